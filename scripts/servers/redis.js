@@ -1,0 +1,39 @@
+// A private Redis server that writes nothing to disk: it is empty after a restart.
+
+import { ServerProcess } from './server-process.js'
+import { probe } from './probe.js'
+
+/**
+ * @param {object} context
+ * @param {{ redis: string }} context.programs
+ * @param {string} context.folder
+ * @param {import('./account.js').Account} [context.account]
+ * @param {import('./cleanup.js').Cleanup} context.cleanup
+ */
+export async function startRedis({ programs, folder, account, cleanup }) {
+  const server = new ServerProcess(
+    {
+      name: 'Redis',
+      folder,
+      portCount: 1,
+      endSignal: 'SIGKILL',
+      command: ([port]) => ({
+        file: programs.redis,
+        args: [
+          ...['--port', port, '--bind', '127.0.0.1', '--dir', folder],
+          ...['--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+        ].map(String),
+        env: process.env,
+      }),
+      isReady: ({ pid, ports: [port] }) =>
+        probe({
+          port,
+          question: 'INFO server\r\n',
+          accept: (answer) => answer.includes(`\r\nprocess_id:${pid}\r\n`),
+        }),
+    },
+    { account, cleanup },
+  )
+  await server.startOnFreePorts()
+  return { server, url: `redis://127.0.0.1:${server.ports[0]}` }
+}

@@ -1,0 +1,316 @@
+//! A workflow's graph, analysed once per blueprint.
+//!
+//! JavaScript describes a blueprint in the shape core gives it; what the ledger asks of it again and
+//! again (predecessors, loops, which edges close a cycle) is worked out here, when it is first seen.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A node's id, unique in its blueprint.
+pub type NodeId = String;
+
+/// The name of core's node that decides whether a loop goes round again.
+const LOOP_CONTROLLER: &str = "loop-controller";
+
+/// A blueprint as JavaScript describes it: core's own fields, and the start nodes core would choose.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Description {
+    /// The blueprint's id.
+    pub id: String,
+    /// `metadata.version`; JSON `null` for none.
+    #[serde(default)]
+    pub version: Value,
+    /// The nodes, in the blueprint's order.
+    pub nodes: Vec<NodeDescription>,
+    /// The edges, in the blueprint's order.
+    #[serde(default)]
+    pub edges: Vec<EdgeDescription>,
+    /// Where a run begins: the choice of core's traverser, so that the two cannot differ.
+    pub starts: Vec<NodeId>,
+}
+
+/// One node of a [`Description`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct NodeDescription {
+    /// The node's id.
+    pub id: NodeId,
+    /// The key of its implementation.
+    #[serde(default)]
+    pub uses: String,
+    /// `config.joinStrategy === 'any'`.
+    #[serde(default)]
+    pub any: bool,
+    /// `config.fallback`: the node to run when this one fails for good.
+    #[serde(default)]
+    pub fallback: Option<NodeId>,
+}
+
+/// One edge of a [`Description`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct EdgeDescription {
+    /// Where the edge leaves.
+    pub source: NodeId,
+    /// Where it arrives.
+    pub target: NodeId,
+    /// The action it is bound to, if any.
+    #[serde(default)]
+    pub action: Option<String>,
+    /// Whether a condition decides it.
+    #[serde(default)]
+    pub conditional: bool,
+}
+
+/// How many of its predecessors a node waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// Every distinct predecessor.
+    All,
+    /// The first one.
+    Any,
+}
+
+/// A node, with what the ledger needs to know about its place in the graph.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// How it joins its predecessors.
+    pub join: Join,
+    /// Its predecessors. A fallback stands in for its primary, so the two are one predecessor.
+    pub predecessors: BTreeSet<NodeId>,
+    /// For a loop controller: the nodes of its loop, which start afresh each time it runs.
+    pub loop_body: BTreeSet<NodeId>,
+    fallback: Option<NodeId>,
+    stands_in_for: BTreeSet<NodeId>,
+}
+
+/// A blueprint, analysed.
+#[derive(Debug, Clone)]
+pub struct Blueprint {
+    /// The blueprint's id.
+    pub id: String,
+    /// `metadata.version`, as it is written into a run's `blueprintVersion`.
+    pub version: Value,
+    /// The nodes due when a run begins.
+    pub starts: Vec<NodeId>,
+    nodes: HashMap<NodeId, Node>,
+    /// Edges that lead back to a node the path came through: (source, target).
+    closing: HashSet<(NodeId, NodeId)>,
+    targets: HashMap<NodeId, BTreeSet<NodeId>>,
+    /// Edges taken whenever their source is done: no action, no condition.
+    unconditional: HashSet<(NodeId, NodeId)>,
+}
+
+impl Blueprint {
+    /// Analyses a description. Edges to or from nodes that do not exist are ignored, as core ignores them.
+    pub fn new(description: Description) -> Self {
+        let Description { id, version, nodes: described, edges, starts } = description;
+        let known: HashSet<&str> = described.iter().map(|node| node.id.as_str()).collect();
+        let edges: Vec<EdgeDescription> = edges
+            .into_iter()
+            .filter(|edge| known.contains(edge.source.as_str()) && known.contains(edge.target.as_str()))
+            .collect();
+        let graph = Graph::new(&edges);
+
+        let mut nodes: HashMap<NodeId, Node> = described
+            .iter()
+            .map(|node| {
+                let join = if node.any { Join::Any } else { Join::All };
+                let fallback = node.fallback.clone();
+                let loop_body = graph.loop_body(node, &described, &edges);
+                let place = Node {
+                    join,
+                    fallback,
+                    loop_body,
+                    predecessors: BTreeSet::new(),
+                    stands_in_for: BTreeSet::new(),
+                };
+                (node.id.clone(), place)
+            })
+            .collect();
+        for node in &described {
+            if let Some(fallback) = node.fallback.as_ref().and_then(|id| nodes.get_mut(id)) {
+                fallback.stands_in_for.insert(node.id.clone());
+            }
+        }
+
+        let closing = graph.closing_edges(&starts);
+        let targets = graph.targets.iter().map(|(source, targets)| {
+            ((*source).to_owned(), targets.iter().map(|target| (*target).to_owned()).collect())
+        });
+        let mut blueprint = Self {
+            id,
+            version,
+            starts,
+            nodes,
+            closing,
+            targets: targets.collect(),
+            unconditional: edges
+                .iter()
+                .filter(|edge| edge.action.is_none() && !edge.conditional)
+                .map(|edge| (edge.source.clone(), edge.target.clone()))
+                .collect(),
+        };
+        for (target, sources) in graph.sources {
+            let predecessors =
+                sources.iter().map(|source| blueprint.arrives_as(source, &sources).to_owned()).collect();
+            if let Some(node) = blueprint.nodes.get_mut(target) {
+                node.predecessors = predecessors;
+            }
+        }
+        blueprint
+    }
+
+    /// A blueprint of which only the name is known: no node, no edge.
+    pub fn unknown(id: &str) -> Self {
+        Self::new(Description {
+            id: id.to_owned(),
+            version: Value::Null,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            starts: Vec::new(),
+        })
+    }
+
+    /// The node with this id.
+    pub fn node(&self, id: &str) -> Option<&Node> {
+        self.nodes.get(id)
+    }
+
+    /// The node that runs when `id` has failed for good, if it names one that exists.
+    pub fn fallback_of(&self, id: &str) -> Option<&NodeId> {
+        self.nodes.get(id)?.fallback.as_ref().filter(|fallback| self.nodes.contains_key(*fallback))
+    }
+
+    /// Whether the edge leads back to a node its path came through, so that arriving starts a new round.
+    pub fn closes_a_cycle(&self, source: &str, target: &str) -> bool {
+        self.closing.contains(&(source.to_owned(), target.to_owned()))
+    }
+
+    /// The predecessor an arrival from `source` counts for at `target`.
+    pub fn predecessor<'a>(&'a self, source: &'a str, target: &str) -> &'a str {
+        match self.nodes.get(target) {
+            Some(node) if !node.predecessors.contains(source) => self.arrives_as(source, &node.predecessors),
+            _ => source,
+        }
+    }
+
+    /// Where the edges of `source` lead.
+    pub fn targets(&self, source: &str) -> impl Iterator<Item = &NodeId> {
+        self.targets.get(source).into_iter().flatten()
+    }
+
+    /// Whether an edge is taken whenever its source is done.
+    pub fn is_certain(&self, source: &str, target: &str) -> bool {
+        self.unconditional.contains(&(source.to_owned(), target.to_owned()))
+    }
+
+    /// The nodes that `id` is the fallback of.
+    pub fn primaries_of(&self, id: &str) -> impl Iterator<Item = &NodeId> {
+        self.nodes.get(id).into_iter().flat_map(|node| &node.stands_in_for)
+    }
+
+    /// A fallback counts as its primary where the primary leads to the same node.
+    fn arrives_as<'a>(&'a self, source: &'a str, sources: &BTreeSet<impl std::borrow::Borrow<str> + Ord>) -> &'a str {
+        self.nodes
+            .get(source)
+            .and_then(|node| node.stands_in_for.iter().find(|primary| sources.contains(primary.as_str())))
+            .map_or(source, String::as_str)
+    }
+}
+
+/// The bare graph, while it is being analysed.
+struct Graph<'a> {
+    targets: BTreeMap<&'a str, Vec<&'a str>>,
+    sources: BTreeMap<&'a str, BTreeSet<&'a str>>,
+}
+
+impl<'a> Graph<'a> {
+    fn new(edges: &'a [EdgeDescription]) -> Self {
+        let mut graph = Self { targets: BTreeMap::new(), sources: BTreeMap::new() };
+        for edge in edges {
+            graph.targets.entry(&edge.source).or_default().push(&edge.target);
+            graph.sources.entry(&edge.target).or_default().insert(&edge.source);
+        }
+        graph
+    }
+
+    fn targets_of(&self, id: &str) -> &[&'a str] {
+        self.targets.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Depth first from the start nodes: an edge to a node still on the path closes a cycle.
+    fn closing_edges(&self, starts: &[NodeId]) -> HashSet<(NodeId, NodeId)> {
+        let mut closing = HashSet::new();
+        let (mut on_path, mut seen) = (HashSet::new(), HashSet::new());
+        let roots = starts.iter().map(String::as_str).chain(self.targets.keys().copied());
+        for root in roots {
+            if !seen.insert(root) {
+                continue;
+            }
+            on_path.insert(root);
+            let mut path = vec![(root, 0)];
+            while let Some((node, next)) = path.last_mut() {
+                let node = *node;
+                let Some(&target) = self.targets_of(node).get(*next) else {
+                    on_path.remove(node);
+                    path.pop();
+                    continue;
+                };
+                *next += 1;
+                if on_path.contains(target) {
+                    closing.insert((node.to_owned(), target.to_owned()));
+                } else if seen.insert(target) {
+                    on_path.insert(target);
+                    path.push((target, 0));
+                }
+            }
+        }
+        closing
+    }
+
+    /// What a loop controller sends round again: everything reachable from its `continue` edge short of
+    /// itself. Another controller's loop is part of it when it is nested, and is not when it encloses this one.
+    fn loop_body(
+        &self,
+        node: &NodeDescription,
+        nodes: &[NodeDescription],
+        edges: &[EdgeDescription],
+    ) -> BTreeSet<NodeId> {
+        if node.uses != LOOP_CONTROLLER {
+            return BTreeSet::new();
+        }
+        let Some(first) = continue_target(&node.id, edges) else { return BTreeSet::new() };
+        let is_nested = |other: &str| {
+            nodes.iter().any(|candidate| candidate.id == other && candidate.uses == LOOP_CONTROLLER)
+                && continue_target(other, edges)
+                    .is_some_and(|start| !self.reachable(start, &[other]).contains(node.id.as_str()))
+        };
+        // The way goes through a nested loop, and stops at a controller whose loop encloses this one.
+        let barriers: Vec<&str> = nodes
+            .iter()
+            .filter(|other| other.uses == LOOP_CONTROLLER && other.id != node.id && !is_nested(&other.id))
+            .map(|other| other.id.as_str())
+            .chain([node.id.as_str()])
+            .collect();
+        self.reachable(first, &barriers).into_iter().map(str::to_owned).collect()
+    }
+
+    fn reachable(&self, from: &'a str, barriers: &[&str]) -> BTreeSet<&'a str> {
+        let mut reached = BTreeSet::new();
+        let mut ahead = vec![from];
+        while let Some(id) = ahead.pop() {
+            if !barriers.contains(&id) && reached.insert(id) {
+                ahead.extend(self.targets_of(id));
+            }
+        }
+        reached
+    }
+}
+
+fn continue_target<'a>(controller: &str, edges: &'a [EdgeDescription]) -> Option<&'a str> {
+    edges
+        .iter()
+        .find(|edge| edge.source == controller && edge.action.as_deref() == Some("continue"))
+        .map(|edge| edge.target.as_str())
+}

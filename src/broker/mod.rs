@@ -1,0 +1,71 @@
+//! The message broker, as the engine sees it.
+//!
+//! Two of them exist: [`rabbitmq`], a connection of our own, and one that drives a live amqplib connection
+//! through JavaScript (`node::live_broker`). Nothing else in the engine knows which it is.
+
+pub mod rabbitmq;
+mod uri;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Result;
+
+pub use uri::{AmqpAddress, AmqpSettings};
+
+/// A message to publish: persistent, JSON, to a queue by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The queue; declared durable, with no arguments, before the first message to it.
+    pub queue: String,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Headers, all text.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A message that arrived, to be settled exactly once.
+pub struct Delivery {
+    /// The body.
+    pub body: Vec<u8>,
+    /// The broker delivered it before and saw no acknowledgement.
+    pub redelivered: bool,
+    /// How to settle it.
+    pub receipt: Box<dyn Receipt>,
+}
+
+/// Settles one delivery. A receipt whose connection is gone does nothing: the broker delivers again.
+#[async_trait]
+pub trait Receipt: Send + Sync {
+    /// The message is done with.
+    async fn ack(self: Box<Self>);
+    /// The message goes back to the queue.
+    async fn requeue(self: Box<Self>);
+}
+
+/// What the engine asks of a broker.
+#[async_trait]
+pub trait Broker: Send + Sync {
+    /// Publishes messages and waits until the broker has confirmed every one.
+    ///
+    /// # Errors
+    /// Transient, when one was not confirmed; any of them may have been taken all the same.
+    async fn publish(&self, messages: Vec<Outgoing>) -> Result<()>;
+
+    /// Consumes a queue into `deliveries` until `stop`, at most `prefetch` unsettled at a time, reconnecting
+    /// as often as it takes. Comes back when the broker has let go of the consumer.
+    ///
+    /// # Errors
+    /// When it can not go on and will not by itself.
+    async fn consume(
+        &self,
+        queue: &str,
+        prefetch: u16,
+        deliveries: mpsc::Sender<Delivery>,
+        stop: CancellationToken,
+    ) -> Result<()>;
+
+    /// Closes what was opened here, and nothing the user opened.
+    async fn close(&self);
+}

@@ -1,0 +1,271 @@
+//! RabbitMQ over connections of our own (lapin): one to publish, one to consume.
+//!
+//! Two connections, because a broker that is short of memory or disk blocks the whole connection that
+//! publishes, and acknowledgements must still get through then.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::future::try_join_all;
+use lapin::message::Delivery as LapinDelivery;
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, QueueDeclareOptions,
+};
+use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{AmqpAddress, AmqpSettings, Broker, Delivery, Outgoing, Receipt};
+use crate::backoff::Backoff;
+use crate::error::{Error, Result, with_causes};
+
+const PERSISTENT: u8 = 2;
+const REPLY_SUCCESS: u16 = 200;
+/// How long an orderly close may take before the connection is simply dropped.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// RabbitMQ, by URL.
+pub struct RabbitMq {
+    addresses: Vec<AmqpAddress>,
+    tls: OwnedTLSConfig,
+    /// Which address to try next: after a failure, the next node of the cluster.
+    next_address: AtomicUsize,
+    /// The channel that publishes, opened when first needed and again after it was lost.
+    publisher: Mutex<Option<Publisher>>,
+}
+
+#[derive(Clone)]
+struct Publisher {
+    connection: Arc<Connection>,
+    channel: Channel,
+    declared: HashSet<String>,
+}
+
+impl RabbitMq {
+    /// Opens no connection.
+    ///
+    /// # Errors
+    /// A URL that can not be parsed.
+    pub fn new(settings: &AmqpSettings) -> Result<Self> {
+        let identity = settings.cert.clone().zip(settings.key.clone());
+        let tls = OwnedTLSConfig {
+            identity: identity.map(|(cert, key)| OwnedIdentity::PKCS8 { pem: cert.into_bytes(), key: key.into_bytes() }),
+            cert_chain: settings.ca.clone(),
+        };
+        Ok(Self {
+            addresses: settings.addresses()?,
+            tls,
+            next_address: AtomicUsize::new(0),
+            publisher: Mutex::new(None),
+        })
+    }
+
+    async fn connect(&self, purpose: &str) -> Result<Connection> {
+        let index = self.next_address.load(Ordering::Relaxed) % self.addresses.len();
+        let address = &self.addresses[index];
+        let properties =
+            ConnectionProperties::default().with_connection_name(format!("flowcraft {purpose}").as_str().into());
+        let runtime = lapin::runtime::default_runtime().map_err(|error| connect_error(address, &error))?;
+        Connection::connect_uri_with_config(address.uri(), properties, self.tls.clone(), runtime).await.map_err(|error| {
+            self.next_address.store(index + 1, Ordering::Relaxed);
+            connect_error(address, &error)
+        })
+    }
+
+    /// The publishing channel, with the queues declared. Held by nobody while it is used: publishes overlap.
+    async fn publisher(&self, queues: &HashSet<&str>) -> Result<Publisher> {
+        let mut slot = self.publisher.lock().await;
+        let mut publisher = match slot.take().filter(|publisher| publisher.channel.status().connected()) {
+            Some(publisher) => publisher,
+            None => {
+                let connection = self.connect("publisher").await?;
+                let channel = connection.create_channel().await.map_err(publish_error)?;
+                channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
+                Publisher { connection: Arc::new(connection), channel, declared: HashSet::new() }
+            }
+        };
+        for queue in queues {
+            if !publisher.declared.contains(*queue) {
+                declare(&publisher.channel, queue).await?;
+                publisher.declared.insert((*queue).to_owned());
+            }
+        }
+        *slot = Some(publisher.clone());
+        Ok(publisher)
+    }
+
+    async fn forget_publisher(&self) {
+        *self.publisher.lock().await = None;
+    }
+
+    /// One life of a consumer: from connecting to losing the connection, or to `stop`.
+    async fn consume_once(
+        &self,
+        queue: &str,
+        prefetch: u16,
+        deliveries: &mpsc::Sender<Delivery>,
+        stop: &CancellationToken,
+        backoff: &mut Backoff,
+    ) -> Result<()> {
+        let connection = self.connect("consumer").await?;
+        let channel = connection.create_channel().await.map_err(consume_error)?;
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(consume_error)?;
+        declare(&channel, queue).await?;
+        let mut consumer = channel
+            .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
+            .await
+            .map_err(consume_error)?;
+        info!(queue, prefetch, "consuming");
+        backoff.reset();
+        loop {
+            let next = tokio::select! {
+                () = stop.cancelled() => break,
+                next = consumer.next() => next,
+            };
+            match next {
+                Some(Ok(delivery)) => {
+                    if deliveries.send(received(delivery)).await.is_err() {
+                        break;
+                    }
+                }
+                Some(Err(error)) => return Err(consume_error(error)),
+                None => return Err(Error::transient("Consuming", "the broker cancelled the consumer")),
+            }
+        }
+        // The channel stays open until every delivery is settled: the receipts hold it.
+        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.map_err(consume_error)?;
+        deliveries.closed().await;
+        let closing = connection.close(REPLY_SUCCESS, "stopped".into());
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Broker for RabbitMq {
+    async fn publish(&self, messages: Vec<Outgoing>) -> Result<()> {
+        let queues: HashSet<&str> = messages.iter().map(|message| message.queue.as_str()).collect();
+        let publisher = self.publisher(&queues).await?;
+        let published = try_join_all(messages.iter().map(|message| publish_one(&publisher.channel, message))).await;
+        if published.is_err() {
+            // Whatever went wrong (connection lost, queue deleted), the next try starts from a new channel.
+            self.forget_publisher().await;
+        }
+        published.map(drop)
+    }
+
+    async fn consume(
+        &self,
+        queue: &str,
+        prefetch: u16,
+        deliveries: mpsc::Sender<Delivery>,
+        stop: CancellationToken,
+    ) -> Result<()> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.consume_once(queue, prefetch, &deliveries, &stop, &mut backoff).await {
+                Ok(()) => return Ok(()),
+                Err(_) if stop.is_cancelled() => return Ok(()),
+                Err(error) if !error.is_transient() => return Err(error),
+                Err(error) => warn!(%error, "lost the consumer; connecting again"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = backoff.wait() => {}
+            }
+        }
+    }
+
+    async fn close(&self) {
+        if let Some(publisher) = self.publisher.lock().await.take() {
+            let closing = publisher.connection.close(REPLY_SUCCESS, "stopped".into());
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
+        }
+    }
+}
+
+async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
+    let mut headers = FieldTable::default();
+    for (name, value) in &message.headers {
+        headers.insert(name.as_str().into(), AMQPValue::LongString(value.as_str().into()));
+    }
+    let properties = BasicProperties::default()
+        .with_delivery_mode(PERSISTENT)
+        .with_content_type("application/json".into())
+        .with_headers(headers);
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let confirm = channel
+        .basic_publish("".into(), message.queue.as_str().into(), options, &message.body, properties)
+        .await
+        .map_err(publish_error)?
+        .await
+        .map_err(publish_error)?;
+    if !confirm.is_ack() {
+        return Err(Error::transient("Publishing", "the broker did not take the message"));
+    }
+    match confirm.take_message() {
+        Some(_) => Err(Error::transient("Publishing", format!("the queue '{}' does not exist", message.queue))),
+        None => Ok(()),
+    }
+}
+
+async fn declare(channel: &Channel, queue: &str) -> Result<()> {
+    // No arguments, so that an existing queue is taken as it is.
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    channel
+        .queue_declare(queue.into(), durable, FieldTable::default())
+        .await
+        .map(drop)
+        .map_err(|error| amqp_error("Declaring the queue", &error))
+}
+
+fn received(mut delivery: LapinDelivery) -> Delivery {
+    Delivery {
+        body: std::mem::take(&mut delivery.data),
+        redelivered: delivery.redelivered,
+        receipt: Box::new(LapinReceipt(delivery)),
+    }
+}
+
+struct LapinReceipt(LapinDelivery);
+
+#[async_trait]
+impl Receipt for LapinReceipt {
+    async fn ack(self: Box<Self>) {
+        // A lost connection is no error here: the message comes again and finds its work done.
+        if let Err(error) = self.0.ack(BasicAckOptions::default()).await {
+            tracing::debug!(%error, "acknowledgement lost");
+        }
+    }
+
+    async fn requeue(self: Box<Self>) {
+        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+        if let Err(error) = self.0.nack(options).await {
+            tracing::debug!(%error, "negative acknowledgement lost");
+        }
+    }
+}
+
+fn connect_error(address: &AmqpAddress, error: &lapin::Error) -> Error {
+    Error::transient("Connecting to RabbitMQ", format!("{address}: {}", with_causes(error)))
+}
+
+fn publish_error(error: lapin::Error) -> Error {
+    amqp_error("Publishing", &error)
+}
+
+fn consume_error(error: lapin::Error) -> Error {
+    amqp_error("Consuming", &error)
+}
+
+fn amqp_error(operation: &'static str, error: &lapin::Error) -> Error {
+    Error::transient(operation, with_causes(error))
+}

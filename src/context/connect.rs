@@ -1,0 +1,238 @@
+//! Connections to PostgreSQL: where, as whom, how encrypted.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use tokio::task::JoinHandle;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::ssl::{self, SslSettings};
+use crate::error::{Error, Kind, Result, with_causes};
+
+const OPERATION: &str = "Talking to PostgreSQL";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections one worker may hold; commits of many jobs share them.
+const DEFAULT_POOL_SIZE: usize = 8;
+
+/// The connection options, as JavaScript normalised them.
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PostgresSettings {
+    /// A connection string, URL or `key=value` pairs; the other fields come before what it says.
+    pub url: Option<String>,
+    /// Host name, address, or the folder of a socket.
+    pub host: Option<String>,
+    /// Default 5432.
+    pub port: Option<u16>,
+    /// User.
+    pub user: Option<String>,
+    /// Password, where it is a constant.
+    pub password: Option<String>,
+    /// Database; default the user's name.
+    pub database: Option<String>,
+    /// Command-line options for the server.
+    pub options: Option<String>,
+    /// Shown in `pg_stat_activity`.
+    pub application_name: Option<String>,
+    /// Connections held at most; default 8.
+    pub max: Option<usize>,
+    /// Encryption.
+    pub ssl: Option<SslSettings>,
+}
+
+/// Where a password comes from when it is not a constant: asked for every new connection.
+#[async_trait]
+pub trait PasswordSource: Send + Sync {
+    /// The password, now.
+    async fn password(&self) -> Result<String>;
+}
+
+/// A pool of connections, opened when first needed.
+#[derive(Clone)]
+pub struct Database {
+    pool: Pool,
+}
+
+impl Database {
+    /// Opens no connection.
+    ///
+    /// # Errors
+    /// Options that are not an address, or certificates that can not be read.
+    pub fn new(settings: &PostgresSettings, password: Option<Arc<dyn PasswordSource>>) -> Result<Self> {
+        let (config, ssl) = parse(settings)?;
+        let tls = ssl::connector(&ssl)?;
+        let connector = Connector { tls, password };
+        let manager = Manager::from_connect(config, connector, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let pool = Pool::builder(manager)
+            .max_size(settings.max.unwrap_or(DEFAULT_POOL_SIZE).max(1))
+            .runtime(Runtime::Tokio1)
+            .create_timeout(Some(CONNECT_TIMEOUT))
+            .build()
+            .map_err(|error| Error::setup("Option pgClient", error))?;
+        Ok(Self { pool })
+    }
+
+    /// A connection, with its prepared statements.
+    ///
+    /// # Errors
+    /// Transient, when the server is out of reach; of the user's making, when it refuses the login.
+    pub async fn client(&self) -> Result<Object> {
+        self.pool.get().await.map_err(|error| match error {
+            deadpool_postgres::PoolError::Backend(error) => database_error(&error),
+            other => Error::transient("Connecting to PostgreSQL", other),
+        })
+    }
+
+    /// Closes every connection.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").finish_non_exhaustive()
+    }
+}
+
+/// Splits the settings into what the driver parses and what concerns encryption.
+fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
+    let (text, mut ssl) = ssl::take_from_url(settings.url.as_deref().unwrap_or_default());
+    let mut config: Config = text.parse().map_err(|_| {
+        // The driver's own words may repeat a part of the string, which may be the password.
+        Error::setup("Option pgClient", "not a PostgreSQL connection string")
+    })?;
+    if let Some(host) = &settings.host {
+        config.host(host);
+    } else if config.get_hosts().is_empty() {
+        config.host("localhost");
+    }
+    if let Some(port) = settings.port {
+        config.port(port);
+    }
+    if let Some(user) = &settings.user {
+        config.user(user);
+    }
+    if let Some(password) = &settings.password {
+        config.password(password);
+    }
+    if let Some(database) = &settings.database {
+        config.dbname(database);
+    }
+    if let Some(options) = &settings.options {
+        config.options(options);
+    }
+    if let Some(name) = settings.application_name.as_deref().or(config.get_application_name().is_none().then_some("flowcraft")) {
+        config.application_name(name.to_owned());
+    }
+    if let Some(given) = &settings.ssl {
+        ssl = given.clone();
+    }
+    config.ssl_mode(match ssl.mode {
+        ssl::Mode::Disable => SslMode::Disable,
+        ssl::Mode::Prefer => SslMode::Prefer,
+        ssl::Mode::Require | ssl::Mode::Unverified => SslMode::Require,
+    });
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
+    Ok((config, ssl))
+}
+
+/// Opens one connection of the pool.
+struct Connector {
+    tls: Option<MakeRustlsConnect>,
+    password: Option<Arc<dyn PasswordSource>>,
+}
+
+impl Connect for Connector {
+    fn connect(
+        &self,
+        config: &Config,
+    ) -> BoxFuture<'_, std::result::Result<(Client, JoinHandle<()>), tokio_postgres::Error>> {
+        let mut config = config.clone();
+        async move {
+            if let Some(source) = &self.password {
+                // Without a password the server says what it misses; that answer is the clearest one.
+                match source.password().await {
+                    Ok(password) => {
+                        config.password(password);
+                    }
+                    Err(error) => tracing::warn!(%error, "the password function failed"),
+                }
+            }
+            match &self.tls {
+                Some(tls) => {
+                    let (client, connection) = config.connect(tls.clone()).await?;
+                    Ok((client, tokio::spawn(connection.map(drop))))
+                }
+                None => {
+                    let (client, connection) = config.connect(NoTls).await?;
+                    Ok((client, tokio::spawn(connection.map(drop))))
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+/// What an error of the server means for the engine.
+pub(super) fn database_error(error: &tokio_postgres::Error) -> Error {
+    let Some(answer) = error.as_db_error() else {
+        return Error::transient(OPERATION, with_causes(error));
+    };
+    let code = answer.code();
+    let kind = match code.code().get(..2) {
+        // Data exceptions: U+0000 in a text, a number out of range, a document too large.
+        Some("22" | "54") => Kind::Data,
+        // Wrong password, no such database, a missing privilege, table or column; whatever else is our own
+        // mistake or the user's. A statement cancelled or a serialization failure is none of those.
+        Some("28" | "3D" | "42" | "23") if *code != SqlState::T_R_SERIALIZATION_FAILURE => Kind::Setup,
+        _ => Kind::Transient,
+    };
+    Error::new(kind, OPERATION, format!("{} (SQLSTATE {})", answer.message(), code.code()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(url: &str) -> PostgresSettings {
+        PostgresSettings { url: Some(url.into()), ..PostgresSettings::default() }
+    }
+
+    #[test]
+    fn a_url_with_the_ssl_words_of_pg_is_understood() {
+        for (text, mode) in [
+            ("postgres://u:p@h/db", SslMode::Prefer),
+            ("postgres://u:p@h/db?sslmode=disable", SslMode::Disable),
+            ("postgresql://u:p@h/db?sslmode=verify-full&application_name=x", SslMode::Require),
+            ("postgres://u:p@h/db?ssl=true", SslMode::Require),
+        ] {
+            let (config, _) = parse(&url(text)).unwrap();
+            assert_eq!(config.get_ssl_mode(), mode, "{text}");
+            assert_eq!(config.get_dbname(), Some("db"));
+        }
+    }
+
+    #[test]
+    fn several_hosts_are_kept() {
+        let (config, _) = parse(&url("postgres://u@a:1,b:2/db?target_session_attrs=read-write")).unwrap();
+        assert_eq!(config.get_hosts().len(), 2);
+    }
+
+    #[test]
+    fn what_is_not_an_address_is_refused_without_repeating_it() {
+        let error = Database::new(&url("postgres://u:hunter2@h:port/db"), None).unwrap_err().to_string();
+        assert!(error.contains("pgClient") && !error.contains("hunter2"), "{error}");
+    }
+}

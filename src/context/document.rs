@@ -1,0 +1,151 @@
+//! A run's document: user keys, inputs and outputs, and the ledger under one reserved key.
+//!
+//! Values are passed through as raw JSON. Only JavaScript parses them, and only those a node asks for.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::blueprint::{Blueprint, NodeId};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::Ledger;
+
+/// The key the engine's own bookkeeping stays under; nodes and final results never see it.
+pub const RESERVED_KEY: &str = "_flowcraft";
+
+/// The prefix of a node's output.
+pub const OUTPUTS: &str = "_outputs.";
+/// The prefix of the input an edge brought to a node.
+pub const INPUTS: &str = "_inputs.";
+
+/// What stands under [`RESERVED_KEY`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ReservedKey {
+    /// The run's ledger.
+    pub ledger: Ledger,
+    /// The run has ended and its result is still to be published by the adapter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpublished: bool,
+}
+
+/// A run's document, as it was loaded.
+#[derive(Debug, Clone, Default)]
+pub struct Document {
+    /// Every key but the reserved one, in the document's order.
+    pub values: BTreeMap<String, Box<RawValue>>,
+    /// The engine's bookkeeping; none before the run's first job here.
+    pub reserved: Option<ReservedKey>,
+}
+
+impl Document {
+    /// Reads `context_data`. SQL and JSON null are an empty document.
+    ///
+    /// # Errors
+    /// The column holds something else than an object, or a ledger that can not be read.
+    pub fn parse(text: Option<&str>) -> Result<Self> {
+        let unreadable = |what: &str, error: serde_json::Error| {
+            Error::new(Kind::Data, "Reading the run's context", format!("{what}: {error}"))
+        };
+        let values: Option<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(text.unwrap_or("null"))
+            .map_err(|error| unreadable("context_data is not a JSON object", error))?;
+        let mut values = values.unwrap_or_default();
+        let reserved = values
+            .remove(RESERVED_KEY)
+            .map(|raw| serde_json::from_str(raw.get()))
+            .transpose()
+            .map_err(|error| unreadable("its bookkeeping can not be read", error))?;
+        Ok(Self { values, reserved })
+    }
+
+    /// The nodes of a blueprint that have an output here.
+    pub fn outputs<'a>(&'a self, blueprint: &'a Blueprint) -> impl Iterator<Item = &'a str> {
+        self.values.keys().filter_map(|key| key.strip_prefix(OUTPUTS)).filter(|id| blueprint.node(id).is_some())
+    }
+
+    /// The document without the engine's bookkeeping, as nodes and final results see it.
+    pub fn visible_json(&self) -> Result<Box<RawValue>> {
+        to_raw(&self.values)
+    }
+}
+
+/// A change of a document: keys set and keys removed.
+#[derive(Debug, Clone, Default)]
+pub struct Patch {
+    /// Keys and their new values.
+    pub sets: BTreeMap<String, Box<RawValue>>,
+    /// Keys to remove.
+    pub deletes: Vec<String>,
+}
+
+impl Patch {
+    /// Sets a key to a value.
+    pub fn set(&mut self, key: impl Into<String>, value: Box<RawValue>) {
+        self.sets.insert(key.into(), value);
+    }
+
+    /// Sets the output of a node.
+    pub fn output(&mut self, node: &NodeId, value: Box<RawValue>) {
+        self.set(format!("{OUTPUTS}{node}"), value);
+    }
+
+    /// The node has no output: what an earlier round left is removed.
+    pub fn no_output(&mut self, node: &NodeId) {
+        self.deletes.push(format!("{OUTPUTS}{node}"));
+    }
+
+    /// Sets the input an edge brings to a node; an absent one removes what was there.
+    pub fn input(&mut self, node: &NodeId, value: Option<Box<RawValue>>) {
+        let key = format!("{INPUTS}{node}");
+        match value {
+            Some(value) => self.set(key, value),
+            None => self.deletes.push(key),
+        }
+    }
+
+    /// The keys set, as one JSON object.
+    pub fn sets_json(&self) -> Result<Box<RawValue>> {
+        to_raw(&self.sets)
+    }
+}
+
+/// Serialises a value of ours.
+///
+/// # Errors
+/// None of our types can fail here; an error would be ours.
+pub fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>> {
+    to_raw_value(value).map_err(|error| Error::new(Kind::Data, "Writing JSON", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_or_null_document_is_empty() {
+        for text in [None, Some("null"), Some("{}")] {
+            assert!(Document::parse(text).unwrap().values.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_an_error() {
+        for text in ["[]", "1", "\"text\""] {
+            assert!(Document::parse(Some(text)).unwrap_err().to_string().contains("not a JSON object"));
+        }
+    }
+
+    #[test]
+    fn the_bookkeeping_is_not_visible() {
+        let text = format!(r#"{{"a":1,"{RESERVED_KEY}":{{"ledger":{{"status":"running","nodes":{{}}}}}}}}"#);
+        let document = Document::parse(Some(&text)).unwrap();
+        assert!(document.reserved.is_some());
+        assert_eq!(document.visible_json().unwrap().get(), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn numbers_pass_through_unparsed() {
+        let text = r#"{"big":12345678901234567890.123456789012345}"#;
+        assert_eq!(Document::parse(Some(text)).unwrap().visible_json().unwrap().get(), text);
+    }
+}

@@ -1,0 +1,19 @@
+//! PostgreSQL: the record of every run.
+//!
+//! Two tables of the user's: contexts, one JSON document a run, in which the engine keeps its ledger under one
+//! reserved key; and statuses. What a job means is one transaction over both.
+
+mod commit;
+mod connect;
+mod document;
+mod ssl;
+mod status;
+mod store;
+mod tables;
+
+pub use commit::{Change, Committed, Ending};
+pub use connect::{Database, PasswordSource, PostgresSettings};
+pub use document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
+pub use status::StatusTable;
+pub use store::ContextStore;
+pub use tables::TableName;

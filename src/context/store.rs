@@ -1,0 +1,161 @@
+//! The context table: loading a run, and the single reads and writes of a `PostgresContext`.
+
+use deadpool_postgres::GenericClient;
+use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
+
+use super::connect::{Database, database_error};
+use super::document::{Document, Patch, RESERVED_KEY};
+use super::tables::{Table, TableName, missing};
+use crate::error::{Error, Result};
+
+const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL);";
+
+/// The context table of one database.
+#[derive(Debug)]
+pub struct ContextStore {
+    /// Where it is.
+    pub(super) database: Database,
+    name: TableName,
+    table: OnceCell<String>,
+}
+
+impl ContextStore {
+    /// A table by name; nothing is looked up yet.
+    pub fn new(database: Database, name: TableName) -> Self {
+        Self { database, name, table: OnceCell::new() }
+    }
+
+    /// The database it is in.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Everything that is stored of a run; an empty document where there is no row.
+    ///
+    /// # Errors
+    /// The table is missing, the server is out of reach, or the document is not one.
+    pub async fn load(&self, run: &str) -> Result<Document> {
+        let client = self.database.client().await?;
+        let table = self.table(&client).await?;
+        let sql = format!("SELECT context_data::text FROM {table} WHERE run_id = $1");
+        let text: Option<String> = one(&client, &sql, &[&run]).await.map_err(|error| error.of_run(run))?.flatten();
+        Document::parse(text.as_deref()).map_err(|error| error.of_run(run))
+    }
+
+    /// The visible document of a run as one JSON object, for `toJSON`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn visible(&self, run: &str) -> Result<Box<RawValue>> {
+        self.load(run).await?.visible_json()
+    }
+
+    /// The raw value of one key.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn get(&self, run: &str, key: &str) -> Result<Option<String>> {
+        if key == RESERVED_KEY {
+            return Ok(None);
+        }
+        let client = self.database.client().await?;
+        let table = self.table(&client).await?;
+        let sql = format!("SELECT (context_data->$2::text)::text FROM {table} WHERE run_id = $1");
+        one(&client, &sql, &[&run, &key]).await.map(Option::flatten).map_err(|error| error.of_run(run))
+    }
+
+    /// Whether a key is there.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn has(&self, run: &str, key: &str) -> Result<bool> {
+        if key == RESERVED_KEY {
+            return Ok(false);
+        }
+        let client = self.database.client().await?;
+        let table = self.table(&client).await?;
+        let sql = format!("SELECT coalesce(context_data ? $2::text, false) FROM {table} WHERE run_id = $1");
+        let found: Option<bool> = one(&client, &sql, &[&run, &key]).await.map_err(|error| error.of_run(run))?;
+        Ok(found.unwrap_or(false))
+    }
+
+    /// Changes keys in one statement; creates the row when there is none.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and values PostgreSQL can not store.
+    pub async fn patch(&self, run: &str, patch: &Patch) -> Result<()> {
+        refuse_reserved(patch).map_err(|error| error.of_run(run))?;
+        let client = self.database.client().await?;
+        let table = self.table(&client).await?;
+        let sql = format!(
+            "INSERT INTO {table} AS t (run_id, context_data) VALUES ($1, $3::text::jsonb) \
+             ON CONFLICT (run_id) DO UPDATE SET context_data = ({PRESENT} - $2::text[]) || EXCLUDED.context_data"
+        );
+        let sets = patch.sets_json()?;
+        execute(&client, &sql, &[&run, &patch.deletes, &sets.get()]).await.map(drop).map_err(|error| error.of_run(run))
+    }
+
+    /// Removes a key; whether it was there.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn delete(&self, run: &str, key: &str) -> Result<bool> {
+        if key == RESERVED_KEY {
+            return Ok(false);
+        }
+        let client = self.database.client().await?;
+        let table = self.table(&client).await?;
+        let sql = format!(
+            "UPDATE {table} SET context_data = context_data - $2::text WHERE run_id = $1 AND context_data ? $2::text"
+        );
+        execute(&client, &sql, &[&run, &key]).await.map(|changed| changed > 0).map_err(|error| error.of_run(run))
+    }
+
+    /// The table's quoted name, once it is known to have the columns it needs.
+    pub(super) async fn table(&self, client: &impl GenericClient) -> Result<&str> {
+        let find = || async {
+            let table = Table::find(client, &self.name, DDL).await?;
+            table.require("run_id", &self.name, DDL)?;
+            match table.require("context_data", &self.name, DDL)? {
+                "jsonb" => Ok(table.sql),
+                other => {
+                    let what = format!("the column 'context_data' of the table '{}' is {other}, not jsonb", self.name);
+                    Err(missing(&what, &self.name, DDL))
+                }
+            }
+        };
+        self.table.get_or_try_init(find).await.map(String::as_str)
+    }
+}
+
+/// The document as it stands in the row, where SQL and JSON null are an empty one.
+pub(super) const PRESENT: &str =
+    "CASE WHEN coalesce(jsonb_typeof(t.context_data), 'null') = 'null' THEN '{}'::jsonb ELSE t.context_data END";
+
+fn refuse_reserved(patch: &Patch) -> Result<()> {
+    let touched = patch.sets.contains_key(RESERVED_KEY) || patch.deletes.iter().any(|key| key == RESERVED_KEY);
+    if touched {
+        return Err(Error::setup("Writing the context", format!("the key '{RESERVED_KEY}' is reserved for the engine")));
+    }
+    Ok(())
+}
+
+async fn one<T: for<'a> tokio_postgres::types::FromSql<'a>>(
+    client: &deadpool_postgres::Object,
+    sql: &str,
+    parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+) -> Result<Option<T>> {
+    let statement = client.prepare_cached(sql).await.map_err(|error| database_error(&error))?;
+    let row = client.query_opt(&statement, parameters).await.map_err(|error| database_error(&error))?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+async fn execute(
+    client: &deadpool_postgres::Object,
+    sql: &str,
+    parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+) -> Result<u64> {
+    let statement = client.prepare_cached(sql).await.map_err(|error| database_error(&error))?;
+    client.execute(&statement, parameters).await.map_err(|error| database_error(&error))
+}

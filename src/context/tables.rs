@@ -1,0 +1,119 @@
+//! The user's tables, as they are: names quoted, columns looked at once, no DDL of ours.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use deadpool_postgres::GenericClient;
+
+use super::connect::database_error;
+use crate::error::{Error, Result};
+
+/// A table's name as the user wrote it: `table` or `schema.table`, each part quoted or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableName {
+    written: String,
+    parts: Vec<String>,
+    quoted: bool,
+}
+
+impl TableName {
+    /// Splits a name at its dots, outside double quotes.
+    pub fn parse(written: &str) -> Self {
+        let (mut parts, mut part, mut inside, mut quoted) = (Vec::new(), String::new(), false, false);
+        let mut characters = written.chars().peekable();
+        while let Some(character) = characters.next() {
+            match character {
+                '"' if inside && characters.peek() == Some(&'"') => {
+                    characters.next();
+                    part.push('"');
+                }
+                '"' if inside => inside = false,
+                '"' if part.is_empty() => (inside, quoted) = (true, true),
+                '.' if !inside => parts.push(std::mem::take(&mut part)),
+                other => part.push(other),
+            }
+        }
+        parts.push(part);
+        Self { written: written.to_owned(), parts, quoted }
+    }
+
+    /// The ways to read the name, most likely first: an unquoted name means the lower-case table, as it did
+    /// when it stood bare in SQL; where there is none, the table of exactly that name.
+    fn readings(&self) -> Vec<String> {
+        let exact = quote_all(&self.parts);
+        if self.quoted {
+            return vec![exact];
+        }
+        let folded = quote_all(&self.parts.iter().map(|part| part.to_lowercase()).collect::<Vec<_>>());
+        if folded == exact { vec![exact] } else { vec![folded, exact] }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+/// A table that exists: its quoted name and the types of its columns.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    /// Safe to put into SQL.
+    pub sql: String,
+    /// Column name to type, both as PostgreSQL writes them.
+    pub columns: HashMap<String, String>,
+}
+
+impl Table {
+    /// Looks a table up.
+    pub async fn find(client: &impl GenericClient, name: &TableName, ddl: &str) -> Result<Self> {
+        for sql in name.readings() {
+            let rows = client
+                .query(
+                    "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
+                     WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
+                    &[&sql],
+                )
+                .await
+                .map_err(|error| database_error(&error))?;
+            if !rows.is_empty() {
+                return Ok(Self { sql, columns: rows.iter().map(|row| (row.get(0), row.get(1))).collect() });
+            }
+        }
+        Err(missing(&format!("the table '{name}' does not exist"), name, ddl))
+    }
+
+    /// The type of a column that has to be there.
+    pub fn require(&self, column: &str, name: &TableName, ddl: &str) -> Result<&str> {
+        self.columns
+            .get(column)
+            .map(String::as_str)
+            .ok_or_else(|| missing(&format!("the table '{name}' has no column '{column}'"), name, ddl))
+    }
+}
+
+/// One clear error, with the statement that mends it.
+pub(super) fn missing(what: &str, name: &TableName, ddl: &str) -> Error {
+    Error::setup("Looking at the tables", format!("{what}. Create it with:\n{}", ddl.replace("$TABLE", &name.written)))
+}
+
+fn quote_all(parts: &[String]) -> String {
+    parts.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_sql_reads_them_and_always_quoted() {
+        for (written, readings) in [
+            ("contexts", vec![r#""contexts""#]),
+            ("app.Contexts", vec![r#""app"."contexts""#, r#""app"."Contexts""#]),
+            (r#""My.Table""#, vec![r#""My.Table""#]),
+            (r#"x"; DROP TABLE y; --"#, vec![r#""x""; drop table y; --""#, r#""x""; DROP TABLE y; --""#]),
+        ] {
+            assert_eq!(TableName::parse(written).readings(), readings, "{written}");
+        }
+    }
+}

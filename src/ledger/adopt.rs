@@ -1,0 +1,69 @@
+//! Runs that others worked on: workers of the original leave outputs in the row and no ledger.
+//!
+//! An output that somebody else wrote is that node done. Which branch it decided is not recorded, so only
+//! the edges that are always taken are followed here; the others announce themselves by their message.
+
+use super::{Due, Ledger, NodeEntry, NodeState, Standing, Transition};
+use crate::blueprint::{Blueprint, Join};
+
+impl Ledger {
+    /// Takes the nodes that have an output in the row as done, where the ledger does not know of them.
+    /// Answers with the jobs that follow.
+    pub fn adopt<'a>(&mut self, blueprint: &Blueprint, outputs: impl IntoIterator<Item = &'a str>) -> Vec<Due> {
+        if self.status.is_end() {
+            return Vec::new();
+        }
+        let unknown: Vec<String> = outputs
+            .into_iter()
+            .filter(|id| blueprint.node(id).is_some() && self.is_open(id))
+            .map(str::to_owned)
+            .collect();
+        let mut transition = Transition::default();
+        for id in &unknown {
+            let entry = self.nodes.entry(id.clone()).or_default();
+            *entry = NodeEntry { state: NodeState::Done, round: entry.round.max(1), level: entry.level.max(1), ..NodeEntry::default() };
+        }
+        for id in &unknown {
+            for target in blueprint.targets(id).filter(|target| blueprint.is_certain(id, target)) {
+                let predecessor = blueprint.predecessor(id, target);
+                self.arrive(blueprint, predecessor, target, false, id, &mut transition);
+            }
+        }
+        // A later output in the same list may have settled what an earlier one made due.
+        transition.due.retain(|due| self.standing(&due.node, None) == Standing::Due(due.round));
+        if !unknown.is_empty() {
+            self.conclude();
+        }
+        transition.due
+    }
+
+    /// A message of another worker names a node that nothing here led to. Its sender saw the predecessors
+    /// done; so does the row, once [`adopt`](Self::adopt) has read it. The round to run it in, if it is due.
+    pub fn call(&mut self, blueprint: &Blueprint, node: &str) -> Option<u32> {
+        let place = blueprint.node(node)?;
+        let done = |id: &String| self.nodes.get(id).is_some_and(|entry| entry.state == NodeState::Done);
+        let justified = match place.join {
+            Join::Any => place.predecessors.iter().any(done),
+            Join::All => !place.predecessors.is_empty() && place.predecessors.iter().all(done),
+        };
+        if !justified || self.standing(node, None) != Standing::NotReached {
+            return None;
+        }
+        let by = place.predecessors.iter().find(|id| done(id))?.clone();
+        let mut transition = Transition::default();
+        self.fire(blueprint, &node.to_owned(), &by, &mut transition);
+        transition.due.pop().map(|due| due.round)
+    }
+
+    /// Whether an output of this node in the row is no news: it was done here, now or in an earlier round, or
+    /// it paused or failed.
+    pub fn knows_as_done(&self, id: &str) -> bool {
+        self.status.is_end() || !self.is_open(id)
+    }
+
+    fn is_open(&self, id: &str) -> bool {
+        self.nodes
+            .get(id)
+            .is_none_or(|entry| matches!(entry.state, NodeState::Idle | NodeState::Due) && !entry.done_before)
+    }
+}

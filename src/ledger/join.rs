@@ -1,0 +1,147 @@
+//! When a node becomes due: marks of its predecessors, joins, loops.
+//!
+//! An `all` join waits until every predecessor is done, and becomes due if the deepest of them took its edge
+//! to it. That is what core's traversal comes to, made independent of which worker is faster.
+//! An `any` join becomes due by the first edge taken, once a round.
+
+use super::{Due, Ledger, Mark, NodeEntry, NodeState, Transition};
+use crate::blueprint::{Blueprint, Join, NodeId};
+
+impl Ledger {
+    /// Counts an edge taken; whether its input is to be used.
+    pub(super) fn arrive(
+        &mut self,
+        blueprint: &Blueprint,
+        predecessor: &str,
+        target: &NodeId,
+        closing: bool,
+        by: &NodeId,
+        transition: &mut Transition,
+    ) -> bool {
+        let (round, level) = self.position(by);
+        let mark = Mark { round: round + u32::from(closing), level, passed: false };
+        let join = join_of(blueprint, target);
+        let entry = self.nodes.entry(target.clone()).or_default();
+        if !entry.takes(join, mark.round) {
+            return false;
+        }
+        let deepest = entry.arrived.values().all(|other| other.passed || other.level <= level);
+        entry.arrived.insert(predecessor.to_owned(), mark);
+        self.fire_if_ready(blueprint, target, by, transition);
+        deepest
+    }
+
+    /// Counts a predecessor that is done and did not take its edge.
+    pub(super) fn pass(
+        &mut self,
+        blueprint: &Blueprint,
+        source: &str,
+        target: &NodeId,
+        by: &NodeId,
+        transition: &mut Transition,
+    ) {
+        let several = blueprint.node(target).is_some_and(|node| node.join == Join::All && node.predecessors.len() > 1);
+        if !several {
+            return;
+        }
+        let (round, level) = self.position(by);
+        let predecessor = blueprint.predecessor(source, target);
+        let entry = self.nodes.entry(target.clone()).or_default();
+        let arrived_already = entry.arrived.get(predecessor).is_some_and(|mark| !mark.passed && mark.round >= round);
+        if entry.takes(Join::All, round) && !arrived_already {
+            entry.arrived.insert(predecessor.to_owned(), Mark { round, level, passed: true });
+            self.fire_if_ready(blueprint, target, by, transition);
+        }
+    }
+
+    /// Marks that came for the next round while this one was in flight count when it is settled.
+    pub(super) fn come_round_again(&mut self, blueprint: &Blueprint, node: &NodeId, transition: &mut Transition) {
+        if self.nodes.get(node).is_some_and(|entry| !entry.arrived.is_empty()) {
+            self.fire_if_ready(blueprint, node, node, transition);
+        }
+    }
+
+    fn fire_if_ready(&mut self, blueprint: &Blueprint, target: &NodeId, by: &NodeId, transition: &mut Transition) {
+        let Some(entry) = self.nodes.get(target) else { return };
+        let in_flight = matches!(entry.state, NodeState::Due | NodeState::Awaiting);
+        let ready = !in_flight
+            && match join_of(blueprint, target) {
+                Join::Any => entry.arrived.values().any(|mark| !mark.passed),
+                Join::All => self.everyone_is_done(blueprint, target) && entry.deepest_took(),
+            };
+        if ready {
+            self.fire(blueprint, target, by, transition);
+        }
+    }
+
+    fn everyone_is_done(&self, blueprint: &Blueprint, target: &str) -> bool {
+        let Some(entry) = self.nodes.get(target) else { return false };
+        let drawn = blueprint.node(target).into_iter().flat_map(|node| &node.predecessors);
+        let gathered = self.added.iter().filter(|(_, added)| added.gather.as_deref() == Some(target));
+        drawn.chain(gathered.map(|(id, _)| id)).all(|predecessor| entry.arrived.contains_key(predecessor))
+    }
+
+    /// Makes a joined node due, and sends the nodes of its loop back to where they began.
+    pub(super) fn fire(&mut self, blueprint: &Blueprint, target: &NodeId, by: &NodeId, transition: &mut Transition) {
+        let marks = || self.nodes.get(target).into_iter().flat_map(|entry| entry.arrived.values());
+        let round = marks().map(|mark| mark.round).max().unwrap_or(1);
+        let level = marks().map(|mark| mark.level).max().unwrap_or(0) + 1;
+        for added in self.added.values_mut().filter(|added| added.gather.as_ref() == Some(target)) {
+            added.gather = None;
+        }
+        self.make_due(target, round, level, by, transition);
+        for id in blueprint.node(target).into_iter().flat_map(|node| &node.loop_body) {
+            let entry = self.nodes.get_mut(id);
+            if let Some(entry) = entry.filter(|entry| matches!(entry.state, NodeState::Done | NodeState::Idle)) {
+                entry.done_before |= entry.state == NodeState::Done;
+                entry.state = NodeState::Idle;
+                entry.arrived.clear();
+            }
+        }
+    }
+
+    pub(super) fn make_due(
+        &mut self,
+        node: &NodeId,
+        round: u32,
+        level: u32,
+        by: &NodeId,
+        transition: &mut Transition,
+    ) {
+        let entry = self.nodes.entry(node.clone()).or_default();
+        let round = round.max(entry.round + 1);
+        *entry = NodeEntry {
+            state: NodeState::Due,
+            round,
+            level,
+            by: Some(by.clone()),
+            fed: entry.fed,
+            done_before: entry.done_before || entry.state == NodeState::Done,
+            ..NodeEntry::default()
+        };
+        transition.due.push(Due { node: node.clone(), round });
+    }
+}
+
+impl NodeEntry {
+    /// Whether a mark of this round can still make the node due.
+    fn takes(&self, join: Join, round: u32) -> bool {
+        match (self.state, join) {
+            (NodeState::Idle, _) => true,
+            // Once a round; the next one begins when its cycle comes round.
+            (_, Join::Any) => round > self.round,
+            // In flight while its loop already comes round again: the mark waits.
+            (NodeState::Due | NodeState::Awaiting, Join::All) => round > self.round,
+            (NodeState::Done | NodeState::Failed, Join::All) => false,
+        }
+    }
+
+    fn deepest_took(&self) -> bool {
+        let deepest = |passed| self.arrived.values().filter(|mark| mark.passed == passed).map(|mark| mark.level).max();
+        deepest(false) >= deepest(true) && deepest(false).is_some()
+    }
+}
+
+fn join_of(blueprint: &Blueprint, target: &str) -> Join {
+    blueprint.node(target).map_or(Join::All, |node| node.join)
+}

@@ -1,0 +1,98 @@
+//! A job as it travels through the queue.
+
+use serde::{Deserialize, Serialize};
+
+use crate::blueprint::NodeId;
+
+/// The body of a message: JSON, in the shape the original reads and writes. Fields that are ours are optional,
+/// and a message without them is complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobMessage {
+    /// The run.
+    pub run_id: String,
+    /// The blueprint it follows.
+    pub blueprint_id: String,
+    /// The node to run.
+    pub node_id: NodeId,
+    /// `false` while a retry through the queue may follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_last_attempt: Option<bool>,
+    /// Counts from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Ours: the node's round. A message of an earlier round does nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
+}
+
+impl JobMessage {
+    /// Reads a message body.
+    ///
+    /// # Errors
+    /// Why it is not a job, in a sentence for the dead letter's header.
+    pub fn parse(body: &[u8]) -> Result<Self, String> {
+        let job: Self = serde_json::from_slice(body).map_err(|error| format!("The message is not a job: {error}"))?;
+        let empty = [("runId", &job.run_id), ("blueprintId", &job.blueprint_id), ("nodeId", &job.node_id)]
+            .into_iter()
+            .find(|(_, value)| value.is_empty());
+        match empty {
+            Some((field, _)) => Err(format!("The message is not a job: '{field}' is empty")),
+            None => Ok(job),
+        }
+    }
+
+    /// The message for a job that a run made due.
+    pub fn due(run: &str, blueprint: &str, due: &crate::ledger::Due) -> Self {
+        Self {
+            run_id: run.to_owned(),
+            blueprint_id: blueprint.to_owned(),
+            node_id: due.node.clone(),
+            is_last_attempt: None,
+            attempt: None,
+            round: Some(due.round),
+        }
+    }
+
+    /// The message body.
+    pub fn to_body(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_the_original_is_complete() {
+        let job = JobMessage::parse(br#"{"runId":"r","blueprintId":"b","nodeId":"n"}"#).unwrap();
+        assert_eq!((job.run_id.as_str(), job.round, job.attempt), ("r", None, None));
+    }
+
+    #[test]
+    fn fields_of_others_are_ignored_and_ours_are_left_out_when_absent() {
+        let job = JobMessage::parse(br#"{"runId":"r","blueprintId":"b","nodeId":"n","traceId":7}"#).unwrap();
+        assert_eq!(job.to_body(), br#"{"runId":"r","blueprintId":"b","nodeId":"n"}"#);
+    }
+
+    #[test]
+    fn what_is_not_a_job_says_why() {
+        for (body, why) in [
+            (&b"{"[..], "EOF"),
+            (b"[]", "runId"),
+            (br#"{"runId":"r","blueprintId":"b"}"#, "nodeId"),
+            (br#"{"runId":1,"blueprintId":"b","nodeId":"n"}"#, "string"),
+            (br#"{"runId":"","blueprintId":"b","nodeId":"n"}"#, "'runId' is empty"),
+        ] {
+            let error = JobMessage::parse(body).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused_and_does_not_exhaust_the_stack() {
+        let body = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
+        assert!(JobMessage::parse(&body).is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! Brokers: RabbitMQ over our own connections, or a live amqplib connection driven through JavaScript.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use napi::bindgen_prelude::{Buffer, FnArgs, Promise};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
+use napi_derive::napi;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::errors::{from_js, settings, to_js};
+use super::host::JsFunction;
+use crate::backoff::Backoff;
+use crate::broker::rabbitmq::RabbitMq;
+use crate::broker::{self, AmqpSettings, Delivery, Outgoing, Receipt};
+use crate::error::{Error, Result};
+
+/// A broker of either kind.
+#[napi]
+pub struct Broker {
+    pub(super) inner: Arc<dyn broker::Broker>,
+    live: Option<Arc<LiveBroker>>,
+}
+
+/// What a live amqplib connection can be asked to do.
+#[napi(object, object_to_js = false)]
+pub struct LiveFunctions {
+    /// Publishes one message to a queue with headers (JSON); resolves when it is confirmed.
+    pub publish: JsFunction<FnArgs<(String, Buffer, String)>, Promise<()>>,
+    /// Starts a consumer: queue, prefetch. Deliveries come through [`Broker::deliver`].
+    pub consume: JsFunction<FnArgs<(String, u32)>, Promise<()>>,
+    /// Settles a delivery: its number, and whether it is acknowledged or handed back.
+    pub settle: JsFunction<FnArgs<(u32, bool)>, ()>,
+    /// Stops the consumer; its channel stays open for receipts.
+    pub cancel: JsFunction<(), Promise<()>>,
+    /// Closes the channels opened here. The connection is the user's.
+    pub close: JsFunction<(), Promise<()>>,
+}
+
+#[napi]
+impl Broker {
+    /// RabbitMQ, by its options as JSON.
+    #[napi(factory)]
+    pub fn rabbitmq(options: String) -> napi::Result<Self> {
+        let options: AmqpSettings = settings(&options)?;
+        Ok(Self { inner: Arc::new(RabbitMq::new(&options).map_err(to_js)?), live: None })
+    }
+
+    /// The user's live connection.
+    #[napi(factory)]
+    pub fn live(functions: LiveFunctions) -> Self {
+        let live = Arc::new(LiveBroker { functions: Arc::new(functions), consumer: Mutex::new(None) });
+        Self { inner: live.clone(), live: Some(live) }
+    }
+
+    /// A message arrived on the live connection.
+    #[napi]
+    pub fn deliver(&self, number: u32, body: Buffer, redelivered: bool) {
+        if let Some(live) = &self.live {
+            live.deliver(number, body.to_vec(), redelivered);
+        }
+    }
+
+    /// The live connection's consumer is lost; `forGood` when it will not come back.
+    #[napi]
+    pub fn lost(&self, reason: String, for_good: bool) {
+        if let Some(live) = &self.live {
+            live.report_lost(Lost { reason, for_good });
+        }
+    }
+}
+
+struct LiveBroker {
+    functions: Arc<LiveFunctions>,
+    /// Where deliveries of the present consumer go.
+    consumer: Mutex<Option<Consumer>>,
+}
+
+struct Consumer {
+    deliveries: mpsc::Sender<Delivery>,
+    lost: mpsc::UnboundedSender<Lost>,
+}
+
+struct Lost {
+    reason: String,
+    for_good: bool,
+}
+
+impl LiveBroker {
+    fn deliver(&self, number: u32, body: Vec<u8>, redelivered: bool) {
+        let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone() });
+        let delivery = Delivery { body, redelivered, receipt };
+        if let Some(consumer) = &*self.consumer() {
+            // The prefetch bounds what can be under way, and the channel is as long.
+            let _ = consumer.deliveries.try_send(delivery);
+        }
+    }
+
+    fn report_lost(&self, lost: Lost) {
+        if let Some(consumer) = &*self.consumer() {
+            let _ = consumer.lost.send(lost);
+        }
+    }
+
+    fn consumer(&self) -> std::sync::MutexGuard<'_, Option<Consumer>> {
+        self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<()> {
+        let failed = |error: napi::Error| from_js("Consuming", &error);
+        let arguments = (queue.to_owned(), u32::from(prefetch)).into();
+        self.functions.consume.call_async_catch(arguments).await.map_err(failed)?.await.map_err(failed)
+    }
+}
+
+#[async_trait]
+impl broker::Broker for LiveBroker {
+    async fn publish(&self, messages: Vec<Outgoing>) -> Result<()> {
+        let failed = |error: napi::Error| from_js("Publishing", &error);
+        let mut confirms = Vec::with_capacity(messages.len());
+        for message in messages {
+            let headers: serde_json::Map<String, serde_json::Value> =
+                message.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+            let headers = serde_json::Value::from(headers).to_string();
+            let arguments = (message.queue, Buffer::from(message.body), headers).into();
+            confirms.push(self.functions.publish.call_async_catch(arguments).await.map_err(failed)?);
+        }
+        for confirm in confirms {
+            confirm.await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn consume(
+        &self,
+        queue: &str,
+        prefetch: u16,
+        deliveries: mpsc::Sender<Delivery>,
+        stop: CancellationToken,
+    ) -> Result<()> {
+        let (lost, mut losses) = mpsc::unbounded_channel();
+        *self.consumer() = Some(Consumer { deliveries: deliveries.clone(), lost });
+        let mut backoff = Backoff::default();
+        let outcome = loop {
+            let loss = match self.open_consumer(queue, prefetch).await {
+                Ok(()) => {
+                    backoff.reset();
+                    tokio::select! {
+                        () = stop.cancelled() => break Ok(()),
+                        loss = losses.recv() => loss,
+                    }
+                }
+                Err(error) => Some(Lost { for_good: !error.is_transient(), reason: error.message }),
+            };
+            let Some(Lost { reason, for_good }) = loss else { break Ok(()) };
+            if for_good {
+                break Err(Error::setup("Consuming", reason));
+            }
+            warn!(reason, "lost the consumer; opening another");
+            tokio::select! {
+                () = stop.cancelled() => break Ok(()),
+                () = backoff.wait() => {}
+            }
+            // Losses reported while waiting are of the consumer that is already lost, unless they are final.
+            while let Ok(loss) = losses.try_recv() {
+                if loss.for_good {
+                    return Err(Error::setup("Consuming", loss.reason));
+                }
+            }
+        };
+        if let Ok(cancelled) = self.functions.cancel.call_async_catch(()).await {
+            let _ = cancelled.await;
+        }
+        *self.consumer() = None;
+        deliveries.closed().await;
+        outcome
+    }
+
+    async fn close(&self) {
+        if let Ok(closed) = self.functions.close.call_async_catch(()).await {
+            let _ = closed.await;
+        }
+    }
+}
+
+struct LiveReceipt {
+    number: u32,
+    functions: Arc<LiveFunctions>,
+}
+
+#[async_trait]
+impl Receipt for LiveReceipt {
+    async fn ack(self: Box<Self>) {
+        self.functions.settle.call((self.number, true).into(), NonBlocking);
+    }
+
+    async fn requeue(self: Box<Self>) {
+        self.functions.settle.call((self.number, false).into(), NonBlocking);
+    }
+}

@@ -1,0 +1,141 @@
+//! An adapter's engine, as JavaScript holds it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use napi::Env;
+use napi::bindgen_prelude::Object;
+use napi_derive::napi;
+
+use super::broker::Broker;
+use super::database::Database;
+use super::errors::{json, to_js};
+use super::host::{HostFunctions, JsHost};
+use super::runtime::{promise, runtime};
+use super::store::Store;
+use crate::context::{ContextStore, StatusTable, TableName};
+use crate::error::Error;
+use crate::ledger::{Resume, RunStatus};
+use crate::message::JobMessage;
+use crate::worker::{self, Settings, Worker};
+
+/// What the user chose.
+#[napi(object)]
+pub struct EngineOptions {
+    pub queue: String,
+    pub context_table: String,
+    pub status_table: String,
+    pub concurrency: u16,
+    pub lease_seconds: u32,
+    /// This worker's name, unique in the fleet.
+    pub worker: String,
+}
+
+#[napi]
+pub struct Engine {
+    inner: Arc<worker::Engine>,
+    worker: Mutex<Option<Worker>>,
+}
+
+#[napi]
+impl Engine {
+    /// Opens no connection.
+    #[napi(constructor)]
+    pub fn new(
+        options: EngineOptions,
+        broker: &Broker,
+        database: &Database,
+        store: &Store,
+        host: HostFunctions,
+    ) -> Self {
+        let settings = Settings {
+            queue: options.queue,
+            concurrency: options.concurrency.max(1),
+            lease_seconds: options.lease_seconds.max(1).into(),
+            worker: options.worker,
+        };
+        let engine = worker::Engine::new(
+            settings,
+            broker.inner.clone(),
+            ContextStore::new(database.inner.clone(), TableName::parse(&options.context_table)),
+            StatusTable::new(TableName::parse(&options.status_table)),
+            store.inner.clone(),
+            Arc::new(JsHost::new(host)),
+        );
+        Self { inner: Arc::new(engine), worker: Mutex::new(None) }
+    }
+
+    /// Starts consuming; a second start does nothing.
+    #[napi]
+    pub fn start(&self) -> napi::Result<()> {
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        if worker.is_none() {
+            let _inside = runtime()?.enter();
+            *worker = Some(Worker::start(self.inner.clone()));
+        }
+        Ok(())
+    }
+
+    /// Stops consuming, waits up to so many milliseconds for nodes in flight, and closes what was opened.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn stop<'env>(&self, env: &'env Env, patience_ms: u32) -> napi::Result<Object<'env>> {
+        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let engine = self.inner.clone();
+        promise(env, async move {
+            if let Some(worker) = worker {
+                worker.stop(Duration::from_millis(patience_ms.into())).await;
+            }
+            engine.broker.close().await;
+            Ok(())
+        })
+    }
+
+    /// Publishes a job (JSON), confirmed.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn enqueue<'env>(&self, env: &'env Env, job: String) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        let job = JobMessage::parse(job.as_bytes()).map_err(|error| to_js(Error::setup("Publishing", error)))?;
+        promise(env, async move { engine.publish(&[job]).await })
+    }
+
+    /// Publishes again what of a run is due and not being run.
+    #[napi(ts_return_type = "Promise<string[]>")]
+    pub fn reconcile<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        promise(env, async move { engine.reconcile(&run).await.map(Vec::from_iter) })
+    }
+
+    /// Lets paused nodes go on, with an output as JSON.
+    #[napi(ts_return_type = "Promise<string[]>")]
+    pub fn resume<'env>(
+        &self,
+        env: &'env Env,
+        run: String,
+        node: Option<String>,
+        action: Option<String>,
+        output: Option<String>,
+    ) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        let with = Resume { action, output: output.map(json).transpose()? };
+        promise(env, async move { engine.resume(&run, node.as_deref(), &with).await.map(Vec::from_iter) })
+    }
+
+    /// Stores a run's end and its result (JSON) in the status table.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn write_result<'env>(
+        &self,
+        env: &'env Env,
+        run: String,
+        status: String,
+        result: String,
+    ) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        let result = json(result)?;
+        let status = match status.as_str() {
+            "completed" => RunStatus::Completed,
+            "cancelled" => RunStatus::Cancelled,
+            _ => RunStatus::Failed,
+        };
+        promise(env, async move { engine.contexts.write_result(&engine.statuses, &run, status, &result).await })
+    }
+}

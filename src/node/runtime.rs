@@ -1,0 +1,56 @@
+//! One tokio runtime for every adapter and every worker thread of the process.
+
+use std::future::Future;
+
+use napi::bindgen_prelude::{Object, ToNapiValue};
+use napi::{Env, Status};
+use once_cell::sync::OnceCell;
+use tokio::runtime::{Builder, Runtime};
+use tracing_subscriber::EnvFilter;
+
+use super::errors::to_js;
+use crate::error::Result;
+
+/// Threads of the engine: it waits far more than it works.
+const THREADS: usize = 2;
+
+/// The runtime, built at first use. It is never shut down: the process may exit at any time, and every job
+/// survives that.
+pub fn runtime() -> napi::Result<&'static Runtime> {
+    static RUNTIME: OnceCell<Runtime> = OnceCell::new();
+    RUNTIME.get_or_try_init(|| {
+        trace_to_stderr();
+        Builder::new_multi_thread().worker_threads(THREADS).thread_name("flowcraft").enable_all().build().map_err(
+            |error| napi::Error::new(Status::GenericFailure, format!("The engine's threads did not start: {error}")),
+        )
+    })
+}
+
+/// Runs a future on the runtime, and answers with a promise of it. The promise keeps the process alive until
+/// it is settled; a panic rejects it.
+pub fn promise<'env, T, F>(env: &'env Env, future: F) -> napi::Result<Object<'env>>
+where
+    T: ToNapiValue + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let runtime = runtime()?;
+    let (deferred, promise) = env.create_deferred()?;
+    let work = runtime.spawn(future);
+    runtime.spawn(async move {
+        match work.await {
+            Ok(Ok(value)) => deferred.resolve(move |_| Ok(value)),
+            Ok(Err(error)) => deferred.reject(to_js(error)),
+            Err(panic) => deferred.reject(napi::Error::from_reason(format!("Internal error: {panic}"))),
+        }
+    });
+    Ok(promise)
+}
+
+/// Spans and events of the engine go to standard error for those who set `FLOWCRAFT_LOG`, in the words of
+/// `tracing`'s filters: `FLOWCRAFT_LOG=flowcraft_rabbitmq_adapter=debug`.
+fn trace_to_stderr() {
+    if let Ok(filter) = EnvFilter::try_from_env("FLOWCRAFT_LOG") {
+        // Another subscriber of the process stays the one it has.
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    }
+}

@@ -1,0 +1,177 @@
+//! What a worker and an adapter that was never started share: the servers, the user's code, the settings.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use super::host::{Host, Level, Notice};
+use crate::backoff::Backoff;
+use crate::blueprint::Blueprint;
+use crate::broker::{Broker, Outgoing};
+use crate::context::{ContextStore, StatusTable};
+use crate::coordination::CoordinationStore;
+use crate::coordination::lease::Leases;
+use crate::error::{Error, Kind, Result};
+use crate::ledger::Due;
+use crate::message::JobMessage;
+
+/// What the user chose.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The queue jobs come from and go to.
+    pub queue: String,
+    /// Nodes in flight in one worker; the prefetch.
+    pub concurrency: u16,
+    /// Seconds a lease outlives its worker.
+    pub lease_seconds: u64,
+    /// This worker's name, unique in the fleet: the owner of its leases, and the sender of its dead letters.
+    pub worker: String,
+}
+
+/// The engine of one adapter.
+pub struct Engine {
+    /// What the user chose.
+    pub settings: Settings,
+    /// Where jobs come from and go to.
+    pub broker: Arc<dyn Broker>,
+    /// The record.
+    pub contexts: ContextStore,
+    /// Its public face.
+    pub statuses: StatusTable,
+    /// Keys that others look at.
+    pub store: Arc<dyn CoordinationStore>,
+    /// Who runs what.
+    pub leases: Leases,
+    /// User code.
+    pub host: Arc<dyn Host>,
+    /// Blueprints seen so far, analysed once each.
+    blueprints: Mutex<HashMap<String, Arc<Blueprint>>>,
+    /// Cancelled when the worker gives up on the calls it has in flight.
+    calls: CancellationToken,
+}
+
+impl Engine {
+    /// Puts the parts together; opens no connection.
+    pub fn new(
+        settings: Settings,
+        broker: Arc<dyn Broker>,
+        contexts: ContextStore,
+        statuses: StatusTable,
+        store: Arc<dyn CoordinationStore>,
+        host: Arc<dyn Host>,
+    ) -> Self {
+        let leases = Leases::new(store.clone(), settings.worker.clone(), settings.lease_seconds);
+        Self {
+            settings,
+            broker,
+            contexts,
+            statuses,
+            store,
+            leases,
+            host,
+            blueprints: Mutex::default(),
+            calls: CancellationToken::new(),
+        }
+    }
+
+    /// A blueprint of the user's runtime, if it has one of that id.
+    ///
+    /// # Errors
+    /// The blueprint can not be run at all, and why.
+    pub async fn blueprint(&self, id: &str) -> Result<Option<Arc<Blueprint>>> {
+        if let Some(known) = self.known_blueprints().get(id) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(description) = self.host.blueprint(id).await? else { return Ok(None) };
+        let blueprint = Arc::new(Blueprint::new(description));
+        self.known_blueprints().insert(id.to_owned(), blueprint.clone());
+        Ok(Some(blueprint))
+    }
+
+    /// Publishes the jobs a run made due, confirmed, for as long as it takes.
+    ///
+    /// # Errors
+    /// Only when told to give up.
+    pub async fn publish_due(
+        &self,
+        run: &str,
+        blueprint: &str,
+        due: &[Due],
+        give_up: &CancellationToken,
+    ) -> Result<()> {
+        if due.is_empty() {
+            return Ok(());
+        }
+        let jobs: Vec<JobMessage> = due.iter().map(|due| JobMessage::due(run, blueprint, due)).collect();
+        self.insist(give_up, || self.publish(&jobs)).await
+    }
+
+    /// Publishes jobs, confirmed.
+    ///
+    /// # Errors
+    /// Transient, when one was not confirmed.
+    pub async fn publish(&self, jobs: &[JobMessage]) -> Result<()> {
+        let queue = &self.settings.queue;
+        let outgoing = jobs
+            .iter()
+            .map(|job| Outgoing { queue: queue.clone(), body: job.to_body(), headers: Vec::new() })
+            .collect();
+        self.broker.publish(outgoing).await?;
+        for job in jobs {
+            self.host.notify(Notice::Enqueued { job: job.clone(), queue: queue.clone() });
+        }
+        Ok(())
+    }
+
+    /// Does something until it succeeds, waiting longer each time. Data that can not be stored is no use trying
+    /// again; everything else (a server that is down, a table that is missing) somebody may mend.
+    ///
+    /// # Errors
+    /// Of kind [`Kind::Data`], or [`Kind::Stopping`] when told to give up.
+    pub async fn insist<T, F>(&self, give_up: &CancellationToken, attempt: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let mut backoff = Backoff::default();
+        loop {
+            let error = match attempt().await {
+                Err(error) if error.kind != Kind::Data => error,
+                settled => return settled,
+            };
+            if give_up.is_cancelled() {
+                return Err(Error { kind: Kind::Stopping, ..error });
+            }
+            self.host.notify(Notice::Log { level: Level::Warn, message: format!("{error}; trying again") });
+            tokio::select! {
+                () = give_up.cancelled() => {}
+                () = backoff.wait() => {}
+            }
+        }
+    }
+
+    /// A token for one call into user code.
+    pub(super) fn call_token(&self) -> CancellationToken {
+        self.calls.child_token()
+    }
+
+    /// Tells every node in flight that its result is not waited for any more.
+    pub(super) fn cancel_calls(&self) {
+        self.calls.cancel();
+    }
+
+    pub(super) fn warn(&self, message: String) {
+        self.host.notify(Notice::Log { level: Level::Warn, message });
+    }
+
+    /// The worker is deaf from here on, and says so.
+    pub(super) fn consumer_lost(&self, error: &Error) {
+        let message = format!("The worker receives no more jobs. {error}");
+        self.host.notify(Notice::Log { level: Level::Error, message });
+    }
+
+    fn known_blueprints(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Blueprint>>> {
+        self.blueprints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

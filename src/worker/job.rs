@@ -1,0 +1,250 @@
+//! The life of a job, step by step: lease, load, call, commit, publish, release, acknowledge.
+//!
+//! Whatever is interrupted leaves the message unacknowledged; it comes again and finds in the record how far
+//! its predecessor got.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use tracing::{Span, debug, warn};
+
+use super::engine::Engine;
+use super::host::{Answer, Call, Notice, Outcome};
+use super::runs::standing;
+use super::settle::{Execution, Settled, settle};
+use crate::blueprint::Blueprint;
+use crate::broker::{Delivery, Outgoing};
+use crate::context::{Document, Patch};
+use crate::error::{Kind, Result};
+use crate::ledger::Standing;
+use crate::message::JobMessage;
+
+/// How often a job whose node somebody else is running looks again.
+const LEASE_POLL: Duration = Duration::from_millis(250);
+
+/// What to do with the message in the end.
+enum Settlement {
+    /// Everything it asked for is recorded.
+    Done,
+    /// The worker stops before it was: somebody else takes it.
+    HandBack,
+}
+
+/// Lives one delivery through, and settles its message last.
+pub(super) async fn live(engine: &Engine, delivery: Delivery, give_up: &CancellationToken) {
+    let Delivery { body, redelivered, receipt } = delivery;
+    let settlement = match JobMessage::parse(&body) {
+        Ok(job) => {
+            Span::current().record("run", &job.run_id).record("node", &job.node_id);
+            process(engine, job, redelivered, give_up).await
+        }
+        Err(reason) => bury(engine, body, &reason, give_up).await,
+    };
+    match settlement {
+        Ok(Settlement::Done) => receipt.ack().await,
+        Ok(Settlement::HandBack) => receipt.requeue().await,
+        Err(error) => {
+            if error.kind != Kind::Stopping {
+                warn!(%error, "job handed back");
+            }
+            receipt.requeue().await;
+        }
+    }
+}
+
+async fn process(
+    engine: &Engine,
+    job: JobMessage,
+    redelivered: bool,
+    give_up: &CancellationToken,
+) -> Result<Settlement> {
+    loop {
+        if engine.insist(give_up, || engine.leases.take(&job.run_id, &job.node_id)).await? {
+            let settlement = with_lease(engine, &job, redelivered, give_up).await;
+            engine.leases.give_back(&job.run_id, &job.node_id).await;
+            return settlement;
+        }
+        // Somebody is running the node. The message is kept until the record says it is done: its own worker
+        // may have died and this may be the only copy.
+        let document = engine.insist(give_up, || engine.contexts.load(&job.run_id)).await?;
+        match standing(&document, &job.node_id, job.round).1 {
+            Standing::Settled | Standing::Ended => return Ok(Settlement::Done),
+            Standing::Due(_) | Standing::NotReached => {}
+        }
+        tokio::select! {
+            () = give_up.cancelled() => return Ok(Settlement::HandBack),
+            () = tokio::time::sleep(LEASE_POLL) => {}
+        }
+    }
+}
+
+async fn with_lease(
+    engine: &Engine,
+    job: &JobMessage,
+    redelivered: bool,
+    give_up: &CancellationToken,
+) -> Result<Settlement> {
+    let begun = Instant::now();
+    let blueprint = match engine.blueprint(&job.blueprint_id).await {
+        Ok(Some(blueprint)) => blueprint,
+        Ok(None) => {
+            let reason = format!("Blueprint '{}' is not in this worker's runtime", job.blueprint_id);
+            return abandon(engine, job, &reason, give_up).await;
+        }
+        Err(error) if error.kind == Kind::Setup => return abandon(engine, job, &error.message, give_up).await,
+        Err(error) => return Err(error),
+    };
+    let Some((document, round)) = due_document(engine, job, &blueprint, redelivered, give_up).await? else {
+        return Ok(Settlement::Done);
+    };
+
+    let answer = match call(engine, job, document, give_up).await? {
+        Some(answer) => answer,
+        None => return Ok(Settlement::HandBack),
+    };
+    let success = !matches!(answer.outcome, Outcome::Failed { .. });
+    let settled = commit(engine, job, &blueprint, round, &answer, give_up).await?;
+    engine.publish_due(&job.run_id, &blueprint.id, &settled.due, give_up).await?;
+    if settled.status.is_end() {
+        engine.insist(give_up, || engine.publish_pending_result(&job.run_id)).await?;
+    }
+    match settled.refused {
+        None => {
+            let duration = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+            engine.host.notify(Notice::Processed { job: job.clone(), duration, success });
+        }
+        Some(refusal) => debug!(?refusal, round, "late result refused: another execution was counted"),
+    }
+    Ok(Settlement::Done)
+}
+
+/// The run's document, if the job's node is due in it; none when there is nothing to run.
+async fn due_document(
+    engine: &Engine,
+    job: &JobMessage,
+    blueprint: &Arc<Blueprint>,
+    redelivered: bool,
+    give_up: &CancellationToken,
+) -> Result<Option<(Document, u32)>> {
+    let run = job.run_id.as_str();
+    let load = || async {
+        let document = engine.contexts.load(run).await?;
+        match needs_taking_over(&document, blueprint) {
+            false => Ok(document),
+            true => {
+                engine.begin(run, blueprint).await?;
+                engine.contexts.load(run).await
+            }
+        }
+    };
+    let mut document = engine.insist(give_up, load).await?;
+    if job.round.is_none() && standing(&document, &job.node_id, None).1 == Standing::NotReached {
+        let call_and_load = || async {
+            engine.call_node(run, &job.node_id, blueprint).await?;
+            engine.contexts.load(run).await
+        };
+        document = engine.insist(give_up, call_and_load).await?;
+    }
+    match standing(&document, &job.node_id, job.round) {
+        (_, Standing::Due(round)) => return Ok(Some((document, round))),
+        (_, Standing::Settled) if redelivered => {
+            // Its worker died after the commit: what the result made due may never have been published.
+            let due = document.reserved.map(|reserved| reserved.ledger.due_by(&job.node_id)).unwrap_or_default();
+            engine.publish_due(run, &blueprint.id, &due, give_up).await?;
+        }
+        (_, Standing::Ended) => engine.insist(give_up, || engine.publish_pending_result(run)).await?,
+        (status, Standing::Settled | Standing::NotReached) => {
+            debug!(?status, round = job.round, "nothing to do for this message");
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a run is new here, or others have gone on with it.
+fn needs_taking_over(document: &Document, blueprint: &Blueprint) -> bool {
+    match &document.reserved {
+        None => true,
+        Some(reserved) => document.outputs(blueprint).any(|id| !reserved.ledger.knows_as_done(id)),
+    }
+}
+
+/// Crosses into JavaScript; none when the worker stops first.
+async fn call(
+    engine: &Engine,
+    job: &JobMessage,
+    document: Document,
+    give_up: &CancellationToken,
+) -> Result<Option<Answer>> {
+    let (mut resumed, mut fed, mut added) = (None, false, Vec::new());
+    if let Some(reserved) = &document.reserved {
+        if let Some(entry) = reserved.ledger.nodes.get(&job.node_id) {
+            (resumed, fed) = (entry.resumed.clone(), entry.fed);
+        }
+        added = reserved.ledger.added.values().map(|added| added.definition.clone()).collect();
+    }
+    let cancelled = engine.call_token();
+    let call = Call { job: job.clone(), document, resumed, fed, added, cancelled };
+    tokio::select! {
+        answer = engine.host.execute(call) => answer.map(Some),
+        () = give_up.cancelled() => Ok(None),
+    }
+}
+
+async fn commit(
+    engine: &Engine,
+    job: &JobMessage,
+    blueprint: &Blueprint,
+    round: u32,
+    answer: &Answer,
+    give_up: &CancellationToken,
+) -> Result<Settled> {
+    let execution = Execution { node: &job.node_id, round };
+    let deferred = engine.host.publishes_results();
+    let change = |answer| {
+        let decide = move |document: Document| {
+            settle(document.reserved.unwrap_or_default(), blueprint, execution, answer, deferred)
+        };
+        engine.contexts.change(&engine.statuses, &job.run_id, false, decide)
+    };
+    match engine.insist(give_up, || change(answer)).await {
+        Ok(committed) => Ok(committed.answer),
+        Err(error) if error.kind == Kind::Data => {
+            // PostgreSQL can not store what the node returned: that is the node's failure.
+            let message = format!("Node '{}': its result can not be stored. {}", job.node_id, error.message);
+            let failed = Answer {
+                outcome: Outcome::Failed { message, recoverable: true },
+                patch: Patch::default(),
+            };
+            Ok(engine.insist(give_up, || change(&failed)).await?.answer)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn abandon(
+    engine: &Engine,
+    job: &JobMessage,
+    reason: &str,
+    give_up: &CancellationToken,
+) -> Result<Settlement> {
+    engine.warn(format!("Run '{}' failed at node '{}': {reason}", job.run_id, job.node_id));
+    engine.insist(give_up, || engine.abandon(&job.run_id, &job.node_id, &job.blueprint_id, reason)).await?;
+    engine.insist(give_up, || engine.publish_pending_result(&job.run_id)).await?;
+    Ok(Settlement::Done)
+}
+
+/// Puts a message that is not a job where a person can look at it.
+async fn bury(engine: &Engine, body: Vec<u8>, reason: &str, give_up: &CancellationToken) -> Result<Settlement> {
+    engine.warn(format!("A message on '{}' went to the dead letters. {reason}", engine.settings.queue));
+    let letter = Outgoing {
+        queue: format!("{}.dead", engine.settings.queue),
+        body,
+        headers: vec![
+            ("x-flowcraft-reason".into(), reason.into()),
+            ("x-flowcraft-worker".into(), engine.settings.worker.clone()),
+        ],
+    };
+    engine.insist(give_up, || engine.broker.publish(vec![letter.clone()])).await?;
+    Ok(Settlement::Done)
+}

@@ -1,0 +1,115 @@
+//! A worker: takes jobs from the queue and lives each of them through, in the order of [`job`].
+
+mod engine;
+pub mod host;
+mod job;
+mod results;
+mod runs;
+pub mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, error, info_span};
+
+use crate::broker::Delivery;
+
+pub use engine::{Engine, Settings};
+
+/// A started worker. Dropping it does not stop it: [`Worker::stop`] does.
+pub struct Worker {
+    engine: Arc<Engine>,
+    /// No more deliveries are asked for.
+    stop_consuming: CancellationToken,
+    /// Nothing is waited for any more: jobs that wait for a server or a lease hand their message back.
+    give_up: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Worker {
+    /// Starts consuming. Must be called within the shared runtime.
+    pub fn start(engine: Arc<Engine>) -> Self {
+        let worker = Self {
+            engine: engine.clone(),
+            stop_consuming: CancellationToken::new(),
+            give_up: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let concurrency = engine.settings.concurrency;
+        let (sender, receiver) = mpsc::channel(usize::from(concurrency));
+        let keep = worker.give_up.clone();
+        let leases = engine.clone();
+        tokio::spawn(async move { leases.leases.keep(keep).await });
+        worker.tasks.spawn(consume(engine.clone(), sender, worker.stop_consuming.clone()));
+        worker.tasks.spawn(dispatch(
+            engine,
+            receiver,
+            worker.stop_consuming.clone(),
+            worker.give_up.clone(),
+        ));
+        worker
+    }
+
+    /// Takes no more jobs, lets those in flight finish within `patience`, hands back what was not started.
+    pub async fn stop(&self, patience: Duration) {
+        self.stop_consuming.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
+            self.engine.warn(format!(
+                "Stopping: jobs still running after {} ms are handed back to the queue; their late results will be refused",
+                patience.as_millis()
+            ));
+        }
+        self.give_up.cancel();
+        self.engine.cancel_calls();
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
+    }
+}
+
+async fn consume(engine: Arc<Engine>, sender: mpsc::Sender<Delivery>, stop: CancellationToken) {
+    let queue = &engine.settings.queue;
+    if let Err(error) = engine.broker.consume(queue, engine.settings.concurrency, sender, stop).await {
+        error!(%error, queue, "stopped consuming");
+        engine.consumer_lost(&error);
+    }
+}
+
+/// Hands each delivery to a task of its own; what arrives while stopping goes back.
+async fn dispatch(
+    engine: Arc<Engine>,
+    mut deliveries: mpsc::Receiver<Delivery>,
+    stop: CancellationToken,
+    give_up: CancellationToken,
+) {
+    let jobs = TaskTracker::new();
+    let slots = Arc::new(Semaphore::new(usize::from(engine.settings.concurrency)));
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            next = deliveries.recv() => next,
+        };
+        let Some(delivery) = next else { break };
+        let Ok(slot) = slots.clone().acquire_owned().await else { break };
+        let (engine, give_up) = (engine.clone(), give_up.clone());
+        let span = info_span!("job", run = tracing::field::Empty, node = tracing::field::Empty);
+        let live = async move {
+            job::live(&engine, delivery, &give_up).await;
+            drop(slot);
+        };
+        jobs.spawn(live.instrument(span));
+    }
+    jobs.close();
+    while let Ok(delivery) = deliveries.try_recv() {
+        delivery.receipt.requeue().await;
+    }
+    tokio::select! {
+        () = jobs.wait() => {}
+        () = give_up.cancelled() => {}
+    }
+    // Only now may the broker's side close its channel: receipts of running jobs need it.
+    drop(deliveries);
+}

@@ -1,0 +1,117 @@
+//! From an answer to a change of the run: the rules applied to the row as it is now.
+
+use serde_json::value::RawValue;
+
+use super::host::{Answer, Outcome, Taken};
+use crate::blueprint::{Blueprint, NodeId};
+use crate::context::{Change, Ending, Patch, ReservedKey, to_raw};
+use crate::error::Result;
+use crate::ledger::{Arrival, Due, Event, Ledger, Refusal, RunStatus, Transition};
+
+/// Where the execution that an answer belongs to stands: which node, in which round.
+#[derive(Debug, Clone, Copy)]
+pub struct Execution<'a> {
+    /// The node.
+    pub node: &'a NodeId,
+    /// Its round.
+    pub round: u32,
+}
+
+/// What a committed answer leads to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Jobs to publish.
+    pub due: Vec<Due>,
+    /// Where the run stands now.
+    pub status: RunStatus,
+    /// Why the answer was not counted, if it was not.
+    pub refused: Option<Refusal>,
+}
+
+/// Builds the change that an answer means.
+///
+/// # Errors
+/// None that user data can cause.
+pub fn settle(
+    mut reserved: ReservedKey,
+    blueprint: &Blueprint,
+    execution: Execution<'_>,
+    answer: &Answer,
+    deferred: bool,
+) -> Result<(Option<Change>, Settled)> {
+    let event = event_of(execution, &answer.outcome);
+    let transition = match reserved.ledger.apply(blueprint, event) {
+        Ok(transition) => transition,
+        Err(refusal) => {
+            let status = reserved.ledger.status;
+            return Ok((None, Settled { refused: Some(refusal), status, ..Settled::default() }));
+        }
+    };
+    let mut patch = answer.patch.clone();
+    write_results(&mut patch, execution.node, &answer.outcome, &transition)?;
+    let change = conclude(reserved, patch, deferred)?;
+    let settled = Settled { status: change.reserved.ledger.status, due: transition.due, refused: None };
+    Ok((Some(change), settled))
+}
+
+/// Completes a change once its ledger is final: the keys that show it, and what the status row is to say.
+///
+/// # Errors
+/// None that user data can cause.
+pub fn conclude(mut reserved: ReservedKey, mut patch: Patch, deferred: bool) -> Result<Change> {
+    show_awaiting(&mut patch, &reserved.ledger)?;
+    let ended = reserved.ledger.status.is_end();
+    reserved.unpublished = ended && deferred;
+    let ending = match (ended, deferred) {
+        (false, _) => Ending::None,
+        (true, false) => Ending::Written,
+        (true, true) => Ending::Deferred,
+    };
+    Ok(Change { patch, reserved, ending })
+}
+
+fn event_of(Execution { node, round }: Execution<'_>, outcome: &Outcome) -> Event {
+    let node = node.clone();
+    match outcome {
+        Outcome::Finished { action, taken, added, .. } => {
+            let arrivals: Vec<Arrival> = taken.iter().map(|taken| taken.arrival.clone()).collect();
+            Event::Finished { node, round, action: action.clone(), taken: arrivals, added: added.clone() }
+        }
+        Outcome::Failed { message, recoverable } => {
+            Event::Failed { node, round, message: message.clone(), recoverable: *recoverable }
+        }
+        Outcome::Paused { details } => Event::Paused { node, round, details: details.clone() },
+    }
+}
+
+fn write_results(patch: &mut Patch, node: &NodeId, outcome: &Outcome, transition: &Transition) -> Result<()> {
+    match outcome {
+        Outcome::Finished { output, taken, .. } => {
+            match output {
+                Some(output) => patch.output(node, output.clone()),
+                None => patch.no_output(node),
+            }
+            for Taken { arrival, input } in transition.arrived.iter().filter_map(|&index| taken.get(index)) {
+                patch.input(&arrival.target, input.clone());
+            }
+        }
+        // Core's own way of saying that a fallback took the node's place.
+        Outcome::Failed { .. } if transition.replaced => patch.output(node, to_raw(&())?),
+        Outcome::Failed { .. } | Outcome::Paused { .. } => {}
+    }
+    Ok(())
+}
+
+/// `_awaitingNodeIds` and `_awaitingDetails` are the ledger's, shown where core's users look for them.
+fn show_awaiting(patch: &mut Patch, ledger: &Ledger) -> Result<()> {
+    let awaiting: Vec<&NodeId> = ledger.awaiting().map(|(id, _)| id).collect();
+    if awaiting.is_empty() {
+        patch.deletes.extend(["_awaitingNodeIds".to_owned(), "_awaitingDetails".to_owned()]);
+        return Ok(());
+    }
+    let details: std::collections::BTreeMap<&NodeId, &RawValue> =
+        ledger.awaiting().filter_map(|(id, entry)| Some((id, entry.details.as_deref()?))).collect();
+    patch.set("_awaitingNodeIds", to_raw(&awaiting)?);
+    patch.set("_awaitingDetails", to_raw(&details)?);
+    Ok(())
+}
