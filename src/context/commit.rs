@@ -117,7 +117,7 @@ impl ContextStore {
                 status.finish(&transaction, run, ledger.status, &result).await?;
             }
             Ending::None => status.touch(&transaction, run, ledger.status).await?,
-            Ending::Published => {}
+            Ending::Published => status.finish_unheard(&transaction, run, ledger.status).await?,
             Ending::Deferred => status.touch(&transaction, run, RunStatus::Running).await?,
         }
         transaction.commit().await.map_err(failed)?;

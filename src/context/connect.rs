@@ -92,9 +92,9 @@ impl Database {
         })
     }
 
-    /// Closes every connection.
-    pub fn close(&self) {
-        self.pool.close();
+    /// Closes the connections nobody is using; the next use opens one again.
+    pub fn let_go(&self) {
+        self.pool.retain(|_, _| false);
     }
 }
 
@@ -213,7 +213,8 @@ mod tests {
     #[test]
     fn a_url_with_the_ssl_words_of_pg_is_understood() {
         for (text, mode) in [
-            ("postgres://u:p@h/db", SslMode::Prefer),
+            ("postgres://u:p@h/db", SslMode::Disable),
+            ("postgres://u:p@h/db?sslmode=prefer", SslMode::Prefer),
             ("postgres://u:p@h/db?sslmode=disable", SslMode::Disable),
             ("postgresql://u:p@h/db?sslmode=verify-full&application_name=x", SslMode::Require),
             ("postgres://u:p@h/db?ssl=true", SslMode::Require),

@@ -18,10 +18,10 @@ const OPERATION: &str = "Option pgClient.ssl";
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Never.
+    /// Never: the default of `pg`.
+    #[default]
     Disable,
     /// Where the server offers it, and then verified.
-    #[default]
     Prefer,
     /// Always, verified.
     Require,

@@ -28,6 +28,8 @@ struct Statements {
     touch: String,
     /// $1 run, $2 status, $3 final result
     finish: String,
+    /// $1 run, $2 status: for a run that ended while its row still says `running`.
+    finish_unheard: String,
     /// $1 seconds, $2 limit, $3 the last run of the batch before; none without `updated_at`.
     stalled: Option<String>,
 }
@@ -54,6 +56,17 @@ impl StatusTable {
     ) -> Result<()> {
         let statements = self.statements(transaction).await?;
         execute(transaction, &statements.finish, &[&run, &status.as_str(), &result.get()]).await
+    }
+
+    /// Says that a run ended, where the adapter's own `publishFinalResult` left the row as it was.
+    pub(super) async fn finish_unheard(
+        &self,
+        transaction: &Transaction<'_>,
+        run: &str,
+        status: RunStatus,
+    ) -> Result<()> {
+        let statements = self.statements(transaction).await?;
+        execute(transaction, &statements.finish_unheard, &[&run, &status.as_str()]).await
     }
 
     /// Runs that are `running` and have not been heard of for `threshold`, in the order of their ids, after `after`.
@@ -125,16 +138,17 @@ impl Statements {
             finish.set("updated_at", "now()".into());
         }
 
-        let status = if type_of("status").is_some() { "status::text" } else { "status_data::jsonb->>'status'" };
+        let status = if type_of("status").is_some() { "t.status::text" } else { "t.status_data::jsonb->>'status'" };
         let stalled = type_of("updated_at").map(|_| {
             format!(
-                "SELECT run_id::text FROM {} WHERE {status} = 'running' \
+                "SELECT run_id::text FROM {} AS t WHERE {status} = 'running' \
                  AND updated_at < now() - make_interval(secs => $1) AND run_id::text > $3::text \
                  ORDER BY run_id::text LIMIT $2",
                 table.sql
             )
         });
-        Some(Self { touch: touch.sql(), finish: finish.sql(), stalled })
+        let finish_unheard = touch.update_where(&format!("{status} = 'running'"));
+        Some(Self { touch: touch.sql(), finish: finish.sql(), finish_unheard, stalled })
     }
 }
 
@@ -165,6 +179,17 @@ impl<'a> Upsert<'a> {
     fn mention(&mut self, parameter: &str) {
         let word = if self.mentioned.is_empty() { "WHERE" } else { "AND" };
         self.mentioned.push_str(&format!(" {word} {parameter} IS NOT NULL"));
+    }
+
+    /// The same values as an update of an existing row.
+    fn update_where(&self, condition: &str) -> String {
+        let updates: Vec<String> = self
+            .columns
+            .iter()
+            .filter(|(name, _)| self.updated.contains(name))
+            .map(|(name, value)| format!("{name} = {value}"))
+            .collect();
+        format!("UPDATE {} AS t SET {} WHERE run_id = $1::text AND {condition}", self.table.sql, updates.join(", "))
     }
 
     fn sql(&self) -> String {
@@ -206,7 +231,7 @@ mod tests {
         let time = ("updated_at", "timestamp with time zone");
         let readme = Statements::for_columns(&table(&[("run_id", "text"), ("status_data", "jsonb"), time])).unwrap();
         assert!(readme.touch.contains("(run_id, status_data, updated_at)"), "{}", readme.touch);
-        assert!(readme.stalled.unwrap().contains("status_data::jsonb->>'status' = 'running'"));
+        assert!(readme.stalled.unwrap().contains("t.status_data::jsonb->>'status' = 'running'"));
 
         let guide = [("run_id", "text"), ("status", "text"), time, ("result", "jsonb")];
         let guide = Statements::for_columns(&table(&guide)).unwrap();

@@ -50,6 +50,9 @@ pub trait CoordinationStore: Send + Sync {
         }
     }
 
+    /// Closes what was opened here; the next use opens it again.
+    async fn close(&self) {}
+
     /// Gives a lease up, if it is still `owner`'s.
     async fn release(&self, key: &str, owner: &str) -> Result<()> {
         if self.get(key).await?.as_deref() == Some(owner) {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, Script, TlsCertificates};
 use serde::Deserialize;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::{CoordinationStore, keys};
 use crate::error::{Error, Result, with_causes};
@@ -58,7 +58,7 @@ pub struct RedisTls {
 pub struct RedisStore {
     client: Client,
     prefix: String,
-    connection: OnceCell<ConnectionManager>,
+    connection: Mutex<Option<ConnectionManager>>,
     scripts: Scripts,
 }
 
@@ -80,7 +80,7 @@ impl RedisStore {
         Ok(Self {
             client,
             prefix: settings.key_prefix.clone(),
-            connection: OnceCell::new(),
+            connection: Mutex::new(None),
             scripts: Scripts {
                 increment: Script::new(
                     "local n = redis.call('INCR', KEYS[1]); redis.call('EXPIRE', KEYS[1], ARGV[1]); return n",
@@ -98,14 +98,16 @@ impl RedisStore {
     }
 
     async fn connection(&self) -> Result<ConnectionManager> {
-        let connect = || async {
-            let config = ConnectionManagerConfig::new()
-                .set_connection_timeout(Some(RESPONSE_TIMEOUT))
-                .set_response_timeout(Some(RESPONSE_TIMEOUT))
-                .set_number_of_retries(1);
-            ConnectionManager::new_with_config(self.client.clone(), config).await.map_err(redis_error)
-        };
-        self.connection.get_or_try_init(connect).await.cloned()
+        let mut slot = self.connection.lock().await;
+        if let Some(connection) = &*slot {
+            return Ok(connection.clone());
+        }
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(RESPONSE_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_number_of_retries(1);
+        let connection = ConnectionManager::new_with_config(self.client.clone(), config).await.map_err(redis_error)?;
+        Ok(slot.insert(connection).clone())
     }
 
     fn key(&self, key: &str) -> String {
@@ -151,6 +153,10 @@ impl CoordinationStore for RedisStore {
 
     async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
         self.run(&self.scripts.acquire, key, &[owner, &ttl.to_string(), keys::RECONCILER_MARK]).await
+    }
+
+    async fn close(&self) {
+        *self.connection.lock().await = None;
     }
 
     async fn release(&self, key: &str, owner: &str) -> Result<()> {

@@ -49,10 +49,10 @@ impl Database {
         })
     }
 
-    /// Closes every connection.
+    /// Closes the connections nobody is using.
     #[napi]
-    pub fn close(&self) {
-        self.inner.close();
+    pub fn let_go(&self) {
+        self.inner.let_go();
     }
 }
 

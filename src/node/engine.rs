@@ -85,7 +85,7 @@ impl Engine {
             if let Some(worker) = worker {
                 worker.stop(Duration::from_millis(patience_ms.into())).await;
             }
-            engine.broker.close().await;
+            engine.close().await;
             Ok(())
         })
     }

@@ -48,8 +48,6 @@ pub struct Engine {
     pub host: Arc<dyn Host>,
     /// Blueprints seen so far, analysed once each.
     blueprints: Mutex<HashMap<String, Arc<Blueprint>>>,
-    /// Cancelled when the worker gives up on the calls it has in flight.
-    calls: CancellationToken,
 }
 
 impl Engine {
@@ -72,7 +70,6 @@ impl Engine {
             leases,
             host,
             blueprints: Mutex::default(),
-            calls: CancellationToken::new(),
         }
     }
 
@@ -151,18 +148,15 @@ impl Engine {
         }
     }
 
-    /// A token for one call into user code.
-    pub(super) fn call_token(&self) -> CancellationToken {
-        self.calls.child_token()
-    }
-
-    /// Tells every node in flight that its result is not waited for any more.
-    pub(super) fn cancel_calls(&self) {
-        self.calls.cancel();
-    }
-
     pub(super) fn warn(&self, message: String) {
         self.host.notify(Notice::Log { level: Level::Warn, message });
+    }
+
+    /// Closes what was opened here; whatever is used again opens again.
+    pub async fn close(&self) {
+        self.broker.close().await;
+        self.store.close().await;
+        self.contexts.database().let_go();
     }
 
     /// The worker is deaf from here on, and says so.

@@ -183,7 +183,7 @@ async fn call(
         }
         added = reserved.ledger.added.values().map(|added| added.definition.clone()).collect();
     }
-    let cancelled = engine.call_token();
+    let cancelled = give_up.child_token();
     let call = Call { job: job.clone(), document, resumed, fed, added, cancelled };
     tokio::select! {
         answer = engine.host.execute(call) => answer.map(Some),

@@ -24,7 +24,7 @@ pub struct Worker {
     engine: Arc<Engine>,
     /// No more deliveries are asked for.
     stop_consuming: CancellationToken,
-    /// Nothing is waited for any more: jobs that wait for a server or a lease hand their message back.
+    /// Nothing is waited for any more: nodes in flight get their signal, and messages go back to the queue.
     give_up: CancellationToken,
     tasks: TaskTracker,
 }
@@ -64,7 +64,6 @@ impl Worker {
             ));
         }
         self.give_up.cancel();
-        self.engine.cancel_calls();
         let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
     }
 }

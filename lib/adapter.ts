@@ -1,0 +1,235 @@
+/** The adapter: flowcraft's distributed worker on RabbitMQ, PostgreSQL and Redis, with a native engine inside. */
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import {
+  BaseDistributedAdapter,
+  type FlowcraftEvent,
+  type ICoordinationStore,
+  type JobPayload,
+  JsonSerializer,
+  type NodeDefinition,
+  type WorkflowResult,
+} from 'flowcraft'
+import { describeBlueprint, findBlueprint } from './blueprints.js'
+import { openBroker } from './connections/amqp.js'
+import { openDatabase } from './connections/postgres.js'
+import { describeError } from './errors.js'
+import { type JobHost, runJob } from './job.js'
+import { fromJson, toJson } from './json.js'
+import { type Database, Engine, type Job, Store } from './native.js'
+import { checkOptions, type RabbitMqAdapterOptions } from './options.js'
+import { PostgresContext, sharedDatabase } from './postgres-context.js'
+import { nativeStoreOf } from './redis-coordination-store.js'
+
+/** A run's final result, as it is stored in the status table. */
+export interface FinalResult {
+  status: 'completed' | 'failed'
+  /** Of a completed run. */
+  payload?: WorkflowResult
+  /** Of a failed run: every error. */
+  reason?: string
+}
+
+/** What the engine tells as JSON: an event for the event bus, or a line for the logger. */
+type Notice =
+  | { event: 'job:enqueued' | 'job:processed'; payload: Record<string, unknown> }
+  | { level: 'debug' | 'info' | 'warn' | 'error'; message: string }
+
+export class RabbitMqAdapter extends BaseDistributedAdapter {
+  protected readonly queueName: string
+  readonly #contextTableName: string
+  readonly #stopTimeout: number
+  readonly #database: Database
+  readonly #engine: Engine
+  /** Signals of the jobs in flight, by their number. */
+  readonly #running = new Map<number, AbortController>()
+  /** Keeps the process alive while the worker is started; the engine's own threads do not. */
+  #keepAlive: NodeJS.Timeout | undefined
+
+  /**
+   * Opens no connection.
+   *
+   * @throws TypeError naming the option that can not work.
+   */
+  constructor(options: RabbitMqAdapterOptions) {
+    const checked = checkOptions(options)
+    const broker = openBroker(options.amqpConnection)
+    const database = openDatabase(options.pgClient)
+    super(options)
+    this.queueName = checked.queueName
+    this.#contextTableName = options.contextTableName
+    this.#stopTimeout = checked.stopTimeout
+    this.#database = database
+    this.#engine = new Engine(
+      {
+        queue: checked.queueName,
+        contextTable: options.contextTableName,
+        statusTable: options.statusTableName,
+        concurrency: checked.concurrency,
+        leaseSeconds: checked.leaseSeconds,
+        worker: `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`,
+      },
+      broker,
+      database,
+      nativeStoreOf(options.coordinationStore) ?? customStore(options.coordinationStore),
+      this.#host(options),
+    )
+  }
+
+  /** Starts the worker: it consumes jobs until {@link stop}, reconnecting as often as it takes. */
+  override start(): void {
+    this.logger.info('[Adapter] Starting worker...')
+    this.#keepAlive ??= setInterval(() => {}, 2 ** 30)
+    this.#engine.start()
+  }
+
+  /**
+   * Stops the worker: no new job starts, nodes in flight finish (at most `stopTimeout` milliseconds), messages
+   * not started go back to the queue, and every connection opened here is closed.
+   */
+  async stop(): Promise<void> {
+    try {
+      await this.#engine.stop(this.#stopTimeout)
+    } finally {
+      clearInterval(this.#keepAlive)
+      this.#keepAlive = undefined
+    }
+  }
+
+  /**
+   * Publishes again every job of a run that is due and that nobody is running. Needs no `start()`.
+   *
+   * @returns The nodes whose jobs were published.
+   */
+  override async reconcile(runId: string): Promise<Set<string>> {
+    return new Set(await this.#engine.reconcile(runId))
+  }
+
+  /**
+   * Lets paused nodes of a run go on; the action decides their edges. Needs no `start()`.
+   *
+   * @param output The paused node's output; absent for the one it had.
+   * @param nodeId One of several paused nodes; absent for all.
+   * @returns The nodes that go on.
+   * @throws When the run, or the node, does not wait to be resumed.
+   */
+  async resumeWithAction(runId: string, action: string, output?: unknown, nodeId?: string): Promise<Set<string>> {
+    const json = toJson(output, `The output to resume run '${runId}' with`)
+    return new Set(await this.#engine.resume(runId, nodeId, action, json))
+  }
+
+  /** Override it to serve webhooks: the URL goes to the caller, the event to whoever resumes the run. */
+  override async registerWebhookEndpoint(_runId: string, _nodeId: string): Promise<{ url: string; event: string }> {
+    throw new Error('registerWebhookEndpoint is not implemented for RabbitMqAdapter')
+  }
+
+  /** The context of a run. */
+  protected override createContext(runId: string): PostgresContext {
+    return new PostgresContext(runId, {
+      client: {},
+      tableName: this.#contextTableName,
+      [sharedDatabase]: this.#database,
+    })
+  }
+
+  /** Publishes a job; resolves when the broker has confirmed it. Needs no `start()`. */
+  protected override async enqueueJob(job: JobPayload): Promise<void> {
+    await this.#engine.enqueue(JSON.stringify(job))
+  }
+
+  /**
+   * Stores a run's final result in the status table. An override is called once the run has ended, and again
+   * if the worker dies before it is known to have returned.
+   */
+  protected override async publishFinalResult(runId: string, result: FinalResult): Promise<void> {
+    const json = toJson(result, `The final result of run '${runId}'`) ?? 'null'
+    await this.#engine.writeResult(runId, result.status, json)
+  }
+
+  /** Called before each node is run; override it for work of your own. */
+  protected override async onJobStart(_runId: string, _blueprintId: string, _nodeId: string): Promise<void> {}
+
+  /** The native engine takes the jobs. */
+  protected override processJobs(): void {
+    throw new Error('RabbitMqAdapter takes its jobs in the native engine: override onJobStart instead')
+  }
+
+  /** Whether a node's retries run within its job. */
+  protected override shouldRetryInProcess(nodeDef: NodeDefinition): boolean {
+    return super.shouldRetryInProcess(nodeDef)
+  }
+
+  /** What the engine calls. */
+  #host(options: RabbitMqAdapterOptions): ConstructorParameters<typeof Engine>[4] {
+    const overridden = this.publishFinalResult !== RabbitMqAdapter.prototype.publishFinalResult
+    const { serializer } = options.runtimeOptions
+    const ownSerializer = serializer !== undefined && serializer.constructor !== JsonSerializer
+    return {
+      describe: (id: string) => {
+        const blueprint = findBlueprint(this.runtime.options.blueprints, id)
+        return blueprint ? describeBlueprint(id, blueprint) : null
+      },
+      execute: (job: Job) => void this.#execute(job),
+      abort: (id: number) => this.#running.get(id)?.abort(),
+      publishesResults: overridden || ownSerializer,
+      publishResult: (runId: string, status: string, reason: string, context: string) =>
+        this.#publishResult(runId, status, reason, context),
+      notify: (notice: string) => void this.#notify(fromJson(notice) as Notice),
+    }
+  }
+
+  async #execute(job: Job): Promise<void> {
+    const controller = new AbortController()
+    this.#running.set(job.id, controller)
+    try {
+      const blueprint = findBlueprint(this.runtime.options.blueprints, job.blueprintId)
+      if (!blueprint) throw new Error(`Blueprint '${job.blueprintId}' has gone from the runtime`)
+      const host: JobHost = {
+        runtime: this.runtime,
+        logger: this.logger,
+        eventBus: this.eventBus,
+        onJobStart: (runId, blueprintId, nodeId) => this.onJobStart(runId, blueprintId, nodeId),
+      }
+      job.settle(await runJob(host, job, blueprint, controller.signal))
+    } catch (error) {
+      // User code can not get here; what does is answered all the same, or the run would wait for ever.
+      const message = describeError(error, job.nodeId)
+      job.settle({ outcome: 'failed', message, recoverable: false, sets: [], deletes: [] })
+    } finally {
+      this.#running.delete(job.id)
+    }
+  }
+
+  async #publishResult(runId: string, status: string, reason: string, contextJson: string): Promise<void> {
+    if (status !== 'completed') {
+      await this.publishFinalResult(runId, { status: status as 'failed', reason })
+      return
+    }
+    const context = fromJson(contextJson) as Record<string, unknown>
+    const payload: WorkflowResult = { context, serializedContext: this.serializer.serialize(context), status }
+    await this.publishFinalResult(runId, { status, payload })
+  }
+
+  async #notify(notice: Notice): Promise<void> {
+    try {
+      if ('event' in notice) {
+        await this.eventBus?.emit({ type: notice.event, payload: notice.payload } as unknown as FlowcraftEvent)
+      } else {
+        this.logger[notice.level](`[Adapter] ${notice.message}`)
+      }
+    } catch {
+      // The engine does not depend on who listens.
+    }
+  }
+}
+
+/** A store of the user's own, called through its five methods. */
+function customStore(store: ICoordinationStore): Store {
+  return Store.custom({
+    increment: async (key: string, ttl: number) => store.increment(key, ttl),
+    setIfNotExist: async (key: string, value: string, ttl: number) => store.setIfNotExist(key, value, ttl),
+    extendTtl: async (key: string, ttl: number) => store.extendTTL(key, ttl),
+    delete: async (key: string) => void (await store.delete(key)),
+    get: async (key: string) => (await store.get(key)) ?? null,
+  })
+}

@@ -1,0 +1,101 @@
+/** `pgClient`: a connection string, a `pg` config, or a live `pg` Client or Pool whose parameters are read. */
+import { userInfo } from 'node:os'
+import { Database } from '../native.js'
+import { invalidOption, isObject, pem } from './invalid.js'
+
+/** Where PostgreSQL is: the fields of a `pg` config that matter for a connection. */
+export interface PostgresOptions {
+  /** A connection URL; the other fields come before what it says. */
+  connectionString?: string
+  /** Host name, address, or the folder of a socket; default `PGHOST` or `localhost`. */
+  host?: string
+  /** Default `PGPORT` or 5432. */
+  port?: number
+  /** Default `PGUSER` or the system user. */
+  user?: string
+  /** A constant, or a function asked for every new connection; default `PGPASSWORD`. */
+  password?: string | (() => string | Promise<string>)
+  /** Default `PGDATABASE` or the user's name. */
+  database?: string
+  /** Encryption; verified unless `rejectUnauthorized` is `false`. */
+  ssl?: boolean | PostgresTlsOptions
+  /** Command-line options for the server. */
+  options?: string
+  /** Shown in `pg_stat_activity`. */
+  application_name?: string
+  /** Connections held at most; default 8. */
+  max?: number
+}
+
+/** TLS options, in Node.js' names. */
+export interface PostgresTlsOptions {
+  ca?: string | Uint8Array | (string | Uint8Array)[]
+  cert?: string | Uint8Array
+  key?: string | Uint8Array
+  rejectUnauthorized?: boolean
+}
+
+const ACCEPTS = 'a PostgreSQL connection string, a pg config object, or a live pg Client or Pool'
+
+/** Makes a pool; opens no connection. */
+export function openDatabase(option: unknown, name = 'pgClient'): Database {
+  const options = read(option, name)
+  const { password } = options
+  const ask = typeof password === 'function' ? async () => String(await password()) : undefined
+  try {
+    return new Database(JSON.stringify(settings(options)), ask)
+  } catch (error) {
+    // What concerns certificates says what is wrong with them; everything else is not an address.
+    if (error instanceof Error && error.message.includes('ssl')) throw new TypeError(error.message)
+    throw invalidOption(name, ACCEPTS)
+  }
+}
+
+function read(option: unknown, name: string): PostgresOptions {
+  if (typeof option === 'string' && option !== '') return { connectionString: option }
+  if (!isObject(option)) throw invalidOption(name, ACCEPTS)
+  // A live Client has resolved its config, its URL and the environment into these.
+  if (isObject(option.connectionParameters)) return fromParameters(option.connectionParameters)
+  // A live Pool keeps its config; its Client class resolves it without connecting.
+  if (isObject(option.options) && typeof option.Client === 'function') {
+    const Client = option.Client as new (config: unknown) => { connectionParameters: Record<string, unknown> }
+    return fromParameters(new Client(option.options).connectionParameters)
+  }
+  const known = ['connectionString', 'host', 'port', 'user', 'database', 'password']
+  if (!known.some((field) => field in option) || typeof option.query === 'function') throw invalidOption(name, ACCEPTS)
+  return option as PostgresOptions
+}
+
+function fromParameters(parameters: Record<string, unknown>): PostgresOptions {
+  const fields = ['host', 'port', 'user', 'password', 'database', 'ssl', 'options', 'application_name'] as const
+  // Read one by one: pg hides the password from enumeration.
+  const present = fields.map((field) => [field, parameters[field]]).filter(([, value]) => value != null && value !== '')
+  return Object.fromEntries(present) as PostgresOptions
+}
+
+function settings(options: PostgresOptions): Record<string, unknown> {
+  const { env } = process
+  const fromUrl = options.connectionString !== undefined
+  const fallback = <T>(value: T | undefined, other: T | undefined): T | undefined => value ?? (fromUrl ? undefined : other)
+  const port = fallback(options.port, Number(env.PGPORT) || undefined)
+  return {
+    url: options.connectionString,
+    host: fallback(options.host, env.PGHOST),
+    port: port === undefined ? undefined : Number(port),
+    user: fallback(options.user, env.PGUSER ?? userInfo().username),
+    password: typeof options.password === 'function' ? undefined : (options.password ?? env.PGPASSWORD),
+    database: fallback(options.database, env.PGDATABASE),
+    options: options.options,
+    applicationName: options.application_name,
+    max: options.max,
+    ssl: tls(options.ssl),
+  }
+}
+
+function tls(ssl: PostgresOptions['ssl']): Record<string, unknown> | undefined {
+  if (ssl === undefined || ssl === null) return undefined
+  if (ssl === false) return { mode: 'disable' }
+  if (ssl === true) return { mode: 'require' }
+  const mode = ssl.rejectUnauthorized === false ? 'unverified' : 'require'
+  return { mode, ca: pem(ssl.ca), cert: pem(ssl.cert), key: pem(ssl.key) }
+}

@@ -1,0 +1,13 @@
+/**
+ * `@flowcraft/rabbitmq-adapter`: flowcraft workflows over RabbitMQ, PostgreSQL and Redis.
+ *
+ * @packageDocumentation
+ */
+export { type FinalResult, RabbitMqAdapter } from './adapter.js'
+export type { AmqpOptions } from './connections/amqp.js'
+export type { PostgresOptions, PostgresTlsOptions } from './connections/postgres.js'
+export type { RedisOptions, RedisTlsOptions } from './connections/redis.js'
+export type { AmqpConnectionLike, PgClientLike, RabbitMqAdapterOptions } from './options.js'
+export { PostgresContext, type PostgresContextOptions } from './postgres-context.js'
+export { createRabbitMqReconciler, type RabbitMqReconcilerOptions, type ReconciliationStats } from './reconciler.js'
+export { type IoRedisLike, RedisCoordinationStore } from './redis-coordination-store.js'

@@ -1,0 +1,87 @@
+/** A run's context in PostgreSQL, read and written directly. */
+import type { IAsyncContext, PatchOperation } from 'flowcraft'
+import { openDatabase, type PostgresOptions } from './connections/postgres.js'
+import { invalidOption } from './connections/invalid.js'
+import { fromJson, toJson } from './json.js'
+import { ContextTable, type Database } from './native.js'
+import type { PgClientLike } from './options.js'
+
+/** Options of a {@link PostgresContext}. */
+export interface PostgresContextOptions {
+  /** A live `pg` Client or Pool (its parameters are read), a connection string, or a config object. */
+  client: PgClientLike | PostgresOptions | string
+  /** The context table: `table` or `schema.table`. */
+  tableName: string
+}
+
+/** Pools already made, by the object they were made from: contexts of one client share one. */
+const pools = new WeakMap<object, Database>()
+const poolsByUrl = new Map<string, WeakRef<Database>>()
+
+/** Gives contexts made by an adapter the adapter's own pool. */
+export const sharedDatabase = Symbol('sharedDatabase')
+
+/**
+ * An `IAsyncContext` over one row of the context table. Every call is one statement; `patch` applies its
+ * operations in one, and creates the row when there is none. Keys are data: quotes, dots and braces are safe.
+ */
+export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
+  readonly type = 'async' as const
+  readonly #runId: string
+  readonly #table: ContextTable
+
+  constructor(runId: string, options: PostgresContextOptions & { [sharedDatabase]?: Database }) {
+    if (typeof options?.tableName !== 'string' || options.tableName === '') {
+      throw invalidOption('tableName', 'the name of the context table')
+    }
+    this.#runId = String(runId)
+    this.#table = new ContextTable(options[sharedDatabase] ?? pool(options.client), options.tableName)
+  }
+
+  async get(key: string): Promise<unknown> {
+    const json = await this.#table.get(this.#runId, key)
+    return json === null ? undefined : fromJson(json)
+  }
+
+  async has(key: string): Promise<boolean> {
+    return this.#table.has(this.#runId, key)
+  }
+
+  async set(key: string, value: unknown): Promise<void> {
+    await this.patch([{ op: 'set', key, value }])
+  }
+
+  async delete(key: string): Promise<boolean> {
+    return this.#table.delete(this.#runId, key)
+  }
+
+  async toJSON(): Promise<Record<string, unknown>> {
+    return fromJson(await this.#table.toJSON(this.#runId)) as Record<string, unknown>
+  }
+
+  async patch(operations: PatchOperation[]): Promise<void> {
+    const last = new Map<string, string | undefined>()
+    for (const operation of operations) {
+      const json = operation.op === 'set' ? toJson(operation.value, `The context key '${operation.key}'`) : undefined
+      last.set(operation.key, json)
+    }
+    const sets = [...last].flatMap(([key, value]) => (value === undefined ? [] : [{ key, value }]))
+    const deletes = [...last].flatMap(([key, value]) => (value === undefined ? [key] : []))
+    await this.#table.patch(this.#runId, sets, deletes)
+  }
+}
+
+function pool(client: unknown): Database {
+  if (typeof client === 'string') {
+    const known = poolsByUrl.get(client)?.deref()
+    if (known) return known
+    const made = openDatabase(client, 'client')
+    poolsByUrl.set(client, new WeakRef(made))
+    return made
+  }
+  const known = typeof client === 'object' && client !== null ? pools.get(client) : undefined
+  if (known) return known
+  const made = openDatabase(client, 'client')
+  pools.set(client as object, made)
+  return made
+}

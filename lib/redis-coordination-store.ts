@@ -1,0 +1,57 @@
+/** The coordination store on Redis: counters and locks that workers look at. */
+import type { ICoordinationStore } from 'flowcraft'
+import { openRedis, type RedisOptions } from './connections/redis.js'
+import type { Store } from './native.js'
+
+/** What is read of a live `ioredis` client: its options. It is not used for commands. */
+export interface IoRedisLike {
+  readonly options: object
+  duplicate(...args: never[]): unknown
+}
+
+const stores = new WeakMap<RedisCoordinationStore, Store>()
+
+/**
+ * Core's `ICoordinationStore` on Redis. Every operation is one atomic step at the server; `increment` sets
+ * the time to live in the same one. The connection is opened when first needed.
+ */
+export class RedisCoordinationStore implements ICoordinationStore {
+  readonly #store: Store
+
+  /** @param redis An `ioredis` client (its options are read), a `redis:` or `rediss:` URL, or an options object. */
+  constructor(redis: IoRedisLike | RedisOptions | string) {
+    this.#store = openRedis(redis)
+    stores.set(this, this.#store)
+  }
+
+  /** Adds one to a counter, gives it `ttlSeconds` to live, and answers with its new value. */
+  increment(key: string, ttlSeconds: number): Promise<number> {
+    return this.#store.increment(key, ttlSeconds)
+  }
+
+  /** Sets a key that does not exist, for `ttlSeconds`; whether it did. */
+  setIfNotExist(key: string, value: string, ttlSeconds: number): Promise<boolean> {
+    return this.#store.setIfNotExist(key, value, ttlSeconds)
+  }
+
+  /** Gives an existing key `ttlSeconds` to live; whether it exists. */
+  extendTTL(key: string, ttlSeconds: number): Promise<boolean> {
+    return this.#store.extendTtl(key, ttlSeconds)
+  }
+
+  /** Removes a key. */
+  async delete(key: string): Promise<void> {
+    await this.#store.delete(key)
+  }
+
+  /** The value of a key. */
+  async get(key: string): Promise<string | undefined> {
+    return (await this.#store.get(key)) ?? undefined
+  }
+}
+
+/** The native store behind one of ours; none for a subclass, whose overrides have to be called. */
+export function nativeStoreOf(store: ICoordinationStore): Store | undefined {
+  const own = store instanceof RedisCoordinationStore && Object.getPrototypeOf(store) === RedisCoordinationStore.prototype
+  return own ? stores.get(store) : undefined
+}
