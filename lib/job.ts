@@ -2,8 +2,8 @@
  * One job: the user's code, run through core's `FlowRuntime`, and the one answer the engine gets of it.
  */
 import {
-  type FlowRuntime,
   FlowcraftError,
+  type FlowRuntime,
   type IAsyncContext,
   type IEventBus,
   type ILogger,
@@ -26,7 +26,12 @@ export interface JobHost {
 }
 
 /** Runs a job; whatever user code does is an answer. */
-export async function runJob(host: JobHost, job: Job, base: WorkflowBlueprint, signal: AbortSignal): Promise<JobAnswer> {
+export async function runJob(
+  host: JobHost,
+  job: Job,
+  base: WorkflowBlueprint,
+  signal: AbortSignal,
+): Promise<JobAnswer> {
   const context = new JobContext(job)
   const blueprint = blueprintOf(job, base)
   try {
@@ -153,7 +158,9 @@ async function failed(
   } else {
     host.logger.error(`[Adapter] Node '${nodeId}' of run '${runId}' failed: ${message}`)
     const error =
-      thrown instanceof FlowcraftError ? thrown : new FlowcraftError(message, { cause: asError(thrown), nodeId, blueprintId })
+      thrown instanceof FlowcraftError
+        ? thrown
+        : new FlowcraftError(message, { cause: asError(thrown), nodeId, blueprintId })
     await emit(host.eventBus, { type: 'job:failed', payload: { runId, blueprintId, nodeId, error } })
   }
   return { outcome: 'failed', message, recoverable, ...context.writes() }

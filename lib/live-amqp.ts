@@ -141,7 +141,8 @@ export class LiveAmqp {
     const lost = (reason: string) => {
       if (!open) return
       open = false
-      for (const [number, delivered] of this.#delivered) if (delivered.channel === channel) this.#delivered.delete(number)
+      for (const [number, delivered] of this.#delivered)
+        if (delivered.channel === channel) this.#delivered.delete(number)
       this.broker.lost(reason, false)
     }
     channel.on('error', (error) => lost(`The channel failed: ${error.message}`))

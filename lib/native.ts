@@ -2,5 +2,6 @@
  * The frontier to Rust: the classes of the native engine, and nothing else. JSON crosses as text, absent
  * values as `undefined` or `null`.
  */
-export { Broker, ContextTable, Database, Engine, Store } from '../binding.js'
+
 export type { Job, JobAnswer, JobEdge, JobNode, JobWrite } from '../binding.js'
+export { Broker, ContextTable, Database, Engine, Store } from '../binding.js'

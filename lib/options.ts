@@ -70,7 +70,8 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
     throw invalidOption('eventBus', 'an object with the method emit')
   }
   for (const option of ['contextTableName', 'statusTableName'] as const) {
-    if (typeof options[option] !== 'string' || options[option] === '') throw invalidOption(option, 'the name of a table')
+    if (typeof options[option] !== 'string' || options[option] === '')
+      throw invalidOption(option, 'the name of a table')
   }
   const queueName = options.queueName ?? 'flowcraft-queue'
   if (typeof queueName !== 'string' || queueName === '') throw invalidOption('queueName', 'the name of a queue')

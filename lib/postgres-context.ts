@@ -1,7 +1,7 @@
 /** A run's context in PostgreSQL, read and written directly. */
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
-import { openDatabase, type PostgresOptions } from './connections/postgres.js'
 import { invalidOption } from './connections/invalid.js'
+import { openDatabase, type PostgresOptions } from './connections/postgres.js'
 import { fromJson, toJson } from './json.js'
 import { ContextTable, type Database } from './native.js'
 import type { PgClientLike } from './options.js'

@@ -52,6 +52,7 @@ export class RedisCoordinationStore implements ICoordinationStore {
 
 /** The native store behind one of ours; none for a subclass, whose overrides have to be called. */
 export function nativeStoreOf(store: ICoordinationStore): Store | undefined {
-  const own = store instanceof RedisCoordinationStore && Object.getPrototypeOf(store) === RedisCoordinationStore.prototype
+  const own =
+    store instanceof RedisCoordinationStore && Object.getPrototypeOf(store) === RedisCoordinationStore.prototype
   return own ? stores.get(store) : undefined
 }

@@ -76,7 +76,8 @@ function fromParameters(parameters: Record<string, unknown>): PostgresOptions {
 function settings(options: PostgresOptions): Record<string, unknown> {
   const { env } = process
   const fromUrl = options.connectionString !== undefined
-  const fallback = <T>(value: T | undefined, other: T | undefined): T | undefined => value ?? (fromUrl ? undefined : other)
+  const fallback = <T>(value: T | undefined, other: T | undefined): T | undefined =>
+    value ?? (fromUrl ? undefined : other)
   const port = fallback(options.port, Number(env.PGPORT) || undefined)
   return {
     url: options.connectionString,

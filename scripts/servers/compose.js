@@ -45,7 +45,7 @@ export async function startCompose(names, { cleanup }) {
     cleanup.refuseIfBegun()
     const ports = await freePorts(names.length)
     const env = { ...process.env }
-    names.forEach((name, i) => (env[PORT_VARIABLES[name]] = String(ports[i])))
+    for (const [i, name] of names.entries()) env[PORT_VARIABLES[name]] = String(ports[i])
     try {
       await run('docker', compose('up', '--detach', '--wait', ...names), { env, maxBuffer: 1 << 26 })
       return Object.fromEntries(names.map((name, i) => [name, { url: URLS[name](ports[i]) }]))

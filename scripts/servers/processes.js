@@ -41,7 +41,7 @@ function kill(leader, members) {
     }
     newcomers = family(leader).filter((member) => !members.has(member))
   }
-  members.forEach((member) => send(member, 'SIGKILL'))
+  for (const member of members) send(member, 'SIGKILL')
 }
 
 function send(pid, signal) {

@@ -1,7 +1,7 @@
 // A private Redis server that writes nothing to disk: it is empty after a restart.
 
-import { ServerProcess } from './server-process.js'
 import { probe } from './probe.js'
+import { ServerProcess } from './server-process.js'
 
 /**
  * @param {object} context
