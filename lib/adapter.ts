@@ -18,7 +18,7 @@ import { type JobHost, runJob } from './job.js'
 import { fromJson, toJson } from './json.js'
 import { type Database, Engine, type Job, Store } from './native.js'
 import { checkOptions, type RabbitMqAdapterOptions } from './options.js'
-import { PostgresContext, sharedDatabase } from './postgres-context.js'
+import { contextOptionsOver, PostgresContext } from './postgres-context.js'
 import { nativeStoreOf } from './redis-coordination-store.js'
 
 /** A run's final result, as it is stored in the status table. */
@@ -125,11 +125,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   /** The context of a run. */
   protected override createContext(runId: string): PostgresContext {
-    return new PostgresContext(runId, {
-      client: {},
-      tableName: this.#contextTableName,
-      [sharedDatabase]: this.#database,
-    })
+    return new PostgresContext(runId, contextOptionsOver(this.#database, this.#contextTableName))
   }
 
   /** Publishes a job; resolves when the broker has confirmed it. Needs no `start()`. */

@@ -18,8 +18,15 @@ export interface PostgresContextOptions {
 const pools = new WeakMap<object, Database>()
 const poolsByUrl = new Map<string, WeakRef<Database>>()
 
-/** Gives contexts made by an adapter the adapter's own pool. */
-export const sharedDatabase = Symbol('sharedDatabase')
+/** Options made for a pool that exists: an adapter's contexts use the adapter's own. */
+const existing = new WeakMap<PostgresContextOptions, Database>()
+
+/** Options of a context over an existing pool. */
+export function contextOptionsOver(database: Database, tableName: string): PostgresContextOptions {
+  const options: PostgresContextOptions = { client: {}, tableName }
+  existing.set(options, database)
+  return options
+}
 
 /**
  * An `IAsyncContext` over one row of the context table. Every call is one statement; `patch` applies its
@@ -30,12 +37,12 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
   readonly #runId: string
   readonly #table: ContextTable
 
-  constructor(runId: string, options: PostgresContextOptions & { [sharedDatabase]?: Database }) {
+  constructor(runId: string, options: PostgresContextOptions) {
     if (typeof options?.tableName !== 'string' || options.tableName === '') {
       throw invalidOption('tableName', 'the name of the context table')
     }
     this.#runId = String(runId)
-    this.#table = new ContextTable(options[sharedDatabase] ?? pool(options.client), options.tableName)
+    this.#table = new ContextTable(existing.get(options) ?? pool(options.client), options.tableName)
   }
 
   async get(key: string): Promise<unknown> {

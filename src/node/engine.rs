@@ -67,11 +67,14 @@ impl Engine {
 
     /// Starts consuming; a second start does nothing.
     #[napi]
-    pub fn start(&self) -> napi::Result<()> {
+    pub fn start(&self, env: Env) -> napi::Result<()> {
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         if worker.is_none() {
             let _inside = runtime()?.enter();
-            *worker = Some(Worker::start(self.inner.clone()));
+            let started = Worker::start(self.inner.clone());
+            // A worker thread may end without a stop(); the engine's own threads would go on without it.
+            env.add_env_cleanup_hook(started.ending(), |ending| ending.now())?;
+            *worker = Some(started);
         }
         Ok(())
     }

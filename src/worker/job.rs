@@ -3,12 +3,15 @@
 //! Whatever is interrupted leaves the message unacknowledged; it comes again and finds in the record how far
 //! its predecessor got.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug, warn};
 
+use super::Ending;
 use super::engine::Engine;
 use super::host::{Answer, Call, Notice, Outcome};
 use super::runs::standing;
@@ -32,25 +35,34 @@ enum Settlement {
 }
 
 /// Lives one delivery through, and settles its message last.
-pub(super) async fn live(engine: &Engine, delivery: Delivery, give_up: &CancellationToken) {
+pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
     let Delivery { body, redelivered, receipt } = delivery;
-    let settlement = match JobMessage::parse(&body) {
-        Ok(job) => {
-            Span::current().record("run", &job.run_id).record("node", &job.node_id);
-            process(engine, job, redelivered, give_up).await
+    let give_up = &ending.give_up;
+    let work = async {
+        match JobMessage::parse(&body) {
+            Ok(job) => {
+                Span::current().record("run", &job.run_id).record("node", &job.node_id);
+                process(engine, job, redelivered, give_up).await
+            }
+            Err(reason) => bury(engine, &body, &reason, give_up).await,
         }
-        Err(reason) => bury(engine, body, &reason, give_up).await,
+    };
+    // A panic is this job's error, and must not keep its message from being settled.
+    let settlement = match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(settlement) => settlement,
+        Err(_) => bury(engine, &body, "The engine panicked on this message", give_up).await,
     };
     match settlement {
-        Ok(Settlement::Done) => receipt.ack().await,
-        Ok(Settlement::HandBack) => receipt.requeue().await,
-        Err(error) => {
-            if error.kind != Kind::Stopping {
-                warn!(%error, "job handed back");
-            }
-            receipt.requeue().await;
+        Ok(Settlement::Done) => return receipt.ack().await,
+        Ok(Settlement::HandBack) => {}
+        Err(error) if error.kind == Kind::Stopping => {
+            debug!(%error, "job handed back");
+            // JavaScript is gone: this worker would only take jobs and hand them back.
+            ending.now();
         }
+        Err(error) => warn!(%error, "job handed back"),
     }
+    receipt.requeue().await;
 }
 
 async fn process(
@@ -235,11 +247,11 @@ async fn abandon(
 }
 
 /// Puts a message that is not a job where a person can look at it.
-async fn bury(engine: &Engine, body: Vec<u8>, reason: &str, give_up: &CancellationToken) -> Result<Settlement> {
+async fn bury(engine: &Engine, body: &[u8], reason: &str, give_up: &CancellationToken) -> Result<Settlement> {
     engine.warn(format!("A message on '{}' went to the dead letters. {reason}", engine.settings.queue));
     let letter = Outgoing {
         queue: format!("{}.dead", engine.settings.queue),
-        body,
+        body: body.to_vec(),
         headers: vec![
             ("x-flowcraft-reason".into(), reason.into()),
             ("x-flowcraft-worker".into(), engine.settings.worker.clone()),

@@ -22,40 +22,50 @@ pub use engine::{Engine, Settings};
 /// A started worker. Dropping it does not stop it: [`Worker::stop`] does.
 pub struct Worker {
     engine: Arc<Engine>,
-    /// No more deliveries are asked for.
-    stop_consuming: CancellationToken,
-    /// Nothing is waited for any more: nodes in flight get their signal, and messages go back to the queue.
-    give_up: CancellationToken,
+    ending: Ending,
     tasks: TaskTracker,
+}
+
+/// The two steps of a worker's end.
+#[derive(Debug, Clone, Default)]
+pub struct Ending {
+    /// No more deliveries are asked for.
+    pub(super) stop_consuming: CancellationToken,
+    /// Nothing is waited for any more: nodes in flight get their signal, and messages go back to the queue.
+    pub(super) give_up: CancellationToken,
+}
+
+impl Ending {
+    /// Both steps at once: nobody is there any more to run user code.
+    pub fn now(&self) {
+        self.stop_consuming.cancel();
+        self.give_up.cancel();
+    }
 }
 
 impl Worker {
     /// Starts consuming. Must be called within the shared runtime.
     pub fn start(engine: Arc<Engine>) -> Self {
-        let worker = Self {
-            engine: engine.clone(),
-            stop_consuming: CancellationToken::new(),
-            give_up: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        };
+        let worker = Self { engine: engine.clone(), ending: Ending::default(), tasks: TaskTracker::new() };
         let concurrency = engine.settings.concurrency;
         let (sender, receiver) = mpsc::channel(usize::from(concurrency));
-        let keep = worker.give_up.clone();
-        let leases = engine.clone();
-        tokio::spawn(async move { leases.leases.keep(keep).await });
-        worker.tasks.spawn(consume(engine.clone(), sender, worker.stop_consuming.clone()));
-        worker.tasks.spawn(dispatch(
-            engine,
-            receiver,
-            worker.stop_consuming.clone(),
-            worker.give_up.clone(),
-        ));
+        let ending = worker.ending.clone();
+        let keeper = engine.clone();
+        let keep = ending.give_up.clone();
+        tokio::spawn(async move { keeper.leases.keep(keep).await });
+        worker.tasks.spawn(consume(engine.clone(), sender, ending.stop_consuming.clone()));
+        worker.tasks.spawn(dispatch(engine, receiver, ending));
         worker
+    }
+
+    /// How to end the worker from where it can not be waited for.
+    pub fn ending(&self) -> Ending {
+        self.ending.clone()
     }
 
     /// Takes no more jobs, lets those in flight finish within `patience`, hands back what was not started.
     pub async fn stop(&self, patience: Duration) {
-        self.stop_consuming.cancel();
+        self.ending.stop_consuming.cancel();
         self.tasks.close();
         if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
             self.engine.warn(format!(
@@ -63,7 +73,7 @@ impl Worker {
                 patience.as_millis()
             ));
         }
-        self.give_up.cancel();
+        self.ending.give_up.cancel();
         let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
     }
 }
@@ -77,26 +87,21 @@ async fn consume(engine: Arc<Engine>, sender: mpsc::Sender<Delivery>, stop: Canc
 }
 
 /// Hands each delivery to a task of its own; what arrives while stopping goes back.
-async fn dispatch(
-    engine: Arc<Engine>,
-    mut deliveries: mpsc::Receiver<Delivery>,
-    stop: CancellationToken,
-    give_up: CancellationToken,
-) {
+async fn dispatch(engine: Arc<Engine>, mut deliveries: mpsc::Receiver<Delivery>, ending: Ending) {
     let jobs = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(usize::from(engine.settings.concurrency)));
     loop {
         let next = tokio::select! {
             biased;
-            () = stop.cancelled() => break,
+            () = ending.stop_consuming.cancelled() => break,
             next = deliveries.recv() => next,
         };
         let Some(delivery) = next else { break };
         let Ok(slot) = slots.clone().acquire_owned().await else { break };
-        let (engine, give_up) = (engine.clone(), give_up.clone());
+        let (engine, ending) = (engine.clone(), ending.clone());
         let span = info_span!("job", run = tracing::field::Empty, node = tracing::field::Empty);
         let live = async move {
-            job::live(&engine, delivery, &give_up).await;
+            job::live(&engine, delivery, &ending).await;
             drop(slot);
         };
         jobs.spawn(live.instrument(span));
@@ -105,10 +110,7 @@ async fn dispatch(
     while let Ok(delivery) = deliveries.try_recv() {
         delivery.receipt.requeue().await;
     }
-    tokio::select! {
-        () = jobs.wait() => {}
-        () = give_up.cancelled() => {}
-    }
-    // Only now may the broker's side close its channel: receipts of running jobs need it.
+    // Only when every receipt is used may the broker's side close its channel.
+    jobs.wait().await;
     drop(deliveries);
 }

@@ -1,0 +1,136 @@
+// The package as a user gets it: the packed tarball, installed into an empty project where no Rust is in
+// reach, running the usage example of the original's page as it stands but for its placeholders.
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { openWorld, STATUS_TABLES, until, urls } from '../support/world.js'
+
+const run = promisify(execFile)
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+const here = fileURLToPath(new URL('.', import.meta.url))
+const { devDependencies: versions } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8'))
+const quiet = { ...process.env, npm_config_audit: 'false', npm_config_fund: 'false', npm_config_prefer_offline: 'true' }
+
+let folder
+let tarball
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'flowcraft-package-'))
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: repository, env: quiet })
+  tarball = join(folder, JSON.parse(stdout)[0].filename)
+})
+after(() => rm(folder, { recursive: true, force: true }))
+
+/** An empty project with the tarball and these packages in it. */
+async function project(name, packages) {
+  const path = join(folder, name)
+  await mkdir(path)
+  await writeFile(join(path, 'package.json'), JSON.stringify({ name, private: true, type: 'module' }))
+  const wanted = packages.map((wantedName) => `${wantedName}@${versions[wantedName]}`)
+  await run('npm', ['install', tarball, ...wanted], { cwd: path, env: quiet })
+  return path
+}
+
+/** Only Node.js on the path: no cargo, no compiler. */
+const withoutRust = { ...process.env, PATH: dirname(process.execPath), HOME: tmpdir() }
+
+const BLUEPRINT = `demo: { id: 'demo', nodes: [{ id: 'hello', uses: 'hello' }, { id: 'world', uses: 'world' }], edges: [{ source: 'hello', target: 'world' }] }`
+const REGISTRY = `hello: async () => ({ output: 'hello' }), world: async ({ input }) => ({ output: input + ' world' })`
+
+describe('the tarball', () => {
+  let path
+  before(async () => {
+    path = await project('user', ['flowcraft', 'amqplib', 'pg', 'ioredis'])
+  })
+
+  it('holds what runs, and no source of the engine', async () => {
+    const { stdout } = await run('tar', ['tzf', tarball])
+    const files = stdout.split('\n').filter(Boolean)
+    assert.ok(files.some((file) => file.endsWith('.node')) && files.includes('package/dist/index.js'))
+    assert.ok(!files.some((file) => /\.(rs|toml)$|__test__|scripts\//.test(file)), files.join('\n'))
+  })
+
+  for (const [kind, live] of [['live objects', true], ['URLs', false]]) {
+    for (const shape of Object.keys(STATUS_TABLES)) {
+      it(`runs the page’s example with ${kind} on the ${shape}’s status table`, async () => {
+        const world = await openWorld({ statusTable: shape })
+        const page = await readFile(join(here, 'page-example.js'), 'utf8')
+        let example = page
+          .replace('/* your workflow blueprints */', BLUEPRINT)
+          .replace('/* your node implementations */', REGISTRY)
+          .replace('amqp://localhost', urls.amqp)
+          .replace('postgresql://user:pass@host:5432/db', urls.database)
+          .replace('YOUR_REDIS_CONNECTION_STRING', urls.redis)
+          .replace("'flowcraft_contexts'", `'${world.contextTable}'`)
+          .replace("'flowcraft_statuses'", `'${world.statusTable}'`)
+          .replace("'flowcraft-jobs'", `'${world.queue}'`)
+        if (!live) {
+          example = example
+            .replace(/await amqplib.connect\((.*)\)/, '$1')
+            .replace(/new PgClient\({ connectionString: (.*) }\)\nawait .*/, '$1')
+            .replace(/new Redis\((.*)\)/, '$1')
+            .replace(/^import .* from '(amqplib|pg|ioredis)'\n/gm, '')
+        }
+        const file = join(path, `example-${live ? 'live' : 'urls'}-${shape}.js`)
+        await writeFile(file, example)
+        const worker = spawn(process.execPath, [file], { cwd: path, env: withoutRust })
+        let printed = ''
+        worker.stdout.on('data', (data) => (printed += data))
+        worker.stderr.on('data', (data) => (printed += data))
+        try {
+          await world.pg.query(`INSERT INTO ${world.contextTable} VALUES ('first', '{}')`)
+          await world.send({ runId: 'first', blueprintId: 'demo', nodeId: 'hello' })
+          const { status, result } = await world.settled('first').catch((error) => {
+            throw new Error(`${error.message}\n${printed}`)
+          })
+          assert.equal(status, 'completed')
+          assert.equal(result.payload.context['_outputs.world'], 'hello world')
+          assert.match(printed, /Flowcraft worker with RabbitMQ adapter is running/)
+        } finally {
+          worker.kill()
+          await until(() => worker.exitCode !== null || worker.signalCode !== null)
+          await world.close()
+        }
+      })
+    }
+  }
+
+  it('imports none of the optional peers by itself', async () => {
+    const bare = await project('bare', ['flowcraft'])
+    const code = "import('@flowcraft/rabbitmq-adapter').then((m) => console.log(Object.keys(m).sort().join()))"
+    const { stdout } = await run(process.execPath, ['-e', code], { cwd: bare, env: withoutRust })
+    assert.equal(stdout.trim(), 'PostgresContext,RabbitMqAdapter,RedisCoordinationStore,createRabbitMqReconciler')
+  })
+})
+
+describe('the types', () => {
+  const tsc = join(repository, 'node_modules', 'typescript', 'bin', 'tsc')
+  const tsconfig = {
+    compilerOptions: {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      module: 'nodenext',
+      target: 'es2022',
+      types: ['node'],
+      noEmit: true,
+    },
+  }
+
+  for (const [name, packages, fixtures] of [
+    ['typed-with-peers', ['flowcraft', '@types/node', 'amqplib', 'pg', '@types/pg', 'ioredis'], ['urls.ts', 'live.ts']],
+    ['typed-without-peers', ['flowcraft', '@types/node'], ['urls.ts']],
+  ]) {
+    it(`compile in a strict project (${name})`, async () => {
+      const path = await project(name, packages)
+      await writeFile(join(path, 'tsconfig.json'), JSON.stringify({ ...tsconfig, files: fixtures }))
+      for (const fixture of fixtures) await cp(join(here, 'types', fixture), join(path, fixture))
+      await run(process.execPath, [tsc, '-p', '.'], { cwd: path }).catch(({ stdout }) => assert.fail(stdout))
+    })
+  }
+})
