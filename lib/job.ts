@@ -156,7 +156,7 @@ async function failed(
       payload: { nodeId, executionId: runId, fallback, blueprintId },
     })
   } else {
-    host.logger.error(`[Adapter] Node '${nodeId}' of run '${runId}' failed: ${message}`)
+    host.logger.error(`[Adapter] Run '${runId}': ${message}`)
     const error =
       thrown instanceof FlowcraftError
         ? thrown

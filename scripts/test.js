@@ -15,7 +15,11 @@ const totals = { passed: 0, failed: 0 }
 /** Runs a program with its output shown; answers with its exit code and what it printed. */
 function run(command, args, { env = {}, show = true } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: repository, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, {
+      cwd: repository,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let printed = ''
     const take = (stream) => (data) => {
       printed += data
@@ -68,9 +72,13 @@ async function behaviour() {
       ['--test-reporter', 'spec', '--test-reporter-destination', 'stdout'],
       ['--test-reporter', './scripts/test-summary.js', '--test-reporter-destination', summary],
     ].flat()
-    const { ok } = await run(process.execPath, ['--test', '--test-concurrency=2', ...reporters, ...(await testFiles())], {
-      env: { ...servers.env, FLOWCRAFT_TEST: '1' },
-    })
+    const { ok } = await run(
+      process.execPath,
+      ['--test', '--test-concurrency=2', ...reporters, ...(await testFiles())],
+      {
+        env: { ...servers.env, FLOWCRAFT_TEST: '1' },
+      },
+    )
     const { passed, failed } = JSON.parse(await readFile(summary, 'utf8'))
     totals.passed += passed
     totals.failed += failed + (ok || failed > 0 ? 0 : 1)

@@ -1,7 +1,12 @@
 // What code written for the original relies on: the classes, their overrides, the options, the rows.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createRabbitMqReconciler, PostgresContext, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
+import {
+  createRabbitMqReconciler,
+  PostgresContext,
+  RabbitMqAdapter,
+  RedisCoordinationStore,
+} from '@flowcraft/rabbitmq-adapter'
 import amqplib from 'amqplib'
 import { BaseDistributedAdapter, createFlow, NullLogger } from 'flowcraft'
 import { Redis } from 'ioredis'
@@ -42,7 +47,12 @@ describe('the class', () => {
         assert.equal(await this.createContext(runId).get('start'), 5)
       }
       async publishFinalResult(runId, result) {
-        seen.push(['result', result.status, result.payload?.context['_outputs.b'], JSON.parse(result.payload.serializedContext)['_outputs.b']])
+        seen.push([
+          'result',
+          result.status,
+          result.payload?.context['_outputs.b'],
+          JSON.parse(result.payload.serializedContext)['_outputs.b'],
+        ])
         await super.publishFinalResult(runId, result)
       }
     }
@@ -70,7 +80,13 @@ describe('the class', () => {
     const adapter = world.adapter(flow(), { started: false })
     await adapter.enqueueJob({ runId: 'x', blueprintId: 'order', nodeId: 'a', attempt: 1, isLastAttempt: true })
     const message = await until(() => world.channel.get(world.queue, { noAck: true }))
-    assert.deepEqual(JSON.parse(message.content), { runId: 'x', blueprintId: 'order', nodeId: 'a', attempt: 1, isLastAttempt: true })
+    assert.deepEqual(JSON.parse(message.content), {
+      runId: 'x',
+      blueprintId: 'order',
+      nodeId: 'a',
+      attempt: 1,
+      isLastAttempt: true,
+    })
     assert.equal(message.properties.deliveryMode, 2)
     await adapter.stop()
   })
@@ -167,7 +183,10 @@ describe('connections', () => {
           return database.password ?? 'any'
         },
       },
-      coordinationStore: new RedisCoordinationStore({ host: ports.redis.hostname, port: Number(ports.redis.port || 6379) }),
+      coordinationStore: new RedisCoordinationStore({
+        host: ports.redis.hostname,
+        port: Number(ports.redis.port || 6379),
+      }),
     })
     assert.equal(status, 'completed')
     assert.ok(asked > 0)
@@ -188,7 +207,11 @@ describe('connections', () => {
     const lines = []
     const logger = Object.assign(new NullLogger(), { warn: (line) => lines.push(line) })
     await world.freshQueue()
-    const adapter = world.adapter(flow(), { statusTableName: `${world.name}.absent`, runtime: { logger }, stopTimeout: 100 })
+    const adapter = world.adapter(flow(), {
+      statusTableName: `${world.name}.absent`,
+      runtime: { logger },
+      stopTimeout: 100,
+    })
     await world.begin(flow(), {}, { status: false })
     await until(() => lines.some((line) => line.includes('CREATE TABLE')))
     await adapter.stop()
@@ -235,7 +258,10 @@ describe('the three status tables', () => {
     await world.freshQueue()
     const adapter = world.adapter(watched)
     await world.settled(await world.begin(watched, {}, { status: false }))
-    assert.deepEqual(moments.map((moment) => moment.status), ['running', 'running'])
+    assert.deepEqual(
+      moments.map((moment) => moment.status),
+      ['running', 'running'],
+    )
     assert.ok(new Date(moments[1].updatedAt) > new Date(moments[0].updatedAt))
     await adapter.stop()
   })
@@ -272,13 +298,25 @@ describe('events', () => {
     const [enqueued] = events.filter((event) => event.type === 'job:enqueued')
     assert.deepEqual(enqueued.payload, { runId, blueprintId: 'events', nodeId: 'b', queueName: world.queue })
     const processed = events.filter((event) => event.type === 'job:processed').map((event) => event.payload)
-    assert.deepEqual(processed.map(({ nodeId, success }) => [nodeId, success]), [['a', true], ['b', false]])
+    assert.deepEqual(
+      processed.map(({ nodeId, success }) => [nodeId, success]),
+      [
+        ['a', true],
+        ['b', false],
+      ],
+    )
     assert.equal(typeof processed[0].duration, 'number')
     const [failed] = events.filter((event) => event.type === 'job:failed')
     assert.equal(failed.payload.nodeId, 'b')
     assert.equal(failed.payload.error.name, 'FlowcraftError')
     const started = runtimeEvents.filter((event) => event.type === 'node:start').map((event) => event.payload)
-    assert.deepEqual(started.map(({ nodeId, executionId }) => [nodeId, executionId]), [['a', runId], ['b', runId]])
+    assert.deepEqual(
+      started.map(({ nodeId, executionId }) => [nodeId, executionId]),
+      [
+        ['a', runId],
+        ['b', runId],
+      ],
+    )
     await adapter.stop()
   })
 
@@ -357,8 +395,13 @@ describe('the reconciler', () => {
     const stalled = await world.begin(order, {}, { starts: [] })
     const unknown = await world.begin(order, {}, { starts: [] })
     const fresh = await world.begin(order, {}, { starts: [] })
-    await world.pg.query(`UPDATE ${world.contextTable} SET context_data = '{"blueprintId":"order"}' WHERE run_id <> $1`, [unknown])
-    await world.pg.query(`UPDATE ${world.statusTable} SET updated_at = now() - interval '1 hour' WHERE run_id <> $1`, [fresh])
+    await world.pg.query(
+      `UPDATE ${world.contextTable} SET context_data = '{"blueprintId":"order"}' WHERE run_id <> $1`,
+      [unknown],
+    )
+    await world.pg.query(`UPDATE ${world.statusTable} SET updated_at = now() - interval '1 hour' WHERE run_id <> $1`, [
+      fresh,
+    ])
     await world.pg.query(`DELETE FROM ${world.statusTable} WHERE run_id NOT IN ($1, $2, $3)`, [stalled, unknown, fresh])
     const adapter = world.adapter(order, { started: false })
     const reconciler = createRabbitMqReconciler({
@@ -370,7 +413,11 @@ describe('the reconciler', () => {
     })
     assert.deepEqual(await reconciler.run(), { stalledRuns: 2, reconciledRuns: 1, failedRuns: 1 })
     assert.equal(await until(() => world.waiting()), 1)
-    assert.deepEqual(await reconciler.run(), { stalledRuns: 1, reconciledRuns: 0, failedRuns: 1 }, 'seen to a moment ago')
+    assert.deepEqual(
+      await reconciler.run(),
+      { stalledRuns: 1, reconciledRuns: 0, failedRuns: 1 },
+      'seen to a moment ago',
+    )
     adapter.start()
     assert.equal((await world.settled(stalled)).context['_outputs.b'], 2)
     await adapter.stop()
@@ -378,7 +425,9 @@ describe('the reconciler', () => {
 
   it('calls the adapter’s own reconcile', async () => {
     const stale = await world.begin(flow(), {}, { starts: [] })
-    await world.pg.query(`UPDATE ${world.statusTable} SET updated_at = now() - interval '2 hours' WHERE run_id = $1`, [stale])
+    await world.pg.query(`UPDATE ${world.statusTable} SET updated_at = now() - interval '2 hours' WHERE run_id = $1`, [
+      stale,
+    ])
     const asked = []
     const reconciler = createRabbitMqReconciler({
       adapter: { reconcile: async (runId) => (asked.push(runId), new Set(['x'])) },

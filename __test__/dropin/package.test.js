@@ -20,7 +20,10 @@ let folder
 let tarball
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'flowcraft-package-'))
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: repository, env: quiet })
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: repository,
+    env: quiet,
+  })
   tarball = join(folder, JSON.parse(stdout)[0].filename)
 })
 after(() => rm(folder, { recursive: true, force: true }))
@@ -54,7 +57,10 @@ describe('the tarball', () => {
     assert.ok(!files.some((file) => /\.(rs|toml)$|__test__|scripts\//.test(file)), files.join('\n'))
   })
 
-  for (const [kind, live] of [['live objects', true], ['URLs', false]]) {
+  for (const [kind, live] of [
+    ['live objects', true],
+    ['URLs', false],
+  ]) {
     for (const shape of Object.keys(STATUS_TABLES)) {
       it(`runs the page’s example with ${kind} on the ${shape}’s status table`, async () => {
         const world = await openWorld({ statusTable: shape })

@@ -23,7 +23,9 @@ async function both(flow, { context = {}, runtime = {}, expect = 'completed' } =
   return distributed
 }
 
-const value = (output, more = {}) => async () => ({ output, ...more })
+const value =
+  (output, more = {}) =>
+  async () => ({ output, ...more })
 const pass = async ({ input }) => ({ output: input })
 
 describe('graphs', () => {
@@ -39,10 +41,12 @@ describe('graphs', () => {
   })
 
   it('fans out and joins all', async () => {
-    const flow = createFlow('fan').node('start', value('s')).node('join', async ({ context }) => {
-      const parts = await Promise.all([...Array(12).keys()].map((i) => context.get(`part-${i}`)))
-      return { output: parts }
-    })
+    const flow = createFlow('fan')
+      .node('start', value('s'))
+      .node('join', async ({ context }) => {
+        const parts = await Promise.all([...Array(12).keys()].map((i) => context.get(`part-${i}`)))
+        return { output: parts }
+      })
     for (let i = 0; i < 12; i++) {
       flow.node(`part-${i}`, value(i)).edge('start', `part-${i}`).edge(`part-${i}`, 'join')
     }
@@ -103,7 +107,10 @@ describe('branches', () => {
 
   it('does not run the target of an edge whose action was not returned', async () => {
     // Core's traversal runs it all the same; its documentation says the edge is not taken.
-    const flow = createFlow('mismatch').node('a', value(1, { action: 'other' })).node('b', pass).edge('a', 'b', { action: 'go' })
+    const flow = createFlow('mismatch')
+      .node('a', value(1, { action: 'other' }))
+      .node('b', pass)
+      .edge('a', 'b', { action: 'go' })
     const { status, context } = await world.runAlone(flow)
     assert.equal(status, 'completed')
     assert.equal('_outputs.b' in context, false)
@@ -203,7 +210,14 @@ describe('inputs', () => {
 })
 
 describe('outputs', () => {
-  for (const [name, output] of Object.entries({ zero: 0, empty: '', no: false, nothing: null, list: [], absent: undefined })) {
+  for (const [name, output] of Object.entries({
+    zero: 0,
+    empty: '',
+    no: false,
+    nothing: null,
+    list: [],
+    absent: undefined,
+  })) {
     it(`keeps ${name} as it is`, async () => {
       const flow = createFlow(`output-${name}`)
         .node('a', value(output))
@@ -215,7 +229,10 @@ describe('outputs', () => {
   }
 
   it('goes on after a node that returns nothing', async () => {
-    const flow = createFlow('nothing').node('a', async () => {}).node('b', value('b')).edge('a', 'b')
+    const flow = createFlow('nothing')
+      .node('a', async () => {})
+      .node('b', value('b'))
+      .edge('a', 'b')
     const { context } = await world.runAlone(flow)
     assert.equal(context['_outputs.b'], 'b')
   })
@@ -234,11 +251,20 @@ describe('the context of a node', () => {
         const removed = await context.delete('gone')
         const again = await context.delete('gone')
         await context.set('n', (await context.get('n')) + 1)
-        return { output: [removed, again, await context.has('gone'), await context.get('a'), await context.get('nope')] }
+        return {
+          output: [removed, again, await context.has('gone'), await context.get('a'), await context.get('nope')],
+        }
       })
       .node('c', async ({ context }) => {
         const all = await context.toJSON()
-        return { output: { keys: Object.keys(all).filter((key) => !key.startsWith('_') && !key.startsWith('blueprint')).sort(), n: all.n } }
+        return {
+          output: {
+            keys: Object.keys(all)
+              .filter((key) => !key.startsWith('_') && !key.startsWith('blueprint'))
+              .sort(),
+            n: all.n,
+          },
+        }
       })
       .edge('a', 'b')
       .edge('b', 'c')
@@ -295,7 +321,12 @@ describe('failures', () => {
     const fail = (message) => async () => {
       throw new Error(message)
     }
-    const flow = createFlow('several').node('s', value(1)).node('x', fail('first')).node('y', fail('second')).edge('s', 'x').edge('s', 'y')
+    const flow = createFlow('several')
+      .node('s', value(1))
+      .node('x', fail('first'))
+      .node('y', fail('second'))
+      .edge('s', 'x')
+      .edge('s', 'y')
     const { result } = await both(flow, { expect: 'failed' })
     assert.match(result.reason, /first/)
     assert.match(result.reason, /second/)
@@ -356,7 +387,9 @@ describe('failures', () => {
 
   it('fails a node whose implementation is missing, with a reason', async () => {
     const flow = createFlow('missing').node('a', value(1))
-    const { status, result } = await world.runAlone(flow, { runtime: { registry: { [flow.toBlueprint().nodes[0].uses]: undefined } } })
+    const { status, result } = await world.runAlone(flow, {
+      runtime: { registry: { [flow.toBlueprint().nodes[0].uses]: undefined } },
+    })
     assert.equal(status, 'failed')
     assert.match(result.reason, /Implementation for .* not found/)
   })

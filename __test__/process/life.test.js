@@ -19,7 +19,9 @@ const program = (name) => new URL(`./programs/${name}.js`, import.meta.url)
 /** Starts a program of its own process, told where things are. */
 function start(name, more = {}) {
   const settings = { contexts: world.contextTable, statuses: world.statusTable, queue: world.queue, ...more }
-  const child = spawn(process.execPath, [program(name).pathname], { env: { ...process.env, SETTINGS: JSON.stringify(settings) } })
+  const child = spawn(process.execPath, [program(name).pathname], {
+    env: { ...process.env, SETTINGS: JSON.stringify(settings) },
+  })
   child.printed = ''
   child.stdout.on('data', (data) => (child.printed += data))
   child.stderr.on('data', (data) => (child.printed += data))
@@ -136,7 +138,9 @@ describe('a process', () => {
     await world.freshQueue()
     const flow = slow('cron', 1)
     const runId = await world.begin(flow, { blueprintId: 'cron' }, { starts: [] })
-    await world.pg.query(`UPDATE ${world.statusTable} SET updated_at = now() - interval '1 day' WHERE run_id = $1`, [runId])
+    await world.pg.query(`UPDATE ${world.statusTable} SET updated_at = now() - interval '1 day' WHERE run_id = $1`, [
+      runId,
+    ])
     const child = start('cron')
     assert.equal(await ended(child), 0, child.printed)
     assert.match(child.printed, /"stalledRuns":1,"reconciledRuns":1,"failedRuns":0/)
@@ -158,7 +162,10 @@ describe('a process', () => {
 describe('several adapters', () => {
   it('live side by side in one process', async () => {
     await world.freshQueue()
-    const flow = createFlow('side').node('a', async () => ({ output: 1 })).node('b', async ({ input }) => ({ output: input + 1 })).edge('a', 'b')
+    const flow = createFlow('side')
+      .node('a', async () => ({ output: 1 }))
+      .node('b', async ({ input }) => ({ output: input + 1 }))
+      .edge('a', 'b')
     const adapters = Array.from({ length: 5 }, () => world.adapter(flow))
     const runs = await Promise.all(Array.from({ length: 40 }, () => world.begin(flow)))
     for (const runId of runs) assert.equal((await world.settled(runId)).context['_outputs.b'], 2)

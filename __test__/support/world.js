@@ -69,7 +69,12 @@ export class World {
       registry = { ...registry, ...Object.fromEntries(flow.getFunctionRegistry()) }
     }
     return {
-      runtimeOptions: { blueprints, logger: new NullLogger(), ...runtime, registry: { ...registry, ...runtime.registry } },
+      runtimeOptions: {
+        blueprints,
+        logger: new NullLogger(),
+        ...runtime,
+        registry: { ...registry, ...runtime.registry },
+      },
       coordinationStore: new RedisCoordinationStore(urls.redis),
       amqpConnection: urls.amqp,
       pgClient: urls.database,

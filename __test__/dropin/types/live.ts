@@ -1,5 +1,10 @@
 // Compiled, not run: the same project passing live objects, as the original's users do.
-import { createRabbitMqReconciler, PostgresContext, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
+import {
+  createRabbitMqReconciler,
+  PostgresContext,
+  RabbitMqAdapter,
+  RedisCoordinationStore,
+} from '@flowcraft/rabbitmq-adapter'
 import amqplib from 'amqplib'
 import { FlowRuntime } from 'flowcraft'
 import { Redis } from 'ioredis'

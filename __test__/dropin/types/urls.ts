@@ -10,7 +10,13 @@ import {
   type ReconciliationStats,
   RedisCoordinationStore,
 } from '@flowcraft/rabbitmq-adapter'
-import { type BaseDistributedAdapter, type IAsyncContext, type ICoordinationStore, type NodeDefinition, NullLogger } from 'flowcraft'
+import {
+  type BaseDistributedAdapter,
+  type IAsyncContext,
+  type ICoordinationStore,
+  type NodeDefinition,
+  NullLogger,
+} from 'flowcraft'
 
 const store: ICoordinationStore = new RedisCoordinationStore('redis://localhost')
 new RedisCoordinationStore({ host: 'h', port: 6379, db: 1, keyPrefix: 'x:', tls: { rejectUnauthorized: false } })

@@ -1,0 +1,9 @@
+//! The rules of a run, told as stories, and as properties of any run at all.
+
+mod adoption;
+mod failures;
+mod joins;
+mod loops;
+mod pauses;
+mod properties;
+mod support;
