@@ -12,6 +12,9 @@ const repository = fileURLToPath(new URL('..', import.meta.url))
 const log = (line) => console.log(line)
 const totals = { passed: 0, failed: 0 }
 
+/** A program of a package that is installed here. */
+const tool = (path) => join(repository, 'node_modules', path)
+
 /** Runs a program with its output shown; answers with its exit code and what it printed. */
 function run(command, args, { env = {}, show = true } = {}) {
   return new Promise((resolve, reject) => {
@@ -97,8 +100,8 @@ const only = process.argv.length > 2
 if (!only) {
   await check('Rust formatting', 'cargo', ['fmt', '--check'])
   await check('Rust lints', 'cargo', ['clippy', '--quiet', ...cargo, '--all-targets', '--', '-D', 'warnings'])
-  await check('TypeScript types', 'npx', ['--no', 'tsc', '-p', 'tsconfig.json', '--noEmit'])
-  await check('JavaScript formatting and lints', 'npx', ['--no', 'biome', 'check', '.'])
+  await check('TypeScript types', process.execPath, [tool('typescript/bin/tsc'), '-p', 'tsconfig.json', '--noEmit'])
+  await check('JavaScript formatting and lints', process.execPath, [tool('@biomejs/biome/bin/biome'), 'check', '.'])
   await rustTests('Rust tests, without Node.js', ['--no-default-features'])
 }
 await behaviour()

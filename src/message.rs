@@ -32,10 +32,15 @@ impl JobMessage {
     /// # Errors
     /// Why it is not a job, in a sentence for the dead letter's header.
     pub fn parse(body: &[u8]) -> Result<Self, String> {
-        let job: Self = serde_json::from_slice(body).map_err(|error| format!("The message is not a job: {error}"))?;
-        let empty = [("runId", &job.run_id), ("blueprintId", &job.blueprint_id), ("nodeId", &job.node_id)]
-            .into_iter()
-            .find(|(_, value)| value.is_empty());
+        let job: Self =
+            serde_json::from_slice(body).map_err(|error| format!("The message is not a job: {error}"))?;
+        let empty = [
+            ("runId", &job.run_id),
+            ("blueprintId", &job.blueprint_id),
+            ("nodeId", &job.node_id),
+        ]
+        .into_iter()
+        .find(|(_, value)| value.is_empty());
         match empty {
             Some((field, _)) => Err(format!("The message is not a job: '{field}' is empty")),
             None => Ok(job),
@@ -83,7 +88,10 @@ mod tests {
             (b"[]", "runId"),
             (br#"{"runId":"r","blueprintId":"b"}"#, "nodeId"),
             (br#"{"runId":1,"blueprintId":"b","nodeId":"n"}"#, "string"),
-            (br#"{"runId":"","blueprintId":"b","nodeId":"n"}"#, "'runId' is empty"),
+            (
+                br#"{"runId":"","blueprintId":"b","nodeId":"n"}"#,
+                "'runId' is empty",
+            ),
         ] {
             let error = JobMessage::parse(body).unwrap_err();
             assert!(error.contains(why), "{error}");

@@ -430,7 +430,12 @@ describe('the reconciler', () => {
     ])
     const asked = []
     const reconciler = createRabbitMqReconciler({
-      adapter: { reconcile: async (runId) => (asked.push(runId), new Set(['x'])) },
+      adapter: {
+        reconcile: async (runId) => {
+          asked.push(runId)
+          return new Set(['x'])
+        },
+      },
       pgClient: urls.database,
       statusTableName: world.statusTable,
       stalledThresholdSeconds: 3700,

@@ -79,7 +79,7 @@ export class Cleanup {
   }
 
   #send(order) {
-    if (!this.#begun) this.#watchdog.stdin.write(JSON.stringify(order) + '\n')
+    if (!this.#begun) this.#watchdog.stdin.write(`${JSON.stringify(order)}\n`)
   }
 }
 

@@ -13,8 +13,8 @@ use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use lapin::message::Delivery as LapinDelivery;
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions,
+    BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions,
 };
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::types::{AMQPValue, FieldTable};
@@ -57,7 +57,10 @@ impl RabbitMq {
     pub fn new(settings: &AmqpSettings) -> Result<Self> {
         let identity = settings.cert.clone().zip(settings.key.clone());
         let tls = OwnedTLSConfig {
-            identity: identity.map(|(cert, key)| OwnedIdentity::PKCS8 { pem: cert.into_bytes(), key: key.into_bytes() }),
+            identity: identity.map(|(cert, key)| OwnedIdentity::PKCS8 {
+                pem: cert.into_bytes(),
+                key: key.into_bytes(),
+            }),
             cert_chain: settings.ca.clone(),
         };
         Ok(Self {
@@ -71,25 +74,37 @@ impl RabbitMq {
     async fn connect(&self, purpose: &str) -> Result<Connection> {
         let index = self.next_address.load(Ordering::Relaxed) % self.addresses.len();
         let address = &self.addresses[index];
-        let properties =
-            ConnectionProperties::default().with_connection_name(format!("flowcraft {purpose}").as_str().into());
+        let properties = ConnectionProperties::default()
+            .with_connection_name(format!("flowcraft {purpose}").as_str().into());
         let runtime = lapin::runtime::default_runtime().map_err(|error| connect_error(address, &error))?;
-        Connection::connect_uri_with_config(address.uri(), properties, self.tls.clone(), runtime).await.map_err(|error| {
-            self.next_address.store(index + 1, Ordering::Relaxed);
-            connect_error(address, &error)
-        })
+        Connection::connect_uri_with_config(address.uri(), properties, self.tls.clone(), runtime)
+            .await
+            .map_err(|error| {
+                self.next_address.store(index + 1, Ordering::Relaxed);
+                connect_error(address, &error)
+            })
     }
 
     /// The publishing channel, with the queues declared. Held by nobody while it is used: publishes overlap.
     async fn publisher(&self, queues: &HashSet<&str>) -> Result<Publisher> {
         let mut slot = self.publisher.lock().await;
-        let mut publisher = match slot.take().filter(|publisher| publisher.channel.status().connected()) {
+        let mut publisher = match slot
+            .take()
+            .filter(|publisher| publisher.channel.status().connected())
+        {
             Some(publisher) => publisher,
             None => {
                 let connection = self.connect("publisher").await?;
                 let channel = connection.create_channel().await.map_err(publish_error)?;
-                channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
-                Publisher { connection: Arc::new(connection), channel, declared: HashSet::new() }
+                channel
+                    .confirm_select(ConfirmSelectOptions::default())
+                    .await
+                    .map_err(publish_error)?;
+                Publisher {
+                    connection: Arc::new(connection),
+                    channel,
+                    declared: HashSet::new(),
+                }
             }
         };
         for queue in queues {
@@ -117,10 +132,18 @@ impl RabbitMq {
     ) -> Result<()> {
         let connection = self.connect("consumer").await?;
         let channel = connection.create_channel().await.map_err(consume_error)?;
-        channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(consume_error)?;
+        channel
+            .basic_qos(prefetch, BasicQosOptions::default())
+            .await
+            .map_err(consume_error)?;
         declare(&channel, queue).await?;
         let mut consumer = channel
-            .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
+            .basic_consume(
+                queue.into(),
+                "".into(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            )
             .await
             .map_err(consume_error)?;
         info!(queue, prefetch, "consuming");
@@ -141,7 +164,10 @@ impl RabbitMq {
             }
         }
         // The channel stays open until every delivery is settled: the receipts hold it.
-        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.map_err(consume_error)?;
+        channel
+            .basic_cancel(consumer.tag(), BasicCancelOptions::default())
+            .await
+            .map_err(consume_error)?;
         deliveries.closed().await;
         let closing = connection.close(REPLY_SUCCESS, "stopped".into());
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
@@ -154,7 +180,12 @@ impl Broker for RabbitMq {
     async fn publish(&self, messages: Vec<Outgoing>) -> Result<()> {
         let queues: HashSet<&str> = messages.iter().map(|message| message.queue.as_str()).collect();
         let publisher = self.publisher(&queues).await?;
-        let published = try_join_all(messages.iter().map(|message| publish_one(&publisher.channel, message))).await;
+        let published = try_join_all(
+            messages
+                .iter()
+                .map(|message| publish_one(&publisher.channel, message)),
+        )
+        .await;
         if published.is_err() {
             // Whatever went wrong (connection lost, queue deleted), the next try starts from a new channel.
             self.forget_publisher().await;
@@ -171,7 +202,10 @@ impl Broker for RabbitMq {
     ) -> Result<()> {
         let mut backoff = Backoff::default();
         loop {
-            match self.consume_once(queue, prefetch, &deliveries, &stop, &mut backoff).await {
+            match self
+                .consume_once(queue, prefetch, &deliveries, &stop, &mut backoff)
+                .await
+            {
                 Ok(()) => return Ok(()),
                 Err(_) if stop.is_cancelled() => return Ok(()),
                 Err(error) if !error.is_transient() => return Err(error),
@@ -201,25 +235,43 @@ async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/json".into())
         .with_headers(headers);
-    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    };
     let confirm = channel
-        .basic_publish("".into(), message.queue.as_str().into(), options, &message.body, properties)
+        .basic_publish(
+            "".into(),
+            message.queue.as_str().into(),
+            options,
+            &message.body,
+            properties,
+        )
         .await
         .map_err(publish_error)?
         .await
         .map_err(publish_error)?;
     if !confirm.is_ack() {
-        return Err(Error::transient("Publishing", "the broker did not take the message"));
+        return Err(Error::transient(
+            "Publishing",
+            "the broker did not take the message",
+        ));
     }
     match confirm.take_message() {
-        Some(_) => Err(Error::transient("Publishing", format!("the queue '{}' does not exist", message.queue))),
+        Some(_) => Err(Error::transient(
+            "Publishing",
+            format!("the queue '{}' does not exist", message.queue),
+        )),
         None => Ok(()),
     }
 }
 
 async fn declare(channel: &Channel, queue: &str) -> Result<()> {
     // No arguments, so that an existing queue is taken as it is.
-    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    let durable = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
     channel
         .queue_declare(queue.into(), durable, FieldTable::default())
         .await
@@ -247,7 +299,10 @@ impl Receipt for LapinReceipt {
     }
 
     async fn requeue(self: Box<Self>) {
-        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+        let options = BasicNackOptions {
+            requeue: true,
+            ..BasicNackOptions::default()
+        };
         if let Err(error) = self.0.nack(options).await {
             tracing::debug!(%error, "negative acknowledgement lost");
         }
@@ -255,7 +310,10 @@ impl Receipt for LapinReceipt {
 }
 
 fn connect_error(address: &AmqpAddress, error: &lapin::Error) -> Error {
-    Error::transient("Connecting to RabbitMQ", format!("{address}: {}", with_causes(error)))
+    Error::transient(
+        "Connecting to RabbitMQ",
+        format!("{address}: {}", with_causes(error)),
+    )
 }
 
 fn publish_error(error: lapin::Error) -> Error {

@@ -37,8 +37,15 @@ impl AmqpSettings {
     pub fn addresses(&self) -> Result<Vec<AmqpAddress>> {
         let parse = |(index, url): (usize, &String)| {
             AMQPUri::from_str(url).map(AmqpAddress::new).map_err(|_| {
-                let which = if self.urls.len() == 1 { String::new() } else { format!(" number {}", index + 1) };
-                Error::setup("Option amqpConnection", format!("URL{which} is not an amqp: or amqps: URL"))
+                let which = if self.urls.len() == 1 {
+                    String::new()
+                } else {
+                    format!(" number {}", index + 1)
+                };
+                Error::setup(
+                    "Option amqpConnection",
+                    format!("URL{which} is not an amqp: or amqps: URL"),
+                )
             })
         };
         self.urls.iter().enumerate().map(parse).collect()
@@ -61,6 +68,13 @@ impl AmqpAddress {
     }
 }
 
+impl fmt::Debug for AmqpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Host and port, never the login.
 impl fmt::Display for AmqpAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.0.authority.host, self.0.authority.port)
@@ -72,7 +86,12 @@ mod tests {
     use super::*;
 
     fn settings(url: &str) -> AmqpSettings {
-        AmqpSettings { urls: vec![url.into()], ca: None, cert: None, key: None }
+        AmqpSettings {
+            urls: vec![url.into()],
+            ca: None,
+            cert: None,
+            key: None,
+        }
     }
 
     #[test]
@@ -84,7 +103,10 @@ mod tests {
 
     #[test]
     fn neither_an_error_nor_an_address_shows_the_password() {
-        let error = settings("amqp://u:hunter2@h:port").addresses().unwrap_err().to_string();
+        let error = settings("amqp://u:hunter2@h:port")
+            .addresses()
+            .unwrap_err()
+            .to_string();
         assert!(!error.contains("hunter2"), "{error}");
         let address = settings("amqp://u:hunter2@h:1").addresses().unwrap()[0].to_string();
         assert_eq!(address, "h:1");

@@ -23,7 +23,11 @@ pub struct ContextStore {
 impl ContextStore {
     /// A table by name; nothing is looked up yet.
     pub fn new(database: Database, name: TableName) -> Self {
-        Self { database, name, table: OnceCell::new() }
+        Self {
+            database,
+            name,
+            table: OnceCell::new(),
+        }
     }
 
     /// The database it is in.
@@ -39,7 +43,10 @@ impl ContextStore {
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
         let sql = format!("SELECT context_data::text FROM {table} WHERE run_id = $1");
-        let text: Option<String> = one(&client, &sql, &[&run]).await.map_err(|error| error.of_run(run))?.flatten();
+        let text: Option<String> = one(&client, &sql, &[&run])
+            .await
+            .map_err(|error| error.of_run(run))?
+            .flatten();
         Document::parse(text.as_deref()).map_err(|error| error.of_run(run))
     }
 
@@ -62,7 +69,10 @@ impl ContextStore {
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
         let sql = format!("SELECT (context_data->$2::text)::text FROM {table} WHERE run_id = $1");
-        one(&client, &sql, &[&run, &key]).await.map(Option::flatten).map_err(|error| error.of_run(run))
+        one(&client, &sql, &[&run, &key])
+            .await
+            .map(Option::flatten)
+            .map_err(|error| error.of_run(run))
     }
 
     /// Whether a key is there.
@@ -76,7 +86,9 @@ impl ContextStore {
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
         let sql = format!("SELECT coalesce(context_data ? $2::text, false) FROM {table} WHERE run_id = $1");
-        let found: Option<bool> = one(&client, &sql, &[&run, &key]).await.map_err(|error| error.of_run(run))?;
+        let found: Option<bool> = one(&client, &sql, &[&run, &key])
+            .await
+            .map_err(|error| error.of_run(run))?;
         Ok(found.unwrap_or(false))
     }
 
@@ -93,7 +105,10 @@ impl ContextStore {
              ON CONFLICT (run_id) DO UPDATE SET context_data = ({PRESENT} - $2::text[]) || EXCLUDED.context_data"
         );
         let sets = patch.sets_json()?;
-        execute(&client, &sql, &[&run, &patch.deletes, &sets.get()]).await.map(drop).map_err(|error| error.of_run(run))
+        execute(&client, &sql, &[&run, &patch.deletes, &sets.get()])
+            .await
+            .map(drop)
+            .map_err(|error| error.of_run(run))
     }
 
     /// Removes a key; whether it was there.
@@ -109,7 +124,10 @@ impl ContextStore {
         let sql = format!(
             "UPDATE {table} SET context_data = context_data - $2::text WHERE run_id = $1 AND context_data ? $2::text"
         );
-        execute(&client, &sql, &[&run, &key]).await.map(|changed| changed > 0).map_err(|error| error.of_run(run))
+        execute(&client, &sql, &[&run, &key])
+            .await
+            .map(|changed| changed > 0)
+            .map_err(|error| error.of_run(run))
     }
 
     /// The table's quoted name, once it is known to have the columns it needs.
@@ -120,7 +138,10 @@ impl ContextStore {
             match table.require("context_data", &self.name, DDL)? {
                 "jsonb" => Ok(table.sql),
                 other => {
-                    let what = format!("the column 'context_data' of the table '{}' is {other}, not jsonb", self.name);
+                    let what = format!(
+                        "the column 'context_data' of the table '{}' is {other}, not jsonb",
+                        self.name
+                    );
                     Err(missing(&what, &self.name, DDL))
                 }
             }
@@ -130,13 +151,16 @@ impl ContextStore {
 }
 
 /// The document as it stands in the row, where SQL and JSON null are an empty one.
-pub(super) const PRESENT: &str =
-    "CASE WHEN coalesce(jsonb_typeof(t.context_data), 'null') = 'null' THEN '{}'::jsonb ELSE t.context_data END";
+pub(super) const PRESENT: &str = "CASE WHEN coalesce(jsonb_typeof(t.context_data), 'null') = 'null' THEN '{}'::jsonb ELSE t.context_data END";
 
 fn refuse_reserved(patch: &Patch) -> Result<()> {
-    let touched = patch.sets.contains_key(RESERVED_KEY) || patch.deletes.iter().any(|key| key == RESERVED_KEY);
+    let touched =
+        patch.sets.contains_key(RESERVED_KEY) || patch.deletes.iter().any(|key| key == RESERVED_KEY);
     if touched {
-        return Err(Error::setup("Writing the context", format!("the key '{RESERVED_KEY}' is reserved for the engine")));
+        return Err(Error::setup(
+            "Writing the context",
+            format!("the key '{RESERVED_KEY}' is reserved for the engine"),
+        ));
     }
     Ok(())
 }
@@ -146,8 +170,14 @@ async fn one<T: for<'a> tokio_postgres::types::FromSql<'a>>(
     sql: &str,
     parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
 ) -> Result<Option<T>> {
-    let statement = client.prepare_cached(sql).await.map_err(|error| database_error(&error))?;
-    let row = client.query_opt(&statement, parameters).await.map_err(|error| database_error(&error))?;
+    let statement = client
+        .prepare_cached(sql)
+        .await
+        .map_err(|error| database_error(&error))?;
+    let row = client
+        .query_opt(&statement, parameters)
+        .await
+        .map_err(|error| database_error(&error))?;
     Ok(row.map(|row| row.get(0)))
 }
 
@@ -156,6 +186,12 @@ async fn execute(
     sql: &str,
     parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
 ) -> Result<u64> {
-    let statement = client.prepare_cached(sql).await.map_err(|error| database_error(&error))?;
-    client.execute(&statement, parameters).await.map_err(|error| database_error(&error))
+    let statement = client
+        .prepare_cached(sql)
+        .await
+        .map_err(|error| database_error(&error))?;
+    client
+        .execute(&statement, parameters)
+        .await
+        .map_err(|error| database_error(&error))
 }

@@ -34,7 +34,11 @@ impl TableName {
             }
         }
         parts.push(part);
-        Self { written: written.to_owned(), parts, quoted }
+        Self {
+            written: written.to_owned(),
+            parts,
+            quoted,
+        }
     }
 
     /// The ways to read the name, most likely first: an unquoted name means the lower-case table, as it did
@@ -44,8 +48,18 @@ impl TableName {
         if self.quoted {
             return vec![exact];
         }
-        let folded = quote_all(&self.parts.iter().map(|part| part.to_lowercase()).collect::<Vec<_>>());
-        if folded == exact { vec![exact] } else { vec![folded, exact] }
+        let folded = quote_all(
+            &self
+                .parts
+                .iter()
+                .map(|part| part.to_lowercase())
+                .collect::<Vec<_>>(),
+        );
+        if folded == exact {
+            vec![exact]
+        } else {
+            vec![folded, exact]
+        }
     }
 }
 
@@ -77,7 +91,10 @@ impl Table {
                 .await
                 .map_err(|error| database_error(&error))?;
             if !rows.is_empty() {
-                return Ok(Self { sql, columns: rows.iter().map(|row| (row.get(0), row.get(1))).collect() });
+                return Ok(Self {
+                    sql,
+                    columns: rows.iter().map(|row| (row.get(0), row.get(1))).collect(),
+                });
             }
         }
         Err(missing(&format!("the table '{name}' does not exist"), name, ddl))
@@ -94,11 +111,21 @@ impl Table {
 
 /// One clear error, with the statement that mends it.
 pub(super) fn missing(what: &str, name: &TableName, ddl: &str) -> Error {
-    Error::setup("Looking at the tables", format!("{what}. Create it with:\n{}", ddl.replace("$TABLE", &name.written)))
+    Error::setup(
+        "Looking at the tables",
+        format!(
+            "{what}. Create it with:\n{}",
+            ddl.replace("$TABLE", &name.written)
+        ),
+    )
 }
 
 fn quote_all(parts: &[String]) -> String {
-    parts.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
+    parts
+        .iter()
+        .map(|part| format!("\"{}\"", part.replace('"', "\"\"")))
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 #[cfg(test)]
@@ -111,7 +138,10 @@ mod tests {
             ("contexts", vec![r#""contexts""#]),
             ("app.Contexts", vec![r#""app"."contexts""#, r#""app"."Contexts""#]),
             (r#""My.Table""#, vec![r#""My.Table""#]),
-            (r#"x"; DROP TABLE y; --"#, vec![r#""x""; drop table y; --""#, r#""x""; DROP TABLE y; --""#]),
+            (
+                r#"x"; DROP TABLE y; --"#,
+                vec![r#""x""; drop table y; --""#, r#""x""; DROP TABLE y; --""#],
+            ),
         ] {
             assert_eq!(TableName::parse(written).readings(), readings, "{written}");
         }

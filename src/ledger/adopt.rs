@@ -9,7 +9,11 @@ use crate::blueprint::{Blueprint, Join};
 impl Ledger {
     /// Takes the nodes that have an output in the row as done, where the ledger does not know of them.
     /// Answers with the jobs that follow.
-    pub fn adopt<'a>(&mut self, blueprint: &Blueprint, outputs: impl IntoIterator<Item = &'a str>) -> Vec<Due> {
+    pub fn adopt<'a>(
+        &mut self,
+        blueprint: &Blueprint,
+        outputs: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<Due> {
         if self.status.is_end() {
             return Vec::new();
         }
@@ -21,16 +25,26 @@ impl Ledger {
         let mut transition = Transition::default();
         for id in &unknown {
             let entry = self.nodes.entry(id.clone()).or_default();
-            *entry = NodeEntry { state: NodeState::Done, round: entry.round.max(1), level: entry.level.max(1), ..NodeEntry::default() };
+            *entry = NodeEntry {
+                state: NodeState::Done,
+                round: entry.round.max(1),
+                level: entry.level.max(1),
+                ..NodeEntry::default()
+            };
         }
         for id in &unknown {
-            for target in blueprint.targets(id).filter(|target| blueprint.is_certain(id, target)) {
+            for target in blueprint
+                .targets(id)
+                .filter(|target| blueprint.is_certain(id, target))
+            {
                 let predecessor = blueprint.predecessor(id, target);
                 self.arrive(blueprint, predecessor, target, false, id, &mut transition);
             }
         }
         // A later output in the same list may have settled what an earlier one made due.
-        transition.due.retain(|due| self.standing(&due.node, None) == Standing::Due(due.round));
+        transition
+            .due
+            .retain(|due| self.standing(&due.node, None) == Standing::Due(due.round));
         if !unknown.is_empty() {
             self.conclude();
         }
@@ -41,7 +55,11 @@ impl Ledger {
     /// done; so does the row, once [`adopt`](Self::adopt) has read it. The round to run it in, if it is due.
     pub fn call(&mut self, blueprint: &Blueprint, node: &str) -> Option<u32> {
         let place = blueprint.node(node)?;
-        let done = |id: &String| self.nodes.get(id).is_some_and(|entry| entry.state == NodeState::Done);
+        let done = |id: &String| {
+            self.nodes
+                .get(id)
+                .is_some_and(|entry| entry.state == NodeState::Done)
+        };
         let justified = match place.join {
             Join::Any => place.predecessors.iter().any(done),
             Join::All => !place.predecessors.is_empty() && place.predecessors.iter().all(done),

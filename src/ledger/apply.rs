@@ -1,6 +1,8 @@
 //! How a ledger changes: one event at a time.
 
-use super::{Added, Arrival, Due, DynamicNode, Event, Ledger, NodeError, NodeState, Refusal, RunStatus, Transition};
+use super::{
+    Added, Arrival, Due, DynamicNode, Event, Ledger, NodeError, NodeState, Refusal, RunStatus, Transition,
+};
 use crate::blueprint::{Blueprint, NodeId};
 
 impl Ledger {
@@ -14,12 +16,23 @@ impl Ledger {
         }
         let mut transition = Transition::default();
         match event {
-            Event::Finished { node, round, action, taken, added } => {
+            Event::Finished {
+                node,
+                round,
+                action,
+                taken,
+                added,
+            } => {
                 self.settle(&node, round, NodeState::Done)?.action = action;
                 self.add(&node, added, &mut transition);
                 self.follow(blueprint, &node, &taken, &mut transition);
             }
-            Event::Failed { node, round, message, recoverable } => {
+            Event::Failed {
+                node,
+                round,
+                message,
+                recoverable,
+            } => {
                 match blueprint.fallback_of(&node).filter(|_| recoverable) {
                     Some(fallback) => {
                         self.settle(&node, round, NodeState::Done)?.action = Some(FALLBACK.into());
@@ -29,7 +42,10 @@ impl Ledger {
                     }
                     None => {
                         self.settle(&node, round, NodeState::Failed)?;
-                        self.errors.push(NodeError { node: node.clone(), message });
+                        self.errors.push(NodeError {
+                            node: node.clone(),
+                            message,
+                        });
                     }
                 }
                 self.come_round_again(blueprint, &node, &mut transition);
@@ -38,14 +54,20 @@ impl Ledger {
                 self.settle(&node, round, NodeState::Awaiting)?.details = details;
             }
             Event::Resumed { node, with } => {
-                let entry = self.nodes.get_mut(&node).filter(|entry| entry.state == NodeState::Awaiting);
+                let entry = self
+                    .nodes
+                    .get_mut(&node)
+                    .filter(|entry| entry.state == NodeState::Awaiting);
                 let entry = entry.ok_or(Refusal::NotAwaiting)?;
                 // A round of its own: a second resume, or a timer of the pause that is over, finds it settled.
                 entry.round += 1;
                 entry.state = NodeState::Due;
                 entry.details = None;
                 entry.resumed = Some(with);
-                transition.due.push(Due { node, round: entry.round });
+                transition.due.push(Due {
+                    node,
+                    round: entry.round,
+                });
             }
             Event::Abandoned { error } => {
                 self.errors.push(error);
@@ -70,31 +92,56 @@ impl Ledger {
 
     fn add(&mut self, parent: &NodeId, added: Vec<DynamicNode>, transition: &mut Transition) {
         let (round, level) = self.position(parent);
-        for DynamicNode { id, definition, gather } in added {
+        for DynamicNode {
+            id,
+            definition,
+            gather,
+        } in added
+        {
             self.make_due(&id, round, level + 1, parent, transition);
             self.added.insert(id, Added { definition, gather });
         }
     }
 
     /// Leaves a mark at every node the edges of a finished node lead to, taken or not.
-    fn follow(&mut self, blueprint: &Blueprint, node: &NodeId, taken: &[Arrival], transition: &mut Transition) {
-        let replaced = |id: &&NodeId| self.nodes.get(*id).is_some_and(|entry| entry.action.as_deref() == Some(FALLBACK));
+    fn follow(
+        &mut self,
+        blueprint: &Blueprint,
+        node: &NodeId,
+        taken: &[Arrival],
+        transition: &mut Transition,
+    ) {
+        let replaced = |id: &&NodeId| {
+            self.nodes
+                .get(*id)
+                .is_some_and(|entry| entry.action.as_deref() == Some(FALLBACK))
+        };
         // A fallback also has the edges of the nodes it replaced, and of no other node that names it.
-        let sources: Vec<&NodeId> =
-            std::iter::once(node).chain(blueprint.primaries_of(node).filter(replaced)).collect();
+        let sources: Vec<&NodeId> = std::iter::once(node)
+            .chain(blueprint.primaries_of(node).filter(replaced))
+            .collect();
         for source in &sources {
             for target in blueprint.targets(source) {
-                if !taken.iter().any(|arrival| &arrival.source == *source && &arrival.target == target) {
+                if !taken
+                    .iter()
+                    .any(|arrival| &arrival.source == *source && &arrival.target == target)
+                {
                     self.pass(blueprint, source, target, node, transition);
                 }
             }
         }
-        for (index, arrival) in taken.iter().enumerate().filter(|(_, arrival)| sources.contains(&&arrival.source)) {
+        for (index, arrival) in taken
+            .iter()
+            .enumerate()
+            .filter(|(_, arrival)| sources.contains(&&arrival.source))
+        {
             let closing = blueprint.closes_a_cycle(&arrival.source, &arrival.target);
             let predecessor = blueprint.predecessor(&arrival.source, &arrival.target);
             if self.arrive(blueprint, predecessor, &arrival.target, closing, node, transition) {
                 transition.arrived.push(index);
-                if arrival.fed && let Some(entry) = self.nodes.get_mut(&arrival.target) {
+                if arrival.fed
+                    && let Some(entry) = self.nodes.get_mut(&arrival.target)
+                {
                     entry.fed = true;
                 }
             }
@@ -116,17 +163,26 @@ impl Ledger {
 
     /// The round and level a node is in.
     pub(super) fn position(&self, node: &str) -> (u32, u32) {
-        self.nodes.get(node).map_or((0, 0), |entry| (entry.round, entry.level))
+        self.nodes
+            .get(node)
+            .map_or((0, 0), |entry| (entry.round, entry.level))
     }
 
     /// A run ends when nothing of it is in flight, not when every terminal node has run.
     pub(super) fn conclude(&mut self) {
-        if let Some((node, _)) = self.nodes.iter().find(|(_, entry)| entry.level > super::MAX_LEVEL) {
+        if let Some((node, _)) = self
+            .nodes
+            .iter()
+            .find(|(_, entry)| entry.level > super::MAX_LEVEL)
+        {
             let message = format!(
                 "Traversal exceeded {} steps at node '{node}': the run was ended as a possible infinite loop",
                 super::MAX_LEVEL
             );
-            self.errors.push(NodeError { node: node.clone(), message });
+            self.errors.push(NodeError {
+                node: node.clone(),
+                message,
+            });
             self.status = RunStatus::Failed;
             return;
         }

@@ -19,13 +19,20 @@ impl Ledger {
         transition: &mut Transition,
     ) -> bool {
         let (round, level) = self.position(by);
-        let mark = Mark { round: round + u32::from(closing), level, passed: false };
+        let mark = Mark {
+            round: round + u32::from(closing),
+            level,
+            passed: false,
+        };
         let join = join_of(blueprint, target);
         let entry = self.nodes.entry(target.clone()).or_default();
         if !entry.takes(join, mark.round) {
             return false;
         }
-        let deepest = entry.arrived.values().all(|other| other.passed || other.level <= level);
+        let deepest = entry
+            .arrived
+            .values()
+            .all(|other| other.passed || other.level <= level);
         entry.arrived.insert(predecessor.to_owned(), mark);
         self.fire_if_ready(blueprint, target, by, transition);
         deepest
@@ -40,29 +47,58 @@ impl Ledger {
         by: &NodeId,
         transition: &mut Transition,
     ) {
-        let several = blueprint.node(target).is_some_and(|node| node.join == Join::All && node.predecessors.len() > 1);
+        let several = blueprint
+            .node(target)
+            .is_some_and(|node| node.join == Join::All && node.predecessors.len() > 1);
         if !several {
             return;
         }
         let (round, level) = self.position(by);
         let predecessor = blueprint.predecessor(source, target);
         let entry = self.nodes.entry(target.clone()).or_default();
-        let arrived_already = entry.arrived.get(predecessor).is_some_and(|mark| !mark.passed && mark.round >= round);
+        let arrived_already = entry
+            .arrived
+            .get(predecessor)
+            .is_some_and(|mark| !mark.passed && mark.round >= round);
         if entry.takes(Join::All, round) && !arrived_already {
-            entry.arrived.insert(predecessor.to_owned(), Mark { round, level, passed: true });
+            entry.arrived.insert(
+                predecessor.to_owned(),
+                Mark {
+                    round,
+                    level,
+                    passed: true,
+                },
+            );
             self.fire_if_ready(blueprint, target, by, transition);
         }
     }
 
     /// Marks that came for the next round while this one was in flight count when it is settled.
-    pub(super) fn come_round_again(&mut self, blueprint: &Blueprint, node: &NodeId, transition: &mut Transition) {
-        if self.nodes.get(node).is_some_and(|entry| !entry.arrived.is_empty()) {
+    pub(super) fn come_round_again(
+        &mut self,
+        blueprint: &Blueprint,
+        node: &NodeId,
+        transition: &mut Transition,
+    ) {
+        if self
+            .nodes
+            .get(node)
+            .is_some_and(|entry| !entry.arrived.is_empty())
+        {
             self.fire_if_ready(blueprint, node, node, transition);
         }
     }
 
-    fn fire_if_ready(&mut self, blueprint: &Blueprint, target: &NodeId, by: &NodeId, transition: &mut Transition) {
-        let Some(entry) = self.nodes.get(target) else { return };
+    fn fire_if_ready(
+        &mut self,
+        blueprint: &Blueprint,
+        target: &NodeId,
+        by: &NodeId,
+        transition: &mut Transition,
+    ) {
+        let Some(entry) = self.nodes.get(target) else {
+            return;
+        };
         let in_flight = matches!(entry.state, NodeState::Due | NodeState::Awaiting);
         let ready = !in_flight
             && match join_of(blueprint, target) {
@@ -75,24 +111,55 @@ impl Ledger {
     }
 
     fn everyone_is_done(&self, blueprint: &Blueprint, target: &str) -> bool {
-        let Some(entry) = self.nodes.get(target) else { return false };
-        let drawn = blueprint.node(target).into_iter().flat_map(|node| &node.predecessors);
-        let gathered = self.added.iter().filter(|(_, added)| added.gather.as_deref() == Some(target));
-        drawn.chain(gathered.map(|(id, _)| id)).all(|predecessor| entry.arrived.contains_key(predecessor))
+        let Some(entry) = self.nodes.get(target) else {
+            return false;
+        };
+        let drawn = blueprint
+            .node(target)
+            .into_iter()
+            .flat_map(|node| &node.predecessors);
+        let gathered = self
+            .added
+            .iter()
+            .filter(|(_, added)| added.gather.as_deref() == Some(target));
+        drawn
+            .chain(gathered.map(|(id, _)| id))
+            .all(|predecessor| entry.arrived.contains_key(predecessor))
     }
 
     /// Makes a joined node due, and sends the nodes of its loop back to where they began.
-    pub(super) fn fire(&mut self, blueprint: &Blueprint, target: &NodeId, by: &NodeId, transition: &mut Transition) {
-        let marks = || self.nodes.get(target).into_iter().flat_map(|entry| entry.arrived.values());
+    pub(super) fn fire(
+        &mut self,
+        blueprint: &Blueprint,
+        target: &NodeId,
+        by: &NodeId,
+        transition: &mut Transition,
+    ) {
+        let marks = || {
+            self.nodes
+                .get(target)
+                .into_iter()
+                .flat_map(|entry| entry.arrived.values())
+        };
         let round = marks().map(|mark| mark.round).max().unwrap_or(1);
         let level = marks().map(|mark| mark.level).max().unwrap_or(0) + 1;
-        for added in self.added.values_mut().filter(|added| added.gather.as_ref() == Some(target)) {
+        for added in self
+            .added
+            .values_mut()
+            .filter(|added| added.gather.as_ref() == Some(target))
+        {
             added.gather = None;
         }
         self.make_due(target, round, level, by, transition);
-        for id in blueprint.node(target).into_iter().flat_map(|node| &node.loop_body) {
+        for id in blueprint
+            .node(target)
+            .into_iter()
+            .flat_map(|node| &node.loop_body)
+        {
             let entry = self.nodes.get_mut(id);
-            if let Some(entry) = entry.filter(|entry| matches!(entry.state, NodeState::Done | NodeState::Idle)) {
+            if let Some(entry) =
+                entry.filter(|entry| matches!(entry.state, NodeState::Done | NodeState::Idle))
+            {
                 entry.done_before |= entry.state == NodeState::Done;
                 entry.state = NodeState::Idle;
                 entry.arrived.clear();
@@ -119,7 +186,10 @@ impl Ledger {
             done_before: entry.done_before || entry.state == NodeState::Done,
             ..NodeEntry::default()
         };
-        transition.due.push(Due { node: node.clone(), round });
+        transition.due.push(Due {
+            node: node.clone(),
+            round,
+        });
     }
 }
 
@@ -137,7 +207,13 @@ impl NodeEntry {
     }
 
     fn deepest_took(&self) -> bool {
-        let deepest = |passed| self.arrived.values().filter(|mark| mark.passed == passed).map(|mark| mark.level).max();
+        let deepest = |passed| {
+            self.arrived
+                .values()
+                .filter(|mark| mark.passed == passed)
+                .map(|mark| mark.level)
+                .max()
+        };
         deepest(false) >= deepest(true) && deepest(false).is_some()
     }
 }

@@ -202,7 +202,12 @@ impl Ledger {
         for start in &blueprint.starts {
             ledger.nodes.insert(
                 start.clone(),
-                NodeEntry { state: NodeState::Due, round: 1, level: 1, ..NodeEntry::default() },
+                NodeEntry {
+                    state: NodeState::Due,
+                    round: 1,
+                    level: 1,
+                    ..NodeEntry::default()
+                },
             );
         }
         ledger
@@ -234,19 +239,28 @@ impl Ledger {
 
     /// The nodes that wait to be resumed.
     pub fn awaiting(&self) -> impl Iterator<Item = (&NodeId, &NodeEntry)> {
-        self.nodes.iter().filter(|(_, entry)| entry.state == NodeState::Awaiting)
+        self.nodes
+            .iter()
+            .filter(|(_, entry)| entry.state == NodeState::Awaiting)
     }
 
     /// Why the run failed: every error, in a sentence each.
     pub fn reason(&self) -> String {
-        self.errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
+        self.errors
+            .iter()
+            .map(|error| error.message.as_str())
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 
     fn due_where(&self, wanted: impl Fn(&NodeEntry) -> bool) -> Vec<Due> {
         self.nodes
             .iter()
             .filter(|(_, entry)| entry.state == NodeState::Due && wanted(entry))
-            .map(|(id, entry)| Due { node: id.clone(), round: entry.round })
+            .map(|(id, entry)| Due {
+                node: id.clone(),
+                round: entry.round,
+            })
             .collect()
     }
 }

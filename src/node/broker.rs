@@ -45,14 +45,23 @@ impl Broker {
     #[napi(factory)]
     pub fn rabbitmq(options: String) -> napi::Result<Self> {
         let options: AmqpSettings = settings(&options)?;
-        Ok(Self { inner: Arc::new(RabbitMq::new(&options).map_err(to_js)?), live: None })
+        Ok(Self {
+            inner: Arc::new(RabbitMq::new(&options).map_err(to_js)?),
+            live: None,
+        })
     }
 
     /// The user's live connection.
     #[napi(factory)]
     pub fn live(functions: LiveFunctions) -> Self {
-        let live = Arc::new(LiveBroker { functions: Arc::new(functions), consumer: Mutex::new(None) });
-        Self { inner: live.clone(), live: Some(live) }
+        let live = Arc::new(LiveBroker {
+            functions: Arc::new(functions),
+            consumer: Mutex::new(None),
+        });
+        Self {
+            inner: live.clone(),
+            live: Some(live),
+        }
     }
 
     /// A message arrived on the live connection.
@@ -90,8 +99,15 @@ struct Lost {
 
 impl LiveBroker {
     fn deliver(&self, number: u32, body: Vec<u8>, redelivered: bool) {
-        let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone() });
-        let delivery = Delivery { body, redelivered, receipt };
+        let receipt = Box::new(LiveReceipt {
+            number,
+            functions: self.functions.clone(),
+        });
+        let delivery = Delivery {
+            body,
+            redelivered,
+            receipt,
+        };
         if let Some(consumer) = &*self.consumer() {
             // The prefetch bounds what can be under way, and the channel is as long.
             let _ = consumer.deliveries.try_send(delivery);
@@ -111,7 +127,13 @@ impl LiveBroker {
     async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<()> {
         let failed = |error: napi::Error| from_js("Consuming", &error);
         let arguments = (queue.to_owned(), u32::from(prefetch)).into();
-        self.functions.consume.call_async_catch(arguments).await.map_err(failed)?.await.map_err(failed)
+        self.functions
+            .consume
+            .call_async_catch(arguments)
+            .await
+            .map_err(failed)?
+            .await
+            .map_err(failed)
     }
 }
 
@@ -121,11 +143,20 @@ impl broker::Broker for LiveBroker {
         let failed = |error: napi::Error| from_js("Publishing", &error);
         let mut confirms = Vec::with_capacity(messages.len());
         for message in messages {
-            let headers: serde_json::Map<String, serde_json::Value> =
-                message.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+            let headers: serde_json::Map<String, serde_json::Value> = message
+                .headers
+                .into_iter()
+                .map(|(name, value)| (name, value.into()))
+                .collect();
             let headers = serde_json::Value::from(headers).to_string();
             let arguments = (message.queue, Buffer::from(message.body), headers).into();
-            confirms.push(self.functions.publish.call_async_catch(arguments).await.map_err(failed)?);
+            confirms.push(
+                self.functions
+                    .publish
+                    .call_async_catch(arguments)
+                    .await
+                    .map_err(failed)?,
+            );
         }
         for confirm in confirms {
             confirm.await.map_err(failed)?;
@@ -141,7 +172,10 @@ impl broker::Broker for LiveBroker {
         stop: CancellationToken,
     ) -> Result<()> {
         let (lost, mut losses) = mpsc::unbounded_channel();
-        *self.consumer() = Some(Consumer { deliveries: deliveries.clone(), lost });
+        *self.consumer() = Some(Consumer {
+            deliveries: deliveries.clone(),
+            lost,
+        });
         let mut backoff = Backoff::default();
         let outcome = loop {
             let loss = match self.open_consumer(queue, prefetch).await {
@@ -152,9 +186,14 @@ impl broker::Broker for LiveBroker {
                         loss = losses.recv() => loss,
                     }
                 }
-                Err(error) => Some(Lost { for_good: !error.is_transient(), reason: error.message }),
+                Err(error) => Some(Lost {
+                    for_good: !error.is_transient(),
+                    reason: error.message,
+                }),
             };
-            let Some(Lost { reason, for_good }) = loss else { break Ok(()) };
+            let Some(Lost { reason, for_good }) = loss else {
+                break Ok(());
+            };
             if for_good {
                 break Err(Error::setup("Consuming", reason));
             }
@@ -193,10 +232,14 @@ struct LiveReceipt {
 #[async_trait]
 impl Receipt for LiveReceipt {
     async fn ack(self: Box<Self>) {
-        self.functions.settle.call((self.number, true).into(), NonBlocking);
+        self.functions
+            .settle
+            .call((self.number, true).into(), NonBlocking);
     }
 
     async fn requeue(self: Box<Self>) {
-        self.functions.settle.call((self.number, false).into(), NonBlocking);
+        self.functions
+            .settle
+            .call((self.number, false).into(), NonBlocking);
     }
 }

@@ -11,7 +11,7 @@ use super::errors::{from_js, json, settings, to_js};
 use super::host::JsFunction;
 use super::job::JobWrite;
 use super::runtime::promise;
-use crate::context::{self, ContextStore, Patch, PasswordSource, PostgresSettings, StatusTable, TableName};
+use crate::context::{self, ContextStore, PasswordSource, Patch, PostgresSettings, StatusTable, TableName};
 use crate::error::Result;
 
 /// A pool of connections.
@@ -27,7 +27,9 @@ impl Database {
     pub fn new(options: String, password: Option<JsFunction<(), Promise<String>>>) -> napi::Result<Self> {
         let options: PostgresSettings = settings(&options)?;
         let password = password.map(|ask| Arc::new(AskedPassword(ask)) as Arc<dyn PasswordSource>);
-        Ok(Self { inner: context::Database::new(&options, password).map_err(to_js)? })
+        Ok(Self {
+            inner: context::Database::new(&options, password).map_err(to_js)?,
+        })
     }
 
     /// Runs that are `running` and were not heard of for so many seconds, a batch of them in the order of
@@ -62,7 +64,12 @@ struct AskedPassword(JsFunction<(), Promise<String>>);
 impl PasswordSource for AskedPassword {
     async fn password(&self) -> Result<String> {
         let failed = |error: napi::Error| from_js("Asking for the PostgreSQL password", &error);
-        self.0.call_async_catch(()).await.map_err(failed)?.await.map_err(failed)
+        self.0
+            .call_async_catch(())
+            .await
+            .map_err(failed)?
+            .await
+            .map_err(failed)
     }
 }
 
@@ -76,7 +83,12 @@ pub struct ContextTable {
 impl ContextTable {
     #[napi(constructor)]
     pub fn new(database: &Database, table: String) -> Self {
-        Self { store: Arc::new(ContextStore::new(database.inner.clone(), TableName::parse(&table))) }
+        Self {
+            store: Arc::new(ContextStore::new(
+                database.inner.clone(),
+                TableName::parse(&table),
+            )),
+        }
     }
 
     /// The value of a key as JSON; null when it is absent.
@@ -102,7 +114,9 @@ impl ContextTable {
     #[napi(js_name = "toJSON", ts_return_type = "Promise<string>")]
     pub fn to_json<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
         let store = self.store.clone();
-        promise(env, async move { store.visible(&run).await.map(|raw| raw.get().to_owned()) })
+        promise(env, async move {
+            store.visible(&run).await.map(|raw| raw.get().to_owned())
+        })
     }
 
     /// Sets and removes keys in one statement; creates the row when there is none.
@@ -114,7 +128,10 @@ impl ContextTable {
         sets: Vec<JobWrite>,
         deletes: Vec<String>,
     ) -> napi::Result<Object<'env>> {
-        let mut patch = Patch { deletes, ..Patch::default() };
+        let mut patch = Patch {
+            deletes,
+            ..Patch::default()
+        };
         for write in sets {
             patch.set(write.key, json(write.value)?);
         }

@@ -62,7 +62,10 @@ impl Engine {
             store.inner.clone(),
             Arc::new(JsHost::new(host)),
         );
-        Self { inner: Arc::new(engine), worker: Mutex::new(None) }
+        Self {
+            inner: Arc::new(engine),
+            worker: Mutex::new(None),
+        }
     }
 
     /// Starts consuming; a second start does nothing.
@@ -97,7 +100,8 @@ impl Engine {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn enqueue<'env>(&self, env: &'env Env, job: String) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
-        let job = JobMessage::parse(job.as_bytes()).map_err(|error| to_js(Error::setup("Publishing", error)))?;
+        let job =
+            JobMessage::parse(job.as_bytes()).map_err(|error| to_js(Error::setup("Publishing", error)))?;
         promise(env, async move { engine.publish(&[job]).await })
     }
 
@@ -105,7 +109,10 @@ impl Engine {
     #[napi(ts_return_type = "Promise<string[]>")]
     pub fn reconcile<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
-        promise(env, async move { engine.reconcile(&run).await.map(Vec::from_iter) })
+        promise(
+            env,
+            async move { engine.reconcile(&run).await.map(Vec::from_iter) },
+        )
     }
 
     /// Lets paused nodes go on, with an output as JSON.
@@ -119,8 +126,16 @@ impl Engine {
         output: Option<String>,
     ) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
-        let with = Resume { action, output: output.map(json).transpose()? };
-        promise(env, async move { engine.resume(&run, node.as_deref(), &with).await.map(Vec::from_iter) })
+        let with = Resume {
+            action,
+            output: output.map(json).transpose()?,
+        };
+        promise(env, async move {
+            engine
+                .resume(&run, node.as_deref(), &with)
+                .await
+                .map(Vec::from_iter)
+        })
     }
 
     /// Stores a run's end and its result (JSON) in the status table.
@@ -139,6 +154,11 @@ impl Engine {
             "cancelled" => RunStatus::Cancelled,
             _ => RunStatus::Failed,
         };
-        promise(env, async move { engine.contexts.write_result(&engine.statuses, &run, status, &result).await })
+        promise(env, async move {
+            engine
+                .contexts
+                .write_result(&engine.statuses, &run, status, &result)
+                .await
+        })
     }
 }

@@ -79,7 +79,11 @@ pub struct JobWrite {
 
 impl Job {
     pub(super) fn new(id: u32, call: Call, reply: oneshot::Sender<Answer>) -> Self {
-        Self { id, call, reply: Mutex::new(Some(reply)) }
+        Self {
+            id,
+            call,
+            reply: Mutex::new(Some(reply)),
+        }
     }
 }
 
@@ -124,7 +128,10 @@ impl Job {
     pub fn resumed(&self) -> Option<JobResume> {
         let resume = self.call.resumed.as_ref()?;
         let output = resume.output.as_ref().map(|raw| raw.get().to_owned());
-        Some(JobResume { action: resume.action.clone(), output })
+        Some(JobResume {
+            action: resume.action.clone(),
+            output,
+        })
     }
 
     /// Definitions of the nodes added to the run; JSON each.
@@ -168,19 +175,35 @@ impl JobAnswer {
         for write in self.sets.into_iter().filter(|write| write.key != RESERVED_KEY) {
             patch.set(write.key, json(write.value)?);
         }
-        patch.deletes = self.deletes.into_iter().filter(|key| key != RESERVED_KEY).collect();
+        patch.deletes = self
+            .deletes
+            .into_iter()
+            .filter(|key| key != RESERVED_KEY)
+            .collect();
         let outcome = match self.outcome.as_str() {
             "finished" => Outcome::Finished {
                 output: self.output.map(json).transpose()?,
                 action: self.action,
-                taken: self.taken.unwrap_or_default().into_iter().map(JobEdge::read).collect::<napi::Result<_>>()?,
-                added: self.added.unwrap_or_default().into_iter().map(JobNode::read).collect::<napi::Result<_>>()?,
+                taken: self
+                    .taken
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(JobEdge::read)
+                    .collect::<napi::Result<_>>()?,
+                added: self
+                    .added
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(JobNode::read)
+                    .collect::<napi::Result<_>>()?,
             },
             "failed" => Outcome::Failed {
                 message: self.message.unwrap_or_default(),
                 recoverable: self.recoverable.unwrap_or(true),
             },
-            "paused" => Outcome::Paused { details: self.details.map(json).transpose()? },
+            "paused" => Outcome::Paused {
+                details: self.details.map(json).transpose()?,
+            },
             other => return Err(napi::Error::from_reason(format!("Unknown outcome '{other}'"))),
         };
         Ok(Answer { outcome, patch })
@@ -189,13 +212,24 @@ impl JobAnswer {
 
 impl JobEdge {
     fn read(self) -> napi::Result<Taken> {
-        let arrival = Arrival { source: self.source, target: self.target, fed: self.fed };
-        Ok(Taken { arrival, input: self.input.map(json).transpose()? })
+        let arrival = Arrival {
+            source: self.source,
+            target: self.target,
+            fed: self.fed,
+        };
+        Ok(Taken {
+            arrival,
+            input: self.input.map(json).transpose()?,
+        })
     }
 }
 
 impl JobNode {
     fn read(self) -> napi::Result<DynamicNode> {
-        Ok(DynamicNode { id: self.id, definition: json(self.definition)?, gather: self.gather })
+        Ok(DynamicNode {
+            id: self.id,
+            definition: json(self.definition)?,
+            gather: self.gather,
+        })
     }
 }

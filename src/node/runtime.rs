@@ -20,9 +20,17 @@ pub fn runtime() -> napi::Result<&'static Runtime> {
     static RUNTIME: OnceCell<Runtime> = OnceCell::new();
     RUNTIME.get_or_try_init(|| {
         trace_to_stderr();
-        Builder::new_multi_thread().worker_threads(THREADS).thread_name("flowcraft").enable_all().build().map_err(
-            |error| napi::Error::new(Status::GenericFailure, format!("The engine's threads did not start: {error}")),
-        )
+        Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("flowcraft")
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                napi::Error::new(
+                    Status::GenericFailure,
+                    format!("The engine's threads did not start: {error}"),
+                )
+            })
     })
 }
 
@@ -51,6 +59,9 @@ where
 fn trace_to_stderr() {
     if let Ok(filter) = EnvFilter::try_from_env("FLOWCRAFT_LOG") {
         // Another subscriber of the process stays the one it has.
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .try_init();
     }
 }

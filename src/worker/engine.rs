@@ -81,7 +81,9 @@ impl Engine {
         if let Some(known) = self.known_blueprints().get(id) {
             return Ok(Some(known.clone()));
         }
-        let Some(description) = self.host.blueprint(id).await? else { return Ok(None) };
+        let Some(description) = self.host.blueprint(id).await? else {
+            return Ok(None);
+        };
         let blueprint = Arc::new(Blueprint::new(description));
         self.known_blueprints().insert(id.to_owned(), blueprint.clone());
         Ok(Some(blueprint))
@@ -101,7 +103,10 @@ impl Engine {
         if due.is_empty() {
             return Ok(());
         }
-        let jobs: Vec<JobMessage> = due.iter().map(|due| JobMessage::due(run, blueprint, due)).collect();
+        let jobs: Vec<JobMessage> = due
+            .iter()
+            .map(|due| JobMessage::due(run, blueprint, due))
+            .collect();
         self.insist(give_up, || self.publish(&jobs)).await
     }
 
@@ -113,11 +118,18 @@ impl Engine {
         let queue = &self.settings.queue;
         let outgoing = jobs
             .iter()
-            .map(|job| Outgoing { queue: queue.clone(), body: job.to_body(), headers: Vec::new() })
+            .map(|job| Outgoing {
+                queue: queue.clone(),
+                body: job.to_body(),
+                headers: Vec::new(),
+            })
             .collect();
         self.broker.publish(outgoing).await?;
         for job in jobs {
-            self.host.notify(Notice::Enqueued { job: job.clone(), queue: queue.clone() });
+            self.host.notify(Notice::Enqueued {
+                job: job.clone(),
+                queue: queue.clone(),
+            });
         }
         Ok(())
     }
@@ -138,9 +150,15 @@ impl Engine {
                 settled => return settled,
             };
             if give_up.is_cancelled() {
-                return Err(Error { kind: Kind::Stopping, ..error });
+                return Err(Error {
+                    kind: Kind::Stopping,
+                    ..error
+                });
             }
-            self.host.notify(Notice::Log { level: Level::Warn, message: format!("{error}; trying again") });
+            self.host.notify(Notice::Log {
+                level: Level::Warn,
+                message: format!("{error}; trying again"),
+            });
             tokio::select! {
                 () = give_up.cancelled() => {}
                 () = backoff.wait() => {}
@@ -149,7 +167,10 @@ impl Engine {
     }
 
     pub(super) fn warn(&self, message: String) {
-        self.host.notify(Notice::Log { level: Level::Warn, message });
+        self.host.notify(Notice::Log {
+            level: Level::Warn,
+            message,
+        });
     }
 
     /// Closes what was opened here; whatever is used again opens again.
@@ -162,7 +183,10 @@ impl Engine {
     /// The worker is deaf from here on, and says so.
     pub(super) fn consumer_lost(&self, error: &Error) {
         let message = format!("The worker receives no more jobs. {error}");
-        self.host.notify(Notice::Log { level: Level::Error, message });
+        self.host.notify(Notice::Log {
+            level: Level::Error,
+            message,
+        });
     }
 
     fn known_blueprints(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Blueprint>>> {

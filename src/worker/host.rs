@@ -137,7 +137,13 @@ pub trait Host: Send + Sync {
     ///
     /// # Errors
     /// What it threw.
-    async fn publish_result(&self, run: &str, status: RunStatus, reason: &str, context: &RawValue) -> Result<()>;
+    async fn publish_result(
+        &self,
+        run: &str,
+        status: RunStatus,
+        reason: &str,
+        context: &RawValue,
+    ) -> Result<()>;
 
     /// Tells the user something; never waits.
     fn notify(&self, notice: Notice);

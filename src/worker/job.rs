@@ -36,12 +36,18 @@ enum Settlement {
 
 /// Lives one delivery through, and settles its message last.
 pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
-    let Delivery { body, redelivered, receipt } = delivery;
+    let Delivery {
+        body,
+        redelivered,
+        receipt,
+    } = delivery;
     let give_up = &ending.give_up;
     let work = async {
         match JobMessage::parse(&body) {
             Ok(job) => {
-                Span::current().record("run", &job.run_id).record("node", &job.node_id);
+                Span::current()
+                    .record("run", &job.run_id)
+                    .record("node", &job.node_id);
                 process(engine, job, redelivered, give_up).await
             }
             Err(reason) => bury(engine, &body, &reason, give_up).await,
@@ -72,14 +78,19 @@ async fn process(
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
     loop {
-        if engine.insist(give_up, || engine.leases.take(&job.run_id, &job.node_id)).await? {
+        if engine
+            .insist(give_up, || engine.leases.take(&job.run_id, &job.node_id))
+            .await?
+        {
             let settlement = with_lease(engine, &job, redelivered, give_up).await;
             engine.leases.give_back(&job.run_id, &job.node_id).await;
             return settlement;
         }
         // Somebody is running the node. The message is kept until the record says it is done: its own worker
         // may have died and this may be the only copy.
-        let document = engine.insist(give_up, || engine.contexts.load(&job.run_id)).await?;
+        let document = engine
+            .insist(give_up, || engine.contexts.load(&job.run_id))
+            .await?;
         match standing(&document, &job.node_id, job.round).1 {
             Standing::Settled | Standing::Ended => return Ok(Settlement::Done),
             Standing::Due(_) | Standing::NotReached => {}
@@ -104,7 +115,9 @@ async fn with_lease(
             let reason = format!("Blueprint '{}' is not in this worker's runtime", job.blueprint_id);
             return abandon(engine, job, &reason, give_up).await;
         }
-        Err(error) if error.kind == Kind::Setup => return abandon(engine, job, &error.message, give_up).await,
+        Err(error) if error.kind == Kind::Setup => {
+            return abandon(engine, job, &error.message, give_up).await;
+        }
         Err(error) => return Err(error),
     };
     let Some((document, round)) = due_document(engine, job, &blueprint, redelivered, give_up).await? else {
@@ -117,16 +130,27 @@ async fn with_lease(
     };
     let success = !matches!(answer.outcome, Outcome::Failed { .. });
     let settled = commit(engine, job, &blueprint, round, &answer, give_up).await?;
-    engine.publish_due(&job.run_id, &blueprint.id, &settled.due, give_up).await?;
+    engine
+        .publish_due(&job.run_id, &blueprint.id, &settled.due, give_up)
+        .await?;
     if settled.status.is_end() {
-        engine.insist(give_up, || engine.publish_pending_result(&job.run_id)).await?;
+        engine
+            .insist(give_up, || engine.publish_pending_result(&job.run_id))
+            .await?;
     }
     match settled.refused {
         None => {
             let duration = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
-            engine.host.notify(Notice::Processed { job: job.clone(), duration, success });
+            engine.host.notify(Notice::Processed {
+                job: job.clone(),
+                duration,
+                success,
+            });
         }
-        Some(refusal) => debug!(?refusal, round, "late result refused: another execution was counted"),
+        Some(refusal) => debug!(
+            ?refusal,
+            round, "late result refused: another execution was counted"
+        ),
     }
     Ok(Settlement::Done)
 }
@@ -162,10 +186,17 @@ async fn due_document(
         (_, Standing::Due(round)) => return Ok(Some((document, round))),
         (_, Standing::Settled) if redelivered => {
             // Its worker died after the commit: what the result made due may never have been published.
-            let due = document.reserved.map(|reserved| reserved.ledger.due_by(&job.node_id)).unwrap_or_default();
+            let due = document
+                .reserved
+                .map(|reserved| reserved.ledger.due_by(&job.node_id))
+                .unwrap_or_default();
             engine.publish_due(run, &blueprint.id, &due, give_up).await?;
         }
-        (_, Standing::Ended) => engine.insist(give_up, || engine.publish_pending_result(run)).await?,
+        (_, Standing::Ended) => {
+            engine
+                .insist(give_up, || engine.publish_pending_result(run))
+                .await?
+        }
         (status, Standing::Settled | Standing::NotReached) => {
             debug!(?status, round = job.round, "nothing to do for this message");
         }
@@ -177,7 +208,9 @@ async fn due_document(
 fn needs_taking_over(document: &Document, blueprint: &Blueprint) -> bool {
     match &document.reserved {
         None => true,
-        Some(reserved) => document.outputs(blueprint).any(|id| !reserved.ledger.knows_as_done(id)),
+        Some(reserved) => document
+            .outputs(blueprint)
+            .any(|id| !reserved.ledger.knows_as_done(id)),
     }
 }
 
@@ -193,11 +226,25 @@ async fn call(
         if let Some(entry) = reserved.ledger.nodes.get(&job.node_id) {
             (resumed, fed) = (entry.resumed.clone(), entry.fed);
         }
-        added = reserved.ledger.added.values().map(|added| added.definition.clone()).collect();
+        added = reserved
+            .ledger
+            .added
+            .values()
+            .map(|added| added.definition.clone())
+            .collect();
     }
     let cancelled = give_up.child_token();
-    let call = Call { job: job.clone(), document, resumed, fed, added, cancelled };
+    let call = Call {
+        job: job.clone(),
+        document,
+        resumed,
+        fed,
+        added,
+        cancelled,
+    };
     tokio::select! {
+        // First: it passes the signal on before this stops waiting for it.
+        biased;
         answer = engine.host.execute(call) => answer.map(Some),
         () = give_up.cancelled() => Ok(None),
     }
@@ -211,21 +258,38 @@ async fn commit(
     answer: &Answer,
     give_up: &CancellationToken,
 ) -> Result<Settled> {
-    let execution = Execution { node: &job.node_id, round };
+    let execution = Execution {
+        node: &job.node_id,
+        round,
+    };
     let deferred = engine.host.publishes_results();
     let change = |answer| {
         let decide = move |document: Document| {
-            settle(document.reserved.unwrap_or_default(), blueprint, execution, answer, deferred)
+            settle(
+                document.reserved.unwrap_or_default(),
+                blueprint,
+                execution,
+                answer,
+                deferred,
+            )
         };
-        engine.contexts.change(&engine.statuses, &job.run_id, false, decide)
+        engine
+            .contexts
+            .change(&engine.statuses, &job.run_id, false, decide)
     };
     match engine.insist(give_up, || change(answer)).await {
         Ok(committed) => Ok(committed.answer),
         Err(error) if error.kind == Kind::Data => {
             // PostgreSQL can not store what the node returned: that is the node's failure.
-            let message = format!("Node '{}': its result can not be stored. {}", job.node_id, error.message);
+            let message = format!(
+                "Node '{}': its result can not be stored. {}",
+                job.node_id, error.message
+            );
             let failed = Answer {
-                outcome: Outcome::Failed { message, recoverable: true },
+                outcome: Outcome::Failed {
+                    message,
+                    recoverable: true,
+                },
                 patch: Patch::default(),
             };
             Ok(engine.insist(give_up, || change(&failed)).await?.answer)
@@ -240,15 +304,27 @@ async fn abandon(
     reason: &str,
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
-    engine.warn(format!("Run '{}' failed at node '{}': {reason}", job.run_id, job.node_id));
-    engine.insist(give_up, || engine.abandon(&job.run_id, &job.node_id, &job.blueprint_id, reason)).await?;
-    engine.insist(give_up, || engine.publish_pending_result(&job.run_id)).await?;
+    engine.warn(format!(
+        "Run '{}' failed at node '{}': {reason}",
+        job.run_id, job.node_id
+    ));
+    engine
+        .insist(give_up, || {
+            engine.abandon(&job.run_id, &job.node_id, &job.blueprint_id, reason)
+        })
+        .await?;
+    engine
+        .insist(give_up, || engine.publish_pending_result(&job.run_id))
+        .await?;
     Ok(Settlement::Done)
 }
 
 /// Puts a message that is not a job where a person can look at it.
 async fn bury(engine: &Engine, body: &[u8], reason: &str, give_up: &CancellationToken) -> Result<Settlement> {
-    engine.warn(format!("A message on '{}' went to the dead letters. {reason}", engine.settings.queue));
+    engine.warn(format!(
+        "A message on '{}' went to the dead letters. {reason}",
+        engine.settings.queue
+    ));
     let letter = Outgoing {
         queue: format!("{}.dead", engine.settings.queue),
         body: body.to_vec(),
@@ -257,6 +333,8 @@ async fn bury(engine: &Engine, body: &[u8], reason: &str, give_up: &Cancellation
             ("x-flowcraft-worker".into(), engine.settings.worker.clone()),
         ],
     };
-    engine.insist(give_up, || engine.broker.publish(vec![letter.clone()])).await?;
+    engine
+        .insist(give_up, || engine.broker.publish(vec![letter.clone()]))
+        .await?;
     Ok(Settlement::Done)
 }

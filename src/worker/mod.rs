@@ -46,14 +46,20 @@ impl Ending {
 impl Worker {
     /// Starts consuming. Must be called within the shared runtime.
     pub fn start(engine: Arc<Engine>) -> Self {
-        let worker = Self { engine: engine.clone(), ending: Ending::default(), tasks: TaskTracker::new() };
+        let worker = Self {
+            engine: engine.clone(),
+            ending: Ending::default(),
+            tasks: TaskTracker::new(),
+        };
         let concurrency = engine.settings.concurrency;
         let (sender, receiver) = mpsc::channel(usize::from(concurrency));
         let ending = worker.ending.clone();
         let keeper = engine.clone();
         let keep = ending.give_up.clone();
         tokio::spawn(async move { keeper.leases.keep(keep).await });
-        worker.tasks.spawn(consume(engine.clone(), sender, ending.stop_consuming.clone()));
+        worker
+            .tasks
+            .spawn(consume(engine.clone(), sender, ending.stop_consuming.clone()));
         worker.tasks.spawn(dispatch(engine, receiver, ending));
         worker
     }
@@ -80,7 +86,11 @@ impl Worker {
 
 async fn consume(engine: Arc<Engine>, sender: mpsc::Sender<Delivery>, stop: CancellationToken) {
     let queue = &engine.settings.queue;
-    if let Err(error) = engine.broker.consume(queue, engine.settings.concurrency, sender, stop).await {
+    if let Err(error) = engine
+        .broker
+        .consume(queue, engine.settings.concurrency, sender, stop)
+        .await
+    {
         error!(%error, queue, "stopped consuming");
         engine.consumer_lost(&error);
     }
@@ -97,7 +107,9 @@ async fn dispatch(engine: Arc<Engine>, mut deliveries: mpsc::Receiver<Delivery>,
             next = deliveries.recv() => next,
         };
         let Some(delivery) = next else { break };
-        let Ok(slot) = slots.clone().acquire_owned().await else { break };
+        let Ok(slot) = slots.clone().acquire_owned().await else {
+            break;
+        };
         let (engine, ending) = (engine.clone(), ending.clone());
         let span = info_span!("job", run = tracing::field::Empty, node = tracing::field::Empty);
         let live = async move {

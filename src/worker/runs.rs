@@ -45,13 +45,19 @@ impl Engine {
         let nowhere = Blueprint::unknown(blueprint_id);
         let decide = |document: Document| {
             let mut reserved = document.reserved.unwrap_or_default();
-            let error = NodeError { node: node.to_owned(), message: reason.to_owned() };
+            let error = NodeError {
+                node: node.to_owned(),
+                message: reason.to_owned(),
+            };
             match reserved.ledger.apply(&nowhere, Event::Abandoned { error }) {
                 Ok(_) => Ok((Some(conclude(reserved, Patch::default(), deferred)?), ())),
                 Err(_) => Ok((None, ())),
             }
         };
-        self.contexts.change(&self.statuses, run, false, decide).await.map(drop)
+        self.contexts
+            .change(&self.statuses, run, false, decide)
+            .await
+            .map(drop)
     }
 
     /// A message named a node that nothing led to: another worker may have seen its predecessors done.
@@ -66,7 +72,10 @@ impl Engine {
                 None => Ok((None, ())),
             }
         };
-        self.contexts.change(&self.statuses, run, false, decide).await.map(drop)
+        self.contexts
+            .change(&self.statuses, run, false, decide)
+            .await
+            .map(drop)
     }
 
     /// Looks at a run and publishes again every job of it that is due and that nobody is running.
@@ -77,12 +86,19 @@ impl Engine {
         let document = self.contexts.load(run).await?;
         let id = self.blueprint_of(run, &document).await?;
         let blueprint = self.blueprint(&id).await?.ok_or_else(|| {
-            Error::setup("Reconciling", format!("the blueprint '{id}' is not in this adapter's runtime")).of_run(run)
+            Error::setup(
+                "Reconciling",
+                format!("the blueprint '{id}' is not in this adapter's runtime"),
+            )
+            .of_run(run)
         })?;
         self.begin(run, &blueprint).await?;
         self.publish_pending_result(run).await?;
         let document = self.contexts.load(run).await?;
-        let due = document.reserved.map(|reserved| reserved.ledger.due()).unwrap_or_default();
+        let due = document
+            .reserved
+            .map(|reserved| reserved.ledger.due())
+            .unwrap_or_default();
 
         let mut idle: Vec<Due> = Vec::new();
         for due in due {
@@ -91,7 +107,10 @@ impl Engine {
                 idle.push(due);
             }
         }
-        let jobs: Vec<_> = idle.iter().map(|due| crate::message::JobMessage::due(run, &id, due)).collect();
+        let jobs: Vec<_> = idle
+            .iter()
+            .map(|due| crate::message::JobMessage::due(run, &id, due))
+            .collect();
         if !jobs.is_empty() {
             self.publish(&jobs).await?;
             // The run was just seen to: the next reconciler need not look at it at once.
@@ -112,12 +131,17 @@ impl Engine {
         let decide = |document: Document| {
             let mut reserved = document.reserved.unwrap_or_default();
             let awaiting: Vec<NodeId> = reserved.ledger.awaiting().map(|(id, _)| id.clone()).collect();
-            let chosen: Vec<NodeId> =
-                awaiting.into_iter().filter(|id| node.is_none_or(|node| node == id.as_str())).collect();
+            let chosen: Vec<NodeId> = awaiting
+                .into_iter()
+                .filter(|id| node.is_none_or(|node| node == id.as_str()))
+                .collect();
             if chosen.is_empty() {
                 let what = match node {
                     Some(node) => format!("the node '{node}' does not wait to be resumed"),
-                    None => format!("the run does not wait to be resumed: it is {}", reserved.ledger.status.as_str()),
+                    None => format!(
+                        "the run does not wait to be resumed: it is {}",
+                        reserved.ledger.status.as_str()
+                    ),
                 };
                 return Err(Error::setup("Resuming", what));
             }
@@ -129,20 +153,28 @@ impl Engine {
             if let Some(output) = &with.output {
                 patch.set("_resume.output", output.clone());
             }
-            let blueprint: Option<String> =
-                document.values.get("blueprintId").and_then(|raw| serde_json::from_str(raw.get()).ok());
+            let blueprint: Option<String> = document
+                .values
+                .get("blueprintId")
+                .and_then(|raw| serde_json::from_str(raw.get()).ok());
             Ok((Some(conclude(reserved, patch, false)?), (due, blueprint)))
         };
         let committed = self.contexts.change(&self.statuses, run, true, decide).await?;
         let (due, blueprint) = committed.answer;
         let blueprint = blueprint.unwrap_or_default();
-        let jobs: Vec<_> = due.iter().map(|due| crate::message::JobMessage::due(run, &blueprint, due)).collect();
+        let jobs: Vec<_> = due
+            .iter()
+            .map(|due| crate::message::JobMessage::due(run, &blueprint, due))
+            .collect();
         self.publish(&jobs).await?;
         Ok(due.into_iter().map(|due| due.node).collect())
     }
 
     async fn blueprint_of(&self, run: &str, document: &Document) -> Result<String> {
-        let stored = document.values.get("blueprintId").and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let stored = document
+            .values
+            .get("blueprintId")
+            .and_then(|raw| serde_json::from_str(raw.get()).ok());
         match stored {
             Some(id) => Ok(id),
             None => self.store.get(&keys::blueprint(run)).await?.ok_or_else(|| {
@@ -182,7 +214,13 @@ fn resume_nodes(
     let nowhere = Blueprint::unknown("");
     let mut due = Vec::new();
     for node in nodes {
-        let transition = ledger.apply(&nowhere, Event::Resumed { node, with: with.clone() })?;
+        let transition = ledger.apply(
+            &nowhere,
+            Event::Resumed {
+                node,
+                with: with.clone(),
+            },
+        )?;
         due.extend(transition.due);
     }
     Ok((due, Patch::default()))

@@ -125,7 +125,7 @@ fn a_run_whose_branch_another_worker_decided_is_not_over_yet() {
     let story = Story::of("a -yes-> b, a -no-> c").finds_outputs(&["a"]);
     assert!(!story.ledger.status.is_end(), "{}", stored(&story.ledger));
     story
-        .is_called("b", Some(1))
+        .calls("b", Some(1))
         .has_due(&["b"])
         .finishes("b")
         .is(Completed);
@@ -134,7 +134,7 @@ fn a_run_whose_branch_another_worker_decided_is_not_over_yet() {
 #[test]
 #[ignore = "an output the paused node had makes its resumed job count as done by somebody else"]
 fn the_output_a_paused_node_had_is_no_news_when_it_is_resumed() {
-    let story = Story::of("a -yes-> b").pauses("a").is_resumed("a");
+    let story = Story::of("a -yes-> b").pauses("a").resumes("a");
     assert!(story.ledger.knows_as_done("a"));
     story
         .finds_outputs(&["a"])
@@ -149,7 +149,7 @@ fn the_output_a_paused_node_had_is_no_news_when_it_is_resumed() {
 fn a_message_for_a_branch_that_another_worker_decided_makes_it_due() {
     Story::of("a -yes-> b -> d, a -no-> c, other")
         .finds_outputs(&["a"])
-        .is_called("b", Some(1))
+        .calls("b", Some(1))
         .has_due(&["b", "other"])
         .finishes("b")
         .makes_due(&["d"]);
@@ -159,9 +159,9 @@ fn a_message_for_a_branch_that_another_worker_decided_makes_it_due() {
 fn a_message_for_a_join_counts_only_when_every_predecessor_is_done() {
     Story::of("a -yes-> j, b -yes-> j, other")
         .finds_outputs(&["a"])
-        .is_called("j", None)
+        .calls("j", None)
         .finds_outputs(&["b"])
-        .is_called("j", Some(1))
+        .calls("j", Some(1))
         .has_due(&["j", "other"]);
 }
 
@@ -169,17 +169,17 @@ fn a_message_for_a_join_counts_only_when_every_predecessor_is_done() {
 fn a_message_for_an_any_join_counts_when_one_predecessor_is_done() {
     Story::of("a -yes-> j, b -yes-> j, any j")
         .finds_outputs(&["a"])
-        .is_called("j", Some(1));
+        .calls("j", Some(1));
 }
 
 #[test]
 fn a_message_that_comes_twice_makes_its_node_due_once() {
     Story::of("a -yes-> b, other")
         .finds_outputs(&["a"])
-        .is_called("b", Some(1))
-        .is_called("b", None)
+        .calls("b", Some(1))
+        .calls("b", None)
         .finishes("b")
-        .is_called("b", None);
+        .calls("b", None);
 }
 
 #[test]
@@ -187,10 +187,10 @@ fn a_message_that_nothing_justifies_changes_nothing() {
     let story = Story::of("a -> b -> c");
     let before = stored(&story.ledger);
     let story = story
-        .is_called("a", None)
-        .is_called("b", None)
-        .is_called("c", None)
-        .is_called("nobody", None);
+        .calls("a", None)
+        .calls("b", None)
+        .calls("c", None)
+        .calls("nobody", None);
     assert_eq!(stored(&story.ledger), before);
 }
 
@@ -199,7 +199,7 @@ fn a_message_for_a_run_that_is_over_changes_nothing() {
     Story::of("a -yes-> b")
         .finishes("a")
         .is(Completed)
-        .is_called("b", None);
+        .calls("b", None);
 }
 
 #[test]
@@ -209,6 +209,6 @@ fn a_run_that_awaited_is_running_once_a_message_made_a_node_due() {
         .finds_outputs(&["a"])
         .pauses("other")
         .is(Awaiting)
-        .is_called("b", Some(1))
+        .calls("b", Some(1))
         .is(Running);
 }

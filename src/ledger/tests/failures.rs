@@ -78,7 +78,7 @@ fn an_abandoned_run_is_over_at_once_and_says_why() {
     let late = story.finished("a", 1, Result::default());
     story
         .fails("b")
-        .is_abandoned("its blueprint is gone")
+        .abandons("its blueprint is gone")
         .failed_because("b is broken; its blueprint is gone")
         .stands("a", Some(1), Standing::Ended)
         .refuses(late, Refusal::Ended);
@@ -89,7 +89,7 @@ fn an_abandoned_run_is_over_at_once_and_says_why() {
 fn an_abandoned_run_has_nothing_in_flight() {
     let story = Story::of("a, b")
         .pauses("b")
-        .is_abandoned("its blueprint is gone")
+        .abandons("its blueprint is gone")
         .has_due(&[]);
     assert_eq!(story.ledger.awaiting().count(), 0);
 }

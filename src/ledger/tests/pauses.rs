@@ -41,7 +41,7 @@ fn a_run_with_failures_still_awaits_its_paused_node_before_it_fails() {
         .pauses("a")
         .fails("b")
         .is(Awaiting)
-        .is_resumed("a")
+        .resumes("a")
         .finishes("a")
         .failed_because("b is broken");
 }
@@ -55,7 +55,7 @@ fn what_a_node_waits_for_is_kept_until_it_is_resumed() {
         .map(|(id, entry)| (id.as_str(), entry.details.as_deref().unwrap().get()))
         .collect();
     assert_eq!(awaiting, [("a", r#"{"reason":"a person"}"#)]);
-    let story = story.is_resumed("a");
+    let story = story.resumes("a");
     assert!(story.ledger.awaiting().next().is_none());
     assert!(story.ledger.nodes["a"].details.is_none());
 }
@@ -64,7 +64,7 @@ fn what_a_node_waits_for_is_kept_until_it_is_resumed() {
 fn a_resumed_node_is_due_in_a_round_of_its_own_and_decides_its_edges() {
     Story::of("a -yes-> b, a -no-> c")
         .pauses("a")
-        .is_resumed("a")
+        .resumes("a")
         .makes_due(&["a"])
         .has_due_in_round("a", 2)
         .is(Running)
@@ -96,7 +96,7 @@ fn what_a_node_is_resumed_with_is_kept_until_it_is_done() {
 fn a_second_resume_is_refused() {
     Story::of("a -> b")
         .pauses("a")
-        .is_resumed("a")
+        .resumes("a")
         .refuses(resumed("a"), Refusal::NotAwaiting)
         .finishes("a")
         .refuses(resumed("a"), Refusal::NotAwaiting);
@@ -118,7 +118,7 @@ fn after_a_resume_answers_of_the_round_before_are_refused() {
         .pauses("a")
         .refuses(pause.clone(), Refusal::NotDue)
         .refuses(finish.clone(), Refusal::NotDue)
-        .is_resumed("a")
+        .resumes("a")
         .refuses(pause, Refusal::NotDue)
         .refuses(finish, Refusal::NotDue)
         .stands("a", Some(1), Standing::Settled)
@@ -134,7 +134,7 @@ fn a_node_may_pause_again_and_again() {
             .has_due_in_round("a", round)
             .pauses("a")
             .is(Awaiting)
-            .is_resumed("a");
+            .resumes("a");
     }
     story.finishes("a").finishes("b").is(Completed);
 }
@@ -144,11 +144,11 @@ fn several_paused_nodes_are_resumed_one_by_one() {
     let story = Story::of("a -> j, b -> j").pauses("a").pauses("b").is(Awaiting);
     assert_eq!(story.ledger.awaiting().count(), 2);
     story
-        .is_resumed("b")
+        .resumes("b")
         .is(Running)
         .finishes("b")
         .is(Awaiting)
-        .is_resumed("a")
+        .resumes("a")
         .finishes("a")
         .makes_due(&["j"]);
 }
@@ -157,7 +157,7 @@ fn several_paused_nodes_are_resumed_one_by_one() {
 fn a_paused_node_may_fail_when_it_is_resumed_and_its_fallback_takes_over() {
     Story::of("a -> p, a else f")
         .pauses("a")
-        .is_resumed("a")
+        .resumes("a")
         .fails("a")
         .makes_due(&["f"])
         .finishes("f")
@@ -171,7 +171,7 @@ fn a_join_waits_for_a_paused_predecessor() {
         .finishes("b")
         .makes_due(&[])
         .is(Awaiting)
-        .is_resumed("a")
+        .resumes("a")
         .finishes("a")
         .makes_due(&["j"]);
 }
@@ -181,7 +181,7 @@ fn a_join_waits_for_a_paused_predecessor() {
 fn resuming_needs_no_blueprint() {
     let mut story = Story::of("a -> b").pauses("a");
     story.blueprint = Blueprint::unknown("story");
-    let mut story = story.is_resumed("a").makes_due(&["a"]);
+    let mut story = story.resumes("a").makes_due(&["a"]);
     story.blueprint = Blueprint::new(story.graph.clone());
     story.finishes("a").makes_due(&["b"]);
 }
@@ -190,7 +190,7 @@ fn resuming_needs_no_blueprint() {
 fn an_awaiting_run_can_be_abandoned() {
     Story::of("a")
         .pauses("a")
-        .is_abandoned("given up")
+        .abandons("given up")
         .failed_because("given up")
         .refuses(resumed("a"), Refusal::Ended);
 }
@@ -203,7 +203,7 @@ fn an_any_join_that_ran_does_not_run_again_for_a_predecessor_that_was_resumed() 
         .finishes("b")
         .makes_due(&["j"])
         .finishes("j")
-        .is_resumed("a")
+        .resumes("a")
         .finishes("a")
         .makes_due(&[])
         .is(Completed);
@@ -228,7 +228,7 @@ fn a_loop_that_comes_round_while_a_node_is_paused_runs_it_again_afterwards() {
         .decides("l", "continue")
         .finishes("s")
         .makes_due(&["e"])
-        .is_resumed("x")
+        .resumes("x")
         .finishes("x")
         .makes_due(&["x"]);
 }
@@ -237,7 +237,7 @@ fn a_loop_that_comes_round_while_a_node_is_paused_runs_it_again_afterwards() {
 #[ignore = "a resume uses up the round its loop would bring: the arrival of that round is refused"]
 fn a_loop_that_comes_round_after_the_resume_runs_it_again_as_well() {
     paused_side()
-        .is_resumed("x")
+        .resumes("x")
         .finishes("e")
         .decides("l", "continue")
         .finishes("s")
@@ -252,7 +252,7 @@ fn a_node_beside_a_cycle_that_was_resumed_runs_in_the_next_round() {
     Story::starting_at(&["a"], "a -> b -> a, a -> x, any a, any b, any x")
         .finishes("a")
         .pauses("x")
-        .is_resumed("x")
+        .resumes("x")
         .finishes("x")
         .finishes("b")
         .finishes("a")

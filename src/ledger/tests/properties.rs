@@ -127,8 +127,8 @@ fn cyclic_plans() -> impl Strategy<Value = Plan> {
             if *pauses {
                 plan.pausing.insert(id.clone());
             }
-            for target in 0..nodes.len() {
-                plan.edge(&id, target, edges[target], false);
+            for (target, &exists) in edges.iter().enumerate().take(nodes.len()) {
+                plan.edge(&id, target, exists, false);
             }
         }
         plan.graph.starts = vec!["n0".into()];
@@ -463,15 +463,6 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "the level of an `any` join is that of whoever came first, so a join behind it depends on speed"]
-    fn the_order_of_completion_does_not_matter_anywhere(
-        plan in plans(Kind { any: true, passes: true, pauses: false }),
-        seeds in any::<[u64; 4]>(),
-    ) {
-        order_does_not_matter(&plan, seeds);
-    }
-
-    #[test]
     fn every_run_ends_when_every_job_is_answered_and_executes_each_node_once(
         plan in plans(Kind { any: true, passes: true, pauses: false }),
         seed in any::<u64>(),
@@ -511,6 +502,20 @@ proptest! {
         let nodes = plan.graph.nodes.iter().map(|node| &node.id).filter(|id| !id.starts_with('f'));
         let added = plan.adding.values().flat_map(|(added, _)| added);
         prop_assert_eq!(executed, nodes.chain(added).cloned().collect::<BTreeSet<_>>());
+    }
+}
+
+// It takes a rare graph to tell one order from another here.
+proptest! {
+    #![proptest_config(cases(4096))]
+
+    #[test]
+    #[ignore = "the level of an `any` join is that of whoever came first, so a join behind it depends on speed"]
+    fn the_order_of_completion_does_not_matter_anywhere(
+        plan in plans(Kind { any: true, passes: true, pauses: false }),
+        seeds in any::<[u64; 4]>(),
+    ) {
+        order_does_not_matter(&plan, seeds);
     }
 }
 

@@ -261,7 +261,7 @@ impl Story {
     }
 
     #[track_caller]
-    pub fn is_resumed(self, id: &str) -> Self {
+    pub fn resumes(self, id: &str) -> Self {
         self.counts(Event::Resumed {
             node: id.into(),
             with: Resume::default(),
@@ -269,7 +269,7 @@ impl Story {
     }
 
     #[track_caller]
-    pub fn is_abandoned(self, reason: &str) -> Self {
+    pub fn abandons(self, reason: &str) -> Self {
         let error = NodeError {
             node: "somewhere".into(),
             message: reason.into(),
@@ -296,7 +296,7 @@ impl Story {
 
     /// A message of another worker names a node.
     #[track_caller]
-    pub fn is_called(mut self, id: &str, round: Option<u32>) -> Self {
+    pub fn calls(mut self, id: &str, round: Option<u32>) -> Self {
         assert_eq!(
             self.ledger.call(&self.blueprint, id),
             round,
