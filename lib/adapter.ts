@@ -1,5 +1,6 @@
 /** The adapter: flowcraft's distributed worker on RabbitMQ, PostgreSQL and Redis, with a native engine inside. */
 import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import {
   BaseDistributedAdapter,
@@ -17,16 +18,18 @@ import { describeError } from './errors.js'
 import { type JobHost, runJob } from './job.js'
 import { fromJson, toJson } from './json.js'
 import { type Database, Engine, type Job, Store } from './native.js'
-import { checkOptions, type RabbitMqAdapterOptions } from './options.js'
+import { type CheckedOptions, checkOptions, type RabbitMqAdapterOptions } from './options.js'
 import { contextOptionsOver, PostgresContext } from './postgres-context.js'
 import { nativeStoreOf } from './redis-coordination-store.js'
+import type { QueueRetryOptions } from './retries.js'
+import { Webhooks, webhookEvent } from './webhooks.js'
 
 /** A run's final result, as it is stored in the status table. */
 export interface FinalResult {
-  status: 'completed' | 'failed'
+  status: 'completed' | 'failed' | 'cancelled'
   /** Of a completed run. */
   payload?: WorkflowResult
-  /** Of a failed run: every error. */
+  /** Of a failed run, every error; of a cancelled one, why. */
   reason?: string
 }
 
@@ -38,7 +41,8 @@ type Notice =
 export class RabbitMqAdapter extends BaseDistributedAdapter {
   protected readonly queueName: string
   readonly #contextTableName: string
-  readonly #stopTimeout: number
+  readonly #checked: CheckedOptions
+  readonly #webhooks: Webhooks | undefined
   readonly #database: Database
   readonly #engine: Engine
   /** Signals of the jobs in flight, by their number. */
@@ -55,10 +59,12 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     const checked = checkOptions(options)
     const broker = openBroker(options.amqpConnection)
     const database = openDatabase(options.pgClient)
+    const webhooks = options.webhook === undefined ? undefined : new Webhooks(options.webhook)
     super(options)
     this.queueName = checked.queueName
     this.#contextTableName = options.contextTableName
-    this.#stopTimeout = checked.stopTimeout
+    this.#checked = checked
+    this.#webhooks = webhooks
     this.#database = database
     this.#engine = new Engine(
       {
@@ -67,6 +73,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         statusTable: options.statusTableName,
         concurrency: checked.concurrency,
         leaseSeconds: checked.leaseSeconds,
+        versionTimeout: checked.versionTimeout,
+        blueprintTimeout: checked.blueprintTimeout,
         worker: `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`,
       },
       broker,
@@ -89,7 +97,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   async stop(): Promise<void> {
     try {
-      await this.#engine.stop(this.#stopTimeout)
+      await this.#engine.stop(this.#checked.stopTimeout)
     } finally {
       clearInterval(this.#keepAlive)
       this.#keepAlive = undefined
@@ -118,9 +126,68 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     return new Set(await this.#engine.resume(runId, nodeId, action, json))
   }
 
-  /** Override it to serve webhooks: the URL goes to the caller, the event to whoever resumes the run. */
-  override async registerWebhookEndpoint(_runId: string, _nodeId: string): Promise<{ url: string; event: string }> {
-    throw new Error('registerWebhookEndpoint is not implemented for RabbitMqAdapter')
+  /**
+   * Tells a run of an event. Nodes that wait for it (`wait` nodes with `params.eventName`) go on with the payload as
+   * their output; while none does, the event is kept for the first that will. Needs no `start()`.
+   *
+   * @returns The nodes that go on.
+   * @throws When the run is over.
+   */
+  async sendEvent(runId: string, eventName: string, payload?: unknown): Promise<Set<string>> {
+    const json = toJson(payload, `The payload of event '${eventName}' for run '${runId}'`)
+    return new Set(await this.#engine.sendEvent(runId, eventName, json))
+  }
+
+  /**
+   * Ends a run as `cancelled`: nothing new of it starts, and nodes in flight get their `AbortSignal`. Needs no
+   * `start()`.
+   *
+   * @returns Whether the run was still going on.
+   */
+  async cancel(runId: string, reason = 'Cancelled'): Promise<boolean> {
+    return this.#engine.cancel(runId, reason)
+  }
+
+  /**
+   * Starts a failed run again from the nodes that failed, keeping what is done. Needs no `start()`.
+   *
+   * @returns The nodes that run again.
+   * @throws When the run has not failed.
+   */
+  async retry(runId: string): Promise<Set<string>> {
+    return new Set(await this.#engine.retry(runId))
+  }
+
+  /**
+   * The URL that resumes a node of a run, and the name of the event its delivery is. Always the same for one run
+   * and node, so that a node before the webhook can send it to whoever is to call it.
+   *
+   * @throws Without the option `webhook`.
+   */
+  override async registerWebhookEndpoint(runId: string, nodeId: string): Promise<{ url: string; event: string }> {
+    if (!this.#webhooks) throw new Error('registerWebhookEndpoint is not implemented for RabbitMqAdapter')
+    return this.#webhooks.endpoint(runId, nodeId)
+  }
+
+  /**
+   * A request handler for the webhooks' URLs; mounts in `node:http`, Express and Fastify. Needs no `start()`.
+   *
+   * @throws Without the option `webhook`.
+   */
+  webhookHandler(): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+    const webhooks = this.#webhooks
+    if (!webhooks) throw new Error('webhookHandler needs the option webhook: { baseUrl, secret }')
+    const deliver = async (runId: string, nodeId: string, payload: unknown) => {
+      const json = toJson(payload, 'The webhook')
+      try {
+        await this.#engine.sendEvent(runId, webhookEvent(nodeId), json, nodeId)
+        return true
+      } catch (error) {
+        if (error instanceof Error && error.message.includes('the run is over')) return false
+        throw error
+      }
+    }
+    return (request, response) => webhooks.handle(request, response, deliver)
   }
 
   /** The context of a run. */
@@ -150,9 +217,14 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     throw new Error('RabbitMqAdapter takes its jobs in the native engine: override onJobStart instead')
   }
 
-  /** Whether a node's retries run within its job. */
-  protected override shouldRetryInProcess(nodeDef: NodeDefinition): boolean {
-    return super.shouldRetryInProcess(nodeDef)
+  /** Whether a node's retries run within its job; with `retryMode: 'queue'` each attempt is a job of its own. */
+  protected override shouldRetryInProcess(_nodeDef: NodeDefinition): boolean {
+    return this.#checked.retryMode !== 'queue'
+  }
+
+  /** How a node's retries through the queue are spaced; override it to differ from the node's `config`. */
+  protected override getQueueRetryOptions(_nodeDef: NodeDefinition): QueueRetryOptions | undefined {
+    return undefined
   }
 
   /** What the engine calls. */
@@ -184,9 +256,12 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         runtime: this.runtime,
         logger: this.logger,
         eventBus: this.eventBus,
+        retryMaxDelay: this.#checked.retryMaxDelay,
         onJobStart: (runId, blueprintId, nodeId) => this.onJobStart(runId, blueprintId, nodeId),
+        shouldRetryInProcess: (node) => this.shouldRetryInProcess(node),
+        getQueueRetryOptions: (node) => this.getQueueRetryOptions(node),
       }
-      job.settle(await runJob(host, job, blueprint, controller.signal))
+      job.settle(await runJob(host, job, blueprint, controller))
     } catch (error) {
       // User code can not get here; what does is answered all the same, or the run would wait for ever.
       const message = describeError(error, job.nodeId)
@@ -198,7 +273,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   async #publishResult(runId: string, status: string, reason: string, contextJson: string): Promise<void> {
     if (status !== 'completed') {
-      await this.publishFinalResult(runId, { status: status as 'failed', reason })
+      await this.publishFinalResult(runId, { status: status as 'failed' | 'cancelled', reason })
       return
     }
     const context = fromJson(contextJson) as Record<string, unknown>

@@ -11,3 +11,5 @@ export type { AmqpConnectionLike, PgClientLike, RabbitMqAdapterOptions } from '.
 export { PostgresContext, type PostgresContextOptions } from './postgres-context.js'
 export { createRabbitMqReconciler, type RabbitMqReconcilerOptions, type ReconciliationStats } from './reconciler.js'
 export { type IoRedisLike, RedisCoordinationStore } from './redis-coordination-store.js'
+export type { QueueRetryOptions } from './retries.js'
+export type { WebhookOptions, WebhookRequest } from './webhooks.js'

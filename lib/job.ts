@@ -16,13 +16,19 @@ import { describeError } from './errors.js'
 import { JobContext } from './job-context.js'
 import { fromJson, toJson } from './json.js'
 import type { Job, JobAnswer, JobEdge, JobNode } from './native.js'
+import { pausedInside, pauseOf, resumeInside, webhookPause } from './pauses.js'
+import { attemptsOf, type QueueRetryOptions, waitAfter } from './retries.js'
 
 /** What a job needs of its adapter. */
 export interface JobHost {
   readonly runtime: FlowRuntime<Record<string, unknown>, Record<string, unknown>>
   readonly logger: ILogger
   readonly eventBus: IEventBus | undefined
+  /** The longest wait between two attempts through the queue, in milliseconds. */
+  readonly retryMaxDelay: number
   onJobStart(runId: string, blueprintId: string, nodeId: string): Promise<void>
+  shouldRetryInProcess(node: NodeDefinition): boolean
+  getQueueRetryOptions(node: NodeDefinition): QueueRetryOptions | undefined
 }
 
 /** Runs a job; whatever user code does is an answer. */
@@ -30,23 +36,62 @@ export async function runJob(
   host: JobHost,
   job: Job,
   base: WorkflowBlueprint,
-  signal: AbortSignal,
+  abort: AbortController,
 ): Promise<JobAnswer> {
   const context = new JobContext(job)
   const blueprint = blueprintOf(job, base)
+  const node = blueprint.nodes.find((candidate) => candidate.id === job.nodeId)
+  const timeLimit = limitTime(node, abort)
   try {
-    await host.onJobStart(job.runId, job.blueprintId, job.nodeId)
-    const state = new WorkflowState<Record<string, unknown>>({}, context)
-    state.isLastAttempt = job.isLastAttempt
-    const result = job.resumed ? await resumedResult(job, context) : await execute(host, job, blueprint, state, signal)
-    if (state.isAwaiting() && state.getAwaitingNodeIds().includes(job.nodeId)) {
-      const details = toJson(state.getAwaitingDetails(job.nodeId), `What node '${job.nodeId}' waits for`)
-      return { outcome: 'paused', ...(details !== undefined && { details }), ...context.writes() }
-    }
-    return await finished(host, job, blueprint, context, state.getContext(), result)
+    return await Promise.race([answerOf(host, job, blueprint, node, context, abort.signal), timeLimit.expired])
   } catch (error) {
-    return failed(host, job, blueprint, context, error)
+    return await failed(host, job, blueprint, context, timeLimit.error() ?? error)
+  } finally {
+    timeLimit.clear()
   }
+}
+
+async function answerOf(
+  host: JobHost,
+  job: Job,
+  blueprint: WorkflowBlueprint,
+  node: NodeDefinition | undefined,
+  context: JobContext,
+  signal: AbortSignal,
+): Promise<JobAnswer> {
+  await host.onJobStart(job.runId, job.blueprintId, job.nodeId)
+  const state = new WorkflowState<Record<string, unknown>>({}, context)
+  if (job.resumed && node) return resume(host, job, blueprint, node, context, state.getContext(), signal)
+  state.isLastAttempt = isLastAttempt(host, job, node)
+  const result = await execute(host, job, blueprint, state, signal)
+  if (node && state.isAwaiting() && state.getAwaitingNodeIds().includes(job.nodeId)) {
+    const pause = await pauseOf(host.runtime, node, state, context, result)
+    return { outcome: 'paused', ...pause, ...context.writes() }
+  }
+  if (node?.uses === 'webhook') return { outcome: 'paused', ...webhookPause(node, result), ...context.writes() }
+  return finished(host, job, blueprint, context, state.getContext(), result)
+}
+
+/** `config.timeout`: the node's signal aborts, and the node fails as any other. */
+function limitTime(node: NodeDefinition | undefined, abort: AbortController) {
+  const milliseconds = node?.config?.timeout
+  let error: Error | undefined
+  let timer: NodeJS.Timeout | undefined
+  const expired = new Promise<never>((_, reject) => {
+    if (!(typeof milliseconds === 'number' && milliseconds > 0)) return
+    timer = setTimeout(() => {
+      error = new FlowcraftError(`Node '${node?.id}' timed out after ${milliseconds} ms`)
+      abort.abort(error)
+      reject(error)
+    }, milliseconds)
+  })
+  return { expired, error: () => error, clear: () => clearTimeout(timer) }
+}
+
+/** Whether core may let the fallback take over: while another attempt follows through the queue, it may not. */
+function isLastAttempt(host: JobHost, job: Job, node: NodeDefinition | undefined): boolean {
+  if (!node || host.shouldRetryInProcess(node)) return job.isLastAttempt !== false
+  return job.attempt >= attemptsOf(node, host.getQueueRetryOptions(node))
 }
 
 /**
@@ -76,12 +121,43 @@ async function execute(
   return (result as NodeResult | undefined) ?? {}
 }
 
-async function resumedResult(job: Job, context: JobContext): Promise<NodeResult> {
+/** A paused node that goes on decides its edges with what it was resumed with. */
+async function resume(
+  host: JobHost,
+  job: Job,
+  blueprint: WorkflowBlueprint,
+  node: NodeDefinition,
+  context: JobContext,
+  tracked: IAsyncContext,
+  signal: AbortSignal,
+): Promise<JobAnswer> {
   const { action, output } = job.resumed ?? {}
-  return {
-    output: output === undefined ? await context.get(`_outputs.${job.nodeId}`) : fromJson(output),
+  const given = output === undefined ? undefined : fromJson(output)
+  const nested = await pausedInside(context, job.nodeId)
+  if (nested !== undefined) {
+    const resumed = { output: given, ...(action !== undefined && { action }) }
+    const inside = await resumeInside(host.runtime, node, context, nested, resumed, signal)
+    const stillPaused = await pausedInside(context, job.nodeId)
+    if (stillPaused !== undefined) return { outcome: 'paused', ...(inside as object), ...context.writes() }
+    return finished(host, job, blueprint, context, tracked, inside as NodeResult)
+  }
+  const kept = given === undefined ? await context.get(`_outputs.${job.nodeId}`) : given
+  const result: NodeResult = {
+    output: node.uses === 'webhook' ? await webhookOutput(host, job, kept) : kept,
     ...(action !== undefined && { action }),
   }
+  return finished(host, job, blueprint, context, tracked, result)
+}
+
+/** A webhook node's output once it was called: core's shape, with the request that came. */
+async function webhookOutput(host: JobHost, job: Job, request: unknown): Promise<unknown> {
+  const { adapter } = host.runtime.dependencies as { adapter?: WebhookRegistrar }
+  const endpoint = await adapter?.registerWebhookEndpoint(job.runId, job.nodeId)
+  return { ...endpoint, request }
+}
+
+interface WebhookRegistrar {
+  registerWebhookEndpoint(runId: string, nodeId: string): Promise<{ url: string; event: string }>
 }
 
 async function finished(
@@ -93,6 +169,10 @@ async function finished(
   result: NodeResult,
 ): Promise<JobAnswer> {
   const output = toJson(result.output, `The output of node '${job.nodeId}'`)
+  const again = scatterAgain(blueprint, job.nodeId, result)
+  if (again !== undefined) {
+    return { outcome: 'finished', again, ...context.writes(`_outputs.${job.nodeId}`) }
+  }
   const added = dynamicNodes(result)
   context.showOutput(job.nodeId, result.output, output)
   const taken = await takenEdges(host, job, blueprint, context, tracked, result)
@@ -126,6 +206,16 @@ async function takenEdges(
   return taken
 }
 
+/**
+ * A gatherer with chunks left sends its scatterer for the next one. (Core adds a second scatterer, which starts
+ * from the first item again and fails on its input; its documentation promises the chunks.)
+ */
+function scatterAgain(blueprint: WorkflowBlueprint, nodeId: string, result: NodeResult): string | undefined {
+  const next = result.dynamicNodes?.[0]
+  if (next?.uses !== 'batch-scatter' || next.id !== `${nodeId}_scatter_next`) return undefined
+  return blueprint.nodes.find((node) => node.uses === 'batch-scatter' && node.params?.gatherNodeId === nodeId)?.id
+}
+
 function dynamicNodes(result: NodeResult): JobNode[] {
   const gather = (result.output as { gatherNodeId?: unknown } | null | undefined)?.gatherNodeId
   return (result.dynamicNodes ?? []).map((node) => ({
@@ -145,6 +235,12 @@ async function failed(
   const { runId, blueprintId, nodeId } = job
   const message = describeError(thrown, nodeId)
   const recoverable = !(thrown instanceof FlowcraftError && thrown.isFatal)
+  const node = blueprint.nodes.find((candidate) => candidate.id === nodeId)
+  if (node && recoverable && !isLastAttempt(host, job, node)) {
+    const after = waitAfter(job.attempt, node, host.getQueueRetryOptions(node), host.retryMaxDelay)
+    host.logger.warn(`[Adapter] Run '${runId}': attempt ${job.attempt}, the next in ${after} ms. ${message}`)
+    return { outcome: 'retry', retryAfter: after, ...context.writes() }
+  }
   const original = host.runtime.getBlueprint(blueprintId)?.nodes.find((node) => node.id === nodeId)
   const fallback = recoverable ? original?.config?.fallback : undefined
   if (fallback !== undefined && blueprint.nodes.some((node) => node.id === fallback)) {

@@ -2,7 +2,7 @@
  * A live amqplib connection, driven for the engine. amqplib keeps no credentials, so Rust can not open a
  * connection of its own from it: the channels are opened and used here, behind the same interface.
  */
-import { Broker } from './native.js'
+import { Broker, type LiveMessage as Outgoing } from './native.js'
 
 /** What is used of an amqplib connection (`ChannelModel`, 0.10 to 2, with or without recovery). */
 export interface LiveAmqpConnection {
@@ -14,7 +14,7 @@ export interface LiveAmqpConnection {
 }
 
 interface LiveChannel {
-  assertQueue(queue: string, options: { durable: boolean }): Promise<unknown>
+  assertQueue(queue: string, options: Record<string, unknown>): Promise<unknown>
   prefetch(count: number): Promise<unknown>
   consume(queue: string, onMessage: (message: LiveMessage | null) => void): Promise<{ consumerTag: string }>
   cancel(consumerTag: string): Promise<unknown>
@@ -68,7 +68,7 @@ export class LiveAmqp {
   constructor(connection: LiveAmqpConnection) {
     this.#connection = connection
     this.broker = Broker.live({
-      publish: (queue: string, body: Buffer, headers: string) => this.#publish(queue, body, headers),
+      publish: (message: Outgoing) => this.#publish(message),
       consume: (queue: string, prefetch: number) => this.#consume(queue, prefetch),
       settle: (number: number, ack: boolean) => this.#settle(number, ack),
       cancel: () => this.#cancel(),
@@ -87,10 +87,14 @@ export class LiveAmqp {
     this.broker.lost(this.#gone, true)
   }
 
-  async #publish(queue: string, body: Buffer, headers: string): Promise<void> {
+  async #publish({ queue, firstQueue, delay, body, headers }: Outgoing): Promise<void> {
     const { channel, declared, returned } = await this.#openPublisher()
-    if (!declared.has(queue)) declared.set(queue, channel.assertQueue(queue, { durable: true }))
-    await declared.get(queue)
+    const declare = (name: string, options: Record<string, unknown>) => {
+      if (!declared.has(name)) declared.set(name, channel.assertQueue(name, { durable: true, ...options }))
+      return declared.get(name)
+    }
+    await declare(queue, {})
+    if (delay > 0) await declare(firstQueue, { messageTtl: delay, deadLetterExchange: '', deadLetterRoutingKey: queue })
     const messageId = String(++this.#lastMessage)
     await new Promise<void>((resolve, reject) => {
       const options = {
@@ -100,9 +104,9 @@ export class LiveAmqp {
         headers: JSON.parse(headers),
         messageId,
       }
-      channel.publish('', queue, body, options, (error) => {
+      channel.publish('', firstQueue, body, options, (error) => {
         if (error) reject(error instanceof Error ? error : new Error('the broker did not take the message'))
-        else if (returned.delete(messageId)) reject(new Error(`the queue '${queue}' does not exist`))
+        else if (returned.delete(messageId)) reject(new Error(`the queue '${firstQueue}' does not exist`))
         else resolve()
       })
     }).catch((error: unknown) => {

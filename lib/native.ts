@@ -3,5 +3,5 @@
  * values as `undefined` or `null`.
  */
 
-export type { Job, JobAnswer, JobEdge, JobNode, JobWrite } from '../binding.js'
+export type { Job, JobAnswer, JobEdge, JobNode, JobWrite, LiveMessage } from '../binding.js'
 export { Broker, ContextTable, Database, Engine, Store } from '../binding.js'

@@ -3,6 +3,7 @@ import type { ICoordinationStore, IEventBus, RuntimeOptions } from 'flowcraft'
 import type { AmqpOptions } from './connections/amqp.js'
 import { invalidOption, isObject } from './connections/invalid.js'
 import type { PostgresOptions } from './connections/postgres.js'
+import type { WebhookOptions } from './webhooks.js'
 
 /** A live amqplib connection (promise API, 0.10 to 2). It is driven as it is: amqplib keeps no credentials. */
 export interface AmqpConnectionLike {
@@ -44,6 +45,25 @@ export interface RabbitMqAdapterOptions {
    * A running node renews its lease, however long it takes.
    */
   leaseSeconds?: number
+  /**
+   * Where a node's retries (`config.maxRetries`) happen: within its job, or each as a job of its own, delayed by
+   * `config.retryDelay` and more each time, the worker free meanwhile. Default `in-process`, as core does.
+   */
+  retryMode?: 'in-process' | 'queue'
+  /** The longest wait between two attempts through the queue, in milliseconds; default 60,000. */
+  retryMaxDelay?: number
+  /**
+   * How long a job whose run was started under another version of its blueprint waits for a worker that has it,
+   * in milliseconds, before it goes to the dead letters; default one hour.
+   */
+  versionTimeout?: number
+  /**
+   * How long a job waits for a worker that has its blueprint at all, in milliseconds, before it goes to the dead
+   * letters and its run fails; default 5,000.
+   */
+  blueprintTimeout?: number
+  /** Serves webhooks: where the handler is mounted, and the key its URLs are signed with. */
+  webhook?: WebhookOptions
 }
 
 /** The options with their defaults. */
@@ -52,7 +72,14 @@ export interface CheckedOptions {
   concurrency: number
   stopTimeout: number
   leaseSeconds: number
+  retryMode: 'in-process' | 'queue'
+  retryMaxDelay: number
+  versionTimeout: number
+  blueprintTimeout: number
 }
+
+/** Milliseconds; the longest any time here may be set to. */
+const MONTH = 2 ** 31 - 1
 
 const STORE_METHODS = ['increment', 'setIfNotExist', 'extendTTL', 'delete', 'get'] as const
 
@@ -75,11 +102,17 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
   }
   const queueName = options.queueName ?? 'flowcraft-queue'
   if (typeof queueName !== 'string' || queueName === '') throw invalidOption('queueName', 'the name of a queue')
+  const retryMode = options.retryMode ?? 'in-process'
+  if (!['in-process', 'queue'].includes(retryMode)) throw invalidOption('retryMode', "'in-process' or 'queue'")
   return {
     queueName,
     concurrency: whole(options.concurrency ?? 10, 'concurrency', 1, 10_000),
     stopTimeout: whole(options.stopTimeout ?? 30_000, 'stopTimeout', 0, 2 ** 31 - 1),
     leaseSeconds: whole(options.leaseSeconds ?? 15, 'leaseSeconds', 1, 120),
+    retryMode,
+    retryMaxDelay: whole(options.retryMaxDelay ?? 60_000, 'retryMaxDelay', 0, MONTH),
+    versionTimeout: whole(options.versionTimeout ?? 3_600_000, 'versionTimeout', 0, MONTH),
+    blueprintTimeout: whole(options.blueprintTimeout ?? 5_000, 'blueprintTimeout', 0, MONTH),
   }
 }
 

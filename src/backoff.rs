@@ -34,9 +34,7 @@ impl Backoff {
 fn jittered(wait: Duration) -> Duration {
     use std::hash::{BuildHasher, Hasher};
     // The standard library's hasher is seeded at random for every instance: enough to spread a fleet.
-    let random = std::collections::hash_map::RandomState::new()
-        .build_hasher()
-        .finish();
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
     let half = wait / 2;
     half + half.mul_f64((random % 1000) as f64 / 1000.0)
 }

@@ -104,19 +104,13 @@ pub struct Blueprint {
 impl Blueprint {
     /// Analyses a description. Edges to or from nodes that do not exist are ignored, as core ignores them.
     pub fn new(description: Description) -> Self {
-        let Description {
-            id,
-            version,
-            nodes: described,
-            edges,
-            starts,
-        } = description;
+        let Description { id, version, nodes: described, edges, starts } = description;
         let known: HashSet<&str> = described.iter().map(|node| node.id.as_str()).collect();
         let edges: Vec<EdgeDescription> = edges
             .into_iter()
             .filter(|edge| known.contains(edge.source.as_str()) && known.contains(edge.target.as_str()))
             .collect();
-        let graph = Graph::new(&edges);
+        let graph = Graph::new(&described, &edges);
 
         let mut nodes: HashMap<NodeId, Node> = described
             .iter()
@@ -142,10 +136,7 @@ impl Blueprint {
 
         let closing = graph.closing_edges(&starts);
         let targets = graph.targets.iter().map(|(source, targets)| {
-            (
-                (*source).to_owned(),
-                targets.iter().map(|target| (*target).to_owned()).collect(),
-            )
+            ((*source).to_owned(), targets.iter().map(|target| (*target).to_owned()).collect())
         });
         let mut blueprint = Self {
             id,
@@ -161,10 +152,8 @@ impl Blueprint {
                 .collect(),
         };
         for (target, sources) in graph.sources {
-            let predecessors = sources
-                .iter()
-                .map(|source| blueprint.arrives_as(source, &sources).to_owned())
-                .collect();
+            let predecessors =
+                sources.iter().map(|source| blueprint.arrives_as(source, &sources).to_owned()).collect();
             if let Some(node) = blueprint.nodes.get_mut(target) {
                 node.predecessors = predecessors;
             }
@@ -190,11 +179,7 @@ impl Blueprint {
 
     /// The node that runs when `id` has failed for good, if it names one that exists.
     pub fn fallback_of(&self, id: &str) -> Option<&NodeId> {
-        self.nodes
-            .get(id)?
-            .fallback
-            .as_ref()
-            .filter(|fallback| self.nodes.contains_key(*fallback))
+        self.nodes.get(id)?.fallback.as_ref().filter(|fallback| self.nodes.contains_key(*fallback))
     }
 
     /// Whether the edge leads back to a node its path came through, so that arriving starts a new round.
@@ -217,16 +202,12 @@ impl Blueprint {
 
     /// Whether an edge is taken whenever its source is done.
     pub fn is_certain(&self, source: &str, target: &str) -> bool {
-        self.unconditional
-            .contains(&(source.to_owned(), target.to_owned()))
+        self.unconditional.contains(&(source.to_owned(), target.to_owned()))
     }
 
     /// The nodes that `id` is the fallback of.
     pub fn primaries_of(&self, id: &str) -> impl Iterator<Item = &NodeId> {
-        self.nodes
-            .get(id)
-            .into_iter()
-            .flat_map(|node| &node.stands_in_for)
+        self.nodes.get(id).into_iter().flat_map(|node| &node.stands_in_for)
     }
 
     /// A fallback counts as its primary where the primary leads to the same node.
@@ -237,11 +218,7 @@ impl Blueprint {
     ) -> &'a str {
         self.nodes
             .get(source)
-            .and_then(|node| {
-                node.stands_in_for
-                    .iter()
-                    .find(|primary| sources.contains(primary.as_str()))
-            })
+            .and_then(|node| node.stands_in_for.iter().find(|primary| sources.contains(primary.as_str())))
             .map_or(source, String::as_str)
     }
 }
@@ -249,38 +226,38 @@ impl Blueprint {
 /// The bare graph, while it is being analysed.
 struct Graph<'a> {
     targets: BTreeMap<&'a str, Vec<&'a str>>,
+    /// Where a path can go on: along edges, from a failed node to its fallback, from a fallback along the edges
+    /// of the node it replaces.
+    paths: BTreeMap<&'a str, Vec<&'a str>>,
     sources: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
 
 impl<'a> Graph<'a> {
-    fn new(edges: &'a [EdgeDescription]) -> Self {
-        let mut graph = Self {
-            targets: BTreeMap::new(),
-            sources: BTreeMap::new(),
-        };
+    fn new(nodes: &'a [NodeDescription], edges: &'a [EdgeDescription]) -> Self {
+        let mut graph = Self { targets: BTreeMap::new(), paths: BTreeMap::new(), sources: BTreeMap::new() };
         for edge in edges {
             graph.targets.entry(&edge.source).or_default().push(&edge.target);
-            graph
-                .sources
-                .entry(&edge.target)
-                .or_default()
-                .insert(&edge.source);
+            graph.sources.entry(&edge.target).or_default().insert(&edge.source);
+        }
+        graph.paths.clone_from(&graph.targets);
+        for node in nodes {
+            let Some(fallback) = node.fallback.as_deref() else { continue };
+            let inherited = graph.targets.get(node.id.as_str()).cloned().unwrap_or_default();
+            graph.paths.entry(&node.id).or_default().push(fallback);
+            graph.paths.entry(fallback).or_default().extend(inherited);
         }
         graph
     }
 
-    fn targets_of(&self, id: &str) -> &[&'a str] {
-        self.targets.get(id).map_or(&[], Vec::as_slice)
+    fn onward(&self, id: &str) -> &[&'a str] {
+        self.paths.get(id).map_or(&[], Vec::as_slice)
     }
 
     /// Depth first from the start nodes: an edge to a node still on the path closes a cycle.
     fn closing_edges(&self, starts: &[NodeId]) -> HashSet<(NodeId, NodeId)> {
         let mut closing = HashSet::new();
         let (mut on_path, mut seen) = (HashSet::new(), HashSet::new());
-        let roots = starts
-            .iter()
-            .map(String::as_str)
-            .chain(self.targets.keys().copied());
+        let roots = starts.iter().map(String::as_str).chain(self.paths.keys().copied());
         for root in roots {
             if !seen.insert(root) {
                 continue;
@@ -289,7 +266,7 @@ impl<'a> Graph<'a> {
             let mut path = vec![(root, 0)];
             while let Some((node, next)) = path.last_mut() {
                 let node = *node;
-                let Some(&target) = self.targets_of(node).get(*next) else {
+                let Some(&target) = self.onward(node).get(*next) else {
                     on_path.remove(node);
                     path.pop();
                     continue;
@@ -321,9 +298,7 @@ impl<'a> Graph<'a> {
             return BTreeSet::new();
         };
         let is_nested = |other: &str| {
-            nodes
-                .iter()
-                .any(|candidate| candidate.id == other && candidate.uses == LOOP_CONTROLLER)
+            nodes.iter().any(|candidate| candidate.id == other && candidate.uses == LOOP_CONTROLLER)
                 && continue_target(other, edges)
                     .is_some_and(|start| !self.reachable(start, &[other]).contains(node.id.as_str()))
         };
@@ -334,10 +309,7 @@ impl<'a> Graph<'a> {
             .map(|other| other.id.as_str())
             .chain([node.id.as_str()])
             .collect();
-        self.reachable(first, &barriers)
-            .into_iter()
-            .map(str::to_owned)
-            .collect()
+        self.reachable(first, &barriers).into_iter().map(str::to_owned).collect()
     }
 
     fn reachable(&self, from: &'a str, barriers: &[&str]) -> BTreeSet<&'a str> {
@@ -345,7 +317,7 @@ impl<'a> Graph<'a> {
         let mut ahead = vec![from];
         while let Some(id) = ahead.pop() {
             if !barriers.contains(&id) && reached.insert(id) {
-                ahead.extend(self.targets_of(id));
+                ahead.extend(self.onward(id));
             }
         }
         reached
@@ -366,24 +338,13 @@ mod tests {
     /// A graph of `(source, action, target)`, an empty action for none; nodes named with a capital are loop
     /// controllers. It starts at the first edge's source.
     fn blueprint(edges: &[(&str, &str, &str)], fallbacks: &[(&str, &str)]) -> Blueprint {
-        let mut ids: Vec<&str> = edges
-            .iter()
-            .flat_map(|(source, _, target)| [*source, *target])
-            .collect();
-        ids.extend(
-            fallbacks
-                .iter()
-                .flat_map(|(primary, fallback)| [*primary, *fallback]),
-        );
+        let mut ids: Vec<&str> = edges.iter().flat_map(|(source, _, target)| [*source, *target]).collect();
+        ids.extend(fallbacks.iter().flat_map(|(primary, fallback)| [*primary, *fallback]));
         let starts = ids.first().map(|id| (*id).to_owned()).into_iter().collect();
         let ids: BTreeSet<&str> = ids.into_iter().collect();
         let node = |id: &&str| NodeDescription {
             id: (*id).into(),
-            uses: if id.starts_with(char::is_uppercase) {
-                LOOP_CONTROLLER.into()
-            } else {
-                String::new()
-            },
+            uses: if id.starts_with(char::is_uppercase) { LOOP_CONTROLLER.into() } else { String::new() },
             any: false,
             fallback: fallbacks
                 .iter()
@@ -406,31 +367,15 @@ mod tests {
     }
 
     fn closing(blueprint: &Blueprint) -> BTreeSet<(&str, &str)> {
-        blueprint
-            .closing
-            .iter()
-            .map(|(source, target)| (source.as_str(), target.as_str()))
-            .collect()
+        blueprint.closing.iter().map(|(source, target)| (source.as_str(), target.as_str())).collect()
     }
 
     fn body<'a>(blueprint: &'a Blueprint, controller: &str) -> Vec<&'a str> {
-        blueprint
-            .node(controller)
-            .unwrap()
-            .loop_body
-            .iter()
-            .map(String::as_str)
-            .collect()
+        blueprint.node(controller).unwrap().loop_body.iter().map(String::as_str).collect()
     }
 
     fn predecessors<'a>(blueprint: &'a Blueprint, id: &str) -> Vec<&'a str> {
-        blueprint
-            .node(id)
-            .unwrap()
-            .predecessors
-            .iter()
-            .map(String::as_str)
-            .collect()
+        blueprint.node(id).unwrap().predecessors.iter().map(String::as_str).collect()
     }
 
     const NESTED: &[(&str, &str, &str)] = &[
@@ -446,45 +391,24 @@ mod tests {
 
     #[test]
     fn a_graph_without_cycles_has_no_closing_edge() {
-        let diamond = blueprint(
-            &[("a", "", "b"), ("a", "", "c"), ("b", "", "d"), ("c", "", "d")],
-            &[],
-        );
+        let diamond = blueprint(&[("a", "", "b"), ("a", "", "c"), ("b", "", "d"), ("c", "", "d")], &[]);
         assert!(closing(&diamond).is_empty());
     }
 
     #[test]
     fn the_edge_back_to_a_node_on_the_path_closes_the_cycle() {
-        let cycle = blueprint(
-            &[
-                ("a", "", "b"),
-                ("b", "", "c"),
-                ("c", "", "a"),
-                ("c", "", "d"),
-                ("d", "", "d"),
-            ],
-            &[],
-        );
+        let cycle =
+            blueprint(&[("a", "", "b"), ("b", "", "c"), ("c", "", "a"), ("c", "", "d"), ("d", "", "d")], &[]);
         assert_eq!(closing(&cycle), BTreeSet::from([("c", "a"), ("d", "d")]));
         assert!(cycle.closes_a_cycle("c", "a") && !cycle.closes_a_cycle("a", "b"));
     }
 
     #[test]
     fn every_loop_is_closed_by_the_edge_that_comes_back_to_its_entry() {
-        assert_eq!(
-            closing(&blueprint(NESTED, &[])),
-            BTreeSet::from([("b", "Inner"), ("c", "Outer")])
-        );
-        let entered_at_its_body = [
-            ("in", "", "s"),
-            ("s", "", "L"),
-            ("L", "continue", "s"),
-            ("L", "break", "out"),
-        ];
-        assert_eq!(
-            closing(&blueprint(&entered_at_its_body, &[])),
-            BTreeSet::from([("L", "s")])
-        );
+        assert_eq!(closing(&blueprint(NESTED, &[])), BTreeSet::from([("b", "Inner"), ("c", "Outer")]));
+        let entered_at_its_body =
+            [("in", "", "s"), ("s", "", "L"), ("L", "continue", "s"), ("L", "break", "out")];
+        assert_eq!(closing(&blueprint(&entered_at_its_body, &[])), BTreeSet::from([("L", "s")]));
     }
 
     #[test]
@@ -497,10 +421,8 @@ mod tests {
     #[test]
     fn a_very_long_chain_is_analysed() {
         let ids: Vec<String> = (0..50_000).map(|index| format!("n{index:05}")).collect();
-        let edges: Vec<(&str, &str, &str)> = ids
-            .windows(2)
-            .map(|pair| (pair[0].as_str(), "", pair[1].as_str()))
-            .collect();
+        let edges: Vec<(&str, &str, &str)> =
+            ids.windows(2).map(|pair| (pair[0].as_str(), "", pair[1].as_str())).collect();
         assert!(closing(&blueprint(&edges, &[])).is_empty());
     }
 
@@ -572,10 +494,7 @@ mod tests {
 
     #[test]
     fn a_fallback_and_its_primary_are_one_predecessor_where_both_lead() {
-        let both = blueprint(
-            &[("p", "", "j"), ("f", "", "j"), ("other", "", "j")],
-            &[("p", "f")],
-        );
+        let both = blueprint(&[("p", "", "j"), ("f", "", "j"), ("other", "", "j")], &[("p", "f")]);
         assert_eq!(predecessors(&both, "j"), ["other", "p"]);
         assert_eq!(both.predecessor("f", "j"), "p");
         assert_eq!(both.predecessor("p", "j"), "p");
@@ -592,10 +511,7 @@ mod tests {
 
     #[test]
     fn where_only_the_fallback_leads_it_is_a_predecessor_of_its_own() {
-        let own = blueprint(
-            &[("p", "", "q"), ("f", "", "j"), ("other", "", "j")],
-            &[("p", "f")],
-        );
+        let own = blueprint(&[("p", "", "q"), ("f", "", "j"), ("other", "", "j")], &[("p", "f")]);
         assert_eq!(predecessors(&own, "j"), ["f", "other"]);
         assert_eq!(own.predecessor("f", "j"), "f");
     }
@@ -621,12 +537,8 @@ mod tests {
 
     #[test]
     fn edges_to_or_from_nowhere_are_ignored() {
-        let node = |id: &str| NodeDescription {
-            id: id.into(),
-            uses: String::new(),
-            any: false,
-            fallback: None,
-        };
+        let node =
+            |id: &str| NodeDescription { id: id.into(), uses: String::new(), any: false, fallback: None };
         let edge = |source: &str, target: &str| EdgeDescription {
             source: source.into(),
             target: target.into(),
@@ -656,10 +568,7 @@ mod tests {
         )
         .unwrap();
         let graph = Blueprint::new(description.clone());
-        let certain: Vec<bool> = ["b", "c", "d"]
-            .iter()
-            .map(|target| graph.is_certain("a", target))
-            .collect();
+        let certain: Vec<bool> = ["b", "c", "d"].iter().map(|target| graph.is_certain("a", target)).collect();
         assert_eq!(certain, [true, false, false]);
         description.edges.clear();
         assert!(!Blueprint::new(description).is_certain("a", "b"));

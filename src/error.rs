@@ -39,13 +39,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of this kind, not yet bound to a run.
     pub fn new(kind: Kind, operation: &'static str, message: impl fmt::Display) -> Self {
-        Self {
-            kind,
-            operation,
-            run: None,
-            node: None,
-            message: message.to_string(),
-        }
+        Self { kind, operation, run: None, node: None, message: message.to_string() }
     }
 
     /// A server is out of reach or busy.

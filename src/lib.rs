@@ -13,6 +13,7 @@
 pub mod backoff;
 pub mod blueprint;
 pub mod broker;
+pub mod clock;
 pub mod context;
 pub mod coordination;
 pub mod error;

@@ -24,6 +24,16 @@ pub struct JobMessage {
     /// Ours: the node's round. A message of an earlier round does nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<u32>,
+    /// Ours: not to be worked on before this moment, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<u64>,
+    /// Ours: it wakes a node that sleeps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wakes: bool,
+    /// Ours: put back by a worker that could not run it, since this moment, in milliseconds since 1970. Such a
+    /// message may repeat one whose worker died, and is treated as redelivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_back_since: Option<u64>,
 }
 
 impl JobMessage {
@@ -32,15 +42,15 @@ impl JobMessage {
     /// # Errors
     /// Why it is not a job, in a sentence for the dead letter's header.
     pub fn parse(body: &[u8]) -> Result<Self, String> {
+        // serde takes an array for a structure; a job is an object.
+        if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+            return Err("The message is not a job: it is an array".into());
+        }
         let job: Self =
             serde_json::from_slice(body).map_err(|error| format!("The message is not a job: {error}"))?;
-        let empty = [
-            ("runId", &job.run_id),
-            ("blueprintId", &job.blueprint_id),
-            ("nodeId", &job.node_id),
-        ]
-        .into_iter()
-        .find(|(_, value)| value.is_empty());
+        let empty = [("runId", &job.run_id), ("blueprintId", &job.blueprint_id), ("nodeId", &job.node_id)]
+            .into_iter()
+            .find(|(_, value)| value.is_empty());
         match empty {
             Some((field, _)) => Err(format!("The message is not a job: '{field}' is empty")),
             None => Ok(job),
@@ -54,8 +64,11 @@ impl JobMessage {
             blueprint_id: blueprint.to_owned(),
             node_id: due.node.clone(),
             is_last_attempt: None,
-            attempt: None,
+            attempt: (due.attempt > 1).then_some(due.attempt),
             round: Some(due.round),
+            not_before: due.not_before,
+            wakes: due.wakes,
+            put_back_since: None,
         }
     }
 
@@ -85,13 +98,10 @@ mod tests {
     fn what_is_not_a_job_says_why() {
         for (body, why) in [
             (&b"{"[..], "EOF"),
-            (b"[]", "runId"),
+            (b"[]", "array"),
             (br#"{"runId":"r","blueprintId":"b"}"#, "nodeId"),
             (br#"{"runId":1,"blueprintId":"b","nodeId":"n"}"#, "string"),
-            (
-                br#"{"runId":"","blueprintId":"b","nodeId":"n"}"#,
-                "'runId' is empty",
-            ),
+            (br#"{"runId":"","blueprintId":"b","nodeId":"n"}"#, "'runId' is empty"),
         ] {
             let error = JobMessage::parse(body).unwrap_err();
             assert!(error.contains(why), "{error}");

@@ -3,8 +3,11 @@
 //! Two of them exist: [`rabbitmq`], a connection of our own, and one that drives a live amqplib connection
 //! through JavaScript (`node::live_broker`). Nothing else in the engine knows which it is.
 
+pub mod delay;
 pub mod rabbitmq;
 mod uri;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -19,10 +22,19 @@ pub use uri::{AmqpAddress, AmqpSettings};
 pub struct Outgoing {
     /// The queue; declared durable, with no arguments, before the first message to it.
     pub queue: String,
+    /// How long the message waits before it is in the queue: one of the [`delay`] queues' times.
+    pub delay: Option<Duration>,
     /// The body.
     pub body: Vec<u8>,
     /// Headers, all text.
     pub headers: Vec<(String, String)>,
+}
+
+impl Outgoing {
+    /// The queue it is put into first.
+    pub fn first_queue(&self) -> String {
+        self.delay.map_or_else(|| self.queue.clone(), |delay| delay::queue_name(&self.queue, delay))
+    }
 }
 
 /// A message that arrived, to be settled exactly once.

@@ -57,10 +57,8 @@ impl RabbitMq {
     pub fn new(settings: &AmqpSettings) -> Result<Self> {
         let identity = settings.cert.clone().zip(settings.key.clone());
         let tls = OwnedTLSConfig {
-            identity: identity.map(|(cert, key)| OwnedIdentity::PKCS8 {
-                pem: cert.into_bytes(),
-                key: key.into_bytes(),
-            }),
+            identity: identity
+                .map(|(cert, key)| OwnedIdentity::PKCS8 { pem: cert.into_bytes(), key: key.into_bytes() }),
             cert_chain: settings.ca.clone(),
         };
         Ok(Self {
@@ -86,32 +84,27 @@ impl RabbitMq {
     }
 
     /// The publishing channel, with the queues declared. Held by nobody while it is used: publishes overlap.
-    async fn publisher(&self, queues: &HashSet<&str>) -> Result<Publisher> {
+    async fn publisher(&self, messages: &[Outgoing]) -> Result<Publisher> {
         let mut slot = self.publisher.lock().await;
-        let mut publisher = match slot
-            .take()
-            .filter(|publisher| publisher.channel.status().connected())
-        {
+        let mut publisher = match slot.take().filter(|publisher| publisher.channel.status().connected()) {
             Some(publisher) => publisher,
             None => {
                 let connection = self.connect("publisher").await?;
                 let channel = connection.create_channel().await.map_err(publish_error)?;
-                channel
-                    .confirm_select(ConfirmSelectOptions::default())
-                    .await
-                    .map_err(publish_error)?;
-                Publisher {
-                    connection: Arc::new(connection),
-                    channel,
-                    declared: HashSet::new(),
-                }
+                channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
+                Publisher { connection: Arc::new(connection), channel, declared: HashSet::new() }
             }
         };
-        for queue in queues {
-            if !publisher.declared.contains(*queue) {
-                declare(&publisher.channel, queue).await?;
-                publisher.declared.insert((*queue).to_owned());
+        for message in messages {
+            let first = message.first_queue();
+            if publisher.declared.contains(&first) {
+                continue;
             }
+            declare(&publisher.channel, &message.queue, FieldTable::default()).await?;
+            if let Some(delay) = message.delay {
+                declare(&publisher.channel, &first, delaying(&message.queue, delay)).await?;
+            }
+            publisher.declared.extend([first, message.queue.clone()]);
         }
         *slot = Some(publisher.clone());
         Ok(publisher)
@@ -132,18 +125,10 @@ impl RabbitMq {
     ) -> Result<()> {
         let connection = self.connect("consumer").await?;
         let channel = connection.create_channel().await.map_err(consume_error)?;
-        channel
-            .basic_qos(prefetch, BasicQosOptions::default())
-            .await
-            .map_err(consume_error)?;
-        declare(&channel, queue).await?;
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(consume_error)?;
+        declare(&channel, queue, FieldTable::default()).await?;
         let mut consumer = channel
-            .basic_consume(
-                queue.into(),
-                "".into(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
+            .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
             .await
             .map_err(consume_error)?;
         info!(queue, prefetch, "consuming");
@@ -164,10 +149,7 @@ impl RabbitMq {
             }
         }
         // The channel stays open until every delivery is settled: the receipts hold it.
-        channel
-            .basic_cancel(consumer.tag(), BasicCancelOptions::default())
-            .await
-            .map_err(consume_error)?;
+        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.map_err(consume_error)?;
         deliveries.closed().await;
         let closing = connection.close(REPLY_SUCCESS, "stopped".into());
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
@@ -178,14 +160,9 @@ impl RabbitMq {
 #[async_trait]
 impl Broker for RabbitMq {
     async fn publish(&self, messages: Vec<Outgoing>) -> Result<()> {
-        let queues: HashSet<&str> = messages.iter().map(|message| message.queue.as_str()).collect();
-        let publisher = self.publisher(&queues).await?;
-        let published = try_join_all(
-            messages
-                .iter()
-                .map(|message| publish_one(&publisher.channel, message)),
-        )
-        .await;
+        let publisher = self.publisher(&messages).await?;
+        let published =
+            try_join_all(messages.iter().map(|message| publish_one(&publisher.channel, message))).await;
         if published.is_err() {
             // Whatever went wrong (connection lost, queue deleted), the next try starts from a new channel.
             self.forget_publisher().await;
@@ -202,10 +179,7 @@ impl Broker for RabbitMq {
     ) -> Result<()> {
         let mut backoff = Backoff::default();
         loop {
-            match self
-                .consume_once(queue, prefetch, &deliveries, &stop, &mut backoff)
-                .await
-            {
+            match self.consume_once(queue, prefetch, &deliveries, &stop, &mut backoff).await {
                 Ok(()) => return Ok(()),
                 Err(_) if stop.is_cancelled() => return Ok(()),
                 Err(error) if !error.is_transient() => return Err(error),
@@ -235,48 +209,42 @@ async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/json".into())
         .with_headers(headers);
-    let options = BasicPublishOptions {
-        mandatory: true,
-        ..BasicPublishOptions::default()
-    };
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let confirm = channel
-        .basic_publish(
-            "".into(),
-            message.queue.as_str().into(),
-            options,
-            &message.body,
-            properties,
-        )
+        .basic_publish("".into(), message.first_queue().as_str().into(), options, &message.body, properties)
         .await
         .map_err(publish_error)?
         .await
         .map_err(publish_error)?;
     if !confirm.is_ack() {
-        return Err(Error::transient(
-            "Publishing",
-            "the broker did not take the message",
-        ));
+        return Err(Error::transient("Publishing", "the broker did not take the message"));
     }
     match confirm.take_message() {
-        Some(_) => Err(Error::transient(
-            "Publishing",
-            format!("the queue '{}' does not exist", message.queue),
-        )),
+        Some(_) => {
+            Err(Error::transient("Publishing", format!("the queue '{}' does not exist", message.queue)))
+        }
         None => Ok(()),
     }
 }
 
-async fn declare(channel: &Channel, queue: &str) -> Result<()> {
-    // No arguments, so that an existing queue is taken as it is.
-    let durable = QueueDeclareOptions {
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
+/// Without arguments an existing queue is taken as it is.
+async fn declare(channel: &Channel, queue: &str, arguments: FieldTable) -> Result<()> {
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     channel
-        .queue_declare(queue.into(), durable, FieldTable::default())
+        .queue_declare(queue.into(), durable, arguments)
         .await
         .map(drop)
         .map_err(|error| amqp_error("Declaring the queue", &error))
+}
+
+/// A queue whose messages go on to `target` when their time is up.
+fn delaying(target: &str, delay: Duration) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    let milliseconds = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+    arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(milliseconds));
+    arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
+    arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(target.into()));
+    arguments
 }
 
 fn received(mut delivery: LapinDelivery) -> Delivery {
@@ -299,10 +267,7 @@ impl Receipt for LapinReceipt {
     }
 
     async fn requeue(self: Box<Self>) {
-        let options = BasicNackOptions {
-            requeue: true,
-            ..BasicNackOptions::default()
-        };
+        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
         if let Err(error) = self.0.nack(options).await {
             tracing::debug!(%error, "negative acknowledgement lost");
         }
@@ -310,10 +275,7 @@ impl Receipt for LapinReceipt {
 }
 
 fn connect_error(address: &AmqpAddress, error: &lapin::Error) -> Error {
-    Error::transient(
-        "Connecting to RabbitMQ",
-        format!("{address}: {}", with_causes(error)),
-    )
+    Error::transient("Connecting to RabbitMQ", format!("{address}: {}", with_causes(error)))
 }
 
 fn publish_error(error: lapin::Error) -> Error {

@@ -37,15 +37,9 @@ impl AmqpSettings {
     pub fn addresses(&self) -> Result<Vec<AmqpAddress>> {
         let parse = |(index, url): (usize, &String)| {
             AMQPUri::from_str(url).map(AmqpAddress::new).map_err(|_| {
-                let which = if self.urls.len() == 1 {
-                    String::new()
-                } else {
-                    format!(" number {}", index + 1)
-                };
-                Error::setup(
-                    "Option amqpConnection",
-                    format!("URL{which} is not an amqp: or amqps: URL"),
-                )
+                let which =
+                    if self.urls.len() == 1 { String::new() } else { format!(" number {}", index + 1) };
+                Error::setup("Option amqpConnection", format!("URL{which} is not an amqp: or amqps: URL"))
             })
         };
         self.urls.iter().enumerate().map(parse).collect()
@@ -86,12 +80,7 @@ mod tests {
     use super::*;
 
     fn settings(url: &str) -> AmqpSettings {
-        AmqpSettings {
-            urls: vec![url.into()],
-            ca: None,
-            cert: None,
-            key: None,
-        }
+        AmqpSettings { urls: vec![url.into()], ca: None, cert: None, key: None }
     }
 
     #[test]
@@ -103,10 +92,7 @@ mod tests {
 
     #[test]
     fn neither_an_error_nor_an_address_shows_the_password() {
-        let error = settings("amqp://u:hunter2@h:port")
-            .addresses()
-            .unwrap_err()
-            .to_string();
+        let error = settings("amqp://u:hunter2@h:port").addresses().unwrap_err().to_string();
         assert!(!error.contains("hunter2"), "{error}");
         let address = settings("amqp://u:hunter2@h:1").addresses().unwrap()[0].to_string();
         assert_eq!(address, "h:1");

@@ -55,9 +55,7 @@ impl ContextStore {
         whole: bool,
         decide: impl FnOnce(Document) -> Result<(Option<Change>, T)>,
     ) -> Result<Committed<T>> {
-        self.try_change(status, run, whole, decide)
-            .await
-            .map_err(|error| error.of_run(run))
+        self.try_change(status, run, whole, decide).await.map_err(|error| error.of_run(run))
     }
 
     async fn try_change<T>(
@@ -98,10 +96,7 @@ impl ContextStore {
         let (change, answer) = decide(document)?;
         let Some(change) = change else {
             transaction.rollback().await.map_err(failed)?;
-            return Ok(Committed {
-                answer,
-                changed: false,
-            });
+            return Ok(Committed { answer, changed: false });
         };
 
         let mut patch = change.patch;
@@ -113,10 +108,7 @@ impl ContextStore {
         let update = transaction.prepare_cached(&update).await.map_err(failed)?;
         let written = change.ending == Ending::Written;
         let row = transaction
-            .query_one(
-                &update,
-                &[&run, &patch.deletes, &patch.sets_json()?.get(), &written],
-            )
+            .query_one(&update, &[&run, &patch.deletes, &patch.sets_json()?.get(), &written])
             .await
             .map_err(failed)?;
         let ledger = &change.reserved.ledger;
@@ -131,10 +123,7 @@ impl ContextStore {
             Ending::Deferred => status.touch(&transaction, run, RunStatus::Running).await?,
         }
         transaction.commit().await.map_err(failed)?;
-        Ok(Committed {
-            answer,
-            changed: true,
-        })
+        Ok(Committed { answer, changed: true })
     }
 
     /// Stores a run's result in the status row, for an adapter that publishes it itself.
@@ -149,18 +138,9 @@ impl ContextStore {
         result: &RawValue,
     ) -> Result<()> {
         let mut client = self.database.client().await?;
-        let transaction = client
-            .transaction()
-            .await
-            .map_err(|error| database_error(&error).of_run(run))?;
-        status
-            .finish(&transaction, run, end, result)
-            .await
-            .map_err(|error| error.of_run(run))?;
-        transaction
-            .commit()
-            .await
-            .map_err(|error| database_error(&error).of_run(run))
+        let transaction = client.transaction().await.map_err(|error| database_error(&error).of_run(run))?;
+        status.finish(&transaction, run, end, result).await.map_err(|error| error.of_run(run))?;
+        transaction.commit().await.map_err(|error| database_error(&error).of_run(run))
     }
 }
 
@@ -185,11 +165,7 @@ fn final_result(status: RunStatus, reason: &str, context: &str) -> Result<Box<Ra
     let raw = RawValue::from_string(context.to_owned())
         .map_err(|error| crate::error::Error::new(crate::error::Kind::Data, "Writing the result", error))?;
     let completed = status == RunStatus::Completed;
-    let payload = Payload {
-        context: &raw,
-        serialized_context: context,
-        status: status.as_str(),
-    };
+    let payload = Payload { context: &raw, serialized_context: context, status: status.as_str() };
     to_raw(&FinalResult {
         status: status.as_str(),
         payload: completed.then_some(payload),

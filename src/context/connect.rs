@@ -74,9 +74,7 @@ impl Database {
         let manager = Manager::from_connect(
             config,
             connector,
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
-            },
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
         let pool = Pool::builder(manager)
             .max_size(settings.max.unwrap_or(DEFAULT_POOL_SIZE).max(1))
@@ -209,11 +207,7 @@ pub(super) fn database_error(error: &tokio_postgres::Error) -> Error {
         Some("28" | "3D" | "42" | "23") if *code != SqlState::T_R_SERIALIZATION_FAILURE => Kind::Setup,
         _ => Kind::Transient,
     };
-    Error::new(
-        kind,
-        OPERATION,
-        format!("{} (SQLSTATE {})", answer.message(), code.code()),
-    )
+    Error::new(kind, OPERATION, format!("{} (SQLSTATE {})", answer.message(), code.code()))
 }
 
 #[cfg(test)]
@@ -221,10 +215,7 @@ mod tests {
     use super::*;
 
     fn url(url: &str) -> PostgresSettings {
-        PostgresSettings {
-            url: Some(url.into()),
-            ..PostgresSettings::default()
-        }
+        PostgresSettings { url: Some(url.into()), ..PostgresSettings::default() }
     }
 
     #[test]
@@ -233,10 +224,7 @@ mod tests {
             ("postgres://u:p@h/db", SslMode::Disable),
             ("postgres://u:p@h/db?sslmode=prefer", SslMode::Prefer),
             ("postgres://u:p@h/db?sslmode=disable", SslMode::Disable),
-            (
-                "postgresql://u:p@h/db?sslmode=verify-full&application_name=x",
-                SslMode::Require,
-            ),
+            ("postgresql://u:p@h/db?sslmode=verify-full&application_name=x", SslMode::Require),
             ("postgres://u:p@h/db?ssl=true", SslMode::Require),
         ] {
             let (config, _) = parse(&url(text)).unwrap();
@@ -253,12 +241,7 @@ mod tests {
 
     #[test]
     fn what_is_not_an_address_is_refused_without_repeating_it() {
-        let error = Database::new(&url("postgres://u:hunter2@h:port/db"), None)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("pgClient") && !error.contains("hunter2"),
-            "{error}"
-        );
+        let error = Database::new(&url("postgres://u:hunter2@h:port/db"), None).unwrap_err().to_string();
+        assert!(error.contains("pgClient") && !error.contains("hunter2"), "{error}");
     }
 }

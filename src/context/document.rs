@@ -45,11 +45,7 @@ impl Document {
     /// The column holds something else than an object, or a ledger that can not be read.
     pub fn parse(text: Option<&str>) -> Result<Self> {
         let unreadable = |what: &str, error: serde_json::Error| {
-            Error::new(
-                Kind::Data,
-                "Reading the run's context",
-                format!("{what}: {error}"),
-            )
+            Error::new(Kind::Data, "Reading the run's context", format!("{what}: {error}"))
         };
         let values: Option<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(text.unwrap_or("null"))
             .map_err(|error| unreadable("context_data is not a JSON object", error))?;
@@ -138,12 +134,7 @@ mod tests {
     #[test]
     fn what_is_not_an_object_is_an_error() {
         for text in ["[]", "1", "\"text\""] {
-            assert!(
-                Document::parse(Some(text))
-                    .unwrap_err()
-                    .to_string()
-                    .contains("not a JSON object")
-            );
+            assert!(Document::parse(Some(text)).unwrap_err().to_string().contains("not a JSON object"));
         }
     }
 
@@ -158,9 +149,6 @@ mod tests {
     #[test]
     fn numbers_pass_through_unparsed() {
         let text = r#"{"big":12345678901234567890.123456789012345}"#;
-        assert_eq!(
-            Document::parse(Some(text)).unwrap().visible_json().unwrap().get(),
-            text
-        );
+        assert_eq!(Document::parse(Some(text)).unwrap().visible_json().unwrap().get(), text);
     }
 }

@@ -68,11 +68,7 @@ pub(super) fn take_from_url(url: &str) -> (String, SslSettings) {
             _ => kept.push(pair),
         }
     }
-    let query = if kept.is_empty() {
-        String::new()
-    } else {
-        format!("?{}", kept.join("&"))
-    };
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
     (format!("{base}{query}"), ssl)
 }
 
@@ -86,9 +82,7 @@ pub(super) fn connector(settings: &SslSettings) -> Result<Option<MakeRustlsConne
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::setup(OPERATION, error))?;
     let builder = if settings.mode == Mode::Unverified {
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
     } else {
         builder.with_root_certificates(roots(settings.ca.as_deref())?)
     };
@@ -97,9 +91,7 @@ pub(super) fn connector(settings: &SslSettings) -> Result<Option<MakeRustlsConne
             let chain = certificates(cert)?;
             let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
                 .map_err(|error| Error::setup(OPERATION, error))?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| Error::setup(OPERATION, error))?
+            builder.with_client_auth_cert(chain, key).map_err(|error| Error::setup(OPERATION, error))?
         }
         None => builder.with_no_client_auth(),
     };
@@ -111,9 +103,7 @@ fn roots(ca: Option<&str>) -> Result<RootCertStore> {
     match ca {
         Some(pem) => {
             for certificate in certificates(pem)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| Error::setup(OPERATION, error))?;
+                roots.add(certificate).map_err(|error| Error::setup(OPERATION, error))?;
             }
         }
         None => {

@@ -37,10 +37,7 @@ struct Statements {
 impl StatusTable {
     /// A table by name; nothing is looked up yet.
     pub fn new(name: TableName) -> Self {
-        Self {
-            name,
-            statements: OnceCell::new(),
-        }
+        Self { name, statements: OnceCell::new() }
     }
 
     /// Notes that a run is alive, and where it stands.
@@ -63,12 +60,7 @@ impl StatusTable {
         result: &RawValue,
     ) -> Result<()> {
         let statements = self.statements(transaction).await?;
-        execute(
-            transaction,
-            &statements.finish,
-            &[&run, &status.as_str(), &result.get()],
-        )
-        .await
+        execute(transaction, &statements.finish, &[&run, &status.as_str(), &result.get()]).await
     }
 
     /// Says that a run ended, where the adapter's own `publishFinalResult` left the row as it was.
@@ -96,24 +88,13 @@ impl StatusTable {
         let client = database.client().await?;
         let statements = self.statements(&client).await?;
         let Some(stalled) = &statements.stalled else {
-            let what = format!(
-                "the table '{}' has no column 'updated_at', which the reconciler needs",
-                self.name
-            );
+            let what =
+                format!("the table '{}' has no column 'updated_at', which the reconciler needs", self.name);
             return Err(missing(&what, &self.name, DDL));
         };
-        let statement = client
-            .prepare_cached(stalled)
-            .await
-            .map_err(|error| database_error(&error))?;
-        let rows = client
-            .query(&statement, &[&threshold.as_secs_f64(), &limit, &after])
-            .await;
-        Ok(rows
-            .map_err(|error| database_error(&error))?
-            .iter()
-            .map(|row| row.get(0))
-            .collect())
+        let statement = client.prepare_cached(stalled).await.map_err(|error| database_error(&error))?;
+        let rows = client.query(&statement, &[&threshold.as_secs_f64(), &limit, &after]).await;
+        Ok(rows.map_err(|error| database_error(&error))?.iter().map(|row| row.get(0)).collect())
     }
 
     async fn statements(&self, client: &impl GenericClient) -> Result<&Statements> {
@@ -122,11 +103,7 @@ impl StatusTable {
                 let table = Table::find(client, &self.name, DDL).await?;
                 table.require("run_id", &self.name, DDL)?;
                 Statements::for_columns(&table).ok_or_else(|| {
-                    missing(
-                        &format!("the table '{}' has no column 'status'", self.name),
-                        &self.name,
-                        DDL,
-                    )
+                    missing(&format!("the table '{}' has no column 'status'", self.name), &self.name, DDL)
                 })
             })
             .await
@@ -138,9 +115,7 @@ impl Statements {
         let type_of = |column: &str| table.columns.get(column);
         let status_object = "jsonb_build_object('status', $2::text)";
         // Where the final result goes: the README's table keeps it in `status_data`, the guide's in `result`.
-        let result_column = ["status_data", "result"]
-            .into_iter()
-            .find(|column| type_of(column).is_some());
+        let result_column = ["status_data", "result"].into_iter().find(|column| type_of(column).is_some());
 
         let mut touch = Upsert::new(table);
         let mut finish = Upsert::new(table);
@@ -170,11 +145,8 @@ impl Statements {
             finish.set("updated_at", "now()".into());
         }
 
-        let status = if type_of("status").is_some() {
-            "t.status::text"
-        } else {
-            "t.status_data::jsonb->>'status'"
-        };
+        let status =
+            if type_of("status").is_some() { "t.status::text" } else { "t.status_data::jsonb->>'status'" };
         let stalled = type_of("updated_at").map(|_| {
             format!(
                 "SELECT run_id::text FROM {} AS t WHERE {status} = 'running' \
@@ -184,12 +156,7 @@ impl Statements {
             )
         });
         let finish_unheard = touch.update_where(&format!("{status} = 'running'"));
-        Some(Self {
-            touch: touch.sql(),
-            finish: finish.sql(),
-            finish_unheard,
-            stalled,
-        })
+        Some(Self { touch: touch.sql(), finish: finish.sql(), finish_unheard, stalled })
     }
 }
 
@@ -203,12 +170,7 @@ struct Upsert<'a> {
 
 impl<'a> Upsert<'a> {
     fn new(table: &'a Table) -> Self {
-        Self {
-            table,
-            columns: Vec::new(),
-            updated: Vec::new(),
-            mentioned: String::new(),
-        }
+        Self { table, columns: Vec::new(), updated: Vec::new(), mentioned: String::new() }
     }
 
     fn set(&mut self, column: &'static str, value: String) {
@@ -224,8 +186,7 @@ impl<'a> Upsert<'a> {
     /// Uses a parameter this table has no column for.
     fn mention(&mut self, parameter: &str) {
         let word = if self.mentioned.is_empty() { "WHERE" } else { "AND" };
-        self.mentioned
-            .push_str(&format!(" {word} {parameter} IS NOT NULL"));
+        self.mentioned.push_str(&format!(" {word} {parameter} IS NOT NULL"));
     }
 
     /// The same values as an update of an existing row.
@@ -246,11 +207,8 @@ impl<'a> Upsert<'a> {
     fn sql(&self) -> String {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let values: Vec<&str> = self.columns.iter().map(|(_, value)| value.as_str()).collect();
-        let updates: Vec<String> = self
-            .updated
-            .iter()
-            .map(|name| format!("{name} = EXCLUDED.{name}"))
-            .collect();
+        let updates: Vec<String> =
+            self.updated.iter().map(|name| format!("{name} = EXCLUDED.{name}")).collect();
         format!(
             "INSERT INTO {} (run_id, {}) SELECT $1::text, {}{} ON CONFLICT (run_id) DO UPDATE SET {}",
             self.table.sql,
@@ -269,11 +227,7 @@ async fn execute(
 ) -> Result<()> {
     let failed = |error: tokio_postgres::Error| -> Error { database_error(&error) };
     let statement = transaction.prepare_cached(sql).await.map_err(failed)?;
-    transaction
-        .execute(&statement, parameters)
-        .await
-        .map(drop)
-        .map_err(failed)
+    transaction.execute(&statement, parameters).await.map(drop).map_err(failed)
 }
 
 #[cfg(test)]
@@ -281,14 +235,8 @@ mod tests {
     use super::*;
 
     fn table(columns: &[(&str, &str)]) -> Table {
-        let columns = columns
-            .iter()
-            .map(|(name, kind)| ((*name).into(), (*kind).into()))
-            .collect();
-        Table {
-            sql: "\"s\"".into(),
-            columns,
-        }
+        let columns = columns.iter().map(|(name, kind)| ((*name).into(), (*kind).into())).collect();
+        Table { sql: "\"s\"".into(), columns }
     }
 
     #[test]
@@ -296,38 +244,16 @@ mod tests {
         let time = ("updated_at", "timestamp with time zone");
         let readme =
             Statements::for_columns(&table(&[("run_id", "text"), ("status_data", "jsonb"), time])).unwrap();
-        assert!(
-            readme.touch.contains("(run_id, status_data, updated_at)"),
-            "{}",
-            readme.touch
-        );
-        assert!(
-            readme
-                .stalled
-                .unwrap()
-                .contains("t.status_data::jsonb->>'status' = 'running'")
-        );
+        assert!(readme.touch.contains("(run_id, status_data, updated_at)"), "{}", readme.touch);
+        assert!(readme.stalled.unwrap().contains("t.status_data::jsonb->>'status' = 'running'"));
 
         let guide = [("run_id", "text"), ("status", "text"), time, ("result", "jsonb")];
         let guide = Statements::for_columns(&table(&guide)).unwrap();
-        assert!(
-            guide.finish.contains("(run_id, status, result, updated_at)"),
-            "{}",
-            guide.finish
-        );
+        assert!(guide.finish.contains("(run_id, status, result, updated_at)"), "{}", guide.finish);
 
-        let code = [
-            ("run_id", "text"),
-            ("status", "text"),
-            ("status_data", "jsonb"),
-            time,
-        ];
+        let code = [("run_id", "text"), ("status", "text"), ("status_data", "jsonb"), time];
         let code = Statements::for_columns(&table(&code)).unwrap();
-        assert!(
-            code.finish.contains("(run_id, status, status_data, updated_at)"),
-            "{}",
-            code.finish
-        );
+        assert!(code.finish.contains("(run_id, status, status_data, updated_at)"), "{}", code.finish);
         assert!(!code.touch.contains("status_data = EXCLUDED"), "{}", code.touch);
 
         assert!(Statements::for_columns(&table(&[("run_id", "text")])).is_none());

@@ -23,11 +23,7 @@ pub struct ContextStore {
 impl ContextStore {
     /// A table by name; nothing is looked up yet.
     pub fn new(database: Database, name: TableName) -> Self {
-        Self {
-            database,
-            name,
-            table: OnceCell::new(),
-        }
+        Self { database, name, table: OnceCell::new() }
     }
 
     /// The database it is in.
@@ -43,11 +39,25 @@ impl ContextStore {
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
         let sql = format!("SELECT context_data::text FROM {table} WHERE run_id = $1");
-        let text: Option<String> = one(&client, &sql, &[&run])
-            .await
-            .map_err(|error| error.of_run(run))?
-            .flatten();
+        let text: Option<String> =
+            one(&client, &sql, &[&run]).await.map_err(|error| error.of_run(run))?.flatten();
         Document::parse(text.as_deref()).map_err(|error| error.of_run(run))
+    }
+
+    /// Which of these runs were cancelled.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
+        let client = self.database.client().await?;
+        let table = self.table(&client).await?;
+        let sql = format!(
+            "SELECT run_id::text FROM {table} WHERE run_id = ANY($1) \
+             AND context_data->'{RESERVED_KEY}'->'ledger'->>'status' = 'cancelled'"
+        );
+        let statement = client.prepare_cached(&sql).await.map_err(|error| database_error(&error))?;
+        let rows = client.query(&statement, &[&runs]).await.map_err(|error| database_error(&error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// The visible document of a run as one JSON object, for `toJSON`.
@@ -69,10 +79,7 @@ impl ContextStore {
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
         let sql = format!("SELECT (context_data->$2::text)::text FROM {table} WHERE run_id = $1");
-        one(&client, &sql, &[&run, &key])
-            .await
-            .map(Option::flatten)
-            .map_err(|error| error.of_run(run))
+        one(&client, &sql, &[&run, &key]).await.map(Option::flatten).map_err(|error| error.of_run(run))
     }
 
     /// Whether a key is there.
@@ -86,9 +93,8 @@ impl ContextStore {
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
         let sql = format!("SELECT coalesce(context_data ? $2::text, false) FROM {table} WHERE run_id = $1");
-        let found: Option<bool> = one(&client, &sql, &[&run, &key])
-            .await
-            .map_err(|error| error.of_run(run))?;
+        let found: Option<bool> =
+            one(&client, &sql, &[&run, &key]).await.map_err(|error| error.of_run(run))?;
         Ok(found.unwrap_or(false))
     }
 
@@ -170,14 +176,8 @@ async fn one<T: for<'a> tokio_postgres::types::FromSql<'a>>(
     sql: &str,
     parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
 ) -> Result<Option<T>> {
-    let statement = client
-        .prepare_cached(sql)
-        .await
-        .map_err(|error| database_error(&error))?;
-    let row = client
-        .query_opt(&statement, parameters)
-        .await
-        .map_err(|error| database_error(&error))?;
+    let statement = client.prepare_cached(sql).await.map_err(|error| database_error(&error))?;
+    let row = client.query_opt(&statement, parameters).await.map_err(|error| database_error(&error))?;
     Ok(row.map(|row| row.get(0)))
 }
 
@@ -186,12 +186,6 @@ async fn execute(
     sql: &str,
     parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
 ) -> Result<u64> {
-    let statement = client
-        .prepare_cached(sql)
-        .await
-        .map_err(|error| database_error(&error))?;
-    client
-        .execute(&statement, parameters)
-        .await
-        .map_err(|error| database_error(&error))
+    let statement = client.prepare_cached(sql).await.map_err(|error| database_error(&error))?;
+    client.execute(&statement, parameters).await.map_err(|error| database_error(&error))
 }

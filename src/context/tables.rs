@@ -34,11 +34,7 @@ impl TableName {
             }
         }
         parts.push(part);
-        Self {
-            written: written.to_owned(),
-            parts,
-            quoted,
-        }
+        Self { written: written.to_owned(), parts, quoted }
     }
 
     /// The ways to read the name, most likely first: an unquoted name means the lower-case table, as it did
@@ -48,18 +44,8 @@ impl TableName {
         if self.quoted {
             return vec![exact];
         }
-        let folded = quote_all(
-            &self
-                .parts
-                .iter()
-                .map(|part| part.to_lowercase())
-                .collect::<Vec<_>>(),
-        );
-        if folded == exact {
-            vec![exact]
-        } else {
-            vec![folded, exact]
-        }
+        let folded = quote_all(&self.parts.iter().map(|part| part.to_lowercase()).collect::<Vec<_>>());
+        if folded == exact { vec![exact] } else { vec![folded, exact] }
     }
 }
 
@@ -91,10 +77,7 @@ impl Table {
                 .await
                 .map_err(|error| database_error(&error))?;
             if !rows.is_empty() {
-                return Ok(Self {
-                    sql,
-                    columns: rows.iter().map(|row| (row.get(0), row.get(1))).collect(),
-                });
+                return Ok(Self { sql, columns: rows.iter().map(|row| (row.get(0), row.get(1))).collect() });
             }
         }
         Err(missing(&format!("the table '{name}' does not exist"), name, ddl))
@@ -113,19 +96,12 @@ impl Table {
 pub(super) fn missing(what: &str, name: &TableName, ddl: &str) -> Error {
     Error::setup(
         "Looking at the tables",
-        format!(
-            "{what}. Create it with:\n{}",
-            ddl.replace("$TABLE", &name.written)
-        ),
+        format!("{what}. Create it with:\n{}", ddl.replace("$TABLE", &name.written)),
     )
 }
 
 fn quote_all(parts: &[String]) -> String {
-    parts
-        .iter()
-        .map(|part| format!("\"{}\"", part.replace('"', "\"\"")))
-        .collect::<Vec<_>>()
-        .join(".")
+    parts.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]
@@ -138,10 +114,7 @@ mod tests {
             ("contexts", vec![r#""contexts""#]),
             ("app.Contexts", vec![r#""app"."contexts""#, r#""app"."Contexts""#]),
             (r#""My.Table""#, vec![r#""My.Table""#]),
-            (
-                r#"x"; DROP TABLE y; --"#,
-                vec![r#""x""; drop table y; --""#, r#""x""; DROP TABLE y; --""#],
-            ),
+            (r#"x"; DROP TABLE y; --"#, vec![r#""x""; drop table y; --""#, r#""x""; DROP TABLE y; --""#]),
         ] {
             assert_eq!(TableName::parse(written).readings(), readings, "{written}");
         }

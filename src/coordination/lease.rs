@@ -22,12 +22,7 @@ pub struct Leases {
 impl Leases {
     /// No lease is held yet. `owner` is this worker's name, unique in the fleet.
     pub fn new(store: Arc<dyn CoordinationStore>, owner: String, ttl: u64) -> Self {
-        Self {
-            store,
-            owner,
-            ttl,
-            held: Mutex::default(),
-        }
+        Self { store, owner, ttl, held: Mutex::default() }
     }
 
     /// Takes the lease of a node; whether it was free.

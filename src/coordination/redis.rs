@@ -78,10 +78,7 @@ impl RedisStore {
     /// Options that are not an address.
     pub fn new(settings: &RedisSettings) -> Result<Self> {
         let client = client(settings).map_err(|error| {
-            Error::setup(
-                "Option redis",
-                error.category().to_owned() + ": not an address of Redis",
-            )
+            Error::setup("Option redis", error.category().to_owned() + ": not an address of Redis")
         })?;
         Ok(Self {
             client,
@@ -112,9 +109,8 @@ impl RedisStore {
             .set_connection_timeout(Some(RESPONSE_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_number_of_retries(1);
-        let connection = ConnectionManager::new_with_config(self.client.clone(), config)
-            .await
-            .map_err(redis_error)?;
+        let connection =
+            ConnectionManager::new_with_config(self.client.clone(), config).await.map_err(redis_error)?;
         Ok(slot.insert(connection).clone())
     }
 
@@ -123,10 +119,7 @@ impl RedisStore {
     }
 
     async fn query<T: redis::FromRedisValue>(&self, command: &mut redis::Cmd) -> Result<T> {
-        command
-            .query_async(&mut self.connection().await?)
-            .await
-            .map_err(redis_error)
+        command.query_async(&mut self.connection().await?).await.map_err(redis_error)
     }
 
     async fn run<T: redis::FromRedisValue>(
@@ -139,10 +132,7 @@ impl RedisStore {
         for argument in arguments {
             invocation.arg(argument);
         }
-        invocation
-            .invoke_async(&mut self.connection().await?)
-            .await
-            .map_err(redis_error)
+        invocation.invoke_async(&mut self.connection().await?).await.map_err(redis_error)
     }
 }
 
@@ -154,9 +144,8 @@ impl CoordinationStore for RedisStore {
 
     async fn set_if_not_exist(&self, key: &str, value: &str, ttl: u64) -> Result<bool> {
         let mut set = redis::cmd("SET");
-        let set: Option<String> = self
-            .query(set.arg(self.key(key)).arg(value).arg("NX").arg("EX").arg(ttl))
-            .await?;
+        let set: Option<String> =
+            self.query(set.arg(self.key(key)).arg(value).arg("NX").arg("EX").arg(ttl)).await?;
         Ok(set.is_some())
     }
 
@@ -165,9 +154,7 @@ impl CoordinationStore for RedisStore {
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
-        self.query::<i64>(redis::cmd("DEL").arg(self.key(key)))
-            .await
-            .map(drop)
+        self.query::<i64>(redis::cmd("DEL").arg(self.key(key))).await.map(drop)
     }
 
     async fn get(&self, key: &str) -> Result<Option<String>> {
@@ -175,12 +162,7 @@ impl CoordinationStore for RedisStore {
     }
 
     async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
-        self.run(
-            &self.scripts.acquire,
-            key,
-            &[owner, &ttl.to_string(), keys::RECONCILER_MARK],
-        )
-        .await
+        self.run(&self.scripts.acquire, key, &[owner, &ttl.to_string(), keys::RECONCILER_MARK]).await
     }
 
     async fn close(&self) {
@@ -188,17 +170,13 @@ impl CoordinationStore for RedisStore {
     }
 
     async fn release(&self, key: &str, owner: &str) -> Result<()> {
-        self.run::<i64>(&self.scripts.release, key, &[owner])
-            .await
-            .map(drop)
+        self.run::<i64>(&self.scripts.release, key, &[owner]).await.map(drop)
     }
 }
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisStore")
-            .field("prefix", &self.prefix)
-            .finish_non_exhaustive()
+        f.debug_struct("RedisStore").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }
 
@@ -210,12 +188,9 @@ fn client(settings: &RedisSettings) -> redis::RedisResult<Client> {
             let port = settings.port.unwrap_or(6379);
             let address = match (&settings.path, &settings.tls) {
                 (Some(path), _) => ConnectionAddr::Unix(path.into()),
-                (None, Some(tls)) => ConnectionAddr::TcpTls {
-                    host,
-                    port,
-                    insecure: tls.insecure,
-                    tls_params: None,
-                },
+                (None, Some(tls)) => {
+                    ConnectionAddr::TcpTls { host, port, insecure: tls.insecure, tls_params: None }
+                }
                 (None, None) => ConnectionAddr::Tcp(host, port),
             };
             let mut login = RedisConnectionInfo::default()
@@ -232,20 +207,12 @@ fn client(settings: &RedisSettings) -> redis::RedisResult<Client> {
     };
     match &settings.tls {
         Some(tls) if tls.ca.is_some() || tls.cert.is_some() => {
-            let client_tls =
-                tls.cert
-                    .clone()
-                    .zip(tls.key.clone())
-                    .map(|(cert, key)| redis::ClientTlsConfig {
-                        client_cert: cert.into_bytes(),
-                        client_key: key.into_bytes(),
-                    });
+            let client_tls = tls.cert.clone().zip(tls.key.clone()).map(|(cert, key)| {
+                redis::ClientTlsConfig { client_cert: cert.into_bytes(), client_key: key.into_bytes() }
+            });
             Client::build_with_tls(
                 info,
-                TlsCertificates {
-                    client_tls,
-                    root_cert: tls.ca.clone().map(String::into_bytes),
-                },
+                TlsCertificates { client_tls, root_cert: tls.ca.clone().map(String::into_bytes) },
             )
         }
         _ => Client::open(info),

@@ -28,24 +28,23 @@ impl Ledger {
             *entry = NodeEntry {
                 state: NodeState::Done,
                 round: entry.round.max(1),
+                wave: entry.wave.max(1),
                 level: entry.level.max(1),
                 ..NodeEntry::default()
             };
         }
         for id in &unknown {
-            for target in blueprint
-                .targets(id)
-                .filter(|target| blueprint.is_certain(id, target))
-            {
+            for target in blueprint.targets(id).filter(|target| blueprint.is_certain(id, target)) {
                 let predecessor = blueprint.predecessor(id, target);
                 self.arrive(blueprint, predecessor, target, false, id, &mut transition);
             }
         }
         // A later output in the same list may have settled what an earlier one made due.
-        transition
-            .due
-            .retain(|due| self.standing(&due.node, None) == Standing::Due(due.round));
-        if !unknown.is_empty() {
+        transition.due.retain(|due| self.standing(&due.node, None) == Standing::Due(due.round));
+        // Where an output decided a branch that is not known here, its own worker announces the branch by a
+        // message: until then the run can not be seen to have ended.
+        let undecided = |id: &String| blueprint.targets(id).any(|target| !blueprint.is_certain(id, target));
+        if !unknown.is_empty() && !unknown.iter().any(undecided) {
             self.conclude();
         }
         transition.due
@@ -55,11 +54,7 @@ impl Ledger {
     /// done; so does the row, once [`adopt`](Self::adopt) has read it. The round to run it in, if it is due.
     pub fn call(&mut self, blueprint: &Blueprint, node: &str) -> Option<u32> {
         let place = blueprint.node(node)?;
-        let done = |id: &String| {
-            self.nodes
-                .get(id)
-                .is_some_and(|entry| entry.state == NodeState::Done)
-        };
+        let done = |id: &String| self.nodes.get(id).is_some_and(|entry| entry.state == NodeState::Done);
         let justified = match place.join {
             Join::Any => place.predecessors.iter().any(done),
             Join::All => !place.predecessors.is_empty() && place.predecessors.iter().all(done),
@@ -70,6 +65,7 @@ impl Ledger {
         let by = place.predecessors.iter().find(|id| done(id))?.clone();
         let mut transition = Transition::default();
         self.fire(blueprint, &node.to_owned(), &by, &mut transition);
+        self.conclude();
         transition.due.pop().map(|due| due.round)
     }
 
@@ -80,8 +76,10 @@ impl Ledger {
     }
 
     fn is_open(&self, id: &str) -> bool {
-        self.nodes
-            .get(id)
-            .is_none_or(|entry| matches!(entry.state, NodeState::Idle | NodeState::Due) && !entry.done_before)
+        self.nodes.get(id).is_none_or(|entry| {
+            matches!(entry.state, NodeState::Idle | NodeState::Due)
+                && !entry.done_before
+                && entry.resumed.is_none()
+        })
     }
 }

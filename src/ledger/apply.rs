@@ -1,7 +1,8 @@
 //! How a ledger changes: one event at a time.
 
 use super::{
-    Added, Arrival, Due, DynamicNode, Event, Ledger, NodeError, NodeState, Refusal, RunStatus, Transition,
+    Added, Arrival, Due, DynamicNode, Event, Ledger, NodeEntry, NodeError, NodeState, Refusal, RunStatus,
+    Transition,
 };
 use crate::blueprint::{Blueprint, NodeId};
 
@@ -11,64 +12,40 @@ impl Ledger {
     /// # Errors
     /// A [`Refusal`]: the ledger is as it was.
     pub fn apply(&mut self, blueprint: &Blueprint, event: Event) -> Result<Transition, Refusal> {
-        if self.status.is_end() {
+        if self.status.is_end() && !matches!(event, Event::TriedAgain) {
             return Err(Refusal::Ended);
         }
         let mut transition = Transition::default();
         match event {
-            Event::Finished {
-                node,
-                round,
-                action,
-                taken,
-                added,
-            } => {
+            Event::Finished { node, round, action, taken, added, again } => {
                 self.settle(&node, round, NodeState::Done)?.action = action;
                 self.add(&node, added, &mut transition);
-                self.follow(blueprint, &node, &taken, &mut transition);
-            }
-            Event::Failed {
-                node,
-                round,
-                message,
-                recoverable,
-            } => {
-                match blueprint.fallback_of(&node).filter(|_| recoverable) {
-                    Some(fallback) => {
-                        self.settle(&node, round, NodeState::Done)?.action = Some(FALLBACK.into());
-                        self.fallback_ran = true;
-                        transition.replaced = true;
-                        self.fall_back(&node, fallback, &mut transition);
-                    }
-                    None => {
-                        self.settle(&node, round, NodeState::Failed)?;
-                        self.errors.push(NodeError {
-                            node: node.clone(),
-                            message,
-                        });
-                    }
+                match again {
+                    Some(scatterer) => self.scatter_again(&node, &scatterer, &mut transition),
+                    None => self.follow(blueprint, &node, &taken, &mut transition),
                 }
-                self.come_round_again(blueprint, &node, &mut transition);
             }
-            Event::Paused { node, round, details } => {
-                self.settle(&node, round, NodeState::Awaiting)?.details = details;
+            Event::Failed { node, round, message, recoverable } => {
+                self.fail(blueprint, &node, round, message, recoverable, &mut transition)?;
             }
-            Event::Resumed { node, with } => {
-                let entry = self
-                    .nodes
-                    .get_mut(&node)
-                    .filter(|entry| entry.state == NodeState::Awaiting);
-                let entry = entry.ok_or(Refusal::NotAwaiting)?;
-                // A round of its own: a second resume, or a timer of the pause that is over, finds it settled.
-                entry.round += 1;
-                entry.state = NodeState::Due;
-                entry.details = None;
-                entry.resumed = Some(with);
-                transition.due.push(Due {
-                    node,
-                    round: entry.round,
-                });
+            Event::Retried { node, round, not_before } => {
+                let entry = self.settle(&node, round, NodeState::Due)?;
+                entry.failures += 1;
+                entry.not_before = Some(not_before);
+                entry.by = Some(node.clone());
+                transition.due.push(Due::of(&node, entry));
             }
+            Event::Paused { node, round, pause } => self.pause(&node, round, pause, &mut transition)?,
+            Event::Resumed { node, with } => self.resume(&node, with, &mut transition)?,
+            Event::Happened { name, payload, node } => {
+                self.happen(name, payload, node.as_ref(), &mut transition);
+            }
+            Event::Cancelled { reason } => {
+                self.cancelled = Some(reason);
+                self.status = RunStatus::Cancelled;
+                return Ok(transition);
+            }
+            Event::TriedAgain => self.try_again(&mut transition)?,
             Event::Abandoned { error } => {
                 self.errors.push(error);
                 self.status = RunStatus::Failed;
@@ -80,7 +57,12 @@ impl Ledger {
     }
 
     /// The one place where an execution is counted: the node must be in flight in that very round.
-    fn settle(&mut self, node: &str, round: u32, state: NodeState) -> Result<&mut super::NodeEntry, Refusal> {
+    pub(super) fn settle(
+        &mut self,
+        node: &str,
+        round: u32,
+        state: NodeState,
+    ) -> Result<&mut NodeEntry, Refusal> {
         let entry = self.nodes.get_mut(node).ok_or(Refusal::NotDue)?;
         if entry.state != NodeState::Due || entry.round != round {
             return Err(Refusal::NotDue);
@@ -90,15 +72,54 @@ impl Ledger {
         Ok(entry)
     }
 
+    fn fail(
+        &mut self,
+        blueprint: &Blueprint,
+        node: &NodeId,
+        round: u32,
+        message: String,
+        recoverable: bool,
+        transition: &mut Transition,
+    ) -> Result<(), Refusal> {
+        match blueprint.fallback_of(node).filter(|_| recoverable) {
+            Some(fallback) => {
+                self.settle(node, round, NodeState::Done)?.replaced = true;
+                self.fallback_ran = true;
+                transition.replaced = true;
+                self.fall_back(node, fallback, transition);
+            }
+            None => {
+                self.settle(node, round, NodeState::Failed)?;
+                self.errors.push(NodeError { node: node.clone(), message });
+            }
+        }
+        self.come_round_again(blueprint, node, transition);
+        Ok(())
+    }
+
+    /// A failed run starts again from the nodes that failed; what is done stays done.
+    fn try_again(&mut self, transition: &mut Transition) -> Result<(), Refusal> {
+        if self.status != RunStatus::Failed {
+            return Err(Refusal::NotFailed);
+        }
+        self.errors.clear();
+        self.status = RunStatus::Running;
+        let failed = self.nodes.iter_mut().filter(|(_, entry)| entry.state == NodeState::Failed);
+        for (_, entry) in failed {
+            entry.state = NodeState::Due;
+            entry.round += 1;
+            entry.failures = 0;
+            entry.not_before = None;
+        }
+        // An abandoned run has no failed node: it goes on with what was in flight.
+        transition.due = self.due();
+        Ok(())
+    }
+
     fn add(&mut self, parent: &NodeId, added: Vec<DynamicNode>, transition: &mut Transition) {
-        let (round, level) = self.position(parent);
-        for DynamicNode {
-            id,
-            definition,
-            gather,
-        } in added
-        {
-            self.make_due(&id, round, level + 1, parent, transition);
+        let (wave, level) = self.position(parent);
+        for DynamicNode { id, definition, gather } in added {
+            self.make_due(&id, wave, level + 1, parent, transition);
             self.added.insert(id, Added { definition, gather });
         }
     }
@@ -111,37 +132,34 @@ impl Ledger {
         taken: &[Arrival],
         transition: &mut Transition,
     ) {
-        let replaced = |id: &&NodeId| {
-            self.nodes
-                .get(*id)
-                .is_some_and(|entry| entry.action.as_deref() == Some(FALLBACK))
-        };
         // A fallback also has the edges of the nodes it replaced, and of no other node that names it.
         let sources: Vec<&NodeId> = std::iter::once(node)
-            .chain(blueprint.primaries_of(node).filter(replaced))
+            .chain(blueprint.primaries_of(node).filter(|id| self.is_replaced(id)))
             .collect();
         for source in &sources {
             for target in blueprint.targets(source) {
-                if !taken
-                    .iter()
-                    .any(|arrival| &arrival.source == *source && &arrival.target == target)
-                {
+                let takes = |arrival: &Arrival| arrival.source == **source && arrival.target == *target;
+                if !taken.iter().any(takes) {
                     self.pass(blueprint, source, target, node, transition);
                 }
             }
         }
-        for (index, arrival) in taken
-            .iter()
-            .enumerate()
-            .filter(|(_, arrival)| sources.contains(&&arrival.source))
-        {
-            let closing = blueprint.closes_a_cycle(&arrival.source, &arrival.target);
-            let predecessor = blueprint.predecessor(&arrival.source, &arrival.target);
-            if self.arrive(blueprint, predecessor, &arrival.target, closing, node, transition) {
+        let mut reached: Vec<&NodeId> = Vec::new();
+        for (index, arrival) in taken.iter().enumerate() {
+            let Arrival { source, target, fed } = arrival;
+            if !sources.contains(&source) {
+                continue;
+            }
+            let closing = blueprint.closes_a_cycle(source, target);
+            let mut counts = false;
+            for predecessor in self.predecessors(blueprint, source, target) {
+                counts |= self.arrive(blueprint, &predecessor, target, closing, node, transition);
+            }
+            // Of several edges to one node the last brings its input, as in core.
+            if counts || reached.contains(&target) {
+                reached.push(target);
                 transition.arrived.push(index);
-                if arrival.fed
-                    && let Some(entry) = self.nodes.get_mut(&arrival.target)
-                {
+                if *fed && let Some(entry) = self.nodes.get_mut(target) {
                     entry.fed = true;
                 }
             }
@@ -153,36 +171,60 @@ impl Ledger {
         self.come_round_again(blueprint, node, transition);
     }
 
+    /// The scatterer hands out its next chunk; the gatherer waits for it as it did for the first.
+    fn scatter_again(&mut self, gatherer: &NodeId, scatterer: &NodeId, transition: &mut Transition) {
+        let (wave, level) = self.position(gatherer);
+        if let Some(entry) = self.nodes.get_mut(gatherer) {
+            entry.state = NodeState::Idle;
+            entry.done_before = true;
+        }
+        self.make_due(scatterer, wave, level + 1, gatherer, transition);
+    }
+
+    /// The predecessors an edge counts for at its target. A fallback counts for the primaries it replaced.
+    fn predecessors(&self, blueprint: &Blueprint, source: &str, target: &str) -> Vec<NodeId> {
+        let Some(place) = blueprint.node(target) else { return vec![source.to_owned()] };
+        let replaced: Vec<NodeId> = blueprint
+            .primaries_of(source)
+            .filter(|id| place.predecessors.contains(*id) && self.is_replaced(id))
+            .cloned()
+            .collect();
+        if place.predecessors.contains(source) || replaced.is_empty() {
+            return vec![blueprint.predecessor(source, target).to_owned()];
+        }
+        replaced
+    }
+
+    fn is_replaced(&self, id: &str) -> bool {
+        self.nodes.get(id).is_some_and(|entry| entry.replaced)
+    }
+
+    /// Makes the fallback due. One that is in flight for another primary takes this one's edges too.
     fn fall_back(&mut self, primary: &NodeId, fallback: &NodeId, transition: &mut Transition) {
-        let (round, level) = self.position(primary);
-        let entry = self.nodes.get(fallback);
-        if entry.is_none_or(|entry| entry.state == NodeState::Idle || entry.round < round) {
-            self.make_due(fallback, round, level + 1, primary, transition);
+        let (wave, level) = self.position(primary);
+        let open = self.nodes.get(fallback).is_none_or(|entry| match entry.state {
+            NodeState::Idle => true,
+            NodeState::Done | NodeState::Failed => entry.wave < wave,
+            NodeState::Due | NodeState::Awaiting => false,
+        });
+        if open {
+            self.make_due(fallback, wave, level + 1, primary, transition);
         }
     }
 
-    /// The round and level a node is in.
+    /// The wave and level a node is in.
     pub(super) fn position(&self, node: &str) -> (u32, u32) {
-        self.nodes
-            .get(node)
-            .map_or((0, 0), |entry| (entry.round, entry.level))
+        self.nodes.get(node).map_or((0, 0), |entry| (entry.wave, entry.level))
     }
 
     /// A run ends when nothing of it is in flight, not when every terminal node has run.
     pub(super) fn conclude(&mut self) {
-        if let Some((node, _)) = self
-            .nodes
-            .iter()
-            .find(|(_, entry)| entry.level > super::MAX_LEVEL)
-        {
+        if let Some((node, _)) = self.nodes.iter().find(|(_, entry)| entry.level > super::MAX_LEVEL) {
             let message = format!(
                 "Traversal exceeded {} steps at node '{node}': the run was ended as a possible infinite loop",
                 super::MAX_LEVEL
             );
-            self.errors.push(NodeError {
-                node: node.clone(),
-                message,
-            });
+            self.errors.push(NodeError { node: node.clone(), message });
             self.status = RunStatus::Failed;
             return;
         }
@@ -198,6 +240,3 @@ impl Ledger {
         };
     }
 }
-
-/// The action core gives a node that its fallback replaced.
-const FALLBACK: &str = "fallback";

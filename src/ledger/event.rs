@@ -42,6 +42,17 @@ pub enum Event {
         taken: Vec<Arrival>,
         /// The nodes it adds.
         added: Vec<DynamicNode>,
+        /// A gatherer that has not got everything sends its scatterer round again, and is not done yet.
+        again: Option<NodeId>,
+    },
+    /// An attempt failed, and another follows.
+    Retried {
+        /// The node.
+        node: NodeId,
+        /// The round it ran in.
+        round: u32,
+        /// When the next attempt is due: milliseconds since 1970.
+        not_before: u64,
     },
     /// It failed for good.
     Failed {
@@ -61,7 +72,7 @@ pub enum Event {
         /// The round it ran in.
         round: u32,
         /// What it waits for.
-        details: Option<Box<RawValue>>,
+        pause: Pause,
     },
     /// A paused node is to go on: it becomes due again, to decide its edges.
     Resumed {
@@ -70,11 +81,38 @@ pub enum Event {
         /// What it goes on with.
         with: Resume,
     },
+    /// Something happened that a node waits for, or will.
+    Happened {
+        /// The event's name.
+        name: String,
+        /// What it carries.
+        payload: Option<Box<RawValue>>,
+        /// The one node it is meant for, if it is.
+        node: Option<NodeId>,
+    },
+    /// The run is to end.
+    Cancelled {
+        /// Why.
+        reason: String,
+    },
+    /// A failed run is to start again from the nodes that failed.
+    TriedAgain,
     /// The run as a whole can not go on: its blueprint is unknown, say.
     Abandoned {
         /// Why.
         error: NodeError,
     },
+}
+
+/// What a paused node waits for.
+#[derive(Debug, Clone, Default)]
+pub struct Pause {
+    /// In core's words, for `_awaitingDetails`.
+    pub details: Option<Box<RawValue>>,
+    /// An event, by its name.
+    pub event: Option<String>,
+    /// A moment: milliseconds since 1970.
+    pub until: Option<u64>,
 }
 
 /// Why an event changes nothing.
@@ -86,6 +124,8 @@ pub enum Refusal {
     NotDue,
     /// The node does not wait to be resumed.
     NotAwaiting,
+    /// The run has not failed.
+    NotFailed,
 }
 
 /// What follows from an event that was counted.

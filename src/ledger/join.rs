@@ -18,21 +18,14 @@ impl Ledger {
         by: &NodeId,
         transition: &mut Transition,
     ) -> bool {
-        let (round, level) = self.position(by);
-        let mark = Mark {
-            round: round + u32::from(closing),
-            level,
-            passed: false,
-        };
+        let (wave, level) = self.position(by);
+        let mark = Mark { wave: wave + u32::from(closing), level, passed: false };
         let join = join_of(blueprint, target);
         let entry = self.nodes.entry(target.clone()).or_default();
-        if !entry.takes(join, mark.round) {
+        if !entry.takes(join, mark.wave) {
             return false;
         }
-        let deepest = entry
-            .arrived
-            .values()
-            .all(|other| other.passed || other.level <= level);
+        let deepest = entry.arrived.values().all(|other| other.passed || other.level <= level);
         entry.arrived.insert(predecessor.to_owned(), mark);
         self.fire_if_ready(blueprint, target, by, transition);
         deepest
@@ -47,28 +40,21 @@ impl Ledger {
         by: &NodeId,
         transition: &mut Transition,
     ) {
-        let several = blueprint
-            .node(target)
-            .is_some_and(|node| node.join == Join::All && node.predecessors.len() > 1);
-        if !several {
+        let join = join_of(blueprint, target);
+        let gathers = || self.added.values().any(|added| added.gather.as_ref() == Some(target));
+        let several = || blueprint.node(target).is_some_and(|node| node.predecessors.len() > 1);
+        if join == Join::Any || !(several() || gathers()) {
             return;
         }
-        let (round, level) = self.position(by);
+        let closing = blueprint.closes_a_cycle(source, target);
+        let (wave, level) = self.position(by);
+        let mark = Mark { wave: wave + u32::from(closing), level, passed: true };
         let predecessor = blueprint.predecessor(source, target);
         let entry = self.nodes.entry(target.clone()).or_default();
-        let arrived_already = entry
-            .arrived
-            .get(predecessor)
-            .is_some_and(|mark| !mark.passed && mark.round >= round);
-        if entry.takes(Join::All, round) && !arrived_already {
-            entry.arrived.insert(
-                predecessor.to_owned(),
-                Mark {
-                    round,
-                    level,
-                    passed: true,
-                },
-            );
+        let arrived =
+            entry.arrived.get(predecessor).is_some_and(|other| !other.passed && other.wave >= mark.wave);
+        if entry.takes(join, mark.wave) && !arrived {
+            entry.arrived.insert(predecessor.to_owned(), mark);
             self.fire_if_ready(blueprint, target, by, transition);
         }
     }
@@ -80,11 +66,7 @@ impl Ledger {
         node: &NodeId,
         transition: &mut Transition,
     ) {
-        if self
-            .nodes
-            .get(node)
-            .is_some_and(|entry| !entry.arrived.is_empty())
-        {
+        if self.nodes.get(node).is_some_and(|entry| !entry.arrived.is_empty()) {
             self.fire_if_ready(blueprint, node, node, transition);
         }
     }
@@ -114,17 +96,9 @@ impl Ledger {
         let Some(entry) = self.nodes.get(target) else {
             return false;
         };
-        let drawn = blueprint
-            .node(target)
-            .into_iter()
-            .flat_map(|node| &node.predecessors);
-        let gathered = self
-            .added
-            .iter()
-            .filter(|(_, added)| added.gather.as_deref() == Some(target));
-        drawn
-            .chain(gathered.map(|(id, _)| id))
-            .all(|predecessor| entry.arrived.contains_key(predecessor))
+        let drawn = blueprint.node(target).into_iter().flat_map(|node| &node.predecessors);
+        let gathered = self.added.iter().filter(|(_, added)| added.gather.as_deref() == Some(target));
+        drawn.chain(gathered.map(|(id, _)| id)).all(|predecessor| entry.arrived.contains_key(predecessor))
     }
 
     /// Makes a joined node due, and sends the nodes of its loop back to where they began.
@@ -135,30 +109,17 @@ impl Ledger {
         by: &NodeId,
         transition: &mut Transition,
     ) {
-        let marks = || {
-            self.nodes
-                .get(target)
-                .into_iter()
-                .flat_map(|entry| entry.arrived.values())
-        };
-        let round = marks().map(|mark| mark.round).max().unwrap_or(1);
+        let marks = || self.nodes.get(target).into_iter().flat_map(|entry| entry.arrived.values());
+        let wave = marks().map(|mark| mark.wave).max().unwrap_or(1);
         let level = marks().map(|mark| mark.level).max().unwrap_or(0) + 1;
-        for added in self
-            .added
-            .values_mut()
-            .filter(|added| added.gather.as_ref() == Some(target))
-        {
+        for added in self.added.values_mut().filter(|added| added.gather.as_ref() == Some(target)) {
             added.gather = None;
         }
-        self.make_due(target, round, level, by, transition);
-        for id in blueprint
-            .node(target)
-            .into_iter()
-            .flat_map(|node| &node.loop_body)
-        {
+        self.make_due(target, wave, level, by, transition);
+        for id in blueprint.node(target).into_iter().flat_map(|node| &node.loop_body) {
             let entry = self.nodes.get_mut(id);
             if let Some(entry) =
-                entry.filter(|entry| matches!(entry.state, NodeState::Done | NodeState::Idle))
+                entry.filter(|entry| !matches!(entry.state, NodeState::Due | NodeState::Awaiting))
             {
                 entry.done_before |= entry.state == NodeState::Done;
                 entry.state = NodeState::Idle;
@@ -170,50 +131,42 @@ impl Ledger {
     pub(super) fn make_due(
         &mut self,
         node: &NodeId,
-        round: u32,
+        wave: u32,
         level: u32,
         by: &NodeId,
         transition: &mut Transition,
     ) {
         let entry = self.nodes.entry(node.clone()).or_default();
-        let round = round.max(entry.round + 1);
         *entry = NodeEntry {
             state: NodeState::Due,
-            round,
+            round: entry.round + 1,
+            wave: wave.max(entry.wave),
             level,
             by: Some(by.clone()),
             fed: entry.fed,
             done_before: entry.done_before || entry.state == NodeState::Done,
             ..NodeEntry::default()
         };
-        transition.due.push(Due {
-            node: node.clone(),
-            round,
-        });
+        transition.due.push(Due::of(node, entry));
     }
 }
 
 impl NodeEntry {
-    /// Whether a mark of this round can still make the node due.
-    fn takes(&self, join: Join, round: u32) -> bool {
+    /// Whether a mark of this wave can still make the node due.
+    fn takes(&self, join: Join, wave: u32) -> bool {
         match (self.state, join) {
             (NodeState::Idle, _) => true,
             // Once a round; the next one begins when its cycle comes round.
-            (_, Join::Any) => round > self.round,
+            (_, Join::Any) => wave > self.wave,
             // In flight while its loop already comes round again: the mark waits.
-            (NodeState::Due | NodeState::Awaiting, Join::All) => round > self.round,
-            (NodeState::Done | NodeState::Failed, Join::All) => false,
+            (NodeState::Due | NodeState::Awaiting | NodeState::Failed, Join::All) => wave > self.wave,
+            (NodeState::Done, Join::All) => false,
         }
     }
 
     fn deepest_took(&self) -> bool {
-        let deepest = |passed| {
-            self.arrived
-                .values()
-                .filter(|mark| mark.passed == passed)
-                .map(|mark| mark.level)
-                .max()
-        };
+        let deepest =
+            |passed| self.arrived.values().filter(|mark| mark.passed == passed).map(|mark| mark.level).max();
         deepest(false) >= deepest(true) && deepest(false).is_some()
     }
 }

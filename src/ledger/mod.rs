@@ -11,6 +11,7 @@ mod adopt;
 mod apply;
 mod event;
 mod join;
+mod pause;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +22,7 @@ use serde_json::value::RawValue;
 
 use crate::blueprint::{Blueprint, NodeId};
 
-pub use event::{Arrival, DynamicNode, Event, Refusal, Transition};
+pub use event::{Arrival, DynamicNode, Event, Pause, Refusal, Transition};
 
 /// How many steps a run may go from its start before it is ended as a runaway loop; core's own bound.
 pub const MAX_LEVEL: u32 = 10_000;
@@ -84,9 +85,13 @@ pub struct NodeEntry {
     /// Where it stands.
     #[serde(default)]
     pub state: NodeState,
-    /// The round it is in; 0 before it was ever due. Grows along every path, so rounds of nested loops agree.
+    /// The round it is in: which execution of it this is; 0 before it was ever due.
     #[serde(default)]
     pub round: u32,
+    /// How often its cycles had come round when it became due. Grows along every path, so that the waves of
+    /// nested loops agree, and tells an arrival of the next lap from a late one of this.
+    #[serde(default)]
+    pub wave: u32,
     /// How many steps from the start it came to be due: core's iteration, whatever the workers' speed.
     #[serde(default)]
     pub level: u32,
@@ -96,6 +101,9 @@ pub struct NodeEntry {
     /// The action it returned: the decision, kept with the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// It failed, and its fallback took its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
     /// The node whose result made it due, to publish its job again if that result's worker died.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<NodeId>,
@@ -108,9 +116,33 @@ pub struct NodeEntry {
     /// What it waits for, in core's words (`reason`, `wakeUpAt`); kept while it awaits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Box<RawValue>>,
+    /// The event it waits for, if it waits for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
     /// What it was resumed with: it goes on from there instead of running again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<Resume>,
+    /// Failed attempts of this round that another follows, where retries go through the queue.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
+    /// When its job, or the timer it waits for, is to be delivered: milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// An event that came before anybody waited for it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeptEvent {
+    /// Its name.
+    pub name: String,
+    /// What it carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Box<RawValue>>,
 }
 
 /// What a paused node is resumed with.
@@ -127,8 +159,8 @@ pub struct Resume {
 /// What a predecessor leaves at a join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// The predecessor's round, one more if its edge closes a cycle.
-    pub round: u32,
+    /// The predecessor's wave, one more if its edge closes a cycle.
+    pub wave: u32,
     /// The predecessor's level.
     pub level: u32,
     /// It is done but did not take its edge.
@@ -156,12 +188,30 @@ pub struct Added {
 }
 
 /// A job: one node of the run, in one round.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
     /// The node to run.
     pub node: NodeId,
     /// The round it is due in.
     pub round: u32,
+    /// Which attempt it is, from 1.
+    pub attempt: u32,
+    /// When it is to be delivered, if not at once: milliseconds since 1970.
+    pub not_before: Option<u64>,
+    /// It wakes a node that sleeps, rather than running one that is due.
+    pub wakes: bool,
+}
+
+impl Due {
+    fn of(node: &NodeId, entry: &NodeEntry) -> Self {
+        Self {
+            node: node.clone(),
+            round: entry.round,
+            attempt: entry.failures + 1,
+            not_before: entry.not_before,
+            wakes: entry.state == NodeState::Awaiting,
+        }
+    }
 }
 
 /// What a message finds when it arrives.
@@ -193,24 +243,43 @@ pub struct Ledger {
     /// Nodes added while the run was going on.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub added: BTreeMap<NodeId, Added>,
+    /// Events kept for the node that will wait for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<KeptEvent>,
+    /// Why the run was cancelled, if it was and somebody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<String>,
 }
 
 impl Ledger {
     /// The ledger of a run that begins: its start nodes are due.
     pub fn begin(blueprint: &Blueprint) -> Self {
         let mut ledger = Self::default();
-        for start in &blueprint.starts {
-            ledger.nodes.insert(
-                start.clone(),
-                NodeEntry {
-                    state: NodeState::Due,
-                    round: 1,
-                    level: 1,
-                    ..NodeEntry::default()
-                },
-            );
-        }
+        ledger.begin_with(blueprint);
         ledger
+    }
+
+    /// Whether the run has not begun. Events may have come all the same.
+    pub fn is_unbegun(&self) -> bool {
+        self.nodes.is_empty() && !self.status.is_end()
+    }
+
+    /// Begins: the start nodes are due.
+    pub fn begin_with(&mut self, blueprint: &Blueprint) {
+        for start in &blueprint.starts {
+            let entry =
+                NodeEntry { state: NodeState::Due, round: 1, wave: 1, level: 1, ..NodeEntry::default() };
+            self.nodes.insert(start.clone(), entry);
+        }
+    }
+
+    /// What a message for an attempt at `node` finds. One without a round speaks of the present one.
+    pub fn standing_of_attempt(&self, node: &str, round: Option<u32>, attempt: Option<u32>) -> Standing {
+        let outdated = |entry: &NodeEntry| round.is_some() && attempt.unwrap_or(1) <= entry.failures;
+        match self.standing(node, round) {
+            Standing::Due(_) if self.nodes.get(node).is_some_and(outdated) => Standing::Settled,
+            standing => standing,
+        }
     }
 
     /// What a message for `node` finds. A message without a round speaks of the present one.
@@ -232,6 +301,21 @@ impl Ledger {
         self.due_where(|_| true)
     }
 
+    /// Every job in flight, and every timer that sleeping nodes wait for.
+    pub fn pending(&self) -> Vec<Due> {
+        let sleeping = self.awaiting().filter(|(_, entry)| entry.not_before.is_some());
+        let timers: Vec<Due> = sleeping.map(|(id, entry)| Due::of(id, entry)).collect();
+        self.due().into_iter().chain(timers).collect()
+    }
+
+    /// Whether a node sleeps in this round.
+    pub fn sleeps(&self, node: &str, round: u32) -> bool {
+        let entry = self.nodes.get(node);
+        entry.is_some_and(|entry| {
+            entry.state == NodeState::Awaiting && entry.round == round && entry.not_before.is_some()
+        })
+    }
+
     /// The jobs in flight that the result of `node` made due.
     pub fn due_by(&self, node: &str) -> Vec<Due> {
         self.due_where(|entry| entry.by.as_deref() == Some(node))
@@ -239,28 +323,23 @@ impl Ledger {
 
     /// The nodes that wait to be resumed.
     pub fn awaiting(&self) -> impl Iterator<Item = (&NodeId, &NodeEntry)> {
-        self.nodes
-            .iter()
-            .filter(|(_, entry)| entry.state == NodeState::Awaiting)
+        let ended = self.status.is_end();
+        self.nodes.iter().filter(move |(_, entry)| !ended && entry.state == NodeState::Awaiting)
     }
 
-    /// Why the run failed: every error, in a sentence each.
+    /// Why the run failed, every error in a sentence, or why it was cancelled.
     pub fn reason(&self) -> String {
-        self.errors
-            .iter()
-            .map(|error| error.message.as_str())
-            .collect::<Vec<_>>()
-            .join("; ")
+        if let Some(reason) = &self.cancelled {
+            return reason.clone();
+        }
+        self.errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
     }
 
     fn due_where(&self, wanted: impl Fn(&NodeEntry) -> bool) -> Vec<Due> {
         self.nodes
             .iter()
-            .filter(|(_, entry)| entry.state == NodeState::Due && wanted(entry))
-            .map(|(id, entry)| Due {
-                node: id.clone(),
-                round: entry.round,
-            })
+            .filter(|(_, entry)| !self.status.is_end() && entry.state == NodeState::Due && wanted(entry))
+            .map(|(id, entry)| Due::of(id, entry))
             .collect()
     }
 }

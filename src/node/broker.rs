@@ -27,8 +27,8 @@ pub struct Broker {
 /// What a live amqplib connection can be asked to do.
 #[napi(object, object_to_js = false)]
 pub struct LiveFunctions {
-    /// Publishes one message to a queue with headers (JSON); resolves when it is confirmed.
-    pub publish: JsFunction<FnArgs<(String, Buffer, String)>, Promise<()>>,
+    /// Publishes one message; resolves when it is confirmed.
+    pub publish: JsFunction<FnArgs<(LiveMessage,)>, Promise<()>>,
     /// Starts a consumer: queue, prefetch. Deliveries come through [`Broker::deliver`].
     pub consume: JsFunction<FnArgs<(String, u32)>, Promise<()>>,
     /// Settles a delivery: its number, and whether it is acknowledged or handed back.
@@ -39,29 +39,33 @@ pub struct LiveFunctions {
     pub close: JsFunction<(), Promise<()>>,
 }
 
+/// A message for the live connection.
+#[napi(object)]
+pub struct LiveMessage {
+    pub queue: String,
+    /// Milliseconds to wait in a delaying queue first; 0 for none.
+    pub delay: f64,
+    /// The queue it is put into first.
+    pub first_queue: String,
+    pub body: Buffer,
+    /// JSON.
+    pub headers: String,
+}
+
 #[napi]
 impl Broker {
     /// RabbitMQ, by its options as JSON.
     #[napi(factory)]
     pub fn rabbitmq(options: String) -> napi::Result<Self> {
         let options: AmqpSettings = settings(&options)?;
-        Ok(Self {
-            inner: Arc::new(RabbitMq::new(&options).map_err(to_js)?),
-            live: None,
-        })
+        Ok(Self { inner: Arc::new(RabbitMq::new(&options).map_err(to_js)?), live: None })
     }
 
     /// The user's live connection.
     #[napi(factory)]
     pub fn live(functions: LiveFunctions) -> Self {
-        let live = Arc::new(LiveBroker {
-            functions: Arc::new(functions),
-            consumer: Mutex::new(None),
-        });
-        Self {
-            inner: live.clone(),
-            live: Some(live),
-        }
+        let live = Arc::new(LiveBroker { functions: Arc::new(functions), consumer: Mutex::new(None) });
+        Self { inner: live.clone(), live: Some(live) }
     }
 
     /// A message arrived on the live connection.
@@ -99,15 +103,8 @@ struct Lost {
 
 impl LiveBroker {
     fn deliver(&self, number: u32, body: Vec<u8>, redelivered: bool) {
-        let receipt = Box::new(LiveReceipt {
-            number,
-            functions: self.functions.clone(),
-        });
-        let delivery = Delivery {
-            body,
-            redelivered,
-            receipt,
-        };
+        let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone() });
+        let delivery = Delivery { body, redelivered, receipt };
         if let Some(consumer) = &*self.consumer() {
             // The prefetch bounds what can be under way, and the channel is as long.
             let _ = consumer.deliveries.try_send(delivery);
@@ -127,13 +124,7 @@ impl LiveBroker {
     async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<()> {
         let failed = |error: napi::Error| from_js("Consuming", &error);
         let arguments = (queue.to_owned(), u32::from(prefetch)).into();
-        self.functions
-            .consume
-            .call_async_catch(arguments)
-            .await
-            .map_err(failed)?
-            .await
-            .map_err(failed)
+        self.functions.consume.call_async_catch(arguments).await.map_err(failed)?.await.map_err(failed)
     }
 }
 
@@ -143,20 +134,19 @@ impl broker::Broker for LiveBroker {
         let failed = |error: napi::Error| from_js("Publishing", &error);
         let mut confirms = Vec::with_capacity(messages.len());
         for message in messages {
-            let headers: serde_json::Map<String, serde_json::Value> = message
-                .headers
-                .into_iter()
-                .map(|(name, value)| (name, value.into()))
-                .collect();
+            let first_queue = message.first_queue();
+            let headers: serde_json::Map<String, serde_json::Value> =
+                message.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
             let headers = serde_json::Value::from(headers).to_string();
-            let arguments = (message.queue, Buffer::from(message.body), headers).into();
-            confirms.push(
-                self.functions
-                    .publish
-                    .call_async_catch(arguments)
-                    .await
-                    .map_err(failed)?,
-            );
+            let arguments = (LiveMessage {
+                first_queue,
+                delay: message.delay.map_or(0.0, |delay| delay.as_secs_f64() * 1000.0),
+                queue: message.queue,
+                body: Buffer::from(message.body),
+                headers,
+            },)
+                .into();
+            confirms.push(self.functions.publish.call_async_catch(arguments).await.map_err(failed)?);
         }
         for confirm in confirms {
             confirm.await.map_err(failed)?;
@@ -172,10 +162,7 @@ impl broker::Broker for LiveBroker {
         stop: CancellationToken,
     ) -> Result<()> {
         let (lost, mut losses) = mpsc::unbounded_channel();
-        *self.consumer() = Some(Consumer {
-            deliveries: deliveries.clone(),
-            lost,
-        });
+        *self.consumer() = Some(Consumer { deliveries: deliveries.clone(), lost });
         let mut backoff = Backoff::default();
         let outcome = loop {
             let loss = match self.open_consumer(queue, prefetch).await {
@@ -186,10 +173,7 @@ impl broker::Broker for LiveBroker {
                         loss = losses.recv() => loss,
                     }
                 }
-                Err(error) => Some(Lost {
-                    for_good: !error.is_transient(),
-                    reason: error.message,
-                }),
+                Err(error) => Some(Lost { for_good: !error.is_transient(), reason: error.message }),
             };
             let Some(Lost { reason, for_good }) = loss else {
                 break Ok(());
@@ -232,14 +216,10 @@ struct LiveReceipt {
 #[async_trait]
 impl Receipt for LiveReceipt {
     async fn ack(self: Box<Self>) {
-        self.functions
-            .settle
-            .call((self.number, true).into(), NonBlocking);
+        self.functions.settle.call((self.number, true).into(), NonBlocking);
     }
 
     async fn requeue(self: Box<Self>) {
-        self.functions
-            .settle
-            .call((self.number, false).into(), NonBlocking);
+        self.functions.settle.call((self.number, false).into(), NonBlocking);
     }
 }

@@ -27,9 +27,7 @@ impl Database {
     pub fn new(options: String, password: Option<JsFunction<(), Promise<String>>>) -> napi::Result<Self> {
         let options: PostgresSettings = settings(&options)?;
         let password = password.map(|ask| Arc::new(AskedPassword(ask)) as Arc<dyn PasswordSource>);
-        Ok(Self {
-            inner: context::Database::new(&options, password).map_err(to_js)?,
-        })
+        Ok(Self { inner: context::Database::new(&options, password).map_err(to_js)? })
     }
 
     /// Runs that are `running` and were not heard of for so many seconds, a batch of them in the order of
@@ -64,12 +62,7 @@ struct AskedPassword(JsFunction<(), Promise<String>>);
 impl PasswordSource for AskedPassword {
     async fn password(&self) -> Result<String> {
         let failed = |error: napi::Error| from_js("Asking for the PostgreSQL password", &error);
-        self.0
-            .call_async_catch(())
-            .await
-            .map_err(failed)?
-            .await
-            .map_err(failed)
+        self.0.call_async_catch(()).await.map_err(failed)?.await.map_err(failed)
     }
 }
 
@@ -83,12 +76,7 @@ pub struct ContextTable {
 impl ContextTable {
     #[napi(constructor)]
     pub fn new(database: &Database, table: String) -> Self {
-        Self {
-            store: Arc::new(ContextStore::new(
-                database.inner.clone(),
-                TableName::parse(&table),
-            )),
-        }
+        Self { store: Arc::new(ContextStore::new(database.inner.clone(), TableName::parse(&table))) }
     }
 
     /// The value of a key as JSON; null when it is absent.
@@ -114,9 +102,7 @@ impl ContextTable {
     #[napi(js_name = "toJSON", ts_return_type = "Promise<string>")]
     pub fn to_json<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
         let store = self.store.clone();
-        promise(env, async move {
-            store.visible(&run).await.map(|raw| raw.get().to_owned())
-        })
+        promise(env, async move { store.visible(&run).await.map(|raw| raw.get().to_owned()) })
     }
 
     /// Sets and removes keys in one statement; creates the row when there is none.
@@ -128,10 +114,7 @@ impl ContextTable {
         sets: Vec<JobWrite>,
         deletes: Vec<String>,
     ) -> napi::Result<Object<'env>> {
-        let mut patch = Patch {
-            deletes,
-            ..Patch::default()
-        };
+        let mut patch = Patch { deletes, ..Patch::default() };
         for write in sets {
             patch.set(write.key, json(write.value)?);
         }

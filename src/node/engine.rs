@@ -27,6 +27,10 @@ pub struct EngineOptions {
     pub status_table: String,
     pub concurrency: u16,
     pub lease_seconds: u32,
+    /// Milliseconds.
+    pub version_timeout: u32,
+    /// Milliseconds.
+    pub blueprint_timeout: u32,
     /// This worker's name, unique in the fleet.
     pub worker: String,
 }
@@ -52,6 +56,8 @@ impl Engine {
             queue: options.queue,
             concurrency: options.concurrency.max(1),
             lease_seconds: options.lease_seconds.max(1).into(),
+            version_timeout: Duration::from_millis(options.version_timeout.into()),
+            blueprint_timeout: Duration::from_millis(options.blueprint_timeout.into()),
             worker: options.worker,
         };
         let engine = worker::Engine::new(
@@ -62,10 +68,7 @@ impl Engine {
             store.inner.clone(),
             Arc::new(JsHost::new(host)),
         );
-        Self {
-            inner: Arc::new(engine),
-            worker: Mutex::new(None),
-        }
+        Self { inner: Arc::new(engine), worker: Mutex::new(None) }
     }
 
     /// Starts consuming; a second start does nothing.
@@ -109,10 +112,7 @@ impl Engine {
     #[napi(ts_return_type = "Promise<string[]>")]
     pub fn reconcile<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
-        promise(
-            env,
-            async move { engine.reconcile(&run).await.map(Vec::from_iter) },
-        )
+        promise(env, async move { engine.reconcile(&run).await.map(Vec::from_iter) })
     }
 
     /// Lets paused nodes go on, with an output as JSON.
@@ -126,16 +126,39 @@ impl Engine {
         output: Option<String>,
     ) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
-        let with = Resume {
-            action,
-            output: output.map(json).transpose()?,
-        };
+        let with = Resume { action, output: output.map(json).transpose()? };
+        promise(env, async move { engine.resume(&run, node.as_deref(), &with).await.map(Vec::from_iter) })
+    }
+
+    /// Tells a run of an event, with a payload as JSON; `node` where it is meant for one only.
+    #[napi(ts_return_type = "Promise<string[]>")]
+    pub fn send_event<'env>(
+        &self,
+        env: &'env Env,
+        run: String,
+        name: String,
+        payload: Option<String>,
+        node: Option<String>,
+    ) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        let payload = payload.map(json).transpose()?;
         promise(env, async move {
-            engine
-                .resume(&run, node.as_deref(), &with)
-                .await
-                .map(Vec::from_iter)
+            engine.send_event(&run, &name, payload, node.as_deref()).await.map(Vec::from_iter)
         })
+    }
+
+    /// Ends a run; whether it was still going on.
+    #[napi(ts_return_type = "Promise<boolean>")]
+    pub fn cancel<'env>(&self, env: &'env Env, run: String, reason: String) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        promise(env, async move { engine.cancel(&run, &reason).await })
+    }
+
+    /// Starts a failed run again from the nodes that failed.
+    #[napi(ts_return_type = "Promise<string[]>")]
+    pub fn retry<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        promise(env, async move { engine.retry(&run).await.map(Vec::from_iter) })
     }
 
     /// Stores a run's end and its result (JSON) in the status table.
@@ -154,11 +177,9 @@ impl Engine {
             "cancelled" => RunStatus::Cancelled,
             _ => RunStatus::Failed,
         };
-        promise(env, async move {
-            engine
-                .contexts
-                .write_result(&engine.statuses, &run, status, &result)
-                .await
-        })
+        promise(
+            env,
+            async move { engine.contexts.write_result(&engine.statuses, &run, status, &result).await },
+        )
     }
 }

@@ -11,21 +11,13 @@ pub fn to_js(error: Error) -> napi::Error {
 
 /// An error of JavaScript: the call threw, or the environment is going away.
 pub fn from_js(operation: &'static str, error: &napi::Error) -> Error {
-    let kind = if error.status == napi::Status::Closing {
-        Kind::Stopping
-    } else {
-        Kind::Transient
-    };
+    let kind = if error.status == napi::Status::Closing { Kind::Stopping } else { Kind::Transient };
     Error::new(kind, operation, &error.reason)
 }
 
 /// JavaScript is gone: the process or the worker thread ends.
 pub fn gone(operation: &'static str) -> Error {
-    Error::new(
-        Kind::Stopping,
-        operation,
-        "the JavaScript environment is shutting down",
-    )
+    Error::new(Kind::Stopping, operation, "the JavaScript environment is shutting down")
 }
 
 /// Reads options that JavaScript passed as JSON.

@@ -50,10 +50,7 @@ pub struct JsHost {
 
 impl JsHost {
     pub fn new(functions: HostFunctions) -> Self {
-        Self {
-            functions,
-            next_job: AtomicU32::new(1),
-        }
+        Self { functions, next_job: AtomicU32::new(1) }
     }
 }
 
@@ -61,22 +58,10 @@ impl JsHost {
 impl Host for JsHost {
     async fn blueprint(&self, id: &str) -> Result<Option<Description>> {
         const OPERATION: &str = "Reading the blueprint";
-        let described = self
-            .functions
-            .describe
-            .call_async_catch(id.to_owned())
-            .await
-            .map_err(|error| {
-                let error = from_js(OPERATION, &error);
-                if error.kind == Kind::Stopping {
-                    error
-                } else {
-                    Error {
-                        kind: Kind::Setup,
-                        ..error
-                    }
-                }
-            })?;
+        let described = self.functions.describe.call_async_catch(id.to_owned()).await.map_err(|error| {
+            let error = from_js(OPERATION, &error);
+            if error.kind == Kind::Stopping { error } else { Error { kind: Kind::Setup, ..error } }
+        })?;
         let parse = |text: String| {
             serde_json::from_str(&text).map_err(|error| {
                 Error::setup(OPERATION, format!("the blueprint '{id}' is malformed: {error}"))
@@ -91,12 +76,7 @@ impl Host for JsHost {
         let cancelled = call.cancelled.clone();
         let (reply, mut answer) = oneshot::channel();
         let (run, node) = (call.job.run_id.clone(), call.job.node_id.clone());
-        if self
-            .functions
-            .execute
-            .call(Job::new(id, call, reply), NonBlocking)
-            != Status::Ok
-        {
+        if self.functions.execute.call(Job::new(id, call, reply), NonBlocking) != Status::Ok {
             return Err(gone(OPERATION).of_run(&run).of_node(&node));
         }
         let answered = tokio::select! {
@@ -121,20 +101,10 @@ impl Host for JsHost {
         context: &RawValue,
     ) -> Result<()> {
         const OPERATION: &str = "publishFinalResult";
-        let arguments = (
-            run.to_owned(),
-            status.as_str().to_owned(),
-            reason.to_owned(),
-            context.get().to_owned(),
-        )
-            .into();
+        let arguments =
+            (run.to_owned(), status.as_str().to_owned(), reason.to_owned(), context.get().to_owned()).into();
         let failed = |error: napi::Error| from_js(OPERATION, &error).of_run(run);
-        let promise = self
-            .functions
-            .publish_result
-            .call_async_catch(arguments)
-            .await
-            .map_err(failed)?;
+        let promise = self.functions.publish_result.call_async_catch(arguments).await.map_err(failed)?;
         promise.await.map_err(failed)
     }
 
@@ -144,11 +114,7 @@ impl Host for JsHost {
                 "event": "job:enqueued",
                 "payload": { "runId": job.run_id, "blueprintId": job.blueprint_id, "nodeId": job.node_id, "queueName": queue },
             }),
-            Notice::Processed {
-                job,
-                duration,
-                success,
-            } => json!({
+            Notice::Processed { job, duration, success } => json!({
                 "event": "job:processed",
                 "payload": {
                     "runId": job.run_id, "blueprintId": job.blueprint_id, "nodeId": job.node_id,

@@ -1,13 +1,15 @@
 //! A job, as JavaScript sees it: what it has to know of the run, and the one answer it gives.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use napi_derive::napi;
 use tokio::sync::oneshot;
 
 use super::errors::json;
+use crate::clock;
 use crate::context::{Patch, RESERVED_KEY};
-use crate::ledger::{Arrival, DynamicNode};
+use crate::ledger::{Arrival, DynamicNode, Pause};
 use crate::worker::host::{Answer, Call, Outcome, Taken};
 
 /// One node to run. Values of the context are read on demand, as JSON text.
@@ -30,7 +32,7 @@ pub struct JobResume {
 /// JavaScript's answer.
 #[napi(object)]
 pub struct JobAnswer {
-    /// `finished`, `failed` or `paused`.
+    /// `finished`, `failed`, `retry` or `paused`.
     pub outcome: String,
     /// JSON; absent for no output.
     pub output: Option<String>,
@@ -43,6 +45,14 @@ pub struct JobAnswer {
     pub recoverable: Option<bool>,
     /// What it waits for; JSON.
     pub details: Option<String>,
+    /// The event it waits for.
+    pub event: Option<String>,
+    /// The moment it waits for, in milliseconds since 1970.
+    pub until: Option<f64>,
+    /// The scatterer a gatherer sends for its next chunk.
+    pub again: Option<String>,
+    /// Milliseconds before the next attempt.
+    pub retry_after: Option<f64>,
     /// Context keys it set.
     pub sets: Vec<JobWrite>,
     /// Context keys it removed.
@@ -79,11 +89,7 @@ pub struct JobWrite {
 
 impl Job {
     pub(super) fn new(id: u32, call: Call, reply: oneshot::Sender<Answer>) -> Self {
-        Self {
-            id,
-            call,
-            reply: Mutex::new(Some(reply)),
-        }
+        Self { id, call, reply: Mutex::new(Some(reply)) }
     }
 }
 
@@ -109,14 +115,15 @@ impl Job {
         &self.call.job.node_id
     }
 
+    /// What the message says; absent when it says nothing.
     #[napi(getter)]
-    pub fn is_last_attempt(&self) -> bool {
-        self.call.job.is_last_attempt.unwrap_or(true)
+    pub fn is_last_attempt(&self) -> Option<bool> {
+        self.call.job.is_last_attempt
     }
 
     #[napi(getter)]
     pub fn attempt(&self) -> u32 {
-        self.call.job.attempt.unwrap_or(1)
+        self.call.attempt
     }
 
     #[napi(getter)]
@@ -128,10 +135,7 @@ impl Job {
     pub fn resumed(&self) -> Option<JobResume> {
         let resume = self.call.resumed.as_ref()?;
         let output = resume.output.as_ref().map(|raw| raw.get().to_owned());
-        Some(JobResume {
-            action: resume.action.clone(),
-            output,
-        })
+        Some(JobResume { action: resume.action.clone(), output })
     }
 
     /// Definitions of the nodes added to the run; JSON each.
@@ -175,11 +179,7 @@ impl JobAnswer {
         for write in self.sets.into_iter().filter(|write| write.key != RESERVED_KEY) {
             patch.set(write.key, json(write.value)?);
         }
-        patch.deletes = self
-            .deletes
-            .into_iter()
-            .filter(|key| key != RESERVED_KEY)
-            .collect();
+        patch.deletes = self.deletes.into_iter().filter(|key| key != RESERVED_KEY).collect();
         let outcome = match self.outcome.as_str() {
             "finished" => Outcome::Finished {
                 output: self.output.map(json).transpose()?,
@@ -196,13 +196,20 @@ impl JobAnswer {
                     .into_iter()
                     .map(JobNode::read)
                     .collect::<napi::Result<_>>()?,
+                again: self.again,
             },
             "failed" => Outcome::Failed {
                 message: self.message.unwrap_or_default(),
                 recoverable: self.recoverable.unwrap_or(true),
             },
+            "retry" => Outcome::Retry { after: milliseconds(self.retry_after) },
             "paused" => Outcome::Paused {
-                details: self.details.map(json).transpose()?,
+                pause: Pause {
+                    details: self.details.map(json).transpose()?,
+                    event: self.event,
+                    until: self.until.map(|moment| clock::milliseconds(milliseconds(Some(moment)))),
+                },
+                output: self.output.map(json).transpose()?,
             },
             other => return Err(napi::Error::from_reason(format!("Unknown outcome '{other}'"))),
         };
@@ -212,24 +219,18 @@ impl JobAnswer {
 
 impl JobEdge {
     fn read(self) -> napi::Result<Taken> {
-        let arrival = Arrival {
-            source: self.source,
-            target: self.target,
-            fed: self.fed,
-        };
-        Ok(Taken {
-            arrival,
-            input: self.input.map(json).transpose()?,
-        })
+        let arrival = Arrival { source: self.source, target: self.target, fed: self.fed };
+        Ok(Taken { arrival, input: self.input.map(json).transpose()? })
     }
 }
 
 impl JobNode {
     fn read(self) -> napi::Result<DynamicNode> {
-        Ok(DynamicNode {
-            id: self.id,
-            definition: json(self.definition)?,
-            gather: self.gather,
-        })
+        Ok(DynamicNode { id: self.id, definition: json(self.definition)?, gather: self.gather })
     }
+}
+
+/// JavaScript's milliseconds; nonsense is none.
+fn milliseconds(number: Option<f64>) -> Duration {
+    number.and_then(|number| Duration::try_from_secs_f64(number / 1000.0).ok()).unwrap_or_default()
 }

@@ -3,10 +3,7 @@
 //!
 //! The frontier is strict. JSON crosses as text and is marked as such; an absent value is `null` or
 //! `undefined`, never the text "null"; errors are mapped in one place. JavaScript's side is `lib/native.ts`.
-#![allow(
-    missing_docs,
-    reason = "the classes are internal: the package's documented surface is lib/"
-)]
+#![allow(missing_docs, reason = "the classes are internal: the package's documented surface is lib/")]
 
 mod broker;
 mod database;

@@ -59,9 +59,6 @@ where
 fn trace_to_stderr() {
     if let Ok(filter) = EnvFilter::try_from_env("FLOWCRAFT_LOG") {
         // Another subscriber of the process stays the one it has.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .try_init();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
     }
 }

@@ -36,17 +36,13 @@ impl Store {
     #[napi(factory)]
     pub fn redis(options: String) -> napi::Result<Self> {
         let options: RedisSettings = settings(&options)?;
-        Ok(Self {
-            inner: Arc::new(RedisStore::new(&options).map_err(to_js)?),
-        })
+        Ok(Self { inner: Arc::new(RedisStore::new(&options).map_err(to_js)?) })
     }
 
     /// The user's own object.
     #[napi(factory)]
     pub fn custom(functions: StoreFunctions) -> Self {
-        Self {
-            inner: Arc::new(CustomStore(functions)),
-        }
+        Self { inner: Arc::new(CustomStore(functions)) }
     }
 
     #[napi(ts_return_type = "Promise<number>")]
@@ -64,9 +60,7 @@ impl Store {
         ttl: u32,
     ) -> napi::Result<Object<'env>> {
         let store = self.inner.clone();
-        promise(env, async move {
-            store.set_if_not_exist(&key, &value, ttl.into()).await
-        })
+        promise(env, async move { store.set_if_not_exist(&key, &value, ttl.into()).await })
     }
 
     #[napi(ts_return_type = "Promise<boolean>")]
@@ -97,12 +91,7 @@ const OPERATION: &str = "Calling the coordination store";
 macro_rules! ask {
     ($function:expr, $arguments:expr) => {{
         let failed = |error: napi::Error| from_js(OPERATION, &error);
-        $function
-            .call_async_catch($arguments)
-            .await
-            .map_err(failed)?
-            .await
-            .map_err(failed)
+        $function.call_async_catch($arguments).await.map_err(failed)?.await.map_err(failed)
     }};
 }
 
@@ -113,10 +102,7 @@ impl CoordinationStore for CustomStore {
     }
 
     async fn set_if_not_exist(&self, key: &str, value: &str, ttl: u64) -> Result<bool> {
-        ask!(
-            self.0.set_if_not_exist,
-            (key.to_owned(), value.to_owned(), seconds(ttl)).into()
-        )
+        ask!(self.0.set_if_not_exist, (key.to_owned(), value.to_owned(), seconds(ttl)).into())
     }
 
     async fn extend_ttl(&self, key: &str, ttl: u64) -> Result<bool> {

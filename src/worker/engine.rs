@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::host::{Host, Level, Notice};
+use super::in_flight::InFlight;
 use crate::backoff::Backoff;
 use crate::blueprint::Blueprint;
-use crate::broker::{Broker, Outgoing};
+use crate::broker::{Broker, Outgoing, delay};
+use crate::clock;
 use crate::context::{ContextStore, StatusTable};
 use crate::coordination::CoordinationStore;
 use crate::coordination::lease::Leases;
@@ -26,6 +29,10 @@ pub struct Settings {
     pub concurrency: u16,
     /// Seconds a lease outlives its worker.
     pub lease_seconds: u64,
+    /// How long a job whose run was started under another version of its blueprint waits for a worker that has it.
+    pub version_timeout: Duration,
+    /// How long a job waits for a worker that has its blueprint at all.
+    pub blueprint_timeout: Duration,
     /// This worker's name, unique in the fleet: the owner of its leases, and the sender of its dead letters.
     pub worker: String,
 }
@@ -44,6 +51,8 @@ pub struct Engine {
     pub store: Arc<dyn CoordinationStore>,
     /// Who runs what.
     pub leases: Leases,
+    /// What this worker is running.
+    pub in_flight: InFlight,
     /// User code.
     pub host: Arc<dyn Host>,
     /// Blueprints seen so far, analysed once each.
@@ -68,6 +77,7 @@ impl Engine {
             statuses,
             store,
             leases,
+            in_flight: InFlight::default(),
             host,
             blueprints: Mutex::default(),
         }
@@ -103,35 +113,32 @@ impl Engine {
         if due.is_empty() {
             return Ok(());
         }
-        let jobs: Vec<JobMessage> = due
-            .iter()
-            .map(|due| JobMessage::due(run, blueprint, due))
-            .collect();
+        let jobs: Vec<JobMessage> = due.iter().map(|due| JobMessage::due(run, blueprint, due)).collect();
         self.insist(give_up, || self.publish(&jobs)).await
     }
 
-    /// Publishes jobs, confirmed.
+    /// Publishes jobs, confirmed, and says so.
     ///
     /// # Errors
     /// Transient, when one was not confirmed.
     pub async fn publish(&self, jobs: &[JobMessage]) -> Result<()> {
+        self.forward(jobs).await?;
         let queue = &self.settings.queue;
-        let outgoing = jobs
-            .iter()
-            .map(|job| Outgoing {
-                queue: queue.clone(),
-                body: job.to_body(),
-                headers: Vec::new(),
-            })
-            .collect();
-        self.broker.publish(outgoing).await?;
         for job in jobs {
-            self.host.notify(Notice::Enqueued {
-                job: job.clone(),
-                queue: queue.clone(),
-            });
+            self.host.notify(Notice::Enqueued { job: job.clone(), queue: queue.clone() });
         }
         Ok(())
+    }
+
+    /// Publishes jobs, each for the moment it is for.
+    pub(super) async fn forward(&self, jobs: &[JobMessage]) -> Result<()> {
+        let outgoing = jobs.iter().map(|job| Outgoing {
+            queue: self.settings.queue.clone(),
+            delay: job.not_before.and_then(clock::until).map(delay::next_delay),
+            body: job.to_body(),
+            headers: Vec::new(),
+        });
+        self.broker.publish(outgoing.collect()).await
     }
 
     /// Does something until it succeeds, waiting longer each time. Data that can not be stored is no use trying
@@ -150,15 +157,9 @@ impl Engine {
                 settled => return settled,
             };
             if give_up.is_cancelled() {
-                return Err(Error {
-                    kind: Kind::Stopping,
-                    ..error
-                });
+                return Err(Error { kind: Kind::Stopping, ..error });
             }
-            self.host.notify(Notice::Log {
-                level: Level::Warn,
-                message: format!("{error}; trying again"),
-            });
+            self.host.notify(Notice::Log { level: Level::Warn, message: format!("{error}; trying again") });
             tokio::select! {
                 () = give_up.cancelled() => {}
                 () = backoff.wait() => {}
@@ -167,10 +168,7 @@ impl Engine {
     }
 
     pub(super) fn warn(&self, message: String) {
-        self.host.notify(Notice::Log {
-            level: Level::Warn,
-            message,
-        });
+        self.host.notify(Notice::Log { level: Level::Warn, message });
     }
 
     /// Closes what was opened here; whatever is used again opens again.
@@ -183,10 +181,7 @@ impl Engine {
     /// The worker is deaf from here on, and says so.
     pub(super) fn consumer_lost(&self, error: &Error) {
         let message = format!("The worker receives no more jobs. {error}");
-        self.host.notify(Notice::Log {
-            level: Level::Error,
-            message,
-        });
+        self.host.notify(Notice::Log { level: Level::Error, message });
     }
 
     fn known_blueprints(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Blueprint>>> {

@@ -1,13 +1,16 @@
 //! User code, as the engine sees it: one question a job, one answer.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use crate::blueprint::Description;
+use crate::blueprint::NodeId;
 use crate::context::{Document, Patch};
 use crate::error::Result;
-use crate::ledger::{Arrival, DynamicNode, Resume, RunStatus};
+use crate::ledger::{Arrival, DynamicNode, Pause, Resume, RunStatus};
 use crate::message::JobMessage;
 
 /// One node to run.
@@ -21,6 +24,8 @@ pub struct Call {
     pub resumed: Option<Resume>,
     /// An edge decided the node's input.
     pub fed: bool,
+    /// Which attempt it is, from 1.
+    pub attempt: u32,
     /// Definitions of the nodes added to the run.
     pub added: Vec<Box<RawValue>>,
     /// Cancelled when the node should stop.
@@ -49,6 +54,8 @@ pub enum Outcome {
         taken: Vec<Taken>,
         /// The nodes it adds.
         added: Vec<DynamicNode>,
+        /// It is a gatherer and sends this scatterer for its next chunk.
+        again: Option<NodeId>,
     },
     /// With an error.
     Failed {
@@ -57,10 +64,17 @@ pub enum Outcome {
         /// Whether its fallback may take over.
         recoverable: bool,
     },
+    /// With an error that another attempt may mend, through the queue.
+    Retry {
+        /// How long to wait first.
+        after: Duration,
+    },
     /// Not yet: it waits.
     Paused {
         /// For what.
-        details: Option<Box<RawValue>>,
+        pause: Pause,
+        /// Its output so far, which it goes on with unless it is resumed with another.
+        output: Option<Box<RawValue>>,
     },
 }
 

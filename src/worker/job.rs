@@ -18,13 +18,18 @@ use super::runs::standing;
 use super::settle::{Execution, Settled, settle};
 use crate::blueprint::Blueprint;
 use crate::broker::{Delivery, Outgoing};
-use crate::context::{Document, Patch};
+use crate::clock;
+use crate::context::{Document, Patch, ReservedKey};
 use crate::error::{Kind, Result};
 use crate::ledger::Standing;
 use crate::message::JobMessage;
 
 /// How often a job whose node somebody else is running looks again.
 const LEASE_POLL: Duration = Duration::from_millis(250);
+
+/// How soon a job that this worker can not run comes back, at first and at last.
+const SHORTEST_PUT_BACK: Duration = Duration::from_millis(200);
+const LONGEST_PUT_BACK: Duration = Duration::from_secs(30);
 
 /// What to do with the message in the end.
 enum Settlement {
@@ -36,18 +41,12 @@ enum Settlement {
 
 /// Lives one delivery through, and settles its message last.
 pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
-    let Delivery {
-        body,
-        redelivered,
-        receipt,
-    } = delivery;
+    let Delivery { body, redelivered, receipt } = delivery;
     let give_up = &ending.give_up;
     let work = async {
         match JobMessage::parse(&body) {
             Ok(job) => {
-                Span::current()
-                    .record("run", &job.run_id)
-                    .record("node", &job.node_id);
+                Span::current().record("run", &job.run_id).record("node", &job.node_id);
                 process(engine, job, redelivered, give_up).await
             }
             Err(reason) => bury(engine, &body, &reason, give_up).await,
@@ -77,21 +76,22 @@ async fn process(
     redelivered: bool,
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
+    if job.not_before.and_then(clock::until).is_some() {
+        // On its way to a moment further off than one delay.
+        engine.insist(give_up, || engine.forward(std::slice::from_ref(&job))).await?;
+        return Ok(Settlement::Done);
+    }
+    let redelivered = redelivered || job.put_back_since.is_some();
     loop {
-        if engine
-            .insist(give_up, || engine.leases.take(&job.run_id, &job.node_id))
-            .await?
-        {
+        if engine.insist(give_up, || engine.leases.take(&job.run_id, &job.node_id)).await? {
             let settlement = with_lease(engine, &job, redelivered, give_up).await;
             engine.leases.give_back(&job.run_id, &job.node_id).await;
             return settlement;
         }
         // Somebody is running the node. The message is kept until the record says it is done: its own worker
         // may have died and this may be the only copy.
-        let document = engine
-            .insist(give_up, || engine.contexts.load(&job.run_id))
-            .await?;
-        match standing(&document, &job.node_id, job.round).1 {
+        let document = engine.insist(give_up, || engine.contexts.load(&job.run_id)).await?;
+        match standing(&document, &job).1 {
             Standing::Settled | Standing::Ended => return Ok(Settlement::Done),
             Standing::Due(_) | Standing::NotReached => {}
         }
@@ -113,7 +113,11 @@ async fn with_lease(
         Ok(Some(blueprint)) => blueprint,
         Ok(None) => {
             let reason = format!("Blueprint '{}' is not in this worker's runtime", job.blueprint_id);
-            return abandon(engine, job, &reason, give_up).await;
+            let limit = engine.settings.blueprint_timeout;
+            return match put_back(engine, job, &reason, limit, give_up).await? {
+                PutBack::Waits => Ok(Settlement::Done),
+                PutBack::GivenUp => abandon(engine, job, &reason, give_up).await,
+            };
         }
         Err(error) if error.kind == Kind::Setup => {
             return abandon(engine, job, &error.message, give_up).await;
@@ -124,33 +128,26 @@ async fn with_lease(
         return Ok(Settlement::Done);
     };
 
+    if let Some(reason) = other_version(&document, &blueprint) {
+        put_back(engine, job, &reason, engine.settings.version_timeout, give_up).await?;
+        return Ok(Settlement::Done);
+    }
     let answer = match call(engine, job, document, give_up).await? {
         Some(answer) => answer,
         None => return Ok(Settlement::HandBack),
     };
-    let success = !matches!(answer.outcome, Outcome::Failed { .. });
+    let success = !matches!(answer.outcome, Outcome::Failed { .. } | Outcome::Retry { .. });
     let settled = commit(engine, job, &blueprint, round, &answer, give_up).await?;
-    engine
-        .publish_due(&job.run_id, &blueprint.id, &settled.due, give_up)
-        .await?;
+    engine.publish_due(&job.run_id, &blueprint.id, &settled.due, give_up).await?;
     if settled.status.is_end() {
-        engine
-            .insist(give_up, || engine.publish_pending_result(&job.run_id))
-            .await?;
+        engine.insist(give_up, || engine.publish_pending_result(&job.run_id)).await?;
     }
     match settled.refused {
         None => {
             let duration = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
-            engine.host.notify(Notice::Processed {
-                job: job.clone(),
-                duration,
-                success,
-            });
+            engine.host.notify(Notice::Processed { job: job.clone(), duration, success });
         }
-        Some(refusal) => debug!(
-            ?refusal,
-            round, "late result refused: another execution was counted"
-        ),
+        Some(refusal) => debug!(?refusal, round, "late result refused: another execution was counted"),
     }
     Ok(Settlement::Done)
 }
@@ -175,28 +172,34 @@ async fn due_document(
         }
     };
     let mut document = engine.insist(give_up, load).await?;
-    if job.round.is_none() && standing(&document, &job.node_id, None).1 == Standing::NotReached {
+    if job.round.is_none() && standing(&document, job).1 == Standing::NotReached {
         let call_and_load = || async {
             engine.call_node(run, &job.node_id, blueprint).await?;
             engine.contexts.load(run).await
         };
         document = engine.insist(give_up, call_and_load).await?;
     }
-    match standing(&document, &job.node_id, job.round) {
+    if let Some(round) = job.round.filter(|round| job.wakes && sleeps(&document, &job.node_id, *round)) {
+        let wake_and_load = || async {
+            engine.wake(run, &job.node_id, round).await?;
+            engine.contexts.load(run).await
+        };
+        document = engine.insist(give_up, wake_and_load).await?;
+        // It goes on in a round of its own, in this very job.
+        let awake = JobMessage { round: Some(round + 1), wakes: false, ..job.clone() };
+        if let (_, Standing::Due(round)) = standing(&document, &awake) {
+            return Ok(Some((document, round)));
+        }
+    }
+    match standing(&document, job) {
         (_, Standing::Due(round)) => return Ok(Some((document, round))),
         (_, Standing::Settled) if redelivered => {
             // Its worker died after the commit: what the result made due may never have been published.
-            let due = document
-                .reserved
-                .map(|reserved| reserved.ledger.due_by(&job.node_id))
-                .unwrap_or_default();
+            let due =
+                document.reserved.map(|reserved| reserved.ledger.due_by(&job.node_id)).unwrap_or_default();
             engine.publish_due(run, &blueprint.id, &due, give_up).await?;
         }
-        (_, Standing::Ended) => {
-            engine
-                .insist(give_up, || engine.publish_pending_result(run))
-                .await?
-        }
+        (_, Standing::Ended) => engine.insist(give_up, || engine.publish_pending_result(run)).await?,
         (status, Standing::Settled | Standing::NotReached) => {
             debug!(?status, round = job.round, "nothing to do for this message");
         }
@@ -208,9 +211,9 @@ async fn due_document(
 fn needs_taking_over(document: &Document, blueprint: &Blueprint) -> bool {
     match &document.reserved {
         None => true,
-        Some(reserved) => document
-            .outputs(blueprint)
-            .any(|id| !reserved.ledger.knows_as_done(id)),
+        Some(ReservedKey { ledger, .. }) => {
+            ledger.is_unbegun() || document.outputs(blueprint).any(|id| !ledger.knows_as_done(id))
+        }
     }
 }
 
@@ -221,27 +224,16 @@ async fn call(
     document: Document,
     give_up: &CancellationToken,
 ) -> Result<Option<Answer>> {
-    let (mut resumed, mut fed, mut added) = (None, false, Vec::new());
+    let (mut resumed, mut fed, mut attempt, mut added) = (None, false, 1, Vec::new());
     if let Some(reserved) = &document.reserved {
         if let Some(entry) = reserved.ledger.nodes.get(&job.node_id) {
-            (resumed, fed) = (entry.resumed.clone(), entry.fed);
+            (resumed, fed, attempt) = (entry.resumed.clone(), entry.fed, entry.failures + 1);
         }
-        added = reserved
-            .ledger
-            .added
-            .values()
-            .map(|added| added.definition.clone())
-            .collect();
+        added = reserved.ledger.added.values().map(|added| added.definition.clone()).collect();
     }
     let cancelled = give_up.child_token();
-    let call = Call {
-        job: job.clone(),
-        document,
-        resumed,
-        fed,
-        added,
-        cancelled,
-    };
+    let _in_flight = engine.in_flight.note(&job.run_id, cancelled.clone());
+    let call = Call { job: job.clone(), document, resumed, fed, attempt, added, cancelled };
     tokio::select! {
         // First: it passes the signal on before this stops waiting for it.
         biased;
@@ -258,40 +250,21 @@ async fn commit(
     answer: &Answer,
     give_up: &CancellationToken,
 ) -> Result<Settled> {
-    let execution = Execution {
-        node: &job.node_id,
-        round,
-    };
+    let execution = Execution { node: &job.node_id, round };
     let deferred = engine.host.publishes_results();
     let change = |answer| {
         let decide = move |document: Document| {
-            settle(
-                document.reserved.unwrap_or_default(),
-                blueprint,
-                execution,
-                answer,
-                deferred,
-            )
+            settle(document.reserved.unwrap_or_default(), blueprint, execution, answer, deferred)
         };
-        engine
-            .contexts
-            .change(&engine.statuses, &job.run_id, false, decide)
+        engine.contexts.change(&engine.statuses, &job.run_id, false, decide)
     };
     match engine.insist(give_up, || change(answer)).await {
         Ok(committed) => Ok(committed.answer),
         Err(error) if error.kind == Kind::Data => {
             // PostgreSQL can not store what the node returned: that is the node's failure.
-            let message = format!(
-                "Node '{}': its result can not be stored. {}",
-                job.node_id, error.message
-            );
-            let failed = Answer {
-                outcome: Outcome::Failed {
-                    message,
-                    recoverable: true,
-                },
-                patch: Patch::default(),
-            };
+            let message = format!("Node '{}': its result can not be stored. {}", job.node_id, error.message);
+            let failed =
+                Answer { outcome: Outcome::Failed { message, recoverable: true }, patch: Patch::default() };
             Ok(engine.insist(give_up, || change(&failed)).await?.answer)
         }
         Err(error) => Err(error),
@@ -304,37 +277,70 @@ async fn abandon(
     reason: &str,
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
-    engine.warn(format!(
-        "Run '{}' failed at node '{}': {reason}",
-        job.run_id, job.node_id
-    ));
-    engine
-        .insist(give_up, || {
-            engine.abandon(&job.run_id, &job.node_id, &job.blueprint_id, reason)
-        })
-        .await?;
-    engine
-        .insist(give_up, || engine.publish_pending_result(&job.run_id))
-        .await?;
+    engine.warn(format!("Run '{}' failed at node '{}': {reason}", job.run_id, job.node_id));
+    engine.insist(give_up, || engine.abandon(&job.run_id, &job.node_id, &job.blueprint_id, reason)).await?;
+    engine.insist(give_up, || engine.publish_pending_result(&job.run_id)).await?;
     Ok(Settlement::Done)
+}
+
+/// What became of a job this worker can not run.
+enum PutBack {
+    /// It waits for a worker that can.
+    Waits,
+    /// It waited long enough, and is among the dead letters.
+    GivenUp,
+}
+
+/// Puts a job back for a worker that can run it, for longer each time.
+async fn put_back(
+    engine: &Engine,
+    job: &JobMessage,
+    reason: &str,
+    limit: Duration,
+    give_up: &CancellationToken,
+) -> Result<PutBack> {
+    let now = clock::now();
+    let since = job.put_back_since.unwrap_or(now);
+    let waited = Duration::from_millis(now.saturating_sub(since));
+    if waited >= limit {
+        let reason = format!("{reason}, nor did a worker that has it come within {} ms", limit.as_millis());
+        bury(engine, &job.to_body(), &reason, give_up).await?;
+        return Ok(PutBack::GivenUp);
+    }
+    let wait = (waited / 2).clamp(SHORTEST_PUT_BACK, LONGEST_PUT_BACK);
+    let copy =
+        JobMessage { put_back_since: Some(since), not_before: Some(clock::after(wait)), ..job.clone() };
+    engine.insist(give_up, || engine.forward(std::slice::from_ref(&copy))).await?;
+    debug!(reason, "put back");
+    Ok(PutBack::Waits)
+}
+
+/// Why this worker's blueprint is not the one the run was started under, if it is not.
+fn other_version(document: &Document, blueprint: &Blueprint) -> Option<String> {
+    let stored: serde_json::Value =
+        serde_json::from_str(document.values.get("blueprintVersion")?.get()).ok()?;
+    (stored != blueprint.version).then(|| {
+        let (id, ours) = (&blueprint.id, &blueprint.version);
+        format!("The run was started under version {stored} of blueprint '{id}'; this worker has {ours}")
+    })
+}
+
+fn sleeps(document: &Document, node: &str, round: u32) -> bool {
+    document.reserved.as_ref().is_some_and(|reserved| reserved.ledger.sleeps(node, round))
 }
 
 /// Puts a message that is not a job where a person can look at it.
 async fn bury(engine: &Engine, body: &[u8], reason: &str, give_up: &CancellationToken) -> Result<Settlement> {
-    engine.warn(format!(
-        "A message on '{}' went to the dead letters. {reason}",
-        engine.settings.queue
-    ));
+    engine.warn(format!("A message on '{}' went to the dead letters. {reason}", engine.settings.queue));
     let letter = Outgoing {
         queue: format!("{}.dead", engine.settings.queue),
+        delay: None,
         body: body.to_vec(),
         headers: vec![
             ("x-flowcraft-reason".into(), reason.into()),
             ("x-flowcraft-worker".into(), engine.settings.worker.clone()),
         ],
     };
-    engine
-        .insist(give_up, || engine.broker.publish(vec![letter.clone()]))
-        .await?;
+    engine.insist(give_up, || engine.broker.publish(vec![letter.clone()])).await?;
     Ok(Settlement::Done)
 }

@@ -2,6 +2,7 @@
 
 mod engine;
 pub mod host;
+mod in_flight;
 mod job;
 mod results;
 mod runs;
@@ -16,6 +17,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info_span};
 
 use crate::broker::Delivery;
+
+use in_flight::InFlight;
 
 pub use engine::{Engine, Settings};
 
@@ -46,20 +49,16 @@ impl Ending {
 impl Worker {
     /// Starts consuming. Must be called within the shared runtime.
     pub fn start(engine: Arc<Engine>) -> Self {
-        let worker = Self {
-            engine: engine.clone(),
-            ending: Ending::default(),
-            tasks: TaskTracker::new(),
-        };
+        let worker = Self { engine: engine.clone(), ending: Ending::default(), tasks: TaskTracker::new() };
         let concurrency = engine.settings.concurrency;
         let (sender, receiver) = mpsc::channel(usize::from(concurrency));
         let ending = worker.ending.clone();
+        let (watcher, watch) = (engine.clone(), ending.give_up.clone());
+        tokio::spawn(async move { InFlight::watch(&watcher, watch).await });
         let keeper = engine.clone();
         let keep = ending.give_up.clone();
         tokio::spawn(async move { keeper.leases.keep(keep).await });
-        worker
-            .tasks
-            .spawn(consume(engine.clone(), sender, ending.stop_consuming.clone()));
+        worker.tasks.spawn(consume(engine.clone(), sender, ending.stop_consuming.clone()));
         worker.tasks.spawn(dispatch(engine, receiver, ending));
         worker
     }
@@ -86,11 +85,7 @@ impl Worker {
 
 async fn consume(engine: Arc<Engine>, sender: mpsc::Sender<Delivery>, stop: CancellationToken) {
     let queue = &engine.settings.queue;
-    if let Err(error) = engine
-        .broker
-        .consume(queue, engine.settings.concurrency, sender, stop)
-        .await
-    {
+    if let Err(error) = engine.broker.consume(queue, engine.settings.concurrency, sender, stop).await {
         error!(%error, queue, "stopped consuming");
         engine.consumer_lost(&error);
     }

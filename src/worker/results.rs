@@ -19,26 +19,14 @@ impl Engine {
         };
         let ledger = &reserved.ledger;
         let context = document.visible_json()?;
-        self.host
-            .publish_result(run, ledger.status, &ledger.reason(), &context)
-            .await?;
+        self.host.publish_result(run, ledger.status, &ledger.reason(), &context).await?;
         let published = |document: Document| {
             let Some(mut reserved) = document.reserved else {
                 return Ok((None, ()));
             };
             reserved.unpublished = false;
-            Ok((
-                Some(Change {
-                    patch: Patch::default(),
-                    reserved,
-                    ending: Ending::Published,
-                }),
-                (),
-            ))
+            Ok((Some(Change { patch: Patch::default(), reserved, ending: Ending::Published }), ()))
         };
-        self.contexts
-            .change(&self.statuses, run, false, published)
-            .await
-            .map(drop)
+        self.contexts.change(&self.statuses, run, false, published).await.map(drop)
     }
 }

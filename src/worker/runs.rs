@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::value::RawValue;
+
 use super::engine::Engine;
 use super::settle::conclude;
 use crate::blueprint::{Blueprint, NodeId};
@@ -9,6 +11,7 @@ use crate::context::{Document, Patch, ReservedKey, to_raw};
 use crate::coordination::keys;
 use crate::error::{Error, Result};
 use crate::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, RunStatus, Standing};
+use crate::message::JobMessage;
 
 impl Engine {
     /// Gives a run its ledger, and takes over what others did of it. A run that has one and nothing to take
@@ -45,19 +48,13 @@ impl Engine {
         let nowhere = Blueprint::unknown(blueprint_id);
         let decide = |document: Document| {
             let mut reserved = document.reserved.unwrap_or_default();
-            let error = NodeError {
-                node: node.to_owned(),
-                message: reason.to_owned(),
-            };
+            let error = NodeError { node: node.to_owned(), message: reason.to_owned() };
             match reserved.ledger.apply(&nowhere, Event::Abandoned { error }) {
                 Ok(_) => Ok((Some(conclude(reserved, Patch::default(), deferred)?), ())),
                 Err(_) => Ok((None, ())),
             }
         };
-        self.contexts
-            .change(&self.statuses, run, false, decide)
-            .await
-            .map(drop)
+        self.contexts.change(&self.statuses, run, false, decide).await.map(drop)
     }
 
     /// A message named a node that nothing led to: another worker may have seen its predecessors done.
@@ -72,10 +69,7 @@ impl Engine {
                 None => Ok((None, ())),
             }
         };
-        self.contexts
-            .change(&self.statuses, run, false, decide)
-            .await
-            .map(drop)
+        self.contexts.change(&self.statuses, run, false, decide).await.map(drop)
     }
 
     /// Looks at a run and publishes again every job of it that is due and that nobody is running.
@@ -86,19 +80,13 @@ impl Engine {
         let document = self.contexts.load(run).await?;
         let id = self.blueprint_of(run, &document).await?;
         let blueprint = self.blueprint(&id).await?.ok_or_else(|| {
-            Error::setup(
-                "Reconciling",
-                format!("the blueprint '{id}' is not in this adapter's runtime"),
-            )
-            .of_run(run)
+            Error::setup("Reconciling", format!("the blueprint '{id}' is not in this adapter's runtime"))
+                .of_run(run)
         })?;
         self.begin(run, &blueprint).await?;
         self.publish_pending_result(run).await?;
         let document = self.contexts.load(run).await?;
-        let due = document
-            .reserved
-            .map(|reserved| reserved.ledger.due())
-            .unwrap_or_default();
+        let due = document.reserved.map(|reserved| reserved.ledger.pending()).unwrap_or_default();
 
         let mut idle: Vec<Due> = Vec::new();
         for due in due {
@@ -107,10 +95,7 @@ impl Engine {
                 idle.push(due);
             }
         }
-        let jobs: Vec<_> = idle
-            .iter()
-            .map(|due| crate::message::JobMessage::due(run, &id, due))
-            .collect();
+        let jobs: Vec<_> = idle.iter().map(|due| JobMessage::due(run, &id, due)).collect();
         if !jobs.is_empty() {
             self.publish(&jobs).await?;
             // The run was just seen to: the next reconciler need not look at it at once.
@@ -123,58 +108,134 @@ impl Engine {
         Ok(idle.into_iter().map(|due| due.node).collect())
     }
 
-    /// Lets paused nodes go on: the one named, or all.
+    /// Lets paused nodes go on: the one named, or all. Nodes that were resumed and did not get to it yet have
+    /// their jobs published again.
     ///
     /// # Errors
     /// The run does not await, the node does not, or a server is out of reach.
     pub async fn resume(&self, run: &str, node: Option<&str>, with: &Resume) -> Result<BTreeSet<NodeId>> {
-        let decide = |document: Document| {
-            let mut reserved = document.reserved.unwrap_or_default();
-            let awaiting: Vec<NodeId> = reserved.ledger.awaiting().map(|(id, _)| id.clone()).collect();
-            let chosen: Vec<NodeId> = awaiting
-                .into_iter()
-                .filter(|id| node.is_none_or(|node| node == id.as_str()))
-                .collect();
-            if chosen.is_empty() {
-                let what = match node {
-                    Some(node) => format!("the node '{node}' does not wait to be resumed"),
-                    None => format!(
-                        "the run does not wait to be resumed: it is {}",
-                        reserved.ledger.status.as_str()
-                    ),
-                };
-                return Err(Error::setup("Resuming", what));
+        let chosen = |id: &NodeId| node.is_none_or(|node| node == id.as_str());
+        self.happen(run, "Resuming", |ledger, patch| {
+            let awaiting: Vec<NodeId> =
+                ledger.awaiting().map(|(id, _)| id).filter(|id| chosen(id)).cloned().collect();
+            if awaiting.is_empty() {
+                let resumed = ledger.due().into_iter().filter(|due| chosen(&due.node));
+                let resumed: Vec<Due> =
+                    resumed.filter(|due| ledger.nodes[&due.node].resumed.is_some()).collect();
+                return if resumed.is_empty() { Err(not_awaiting(ledger, node)) } else { Ok(resumed) };
             }
-            let (due, mut patch) = resume_nodes(&mut reserved.ledger, chosen, with)
-                .map_err(|refusal| Error::setup("Resuming", format!("{refusal:?}")))?;
             if let Some(action) = &with.action {
                 patch.set("_resume.action", to_raw(action)?);
             }
             if let Some(output) = &with.output {
                 patch.set("_resume.output", output.clone());
             }
-            let blueprint: Option<String> = document
-                .values
-                .get("blueprintId")
-                .and_then(|raw| serde_json::from_str(raw.get()).ok());
-            Ok((Some(conclude(reserved, patch, false)?), (due, blueprint)))
+            let mut due = Vec::new();
+            for node in awaiting {
+                due.extend(apply(ledger, Event::Resumed { node, with: with.clone() })?);
+            }
+            Ok(due)
+        })
+        .await
+    }
+
+    /// Wakes a node whose time has come, if it still sleeps in that round.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub(super) async fn wake(&self, run: &str, node: &str, round: u32) -> Result<()> {
+        let decide = |document: Document| {
+            let mut reserved = document.reserved.unwrap_or_default();
+            if !reserved.ledger.sleeps(node, round) {
+                return Ok((None, ()));
+            }
+            apply(&mut reserved.ledger, Event::Resumed { node: node.to_owned(), with: Resume::default() })?;
+            Ok((Some(conclude(reserved, Patch::default(), false)?), ()))
+        };
+        self.contexts.change(&self.statuses, run, false, decide).await.map(drop)
+    }
+
+    /// Tells a run of an event. Nodes that wait for it go on; else it is kept for the first that will. An event
+    /// meant for one node, such as a webhook's, is dropped once that node is past it.
+    ///
+    /// # Errors
+    /// The run has ended, or a server is out of reach.
+    pub async fn send_event(
+        &self,
+        run: &str,
+        name: &str,
+        payload: Option<Box<RawValue>>,
+        node: Option<&str>,
+    ) -> Result<BTreeSet<NodeId>> {
+        self.happen(run, "Sending the event", |ledger, _| {
+            let node = node.map(str::to_owned);
+            apply(ledger, Event::Happened { name: name.to_owned(), payload: payload.clone(), node })
+        })
+        .await
+    }
+
+    /// Ends a run: nothing new of it starts, and nodes in flight get their signal. Whether it was still going on.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn cancel(&self, run: &str, reason: &str) -> Result<bool> {
+        let deferred = self.host.publishes_results();
+        let decide = |document: Document| {
+            let mut reserved = document.reserved.unwrap_or_default();
+            match reserved
+                .ledger
+                .apply(&Blueprint::unknown(""), Event::Cancelled { reason: reason.to_owned() })
+            {
+                Ok(_) => Ok((Some(conclude(reserved, Patch::default(), deferred)?), true)),
+                Err(_) => Ok((None, false)),
+            }
+        };
+        let committed = self.contexts.change(&self.statuses, run, false, decide).await?;
+        self.publish_pending_result(run).await?;
+        Ok(committed.answer)
+    }
+
+    /// Starts a failed run again from the nodes that failed.
+    ///
+    /// # Errors
+    /// The run has not failed, or a server is out of reach.
+    pub async fn retry(&self, run: &str) -> Result<BTreeSet<NodeId>> {
+        self.happen(run, "Retrying", |ledger, _| {
+            apply(ledger, Event::TriedAgain).map_err(|_| {
+                let status = ledger.status.as_str();
+                Error::setup("Retrying", format!("only a failed run can be retried; this one is {status}"))
+            })
+        })
+        .await
+    }
+
+    /// Something that happens to a run from outside: the change, and the jobs that follow.
+    async fn happen(
+        &self,
+        run: &str,
+        operation: &'static str,
+        change: impl FnOnce(&mut Ledger, &mut Patch) -> Result<Vec<Due>>,
+    ) -> Result<BTreeSet<NodeId>> {
+        let decide = |document: Document| {
+            let mut reserved = document.reserved.unwrap_or_default();
+            let mut patch = Patch::default();
+            let due = change(&mut reserved.ledger, &mut patch)?;
+            let id = document.values.get("blueprintId").and_then(|raw| serde_json::from_str(raw.get()).ok());
+            Ok((Some(conclude(reserved, patch, false)?), (due, id.unwrap_or_default())))
         };
         let committed = self.contexts.change(&self.statuses, run, true, decide).await?;
-        let (due, blueprint) = committed.answer;
-        let blueprint = blueprint.unwrap_or_default();
-        let jobs: Vec<_> = due
-            .iter()
-            .map(|due| crate::message::JobMessage::due(run, &blueprint, due))
-            .collect();
-        self.publish(&jobs).await?;
+        let (due, blueprint): (Vec<Due>, String) = committed.answer;
+        let jobs: Vec<JobMessage> = due.iter().map(|due| JobMessage::due(run, &blueprint, due)).collect();
+        if !jobs.is_empty() {
+            // What is recorded but could not be published, the reconciler publishes.
+            let publish = self.publish(&jobs).await;
+            publish.map_err(|error| Error { operation, ..error.of_run(run) })?;
+        }
         Ok(due.into_iter().map(|due| due.node).collect())
     }
 
     async fn blueprint_of(&self, run: &str, document: &Document) -> Result<String> {
-        let stored = document
-            .values
-            .get("blueprintId")
-            .and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let stored = document.values.get("blueprintId").and_then(|raw| serde_json::from_str(raw.get()).ok());
         match stored {
             Some(id) => Ok(id),
             None => self.store.get(&keys::blueprint(run)).await?.ok_or_else(|| {
@@ -187,13 +248,14 @@ impl Engine {
 
 /// The bookkeeping and the keys of a run that is seen for the first time, or that others went on with.
 fn begun(document: &Document, blueprint: &Blueprint) -> Result<Option<(ReservedKey, Patch)>> {
-    let mut reserved = document.reserved.clone().unwrap_or_else(|| ReservedKey {
-        ledger: Ledger::begin(blueprint),
-        ..ReservedKey::default()
-    });
+    let mut reserved = document.reserved.clone().unwrap_or_default();
+    let fresh = reserved.ledger.is_unbegun();
+    if fresh {
+        reserved.ledger.begin_with(blueprint);
+    }
     let before = (reserved.ledger.nodes.len(), reserved.ledger.due());
     reserved.ledger.adopt(blueprint, document.outputs(blueprint));
-    if document.reserved.is_some() && before == (reserved.ledger.nodes.len(), reserved.ledger.due()) {
+    if !fresh && before == (reserved.ledger.nodes.len(), reserved.ledger.due()) {
         return Ok(None);
     }
     let mut patch = Patch::default();
@@ -206,30 +268,32 @@ fn begun(document: &Document, blueprint: &Blueprint) -> Result<Option<(ReservedK
     Ok(Some((reserved, patch)))
 }
 
-fn resume_nodes(
-    ledger: &mut Ledger,
-    nodes: Vec<NodeId>,
-    with: &Resume,
-) -> std::result::Result<(Vec<Due>, Patch), Refusal> {
-    let nowhere = Blueprint::unknown("");
-    let mut due = Vec::new();
-    for node in nodes {
-        let transition = ledger.apply(
-            &nowhere,
-            Event::Resumed {
-                node,
-                with: with.clone(),
-            },
-        )?;
-        due.extend(transition.due);
-    }
-    Ok((due, Patch::default()))
+/// Applies an event that concerns no edge of the blueprint.
+fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<Due>> {
+    ledger.apply(&Blueprint::unknown(""), event).map(|transition| transition.due).map_err(|refusal| {
+        let why = match refusal {
+            Refusal::Ended => format!("the run is over: it is {}", ledger.status.as_str()),
+            Refusal::NotDue | Refusal::NotAwaiting => "the node does not wait to be resumed".to_owned(),
+            Refusal::NotFailed => "the run has not failed".to_owned(),
+        };
+        Error::setup("Changing the run", why)
+    })
+}
+
+fn not_awaiting(ledger: &Ledger, node: Option<&str>) -> Error {
+    let what = match node {
+        Some(node) => format!("the node '{node}' does not wait to be resumed"),
+        None => format!("the run does not wait to be resumed: it is {}", ledger.status.as_str()),
+    };
+    Error::setup("Resuming", what)
 }
 
 /// What a document says of a job, for the log: where the run stands and where the node does.
-pub(super) fn standing(document: &Document, node: &str, round: Option<u32>) -> (RunStatus, Standing) {
+pub(super) fn standing(document: &Document, job: &JobMessage) -> (RunStatus, Standing) {
     match &document.reserved {
-        Some(reserved) => (reserved.ledger.status, reserved.ledger.standing(node, round)),
+        Some(ReservedKey { ledger, .. }) => {
+            (ledger.status, ledger.standing_of_attempt(&job.node_id, job.round, job.attempt))
+        }
         None => (RunStatus::Running, Standing::NotReached),
     }
 }

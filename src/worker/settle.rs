@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use super::host::{Answer, Outcome, Taken};
 use crate::blueprint::{Blueprint, NodeId};
+use crate::clock;
 use crate::context::{Change, Ending, Patch, ReservedKey, to_raw};
 use crate::error::Result;
 use crate::ledger::{Arrival, Due, Event, Ledger, Refusal, RunStatus, Transition};
@@ -44,24 +45,13 @@ pub fn settle(
         Ok(transition) => transition,
         Err(refusal) => {
             let status = reserved.ledger.status;
-            return Ok((
-                None,
-                Settled {
-                    refused: Some(refusal),
-                    status,
-                    ..Settled::default()
-                },
-            ));
+            return Ok((None, Settled { refused: Some(refusal), status, ..Settled::default() }));
         }
     };
     let mut patch = answer.patch.clone();
     write_results(&mut patch, execution.node, &answer.outcome, &transition)?;
     let change = conclude(reserved, patch, deferred)?;
-    let settled = Settled {
-        status: change.reserved.ledger.status,
-        due: transition.due,
-        refused: None,
-    };
+    let settled = Settled { status: change.reserved.ledger.status, due: transition.due, refused: None };
     Ok((Some(change), settled))
 }
 
@@ -78,19 +68,13 @@ pub fn conclude(mut reserved: ReservedKey, mut patch: Patch, deferred: bool) -> 
         (true, false) => Ending::Written,
         (true, true) => Ending::Deferred,
     };
-    Ok(Change {
-        patch,
-        reserved,
-        ending,
-    })
+    Ok(Change { patch, reserved, ending })
 }
 
 fn event_of(Execution { node, round }: Execution<'_>, outcome: &Outcome) -> Event {
     let node = node.clone();
     match outcome {
-        Outcome::Finished {
-            action, taken, added, ..
-        } => {
+        Outcome::Finished { action, taken, added, again, .. } => {
             let arrivals: Vec<Arrival> = taken.iter().map(|taken| taken.arrival.clone()).collect();
             Event::Finished {
                 node,
@@ -98,19 +82,14 @@ fn event_of(Execution { node, round }: Execution<'_>, outcome: &Outcome) -> Even
                 action: action.clone(),
                 taken: arrivals,
                 added: added.clone(),
+                again: again.clone(),
             }
         }
-        Outcome::Failed { message, recoverable } => Event::Failed {
-            node,
-            round,
-            message: message.clone(),
-            recoverable: *recoverable,
-        },
-        Outcome::Paused { details } => Event::Paused {
-            node,
-            round,
-            details: details.clone(),
-        },
+        Outcome::Failed { message, recoverable } => {
+            Event::Failed { node, round, message: message.clone(), recoverable: *recoverable }
+        }
+        Outcome::Retry { after } => Event::Retried { node, round, not_before: clock::after(*after) },
+        Outcome::Paused { pause, .. } => Event::Paused { node, round, pause: pause.clone() },
     }
 }
 
@@ -127,7 +106,8 @@ fn write_results(patch: &mut Patch, node: &NodeId, outcome: &Outcome, transition
         }
         // Core's own way of saying that a fallback took the node's place.
         Outcome::Failed { .. } if transition.replaced => patch.output(node, to_raw(&())?),
-        Outcome::Failed { .. } | Outcome::Paused { .. } => {}
+        Outcome::Paused { output: Some(output), .. } => patch.output(node, output.clone()),
+        Outcome::Failed { .. } | Outcome::Retry { .. } | Outcome::Paused { output: None, .. } => {}
     }
     Ok(())
 }
@@ -136,15 +116,11 @@ fn write_results(patch: &mut Patch, node: &NodeId, outcome: &Outcome, transition
 fn show_awaiting(patch: &mut Patch, ledger: &Ledger) -> Result<()> {
     let awaiting: Vec<&NodeId> = ledger.awaiting().map(|(id, _)| id).collect();
     if awaiting.is_empty() {
-        patch
-            .deletes
-            .extend(["_awaitingNodeIds".to_owned(), "_awaitingDetails".to_owned()]);
+        patch.deletes.extend(["_awaitingNodeIds".to_owned(), "_awaitingDetails".to_owned()]);
         return Ok(());
     }
-    let details: std::collections::BTreeMap<&NodeId, &RawValue> = ledger
-        .awaiting()
-        .filter_map(|(id, entry)| Some((id, entry.details.as_deref()?)))
-        .collect();
+    let details: std::collections::BTreeMap<&NodeId, &RawValue> =
+        ledger.awaiting().filter_map(|(id, entry)| Some((id, entry.details.as_deref()?))).collect();
     patch.set("_awaitingNodeIds", to_raw(&awaiting)?);
     patch.set("_awaitingDetails", to_raw(&details)?);
     Ok(())
@@ -189,49 +165,25 @@ mod tests {
     }
 
     fn reserved(ledger: Ledger) -> ReservedKey {
-        ReservedKey {
-            ledger,
-            unpublished: false,
-        }
+        ReservedKey { ledger, unpublished: false }
     }
 
     /// A result that takes the node's edge to `j`, with itself as the input.
     fn finished(node: &str, output: Option<&str>) -> Answer {
-        let arrival = Arrival {
-            source: node.into(),
-            target: "j".into(),
-            fed: false,
-        };
-        let taken = vec![Taken {
-            arrival,
-            input: output.map(raw),
-        }];
-        let outcome = Outcome::Finished {
-            output: output.map(raw),
-            action: None,
-            taken,
-            added: vec![],
-        };
-        Answer {
-            outcome,
-            patch: Patch::default(),
-        }
+        let arrival = Arrival { source: node.into(), target: "j".into(), fed: false };
+        let taken = vec![Taken { arrival, input: output.map(raw) }];
+        let outcome = Outcome::Finished { output: output.map(raw), action: None, taken, added: vec![] };
+        Answer { outcome, patch: Patch::default() }
     }
 
     fn of(outcome: Outcome) -> Answer {
-        Answer {
-            outcome,
-            patch: Patch::default(),
-        }
+        Answer { outcome, patch: Patch::default() }
     }
 
     /// Settles the answer of a node in its first round; the change must not be refused.
     fn change(ledger: Ledger, blueprint: &Blueprint, node: &str, answer: &Answer) -> (Change, Settled) {
         let node = node.to_owned();
-        let execution = Execution {
-            node: &node,
-            round: 1,
-        };
+        let execution = Execution { node: &node, round: 1 };
         let (change, settled) = settle(reserved(ledger), blueprint, execution, answer, false).unwrap();
         (change.unwrap(), settled)
     }
@@ -243,48 +195,19 @@ mod tests {
     #[test]
     fn a_result_is_written_with_the_inputs_that_arrived() {
         let blueprint = blueprint(false);
-        let (change, settled) = change(
-            Ledger::begin(&blueprint),
-            &blueprint,
-            "a",
-            &finished("a", Some("1")),
-        );
-        assert_eq!(
-            (set(&change, "_outputs.a"), set(&change, "_inputs.j")),
-            (Some("1"), Some("1"))
-        );
-        assert_eq!(
-            settled,
-            Settled {
-                due: vec![],
-                status: RunStatus::Running,
-                refused: None
-            }
-        );
+        let (change, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", Some("1")));
+        assert_eq!((set(&change, "_outputs.a"), set(&change, "_inputs.j")), (Some("1"), Some("1")));
+        assert_eq!(settled, Settled { due: vec![], status: RunStatus::Running, refused: None });
         assert_eq!(change.ending, Ending::None);
     }
 
     #[test]
     fn an_input_that_came_too_late_is_not_written() {
         let blueprint = blueprint(true);
-        let (first, settled) = change(
-            Ledger::begin(&blueprint),
-            &blueprint,
-            "a",
-            &finished("a", Some("1")),
-        );
-        assert_eq!(
-            settled.due,
-            [Due {
-                node: "j".into(),
-                round: 1
-            }]
-        );
+        let (first, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", Some("1")));
+        assert_eq!(settled.due, [Due { node: "j".into(), round: 1 }]);
         let (second, settled) = change(first.reserved.ledger, &blueprint, "b", &finished("b", Some("2")));
-        assert_eq!(
-            (set(&second, "_outputs.b"), set(&second, "_inputs.j")),
-            (Some("2"), None)
-        );
+        assert_eq!((set(&second, "_outputs.b"), set(&second, "_inputs.j")), (Some("2"), None));
         assert!(!second.patch.deletes.contains(&"_inputs.j".to_owned()));
         assert_eq!(settled.due, []);
     }
@@ -294,69 +217,38 @@ mod tests {
         let blueprint = blueprint(false);
         let (change, _) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", None));
         for key in ["_outputs.a", "_inputs.j"] {
-            assert!(
-                set(&change, key).is_none() && change.patch.deletes.contains(&key.to_owned()),
-                "{key}"
-            );
+            assert!(set(&change, key).is_none() && change.patch.deletes.contains(&key.to_owned()), "{key}");
         }
     }
 
     #[test]
     fn a_primary_that_its_fallback_replaces_has_null_as_its_output() {
         let blueprint = blueprint(false);
-        let failed = of(Outcome::Failed {
-            message: "broken".into(),
-            recoverable: true,
-        });
+        let failed = of(Outcome::Failed { message: "broken".into(), recoverable: true });
         let (change, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &failed);
         assert_eq!(set(&change, "_outputs.a"), Some("null"));
-        assert_eq!(
-            settled.due,
-            [Due {
-                node: "f".into(),
-                round: 1
-            }]
-        );
+        assert_eq!(settled.due, [Due { node: "f".into(), round: 1 }]);
     }
 
     #[test]
     fn a_node_that_failed_has_no_output_and_keeps_what_it_wrote() {
         let blueprint = blueprint(false);
-        let mut failed = of(Outcome::Failed {
-            message: "broken".into(),
-            recoverable: false,
-        });
+        let mut failed = of(Outcome::Failed { message: "broken".into(), recoverable: false });
         failed.patch.set("seen", raw("true"));
         let (change, _) = change(Ledger::begin(&blueprint), &blueprint, "a", &failed);
-        assert_eq!(
-            (set(&change, "_outputs.a"), set(&change, "seen")),
-            (None, Some("true"))
-        );
+        assert_eq!((set(&change, "_outputs.a"), set(&change, "seen")), (None, Some("true")));
     }
 
     #[test]
     fn what_a_paused_node_waits_for_is_shown_and_taken_away_again() {
         let blueprint = blueprint(false);
-        let paused = of(Outcome::Paused {
-            details: Some(raw(r#"{"reason":"a person"}"#)),
-        });
+        let paused = of(Outcome::Paused { details: Some(raw(r#"{"reason":"a person"}"#)) });
         let (paused, _) = change(Ledger::begin(&blueprint), &blueprint, "b", &paused);
         assert_eq!(set(&paused, "_awaitingNodeIds"), Some(r#"["b"]"#));
-        assert_eq!(
-            set(&paused, "_awaitingDetails"),
-            Some(r#"{"b":{"reason":"a person"}}"#)
-        );
+        assert_eq!(set(&paused, "_awaitingDetails"), Some(r#"{"b":{"reason":"a person"}}"#));
 
         let mut ledger = paused.reserved.ledger;
-        ledger
-            .apply(
-                &blueprint,
-                Event::Resumed {
-                    node: "b".into(),
-                    with: Resume::default(),
-                },
-            )
-            .unwrap();
+        ledger.apply(&blueprint, Event::Resumed { node: "b".into(), with: Resume::default() }).unwrap();
         let resumed = conclude(reserved(ledger), Patch::default(), false).unwrap();
         assert_eq!(resumed.patch.deletes, ["_awaitingNodeIds", "_awaitingDetails"]);
     }
@@ -365,19 +257,10 @@ mod tests {
     fn a_refused_answer_changes_nothing_and_says_why() {
         let blueprint = blueprint(false);
         let node = "j".to_owned();
-        let execution = Execution {
-            node: &node,
-            round: 1,
-        };
+        let execution = Execution { node: &node, round: 1 };
         let answer = finished("j", Some("1"));
-        let (change, settled) = settle(
-            reserved(Ledger::begin(&blueprint)),
-            &blueprint,
-            execution,
-            &answer,
-            false,
-        )
-        .unwrap();
+        let (change, settled) =
+            settle(reserved(Ledger::begin(&blueprint)), &blueprint, execution, &answer, false).unwrap();
         assert!(change.is_none());
         assert_eq!(settled.refused, Some(Refusal::NotDue));
         assert_eq!(settled.status, RunStatus::Running);
@@ -386,10 +269,7 @@ mod tests {
     #[test]
     fn the_end_of_a_run_is_written_at_once_or_left_to_the_adapter() {
         for (deferred, ending) in [(false, Ending::Written), (true, Ending::Deferred)] {
-            let ledger = Ledger {
-                status: RunStatus::Completed,
-                ..Ledger::default()
-            };
+            let ledger = Ledger { status: RunStatus::Completed, ..Ledger::default() };
             let change = conclude(reserved(ledger), Patch::default(), deferred).unwrap();
             assert_eq!((change.ending, change.reserved.unpublished), (ending, deferred));
         }

@@ -18,19 +18,13 @@ fn an_output_that_another_worker_wrote_is_that_node_done() {
 #[test]
 fn of_a_chain_that_others_ran_only_the_next_node_is_due() {
     for outputs in [["a", "b"], ["b", "a"]] {
-        Story::of("a -> b -> c")
-            .finds_outputs(&outputs)
-            .makes_due(&["c"])
-            .has_due(&["c"]);
+        Story::of("a -> b -> c").finds_outputs(&outputs).makes_due(&["c"]).has_due(&["c"]);
     }
 }
 
 #[test]
 fn a_run_that_others_finished_is_completed() {
-    Story::of("a -> b, a -> c")
-        .finds_outputs(&["a", "b", "c"])
-        .makes_due(&[])
-        .is(Completed);
+    Story::of("a -> b, a -> c").finds_outputs(&["a", "b", "c"]).makes_due(&[]).is(Completed);
 }
 
 #[test]
@@ -41,19 +35,14 @@ fn a_join_counts_the_predecessors_that_others_ran() {
         .has_due(&["b"])
         .finishes("b")
         .makes_due(&["j"]);
-    Story::of("a -> j, b -> j")
-        .finds_outputs(&["a", "b"])
-        .makes_due(&["j"]);
+    Story::of("a -> j, b -> j").finds_outputs(&["a", "b"]).makes_due(&["j"]);
 }
 
 #[test]
 fn a_node_in_flight_here_whose_output_another_wrote_is_done() {
     let story = Story::of("a -> b");
     let own = story.finished("a", 1, Result::default());
-    story
-        .finds_outputs(&["a"])
-        .has_due(&["b"])
-        .refuses(own, Refusal::NotDue);
+    story.finds_outputs(&["a"]).has_due(&["b"]).refuses(own, Refusal::NotDue);
 }
 
 #[test]
@@ -78,21 +67,14 @@ fn outputs_of_earlier_rounds_are_no_news() {
     assert!(["l", "s", "e"].iter().all(|id| story.ledger.knows_as_done(id)));
     let story = story.finds_outputs(&["in", "l", "s", "e"]).makes_due(&[]);
     assert_eq!(stored(&story.ledger), before);
-    story
-        .decides("l", "continue")
-        .has_due_in_round("s", 2)
-        .finds_outputs(&["s"])
-        .has_due_in_round("s", 2);
+    story.decides("l", "continue").has_due_in_round("s", 2).finds_outputs(&["s"]).has_due_in_round("s", 2);
 }
 
 #[test]
 fn an_output_of_no_node_of_the_blueprint_is_no_news() {
     let story = Story::of("a -> b");
     let before = stored(&story.ledger);
-    assert_eq!(
-        stored(&story.finds_outputs(&["elsewhere"]).makes_due(&[]).ledger),
-        before
-    );
+    assert_eq!(stored(&story.finds_outputs(&["elsewhere"]).makes_due(&[]).ledger), before);
 }
 
 #[test]
@@ -104,10 +86,7 @@ fn a_run_that_is_over_takes_over_nothing() {
 
 #[test]
 fn a_primary_and_its_fallback_that_others_ran_are_one_predecessor() {
-    Story::of("a -> p, f -> p, a else f")
-        .finds_outputs(&["a", "f"])
-        .makes_due(&["p"])
-        .has_due(&["p"]);
+    Story::of("a -> p, f -> p, a else f").finds_outputs(&["a", "f"]).makes_due(&["p"]).has_due(&["p"]);
 }
 
 #[test]
@@ -124,11 +103,7 @@ fn which_branch_another_worker_decided_is_not_guessed() {
 fn a_run_whose_branch_another_worker_decided_is_not_over_yet() {
     let story = Story::of("a -yes-> b, a -no-> c").finds_outputs(&["a"]);
     assert!(!story.ledger.status.is_end(), "{}", stored(&story.ledger));
-    story
-        .calls("b", Some(1))
-        .has_due(&["b"])
-        .finishes("b")
-        .is(Completed);
+    story.calls("b", Some(1)).has_due(&["b"]).finishes("b").is(Completed);
 }
 
 #[test]
@@ -136,11 +111,7 @@ fn a_run_whose_branch_another_worker_decided_is_not_over_yet() {
 fn the_output_a_paused_node_had_is_no_news_when_it_is_resumed() {
     let story = Story::of("a -yes-> b").pauses("a").resumes("a");
     assert!(story.ledger.knows_as_done("a"));
-    story
-        .finds_outputs(&["a"])
-        .has_due(&["a"])
-        .decides("a", "yes")
-        .makes_due(&["b"]);
+    story.finds_outputs(&["a"]).has_due(&["a"]).decides("a", "yes").makes_due(&["b"]);
 }
 
 // --- messages ---
@@ -167,9 +138,7 @@ fn a_message_for_a_join_counts_only_when_every_predecessor_is_done() {
 
 #[test]
 fn a_message_for_an_any_join_counts_when_one_predecessor_is_done() {
-    Story::of("a -yes-> j, b -yes-> j, any j")
-        .finds_outputs(&["a"])
-        .calls("j", Some(1));
+    Story::of("a -yes-> j, b -yes-> j, any j").finds_outputs(&["a"]).calls("j", Some(1));
 }
 
 #[test]
@@ -186,20 +155,13 @@ fn a_message_that_comes_twice_makes_its_node_due_once() {
 fn a_message_that_nothing_justifies_changes_nothing() {
     let story = Story::of("a -> b -> c");
     let before = stored(&story.ledger);
-    let story = story
-        .calls("a", None)
-        .calls("b", None)
-        .calls("c", None)
-        .calls("nobody", None);
+    let story = story.calls("a", None).calls("b", None).calls("c", None).calls("nobody", None);
     assert_eq!(stored(&story.ledger), before);
 }
 
 #[test]
 fn a_message_for_a_run_that_is_over_changes_nothing() {
-    Story::of("a -yes-> b")
-        .finishes("a")
-        .is(Completed)
-        .calls("b", None);
+    Story::of("a -yes-> b").finishes("a").is(Completed).calls("b", None);
 }
 
 #[test]

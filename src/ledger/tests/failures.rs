@@ -18,19 +18,12 @@ fn a_failure_does_not_stop_the_other_branches() {
 
 #[test]
 fn a_failed_run_says_every_reason_in_the_order_they_were_committed() {
-    Story::of("a, b, c")
-        .fails("c")
-        .fails("a")
-        .finishes("b")
-        .failed_because("c is broken; a is broken");
+    Story::of("a, b, c").fails("c").fails("a").finishes("b").failed_because("c is broken; a is broken");
 }
 
 #[test]
 fn nothing_follows_a_failed_node() {
-    Story::of("a -> b")
-        .fails("a")
-        .makes_due(&[])
-        .failed_because("a is broken");
+    Story::of("a -> b").fails("a").makes_due(&[]).failed_because("a is broken");
 }
 
 #[test]
@@ -38,11 +31,7 @@ fn a_join_behind_a_failed_node_never_runs_and_does_not_hold_the_run_open() {
     for order in [["b", "c"], ["c", "b"]] {
         let mut story = Story::of("a -> b -> j, a -> c -> j").finishes("a");
         for id in order {
-            story = if id == "b" {
-                story.fails(id)
-            } else {
-                story.finishes(id)
-            };
+            story = if id == "b" { story.fails(id) } else { story.finishes(id) };
         }
         story.has_due(&[]).failed_because("b is broken");
     }
@@ -50,12 +39,7 @@ fn a_join_behind_a_failed_node_never_runs_and_does_not_hold_the_run_open() {
 
 #[test]
 fn an_any_join_runs_by_the_predecessor_that_did_not_fail() {
-    Story::of("a -> j, b -> j, any j")
-        .fails("a")
-        .finishes("b")
-        .makes_due(&["j"])
-        .finishes("j")
-        .is(Failed);
+    Story::of("a -> j, b -> j, any j").fails("a").finishes("b").makes_due(&["j"]).finishes("j").is(Failed);
 }
 
 #[test]
@@ -87,10 +71,7 @@ fn an_abandoned_run_is_over_at_once_and_says_why() {
 #[test]
 #[ignore = "`due()` and `awaiting()` of a run that was abandoned, or ran away, still list what was in flight"]
 fn an_abandoned_run_has_nothing_in_flight() {
-    let story = Story::of("a, b")
-        .pauses("b")
-        .abandons("its blueprint is gone")
-        .has_due(&[]);
+    let story = Story::of("a, b").pauses("b").abandons("its blueprint is gone").has_due(&[]);
     assert_eq!(story.ledger.awaiting().count(), 0);
 }
 
@@ -182,19 +163,13 @@ fn a_fatal_failure_is_not_recovered() {
 fn a_fallback_that_is_no_node_of_the_blueprint_recovers_nothing() {
     let mut graph = super::support::graph("a -> b");
     graph.nodes[0].fallback = Some("nowhere".into());
-    Story::of_description(graph)
-        .fails("a")
-        .failed_because("a is broken");
+    Story::of_description(graph).fails("a").failed_because("a is broken");
 }
 
 // Core calls a run completed once a fallback ran, whatever else failed.
 #[test]
 fn a_run_in_which_a_fallback_ran_is_completed_even_with_other_failures() {
-    let story = Story::of("a else f, b")
-        .fails("b")
-        .fails("a")
-        .finishes("f")
-        .is(Completed);
+    let story = Story::of("a else f, b").fails("b").fails("a").finishes("f").is(Completed);
     assert_eq!(story.ledger.reason(), "b is broken");
 }
 
@@ -278,16 +253,9 @@ fn two_primaries_of_a_shared_fallback_are_two_predecessors_of_a_join() {
 #[test]
 #[ignore = "a primary that fails after its shared fallback is done: nobody follows its edges"]
 fn a_shared_fallback_continues_for_a_primary_that_fails_after_it_is_done() {
-    let story = Story::of("a -> p, b -> q, a else f, b else f")
-        .fails("a")
-        .finishes("f")
-        .fails("b");
+    let story = Story::of("a -> p, b -> q, a else f, b else f").fails("a").finishes("f").fails("b");
     // Either its edges follow at once, or the fallback runs once more.
-    let story = if story.last.due.iter().any(|due| due.node == "f") {
-        story.finishes("f")
-    } else {
-        story
-    };
+    let story = if story.last.due.iter().any(|due| due.node == "f") { story.finishes("f") } else { story };
     story.makes_due(&["q"]);
 }
 

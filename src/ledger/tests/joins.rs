@@ -7,11 +7,7 @@ use super::support::{Result, Story, arrival, due, graph, matched, stored};
 
 #[test]
 fn a_run_begins_with_its_start_nodes_due_in_round_one() {
-    Story::of("a -> b, c")
-        .is(Running)
-        .has_due(&["a", "c"])
-        .has_due_in_round("a", 1)
-        .has_due_in_round("c", 1);
+    Story::of("a -> b, c").is(Running).has_due(&["a", "c"]).has_due_in_round("a", 1).has_due_in_round("c", 1);
 }
 
 #[test]
@@ -30,9 +26,7 @@ fn a_chain_goes_on_node_by_node_and_completes() {
 
 #[test]
 fn a_fan_out_makes_every_branch_due_at_once() {
-    Story::of("a -> b, a -> c, a -> d")
-        .finishes("a")
-        .makes_due(&["b", "c", "d"]);
+    Story::of("a -> b, a -> c, a -> d").finishes("a").makes_due(&["b", "c", "d"]);
 }
 
 #[test]
@@ -49,19 +43,12 @@ fn a_run_does_not_end_while_one_of_several_start_nodes_is_due() {
 
 #[test]
 fn an_edge_bound_to_an_action_is_followed_only_by_that_action() {
-    Story::of("a -yes-> b, a -no-> c")
-        .decides("a", "no")
-        .makes_due(&["c"])
-        .finishes("c")
-        .is(Completed);
+    Story::of("a -yes-> b, a -no-> c").decides("a", "no").makes_due(&["c"]).finishes("c").is(Completed);
 }
 
 #[test]
 fn a_branch_not_taken_ends_the_run_when_nothing_else_is_in_flight() {
-    Story::of("a -yes-> b -> c")
-        .decides("a", "no")
-        .makes_due(&[])
-        .is(Completed);
+    Story::of("a -yes-> b -> c").decides("a", "no").makes_due(&[]).is(Completed);
 }
 
 // Core's sweep after an empty `nextNodes` would run it; its documentation says otherwise.
@@ -98,19 +85,13 @@ fn two_edges_of_one_predecessor_are_one_arrival() {
 
 #[test]
 fn a_join_none_of_whose_predecessors_took_its_edge_does_not_run() {
-    Story::of("a -> j, b -> j")
-        .takes("a", &[])
-        .takes("b", &[])
-        .makes_due(&[])
-        .is(Completed);
+    Story::of("a -> j, b -> j").takes("a", &[]).takes("b", &[]).makes_due(&[]).is(Completed);
 }
 
 #[test]
 fn a_join_runs_when_the_deeper_predecessor_took_its_edge_and_the_shallower_passed() {
     for order in [["shallow", "deep"], ["deep", "shallow"]] {
-        let mut story = Story::of("a -> shallow -?-> j, a -> b -> deep -> j")
-            .finishes("a")
-            .finishes("b");
+        let mut story = Story::of("a -> shallow -?-> j, a -> b -> deep -> j").finishes("a").finishes("b");
         for id in order {
             story = story.finishes(id);
         }
@@ -121,9 +102,7 @@ fn a_join_runs_when_the_deeper_predecessor_took_its_edge_and_the_shallower_passe
 #[test]
 fn a_join_does_not_run_when_the_deepest_predecessor_passed() {
     for order in [["shallow", "deep"], ["deep", "shallow"]] {
-        let mut story = Story::of("a -> shallow -> j, a -> b -> deep -?-> j")
-            .finishes("a")
-            .finishes("b");
+        let mut story = Story::of("a -> shallow -> j, a -> b -> deep -?-> j").finishes("a").finishes("b");
         for id in order {
             story = story.finishes(id);
         }
@@ -145,20 +124,13 @@ fn a_join_runs_when_one_of_two_equally_deep_predecessors_took_its_edge() {
 // The nodes of a branch not taken are never done: core's traversal waits for them as well.
 #[test]
 fn a_join_behind_a_branch_never_reached_does_not_run_and_does_not_hold_the_run_open() {
-    Story::of("a -yes-> b -> j, a -> c -> j")
-        .takes("a", &["c"])
-        .finishes("c")
-        .makes_due(&[])
-        .is(Completed);
+    Story::of("a -yes-> b -> j, a -> c -> j").takes("a", &["c"]).finishes("c").makes_due(&[]).is(Completed);
 }
 
 #[test]
 fn the_deepest_arrival_brings_the_input_whichever_is_faster() {
-    let story = || {
-        Story::of("a -> shallow -> j, a -> b -> deep -> j, a -> c -> j")
-            .finishes("a")
-            .finishes("b")
-    };
+    let story =
+        || Story::of("a -> shallow -> j, a -> b -> deep -> j, a -> c -> j").finishes("a").finishes("b");
     let fast = story().finishes("shallow");
     assert_eq!(fast.last.arrived, [0], "nobody deeper came yet");
     assert_eq!(fast.finishes("deep").last.arrived, [0]);
@@ -171,10 +143,8 @@ fn the_deepest_arrival_brings_the_input_whichever_is_faster() {
 #[test]
 fn an_any_join_runs_at_its_first_arrival_and_only_then() {
     for [first, second] in [["b", "c"], ["c", "b"]] {
-        let story = Story::of("a -> b -> j, a -> c -> j, any j")
-            .finishes("a")
-            .finishes(first)
-            .makes_due(&["j"]);
+        let story =
+            Story::of("a -> b -> j, a -> c -> j, any j").finishes("a").finishes(first).makes_due(&["j"]);
         let story = story.finishes(second).makes_due(&[]);
         assert!(story.last.arrived.is_empty(), "its input is the first one's");
         story.has_due(&["j"]).finishes("j").is(Completed);
@@ -195,11 +165,7 @@ fn an_any_join_that_is_done_does_not_run_again_for_a_late_arrival() {
 
 #[test]
 fn an_any_join_waits_past_a_predecessor_that_passed() {
-    Story::of("a -> j, b -> j, any j")
-        .takes("a", &[])
-        .makes_due(&[])
-        .finishes("b")
-        .makes_due(&["j"]);
+    Story::of("a -> j, b -> j, any j").takes("a", &[]).makes_due(&[]).finishes("b").makes_due(&["j"]);
 }
 
 #[test]
@@ -208,20 +174,8 @@ fn which_predecessor_of_an_any_join_is_faster_does_not_decide_what_runs() {
     let story =
         || Story::of("a -> p -> j, a -> q -> r -> j, any j, j -?-> k, a -> m -> n -> k").finishes("a");
     let ran = |story: Story| story.ledger.nodes.get("k").is_some_and(|entry| entry.round > 0);
-    let fast = story()
-        .finishes("m")
-        .finishes("n")
-        .finishes("p")
-        .finishes("j")
-        .finishes("q")
-        .finishes("r");
-    let slow = story()
-        .finishes("m")
-        .finishes("n")
-        .finishes("q")
-        .finishes("r")
-        .finishes("j")
-        .finishes("p");
+    let fast = story().finishes("m").finishes("n").finishes("p").finishes("j").finishes("q").finishes("r");
+    let slow = story().finishes("m").finishes("n").finishes("q").finishes("r").finishes("j").finishes("p");
     assert_eq!(ran(fast), ran(slow));
 }
 
@@ -242,14 +196,7 @@ fn the_same_event_twice_counts_once() {
 #[test]
 fn of_two_different_answers_to_one_job_the_first_counts() {
     let story = Story::of("a -yes-> b, a -no-> c");
-    let other = story.finished(
-        "a",
-        1,
-        Result {
-            action: Some("no"),
-            ..Result::default()
-        },
-    );
+    let other = story.finished("a", 1, Result { action: Some("no"), ..Result::default() });
     let failed = story.failed("a", true);
     story
         .decides("a", "yes")
@@ -263,10 +210,8 @@ fn of_two_different_answers_to_one_job_the_first_counts() {
 #[test]
 fn an_answer_for_a_node_nobody_asked_is_refused() {
     let story = Story::of("a -> b");
-    let (early, unknown) = (
-        story.finished("b", 1, Result::default()),
-        story.finished("nobody", 1, Result::default()),
-    );
+    let (early, unknown) =
+        (story.finished("b", 1, Result::default()), story.finished("nobody", 1, Result::default()));
     let future = story.finished("a", 2, Result::default());
     story
         .refuses(early, Refusal::NotDue)
@@ -281,9 +226,7 @@ fn nothing_counts_once_the_run_is_over() {
     let late = story.finished("a", 1, Result::default());
     let story = story.finishes("a").finishes("b").is(Completed);
     let late_b = story.finished("b", 1, Result::default());
-    story
-        .refuses(late, Refusal::Ended)
-        .refuses(late_b, Refusal::Ended);
+    story.refuses(late, Refusal::Ended).refuses(late_b, Refusal::Ended);
 }
 
 // --- input that an edge decides ---
@@ -295,10 +238,7 @@ fn a_transform_that_arrived_is_remembered_for_its_target() {
         node: "a".into(),
         round: 1,
         action: None,
-        taken: vec![super::super::Arrival {
-            fed: true,
-            ..arrival("a", "b")
-        }],
+        taken: vec![super::super::Arrival { fed: true, ..arrival("a", "b") }],
         added: vec![],
     };
     let story = story.counts(event);
@@ -312,10 +252,7 @@ fn a_transform_that_came_too_late_is_not() {
         node: "b".into(),
         round: 1,
         action: None,
-        taken: vec![super::super::Arrival {
-            fed: true,
-            ..arrival("b", "j")
-        }],
+        taken: vec![super::super::Arrival { fed: true, ..arrival("b", "j") }],
         added: vec![],
     };
     let story = story.counts(event);
@@ -343,13 +280,7 @@ fn dynamic_nodes_are_due_at_once_and_their_gatherer_waits_for_all_of_them() {
 #[test]
 fn dynamic_nodes_without_a_gatherer_end_where_they_are() {
     Story::of("a -> b")
-        .finishes_with(
-            "a",
-            Result {
-                adds: &["w1", "w2"],
-                ..Result::default()
-            },
-        )
+        .finishes_with("a", Result { adds: &["w1", "w2"], ..Result::default() })
         .makes_due(&["b", "w1", "w2"])
         .finishes("b")
         .finishes("w1")
@@ -437,9 +368,7 @@ fn a_message_finds_its_node_due_settled_not_reached_or_the_run_over() {
         .stands("j", None, Standing::NotReached)
         .fails("c")
         .is(Failed);
-    story
-        .stands("a", Some(1), Standing::Ended)
-        .stands("nobody", None, Standing::Ended);
+    story.stands("a", Some(1), Standing::Ended).stands("nobody", None, Standing::Ended);
 }
 
 #[test]

@@ -25,19 +25,12 @@ fn a_loop_goes_round_as_often_as_its_controller_says() {
             .finishes("e")
             .makes_due(&["l"]);
     }
-    story
-        .decides("l", "break")
-        .makes_due(&["out"])
-        .finishes("out")
-        .is(Completed);
+    story.decides("l", "break").makes_due(&["out"]).finishes("out").is(Completed);
 }
 
 #[test]
 fn a_loop_that_is_left_at_once_does_not_run_its_body() {
-    entered(LOOP)
-        .decides("l", "break")
-        .makes_due(&["out"])
-        .stands("s", None, Standing::NotReached);
+    entered(LOOP).decides("l", "break").makes_due(&["out"]).stands("s", None, Standing::NotReached);
 }
 
 #[test]
@@ -45,18 +38,9 @@ fn a_loop_entered_at_its_body_goes_round_too() {
     let mut story =
         Story::of("in -> s -> e -> l, loop l, l -continue-> s, any s, l -break-> out").finishes("in");
     for round in 1..=3 {
-        story = story
-            .has_due_in_round("s", round)
-            .finishes("s")
-            .finishes("e")
-            .decides("l", "continue");
+        story = story.has_due_in_round("s", round).finishes("s").finishes("e").decides("l", "continue");
     }
-    story
-        .finishes("s")
-        .finishes("e")
-        .decides("l", "break")
-        .finishes("out")
-        .is(Completed);
+    story.finishes("s").finishes("e").decides("l", "break").finishes("out").is(Completed);
 }
 
 #[test]
@@ -185,29 +169,13 @@ fn an_inner_loop_starts_afresh_in_every_round_of_the_outer_one() {
     let text = "in -> o, loop o, o -continue-> a -> i, loop i, i -continue-> b -> i, i -break-> c -> o, o -break-> out";
     let mut story = Story::of(text).finishes("in");
     for _ in 1..=2 {
-        story = story
-            .decides("o", "continue")
-            .makes_due(&["a"])
-            .finishes("a")
-            .makes_due(&["i"]);
+        story = story.decides("o", "continue").makes_due(&["a"]).finishes("a").makes_due(&["i"]);
         for _ in 1..=3 {
-            story = story
-                .decides("i", "continue")
-                .makes_due(&["b"])
-                .finishes("b")
-                .makes_due(&["i"]);
+            story = story.decides("i", "continue").makes_due(&["b"]).finishes("b").makes_due(&["i"]);
         }
-        story = story
-            .decides("i", "break")
-            .makes_due(&["c"])
-            .finishes("c")
-            .makes_due(&["o"]);
+        story = story.decides("i", "break").makes_due(&["c"]).finishes("c").makes_due(&["o"]);
     }
-    story
-        .decides("o", "break")
-        .makes_due(&["out"])
-        .finishes("out")
-        .is(Completed);
+    story.decides("o", "break").makes_due(&["out"]).finishes("out").is(Completed);
 }
 
 #[test]
@@ -222,11 +190,7 @@ fn one_loop_after_another_goes_round_by_itself() {
     for _ in 1..=2 {
         story = story.decides("m", "continue").makes_due(&["t"]).finishes("t");
     }
-    story
-        .stands("s", None, Standing::Settled)
-        .decides("m", "break")
-        .finishes("out")
-        .is(Completed);
+    story.stands("s", None, Standing::Settled).decides("m", "break").finishes("out").is(Completed);
 }
 
 // --- plain cycles ---
@@ -244,13 +208,7 @@ fn a_cycle_of_any_nodes_starts_a_new_round_each_time_it_comes_back() {
             .has_due_in_round("c", round)
             .takes("c", &["a"]);
     }
-    story
-        .finishes("a")
-        .finishes("b")
-        .decides("c", "done")
-        .makes_due(&["end"])
-        .finishes("end")
-        .is(Completed);
+    story.finishes("a").finishes("b").decides("c", "done").makes_due(&["end"]).finishes("end").is(Completed);
 }
 
 #[test]
@@ -298,11 +256,7 @@ fn a_loop_without_end_is_ended_as_failed_with_a_reason() {
         steps += 1;
     }
     assert_eq!(steps, MAX_LEVEL);
-    assert!(
-        story.ledger.reason().contains("possible infinite loop"),
-        "{}",
-        story.ledger.reason()
-    );
+    assert!(story.ledger.reason().contains("possible infinite loop"), "{}", story.ledger.reason());
     story.is(Failed);
 }
 
@@ -315,11 +269,7 @@ fn the_ledger_does_not_grow_with_the_rounds() {
     for _ in 0..500 {
         story = round(story);
     }
-    assert!(
-        stored(&story.ledger).len() <= second + 24,
-        "digits only: {}",
-        stored(&story.ledger)
-    );
+    assert!(stored(&story.ledger).len() <= second + 24, "digits only: {}", stored(&story.ledger));
 }
 
 // --- what else goes round ---
@@ -379,12 +329,7 @@ fn a_loop_comes_round_by_way_of_a_fallback() {
 fn what_follows_a_fallback_runs_in_every_round() {
     let mut story = entered("in -> l, loop l, l -continue-> s -> p -> j, p else f, f -> g, s -> e -> l");
     for _ in 1..=2 {
-        story = story
-            .decides("l", "continue")
-            .finishes("s")
-            .fails("p")
-            .finishes("f")
-            .makes_due(&["g", "j"]);
+        story = story.decides("l", "continue").finishes("s").fails("p").finishes("f").makes_due(&["g", "j"]);
         story = story.finishes("g").finishes("j").finishes("e");
     }
 }
@@ -398,10 +343,5 @@ fn a_slow_fallback_of_the_round_before_still_counts() {
         .fails("p")
         .makes_due(&["f"]);
     let first = story.finished("f", 1, Result::default());
-    story
-        .finishes("e")
-        .decides("l", "continue")
-        .finishes("s")
-        .fails("p")
-        .counts(first);
+    story.finishes("e").decides("l", "continue").finishes("s").fails("p").counts(first);
 }

@@ -5,34 +5,19 @@ use super::support::{Result, Story, raw};
 use crate::blueprint::Blueprint;
 
 fn resumed(id: &str) -> Event {
-    Event::Resumed {
-        node: id.into(),
-        with: Resume::default(),
-    }
+    Event::Resumed { node: id.into(), with: Resume::default() }
 }
 
 #[test]
 fn a_run_awaits_when_nothing_but_a_paused_node_is_left() {
-    let story = Story::of("a -> b")
-        .pauses("a")
-        .makes_due(&[])
-        .has_due(&[])
-        .is(Awaiting);
+    let story = Story::of("a -> b").pauses("a").makes_due(&[]).has_due(&[]).is(Awaiting);
     assert!(!story.ledger.status.is_end());
-    story
-        .stands("a", Some(1), Standing::Settled)
-        .stands("a", None, Standing::Settled);
+    story.stands("a", Some(1), Standing::Settled).stands("a", None, Standing::Settled);
 }
 
 #[test]
 fn a_run_is_running_while_others_are_in_flight_beside_a_paused_node() {
-    Story::of("a, b -> c")
-        .pauses("a")
-        .is(Running)
-        .finishes("b")
-        .is(Running)
-        .finishes("c")
-        .is(Awaiting);
+    Story::of("a, b -> c").pauses("a").is(Running).finishes("b").is(Running).finishes("c").is(Awaiting);
 }
 
 #[test]
@@ -76,19 +61,10 @@ fn a_resumed_node_is_due_in_a_round_of_its_own_and_decides_its_edges() {
 
 #[test]
 fn what_a_node_is_resumed_with_is_kept_until_it_is_done() {
-    let with = Resume {
-        action: Some("yes".into()),
-        output: Some(raw("42")),
-    };
-    let story = Story::of("a -> b").pauses("a").counts(Event::Resumed {
-        node: "a".into(),
-        with,
-    });
+    let with = Resume { action: Some("yes".into()), output: Some(raw("42")) };
+    let story = Story::of("a -> b").pauses("a").counts(Event::Resumed { node: "a".into(), with });
     let kept = story.ledger.nodes["a"].resumed.clone().unwrap();
-    assert_eq!(
-        (kept.action.as_deref(), kept.output.unwrap().get()),
-        (Some("yes"), "42")
-    );
+    assert_eq!((kept.action.as_deref(), kept.output.unwrap().get()), (Some("yes"), "42"));
     assert!(story.finishes("a").ledger.nodes["a"].resumed.is_none());
 }
 
@@ -130,11 +106,7 @@ fn after_a_resume_answers_of_the_round_before_are_refused() {
 fn a_node_may_pause_again_and_again() {
     let mut story = Story::of("a -> b");
     for round in 1..=3 {
-        story = story
-            .has_due_in_round("a", round)
-            .pauses("a")
-            .is(Awaiting)
-            .resumes("a");
+        story = story.has_due_in_round("a", round).pauses("a").is(Awaiting).resumes("a");
     }
     story.finishes("a").finishes("b").is(Completed);
 }
@@ -143,14 +115,7 @@ fn a_node_may_pause_again_and_again() {
 fn several_paused_nodes_are_resumed_one_by_one() {
     let story = Story::of("a -> j, b -> j").pauses("a").pauses("b").is(Awaiting);
     assert_eq!(story.ledger.awaiting().count(), 2);
-    story
-        .resumes("b")
-        .is(Running)
-        .finishes("b")
-        .is(Awaiting)
-        .resumes("a")
-        .finishes("a")
-        .makes_due(&["j"]);
+    story.resumes("b").is(Running).finishes("b").is(Awaiting).resumes("a").finishes("a").makes_due(&["j"]);
 }
 
 #[test]
@@ -214,11 +179,7 @@ fn an_any_join_that_ran_does_not_run_again_for_a_predecessor_that_was_resumed() 
 const SIDE: &str = "in -> l, loop l, l -continue-> s -> e -> l, s -> x, l -break-> out";
 
 fn paused_side() -> Story {
-    Story::of(SIDE)
-        .finishes("in")
-        .decides("l", "continue")
-        .finishes("s")
-        .pauses("x")
+    Story::of(SIDE).finishes("in").decides("l", "continue").finishes("s").pauses("x")
 }
 
 #[test]

@@ -115,10 +115,8 @@ fn plans(kind: Kind) -> impl Strategy<Value = Plan> {
 
 /// A graph with cycles, whose nodes change their minds.
 fn cyclic_plans() -> impl Strategy<Value = Plan> {
-    let nodes = prop::collection::vec(
-        (flags(0.35), prop::bool::weighted(0.85), prop::bool::weighted(0.1)),
-        1..=4,
-    );
+    let nodes =
+        prop::collection::vec((flags(0.35), prop::bool::weighted(0.85), prop::bool::weighted(0.1)), 1..=4);
     (nodes, prop_oneof![Just(50_u64), Just(80), Just(100)]).prop_map(|(nodes, fickle)| {
         let mut plan = Plan::empty();
         for (index, (edges, any, pauses)) in nodes.iter().enumerate() {
@@ -157,12 +155,7 @@ impl Plan {
     }
 
     fn node(&mut self, id: &str, any: bool, fallback: Option<NodeId>, fate: Fate) {
-        self.graph.nodes.push(NodeDescription {
-            id: id.into(),
-            uses: String::new(),
-            any,
-            fallback,
-        });
+        self.graph.nodes.push(NodeDescription { id: id.into(), uses: String::new(), any, fallback });
         self.fates.insert(id.into(), fate);
     }
 
@@ -172,39 +165,24 @@ impl Plan {
             if passed {
                 self.passed.insert((source.clone(), target.clone()));
             }
-            self.graph.edges.push(EdgeDescription {
-                source,
-                target,
-                action: None,
-                conditional: false,
-            });
+            self.graph.edges.push(EdgeDescription { source, target, action: None, conditional: false });
         }
     }
 
     fn choose_starts(&mut self) {
-        let Description {
-            nodes, edges, starts, ..
-        } = &mut self.graph;
+        let Description { nodes, edges, starts, .. } = &mut self.graph;
         let led_to = |id: &str| {
             edges.iter().any(|edge| edge.target == id)
                 || nodes.iter().any(|node| node.fallback.as_deref() == Some(id))
         };
-        *starts = nodes
-            .iter()
-            .map(|node| node.id.clone())
-            .filter(|id| !led_to(id))
-            .collect();
+        *starts = nodes.iter().map(|node| node.id.clone()).filter(|id| !led_to(id)).collect();
     }
 
     /// What this plan's node answers when it runs in this round.
     fn answer(&self, Due { node, round }: &Due, resumed: bool) -> Event {
         let (node, round) = (node.clone(), *round);
         if self.pausing.contains(&node) && !resumed {
-            return Event::Paused {
-                node,
-                round,
-                details: None,
-            };
+            return Event::Paused { node, round, details: None };
         }
         match self.fates.get(&node).copied().unwrap_or(Fate::Finishes) {
             Fate::Finishes => {
@@ -213,28 +191,13 @@ impl Plan {
                 let (ids, gather) = self.adding.get(&node).cloned().unzip();
                 let added = ids.into_iter().flatten();
                 let added = added
-                    .map(|id| DynamicNode {
-                        id,
-                        definition: raw("{}"),
-                        gather: gather.clone(),
-                    })
+                    .map(|id| DynamicNode { id, definition: raw("{}"), gather: gather.clone() })
                     .collect();
-                Event::Finished {
-                    node,
-                    round,
-                    action: None,
-                    taken,
-                    added,
-                }
+                Event::Finished { node, round, action: None, taken, added }
             }
             fate => {
                 let message = format!("{node} is broken");
-                Event::Failed {
-                    node,
-                    round,
-                    message,
-                    recoverable: fate == Fate::Fails,
-                }
+                Event::Failed { node, round, message, recoverable: fate == Fate::Fails }
             }
         }
     }
@@ -242,15 +205,9 @@ impl Plan {
     /// Its edges, and those of every node that names it as its fallback.
     fn leaving(&self, node: &str) -> impl Iterator<Item = &EdgeDescription> {
         let named = move |id: &str| {
-            self.graph
-                .nodes
-                .iter()
-                .any(|other| other.id == id && other.fallback.as_deref() == Some(node))
+            self.graph.nodes.iter().any(|other| other.id == id && other.fallback.as_deref() == Some(node))
         };
-        self.graph
-            .edges
-            .iter()
-            .filter(move |edge| edge.source == node || named(&edge.source))
+        self.graph.edges.iter().filter(move |edge| edge.source == node || named(&edge.source))
     }
 
     fn is_taken(&self, edge: &EdgeDescription, round: u32) -> bool {
@@ -305,27 +262,16 @@ impl<'a> Fleet<'a> {
         // Each execution is a step further or a round on, and a node pauses at most once each.
         let bound = (self.plan.graph.nodes.len() + 1) * 2 * MAX_LEVEL as usize;
         while !self.ledger.status.is_end() {
-            assert!(
-                self.counted.len() <= bound,
-                "it goes on and on: {}",
-                stored(&self.ledger)
-            );
+            assert!(self.counted.len() <= bound, "it goes on and on: {}", stored(&self.ledger));
             let choices = self.jobs.len() + self.paused.len();
-            assert!(
-                choices > 0,
-                "nothing is in flight and the run has not ended: {}",
-                stored(&self.ledger)
-            );
+            assert!(choices > 0, "nothing is in flight and the run has not ended: {}", stored(&self.ledger));
             let choice = self.below(choices);
             if choice < self.jobs.len() {
                 let job = self.jobs.swap_remove(choice);
                 self.answer(&job);
             } else {
                 let node = self.paused.swap_remove(choice - self.jobs.len());
-                self.count(Event::Resumed {
-                    node,
-                    with: Resume::default(),
-                });
+                self.count(Event::Resumed { node, with: Resume::default() });
             }
             while !self.said.is_empty() && self.below(3) == 0 {
                 let again = self.below(self.said.len());
@@ -363,19 +309,11 @@ impl<'a> Fleet<'a> {
         }
         let mut handed_out = self.jobs.clone();
         handed_out.sort();
-        assert_eq!(
-            self.ledger.due(),
-            handed_out,
-            "due is what was handed out and not answered"
-        );
+        assert_eq!(self.ledger.due(), handed_out, "due is what was handed out and not answered");
         let (due, paused) = (!self.jobs.is_empty(), !self.paused.is_empty());
         let expected = if due { "running" } else { "awaiting" };
         match self.ledger.status.is_end() {
-            true => assert!(
-                !due && !paused,
-                "it ended with something in flight: {}",
-                stored(&self.ledger)
-            ),
+            true => assert!(!due && !paused, "it ended with something in flight: {}", stored(&self.ledger)),
             false => assert_eq!(self.ledger.status.as_str(), expected, "{}", stored(&self.ledger)),
         }
     }
@@ -386,10 +324,7 @@ impl<'a> Fleet<'a> {
             return;
         }
         let before = stored(&self.ledger);
-        assert!(
-            self.ledger.apply(&self.blueprint, event.clone()).is_err(),
-            "counted twice: {event:?}"
-        );
+        assert!(self.ledger.apply(&self.blueprint, event.clone()).is_err(), "counted twice: {event:?}");
         assert_eq!(stored(&self.ledger), before, "a refused event left a trace");
     }
 
@@ -404,12 +339,7 @@ impl<'a> Fleet<'a> {
     /// What the world sees of the run: which nodes were executed and how it ended.
     fn seen(&self) -> (BTreeSet<NodeId>, RunStatus, BTreeSet<String>) {
         let executed = self.counted.iter().map(|due| due.node.clone()).collect();
-        let reasons = self
-            .ledger
-            .errors
-            .iter()
-            .map(|error| error.message.clone())
-            .collect();
+        let reasons = self.ledger.errors.iter().map(|error| error.message.clone()).collect();
         (executed, self.ledger.status, reasons)
     }
 }
@@ -422,11 +352,7 @@ fn order_does_not_matter(plan: &Plan, seeds: [u64; 4]) {
 }
 
 fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// Without cycles a node runs once, and once more after its pause.
@@ -436,10 +362,7 @@ fn every_node_runs_once(plan: &Plan, seed: u64) {
         *executions.entry(due.node).or_default() += 1;
     }
     for (node, times) in executions {
-        assert!(
-            times <= 1 + usize::from(plan.pausing.contains(&node)),
-            "{node} ran {times} times"
-        );
+        assert!(times <= 1 + usize::from(plan.pausing.contains(&node)), "{node} ran {times} times");
     }
 }
 

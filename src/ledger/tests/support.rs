@@ -46,9 +46,7 @@ pub fn graph(text: &str) -> Description {
                 node(&mut description, first);
                 let mut source = *first;
                 for link in chain.chunks(2) {
-                    let [arrow, target] = link else {
-                        panic!("an arrow leads nowhere: {part}")
-                    };
+                    let [arrow, target] = link else { panic!("an arrow leads nowhere: {part}") };
                     node(&mut description, target);
                     let label = arrow.trim_start_matches('-').trim_end_matches("->");
                     description.edges.push(EdgeDescription {
@@ -65,69 +63,46 @@ pub fn graph(text: &str) -> Description {
     }
     let led_to = |id: &str| {
         description.edges.iter().any(|edge| edge.target == id)
-            || description
-                .nodes
-                .iter()
-                .any(|node| node.fallback.as_deref() == Some(id))
+            || description.nodes.iter().any(|node| node.fallback.as_deref() == Some(id))
     };
-    description.starts = description
-        .nodes
-        .iter()
-        .map(|node| node.id.clone())
-        .filter(|id| !led_to(id))
-        .collect();
+    description.starts =
+        description.nodes.iter().map(|node| node.id.clone()).filter(|id| !led_to(id)).collect();
     description
 }
 
 fn node<'a>(description: &'a mut Description, id: &str) -> &'a mut NodeDescription {
-    let index = description
-        .nodes
-        .iter()
-        .position(|node| node.id == id)
-        .unwrap_or_else(|| {
-            description.nodes.push(NodeDescription {
-                id: id.into(),
-                uses: String::new(),
-                any: false,
-                fallback: None,
-            });
-            description.nodes.len() - 1
+    let index = description.nodes.iter().position(|node| node.id == id).unwrap_or_else(|| {
+        description.nodes.push(NodeDescription {
+            id: id.into(),
+            uses: String::new(),
+            any: false,
+            fallback: None,
         });
+        description.nodes.len() - 1
+    });
     &mut description.nodes[index]
 }
 
 /// The edges core matches for a result: those bound to its action, or else those bound to none. A fallback
 /// also has the edges of every node that names it, which is how core lists them.
 pub fn matched(graph: &Description, id: &str, action: Option<&str>) -> Vec<Arrival> {
-    let named_by = graph
-        .nodes
-        .iter()
-        .filter(|node| node.fallback.as_deref() == Some(id))
-        .map(|node| node.id.as_str());
+    let named_by =
+        graph.nodes.iter().filter(|node| node.fallback.as_deref() == Some(id)).map(|node| node.id.as_str());
     let sources: Vec<&str> = std::iter::once(id).chain(named_by).collect();
     let with = |wanted: Option<&str>| -> Vec<Arrival> {
-        let leaving = sources
-            .iter()
-            .flat_map(|&source| graph.edges.iter().filter(move |edge| edge.source == source));
+        let leaving =
+            sources.iter().flat_map(|&source| graph.edges.iter().filter(move |edge| edge.source == source));
         leaving
             .filter(|edge| edge.action.as_deref() == wanted && !edge.conditional)
             .map(|edge| arrival(&edge.source, &edge.target))
             .collect()
     };
-    let bound = if action.is_some() {
-        with(action)
-    } else {
-        Vec::new()
-    };
+    let bound = if action.is_some() { with(action) } else { Vec::new() };
     if bound.is_empty() { with(None) } else { bound }
 }
 
 pub fn arrival(source: &str, target: &str) -> Arrival {
-    Arrival {
-        source: source.into(),
-        target: target.into(),
-        fed: false,
-    }
+    Arrival { source: source.into(), target: target.into(), fed: false }
 }
 
 pub fn raw(json: &str) -> Box<RawValue> {
@@ -135,10 +110,7 @@ pub fn raw(json: &str) -> Box<RawValue> {
 }
 
 pub fn due(node: &str, round: u32) -> Due {
-    Due {
-        node: node.into(),
-        round,
-    }
+    Due { node: node.into(), round }
 }
 
 pub fn stored(ledger: &Ledger) -> String {
@@ -182,13 +154,7 @@ impl Story {
         let blueprint = Blueprint::new(graph.clone());
         let ledger = Ledger::begin(&blueprint);
         let in_flight = ledger.due().into_iter().collect();
-        Self {
-            graph,
-            blueprint,
-            ledger,
-            last: Transition::default(),
-            in_flight,
-        }
+        Self { graph, blueprint, ledger, last: Transition::default(), in_flight }
     }
 
     // --- what happens ---
@@ -201,37 +167,18 @@ impl Story {
     /// It decides on an action.
     #[track_caller]
     pub fn decides(self, id: &str, action: &str) -> Self {
-        self.finishes_with(
-            id,
-            Result {
-                action: Some(action),
-                ..Result::default()
-            },
-        )
+        self.finishes_with(id, Result { action: Some(action), ..Result::default() })
     }
 
     /// It takes exactly its edges to these nodes, whatever their conditions.
     #[track_caller]
     pub fn takes(self, id: &str, only: &[&str]) -> Self {
-        self.finishes_with(
-            id,
-            Result {
-                only: Some(only),
-                ..Result::default()
-            },
-        )
+        self.finishes_with(id, Result { only: Some(only), ..Result::default() })
     }
 
     #[track_caller]
     pub fn adds(self, id: &str, adds: &[&str], gather: &str) -> Self {
-        self.finishes_with(
-            id,
-            Result {
-                adds,
-                gather: Some(gather),
-                ..Result::default()
-            },
-        )
+        self.finishes_with(id, Result { adds, gather: Some(gather), ..Result::default() })
     }
 
     #[track_caller]
@@ -262,18 +209,12 @@ impl Story {
 
     #[track_caller]
     pub fn resumes(self, id: &str) -> Self {
-        self.counts(Event::Resumed {
-            node: id.into(),
-            with: Resume::default(),
-        })
+        self.counts(Event::Resumed { node: id.into(), with: Resume::default() })
     }
 
     #[track_caller]
     pub fn abandons(self, reason: &str) -> Self {
-        let error = NodeError {
-            node: "somewhere".into(),
-            message: reason.into(),
-        };
+        let error = NodeError { node: "somewhere".into(), message: reason.into() };
         self.counts(Event::Abandoned { error })
     }
 
@@ -283,13 +224,9 @@ impl Story {
         let due = self.ledger.adopt(&self.blueprint, of.iter().copied());
         // A job whose node is among the outputs was answered, unless the ledger knew the output already.
         let still: BTreeSet<Due> = self.ledger.due().into_iter().collect();
-        self.in_flight
-            .retain(|due| still.contains(due) || !of.contains(&due.node.as_str()));
+        self.in_flight.retain(|due| still.contains(due) || !of.contains(&due.node.as_str()));
         self.in_flight.extend(due.iter().cloned());
-        self.last = Transition {
-            due,
-            ..Transition::default()
-        };
+        self.last = Transition { due, ..Transition::default() };
         self.holds_together();
         self
     }
@@ -314,12 +251,7 @@ impl Story {
     #[track_caller]
     pub fn makes_due(self, expected: &[&str]) -> Self {
         let due: BTreeSet<&str> = self.last.due.iter().map(|due| due.node.as_str()).collect();
-        assert_eq!(
-            due,
-            expected.iter().copied().collect(),
-            "due by this event; {}",
-            stored(&self.ledger)
-        );
+        assert_eq!(due, expected.iter().copied().collect(), "due by this event; {}", stored(&self.ledger));
         self
     }
 
@@ -333,12 +265,7 @@ impl Story {
 
     #[track_caller]
     pub fn has_due_in_round(self, id: &str, round: u32) -> Self {
-        assert_eq!(
-            self.ledger.standing(id, None),
-            Standing::Due(round),
-            "{}",
-            stored(&self.ledger)
-        );
+        assert_eq!(self.ledger.standing(id, None), Standing::Due(round), "{}", stored(&self.ledger));
         self
     }
 
@@ -358,12 +285,7 @@ impl Story {
 
     #[track_caller]
     pub fn stands(self, id: &str, round: Option<u32>, expected: Standing) -> Self {
-        assert_eq!(
-            self.ledger.standing(id, round),
-            expected,
-            "'{id}' {round:?}; {}",
-            stored(&self.ledger)
-        );
+        assert_eq!(self.ledger.standing(id, round), expected, "'{id}' {round:?}; {}", stored(&self.ledger));
         self
     }
 
@@ -371,11 +293,7 @@ impl Story {
     #[track_caller]
     pub fn refuses(mut self, event: Event, refusal: Refusal) -> Self {
         let before = stored(&self.ledger);
-        assert_eq!(
-            self.ledger.apply(&self.blueprint, event.clone()),
-            Err(refusal),
-            "{event:?}"
-        );
+        assert_eq!(self.ledger.apply(&self.blueprint, event.clone()), Err(refusal), "{event:?}");
         assert_eq!(stored(&self.ledger), before, "a refused event left a trace");
         self
     }
@@ -412,11 +330,7 @@ impl Story {
 
     pub fn paused(&self, id: &str) -> Event {
         let details = Some(raw(r#"{"reason":"a person"}"#));
-        Event::Paused {
-            node: id.into(),
-            round: self.round(id),
-            details,
-        }
+        Event::Paused { node: id.into(), round: self.round(id), details }
     }
 
     /// The round a node is in.
@@ -438,10 +352,7 @@ impl Story {
             Err(refusal) => panic!("{refusal:?}: {event:?} in {}", stored(&self.ledger)),
         };
         if let Some(answered) = answered {
-            assert!(
-                self.in_flight.remove(&answered),
-                "{answered:?} was never handed out"
-            );
+            assert!(self.in_flight.remove(&answered), "{answered:?} was never handed out");
         }
         self.in_flight.extend(self.last.due.iter().cloned());
         self.holds_together();

@@ -1,0 +1,74 @@
+// Several workers and a client that starts many runs at once, and waits for all of them.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
+import { openWorld } from '../support/world.js'
+import { blueprintsOf, delays, distributedOutcome, Recorder, runtimeOptions, startsOf } from './compare.js'
+
+const ENDED = ['completed', 'failed', 'cancelled']
+
+export class Fleet {
+  /** What the workers know; blueprints may be added at any time. */
+  blueprints = {}
+  recorder = new Recorder()
+
+  static async open({ workers = 3, concurrency = 40, seed = 0, longest = 20 } = {}) {
+    const fleet = new Fleet()
+    fleet.world = await openWorld()
+    for (let index = 0; index < workers; index++) {
+      const runtime = runtimeOptions(fleet.blueprints, delays(longest, seed + index), fleet.recorder)
+      const adapter = new RabbitMqAdapter({ ...fleet.world.options([]), runtimeOptions: runtime, concurrency })
+      fleet.world.adapters.push(adapter)
+      adapter.start()
+    }
+    return fleet
+  }
+
+  close() {
+    return this.world.close()
+  }
+
+  /** Runs every case once, all at the same time; answers with an outcome for each. */
+  async run(cases, { timeout = 60_000 } = {}) {
+    const { world } = this
+    for (const one of cases) Object.assign(this.blueprints, blueprintsOf(one))
+    const ids = cases.map(() => world.runId())
+    const contexts = cases.map(({ context }) => JSON.stringify(context))
+    const rows = 'unnest($1::text[], $2::text[])'
+    await world.pg.query(`INSERT INTO ${world.contextTable} SELECT a, b::jsonb FROM ${rows} AS t(a, b)`, [
+      ids,
+      contexts,
+    ])
+    await world.pg.query(`INSERT INTO ${world.statusTable} (run_id, status) SELECT unnest($1::text[]), 'running'`, [
+      ids,
+    ])
+    for (const [index, one] of cases.entries()) {
+      for (const nodeId of startsOf(one)) {
+        const job = { runId: ids[index], blueprintId: one.blueprint.id, nodeId }
+        world.channel.sendToQueue(world.queue, Buffer.from(JSON.stringify(job)), { persistent: true })
+      }
+    }
+    await world.channel.waitForConfirms()
+    await this.#ended(ids, timeout)
+    return this.#outcomes(ids)
+  }
+
+  /** Waits until all have ended, or for so long that the rest never will. */
+  async #ended(ids, timeout) {
+    const deadline = Date.now() + timeout
+    const sql = `SELECT count(*)::int AS open FROM ${this.world.statusTable} WHERE run_id = ANY($1) AND NOT status = ANY($2)`
+    while (Date.now() < deadline) {
+      const { rows } = await this.world.pg.query(sql, [ids, ENDED])
+      if (rows[0].open === 0) return
+      await sleep(Math.min(50, ids.length))
+    }
+  }
+
+  async #outcomes(ids) {
+    const { contextTable, statusTable } = this.world
+    const sql = `SELECT run_id, status, status_data AS result, context_data AS context
+      FROM ${contextTable} JOIN ${statusTable} USING (run_id) WHERE run_id = ANY($1)`
+    const { rows } = await this.world.pg.query(sql, [ids])
+    const byId = new Map(rows.map((row) => [row.run_id, row]))
+    return ids.map((id) => distributedOutcome(byId.get(id), this.recorder.of(id).executed))
+  }
+}

@@ -1,0 +1,90 @@
+// What the nodes of a generated blueprint do. All of it is data in `params`, so that a blueprint is plain JSON:
+//   base, shape      what the output is made of; 'nothing' returns no result at all
+//   action           the action it returns, or a list of them: by turns, counted by the key in `count`
+//   read             context keys that go into the output
+//   write, count     context keys it sets, and counts up
+//   fails            true: always; a number: so many attempts; { key, is }: when this context key has this value
+//   fatal            its failures are fatal
+//   rescue           (class) its own `fallback` method answers in its place
+import { BaseNode, FlowcraftError } from 'flowcraft'
+
+const attempts = new WeakMap()
+
+async function work(node) {
+  const { params, context, input } = node
+  const { base = 1, shape = 'number' } = params
+  const attempt = (attempts.get(node) ?? 0) + 1
+  attempts.set(node, attempt)
+
+  let count = 0
+  if (params.count) {
+    count = ((await context.get(params.count)) ?? 0) + 1
+    await context.set(params.count, count)
+  }
+  const read = []
+  for (const key of params.read ?? []) read.push((await context.get(key)) ?? 'none')
+  const v = (base + count * 7 + total(input) + total(read)) % 997
+  if (params.write) await context.set(params.write, v)
+
+  const { fails } = params
+  if (fails === true || attempt <= fails || (fails?.key && (await context.get(fails.key)) === fails.is)) {
+    throw params.fatal ? new FlowcraftError('on purpose, fatally', { isFatal: true }) : new Error('on purpose')
+  }
+  if (shape === 'nothing') return undefined
+  const action = Array.isArray(params.action) ? params.action[count % params.action.length] : params.action
+  return { output: shapes[shape]({ v, input, read, base }), ...(action && { action }) }
+}
+
+const shapes = {
+  number: ({ v }) => v,
+  object: ({ v, read }) => ({ v, text: `v${v}`, list: [v, v + 1], read }),
+  echo: ({ v, input, base }) => ({
+    v,
+    got: JSON.stringify(input)?.length > 300 ? total(input) : (input ?? null),
+    base,
+  }),
+  list: ({ v }) => Array.from({ length: v % 4 }, (_, index) => ({ v: v + index })),
+  null: () => null,
+  none: () => undefined,
+  sometimes: ({ v }) => (v % 2 ? v : undefined),
+}
+
+/** One number for any JSON: what a node was given shows in what it returns. */
+function total(value) {
+  return value === undefined ? 0 : totalOf(JSON.parse(JSON.stringify(value)))
+}
+
+function totalOf(json) {
+  if (typeof json === 'number') return json
+  if (typeof json === 'string') return json.length
+  if (typeof json === 'boolean') return json ? 3 : 5
+  if (json === null) return 11
+  // Not by the order of the keys: PostgreSQL's JSONB has its own.
+  const keys = Object.keys(json).filter((key) => key !== '_executionId')
+  return keys.sort().reduce((sum, key, index) => sum + (index + 1) * totalOf(json[key]), 13)
+}
+
+class Work extends BaseNode {
+  async exec(_prepared, context) {
+    return work(context)
+  }
+
+  async post(result, { context, params }) {
+    if (params.write) await context.set(`${params.write}_post`, true)
+    return result
+  }
+
+  async fallback(error) {
+    if (!this.params.rescue) throw error
+    return { output: { v: this.params.base ?? 1, rescued: error.message } }
+  }
+}
+
+/** The worker of every batch; what it does is in the item. */
+async function item({ input, context }) {
+  if (input.fails) throw new Error('a bad item')
+  if (input.write) await context.set(input.write, input.v)
+  return { output: input.none ? undefined : { v: input.v * 2 } }
+}
+
+export const registry = { work, Work, item }

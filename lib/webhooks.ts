@@ -1,0 +1,124 @@
+/** Webhooks: URLs that can not be guessed, and the request handler behind them. */
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { invalidOption, isObject } from './connections/invalid.js'
+
+/** Options of an adapter's webhooks. */
+export interface WebhookOptions {
+  /** Where the handler is mounted, as the outside world reaches it: `https://example.com/hooks`. */
+  baseUrl: string
+  /** The key URLs are signed with, at least 16 characters; the same for the whole fleet. */
+  secret: string
+  /** The largest body accepted, in bytes; default 1 MiB. */
+  maxBodyBytes?: number
+}
+
+/** What a webhook node's output holds as `request`. */
+export interface WebhookRequest {
+  method: string
+  headers: Record<string, string | string[] | undefined>
+  /** Parsed where it is JSON; text otherwise. */
+  body: unknown
+}
+
+const DEFAULT_LIMIT = 1024 * 1024
+
+/** The name of the event a webhook's delivery is. */
+export const webhookEvent = (nodeId: string) => `webhook:${nodeId}`
+
+export class Webhooks {
+  readonly #baseUrl: string
+  readonly #secret: string
+  readonly #limit: number
+
+  constructor(options: WebhookOptions) {
+    if (!isObject(options)) throw invalidOption('webhook', '{ baseUrl, secret }')
+    const { baseUrl, secret, maxBodyBytes = DEFAULT_LIMIT } = options as WebhookOptions
+    if (typeof baseUrl !== 'string' || !URL.canParse(baseUrl)) throw invalidOption('webhook.baseUrl', 'a URL')
+    if (typeof secret !== 'string' || secret.length < 16) {
+      throw invalidOption('webhook.secret', 'a text of at least 16 characters')
+    }
+    if (!Number.isInteger(maxBodyBytes) || maxBodyBytes < 1) {
+      throw invalidOption('webhook.maxBodyBytes', 'a number of bytes')
+    }
+    this.#baseUrl = baseUrl.replace(/\/+$/, '')
+    this.#secret = secret
+    this.#limit = maxBodyBytes
+  }
+
+  /** The URL of a node's webhook: always the same for one run and node. */
+  endpoint(runId: string, nodeId: string): { url: string; event: string } {
+    const target = Buffer.from(JSON.stringify([runId, nodeId])).toString('base64url')
+    return { url: `${this.#baseUrl}/${target}.${this.#sign(target)}`, event: webhookEvent(nodeId) }
+  }
+
+  /**
+   * Takes one request. Answers 202 when the delivery is recorded, 404 to a wrong signature, 413 to a body over the
+   * limit, 409 where the run is over, 503 when it could not be recorded: the sender should try again.
+   */
+  async handle(
+    request: IncomingMessage & { body?: unknown },
+    response: ServerResponse,
+    deliver: (runId: string, nodeId: string, payload: WebhookRequest) => Promise<boolean>,
+  ): Promise<void> {
+    const target = this.#target(request.url ?? '')
+    if (!target) return answer(response, 404, 'not found')
+    const text = await this.#body(request)
+    if (text === undefined) return answer(response, 413, 'the body is too large')
+    const payload: WebhookRequest = {
+      method: request.method ?? 'POST',
+      headers: request.headers,
+      body: parsed(text, request.headers['content-type']),
+    }
+    try {
+      const taken = await deliver(...target, payload)
+      answer(response, taken ? 202 : 409, taken ? 'accepted' : 'the run is over')
+    } catch {
+      answer(response, 503, 'not recorded; try again')
+    }
+  }
+
+  /** The run and node of a request's path, if it is signed. */
+  #target(url: string): [runId: string, nodeId: string] | undefined {
+    const [target = '', signature = ''] = (url.split('?')[0]?.split('/').at(-1) ?? '').split('.')
+    const expected = Buffer.from(this.#sign(target))
+    const given = Buffer.from(signature)
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined
+    return JSON.parse(Buffer.from(target, 'base64url').toString('utf8')) as [string, string]
+  }
+
+  #sign(target: string): string {
+    return createHmac('sha256', this.#secret).update(`flowcraft webhook ${target}`).digest('base64url')
+  }
+
+  /** The request's body as text; nothing when it is over the limit. A framework may have read it before. */
+  async #body(request: IncomingMessage & { body?: unknown }): Promise<string | undefined> {
+    if (request.readableEnded && request.body !== undefined) {
+      const text = typeof request.body === 'string' ? request.body : JSON.stringify(request.body)
+      return Buffer.byteLength(text) > this.#limit ? undefined : text
+    }
+    const chunks: Buffer[] = []
+    let size = 0
+    for await (const chunk of request) {
+      size += (chunk as Buffer).length
+      // Read to its end, so that the answer is heard; kept only up to the limit.
+      if (size <= this.#limit) chunks.push(chunk as Buffer)
+      else if (size > this.#limit * 16) return undefined
+    }
+    return size > this.#limit ? undefined : Buffer.concat(chunks).toString('utf8')
+  }
+}
+
+function parsed(text: string, type = ''): unknown {
+  if (!/\bjson\b/i.test(type)) return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+function answer(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' })
+  response.end(`${text}\n`)
+}

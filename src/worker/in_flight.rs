@@ -1,0 +1,76 @@
+//! The nodes this worker is running: whom to tell when their run is cancelled.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::engine::Engine;
+
+/// How often the record is asked whether a run in flight was cancelled. Nodes that take less never cost a question.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// The nodes in flight, by a number each.
+#[derive(Default)]
+pub struct InFlight {
+    nodes: Mutex<(u64, HashMap<u64, (String, CancellationToken)>)>,
+}
+
+/// A node in flight, until it is dropped.
+pub struct Flight<'a> {
+    of: &'a InFlight,
+    number: u64,
+}
+
+impl InFlight {
+    /// Notes a node whose signal is `token`.
+    pub fn note(&self, run: &str, token: CancellationToken) -> Flight<'_> {
+        self.with(|(last, nodes)| {
+            *last += 1;
+            nodes.insert(*last, (run.to_owned(), token));
+            Flight { of: self, number: *last }
+        })
+    }
+
+    /// Asks the record about the runs in flight, until `stop`, and passes a cancellation on.
+    pub async fn watch(engine: &Engine, stop: CancellationToken) {
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(INTERVAL) => {}
+            }
+            let runs: Vec<String> =
+                engine.in_flight.with(|(_, nodes)| nodes.values().map(|(run, _)| run.clone()).collect());
+            let lasting: Vec<String> = runs.iter().filter(|run| seen.contains(run)).cloned().collect();
+            seen = runs;
+            if lasting.is_empty() {
+                continue;
+            }
+            match engine.contexts.cancelled(&lasting).await {
+                Ok(cancelled) => engine.in_flight.cancel(&cancelled),
+                Err(error) => debug!(%error, "could not ask for cancelled runs"),
+            }
+        }
+    }
+
+    fn cancel(&self, runs: &[String]) {
+        self.with(|(_, nodes)| {
+            for (_, token) in nodes.values().filter(|(run, _)| runs.contains(run)) {
+                token.cancel();
+            }
+        });
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut (u64, HashMap<u64, (String, CancellationToken)>)) -> T) -> T {
+        act(&mut self.nodes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.of.with(|(_, nodes)| nodes.remove(&self.number));
+    }
+}
