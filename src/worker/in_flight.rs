@@ -15,7 +15,14 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// The nodes in flight, by a number each.
 #[derive(Default)]
 pub struct InFlight {
-    nodes: Mutex<(u64, HashMap<u64, (String, CancellationToken)>)>,
+    nodes: Mutex<Nodes>,
+}
+
+#[derive(Default)]
+struct Nodes {
+    last: u64,
+    /// Run and signal, by number.
+    running: HashMap<u64, (String, CancellationToken)>,
 }
 
 /// A node in flight, until it is dropped.
@@ -27,10 +34,10 @@ pub struct Flight<'a> {
 impl InFlight {
     /// Notes a node whose signal is `token`.
     pub fn note(&self, run: &str, token: CancellationToken) -> Flight<'_> {
-        self.with(|(last, nodes)| {
-            *last += 1;
-            nodes.insert(*last, (run.to_owned(), token));
-            Flight { of: self, number: *last }
+        self.with(|nodes| {
+            nodes.last += 1;
+            nodes.running.insert(nodes.last, (run.to_owned(), token));
+            Flight { of: self, number: nodes.last }
         })
     }
 
@@ -43,7 +50,7 @@ impl InFlight {
                 () = tokio::time::sleep(INTERVAL) => {}
             }
             let runs: Vec<String> =
-                engine.in_flight.with(|(_, nodes)| nodes.values().map(|(run, _)| run.clone()).collect());
+                engine.in_flight.with(|nodes| nodes.running.values().map(|(run, _)| run.clone()).collect());
             let lasting: Vec<String> = runs.iter().filter(|run| seen.contains(run)).cloned().collect();
             seen = runs;
             if lasting.is_empty() {
@@ -57,20 +64,20 @@ impl InFlight {
     }
 
     fn cancel(&self, runs: &[String]) {
-        self.with(|(_, nodes)| {
-            for (_, token) in nodes.values().filter(|(run, _)| runs.contains(run)) {
+        self.with(|nodes| {
+            for (_, token) in nodes.running.values().filter(|(run, _)| runs.contains(run)) {
                 token.cancel();
             }
         });
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut (u64, HashMap<u64, (String, CancellationToken)>)) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Nodes) -> T) -> T {
         act(&mut self.nodes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        self.of.with(|(_, nodes)| nodes.remove(&self.number));
+        self.of.with(|nodes| nodes.running.remove(&self.number));
     }
 }

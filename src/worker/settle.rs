@@ -130,6 +130,7 @@ fn show_awaiting(patch: &mut Patch, ledger: &Ledger) -> Result<()> {
 mod tests {
     use super::*;
     use crate::blueprint::{Description, EdgeDescription, NodeDescription};
+    use crate::ledger::Pause;
     use crate::ledger::Resume;
 
     /// `a` and `b` lead to `j`, which joins as asked; `a` has the fallback `f`.
@@ -172,7 +173,8 @@ mod tests {
     fn finished(node: &str, output: Option<&str>) -> Answer {
         let arrival = Arrival { source: node.into(), target: "j".into(), fed: false };
         let taken = vec![Taken { arrival, input: output.map(raw) }];
-        let outcome = Outcome::Finished { output: output.map(raw), action: None, taken, added: vec![] };
+        let outcome =
+            Outcome::Finished { output: output.map(raw), action: None, taken, added: vec![], again: None };
         Answer { outcome, patch: Patch::default() }
     }
 
@@ -205,7 +207,7 @@ mod tests {
     fn an_input_that_came_too_late_is_not_written() {
         let blueprint = blueprint(true);
         let (first, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", Some("1")));
-        assert_eq!(settled.due, [Due { node: "j".into(), round: 1 }]);
+        assert_eq!(settled.due, [Due { node: "j".into(), round: 1, attempt: 1, ..Due::default() }]);
         let (second, settled) = change(first.reserved.ledger, &blueprint, "b", &finished("b", Some("2")));
         assert_eq!((set(&second, "_outputs.b"), set(&second, "_inputs.j")), (Some("2"), None));
         assert!(!second.patch.deletes.contains(&"_inputs.j".to_owned()));
@@ -227,7 +229,7 @@ mod tests {
         let failed = of(Outcome::Failed { message: "broken".into(), recoverable: true });
         let (change, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &failed);
         assert_eq!(set(&change, "_outputs.a"), Some("null"));
-        assert_eq!(settled.due, [Due { node: "f".into(), round: 1 }]);
+        assert_eq!(settled.due, [Due { node: "f".into(), round: 1, attempt: 1, ..Due::default() }]);
     }
 
     #[test]
@@ -242,7 +244,10 @@ mod tests {
     #[test]
     fn what_a_paused_node_waits_for_is_shown_and_taken_away_again() {
         let blueprint = blueprint(false);
-        let paused = of(Outcome::Paused { details: Some(raw(r#"{"reason":"a person"}"#)) });
+        let paused = of(Outcome::Paused {
+            pause: Pause { details: Some(raw(r#"{"reason":"a person"}"#)), ..Pause::default() },
+            output: None,
+        });
         let (paused, _) = change(Ledger::begin(&blueprint), &blueprint, "b", &paused);
         assert_eq!(set(&paused, "_awaitingNodeIds"), Some(r#"["b"]"#));
         assert_eq!(set(&paused, "_awaitingDetails"), Some(r#"{"b":{"reason":"a person"}}"#));

@@ -99,7 +99,6 @@ fn which_branch_another_worker_decided_is_not_guessed() {
 
 // The worker that decided wrote its output and published the branch: its message may come any time later.
 #[test]
-#[ignore = "with nothing else in flight the run is completed before the message of the branch is read"]
 fn a_run_whose_branch_another_worker_decided_is_not_over_yet() {
     let story = Story::of("a -yes-> b, a -no-> c").finds_outputs(&["a"]);
     assert!(!story.ledger.status.is_end(), "{}", stored(&story.ledger));
@@ -107,7 +106,6 @@ fn a_run_whose_branch_another_worker_decided_is_not_over_yet() {
 }
 
 #[test]
-#[ignore = "an output the paused node had makes its resumed job count as done by somebody else"]
 fn the_output_a_paused_node_had_is_no_news_when_it_is_resumed() {
     let story = Story::of("a -yes-> b").pauses("a").resumes("a");
     assert!(story.ledger.knows_as_done("a"));
@@ -165,7 +163,6 @@ fn a_message_for_a_run_that_is_over_changes_nothing() {
 }
 
 #[test]
-#[ignore = "`call` does not conclude: the run says it awaits although a node is in flight"]
 fn a_run_that_awaited_is_running_once_a_message_made_a_node_due() {
     Story::of("a -yes-> b, other")
         .finds_outputs(&["a"])

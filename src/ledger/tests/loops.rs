@@ -153,7 +153,6 @@ fn a_side_branch_that_is_done_in_time_runs_once_a_round_as_well() {
 }
 
 #[test]
-#[ignore = "a body node that failed is not reset: it runs in the next round only if it failed late"]
 fn whether_a_failed_side_branch_runs_in_the_next_round_does_not_depend_on_when_it_failed() {
     let next = |story: Story| story.finishes("e").decides("l", "continue").finishes("s");
     let begun = || entered(SIDE).decides("l", "continue").finishes("s");
@@ -313,7 +312,6 @@ fn a_fallback_takes_over_in_every_round_in_which_its_primary_fails() {
 }
 
 #[test]
-#[ignore = "the analysis does not follow fallbacks: the way back from one closes no cycle, so the loop ends there"]
 fn a_loop_comes_round_by_way_of_a_fallback() {
     entered("in -> l, loop l, l -continue-> p -ok-> l, p else f, f -> g -> l")
         .decides("l", "continue")
@@ -325,7 +323,6 @@ fn a_loop_comes_round_by_way_of_a_fallback() {
 }
 
 #[test]
-#[ignore = "nodes that only a fallback leads to are not part of the loop body: they run in one round only"]
 fn what_follows_a_fallback_runs_in_every_round() {
     let mut story = entered("in -> l, loop l, l -continue-> s -> p -> j, p else f, f -> g, s -> e -> l");
     for _ in 1..=2 {
@@ -335,7 +332,6 @@ fn what_follows_a_fallback_runs_in_every_round() {
 }
 
 #[test]
-#[ignore = "a fallback still in flight from an earlier round is made due again over itself: its result is refused"]
 fn a_slow_fallback_of_the_round_before_still_counts() {
     let story = entered("in -> l, loop l, l -continue-> s -> e -> l, s -> p, p else f")
         .decides("l", "continue")

@@ -161,7 +161,6 @@ fn an_awaiting_run_can_be_abandoned() {
 }
 
 #[test]
-#[ignore = "a resumed node takes its higher round along: an `any` join that has fired fires again"]
 fn an_any_join_that_ran_does_not_run_again_for_a_predecessor_that_was_resumed() {
     Story::of("a -> j, b -> j, any j")
         .pauses("a")
@@ -195,7 +194,6 @@ fn a_loop_that_comes_round_while_a_node_is_paused_runs_it_again_afterwards() {
 }
 
 #[test]
-#[ignore = "a resume uses up the round its loop would bring: the arrival of that round is refused"]
 fn a_loop_that_comes_round_after_the_resume_runs_it_again_as_well() {
     paused_side()
         .resumes("x")
@@ -208,7 +206,6 @@ fn a_loop_that_comes_round_after_the_resume_runs_it_again_as_well() {
 }
 
 #[test]
-#[ignore = "a resume uses up a round of a plain cycle, too: an `any` node beside it runs once too few"]
 fn a_node_beside_a_cycle_that_was_resumed_runs_in_the_next_round() {
     Story::starting_at(&["a"], "a -> b -> a, a -> x, any a, any b, any x")
         .finishes("a")

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use proptest::prelude::*;
 
-use super::super::{Due, DynamicNode, Event, Ledger, MAX_LEVEL, Resume, RunStatus};
+use super::super::{Due, DynamicNode, Event, Ledger, MAX_LEVEL, Pause, Resume, RunStatus};
 use super::support::{arrival, raw, stored};
 use crate::blueprint::{Blueprint, Description, EdgeDescription, NodeDescription, NodeId};
 
@@ -179,10 +179,10 @@ impl Plan {
     }
 
     /// What this plan's node answers when it runs in this round.
-    fn answer(&self, Due { node, round }: &Due, resumed: bool) -> Event {
+    fn answer(&self, Due { node, round, .. }: &Due, resumed: bool) -> Event {
         let (node, round) = (node.clone(), *round);
         if self.pausing.contains(&node) && !resumed {
-            return Event::Paused { node, round, details: None };
+            return Event::Paused { node, round, pause: Pause::default() };
         }
         match self.fates.get(&node).copied().unwrap_or(Fate::Finishes) {
             Fate::Finishes => {
@@ -193,7 +193,7 @@ impl Plan {
                 let added = added
                     .map(|id| DynamicNode { id, definition: raw("{}"), gather: gather.clone() })
                     .collect();
-                Event::Finished { node, round, action: None, taken, added }
+                Event::Finished { node, round, action: None, taken, added, again: None }
             }
             fate => {
                 let message = format!("{node} is broken");
@@ -402,8 +402,7 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "a resumed node takes its higher round along: an `any` join that has fired fires again"]
-    fn a_run_with_pauses_executes_each_node_once(
+        fn a_run_with_pauses_executes_each_node_once(
         plan in plans(Kind { any: true, passes: true, pauses: true }),
         seed in any::<u64>(),
     ) {
@@ -425,20 +424,6 @@ proptest! {
         let nodes = plan.graph.nodes.iter().map(|node| &node.id).filter(|id| !id.starts_with('f'));
         let added = plan.adding.values().flat_map(|(added, _)| added);
         prop_assert_eq!(executed, nodes.chain(added).cloned().collect::<BTreeSet<_>>());
-    }
-}
-
-// It takes a rare graph to tell one order from another here.
-proptest! {
-    #![proptest_config(cases(4096))]
-
-    #[test]
-    #[ignore = "the level of an `any` join is that of whoever came first, so a join behind it depends on speed"]
-    fn the_order_of_completion_does_not_matter_anywhere(
-        plan in plans(Kind { any: true, passes: true, pauses: false }),
-        seeds in any::<[u64; 4]>(),
-    ) {
-        order_does_not_matter(&plan, seeds);
     }
 }
 

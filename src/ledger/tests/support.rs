@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use serde_json::value::RawValue;
 
 use super::super::{
-    Arrival, Due, DynamicNode, Event, Ledger, NodeError, Refusal, Resume, RunStatus, Standing, Transition,
+    Arrival, Due, DynamicNode, Event, Ledger, NodeError, Pause, Refusal, Resume, RunStatus, Standing,
+    Transition,
 };
 use crate::blueprint::{Blueprint, Description, EdgeDescription, NodeDescription};
 
@@ -110,7 +111,7 @@ pub fn raw(json: &str) -> Box<RawValue> {
 }
 
 pub fn due(node: &str, round: u32) -> Due {
-    Due { node: node.into(), round }
+    Due { node: node.into(), round, attempt: 1, ..Due::default() }
 }
 
 pub fn stored(ledger: &Ledger) -> String {
@@ -316,6 +317,7 @@ impl Story {
             action: result.action.map(Into::into),
             taken,
             added: added.collect(),
+            again: None,
         }
     }
 
@@ -329,8 +331,8 @@ impl Story {
     }
 
     pub fn paused(&self, id: &str) -> Event {
-        let details = Some(raw(r#"{"reason":"a person"}"#));
-        Event::Paused { node: id.into(), round: self.round(id), details }
+        let pause = Pause { details: Some(raw(r#"{"reason":"a person"}"#)), ..Pause::default() };
+        Event::Paused { node: id.into(), round: self.round(id), pause }
     }
 
     /// The round a node is in.
@@ -345,7 +347,7 @@ impl Story {
             Event::Finished { node, round, .. }
             | Event::Failed { node, round, .. }
             | Event::Paused { node, round, .. } => Some(due(node, *round)),
-            Event::Resumed { .. } | Event::Abandoned { .. } => None,
+            _ => None,
         };
         self.last = match self.ledger.apply(&self.blueprint, event.clone()) {
             Ok(transition) => transition,
