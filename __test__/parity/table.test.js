@@ -1,0 +1,113 @@
+// The README's table of constructs: every cell is what this test sees.
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { it } from 'node:test'
+import { FlowRuntime, NullLogger } from 'flowcraft'
+import { PlainWorker } from '../support/plain-worker.js'
+import { openWorld, urls } from '../support/world.js'
+import { constructs } from './constructs.js'
+
+/** How long a run may take before it counts as stuck: none of these flows takes a second. */
+const PATIENCE = 5000
+
+function prepared(construct) {
+  const flow = construct.flow()
+  const blueprint = flow.toBlueprint()
+  construct.adjust?.(blueprint)
+  const runtimeOptions = {
+    blueprints: { [blueprint.id]: blueprint, ...construct.more },
+    registry: { ...Object.fromEntries(flow.getFunctionRegistry()), ...construct.registry },
+    logger: new NullLogger(),
+    ...construct.runtime,
+  }
+  return { flow, blueprint, runtimeOptions }
+}
+
+/** Whether the construct does in memory what its documentation says. */
+async function inMemory(construct) {
+  const { blueprint, runtimeOptions } = prepared(construct)
+  const runtime = new FlowRuntime(runtimeOptions)
+  try {
+    let result = await runtime.run(blueprint, {})
+    if (result.status === 'awaiting' && construct.act) {
+      result = await runtime.resume(blueprint, result.serializedContext, construct.act)
+    }
+    return construct.holds(result)
+  } catch {
+    return false
+  }
+}
+
+/** Starts a run and waits for its end; a run that does not end does not hold. */
+async function distributed(world, construct, flow, begin, resume) {
+  const runId = world.runId()
+  const begun = Date.now()
+  await begin(runId, construct.starts)
+  if (construct.act) {
+    await world.settled(runId, ['awaiting'], PATIENCE).catch(() => {})
+    await resume?.(runId)
+  }
+  const seen = await world.settled(runId, undefined, PATIENCE).catch(() => undefined)
+  const soon = seen && construct.atLeast && Date.now() - begun < construct.atLeast
+  return Boolean(seen && !soon && construct.holds({ status: seen.status, context: seen.context }))
+}
+
+async function onOurs(world, construct) {
+  const { flow, runtimeOptions } = prepared(construct)
+  const adapter = world.adapter(flow, { runtime: { ...runtimeOptions, registry: construct.registry ?? {} } })
+  const resume = (runId) => adapter.resumeWithAction(runId, construct.act.action, construct.act.output)
+  try {
+    return await distributed(
+      world,
+      construct,
+      flow,
+      (runId, starts) => world.begin(flow, {}, { runId, starts }),
+      resume,
+    )
+  } finally {
+    await adapter.stop()
+  }
+}
+
+async function onPlain(world, construct) {
+  const { flow, blueprint, runtimeOptions } = prepared(construct)
+  const worker = await PlainWorker.start({
+    runtimeOptions,
+    ...urls,
+    queue: world.queue,
+    contexts: world.contextTable,
+    statuses: world.statusTable,
+  })
+  // Version 1 rejects a run without these; whoever got it to work wrote them.
+  const context = { blueprintId: blueprint.id, blueprintVersion: null }
+  try {
+    return await distributed(world, construct, flow, (runId, starts) => world.begin(flow, context, { runId, starts }))
+  } finally {
+    await worker.stop()
+  }
+}
+
+it('says what is so', async () => {
+  // Each construct in a world of its own, all at once: what gets stuck is waited for together.
+  const rows = await Promise.all(
+    constructs.map(async (construct) => {
+      const world = await openWorld()
+      try {
+        const ours = await onOurs(world, construct)
+        await world.freshQueue()
+        return [construct.name, await inMemory(construct), await onPlain(world, construct), ours]
+      } finally {
+        await world.close()
+      }
+    }),
+  )
+  const mark = (holds) => (holds ? 'yes' : 'no')
+  const table = rows.map(([name, ...cells]) => `| ${name} | ${cells.map(mark).join(' | ')} |`)
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+  const missing = table.filter((row) => !readme.includes(row))
+  assert.deepEqual(missing, [], `The README's table should say:\n${table.join('\n')}`)
+  assert.ok(
+    rows.every(([, , , ours]) => ours),
+    'every construct works',
+  )
+})
