@@ -193,12 +193,11 @@ export const constructs = [
     name: 'sleep ends by itself',
     flow: () =>
       createFlow('sleep')
-        .node('s', value('x'))
-        .sleep('nap', { duration: 200 })
-        .node('t', pass)
+        .node('s', async () => ({ output: Date.now() }))
+        .sleep('nap', { duration: 300 })
+        .node('t', async ({ input }) => ({ output: Date.now() - input }))
         .edge('s', 'nap')
         .edge('nap', 't'),
-    atLeast: 200,
-    holds: ({ status, context }) => status === 'completed' && context['_outputs.t'] === 'x',
+    holds: ({ status, context }) => status === 'completed' && context['_outputs.t'] >= 300,
   },
 ]

@@ -39,17 +39,15 @@ async function inMemory(construct) {
 }
 
 /** Starts a run and waits for its end; a run that does not end does not hold. */
-async function distributed(world, construct, flow, begin, resume) {
+async function distributed(world, construct, begin, resume) {
   const runId = world.runId()
-  const begun = Date.now()
   await begin(runId, construct.starts)
   if (construct.act) {
     await world.settled(runId, ['awaiting'], PATIENCE).catch(() => {})
     await resume?.(runId)
   }
   const seen = await world.settled(runId, undefined, PATIENCE).catch(() => undefined)
-  const soon = seen && construct.atLeast && Date.now() - begun < construct.atLeast
-  return Boolean(seen && !soon && construct.holds({ status: seen.status, context: seen.context }))
+  return Boolean(seen && construct.holds({ status: seen.status, context: seen.context }))
 }
 
 async function onOurs(world, construct) {
@@ -81,7 +79,7 @@ async function onPlain(world, construct) {
   // Version 1 rejects a run without these; whoever got it to work wrote them.
   const context = { blueprintId: blueprint.id, blueprintVersion: null }
   try {
-    return await distributed(world, construct, flow, (runId, starts) => world.begin(flow, context, { runId, starts }))
+    return await distributed(world, construct, (runId, starts) => world.begin(flow, context, { runId, starts }))
   } finally {
     await worker.stop()
   }
