@@ -55,13 +55,7 @@ async function onOurs(world, construct) {
   const adapter = world.adapter(flow, { runtime: { ...runtimeOptions, registry: construct.registry ?? {} } })
   const resume = (runId) => adapter.resumeWithAction(runId, construct.act.action, construct.act.output)
   try {
-    return await distributed(
-      world,
-      construct,
-      flow,
-      (runId, starts) => world.begin(flow, {}, { runId, starts }),
-      resume,
-    )
+    return await distributed(world, construct, (runId, starts) => world.begin(flow, {}, { runId, starts }), resume)
   } finally {
     await adapter.stop()
   }
