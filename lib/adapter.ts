@@ -45,8 +45,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #webhooks: Webhooks | undefined
   readonly #database: Database
   readonly #engine: Engine
-  /** Signals of the jobs in flight, by their number. */
-  readonly #running = new Map<number, AbortController>()
+  /** The jobs in flight, by their number. They are held here: a node may wait for what nobody else refers to. */
+  readonly #running = new Map<number, { job: Job; controller: AbortController }>()
   /** Keeps the process alive while the worker is started; the engine's own threads do not. */
   #keepAlive: NodeJS.Timeout | undefined
 
@@ -187,7 +187,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         throw error
       }
     }
-    return (request, response) => webhooks.handle(request, response, deliver)
+    return (request, response) => webhooks.handle(request, response, deliver, this.logger)
   }
 
   /** The context of a run. */
@@ -238,7 +238,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         return blueprint ? describeBlueprint(id, blueprint) : null
       },
       execute: (job: Job) => void this.#execute(job),
-      abort: (id: number) => this.#running.get(id)?.abort(),
+      abort: (id: number) => this.#running.get(id)?.controller.abort(),
       publishesResults: overridden || ownSerializer,
       publishResult: (runId: string, status: string, reason: string, context: string) =>
         this.#publishResult(runId, status, reason, context),
@@ -248,7 +248,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   async #execute(job: Job): Promise<void> {
     const controller = new AbortController()
-    this.#running.set(job.id, controller)
+    this.#running.set(job.id, { job, controller })
     try {
       const blueprint = findBlueprint(this.runtime.options.blueprints, job.blueprintId)
       if (!blueprint) throw new Error(`Blueprint '${job.blueprintId}' has gone from the runtime`)

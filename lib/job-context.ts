@@ -39,7 +39,7 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
 
   async has(key: string): Promise<boolean> {
     const write = this.#written.get(key)
-    if (write) return write.json !== undefined
+    if (write) return write.json !== undefined || write.value !== undefined
     return this.#storedAs(key) !== undefined
   }
 
@@ -80,9 +80,9 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   /** Makes a node's output visible to what follows in this job; it is stored with the job's answer. */
   showOutput(nodeId: string, output: unknown, json: string | undefined): void {
     // In memory the output takes the place of a user key of the node's name.
-    if (this.#job.has(nodeId)) this.#written.set(nodeId, { value: undefined, json: undefined })
-    else this.#written.delete(nodeId)
+    this.#written.delete(nodeId)
     this.#written.set(OUTPUTS + nodeId, { value: output, json })
+    // A stored key of that name goes; what is read under it is the output.
     if (this.#job.has(nodeId)) this.#written.set(nodeId, { value: output, json: undefined })
   }
 

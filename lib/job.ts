@@ -78,7 +78,8 @@ function limitTime(node: NodeDefinition | undefined, abort: AbortController) {
   let error: Error | undefined
   let timer: NodeJS.Timeout | undefined
   const expired = new Promise<never>((_, reject) => {
-    if (!(typeof milliseconds === 'number' && milliseconds > 0)) return
+    // Longer than a timer can be: no limit.
+    if (!(typeof milliseconds === 'number' && milliseconds > 0 && milliseconds < 2 ** 31)) return
     timer = setTimeout(() => {
       error = new FlowcraftError(`Node '${node?.id}' timed out after ${milliseconds} ms`)
       abort.abort(error)
@@ -239,7 +240,7 @@ async function failed(
   if (node && recoverable && !isLastAttempt(host, job, node)) {
     const after = waitAfter(job.attempt, node, host.getQueueRetryOptions(node), host.retryMaxDelay)
     host.logger.warn(`[Adapter] Run '${runId}': attempt ${job.attempt}, the next in ${after} ms. ${message}`)
-    return { outcome: 'retry', retryAfter: after, ...context.writes() }
+    return { outcome: 'retry', retryAfter: after, ...context.writes(`_outputs.${nodeId}`) }
   }
   const original = host.runtime.getBlueprint(blueprintId)?.nodes.find((node) => node.id === nodeId)
   const fallback = recoverable ? original?.config?.fallback : undefined
@@ -259,7 +260,7 @@ async function failed(
         : new FlowcraftError(message, { cause: asError(thrown), nodeId, blueprintId })
     await emit(host.eventBus, { type: 'job:failed', payload: { runId, blueprintId, nodeId, error } })
   }
-  return { outcome: 'failed', message, recoverable, ...context.writes() }
+  return { outcome: 'failed', message, recoverable, ...context.writes(`_outputs.${nodeId}`) }
 }
 
 /** Tells an event bus; a bus that throws is its own problem, never the job's. */

@@ -8,6 +8,7 @@ import {
   type WorkflowResult,
   type WorkflowState,
 } from 'flowcraft'
+import { describeError } from './errors.js'
 import type { JobContext } from './job-context.js'
 import { toJson } from './json.js'
 import type { JobAnswer } from './native.js'
@@ -49,13 +50,34 @@ export function webhookPause(node: NodeDefinition, result: NodeResult): Pause {
 function nestedPause(runtime: Runtime, node: NodeDefinition, serialized: string): Pause {
   const inner = runtime.serializer.deserialize(serialized)
   const ids = (inner._awaitingNodeIds ?? []) as string[]
-  const all = (inner._awaitingDetails ?? {}) as Record<string, { wakeUpAt?: string } | undefined>
-  const moments = ids.map((id) => all[id]?.wakeUpAt).filter((moment) => moment !== undefined)
-  const earliest = moments.toSorted()[0]
+  const earliest = wakeUpAt(inner, firstSleeper(inner))
   const details = earliest === undefined ? { reason: 'external_event' } : { reason: 'timer', wakeUpAt: earliest }
-  const definition = subBlueprint(runtime, node)?.nodes.find((inside) => inside.id === ids[0])
+  const definition = subBlueprint(runtime, node)?.nodes.find(
+    (inside) => inside.id === ids.find((id) => wakeUpAt(inner, id) === undefined),
+  )
   const event = definition?.params?.eventName
   return { ...described(details, node.id), ...(typeof event === 'string' && { event }) }
+}
+
+/** When a node inside a paused subflow is to wake up, if it sleeps. */
+function wakeUpAt(inner: Record<string, unknown>, id: string | undefined): string | undefined {
+  const all = (inner._awaitingDetails ?? {}) as Record<string, { wakeUpAt?: string } | undefined>
+  return id === undefined ? undefined : all[id]?.wakeUpAt
+}
+
+/** The node inside that wakes up first. */
+function firstSleeper(inner: Record<string, unknown>): string | undefined {
+  const moment = (id: string) => wakeUpAt(inner, id) ?? ''
+  const ids = ((inner._awaitingNodeIds ?? []) as string[]).filter((id) => moment(id) !== '')
+  return [...ids].sort((a, b) => moment(a).localeCompare(moment(b)))[0]
+}
+
+/** Whom a resume is for: without a word, whoever's time has come; else whoever waits for one. */
+function waitingInside(inner: Record<string, unknown>, resumed: Resumed): string | undefined {
+  const ids = (inner._awaitingNodeIds ?? []) as string[]
+  const silent = resumed.action === undefined && resumed.output === undefined
+  const sleeper = firstSleeper(inner)
+  return (silent ? sleeper : ids.find((id) => wakeUpAt(inner, id) === undefined)) ?? ids[0]
 }
 
 function described(details: Record<string, unknown> | undefined, nodeId: string): Pause {
@@ -72,65 +94,122 @@ export async function pausedInside(context: JobContext, nodeId: string): Promise
 }
 
 /**
- * Goes on inside a paused subflow with what the node was resumed with, as core does in memory for its own
- * subflow node; the action routes inside. Answers with the node's result, or nothing when it paused again.
+ * Goes on inside a paused subflow with what the node was resumed with, as core does in memory for its own subflow
+ * node; the action routes inside. Answers with the node's result, or with what it waits for now.
  */
 export async function resumeInside(
   runtime: Runtime,
   node: NodeDefinition,
   context: JobContext,
   serialized: string,
-  resumed: { action?: string; output: unknown },
+  resumed: Resumed,
   signal: AbortSignal,
 ): Promise<NodeResult | Pause> {
-  const blueprint = subBlueprint(runtime, node)
-  if (!blueprint) throw new Error(`The sub-blueprint of node '${node.id}' is not in the runtime`)
-  const inner = runtime.serializer.deserialize(serialized)
-  const waiting = ((inner._awaitingNodeIds ?? []) as string[])[0]
-  const outcome = await routing(runtime, waiting, resumed.action).resume(
-    blueprint,
-    serialized,
-    { output: resumed.output },
-    waiting,
-    { signal },
-  )
+  const outcome = await resumeSubflow(runtime, node, serialized, resumed, signal)
   if (outcome.status === 'awaiting') {
     await context.set(subflowKey(node.id), outcome.serializedContext)
     return nestedPause(runtime, node, outcome.serializedContext)
   }
   await context.delete(subflowKey(node.id))
-  if (outcome.status !== 'completed') {
-    const reason = outcome.errors?.[0]?.message ?? 'unknown error'
-    throw new Error(`Sub-workflow '${blueprint.id}' did not complete. Status: ${outcome.status}. Error: ${reason}`)
-  }
-  return { output: await subflowOutput(node, blueprint, outcome, context) }
+  const { output, keys } = subflowOutput(runtime, node, outcome)
+  for (const [key, value] of Object.entries(keys)) await context.set(key, value)
+  return { output }
 }
 
-/** A runtime that decides the edges of one node with an action: core's own `resume` drops it. */
-function routing(runtime: Runtime, nodeId: string | undefined, action: string | undefined): Runtime {
-  if (action === undefined) return runtime
-  const determineNextNodes: Runtime['determineNextNodes'] = (blueprint, id, result, context, executionId) =>
-    runtime.determineNextNodes(blueprint, id, id === nodeId ? { ...result, action } : result, context, executionId)
-  return Object.create(runtime, { determineNextNodes: { value: determineNextNodes } }) as Runtime
+/** What a node is resumed with. */
+interface Resumed {
+  action?: string
+  output: unknown
+}
+
+/** Resumes the subflow of a node, and first whatever waits in a subflow of one of its own nodes. */
+async function resumeSubflow(
+  runtime: Runtime,
+  node: NodeDefinition,
+  serialized: string,
+  resumed: Resumed,
+  signal: AbortSignal,
+): Promise<WorkflowResult> {
+  const blueprint = subBlueprint(runtime, node)
+  if (!blueprint) throw new Error(`The sub-blueprint of node '${node.id}' is not in the runtime`)
+  const inner = runtime.serializer.deserialize(serialized)
+  const waiting = waitingInside(inner, resumed)
+  const inside = blueprint.nodes.find((candidate) => candidate.id === waiting)
+  const nested = inside && inner[subflowKey(inside.id)]
+  let answer = resumed
+  if (inside && typeof nested === 'string') {
+    const outcome = await resumeSubflow(runtime, inside, nested, resumed, signal)
+    if (outcome.status === 'awaiting') {
+      inner[subflowKey(inside.id)] = outcome.serializedContext
+      return { ...outcome, serializedContext: runtime.serializer.serialize(inner) }
+    }
+    delete inner[subflowKey(inside.id)]
+    const { output, keys } = subflowOutput(runtime, inside, outcome)
+    Object.assign(inner, keys)
+    answer = { output }
+  }
+  const state = runtime.serializer.serialize(inner)
+  // Core's own resume would look for the state of a `SubflowNode` again.
+  const nodes = blueprint.nodes.map((each) => (each.id === waiting ? { ...each, uses: 'wait' } : each))
+  const routed = routing(runtime, blueprint, waiting, answer.action)
+  const outcome = await routed.resume({ ...blueprint, nodes }, state, { output: answer.output }, waiting, { signal })
+  if (outcome.status !== 'completed' && outcome.status !== 'awaiting') {
+    const reason = describeError(outcome.errors?.[0] ?? 'unknown error', waiting ?? node.id)
+    throw new Error(`Sub-workflow '${blueprint.id}' did not complete. Status: ${outcome.status}. Error: ${reason}`)
+  }
+  return outcome
+}
+
+/**
+ * A runtime that decides the edges of one node with an action. Core's `resume` drops the action, and starts every
+ * node whose predecessors are done, also behind edges that were not taken: such nodes are left out here.
+ */
+function routing(
+  runtime: Runtime,
+  blueprint: WorkflowBlueprint,
+  nodeId: string | undefined,
+  action: string | undefined,
+): Runtime {
+  const chosen = new Set<string>()
+  const determineNextNodes: Runtime['determineNextNodes'] = async (graph, id, result, context, executionId) => {
+    if (id !== nodeId) return runtime.determineNextNodes(graph, id, result, context, executionId)
+    const decided = action === undefined ? result : { ...result, action }
+    const next = await runtime.determineNextNodes(graph, id, decided, context, executionId)
+    for (const { node } of next) chosen.add(node.id)
+    return next
+  }
+  const bound = (id: string) => {
+    const incoming = blueprint.edges.filter((edge) => edge.target === id)
+    return incoming.length > 0 && incoming.every((edge) => edge.action !== undefined || edge.condition !== undefined)
+  }
+  const orchestrator: Runtime['orchestrator'] = {
+    run: (execution, traverser) => {
+      const ready = traverser.getReadyNodes().map((each) => each.nodeId)
+      for (const id of ready) if (chosen.has(id) || !bound(id)) traverser.addToFrontier(id)
+      return runtime.orchestrator.run(execution, traverser)
+    },
+  }
+  return Object.create(runtime, {
+    determineNextNodes: { value: determineNextNodes },
+    orchestrator: { value: orchestrator },
+  }) as Runtime
 }
 
 /** A subflow's output, and the keys it gives its parent: core's rules for its subflow node. */
-async function subflowOutput(
+function subflowOutput(
+  runtime: Runtime,
   node: NodeDefinition,
-  blueprint: WorkflowBlueprint,
   { context: inner }: WorkflowResult,
-  context: JobContext,
-): Promise<unknown> {
+): { output: unknown; keys: Record<string, unknown> } {
   const outputs = node.params?.outputs as Record<string, string> | undefined
   if (outputs) {
-    for (const [parentKey, key] of Object.entries(outputs)) {
-      await context.set(parentKey, inner[`_outputs.${key}`] ?? inner[key])
-    }
-    return inner
+    const given = Object.entries(outputs).map(([key, from]) => [key, inner[`_outputs.${from}`] ?? inner[from]])
+    return { output: inner, keys: Object.fromEntries(given) as Record<string, unknown> }
   }
-  const terminals = analyzeBlueprint(blueprint).terminalNodeIds
-  if (terminals.length === 1) return inner[`_outputs.${terminals[0]}`]
-  return Object.fromEntries(terminals.map((id) => [id, inner[`_outputs.${id}`]]))
+  const blueprint = subBlueprint(runtime, node)
+  const terminals = blueprint ? analyzeBlueprint(blueprint).terminalNodeIds : []
+  if (terminals.length === 1) return { output: inner[`_outputs.${terminals[0]}`], keys: {} }
+  return { output: Object.fromEntries(terminals.map((id) => [id, inner[`_outputs.${id}`]])), keys: {} }
 }
 
 function subBlueprint(runtime: Runtime, node: NodeDefinition): WorkflowBlueprint | undefined {

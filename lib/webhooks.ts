@@ -1,6 +1,7 @@
 /** Webhooks: URLs that can not be guessed, and the request handler behind them. */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ILogger } from 'flowcraft'
 import { invalidOption, isObject } from './connections/invalid.js'
 
 /** Options of an adapter's webhooks. */
@@ -60,20 +61,25 @@ export class Webhooks {
     request: IncomingMessage & { body?: unknown },
     response: ServerResponse,
     deliver: (runId: string, nodeId: string, payload: WebhookRequest) => Promise<boolean>,
+    logger: ILogger,
   ): Promise<void> {
-    const target = this.#target(request.url ?? '')
-    if (!target) return answer(response, 404, 'not found')
-    const text = await this.#body(request)
-    if (text === undefined) return answer(response, 413, 'the body is too large')
-    const payload: WebhookRequest = {
-      method: request.method ?? 'POST',
-      headers: request.headers,
-      body: parsed(text, request.headers['content-type']),
-    }
     try {
+      const target = this.#target(request.url ?? '')
+      if (!target) return answer(response, 404, 'not found')
+      const text = await this.#body(request)
+      if (text === undefined) return answer(response, 413, 'the body is too large')
+      if (text.includes('\0')) return answer(response, 400, 'the body holds a character that can not be stored')
+      const payload: WebhookRequest = {
+        method: request.method ?? 'POST',
+        headers: request.headers,
+        body: parsed(text, request.headers['content-type']),
+      }
       const taken = await deliver(...target, payload)
       answer(response, taken ? 202 : 409, taken ? 'accepted' : 'the run is over')
-    } catch {
+    } catch (error) {
+      // A sender that went away in the middle of its body ends here too: it never was a delivery.
+      if (!request.complete) return
+      logger.error(`[Adapter] A webhook was not recorded. ${error instanceof Error ? error.message : String(error)}`)
       answer(response, 503, 'not recorded; try again')
     }
   }
@@ -94,7 +100,9 @@ export class Webhooks {
   /** The request's body as text; nothing when it is over the limit. A framework may have read it before. */
   async #body(request: IncomingMessage & { body?: unknown }): Promise<string | undefined> {
     if (request.readableEnded && request.body !== undefined) {
-      const text = typeof request.body === 'string' ? request.body : JSON.stringify(request.body)
+      const { body } = request
+      const text =
+        typeof body === 'string' ? body : Buffer.isBuffer(body) ? body.toString('utf8') : JSON.stringify(body)
       return Buffer.byteLength(text) > this.#limit ? undefined : text
     }
     const chunks: Buffer[] = []
@@ -119,6 +127,7 @@ function parsed(text: string, type = ''): unknown {
 }
 
 function answer(response: ServerResponse, status: number, text: string): void {
+  if (response.headersSent || response.destroyed) return
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' })
   response.end(`${text}\n`)
 }

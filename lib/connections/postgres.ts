@@ -84,13 +84,21 @@ function settings(options: PostgresOptions): Record<string, unknown> {
     host: fallback(options.host, env.PGHOST),
     port: port === undefined ? undefined : Number(port),
     user: fallback(options.user, env.PGUSER ?? userInfo().username),
-    password: typeof options.password === 'function' ? undefined : (options.password ?? env.PGPASSWORD),
+    password:
+      typeof options.password === 'function'
+        ? undefined
+        : (options.password ?? (saysPassword(options.connectionString) ? undefined : env.PGPASSWORD)),
     database: fallback(options.database, env.PGDATABASE),
     options: options.options,
     applicationName: options.application_name,
     max: options.max,
     ssl: tls(options.ssl),
   }
+}
+
+/** Whether a connection string has a password of its own, which comes before the environment's. */
+function saysPassword(url: string | undefined): boolean {
+  return url !== undefined && /:\/\/[^/?#@]*:[^@]*@|password\s*=/.test(url)
 }
 
 function tls(ssl: PostgresOptions['ssl']): Record<string, unknown> | undefined {

@@ -65,11 +65,11 @@ pub trait Broker: Send + Sync {
     /// Transient, when one was not confirmed; any of them may have been taken all the same.
     async fn publish(&self, messages: Vec<Outgoing>) -> Result<()>;
 
-    /// Consumes a queue into `deliveries` until `stop`, at most `prefetch` unsettled at a time, reconnecting
-    /// as often as it takes. Comes back when the broker has let go of the consumer.
+    /// Consumes a queue into `deliveries` until `stop`, at most `prefetch` unsettled at a time. Comes back when
+    /// the broker has let go of the consumer.
     ///
     /// # Errors
-    /// When it can not go on and will not by itself.
+    /// Transient, when the consumer was lost and another may be opened; else it will not come back by itself.
     async fn consume(
         &self,
         queue: &str,

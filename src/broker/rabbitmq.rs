@@ -21,10 +21,9 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{AmqpAddress, AmqpSettings, Broker, Delivery, Outgoing, Receipt};
-use crate::backoff::Backoff;
 use crate::error::{Error, Result, with_causes};
 
 const PERSISTENT: u8 = 2;
@@ -113,48 +112,6 @@ impl RabbitMq {
     async fn forget_publisher(&self) {
         *self.publisher.lock().await = None;
     }
-
-    /// One life of a consumer: from connecting to losing the connection, or to `stop`.
-    async fn consume_once(
-        &self,
-        queue: &str,
-        prefetch: u16,
-        deliveries: &mpsc::Sender<Delivery>,
-        stop: &CancellationToken,
-        backoff: &mut Backoff,
-    ) -> Result<()> {
-        let connection = self.connect("consumer").await?;
-        let channel = connection.create_channel().await.map_err(consume_error)?;
-        channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(consume_error)?;
-        declare(&channel, queue, FieldTable::default()).await?;
-        let mut consumer = channel
-            .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
-            .await
-            .map_err(consume_error)?;
-        info!(queue, prefetch, "consuming");
-        backoff.reset();
-        loop {
-            let next = tokio::select! {
-                () = stop.cancelled() => break,
-                next = consumer.next() => next,
-            };
-            match next {
-                Some(Ok(delivery)) => {
-                    if deliveries.send(received(delivery)).await.is_err() {
-                        break;
-                    }
-                }
-                Some(Err(error)) => return Err(consume_error(error)),
-                None => return Err(Error::transient("Consuming", "the broker cancelled the consumer")),
-            }
-        }
-        // The channel stays open until every delivery is settled: the receipts hold it.
-        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.map_err(consume_error)?;
-        deliveries.closed().await;
-        let closing = connection.close(REPLY_SUCCESS, "stopped".into());
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
-        Ok(())
-    }
 }
 
 #[async_trait]
@@ -177,19 +134,36 @@ impl Broker for RabbitMq {
         deliveries: mpsc::Sender<Delivery>,
         stop: CancellationToken,
     ) -> Result<()> {
-        let mut backoff = Backoff::default();
+        let connection = self.connect("consumer").await?;
+        let channel = connection.create_channel().await.map_err(consume_error)?;
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(consume_error)?;
+        declare(&channel, queue, FieldTable::default()).await?;
+        let mut consumer = channel
+            .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
+            .await
+            .map_err(consume_error)?;
+        info!(queue, prefetch, "consuming");
         loop {
-            match self.consume_once(queue, prefetch, &deliveries, &stop, &mut backoff).await {
-                Ok(()) => return Ok(()),
-                Err(_) if stop.is_cancelled() => return Ok(()),
-                Err(error) if !error.is_transient() => return Err(error),
-                Err(error) => warn!(%error, "lost the consumer; connecting again"),
-            }
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                () = backoff.wait() => {}
+            let next = tokio::select! {
+                () = stop.cancelled() => break,
+                next = consumer.next() => next,
+            };
+            match next {
+                Some(Ok(delivery)) => {
+                    if deliveries.send(received(delivery)).await.is_err() {
+                        break;
+                    }
+                }
+                Some(Err(error)) => return Err(consume_error(error)),
+                None => return Err(Error::transient("Consuming", "the broker cancelled the consumer")),
             }
         }
+        // The channel stays open until every delivery is settled: the receipts hold it.
+        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.map_err(consume_error)?;
+        deliveries.closed().await;
+        let closing = connection.close(REPLY_SUCCESS, "stopped".into());
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
+        Ok(())
     }
 
     async fn close(&self) {

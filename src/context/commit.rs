@@ -80,9 +80,11 @@ impl ContextStore {
         };
         let select = format!("SELECT ({needed})::text FROM {table} WHERE run_id = $1 FOR UPDATE");
         let select = transaction.prepare_cached(&select).await.map_err(failed)?;
+        let mut found = true;
         let row = match transaction.query_opt(&select, &[&run]).await.map_err(failed)? {
             Some(row) => row,
             None => {
+                found = false;
                 // No row to lock: two first jobs would each begin the run. Whoever inserts first has the lock.
                 let insert = format!(
                     "INSERT INTO {table} (run_id, context_data) VALUES ($1, '{{}}') ON CONFLICT DO NOTHING"
@@ -92,7 +94,7 @@ impl ContextStore {
                 transaction.query_one(&select, &[&run]).await.map_err(failed)?
             }
         };
-        let document = Document::parse(row.get(0))?;
+        let document = Document { found, ..Document::parse(row.get(0))? };
         let (change, answer) = decide(document)?;
         let Some(change) = change else {
             transaction.rollback().await.map_err(failed)?;

@@ -20,6 +20,8 @@ use crate::error::{Error, Kind, Result, with_causes};
 
 const OPERATION: &str = "Talking to PostgreSQL";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server that does not answer for this long counts as gone.
+const SILENCE: Duration = Duration::from_secs(30);
 /// Connections one worker may hold; commits of many jobs share them.
 const DEFAULT_POOL_SIZE: usize = 8;
 
@@ -80,6 +82,7 @@ impl Database {
             .max_size(settings.max.unwrap_or(DEFAULT_POOL_SIZE).max(1))
             .runtime(Runtime::Tokio1)
             .create_timeout(Some(CONNECT_TIMEOUT))
+            .wait_timeout(Some(SILENCE))
             .build()
             .map_err(|error| Error::setup("Option pgClient", error))?;
         Ok(Self { pool })
@@ -150,6 +153,11 @@ fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
         ssl::Mode::Prefer => SslMode::Prefer,
         ssl::Mode::Require | ssl::Mode::Unverified => SslMode::Require,
     });
+    // A server that vanished without a word is noticed, so that its work goes on elsewhere.
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE);
+    }
+    config.keepalives_idle(SILENCE);
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT_TIMEOUT);
     }

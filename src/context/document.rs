@@ -34,6 +34,8 @@ pub struct ReservedKey {
 pub struct Document {
     /// Every key but the reserved one, in the document's order.
     pub values: BTreeMap<String, Box<RawValue>>,
+    /// Whether there was a row to lock, where one was.
+    pub found: bool,
     /// The engine's bookkeeping; none before the run's first job here.
     pub reserved: Option<ReservedKey>,
 }
@@ -55,7 +57,7 @@ impl Document {
             .map(|raw| serde_json::from_str(raw.get()))
             .transpose()
             .map_err(|error| unreadable("its bookkeeping can not be read", error))?;
-        Ok(Self { values, reserved })
+        Ok(Self { values, reserved, found: true })
     }
 
     /// The nodes of a blueprint that have an output here.

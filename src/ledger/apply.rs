@@ -29,7 +29,9 @@ impl Ledger {
                 self.fail(blueprint, &node, round, message, recoverable, &mut transition)?;
             }
             Event::Retried { node, round, not_before } => {
+                let resumed = self.nodes.get(&node).and_then(|entry| entry.resumed.clone());
                 let entry = self.settle(&node, round, NodeState::Due)?;
+                entry.resumed = resumed;
                 entry.failures += 1;
                 entry.not_before = Some(not_before);
                 entry.by = Some(node.clone());
@@ -226,6 +228,9 @@ impl Ledger {
             );
             self.errors.push(NodeError { node: node.clone(), message });
             self.status = RunStatus::Failed;
+            return;
+        }
+        if self.is_unbegun() {
             return;
         }
         let any = |state| self.nodes.values().any(|entry| entry.state == state);

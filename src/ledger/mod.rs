@@ -298,7 +298,12 @@ impl Ledger {
 
     /// Every job in flight.
     pub fn due(&self) -> Vec<Due> {
-        self.due_where(|_| true)
+        let in_flight = |entry: &NodeEntry| !self.status.is_end() && entry.state == NodeState::Due;
+        self.nodes
+            .iter()
+            .filter(|(_, entry)| in_flight(entry))
+            .map(|(id, entry)| Due::of(id, entry))
+            .collect()
     }
 
     /// Every job in flight, and every timer that sleeping nodes wait for.
@@ -316,9 +321,11 @@ impl Ledger {
         })
     }
 
-    /// The jobs in flight that the result of `node` made due.
+    /// The jobs in flight, and the timers, that the result of `node` led to.
     pub fn due_by(&self, node: &str) -> Vec<Due> {
-        self.due_where(|entry| entry.by.as_deref() == Some(node))
+        let led_to =
+            |due: &Due| self.nodes.get(&due.node).is_some_and(|entry| entry.by.as_deref() == Some(node));
+        self.pending().into_iter().filter(led_to).collect()
     }
 
     /// The nodes that wait to be resumed.
@@ -333,13 +340,5 @@ impl Ledger {
             return reason.clone();
         }
         self.errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
-    }
-
-    fn due_where(&self, wanted: impl Fn(&NodeEntry) -> bool) -> Vec<Due> {
-        self.nodes
-            .iter()
-            .filter(|(_, entry)| !self.status.is_end() && entry.state == NodeState::Due && wanted(entry))
-            .map(|(id, entry)| Due::of(id, entry))
-            .collect()
     }
 }

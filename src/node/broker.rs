@@ -1,6 +1,7 @@
 //! Brokers: RabbitMQ over our own connections, or a live amqplib connection driven through JavaScript.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use napi::bindgen_prelude::{Buffer, FnArgs, Promise};
@@ -8,14 +9,15 @@ use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
 use napi_derive::napi;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use super::errors::{from_js, settings, to_js};
 use super::host::JsFunction;
-use crate::backoff::Backoff;
 use crate::broker::rabbitmq::RabbitMq;
 use crate::broker::{self, AmqpSettings, Delivery, Outgoing, Receipt};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+
+/// How long a channel may take to close before it is left to its connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A broker of either kind.
 #[napi]
@@ -106,8 +108,10 @@ impl LiveBroker {
         let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone() });
         let delivery = Delivery { body, redelivered, receipt };
         if let Some(consumer) = &*self.consumer() {
-            // The prefetch bounds what can be under way, and the channel is as long.
-            let _ = consumer.deliveries.try_send(delivery);
+            // The channel is as long as the prefetch. After the loss of one, jobs of two consumers can be under way.
+            if consumer.deliveries.try_send(delivery).is_err() {
+                self.functions.settle.call((number, false).into(), NonBlocking);
+            }
         }
     }
 
@@ -163,47 +167,31 @@ impl broker::Broker for LiveBroker {
     ) -> Result<()> {
         let (lost, mut losses) = mpsc::unbounded_channel();
         *self.consumer() = Some(Consumer { deliveries: deliveries.clone(), lost });
-        let mut backoff = Backoff::default();
-        let outcome = loop {
-            let loss = match self.open_consumer(queue, prefetch).await {
-                Ok(()) => {
-                    backoff.reset();
-                    tokio::select! {
-                        () = stop.cancelled() => break Ok(()),
-                        loss = losses.recv() => loss,
-                    }
-                }
-                Err(error) => Some(Lost { for_good: !error.is_transient(), reason: error.message }),
-            };
-            let Some(Lost { reason, for_good }) = loss else {
-                break Ok(());
-            };
-            if for_good {
-                break Err(Error::setup("Consuming", reason));
-            }
-            warn!(reason, "lost the consumer; opening another");
-            tokio::select! {
-                () = stop.cancelled() => break Ok(()),
-                () = backoff.wait() => {}
-            }
-            // Losses reported while waiting are of the consumer that is already lost, unless they are final.
-            while let Ok(loss) = losses.try_recv() {
-                if loss.for_good {
-                    return Err(Error::setup("Consuming", loss.reason));
-                }
-            }
+        let opened = self.open_consumer(queue, prefetch).await;
+        let lost = match opened {
+            Ok(()) => tokio::select! {
+                () = stop.cancelled() => None,
+                loss = losses.recv() => loss,
+            },
+            // What JavaScript reported on the way says more than that it failed.
+            Err(error) => losses.try_recv().ok().or(Some(Lost { reason: error.message, for_good: false })),
         };
+        if let Some(Lost { reason, for_good }) = lost {
+            *self.consumer() = None;
+            let kind = if for_good { Kind::Setup } else { Kind::Transient };
+            return Err(Error::new(kind, "Consuming", reason));
+        }
         if let Ok(cancelled) = self.functions.cancel.call_async_catch(()).await {
-            let _ = cancelled.await;
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, cancelled).await;
         }
         *self.consumer() = None;
         deliveries.closed().await;
-        outcome
+        Ok(())
     }
 
     async fn close(&self) {
         if let Ok(closed) = self.functions.close.call_async_catch(()).await {
-            let _ = closed.await;
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         }
     }
 }

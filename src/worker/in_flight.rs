@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::engine::Engine;
+use crate::context::ContextStore;
 
 /// How often the record is asked whether a run in flight was cancelled. Nodes that take less never cost a question.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -42,7 +42,7 @@ impl InFlight {
     }
 
     /// Asks the record about the runs in flight, until `stop`, and passes a cancellation on.
-    pub async fn watch(engine: &Engine, stop: CancellationToken) {
+    pub async fn watch(&self, contexts: &ContextStore, stop: CancellationToken) {
         let mut seen: Vec<String> = Vec::new();
         loop {
             tokio::select! {
@@ -50,14 +50,14 @@ impl InFlight {
                 () = tokio::time::sleep(INTERVAL) => {}
             }
             let runs: Vec<String> =
-                engine.in_flight.with(|nodes| nodes.running.values().map(|(run, _)| run.clone()).collect());
+                self.with(|nodes| nodes.running.values().map(|(run, _)| run.clone()).collect());
             let lasting: Vec<String> = runs.iter().filter(|run| seen.contains(run)).cloned().collect();
             seen = runs;
             if lasting.is_empty() {
                 continue;
             }
-            match engine.contexts.cancelled(&lasting).await {
-                Ok(cancelled) => engine.in_flight.cancel(&cancelled),
+            match contexts.cancelled(&lasting).await {
+                Ok(cancelled) => self.cancel(&cancelled),
                 Err(error) => debug!(%error, "could not ask for cancelled runs"),
             }
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
-use tracing::{Span, debug, warn};
+use tracing::{Span, debug};
 
 use super::Ending;
 use super::engine::Engine;
@@ -55,7 +55,17 @@ pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
     // A panic is this job's error, and must not keep its message from being settled.
     let settlement = match AssertUnwindSafe(work).catch_unwind().await {
         Ok(settlement) => settlement,
-        Err(_) => bury(engine, &body, "The engine panicked on this message", give_up).await,
+        Err(_) => {
+            if let Ok(job) = JobMessage::parse(&body) {
+                engine.leases.give_back(&job.run_id, &job.node_id).await;
+            }
+            bury(engine, &body, "The engine panicked on this message", give_up).await
+        }
+    };
+    let settlement = match settlement {
+        // What can not be stored or read is no better the next time: a person has to look at it.
+        Err(error) if error.kind == Kind::Data => bury(engine, &body, &error.to_string(), give_up).await,
+        other => other,
     };
     match settlement {
         Ok(Settlement::Done) => return receipt.ack().await,
@@ -65,7 +75,7 @@ pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
             // JavaScript is gone: this worker would only take jobs and hand them back.
             ending.now();
         }
-        Err(error) => warn!(%error, "job handed back"),
+        Err(error) => engine.warn(format!("A job was handed back to the queue. {error}")),
     }
     receipt.requeue().await;
 }
@@ -91,9 +101,10 @@ async fn process(
         // Somebody is running the node. The message is kept until the record says it is done: its own worker
         // may have died and this may be the only copy.
         let document = engine.insist(give_up, || engine.contexts.load(&job.run_id)).await?;
+        let sleeping = job.wakes && job.round.is_some_and(|round| sleeps(&document, &job.node_id, round));
         match standing(&document, &job).1 {
-            Standing::Settled | Standing::Ended => return Ok(Settlement::Done),
-            Standing::Due(_) | Standing::NotReached => {}
+            Standing::Settled | Standing::Ended if !sleeping => return Ok(Settlement::Done),
+            _ => {}
         }
         tokio::select! {
             () = give_up.cancelled() => return Ok(Settlement::HandBack),
@@ -140,7 +151,7 @@ async fn with_lease(
     let settled = commit(engine, job, &blueprint, round, &answer, give_up).await?;
     engine.publish_due(&job.run_id, &blueprint.id, &settled.due, give_up).await?;
     if settled.status.is_end() {
-        engine.insist(give_up, || engine.publish_pending_result(&job.run_id)).await?;
+        engine.publish_result_or_report(&job.run_id, give_up).await;
     }
     match settled.refused {
         None => {
@@ -199,7 +210,7 @@ async fn due_document(
                 document.reserved.map(|reserved| reserved.ledger.due_by(&job.node_id)).unwrap_or_default();
             engine.publish_due(run, &blueprint.id, &due, give_up).await?;
         }
-        (_, Standing::Ended) => engine.insist(give_up, || engine.publish_pending_result(run)).await?,
+        (_, Standing::Ended) => engine.publish_result_or_report(run, give_up).await,
         (status, Standing::Settled | Standing::NotReached) => {
             debug!(?status, round = job.round, "nothing to do for this message");
         }
@@ -279,7 +290,7 @@ async fn abandon(
 ) -> Result<Settlement> {
     engine.warn(format!("Run '{}' failed at node '{}': {reason}", job.run_id, job.node_id));
     engine.insist(give_up, || engine.abandon(&job.run_id, &job.node_id, &job.blueprint_id, reason)).await?;
-    engine.insist(give_up, || engine.publish_pending_result(&job.run_id)).await?;
+    engine.publish_result_or_report(&job.run_id, give_up).await;
     Ok(Settlement::Done)
 }
 

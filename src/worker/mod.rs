@@ -9,18 +9,20 @@ mod runs;
 pub mod settle;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, error, info_span};
+use tracing::{Instrument, info_span};
 
+use crate::backoff::Backoff;
 use crate::broker::Delivery;
 
-use in_flight::InFlight;
-
 pub use engine::{Engine, Settings};
+
+/// A consumer that lasted this long was a working one: the next wait is a short one again.
+const STEADY: Duration = Duration::from_secs(10);
 
 /// A started worker. Dropping it does not stop it: [`Worker::stop`] does.
 pub struct Worker {
@@ -54,7 +56,7 @@ impl Worker {
         let (sender, receiver) = mpsc::channel(usize::from(concurrency));
         let ending = worker.ending.clone();
         let (watcher, watch) = (engine.clone(), ending.give_up.clone());
-        tokio::spawn(async move { InFlight::watch(&watcher, watch).await });
+        tokio::spawn(async move { watcher.in_flight.watch(&watcher.contexts, watch).await });
         let keeper = engine.clone();
         let keep = ending.give_up.clone();
         tokio::spawn(async move { keeper.leases.keep(keep).await });
@@ -83,11 +85,27 @@ impl Worker {
     }
 }
 
+/// Keeps a consumer going: whatever ends one, another is opened, and the user hears of it.
 async fn consume(engine: Arc<Engine>, sender: mpsc::Sender<Delivery>, stop: CancellationToken) {
-    let queue = &engine.settings.queue;
-    if let Err(error) = engine.broker.consume(queue, engine.settings.concurrency, sender, stop).await {
-        error!(%error, queue, "stopped consuming");
-        engine.consumer_lost(&error);
+    let Settings { queue, concurrency, .. } = &engine.settings;
+    let mut backoff = Backoff::default();
+    loop {
+        let begun = Instant::now();
+        match engine.broker.consume(queue, *concurrency, sender.clone(), stop.clone()).await {
+            Ok(()) => return,
+            Err(_) if stop.is_cancelled() => return,
+            Err(error) if !error.is_transient() => return engine.consumer_lost(&error),
+            Err(error) => {
+                engine.warn(format!("No jobs are received for the moment. {error}; connecting again"))
+            }
+        }
+        if begun.elapsed() > STEADY {
+            backoff.reset();
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = backoff.wait() => {}
+        }
     }
 }
 

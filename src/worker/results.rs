@@ -3,11 +3,35 @@
 //! The commit that ends the run marks it unpublished. Whoever finds the mark (the job that ended the run, its
 //! redelivery, the reconciler) publishes and takes the mark away: at least once, as the README says.
 
+use tokio_util::sync::CancellationToken;
+
 use super::engine::Engine;
+use super::host::{Level, Notice};
+use crate::backoff::Backoff;
 use crate::context::{Change, Document, Ending, Patch};
 use crate::error::Result;
 
+/// How often `publishFinalResult` is tried before the worker goes on to other jobs.
+const ATTEMPTS: usize = 3;
+
 impl Engine {
+    /// Publishes the result of a run that has ended; a result that can not be published does not hold the worker
+    /// up. The run's row then says `running` still, so that the reconciler finds it and tries again.
+    pub(super) async fn publish_result_or_report(&self, run: &str, give_up: &CancellationToken) {
+        let mut backoff = Backoff::default();
+        for attempt in 1..=ATTEMPTS {
+            let Err(error) = self.publish_pending_result(run).await else { return };
+            if attempt == ATTEMPTS || give_up.is_cancelled() {
+                let message = format!(
+                    "The result of run '{run}' could not be published; the reconciler will try again. {error}"
+                );
+                self.host.notify(Notice::Log { level: Level::Error, message });
+                return;
+            }
+            backoff.wait().await;
+        }
+    }
+
     /// Publishes the result of a run that has ended and was not heard of.
     ///
     /// # Errors

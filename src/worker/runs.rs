@@ -181,6 +181,9 @@ impl Engine {
     pub async fn cancel(&self, run: &str, reason: &str) -> Result<bool> {
         let deferred = self.host.publishes_results();
         let decide = |document: Document| {
+            if !document.found {
+                return Err(Error::setup("Cancelling", "there is no such run: it has no context row"));
+            }
             let mut reserved = document.reserved.unwrap_or_default();
             match reserved
                 .ledger
@@ -217,6 +220,9 @@ impl Engine {
         change: impl FnOnce(&mut Ledger, &mut Patch) -> Result<Vec<Due>>,
     ) -> Result<BTreeSet<NodeId>> {
         let decide = |document: Document| {
+            if !document.found {
+                return Err(Error::setup(operation, "there is no such run: it has no context row"));
+            }
             let mut reserved = document.reserved.unwrap_or_default();
             let mut patch = Patch::default();
             let due = change(&mut reserved.ledger, &mut patch)?;

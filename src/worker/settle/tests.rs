@@ -1,0 +1,151 @@
+use super::*;
+use crate::blueprint::{Description, EdgeDescription, NodeDescription};
+use crate::ledger::Pause;
+use crate::ledger::Resume;
+
+/// `a` and `b` lead to `j`, which joins as asked; `a` has the fallback `f`.
+fn blueprint(any: bool) -> Blueprint {
+    let node = |id: &str, any, fallback: Option<&str>| NodeDescription {
+        id: id.into(),
+        uses: String::new(),
+        any,
+        fallback: fallback.map(Into::into),
+    };
+    let edge = |source: &str| EdgeDescription {
+        source: source.into(),
+        target: "j".into(),
+        action: None,
+        conditional: false,
+    };
+    Blueprint::new(Description {
+        id: "flow".into(),
+        version: serde_json::Value::Null,
+        nodes: vec![
+            node("a", false, Some("f")),
+            node("b", false, None),
+            node("j", any, None),
+            node("f", false, None),
+        ],
+        edges: vec![edge("a"), edge("b")],
+        starts: vec!["a".into(), "b".into()],
+    })
+}
+
+fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.into()).unwrap()
+}
+
+fn reserved(ledger: Ledger) -> ReservedKey {
+    ReservedKey { ledger, unpublished: false }
+}
+
+/// A result that takes the node's edge to `j`, with itself as the input.
+fn finished(node: &str, output: Option<&str>) -> Answer {
+    let arrival = Arrival { source: node.into(), target: "j".into(), fed: false };
+    let taken = vec![Taken { arrival, input: output.map(raw) }];
+    let outcome =
+        Outcome::Finished { output: output.map(raw), action: None, taken, added: vec![], again: None };
+    Answer { outcome, patch: Patch::default() }
+}
+
+fn of(outcome: Outcome) -> Answer {
+    Answer { outcome, patch: Patch::default() }
+}
+
+/// Settles the answer of a node in its first round; the change must not be refused.
+fn change(ledger: Ledger, blueprint: &Blueprint, node: &str, answer: &Answer) -> (Change, Settled) {
+    let node = node.to_owned();
+    let execution = Execution { node: &node, round: 1 };
+    let (change, settled) = settle(reserved(ledger), blueprint, execution, answer, false).unwrap();
+    (change.unwrap(), settled)
+}
+
+fn set<'a>(change: &'a Change, key: &str) -> Option<&'a str> {
+    change.patch.sets.get(key).map(|raw| raw.get())
+}
+
+#[test]
+fn a_result_is_written_with_the_inputs_that_arrived() {
+    let blueprint = blueprint(false);
+    let (change, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", Some("1")));
+    assert_eq!((set(&change, "_outputs.a"), set(&change, "_inputs.j")), (Some("1"), Some("1")));
+    assert_eq!(settled, Settled { due: vec![], status: RunStatus::Running, refused: None });
+    assert_eq!(change.ending, Ending::None);
+}
+
+#[test]
+fn an_input_that_came_too_late_is_not_written() {
+    let blueprint = blueprint(true);
+    let (first, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", Some("1")));
+    assert_eq!(settled.due, [Due { node: "j".into(), round: 1, attempt: 1, ..Due::default() }]);
+    let (second, settled) = change(first.reserved.ledger, &blueprint, "b", &finished("b", Some("2")));
+    assert_eq!((set(&second, "_outputs.b"), set(&second, "_inputs.j")), (Some("2"), None));
+    assert!(!second.patch.deletes.contains(&"_inputs.j".to_owned()));
+    assert_eq!(settled.due, []);
+}
+
+#[test]
+fn a_result_without_output_removes_what_an_earlier_round_left() {
+    let blueprint = blueprint(false);
+    let (change, _) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", None));
+    for key in ["_outputs.a", "_inputs.j"] {
+        assert!(set(&change, key).is_none() && change.patch.deletes.contains(&key.to_owned()), "{key}");
+    }
+}
+
+#[test]
+fn a_primary_that_its_fallback_replaces_has_null_as_its_output() {
+    let blueprint = blueprint(false);
+    let failed = of(Outcome::Failed { message: "broken".into(), recoverable: true });
+    let (change, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &failed);
+    assert_eq!(set(&change, "_outputs.a"), Some("null"));
+    assert_eq!(settled.due, [Due { node: "f".into(), round: 1, attempt: 1, ..Due::default() }]);
+}
+
+#[test]
+fn a_node_that_failed_has_no_output_and_keeps_what_it_wrote() {
+    let blueprint = blueprint(false);
+    let mut failed = of(Outcome::Failed { message: "broken".into(), recoverable: false });
+    failed.patch.set("seen", raw("true"));
+    let (change, _) = change(Ledger::begin(&blueprint), &blueprint, "a", &failed);
+    assert_eq!((set(&change, "_outputs.a"), set(&change, "seen")), (None, Some("true")));
+}
+
+#[test]
+fn what_a_paused_node_waits_for_is_shown_and_taken_away_again() {
+    let blueprint = blueprint(false);
+    let paused = of(Outcome::Paused {
+        pause: Pause { details: Some(raw(r#"{"reason":"a person"}"#)), ..Pause::default() },
+        output: None,
+    });
+    let (paused, _) = change(Ledger::begin(&blueprint), &blueprint, "b", &paused);
+    assert_eq!(set(&paused, "_awaitingNodeIds"), Some(r#"["b"]"#));
+    assert_eq!(set(&paused, "_awaitingDetails"), Some(r#"{"b":{"reason":"a person"}}"#));
+
+    let mut ledger = paused.reserved.ledger;
+    ledger.apply(&blueprint, Event::Resumed { node: "b".into(), with: Resume::default() }).unwrap();
+    let resumed = conclude(reserved(ledger), Patch::default(), false).unwrap();
+    assert_eq!(resumed.patch.deletes, ["_awaitingNodeIds", "_awaitingDetails"]);
+}
+
+#[test]
+fn a_refused_answer_changes_nothing_and_says_why() {
+    let blueprint = blueprint(false);
+    let node = "j".to_owned();
+    let execution = Execution { node: &node, round: 1 };
+    let answer = finished("j", Some("1"));
+    let (change, settled) =
+        settle(reserved(Ledger::begin(&blueprint)), &blueprint, execution, &answer, false).unwrap();
+    assert!(change.is_none());
+    assert_eq!(settled.refused, Some(Refusal::NotDue));
+    assert_eq!(settled.status, RunStatus::Running);
+}
+
+#[test]
+fn the_end_of_a_run_is_written_at_once_or_left_to_the_adapter() {
+    for (deferred, ending) in [(false, Ending::Written), (true, Ending::Deferred)] {
+        let ledger = Ledger { status: RunStatus::Completed, ..Ledger::default() };
+        let change = conclude(reserved(ledger), Patch::default(), deferred).unwrap();
+        assert_eq!((change.ending, change.reserved.unpublished), (ending, deferred));
+    }
+}
