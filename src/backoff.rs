@@ -31,7 +31,7 @@ impl Backoff {
 }
 
 /// Between a half and the whole of `wait`.
-fn jittered(wait: Duration) -> Duration {
+pub fn jittered(wait: Duration) -> Duration {
     use std::hash::{BuildHasher, Hasher};
     // The standard library's hasher is seeded at random for every instance: enough to spread a fleet.
     let random = std::collections::hash_map::RandomState::new().build_hasher().finish();

@@ -93,7 +93,12 @@ export function distributedOutcome({ status, result, context }, executed) {
 
 /** Outputs and user keys, as JSON, with the random ids of batches taken out. */
 export function comparable(context) {
-  const json = JSON.parse(JSON.stringify(context).replace(UUID, '*'))
+  // The random id of a batch gives way to the name of its scatter node.
+  const batches = new Map()
+  let text = JSON.stringify(context)
+  for (const [, scatter, id] of text.matchAll(/"_batch\.([^"]*?)_([0-9a-f-]{36})_item_/g)) batches.set(id, scatter)
+  text = text.replace(UUID, (id) => batches.get(id) ?? '*')
+  const json = JSON.parse(text)
   const kept = Object.entries(json).filter(([key]) => {
     // In memory the output of a node stands under its id, too.
     return !key.startsWith('_inputs.') && !OWN.has(key) && !(`_outputs.${key}` in json)

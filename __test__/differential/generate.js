@@ -88,8 +88,14 @@ class Maker {
     if (first && single) this.addBlock('node')
     const starts = !single && (this.blocks.length === 0 || cast.chance(0.08))
     const several = cast.chance(0.35) ? cast.between(2, 3) : 1
-    const recent = this.blocks.slice(-4)
-    const behind = after ?? (starts ? [] : cast.some(recent, single ? 1 : several))
+    const latest = this.blocks.slice(-4)
+    // In memory a loop behind a fallback does not run: most of them are behind something else.
+    const easy = latest.filter((block) => !block.fallback)
+    const recent = single && easy.length > 0 && cast.chance(0.9) ? easy : latest
+    let behind = after ?? (starts ? [] : cast.some(recent, single ? 1 : several))
+    // What joins a loop with something else is not compared, yet (see OPEN in known.js): hardly any.
+    const around = behind.find((block) => block.needsExit)
+    if (around && !cast.chance(0.05)) behind = [around]
     const any = kind === 'node' && behind.length > 1 && cast.chance(0.25)
     const block = { kind, behind, any, needsExit: single, known: this.knownAt(behind, any), members: [], writes: [] }
     this[`make_${kind}`](block)
@@ -134,7 +140,8 @@ class Maker {
   /** A mapping of inputs to what is known; a text or an object. */
   inputs(known) {
     const { cast } = this
-    const names = [...known, ...this.keys]
+    // Not the counters: they change while loops run.
+    const names = [...known, ...this.keys.filter((key) => !key.startsWith('count_'))]
     if (cast.chance(0.4)) return cast.pick(names)
     return Object.fromEntries(cast.some(names, cast.between(1, 3)).map((name, index) => [`i${index}`, name]))
   }
@@ -317,13 +324,14 @@ class Maker {
       block.decides && targets.length > 0 ? cast.weighed({ plain: 60, actions: 18, conditions: 16, mixed: 6 }) : 'plain'
     const definition = flow.blueprint.nodes.find((node) => node.id === block.exit)
     const action = mode === 'actions' || mode === 'mixed' ? cast.pick(['left', 'right']) : undefined
-    if (action && cast.chance(0.9)) definition.params.action = action
+    const acts = action && cast.chance(0.9)
+    if (acts) definition.params.action = action
     if (mode === 'plain' && block.decides && cast.chance(0.05)) definition.params.shape = 'nothing'
     const nothing = definition?.params?.shape === 'nothing'
     targets.forEach((target, index) => {
       const edge = {}
       // The first edge is taken, mostly: with none taken in memory, core runs the targets all the same.
-      const weighs = action && (index === 0 ? { [action]: 3, none: 1 } : { left: 2, right: 2, none: 1 })
+      const weighs = action && (index === 0 ? { [action]: acts ? 3 : 0, none: 1 } : { left: 2, right: 2, none: 1 })
       const label = weighs && cast.weighed(weighs)
       if (label && label !== 'none') edge.action = label
       if (mode === 'conditions' || (mode === 'mixed' && index > 0 && cast.chance(0.5)))
@@ -359,7 +367,7 @@ class Maker {
   transform(known) {
     return this.cast.pick([
       'input?.v',
-      '[input]',
+      '[input ?? 0]',
       '({ wrapped: input })',
       'input ?? "nothing"',
       '(input ?? 0) + (context.start ?? 0)',

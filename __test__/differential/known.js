@@ -23,6 +23,14 @@ export function reachable(blueprint, from) {
   return reached
 }
 
+/** The nodes of a loop: what its `continue` edge leads to, short of itself. */
+function bodyOf(blueprint, { id }) {
+  const first = outOf(blueprint, id).find(({ action }) => action === 'continue')?.target
+  if (first === undefined) return new Set()
+  const graph = { ...blueprint, edges: blueprint.edges.filter(({ source }) => source !== id) }
+  return reachable(graph, first).add(first)
+}
+
 /** Whether a node may end without any of its edges taken, and have a target no condition guards. */
 function mayTakeNone(blueprint, node) {
   const inherited = blueprint.nodes.filter(({ config }) => config?.fallback === node.id)
@@ -53,15 +61,25 @@ export const KNOWN = [
     name: 'any-join-once',
     sentence:
       'An `any` join runs once, by its first arrival; in memory once for every arrival, the last one’s output staying.',
-    applies: ({ blueprint }, { arrivals }) =>
+    applies: ({ blueprint }, { arrivals, executed }) =>
       blueprint.nodes.some((node) => {
         if (!isAny(node)) return false
         const behind = reachable(blueprint, node.id)
         const sources = new Set((arrivals[node.id] ?? []).filter((source) => !behind.has(source)))
-        if (sources.size < 2) return false
+        const repeated = !behind.has(node.id) && executed[`${blueprint.id} ${node.id}`] > 1
+        if (sources.size < 2 && !repeated) return false
+        // A later run of it may pass an edge at a join that another one's edge, not taken, had closed.
+        const mayPass = (id) => {
+          const edges = into(blueprint, id)
+          return (
+            !isAny(nodeOf(blueprint, id)) && edges.length > 1 && edges.some((each) => each.action || each.condition)
+          )
+        }
         const repeats = (id) => isLoop(nodeOf(blueprint, id)) || nodeOf(blueprint, id).params?.count
         const fed = !node.inputs || into(blueprint, node.id).some(({ transform }) => transform)
-        return fed || behind.has(node.id) || node.params?.count || [...behind].some(repeats)
+        return (
+          fed || behind.has(node.id) || node.params?.count || [...behind].some(repeats) || [...behind].some(mayPass)
+        )
       }),
     example: {
       nodes: [work('a'), work('b'), work('c', { base: 30 }), { ...work('j'), config: { joinStrategy: 'any' } }],
@@ -102,6 +120,145 @@ export const KNOWN = [
     },
     differs: /executed: .* j 0 times in memory, then 1/,
   },
+  {
+    name: 'returns-nothing',
+    sentence:
+      'A node that returns nothing takes its edges as any other; in memory none is evaluated, and none brings an input.',
+    applies: ({ blueprint }) =>
+      blueprint.nodes.some((node) => {
+        if (node.params?.shape !== 'nothing') return false
+        const inherits = blueprint.nodes.some(
+          ({ id, config }) => config?.fallback === node.id && outOf(blueprint, id).length > 0,
+        )
+        const plain = ({ action, condition, transform }) => !action && !condition && !transform
+        const swept = ({ target }) => {
+          const edges = into(blueprint, target)
+          return edges.every(({ condition }) => !condition) && (edges.length === 1 || nodeOf(blueprint, target).inputs)
+        }
+        return inherits || !outOf(blueprint, node.id).every((each) => plain(each) && swept(each))
+      }),
+    example: {
+      nodes: [work('a', { shape: 'nothing' }), work('b')],
+      edges: [edge('a', 'b', { condition: '!result.output' })],
+    },
+    differs: /executed: .* b 0 times in memory, then 1/,
+  },
+  {
+    name: 'second-transform',
+    sentence:
+      'A transform is given the output of its edge’s source; in memory, at a node that has an input already, that input.',
+    applies: ({ blueprint }, { arrivals }) =>
+      blueprint.nodes.some(({ id }) => {
+        const transformed = into(blueprint, id).some(({ transform }) => /\binput\b/.test(transform ?? ''))
+        return transformed && (arrivals[id] ?? []).length > 1
+      }),
+    example: {
+      nodes: [work('a'), work('b', { base: 30 }), work('c', { base: 60 }), work('j')],
+      edges: [edge('a', 'j', { transform: '[input]' }), edge('b', 'c'), edge('c', 'j', { transform: '[input]' })],
+    },
+    differs: /context: _outputs.j is 54 in memory, then 143/,
+  },
+  {
+    name: 'failed-fallback-at-join',
+    sentence:
+      'An `all` join waits for the fallback of its predecessor, and does not run if that fails; in memory it runs.',
+    applies: ({ blueprint }, { executed, errors }) =>
+      blueprint.nodes.some(({ id, config }) => {
+        const other = nodeOf(blueprint, config?.fallback)
+        if (!other || !executed[`${blueprint.id} ${other.id}`]) return false
+        const failed = errors.includes(other.id) || executed[`${blueprint.id} ${other.config?.fallback}`]
+        return failed && outOf(blueprint, id).some(({ target }) => into(blueprint, target).length > 1)
+      }),
+    example: {
+      nodes: [
+        { ...work('p', { fails: true }), config: { fallback: 'f' } },
+        work('f', { fails: true }),
+        work('q'),
+        work('r'),
+        work('j'),
+      ],
+      edges: [edge('p', 'j'), edge('q', 'r'), edge('r', 'j')],
+    },
+    differs: /executed: .* j 1 times in memory, then 0/,
+  },
+  {
+    name: 'fallback-in-loop',
+    sentence:
+      'A fallback takes over in every round of a loop; in memory in one round, and the loop then stops without an error.',
+    applies: ({ blueprint }, { executed }) =>
+      blueprint.nodes.some(({ id, config }) => {
+        return config?.fallback && executed[`${blueprint.id} ${config.fallback}`] && reachable(blueprint, id).has(id)
+      }),
+    context: { rounds: 0 },
+    example: {
+      nodes: [
+        work('a'),
+        loop('L', 'context.rounds < 2'),
+        { ...work('p', { count: 'rounds', fails: true }), config: { fallback: 'f' } },
+        work('f'),
+        work('n'),
+        work('z'),
+      ],
+      edges: [edge('a', 'L'), edge('p', 'n'), ...around('L', 'p', 'n'), edge('L', 'z', { action: 'break' })],
+    },
+    differs: /executed: .* f 1 times in memory, then 2/,
+  },
+  {
+    name: 'node-after-inner-loop',
+    sentence:
+      'What follows an inner loop runs in every round of the outer one; in memory in the first, and the outer loop then stops.',
+    applies: ({ blueprint }) => {
+      const loops = blueprint.nodes.filter(isLoop)
+      return loops.some((outer) =>
+        loops.some((inner) => {
+          const nested = inner !== outer && bodyOf(blueprint, outer).has(inner.id)
+          const exits = outOf(blueprint, inner.id).filter(({ action }) => action !== 'continue')
+          return nested && exits.every(({ target }) => target !== outer.id)
+        }),
+      )
+    },
+    context: { outer: 0, inner: 0 },
+    example: {
+      nodes: [
+        work('a'),
+        loop('L', 'context.outer < 2'),
+        work('n', { count: 'outer' }),
+        loop('M', 'context.inner % 2 != 0'),
+        work('m', { count: 'inner' }),
+        work('o'),
+        work('z'),
+      ],
+      edges: [
+        edge('a', 'L'),
+        edge('n', 'M'),
+        ...around('M', 'm', 'm'),
+        edge('M', 'o', { action: 'break' }),
+        ...around('L', 'n', 'o'),
+        edge('L', 'z', { action: 'break' }),
+      ],
+    },
+    differs: /executed: .* z 0 times in memory, then 1/,
+  },
+  {
+    name: 'chunked-batch',
+    sentence: 'A batch with a chunk size goes through all of its items; in memory it fails after the first chunk.',
+    applies: ({ blueprint, subs }) =>
+      [blueprint, ...subs].some(({ nodes }) => nodes.some(({ params }) => params?.chunkSize)),
+    context: { items: [{ v: 1 }, { v: 2 }, { v: 3 }] },
+    example: {
+      nodes: [
+        {
+          id: 'b_scatter',
+          uses: 'batch-scatter',
+          inputs: 'items',
+          params: { workerUsesKey: 'item', outputKey: 'all', gatherNodeId: 'b_gather', chunkSize: 2 },
+        },
+        { id: 'b_gather', uses: 'batch-gather', params: { outputKey: 'all', gatherNodeId: 'b_gather' } },
+      ],
+      edges: [edge('b_scatter', 'b_gather')],
+    },
+    differs: /status: failed in memory, then completed/,
+  },
 ]
 
 function work(id, params = {}) {
@@ -112,5 +269,78 @@ function edge(source, target, more = {}) {
   return { source, target, ...more }
 }
 
+function loop(id, condition) {
+  return { id, uses: 'loop-controller', params: { condition }, config: { joinStrategy: 'any' } }
+}
+
+function around(id, start, end) {
+  return [edge(end, id), edge(id, start, { action: 'continue', transform: `context["${end}"]` })]
+}
+
+/**
+ * Not a difference in what is meant: an `all` join of a loop and of something else may run before the loop has ended.
+ * In memory it does so at a certain step; distributed, when the loop happens to be slower.
+ */
+export const OPEN = {
+  name: 'join-behind-loop',
+  applies: ({ blueprint }) =>
+    blueprint.nodes.some((node) => {
+      const sources = [...new Set(into(blueprint, node.id).map(({ source }) => source))]
+      if (isAny(node) || sources.length < 2) return false
+      const behind = reachable(blueprint, node.id)
+      return sources.some((source) => reachable(blueprint, source).has(source) && !behind.has(source))
+    }),
+  context: { rounds: 0 },
+  example: {
+    nodes: [
+      work('a'),
+      loop('L', 'context.rounds < 6'),
+      work('n', { count: 'rounds' }),
+      work('x'),
+      work('y'),
+      { ...work('j'), inputs: 'rounds' },
+    ],
+    edges: [
+      edge('a', 'L'),
+      ...around('L', 'n', 'n'),
+      edge('a', 'x'),
+      edge('x', 'y'),
+      edge('y', 'j'),
+      edge('L', 'j', { action: 'break' }),
+    ],
+  },
+}
+
+/**
+ * Whether a node reads what nothing makes sure is done before it: its outcome then depends on who is faster. Cases are
+ * not generated so; while one is shrunk it may become so.
+ */
+export function readsAhead({ blueprint }) {
+  const writers = new Map()
+  for (const { id, params = {} } of blueprint.nodes) {
+    for (const key of [id, params.write, params.count, params.outputKey, ...Object.keys(params.outputs ?? {})]) {
+      if (key) writers.set(key, id)
+    }
+  }
+  const behind = new Map(
+    blueprint.nodes.map(({ id }) => {
+      const primaries = blueprint.nodes.filter(({ config }) => config?.fallback === id)
+      return [id, new Set([id, ...primaries.map((each) => each.id)].flatMap((each) => [...reachable(blueprint, each)]))]
+    }),
+  )
+  return blueprint.nodes.some(({ id, inputs = {}, params = {} }) => {
+    const mapped = typeof inputs === 'string' ? [inputs] : Object.values(inputs)
+    const brought = into(blueprint, id).flatMap(({ transform = '' }) => [...transform.matchAll(/context\["(.*?)"\]/g)])
+    const names = [
+      ...mapped,
+      ...(params.read ?? []),
+      ...Object.values(params.inputs ?? {}),
+      ...brought.map(([, name]) => name),
+    ]
+    return names.some((name) => writers.has(name) && writers.get(name) !== id && !behind.get(writers.get(name)).has(id))
+  })
+}
+
 /** The names of the known differences a case shows. */
-export const knownIn = (one, memory) => KNOWN.filter(({ applies }) => applies(one, memory)).map(({ name }) => name)
+export const knownIn = (one, memory) =>
+  [...KNOWN, OPEN].filter(({ applies }) => applies(one, memory)).map(({ name }) => name)

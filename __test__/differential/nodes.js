@@ -18,7 +18,8 @@ async function work(node) {
 
   let count = 0
   if (params.count) {
-    count = ((await context.get(params.count)) ?? 0) + 1
+    // Once an execution, not once an attempt.
+    count = ((await context.get(params.count)) ?? 0) + (attempt === 1 ? 1 : 0)
     await context.set(params.count, count)
   }
   const read = []
@@ -40,13 +41,18 @@ const shapes = {
   object: ({ v, read }) => ({ v, text: `v${v}`, list: [v, v + 1], read }),
   echo: ({ v, input, base }) => ({
     v,
-    got: JSON.stringify(input)?.length > 300 ? total(input) : (input ?? null),
+    got: isLong(input) ? total(input) : (input ?? null),
     base,
   }),
   list: ({ v }) => Array.from({ length: v % 4 }, (_, index) => ({ v: v + index })),
   null: () => null,
   none: () => undefined,
   sometimes: ({ v }) => (v % 2 ? v : undefined),
+}
+
+/** Run ids are not of the same length everywhere. */
+function isLong(value) {
+  return JSON.stringify(value, (key, each) => (key === '_executionId' ? undefined : each))?.length > 300
 }
 
 /** One number for any JSON: what a node was given shows in what it returns. */
@@ -76,7 +82,8 @@ class Work extends BaseNode {
 
   async fallback(error) {
     if (!this.params.rescue) throw error
-    return { output: { v: this.params.base ?? 1, rescued: error.message } }
+    const action = [this.params.action].flat()[0]
+    return { output: { v: this.params.base ?? 1, rescued: error.message }, ...(action && { action }) }
   }
 }
 

@@ -317,7 +317,10 @@ impl Ledger {
     pub fn sleeps(&self, node: &str, round: u32) -> bool {
         let entry = self.nodes.get(node);
         entry.is_some_and(|entry| {
-            entry.state == NodeState::Awaiting && entry.round == round && entry.not_before.is_some()
+            !self.status.is_end()
+                && entry.state == NodeState::Awaiting
+                && entry.round == round
+                && entry.not_before.is_some()
         })
     }
 

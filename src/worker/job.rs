@@ -16,6 +16,7 @@ use super::engine::Engine;
 use super::host::{Answer, Call, Notice, Outcome};
 use super::runs::standing;
 use super::settle::{Execution, Settled, settle};
+use crate::backoff::jittered;
 use crate::blueprint::Blueprint;
 use crate::broker::{Delivery, Outgoing};
 use crate::clock;
@@ -29,7 +30,7 @@ const LEASE_POLL: Duration = Duration::from_millis(250);
 
 /// How soon a job that this worker can not run comes back, at first and at last.
 const SHORTEST_PUT_BACK: Duration = Duration::from_millis(200);
-const LONGEST_PUT_BACK: Duration = Duration::from_secs(30);
+const LONGEST_PUT_BACK: Duration = Duration::from_secs(10);
 
 /// What to do with the message in the end.
 enum Settlement {
@@ -318,7 +319,8 @@ async fn put_back(
         bury(engine, &job.to_body(), &reason, give_up).await?;
         return Ok(PutBack::GivenUp);
     }
-    let wait = (waited / 2).clamp(SHORTEST_PUT_BACK, LONGEST_PUT_BACK);
+    // Spread: two jobs in step would keep coming to each other's worker.
+    let wait = jittered((waited / 2).clamp(SHORTEST_PUT_BACK, LONGEST_PUT_BACK));
     let copy =
         JobMessage { put_back_since: Some(since), not_before: Some(clock::after(wait)), ..job.clone() };
     engine.insist(give_up, || engine.forward(std::slice::from_ref(&copy))).await?;
