@@ -122,7 +122,7 @@ describe('known differences', () => {
     })
   }
 
-  it('an `all` join of a loop and something else runs once the loop has ended', { todo: true }, async () => {
+  it('an `all` join of a loop and something else runs once the loop has ended', async () => {
     const { name, example, context } = OPEN
     const one = { name, context, subs: [], blueprint: { id: `open-${name}`, ...example } }
     const outcomes = await fleet.run(Array(30).fill(one), { timeout: 10_000 })

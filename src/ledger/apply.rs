@@ -138,7 +138,11 @@ impl Ledger {
         let sources: Vec<&NodeId> = std::iter::once(node)
             .chain(blueprint.primaries_of(node).filter(|id| self.is_replaced(id)))
             .collect();
-        for source in &sources {
+        // A loop that goes round again has not passed what follows it: it is not done yet.
+        let goes_round = blueprint
+            .node(node)
+            .is_some_and(|place| taken.iter().any(|arrival| place.loop_body.contains(&arrival.target)));
+        for source in sources.iter().filter(|_| !goes_round) {
             for target in blueprint.targets(source) {
                 let takes = |arrival: &Arrival| arrival.source == **source && arrival.target == *target;
                 if !taken.iter().any(takes) {
