@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createFlow } from 'flowcraft'
 import { openWorld, until } from '../support/world.js'
 import { declared, worker } from './support.js'
 
