@@ -82,7 +82,7 @@ class Work extends BaseNode {
 
   async fallback(error) {
     if (!this.params.rescue) throw error
-    const action = [this.params.action].flat()[0]
+    const action = [this.params.action].flat().at(-1)
     return { output: { v: this.params.base ?? 1, rescued: error.message }, ...(action && { action }) }
   }
 }

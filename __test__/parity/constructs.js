@@ -194,10 +194,10 @@ export const constructs = [
     flow: () =>
       createFlow('sleep')
         .node('s', async () => ({ output: Date.now() }))
-        .sleep('nap', { duration: 300 })
+        .sleep('nap', { duration: 2500 })
         .node('t', async ({ input }) => ({ output: Date.now() - input }))
         .edge('s', 'nap')
         .edge('nap', 't'),
-    holds: ({ status, context }) => status === 'completed' && context['_outputs.t'] >= 300,
+    holds: ({ status, context }) => status === 'completed' && context['_outputs.t'] >= 2500,
   },
 ]
