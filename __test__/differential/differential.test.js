@@ -125,7 +125,7 @@ describe('known differences', () => {
   it('an `all` join of a loop and something else runs once the loop has ended', async () => {
     const { name, example, context } = OPEN
     const one = { name, context, subs: [], blueprint: { id: `open-${name}`, ...example } }
-    const outcomes = await fleet.run(Array(30).fill(one), { timeout: 10_000 })
+    const outcomes = await fleet.run(Array(10).fill(one), { timeout: 45_000 })
     // Its input is how often the loop went round.
     const seen = new Set(outcomes.map((outcome) => outcome.context['_outputs.j']))
     assert.deepEqual([...seen], [1 + 13 + 6])

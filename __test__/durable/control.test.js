@@ -421,8 +421,8 @@ describe('versions', () => {
     const third = world.adapter(versioned('1', ran))
     t.after(() => third.stop())
     await third.resumeWithAction(other, 'on')
-    assert.equal((await world.settled(runId, undefined, 6000)).context['_outputs.work'], '1')
-    assert.equal((await world.settled(other, undefined, 6000)).context['_outputs.work'], '2')
+    assert.equal((await world.settled(runId, undefined, 40_000)).context['_outputs.work'], '1')
+    assert.equal((await world.settled(other, undefined, 40_000)).context['_outputs.work'], '2')
   })
 
   it('it goes to the dead letters, with the reason, when none comes in time', async (t) => {

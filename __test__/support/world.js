@@ -157,7 +157,7 @@ export class World {
   }
 
   /** Waits until a run is in one of these states (any end, unless said). */
-  async settled(runId, states = ['completed', 'failed', 'cancelled'], timeout = 15_000) {
+  async settled(runId, states = ['completed', 'failed', 'cancelled'], timeout = 30_000) {
     const deadline = Date.now() + timeout
     for (;;) {
       const seen = await this.look(runId)
