@@ -40,13 +40,6 @@ export function delays(longest, seed) {
   return { beforeNode: wait, afterNode: wait }
 }
 
-/** Middleware under which any node may be much slower than any other, even one node than a whole subflow. */
-function hurdles(seed) {
-  const cast = dice(seed)
-  const wait = () => (cast.chance(0.25) ? sleep(40) : undefined)
-  return { beforeNode: wait, afterNode: wait }
-}
-
 export function runtimeOptions(blueprints, middleware, eventBus) {
   return {
     blueprints,
@@ -63,11 +56,11 @@ export const blueprintsOf = (one) => Object.fromEntries([one.blueprint, ...one.s
 export const startsOf = ({ blueprint }) => new GraphTraverser(blueprint).getReadyNodes().map(({ nodeId }) => nodeId)
 
 /** A case's outcome in memory; `seed` decides who is faster within a level. */
-export async function inMemory(one, seed = 0, pace = delays(3, seedOf(one.name, 'memory', seed))) {
+export async function inMemory(one, seed = 0) {
   const recorder = new Recorder()
   // Everything of one runtime is one run: subflows have its id, too.
   const bus = { emit: (event) => recorder.emit({ ...event, payload: { ...event.payload, executionId: 'this' } }) }
-  const runtime = new FlowRuntime(runtimeOptions(blueprintsOf(one), pace, bus))
+  const runtime = new FlowRuntime(runtimeOptions(blueprintsOf(one), delays(3, seedOf(one.name, 'memory', seed)), bus))
   try {
     const result = await runtime.run(one.blueprint, structuredClone(one.context), { concurrency: 100 })
     const { executed, arrivals } = recorder.of('this')
@@ -87,9 +80,7 @@ export async function inMemory(one, seed = 0, pace = delays(3, seedOf(one.name, 
 /** Outcomes in memory under so many orders of completion: all of them that differ. */
 export async function memoryOutcomes(one, times) {
   const first = randomInt(2 ** 30)
-  const all = await Promise.all(
-    Array.from({ length: times }, (_, index) => inMemory(one, first + index, hurdles(first + index))),
-  )
+  const all = await Promise.all(Array.from({ length: times }, (_, index) => inMemory(one, first + index)))
   return all.filter((each, index) => all.findIndex((other) => differences(one, other, each).length === 0) === index)
 }
 
