@@ -40,6 +40,16 @@ export function delays(longest, seed) {
   return { beforeNode: wait, afterNode: wait }
 }
 
+/** Middleware under which any node may be much slower than any other; in half of the runs, even than a whole subflow. */
+function hurdles(seed) {
+  const cast = dice(seed)
+  const wait = async (_context, nodeId) => {
+    const inside = /^s\d+_/.test(nodeId)
+    if (!(inside && seed % 2) && cast.chance(0.25)) await sleep(40)
+  }
+  return { beforeNode: wait, afterNode: wait }
+}
+
 export function runtimeOptions(blueprints, middleware, eventBus) {
   return {
     blueprints,
@@ -56,11 +66,11 @@ export const blueprintsOf = (one) => Object.fromEntries([one.blueprint, ...one.s
 export const startsOf = ({ blueprint }) => new GraphTraverser(blueprint).getReadyNodes().map(({ nodeId }) => nodeId)
 
 /** A case's outcome in memory; `seed` decides who is faster within a level. */
-export async function inMemory(one, seed = 0) {
+export async function inMemory(one, seed = 0, pace = delays(3, seedOf(one.name, 'memory', seed))) {
   const recorder = new Recorder()
   // Everything of one runtime is one run: subflows have its id, too.
   const bus = { emit: (event) => recorder.emit({ ...event, payload: { ...event.payload, executionId: 'this' } }) }
-  const runtime = new FlowRuntime(runtimeOptions(blueprintsOf(one), delays(3, seedOf(one.name, 'memory', seed)), bus))
+  const runtime = new FlowRuntime(runtimeOptions(blueprintsOf(one), pace, bus))
   try {
     const result = await runtime.run(one.blueprint, structuredClone(one.context), { concurrency: 100 })
     const { executed, arrivals } = recorder.of('this')
@@ -80,7 +90,9 @@ export async function inMemory(one, seed = 0) {
 /** Outcomes in memory under so many orders of completion: all of them that differ. */
 export async function memoryOutcomes(one, times) {
   const first = randomInt(2 ** 30)
-  const all = await Promise.all(Array.from({ length: times }, (_, index) => inMemory(one, first + index)))
+  const all = await Promise.all(
+    Array.from({ length: times }, (_, index) => inMemory(one, first + index, hurdles(first + index))),
+  )
   return all.filter((each, index) => all.findIndex((other) => differences(one, other, each).length === 0) === index)
 }
 

@@ -205,15 +205,16 @@ impl Ledger {
         self.nodes.get(id).is_some_and(|entry| entry.replaced)
     }
 
-    /// Makes the fallback due. One that is in flight for another primary takes this one's edges too.
+    /// Makes the fallback due. One that is in flight for another primary takes this one's edges too; one that has
+    /// run for another runs again: what follows this primary must not depend on which of them failed first.
     fn fall_back(&mut self, primary: &NodeId, fallback: &NodeId, transition: &mut Transition) {
         let (wave, level) = self.position(primary);
-        let open = self.nodes.get(fallback).is_none_or(|entry| match entry.state {
-            NodeState::Idle => true,
-            NodeState::Done | NodeState::Failed => entry.wave < wave,
-            NodeState::Due | NodeState::Awaiting => false,
-        });
-        if open {
+        // One that was itself replaced has failed for good: nodes may name each other.
+        let closed = |entry: &NodeEntry| match entry.state {
+            NodeState::Due | NodeState::Awaiting => true,
+            _ => entry.replaced && entry.wave >= wave,
+        };
+        if !self.nodes.get(fallback).is_some_and(closed) {
             self.make_due(fallback, wave, level + 1, primary, transition);
         }
     }

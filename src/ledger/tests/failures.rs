@@ -250,13 +250,20 @@ fn two_primaries_of_a_shared_fallback_are_two_predecessors_of_a_join() {
 }
 
 #[test]
-fn a_shared_fallback_runs_once_as_in_core_and_not_again_for_a_later_failure() {
-    Story::of("a -> p, b -> q, a else f, b else f")
-        .fails("a")
+fn a_shared_fallback_leads_on_for_both_primaries_whichever_failed_first() {
+    let story = || Story::of("a -> p, b -> q, a else f, b else f").fails("a");
+    // It runs once more for a primary that fails after it is done, and once for both where it is still in flight.
+    story()
         .finishes("f")
         .makes_due(&["p"])
         .fails("b")
-        .makes_due(&[]);
+        .makes_due(&["f"])
+        .finishes("f")
+        .makes_due(&["q"])
+        .finishes("p")
+        .finishes("q")
+        .is(Completed);
+    story().fails("b").makes_due(&[]).finishes("f").makes_due(&["p", "q"]);
 }
 
 #[test]
