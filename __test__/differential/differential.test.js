@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { differences, inMemory, memoryOutcomes, short } from './compare.js'
 import { Fleet } from './fleet.js'
 import { generate, seedOf } from './generate.js'
-import { KNOWN, knownIn, OPEN, readsAhead } from './known.js'
+import { JOIN_BEHIND_LOOP, KNOWN, knownIn, readsAhead } from './known.js'
 import { print, shrink } from './shrink.js'
 
 const RUNS = Number(process.env.FLOWCRAFT_DIFFERENTIAL_RUNS ?? 400)
@@ -123,8 +123,8 @@ describe('known differences', () => {
   }
 
   it('an `all` join of a loop and something else runs once the loop has ended', async () => {
-    const { name, example, context } = OPEN
-    const one = { name, context, subs: [], blueprint: { id: `open-${name}`, ...example } }
+    const { name, example, context } = JOIN_BEHIND_LOOP
+    const one = { name, context, subs: [], blueprint: { id: `known-${name}`, ...example } }
     const outcomes = await fleet.run(Array(10).fill(one), { timeout: 45_000 })
     // Its input is how often the loop went round.
     const seen = new Set(outcomes.map((outcome) => outcome.context['_outputs.j']))

@@ -93,7 +93,7 @@ class Maker {
     const easy = latest.filter((block) => !block.fallback)
     const recent = single && easy.length > 0 && cast.chance(0.9) ? easy : latest
     let behind = after ?? (starts ? [] : cast.some(recent, single ? 1 : several))
-    // What joins a loop with something else is not compared, yet (see OPEN in known.js): hardly any.
+    // What joins a loop with something else differs in memory (see JOIN_BEHIND_LOOP in known.js): hardly any.
     const around = behind.find((block) => block.needsExit)
     if (around && !cast.chance(0.05)) behind = [around]
     const any = kind === 'node' && behind.length > 1 && cast.chance(0.25)

@@ -278,10 +278,10 @@ function around(id, start, end) {
 }
 
 /**
- * Not a difference in what is meant: an `all` join of a loop and of something else may run before the loop has ended.
- * In memory it does so at a certain step; distributed, when the loop happens to be slower.
+ * An `all` join of a loop and of something else waits for the loop's end; in memory it runs as soon as the other is
+ * done. Apart from the rest, since its test is not that it differs but that every run has the same outcome.
  */
-export const OPEN = {
+export const JOIN_BEHIND_LOOP = {
   name: 'join-behind-loop',
   applies: ({ blueprint }) =>
     blueprint.nodes.some((node) => {
@@ -343,4 +343,4 @@ export function readsAhead({ blueprint }) {
 
 /** The names of the known differences a case shows. */
 export const knownIn = (one, memory) =>
-  [...KNOWN, OPEN].filter(({ applies }) => applies(one, memory)).map(({ name }) => name)
+  [...KNOWN, JOIN_BEHIND_LOOP].filter(({ applies }) => applies(one, memory)).map(({ name }) => name)
