@@ -31,6 +31,20 @@ export interface JobHost {
   getQueueRetryOptions(node: NodeDefinition): QueueRetryOptions | undefined
 }
 
+/** One execution of a node, as every step of it needs it. */
+interface Execution {
+  host: JobHost
+  job: Job
+  /** The blueprint this job works on. */
+  blueprint: WorkflowBlueprint
+  /** The job's own node in it; none where the blueprint does not have it. */
+  node: NodeDefinition | undefined
+  /** The node's fallback, as its definition names it. */
+  fallback: string | undefined
+  context: JobContext
+  signal: AbortSignal
+}
+
 /** Runs a job; whatever user code does is an answer. */
 export async function runJob(
   host: JobHost,
@@ -41,35 +55,31 @@ export async function runJob(
   const context = new JobContext(job)
   const blueprint = blueprintOf(job, base)
   const node = blueprint.nodes.find((candidate) => candidate.id === job.nodeId)
+  const fallback = base.nodes.find((candidate) => candidate.id === job.nodeId)?.config?.fallback
+  const execution: Execution = { host, job, blueprint, node, fallback, context, signal: abort.signal }
   const timeLimit = limitTime(node, abort)
   try {
-    return await Promise.race([answerOf(host, job, blueprint, node, context, abort.signal), timeLimit.expired])
+    return await Promise.race([answerOf(execution), timeLimit.expired])
   } catch (error) {
-    return await failed(host, job, blueprint, context, timeLimit.error() ?? error)
+    return await failed(execution, timeLimit.error() ?? error)
   } finally {
     timeLimit.clear()
   }
 }
 
-async function answerOf(
-  host: JobHost,
-  job: Job,
-  blueprint: WorkflowBlueprint,
-  node: NodeDefinition | undefined,
-  context: JobContext,
-  signal: AbortSignal,
-): Promise<JobAnswer> {
+async function answerOf(execution: Execution): Promise<JobAnswer> {
+  const { host, job, node, context } = execution
   await host.onJobStart(job.runId, job.blueprintId, job.nodeId)
   const state = new WorkflowState<Record<string, unknown>>({}, context)
-  if (job.resumed && node) return resume(host, job, blueprint, node, context, state.getContext(), signal)
-  state.isLastAttempt = isLastAttempt(host, job, node)
-  const result = await execute(host, job, blueprint, state, signal)
+  if (job.resumed && node) return resume(execution, node, state.getContext())
+  state.isLastAttempt = isLastAttempt(execution)
+  const result = await execute(execution, state)
   if (node && state.isAwaiting() && state.getAwaitingNodeIds().includes(job.nodeId)) {
     const pause = await pauseOf(host.runtime, node, state, context, result)
     return { outcome: 'paused', ...pause, ...context.writes() }
   }
   if (node?.uses === 'webhook') return { outcome: 'paused', ...webhookPause(node, result), ...context.writes() }
-  return finished(host, job, blueprint, context, state.getContext(), result)
+  return finished(execution, state.getContext(), result)
 }
 
 /** `config.timeout`: the node's signal aborts, and the node fails as any other. */
@@ -90,7 +100,7 @@ function limitTime(node: NodeDefinition | undefined, abort: AbortController) {
 }
 
 /** Whether core may let the fallback take over: while another attempt follows through the queue, it may not. */
-function isLastAttempt(host: JobHost, job: Job, node: NodeDefinition | undefined): boolean {
+function isLastAttempt({ host, job, node }: Execution): boolean {
   if (!node || host.shouldRetryInProcess(node)) return job.isLastAttempt !== false
   return job.attempt >= attemptsOf(node, host.getQueueRetryOptions(node))
 }
@@ -111,11 +121,8 @@ function blueprintOf(job: Job, base: WorkflowBlueprint): WorkflowBlueprint {
 }
 
 async function execute(
-  host: JobHost,
-  job: Job,
-  blueprint: WorkflowBlueprint,
+  { host, job, blueprint, signal }: Execution,
   state: WorkflowState<Record<string, unknown>>,
-  signal: AbortSignal,
 ): Promise<NodeResult> {
   const result = await host.runtime.executeNode(blueprint, job.nodeId, state, undefined, undefined, job.runId, signal)
   // A node that returns nothing is done all the same.
@@ -123,15 +130,8 @@ async function execute(
 }
 
 /** A paused node that goes on decides its edges with what it was resumed with. */
-async function resume(
-  host: JobHost,
-  job: Job,
-  blueprint: WorkflowBlueprint,
-  node: NodeDefinition,
-  context: JobContext,
-  tracked: IAsyncContext,
-  signal: AbortSignal,
-): Promise<JobAnswer> {
+async function resume(execution: Execution, node: NodeDefinition, tracked: IAsyncContext): Promise<JobAnswer> {
+  const { host, job, context, signal } = execution
   const { action, output } = job.resumed ?? {}
   const given = output === undefined ? undefined : fromJson(output)
   const nested = await pausedInside(context, job.nodeId)
@@ -140,14 +140,14 @@ async function resume(
     const inside = await resumeInside(host.runtime, node, context, nested, resumed, signal)
     const stillPaused = await pausedInside(context, job.nodeId)
     if (stillPaused !== undefined) return { outcome: 'paused', ...(inside as object), ...context.writes() }
-    return finished(host, job, blueprint, context, tracked, inside as NodeResult)
+    return finished(execution, tracked, inside as NodeResult)
   }
   const kept = given === undefined ? await context.get(`_outputs.${job.nodeId}`) : given
   const result: NodeResult = {
     output: node.uses === 'webhook' ? await webhookOutput(host, job, kept) : kept,
     ...(action !== undefined && { action }),
   }
-  return finished(host, job, blueprint, context, tracked, result)
+  return finished(execution, tracked, result)
 }
 
 /** A webhook node's output once it was called: core's shape, with the request that came. */
@@ -161,14 +161,8 @@ interface WebhookRegistrar {
   registerWebhookEndpoint(runId: string, nodeId: string): Promise<{ url: string; event: string }>
 }
 
-async function finished(
-  host: JobHost,
-  job: Job,
-  blueprint: WorkflowBlueprint,
-  context: JobContext,
-  tracked: IAsyncContext,
-  result: NodeResult,
-): Promise<JobAnswer> {
+async function finished(execution: Execution, tracked: IAsyncContext, result: NodeResult): Promise<JobAnswer> {
+  const { job, blueprint, context } = execution
   const output = toJson(result.output, `The output of node '${job.nodeId}'`)
   const again = scatterAgain(blueprint, job.nodeId, result)
   if (again !== undefined) {
@@ -176,7 +170,7 @@ async function finished(
   }
   const added = dynamicNodes(result)
   context.showOutput(job.nodeId, result.output, output)
-  const taken = await takenEdges(host, job, blueprint, context, tracked, result)
+  const taken = await takenEdges(execution, tracked, result)
   return {
     outcome: 'finished',
     ...(output !== undefined && { output }),
@@ -188,10 +182,7 @@ async function finished(
 }
 
 async function takenEdges(
-  host: JobHost,
-  job: Job,
-  blueprint: WorkflowBlueprint,
-  context: JobContext,
+  { host, job, blueprint, context }: Execution,
   tracked: IAsyncContext,
   result: NodeResult,
 ): Promise<JobEdge[]> {
@@ -226,25 +217,18 @@ function dynamicNodes(result: NodeResult): JobNode[] {
   }))
 }
 
-async function failed(
-  host: JobHost,
-  job: Job,
-  blueprint: WorkflowBlueprint,
-  context: JobContext,
-  thrown: unknown,
-): Promise<JobAnswer> {
+async function failed(execution: Execution, thrown: unknown): Promise<JobAnswer> {
+  const { host, job, blueprint, node, context } = execution
   const { runId, blueprintId, nodeId } = job
   const message = describeError(thrown, nodeId)
   const recoverable = !(thrown instanceof FlowcraftError && thrown.isFatal)
-  const node = blueprint.nodes.find((candidate) => candidate.id === nodeId)
-  if (node && recoverable && !isLastAttempt(host, job, node)) {
+  if (node && recoverable && !isLastAttempt(execution)) {
     const after = waitAfter(job.attempt, node, host.getQueueRetryOptions(node), host.retryMaxDelay)
     host.logger.warn(`[Adapter] Run '${runId}': attempt ${job.attempt}, the next in ${after} ms. ${message}`)
     return { outcome: 'retry', retryAfter: after, ...context.writes(`_outputs.${nodeId}`) }
   }
-  const original = host.runtime.getBlueprint(blueprintId)?.nodes.find((node) => node.id === nodeId)
-  const fallback = recoverable ? original?.config?.fallback : undefined
-  if (fallback !== undefined && blueprint.nodes.some((node) => node.id === fallback)) {
+  const fallback = recoverable ? execution.fallback : undefined
+  if (fallback !== undefined && blueprint.nodes.some((each) => each.id === fallback)) {
     host.logger.warn(`[Adapter] Node '${nodeId}' of run '${runId}' failed; its fallback '${fallback}' takes over`, {
       error: message,
     })
