@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::blueprint::NodeId;
+use crate::ledger::Due;
 
 /// The body of a message: JSON, in the shape the original reads and writes. Fields that are ours are optional,
 /// and a message without them is complete.
@@ -57,8 +58,12 @@ impl JobMessage {
         }
     }
 
-    /// The message for a job that a run made due.
-    pub fn due(run: &str, blueprint: &str, due: &crate::ledger::Due) -> Self {
+    /// The messages for jobs that a run made due.
+    pub fn all_due(run: &str, blueprint: &str, due: &[Due]) -> Vec<Self> {
+        due.iter().map(|due| Self::due(run, blueprint, due)).collect()
+    }
+
+    fn due(run: &str, blueprint: &str, due: &Due) -> Self {
         Self {
             run_id: run.to_owned(),
             blueprint_id: blueprint.to_owned(),

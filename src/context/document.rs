@@ -68,6 +68,16 @@ impl Document {
             .filter(|id| blueprint.node(id).is_some())
     }
 
+    /// The blueprint the run follows, as its first worker noted it.
+    pub fn blueprint_id(&self) -> Option<String> {
+        self.values.get("blueprintId").and_then(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    /// Whether the run has ended and its result is still to be published by the adapter.
+    pub fn is_unpublished(&self) -> bool {
+        self.reserved.as_ref().is_some_and(|reserved| reserved.unpublished)
+    }
+
     /// The document without the engine's bookkeeping, as nodes and final results see it.
     pub fn visible_json(&self) -> Result<Box<RawValue>> {
         to_raw(&self.values)

@@ -15,23 +15,3 @@ pub fn node_lock(run: &str, node: &str) -> String {
 pub fn blueprint(run: &str) -> String {
     format!("flowcraft:blueprint:{run}")
 }
-
-/// How many predecessors have arrived at an `all` join.
-pub fn fan_in(run: &str, node: &str) -> String {
-    format!("flowcraft:fanin:{run}:{node}")
-}
-
-/// "An `any` join has fired."
-pub fn join_lock(run: &str, node: &str) -> String {
-    format!("flowcraft:joinlock:{run}:{node}")
-}
-
-/// "A predecessor of this `all` join has failed."
-pub fn poison(run: &str, node: &str) -> String {
-    format!("flowcraft:fanin:poison:{run}:{node}")
-}
-
-/// "A predecessor of this `any` join has failed."
-pub fn cancel(run: &str, node: &str) -> String {
-    format!("flowcraft:fanin:cancel:{run}:{node}")
-}

@@ -253,6 +253,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// The ledger of a run that begins: its start nodes are due.
+    #[cfg(test)]
     pub fn begin(blueprint: &Blueprint) -> Self {
         let mut ledger = Self::default();
         ledger.begin_with(blueprint);

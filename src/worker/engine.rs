@@ -113,7 +113,7 @@ impl Engine {
         if due.is_empty() {
             return Ok(());
         }
-        let jobs: Vec<JobMessage> = due.iter().map(|due| JobMessage::due(run, blueprint, due)).collect();
+        let jobs = JobMessage::all_due(run, blueprint, due);
         self.insist(give_up, || self.publish(&jobs)).await
     }
 

@@ -103,7 +103,7 @@ async fn process(
         // may have died and this may be the only copy.
         let document = engine.insist(give_up, || engine.contexts.load(&job.run_id)).await?;
         let sleeping = job.wakes && job.round.is_some_and(|round| sleeps(&document, &job.node_id, round));
-        match standing(&document, &job).1 {
+        match standing(&document, &job) {
             Standing::Settled | Standing::Ended if !sleeping => return Ok(Settlement::Done),
             _ => {}
         }
@@ -151,7 +151,7 @@ async fn with_lease(
     let success = !matches!(answer.outcome, Outcome::Failed { .. } | Outcome::Retry { .. });
     let settled = commit(engine, job, &blueprint, round, &answer, give_up).await?;
     engine.publish_due(&job.run_id, &blueprint.id, &settled.due, give_up).await?;
-    if settled.status.is_end() {
+    if settled.unpublished {
         engine.publish_result_or_report(&job.run_id, give_up).await;
     }
     match settled.refused {
@@ -159,7 +159,9 @@ async fn with_lease(
             let duration = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
             engine.host.notify(Notice::Processed { job: job.clone(), duration, success });
         }
-        Some(refusal) => debug!(?refusal, round, "late result refused: another execution was counted"),
+        Some(refusal) => {
+            debug!(?refusal, status = ?settled.status, round, "late result refused: another execution was counted")
+        }
     }
     Ok(Settlement::Done)
 }
@@ -184,7 +186,7 @@ async fn due_document(
         }
     };
     let mut document = engine.insist(give_up, load).await?;
-    if job.round.is_none() && standing(&document, job).1 == Standing::NotReached {
+    if job.round.is_none() && standing(&document, job) == Standing::NotReached {
         let call_and_load = || async {
             engine.call_node(run, &job.node_id, blueprint).await?;
             engine.contexts.load(run).await
@@ -199,22 +201,20 @@ async fn due_document(
         document = engine.insist(give_up, wake_and_load).await?;
         // It goes on in a round of its own, in this very job.
         let awake = JobMessage { round: Some(round + 1), wakes: false, ..job.clone() };
-        if let (_, Standing::Due(round)) = standing(&document, &awake) {
+        if let Standing::Due(round) = standing(&document, &awake) {
             return Ok(Some((document, round)));
         }
     }
     match standing(&document, job) {
-        (_, Standing::Due(round)) => return Ok(Some((document, round))),
-        (_, Standing::Settled) if redelivered => {
+        Standing::Due(round) => return Ok(Some((document, round))),
+        Standing::Settled if redelivered => {
             // Its worker died after the commit: what the result made due may never have been published.
             let due =
                 document.reserved.map(|reserved| reserved.ledger.due_by(&job.node_id)).unwrap_or_default();
             engine.publish_due(run, &blueprint.id, &due, give_up).await?;
         }
-        (_, Standing::Ended) => engine.publish_result_or_report(run, give_up).await,
-        (status, Standing::Settled | Standing::NotReached) => {
-            debug!(?status, round = job.round, "nothing to do for this message");
-        }
+        Standing::Ended if document.is_unpublished() => engine.publish_result_or_report(run, give_up).await,
+        standing => debug!(?standing, round = job.round, "nothing to do for this message"),
     }
     Ok(None)
 }

@@ -10,7 +10,7 @@ use crate::blueprint::{Blueprint, NodeId};
 use crate::context::{Document, Patch, ReservedKey, to_raw};
 use crate::coordination::keys;
 use crate::error::{Error, Result};
-use crate::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, RunStatus, Standing};
+use crate::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, Standing};
 use crate::message::JobMessage;
 
 impl Engine {
@@ -44,17 +44,9 @@ impl Engine {
     /// # Errors
     /// As [`begin`](Self::begin).
     pub async fn abandon(&self, run: &str, node: &str, blueprint_id: &str, reason: &str) -> Result<()> {
-        let deferred = self.host.publishes_results();
+        let error = NodeError { node: node.to_owned(), message: reason.to_owned() };
         let nowhere = Blueprint::unknown(blueprint_id);
-        let decide = |document: Document| {
-            let mut reserved = document.reserved.unwrap_or_default();
-            let error = NodeError { node: node.to_owned(), message: reason.to_owned() };
-            match reserved.ledger.apply(&nowhere, Event::Abandoned { error }) {
-                Ok(_) => Ok((Some(conclude(reserved, Patch::default(), deferred)?), ())),
-                Err(_) => Ok((None, ())),
-            }
-        };
-        self.contexts.change(&self.statuses, run, false, decide).await.map(drop)
+        self.amend(run, |ledger| ledger.apply(&nowhere, Event::Abandoned { error }).is_ok()).await
     }
 
     /// A message named a node that nothing led to: another worker may have seen its predecessors done.
@@ -62,14 +54,7 @@ impl Engine {
     /// # Errors
     /// As [`begin`](Self::begin).
     pub async fn call_node(&self, run: &str, node: &str, blueprint: &Blueprint) -> Result<()> {
-        let decide = |document: Document| {
-            let mut reserved = document.reserved.unwrap_or_default();
-            match reserved.ledger.call(blueprint, node) {
-                Some(_) => Ok((Some(conclude(reserved, Patch::default(), false)?), ())),
-                None => Ok((None, ())),
-            }
-        };
-        self.contexts.change(&self.statuses, run, false, decide).await.map(drop)
+        self.amend(run, |ledger| ledger.call(blueprint, node).is_some()).await
     }
 
     /// Looks at a run and publishes again every job of it that is due and that nobody is running.
@@ -95,7 +80,7 @@ impl Engine {
                 idle.push(due);
             }
         }
-        let jobs: Vec<_> = idle.iter().map(|due| JobMessage::due(run, &id, due)).collect();
+        let jobs = JobMessage::all_due(run, &id, &idle);
         if !jobs.is_empty() {
             self.publish(&jobs).await?;
             // The run was just seen to: the next reconciler need not look at it at once.
@@ -144,15 +129,9 @@ impl Engine {
     /// # Errors
     /// As [`begin`](Self::begin).
     pub(super) async fn wake(&self, run: &str, node: &str, round: u32) -> Result<()> {
-        let decide = |document: Document| {
-            let mut reserved = document.reserved.unwrap_or_default();
-            if !reserved.ledger.sleeps(node, round) {
-                return Ok((None, ()));
-            }
-            apply(&mut reserved.ledger, Event::Resumed { node: node.to_owned(), with: Resume::default() })?;
-            Ok((Some(conclude(reserved, Patch::default(), false)?), ()))
-        };
-        self.contexts.change(&self.statuses, run, false, decide).await.map(drop)
+        let event = Event::Resumed { node: node.to_owned(), with: Resume::default() };
+        let nowhere = Blueprint::unknown("");
+        self.amend(run, |ledger| ledger.sleeps(node, round) && ledger.apply(&nowhere, event).is_ok()).await
     }
 
     /// Tells a run of an event. Nodes that wait for it go on; else it is kept for the first that will. An event
@@ -181,9 +160,7 @@ impl Engine {
     pub async fn cancel(&self, run: &str, reason: &str) -> Result<bool> {
         let deferred = self.host.publishes_results();
         let decide = |document: Document| {
-            if !document.found {
-                return Err(Error::setup("Cancelling", "there is no such run: it has no context row"));
-            }
+            require_row(&document, "Cancelling")?;
             let mut reserved = document.reserved.unwrap_or_default();
             match reserved
                 .ledger
@@ -212,6 +189,19 @@ impl Engine {
         .await
     }
 
+    /// Changes nothing of a run but its ledger, where `change` says that it did.
+    async fn amend(&self, run: &str, change: impl FnOnce(&mut Ledger) -> bool) -> Result<()> {
+        let deferred = self.host.publishes_results();
+        let decide = |document: Document| {
+            let mut reserved = document.reserved.unwrap_or_default();
+            match change(&mut reserved.ledger) {
+                true => Ok((Some(conclude(reserved, Patch::default(), deferred)?), ())),
+                false => Ok((None, ())),
+            }
+        };
+        self.contexts.change(&self.statuses, run, false, decide).await.map(drop)
+    }
+
     /// Something that happens to a run from outside: the change, and the jobs that follow.
     async fn happen(
         &self,
@@ -220,18 +210,16 @@ impl Engine {
         change: impl FnOnce(&mut Ledger, &mut Patch) -> Result<Vec<Due>>,
     ) -> Result<BTreeSet<NodeId>> {
         let decide = |document: Document| {
-            if !document.found {
-                return Err(Error::setup(operation, "there is no such run: it has no context row"));
-            }
+            require_row(&document, operation)?;
+            let blueprint = document.blueprint_id().unwrap_or_default();
             let mut reserved = document.reserved.unwrap_or_default();
             let mut patch = Patch::default();
             let due = change(&mut reserved.ledger, &mut patch)?;
-            let id = document.values.get("blueprintId").and_then(|raw| serde_json::from_str(raw.get()).ok());
-            Ok((Some(conclude(reserved, patch, false)?), (due, id.unwrap_or_default())))
+            Ok((Some(conclude(reserved, patch, false)?), (due, blueprint)))
         };
         let committed = self.contexts.change(&self.statuses, run, true, decide).await?;
-        let (due, blueprint): (Vec<Due>, String) = committed.answer;
-        let jobs: Vec<JobMessage> = due.iter().map(|due| JobMessage::due(run, &blueprint, due)).collect();
+        let (due, blueprint) = committed.answer;
+        let jobs = JobMessage::all_due(run, &blueprint, &due);
         if !jobs.is_empty() {
             // What is recorded but could not be published, the reconciler publishes.
             let publish = self.publish(&jobs).await;
@@ -241,8 +229,7 @@ impl Engine {
     }
 
     async fn blueprint_of(&self, run: &str, document: &Document) -> Result<String> {
-        let stored = document.values.get("blueprintId").and_then(|raw| serde_json::from_str(raw.get()).ok());
-        match stored {
+        match document.blueprint_id() {
             Some(id) => Ok(id),
             None => self.store.get(&keys::blueprint(run)).await?.ok_or_else(|| {
                 let what = "neither its context nor the coordination store says which blueprint it follows";
@@ -274,6 +261,13 @@ fn begun(document: &Document, blueprint: &Blueprint) -> Result<Option<(ReservedK
     Ok(Some((reserved, patch)))
 }
 
+fn require_row(document: &Document, operation: &'static str) -> Result<()> {
+    match document.found {
+        true => Ok(()),
+        false => Err(Error::setup(operation, "there is no such run: it has no context row")),
+    }
+}
+
 /// Applies an event that concerns no edge of the blueprint.
 fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<Due>> {
     ledger.apply(&Blueprint::unknown(""), event).map(|transition| transition.due).map_err(|refusal| {
@@ -294,12 +288,10 @@ fn not_awaiting(ledger: &Ledger, node: Option<&str>) -> Error {
     Error::setup("Resuming", what)
 }
 
-/// What a document says of a job, for the log: where the run stands and where the node does.
-pub(super) fn standing(document: &Document, job: &JobMessage) -> (RunStatus, Standing) {
+/// What a message finds in a document.
+pub(super) fn standing(document: &Document, job: &JobMessage) -> Standing {
     match &document.reserved {
-        Some(ReservedKey { ledger, .. }) => {
-            (ledger.status, ledger.standing_of_attempt(&job.node_id, job.round, job.attempt))
-        }
-        None => (RunStatus::Running, Standing::NotReached),
+        Some(ReservedKey { ledger, .. }) => ledger.standing_of_attempt(&job.node_id, job.round, job.attempt),
+        None => Standing::NotReached,
     }
 }

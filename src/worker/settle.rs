@@ -25,6 +25,8 @@ pub struct Settled {
     pub due: Vec<Due>,
     /// Where the run stands now.
     pub status: RunStatus,
+    /// The run has ended, and its result is to be published by the adapter.
+    pub unpublished: bool,
     /// Why the answer was not counted, if it was not.
     pub refused: Option<Refusal>,
 }
@@ -44,14 +46,17 @@ pub fn settle(
     let transition = match reserved.ledger.apply(blueprint, event) {
         Ok(transition) => transition,
         Err(refusal) => {
-            let status = reserved.ledger.status;
-            return Ok((None, Settled { refused: Some(refusal), status, ..Settled::default() }));
+            let ReservedKey { ledger, unpublished } = reserved;
+            let refused = Some(refusal);
+            return Ok((None, Settled { status: ledger.status, unpublished, refused, due: Vec::new() }));
         }
     };
     let mut patch = answer.patch.clone();
     write_results(&mut patch, execution.node, &answer.outcome, &transition)?;
     let change = conclude(reserved, patch, deferred)?;
-    let settled = Settled { status: change.reserved.ledger.status, due: transition.due, refused: None };
+    let ReservedKey { ledger, unpublished } = &change.reserved;
+    let settled =
+        Settled { status: ledger.status, unpublished: *unpublished, due: transition.due, refused: None };
     Ok((Some(change), settled))
 }
 
