@@ -14,6 +14,7 @@ import {
 import { describeBlueprint, findBlueprint } from './blueprints.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
+import { type DeadLetter, deadLetterOf } from './dead-letters.js'
 import { describeError } from './errors.js'
 import { type JobHost, runJob } from './job.js'
 import { fromJson, toJson } from './json.js'
@@ -37,6 +38,10 @@ export interface FinalResult {
 type Notice =
   | { event: 'job:enqueued' | 'job:processed'; payload: Record<string, unknown> }
   | { level: 'debug' | 'info' | 'warn' | 'error'; message: string }
+  | { deaf: string }
+
+/** How often the event loop says that it turns, in milliseconds. */
+const BEAT = 1000
 
 export class RabbitMqAdapter extends BaseDistributedAdapter {
   protected readonly queueName: string
@@ -47,7 +52,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #engine: Engine
   /** The jobs in flight, by their number. They are held here: a node may wait for what nobody else refers to. */
   readonly #running = new Map<number, { job: Job; controller: AbortController }>()
-  /** Keeps the process alive while the worker is started; the engine's own threads do not. */
+  readonly #onError: ((error: Error) => void) | undefined
+  /** Keeps the process alive while the worker is started, which the engine's own threads do not, and tells them that
+   * the event loop turns. */
   #keepAlive: NodeJS.Timeout | undefined
 
   /**
@@ -65,6 +72,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#contextTableName = options.contextTableName
     this.#checked = checked
     this.#webhooks = webhooks
+    this.#onError = options.onError
     this.#database = database
     this.#engine = new Engine(
       {
@@ -75,6 +83,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         leaseSeconds: checked.leaseSeconds,
         versionTimeout: checked.versionTimeout,
         blueprintTimeout: checked.blueprintTimeout,
+        repairInterval: checked.repairInterval,
+        waitForLeases: checked.withoutRedis === 'wait',
+        eventLoopTimeout: checked.eventLoopTimeout,
         worker: `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`,
       },
       broker,
@@ -87,7 +98,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   /** Starts the worker: it consumes jobs until {@link stop}, reconnecting as often as it takes. */
   override start(): void {
     this.logger.info('[Adapter] Starting worker...')
-    this.#keepAlive ??= setInterval(() => {}, 2 ** 30)
+    this.#keepAlive ??= setInterval(() => this.#engine.beat(), BEAT)
     this.#engine.start()
   }
 
@@ -156,6 +167,27 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   async retry(runId: string): Promise<Set<string>> {
     return new Set(await this.#engine.retry(runId))
+  }
+
+  /**
+   * The oldest messages that could not be processed, from `<queue>.dead`; they stay there. Needs no `start()`.
+   *
+   * @param options.limit How many at most; default 100.
+   */
+  async listDeadLetters({ limit = 100 }: { limit?: number } = {}): Promise<DeadLetter[]> {
+    return (await this.#engine.deadLetters(limit)).map(deadLetterOf)
+  }
+
+  /**
+   * Puts dead letters back into the queue, the oldest first. A run that ended because of one goes on. Needs no
+   * `start()`.
+   *
+   * @param options.ids Only these; default all.
+   * @param options.limit How many at most; default all.
+   * @returns How many were put back.
+   */
+  async replayDeadLetters({ ids, limit = 2 ** 31 }: { ids?: string[]; limit?: number } = {}): Promise<number> {
+    return this.#engine.replay(ids, limit)
   }
 
   /**
@@ -281,10 +313,20 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     await this.publishFinalResult(runId, { status, payload })
   }
 
+  /** The worker receives no more jobs: whoever started it has to act. */
+  async #fail(error: Error): Promise<void> {
+    this.logger.error(`[Adapter] ${error.message}`)
+    this.#onError?.(error)
+    const payload = { queueName: this.queueName, error }
+    await this.eventBus?.emit({ type: 'worker:failed', payload } as unknown as FlowcraftEvent)
+  }
+
   async #notify(notice: Notice): Promise<void> {
     try {
       if ('event' in notice) {
         await this.eventBus?.emit({ type: notice.event, payload: notice.payload } as unknown as FlowcraftEvent)
+      } else if ('deaf' in notice) {
+        await this.#fail(new Error(notice.deaf))
       } else {
         this.logger[notice.level](`[Adapter] ${notice.message}`)
       }

@@ -2,7 +2,9 @@
  * A live amqplib connection, driven for the engine. amqplib keeps no credentials, so Rust can not open a
  * connection of its own from it: the channels are opened and used here, behind the same interface.
  */
-import { Broker, type LiveMessage as Outgoing } from './native.js'
+import { Broker, type LiveRead, type LiveMessage as Outgoing } from './native.js'
+
+const NOT_FOUND = 404
 
 /** What is used of an amqplib connection (`ChannelModel`, 0.10 to 2, with or without recovery). */
 export interface LiveAmqpConnection {
@@ -15,6 +17,8 @@ export interface LiveAmqpConnection {
 
 interface LiveChannel {
   assertQueue(queue: string, options: Record<string, unknown>): Promise<unknown>
+  checkQueue(queue: string): Promise<{ messageCount: number }>
+  get(queue: string): Promise<LiveMessage | false>
   prefetch(count: number): Promise<unknown>
   consume(queue: string, onMessage: (message: LiveMessage | null) => void): Promise<{ consumerTag: string }>
   cancel(consumerTag: string): Promise<unknown>
@@ -37,7 +41,7 @@ interface LiveConfirmChannel extends LiveChannel {
 interface LiveMessage {
   content: Buffer
   fields: { redelivered: boolean }
-  properties: { messageId?: string }
+  properties: { messageId?: string; headers?: Record<string, unknown> }
 }
 
 /** The publishing channel, and what has happened on it. */
@@ -60,6 +64,8 @@ export class LiveAmqp {
   #consumer: { channel: LiveChannel; tag: string } | undefined
   /** Unsettled deliveries by their number; those of a lost channel are forgotten with it. */
   readonly #delivered = new Map<number, Delivered>()
+  /** Queues being looked at, by their number. */
+  readonly #readings = new Map<number, { channel: LiveChannel; queue: string }>()
   #lastNumber = 0
   #lastMessage = 0
   /** Why the connection will not come back. */
@@ -72,6 +78,10 @@ export class LiveAmqp {
       consume: (queue: string, prefetch: number) => this.#consume(queue, prefetch),
       settle: (number: number, ack: boolean) => this.#settle(number, ack),
       cancel: () => this.#cancel(),
+      waiting: (queue: string) => this.#waiting(queue),
+      openReading: (queue: string) => this.#openReading(queue),
+      readNext: (reading: number) => this.#readNext(reading),
+      closeReading: (reading: number) => this.#closeReading(reading),
       close: () => this.#close(),
     })
     const recovers = typeof connection.waitForConnect === 'function'
@@ -90,7 +100,7 @@ export class LiveAmqp {
   async #publish({ queue, firstQueue, delay, body, headers }: Outgoing): Promise<void> {
     const { channel, declared, returned } = await this.#openPublisher()
     const declare = (name: string, options: Record<string, unknown>) => {
-      if (!declared.has(name)) declared.set(name, channel.assertQueue(name, { durable: true, ...options }))
+      if (!declared.has(name)) declared.set(name, this.#ensure(channel, name, options))
       return declared.get(name)
     }
     await declare(queue, {})
@@ -152,7 +162,7 @@ export class LiveAmqp {
     channel.on('error', (error) => lost(`The channel failed: ${error.message}`))
     channel.on('close', () => lost('The channel was closed'))
     await channel.prefetch(prefetch)
-    await channel.assertQueue(queue, { durable: true })
+    await this.#ensure(channel, queue, {})
     const { consumerTag } = await channel.consume(queue, (message) => {
       if (message === null) return lost('The broker cancelled the consumer')
       const number = ++this.#lastNumber
@@ -160,6 +170,52 @@ export class LiveAmqp {
       this.broker.deliver(number, message.content, message.fields.redelivered)
     })
     this.#consumer = { channel, tag: consumerTag }
+  }
+
+  /** Makes sure that a queue exists. One that does is taken as it is, whatever its arguments. */
+  async #ensure(channel: LiveChannel, queue: string, options: Record<string, unknown>): Promise<void> {
+    if ((await this.#waiting(queue)) === null) await channel.assertQueue(queue, { durable: true, ...options })
+  }
+
+  /** How many messages wait in a queue; null where there is no such queue. */
+  async #waiting(queue: string): Promise<number | null> {
+    // On a channel of its own: asking for a queue that is not there closes the channel.
+    const channel = await this.#connection.createChannel()
+    channel.on('error', () => {})
+    try {
+      const { messageCount } = await channel.checkQueue(queue)
+      await channel.close()
+      return messageCount
+    } catch (error) {
+      if ((error as { code?: unknown }).code === NOT_FOUND) return null
+      throw error
+    }
+  }
+
+  async #openReading(queue: string): Promise<number | null> {
+    if ((await this.#waiting(queue)) === null) return null
+    const channel = await this.#connection.createChannel()
+    channel.on('error', () => {})
+    const number = ++this.#lastNumber
+    this.#readings.set(number, { channel, queue })
+    return number
+  }
+
+  async #readNext(reading: number): Promise<LiveRead | null> {
+    const open = this.#readings.get(reading)
+    const message = await open?.channel.get(open.queue)
+    if (!open || !message) return null
+    const number = ++this.#lastNumber
+    this.#delivered.set(number, { channel: open.channel, message })
+    return { number, body: message.content, headers: JSON.stringify(texts(message.properties.headers)) }
+  }
+
+  async #closeReading(reading: number): Promise<void> {
+    const open = this.#readings.get(reading)
+    this.#readings.delete(reading)
+    if (!open) return
+    for (const [number, { channel }] of this.#delivered) if (channel === open.channel) this.#delivered.delete(number)
+    await open.channel.close().catch(() => {})
   }
 
   #settle(number: number, ack: boolean): void {
@@ -187,4 +243,11 @@ export class LiveAmqp {
     await consumer?.channel.close().catch(() => {})
     await publisher?.then(({ channel }) => channel.close()).catch(() => {})
   }
+}
+
+/** The headers that are text. */
+function texts(headers: Record<string, unknown> = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  )
 }

@@ -3,5 +3,14 @@
  * values as `undefined` or `null`.
  */
 
-export type { Job, JobAnswer, JobEdge, JobNode, JobWrite, LiveMessage } from '../binding.js'
+export type {
+  DeadLetter as NativeDeadLetter,
+  Job,
+  JobAnswer,
+  JobEdge,
+  JobNode,
+  JobWrite,
+  LiveMessage,
+  LiveRead,
+} from '../binding.js'
 export { Broker, ContextTable, Database, Engine, Store } from '../binding.js'

@@ -62,6 +62,26 @@ export interface RabbitMqAdapterOptions {
    * letters and its run fails; default 5,000.
    */
   blueprintTimeout?: number
+  /**
+   * What the worker does while Redis is out of reach: go on without leases (a message that comes twice may have its
+   * node run twice; its result still counts once), or wait. It logs which, once. Default `continue`.
+   */
+  withoutRedis?: 'continue' | 'wait'
+  /**
+   * How often a started adapter looks for due jobs of its runs that nobody holds, and publishes them again, in
+   * milliseconds; default 5,000; 0 for never. Of the workers of one queue one looks at a time.
+   */
+  repairInterval?: number
+  /**
+   * How long user code may block the event loop before this worker's nodes count as dead and others take them over,
+   * in milliseconds; default 300,000.
+   */
+  eventLoopTimeout?: number
+  /**
+   * Called when the worker receives no more jobs and can not mend that: a live amqplib connection was closed for
+   * good. The logger and the event bus (`worker:failed`) are told too.
+   */
+  onError?: (error: Error) => void
   /** Serves webhooks: where the handler is mounted, and the key its URLs are signed with. */
   webhook?: WebhookOptions
 }
@@ -76,6 +96,9 @@ export interface CheckedOptions {
   retryMaxDelay: number
   versionTimeout: number
   blueprintTimeout: number
+  withoutRedis: 'continue' | 'wait'
+  repairInterval: number
+  eventLoopTimeout: number
 }
 
 /** Milliseconds; the longest any time here may be set to. */
@@ -104,6 +127,10 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
   if (typeof queueName !== 'string' || queueName === '') throw invalidOption('queueName', 'the name of a queue')
   const retryMode = options.retryMode ?? 'in-process'
   if (!['in-process', 'queue'].includes(retryMode)) throw invalidOption('retryMode', "'in-process' or 'queue'")
+  const withoutRedis = options.withoutRedis ?? 'continue'
+  if (!['continue', 'wait'].includes(withoutRedis)) throw invalidOption('withoutRedis', "'continue' or 'wait'")
+  if (options.onError !== undefined && typeof options.onError !== 'function')
+    throw invalidOption('onError', 'a function')
   return {
     queueName,
     concurrency: whole(options.concurrency ?? 10, 'concurrency', 1, 10_000),
@@ -113,6 +140,9 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
     retryMaxDelay: whole(options.retryMaxDelay ?? 60_000, 'retryMaxDelay', 0, MONTH),
     versionTimeout: whole(options.versionTimeout ?? 3_600_000, 'versionTimeout', 0, MONTH),
     blueprintTimeout: whole(options.blueprintTimeout ?? 5_000, 'blueprintTimeout', 0, MONTH),
+    withoutRedis,
+    repairInterval: whole(options.repairInterval ?? 5_000, 'repairInterval', 0, MONTH),
+    eventLoopTimeout: whole(options.eventLoopTimeout ?? 300_000, 'eventLoopTimeout', 1_000, MONTH),
   }
 }
 

@@ -28,10 +28,10 @@ export interface ReconciliationStats {
   failedRuns: number
 }
 
-/** How many stalled runs are looked up at a time. */
+/** How many stalled runs are taken on at a time. */
 const BATCH = 100
 
-/** Makes a reconciler. Run it from a schedule; several processes may. */
+/** Makes a reconciler. Run it from a schedule; several processes may, and each takes on runs of its own. */
 export function createRabbitMqReconciler(options: RabbitMqReconcilerOptions): { run(): Promise<ReconciliationStats> } {
   const { adapter, statusTableName, stalledThresholdSeconds, logger = new ConsoleLogger() } = options
   if (typeof adapter?.reconcile !== 'function') throw invalidOption('adapter', 'a RabbitMqAdapter')
@@ -47,7 +47,7 @@ export function createRabbitMqReconciler(options: RabbitMqReconcilerOptions): { 
     const stats: ReconciliationStats = { stalledRuns: 0, reconciledRuns: 0, failedRuns: 0 }
     let last = ''
     for (;;) {
-      const batch = await database.stalled(statusTableName, stalledThresholdSeconds, last, BATCH)
+      const batch = await database.claimStalled(statusTableName, stalledThresholdSeconds, last, BATCH)
       for (const runId of batch) {
         stats.stalledRuns++
         try {

@@ -78,6 +78,8 @@ pub struct Node {
     pub join: Join,
     /// Its predecessors. A fallback stands in for its primary, so the two are one predecessor.
     pub predecessors: BTreeSet<NodeId>,
+    /// How many edges lead to it; several may come from one predecessor.
+    pub edges_in: u32,
     /// For a loop controller: the nodes of its loop, which start afresh each time it runs.
     pub loop_body: BTreeSet<NodeId>,
     fallback: Option<NodeId>,
@@ -119,8 +121,11 @@ impl Blueprint {
                 let join = if node.any { Join::Any } else { Join::All };
                 let fallback = node.fallback.clone();
                 let loop_body = graph.loop_body(node, &described, &edges, &depths);
+                let leads_here = |edge: &&EdgeDescription| edge.target == node.id;
+                let edges_in = u32::try_from(edges.iter().filter(leads_here).count()).unwrap_or(u32::MAX);
                 let place = Node {
                     join,
+                    edges_in,
                     fallback,
                     loop_body,
                     predecessors: BTreeSet::new(),

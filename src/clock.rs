@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 /// Now, in milliseconds since 1970.
 pub fn now() -> u64 {
     milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
@@ -20,4 +23,12 @@ pub fn until(moment: u64) -> Option<Duration> {
 /// Milliseconds of a duration.
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A moment, in milliseconds since 1970, as ISO 8601 in UTC.
+pub fn iso(moment: u64) -> String {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(moment) * 1_000_000)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
 }

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod context;
 pub mod coordination;
 pub mod error;
+mod fault;
 pub mod ledger;
 pub mod message;
 #[cfg(feature = "node")]

@@ -31,10 +31,18 @@ pub struct JobMessage {
     /// Ours: it wakes a node that sleeps.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wakes: bool,
-    /// Ours: put back by a worker that could not run it, since this moment, in milliseconds since 1970. Such a
-    /// message may repeat one whose worker died, and is treated as redelivered.
+    /// Ours: put back by workers that could not run it, since this moment, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub put_back_since: Option<u64>,
+    /// Ours: a copy of another message, which may have been one whose worker died; as if redelivered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeated: bool,
+    /// Ours: it was among the dead letters, and somebody put it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
+    /// Ours: when what made it due was committed, by the clock of PostgreSQL, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
 }
 
 impl JobMessage {
@@ -58,12 +66,17 @@ impl JobMessage {
         }
     }
 
-    /// The messages for jobs that a run made due.
-    pub fn all_due(run: &str, blueprint: &str, due: &[Due]) -> Vec<Self> {
-        due.iter().map(|due| Self::due(run, blueprint, due)).collect()
+    /// The messages for jobs that a run made due, `at` that moment.
+    pub fn all_due(run: &str, blueprint: &str, due: &[Due], at: Option<u64>) -> Vec<Self> {
+        due.iter().map(|due| Self::due(run, blueprint, due, at)).collect()
     }
 
-    fn due(run: &str, blueprint: &str, due: &Due) -> Self {
+    /// The message as it comes back from the dead letters: its time to wait begins anew.
+    pub fn replayed(self) -> Self {
+        Self { put_back_since: None, not_before: None, replayed: true, repeated: true, ..self }
+    }
+
+    fn due(run: &str, blueprint: &str, due: &Due, at: Option<u64>) -> Self {
         Self {
             run_id: run.to_owned(),
             blueprint_id: blueprint.to_owned(),
@@ -74,6 +87,9 @@ impl JobMessage {
             not_before: due.not_before,
             wakes: due.wakes,
             put_back_since: None,
+            repeated: false,
+            replayed: false,
+            at,
         }
     }
 

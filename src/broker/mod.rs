@@ -4,6 +4,7 @@
 //! through JavaScript (`node::live_broker`). Nothing else in the engine knows which it is.
 
 pub mod delay;
+mod queues;
 pub mod rabbitmq;
 mod uri;
 
@@ -41,6 +42,8 @@ impl Outgoing {
 pub struct Delivery {
     /// The body.
     pub body: Vec<u8>,
+    /// Headers that are text.
+    pub headers: Vec<(String, String)>,
     /// The broker delivered it before and saw no acknowledgement.
     pub redelivered: bool,
     /// How to settle it.
@@ -78,6 +81,31 @@ pub trait Broker: Send + Sync {
         stop: CancellationToken,
     ) -> Result<()>;
 
+    /// How many messages wait in a queue, not counting those a consumer holds; none where there is no such queue.
+    ///
+    /// # Errors
+    /// Transient, when the broker is out of reach.
+    async fn waiting(&self, queue: &str) -> Result<Option<u32>>;
+
+    /// Opens a queue to look at its messages one by one, from the oldest; none where there is no such queue.
+    ///
+    /// # Errors
+    /// Transient, when the broker is out of reach.
+    async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>>;
+
     /// Closes what was opened here, and nothing the user opened.
     async fn close(&self);
+}
+
+/// A queue being looked at. What is not settled goes back to its place when it is closed.
+#[async_trait]
+pub trait Reading: Send {
+    /// The next message; none at the end.
+    ///
+    /// # Errors
+    /// Transient, when the connection was lost.
+    async fn next(&mut self) -> Result<Option<Delivery>>;
+
+    /// Puts back what was not settled.
+    async fn close(self: Box<Self>);
 }

@@ -11,10 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
-use lapin::message::Delivery as LapinDelivery;
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions,
-    BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions,
+    BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
 };
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::types::{AMQPValue, FieldTable};
@@ -23,11 +21,12 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{AmqpAddress, AmqpSettings, Broker, Delivery, Outgoing, Receipt};
+use super::queues::{LapinReading, delaying, ensure, received, waiting};
+use super::{AmqpAddress, AmqpSettings, Broker, Delivery, Outgoing, Reading};
 use crate::error::{Error, Result, with_causes};
 
 const PERSISTENT: u8 = 2;
-const REPLY_SUCCESS: u16 = 200;
+pub(super) const REPLY_SUCCESS: u16 = 200;
 /// How long an orderly close may take before the connection is simply dropped.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -85,26 +84,31 @@ impl RabbitMq {
     /// The publishing channel, with the queues declared. Held by nobody while it is used: publishes overlap.
     async fn publisher(&self, messages: &[Outgoing]) -> Result<Publisher> {
         let mut slot = self.publisher.lock().await;
-        let mut publisher = match slot.take().filter(|publisher| publisher.channel.status().connected()) {
-            Some(publisher) => publisher,
-            None => {
-                let connection = self.connect("publisher").await?;
-                let channel = connection.create_channel().await.map_err(publish_error)?;
-                channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
-                Publisher { connection: Arc::new(connection), channel, declared: HashSet::new() }
-            }
-        };
+        let mut publisher = self.open_publisher(&mut slot).await?;
         for message in messages {
             let first = message.first_queue();
             if publisher.declared.contains(&first) {
                 continue;
             }
-            declare(&publisher.channel, &message.queue, FieldTable::default()).await?;
+            let Publisher { connection, channel, .. } = &publisher;
+            ensure(connection, channel, &message.queue, FieldTable::default()).await?;
             if let Some(delay) = message.delay {
-                declare(&publisher.channel, &first, delaying(&message.queue, delay)).await?;
+                ensure(connection, channel, &first, delaying(&message.queue, delay)).await?;
             }
             publisher.declared.extend([first, message.queue.clone()]);
         }
+        *slot = Some(publisher.clone());
+        Ok(publisher)
+    }
+
+    async fn open_publisher(&self, slot: &mut Option<Publisher>) -> Result<Publisher> {
+        if let Some(open) = slot.take().filter(|publisher| publisher.channel.status().connected()) {
+            return Ok(open);
+        }
+        let connection = self.connect("publisher").await?;
+        let channel = connection.create_channel().await.map_err(publish_error)?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
+        let publisher = Publisher { connection: Arc::new(connection), channel, declared: HashSet::new() };
         *slot = Some(publisher.clone());
         Ok(publisher)
     }
@@ -137,7 +141,7 @@ impl Broker for RabbitMq {
         let connection = self.connect("consumer").await?;
         let channel = connection.create_channel().await.map_err(consume_error)?;
         channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(consume_error)?;
-        declare(&channel, queue, FieldTable::default()).await?;
+        ensure(&connection, &channel, queue, FieldTable::default()).await?;
         let mut consumer = channel
             .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
             .await
@@ -161,17 +165,36 @@ impl Broker for RabbitMq {
         // The channel stays open until every delivery is settled: the receipts hold it.
         channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.map_err(consume_error)?;
         deliveries.closed().await;
-        let closing = connection.close(REPLY_SUCCESS, "stopped".into());
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
+        close(&connection).await;
         Ok(())
+    }
+
+    async fn waiting(&self, queue: &str) -> Result<Option<u32>> {
+        let connection = self.open_publisher(&mut *self.publisher.lock().await).await?.connection;
+        waiting(&connection, queue).await
+    }
+
+    async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
+        let connection = self.connect("reader").await?;
+        if waiting(&connection, queue).await?.is_none() {
+            close(&connection).await;
+            return Ok(None);
+        }
+        let channel = connection.create_channel().await.map_err(consume_error)?;
+        Ok(Some(Box::new(LapinReading { connection, channel, queue: queue.to_owned() })))
     }
 
     async fn close(&self) {
         if let Some(publisher) = self.publisher.lock().await.take() {
-            let closing = publisher.connection.close(REPLY_SUCCESS, "stopped".into());
-            let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
+            close(&publisher.connection).await;
         }
     }
+}
+
+/// Closes a connection in order, and drops it where that takes too long.
+pub(super) async fn close(connection: &Connection) {
+    let closing = connection.close(REPLY_SUCCESS, "done".into());
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
 }
 
 async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
@@ -201,53 +224,6 @@ async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
     }
 }
 
-/// Without arguments an existing queue is taken as it is.
-async fn declare(channel: &Channel, queue: &str, arguments: FieldTable) -> Result<()> {
-    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    channel
-        .queue_declare(queue.into(), durable, arguments)
-        .await
-        .map(drop)
-        .map_err(|error| amqp_error("Declaring the queue", &error))
-}
-
-/// A queue whose messages go on to `target` when their time is up.
-fn delaying(target: &str, delay: Duration) -> FieldTable {
-    let mut arguments = FieldTable::default();
-    let milliseconds = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-    arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(milliseconds));
-    arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
-    arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(target.into()));
-    arguments
-}
-
-fn received(mut delivery: LapinDelivery) -> Delivery {
-    Delivery {
-        body: std::mem::take(&mut delivery.data),
-        redelivered: delivery.redelivered,
-        receipt: Box::new(LapinReceipt(delivery)),
-    }
-}
-
-struct LapinReceipt(LapinDelivery);
-
-#[async_trait]
-impl Receipt for LapinReceipt {
-    async fn ack(self: Box<Self>) {
-        // A lost connection is no error here: the message comes again and finds its work done.
-        if let Err(error) = self.0.ack(BasicAckOptions::default()).await {
-            tracing::debug!(%error, "acknowledgement lost");
-        }
-    }
-
-    async fn requeue(self: Box<Self>) {
-        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-        if let Err(error) = self.0.nack(options).await {
-            tracing::debug!(%error, "negative acknowledgement lost");
-        }
-    }
-}
-
 fn connect_error(address: &AmqpAddress, error: &lapin::Error) -> Error {
     Error::transient("Connecting to RabbitMQ", format!("{address}: {}", with_causes(error)))
 }
@@ -260,6 +236,6 @@ fn consume_error(error: lapin::Error) -> Error {
     amqp_error("Consuming", &error)
 }
 
-fn amqp_error(operation: &'static str, error: &lapin::Error) -> Error {
+pub(super) fn amqp_error(operation: &'static str, error: &lapin::Error) -> Error {
     Error::transient(operation, with_causes(error))
 }

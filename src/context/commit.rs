@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::connect::database_error;
 use super::document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
 use super::status::StatusTable;
-use super::store::{ContextStore, PRESENT};
+use super::store::{ContextStore, NOW, PRESENT, moment};
 use crate::error::Result;
 use crate::ledger::RunStatus;
 
@@ -40,6 +40,8 @@ pub struct Committed<T> {
     pub answer: T,
     /// Whether anything was changed.
     pub changed: bool,
+    /// When, by the server's clock: milliseconds since 1970.
+    pub at: Option<u64>,
 }
 
 impl ContextStore {
@@ -98,14 +100,14 @@ impl ContextStore {
         let (change, answer) = decide(document)?;
         let Some(change) = change else {
             transaction.rollback().await.map_err(failed)?;
-            return Ok(Committed { answer, changed: false });
+            return Ok(Committed { answer, changed: false, at: None });
         };
 
         let mut patch = change.patch;
         patch.set(RESERVED_KEY, to_raw(&change.reserved)?);
         let update = format!(
             "UPDATE {table} AS t SET context_data = ({PRESENT} - $2::text[]) || $3::text::jsonb WHERE run_id = $1 \
-             RETURNING CASE WHEN $4 THEN (context_data - '{RESERVED_KEY}')::text END"
+             RETURNING CASE WHEN $4 THEN (context_data - '{RESERVED_KEY}')::text END, {NOW}"
         );
         let update = transaction.prepare_cached(&update).await.map_err(failed)?;
         let written = change.ending == Ending::Written;
@@ -113,6 +115,7 @@ impl ContextStore {
             .query_one(&update, &[&run, &patch.deletes, &patch.sets_json()?.get(), &written])
             .await
             .map_err(failed)?;
+        let at = moment(&row, 1);
         let ledger = &change.reserved.ledger;
         match change.ending {
             Ending::Written => {
@@ -125,7 +128,7 @@ impl ContextStore {
             Ending::Deferred => status.touch(&transaction, run, RunStatus::Running).await?,
         }
         transaction.commit().await.map_err(failed)?;
-        Ok(Committed { answer, changed: true })
+        Ok(Committed { answer, changed: true, at })
     }
 
     /// Stores a run's result in the status row, for an adapter that publishes it itself.

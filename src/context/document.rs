@@ -34,8 +34,10 @@ pub struct ReservedKey {
 pub struct Document {
     /// Every key but the reserved one, in the document's order.
     pub values: BTreeMap<String, Box<RawValue>>,
-    /// Whether there was a row to lock, where one was.
+    /// Whether there is a row.
     pub found: bool,
+    /// When it was loaded, by the server's clock: milliseconds since 1970; none where there is no row.
+    pub at: Option<u64>,
     /// The engine's bookkeeping; none before the run's first job here.
     pub reserved: Option<ReservedKey>,
 }
@@ -57,7 +59,7 @@ impl Document {
             .map(|raw| serde_json::from_str(raw.get()))
             .transpose()
             .map_err(|error| unreadable("its bookkeeping can not be read", error))?;
-        Ok(Self { values, reserved, found: true })
+        Ok(Self { values, reserved, found: true, at: None })
     }
 
     /// The nodes of a blueprint that have an output here.

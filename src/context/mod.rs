@@ -8,12 +8,13 @@ mod connect;
 mod document;
 mod ssl;
 mod status;
+mod status_sql;
 mod store;
 mod tables;
 
 pub use commit::{Change, Committed, Ending};
 pub use connect::{Database, PasswordSource, PostgresSettings};
 pub use document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
-pub use status::StatusTable;
+pub use status::{Search, Silent, StatusTable};
 pub use store::ContextStore;
 pub use tables::TableName;

@@ -38,10 +38,30 @@ impl ContextStore {
     pub async fn load(&self, run: &str) -> Result<Document> {
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
-        let sql = format!("SELECT context_data::text FROM {table} WHERE run_id = $1");
-        let text: Option<String> =
-            one(&client, &sql, &[&run]).await.map_err(|error| error.of_run(run))?.flatten();
-        Document::parse(text.as_deref()).map_err(|error| error.of_run(run))
+        let sql = format!("SELECT context_data::text, {NOW} FROM {table} WHERE run_id = $1");
+        let row = row(&client, &sql, &[&run]).await.map_err(|error| error.of_run(run))?;
+        let Some(row) = row else { return Ok(Document { found: false, ..Document::default() }) };
+        let document = Document::parse(row.get(0)).map_err(|error| error.of_run(run))?;
+        Ok(Document { at: moment(&row, 1), ..document })
+    }
+
+    /// Which of these runs have a node that was to wake up before a moment, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>> {
+        let client = self.database.client().await?;
+        let table = self.table(&client).await?;
+        let sql = format!(
+            "SELECT run_id::text FROM {table} WHERE run_id = ANY($1) AND EXISTS (SELECT FROM \
+             jsonb_each(context_data->'{RESERVED_KEY}'->'ledger'->'nodes') AS node (id, entry) \
+             WHERE entry->>'state' = 'awaiting' AND (entry->>'not_before')::bigint < $2)"
+        );
+        let statement = client.prepare_cached(&sql).await.map_err(|error| database_error(&error))?;
+        let moment = i64::try_from(moment).unwrap_or(i64::MAX);
+        let rows =
+            client.query(&statement, &[&runs, &moment]).await.map_err(|error| database_error(&error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// Which of these runs were cancelled.
@@ -171,14 +191,29 @@ fn refuse_reserved(patch: &Patch) -> Result<()> {
     Ok(())
 }
 
+/// The server's clock, in milliseconds since 1970.
+pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
+/// A moment that a row has in a column.
+pub(super) fn moment(row: &tokio_postgres::Row, column: usize) -> Option<u64> {
+    u64::try_from(row.get::<_, i64>(column)).ok()
+}
+
+async fn row(
+    client: &deadpool_postgres::Object,
+    sql: &str,
+    parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+) -> Result<Option<tokio_postgres::Row>> {
+    let statement = client.prepare_cached(sql).await.map_err(|error| database_error(&error))?;
+    client.query_opt(&statement, parameters).await.map_err(|error| database_error(&error))
+}
+
 async fn one<T: for<'a> tokio_postgres::types::FromSql<'a>>(
     client: &deadpool_postgres::Object,
     sql: &str,
     parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
 ) -> Result<Option<T>> {
-    let statement = client.prepare_cached(sql).await.map_err(|error| database_error(&error))?;
-    let row = client.query_opt(&statement, parameters).await.map_err(|error| database_error(&error))?;
-    Ok(row.map(|row| row.get(0)))
+    Ok(row(client, sql, parameters).await?.map(|row| row.get(0)))
 }
 
 async fn execute(

@@ -1,10 +1,16 @@
-//! The names of the keys, as the original writes them.
+//! The names of the keys, as the original writes them, and what it writes into them.
 
 /// How long the original's keys live, in seconds.
 pub const TTL: u64 = 3600;
 
 /// What the original's reconciler writes into a node lock when it has published the node's job.
 pub const RECONCILER_MARK: &str = "locked";
+/// In a join lock: an `any` join has had its arrival.
+pub const JOINED: &str = "locked";
+/// In a poison key: a predecessor of an `all` join failed.
+pub const POISONED: &str = "poisoned";
+/// In a cancellation key: a predecessor of an `any` join failed.
+pub const CANCELLED: &str = "cancelled";
 
 /// "This node is being executed": the lease.
 pub fn node_lock(run: &str, node: &str) -> String {
@@ -14,4 +20,29 @@ pub fn node_lock(run: &str, node: &str) -> String {
 /// Which blueprint a run follows.
 pub fn blueprint(run: &str) -> String {
     format!("flowcraft:blueprint:{run}")
+}
+
+/// How many edges have arrived at an `all` join.
+pub fn fan_in(run: &str, node: &str) -> String {
+    format!("flowcraft:fanin:{run}:{node}")
+}
+
+/// Whether an `any` join has had its arrival.
+pub fn join_lock(run: &str, node: &str) -> String {
+    format!("flowcraft:joinlock:{run}:{node}")
+}
+
+/// Whether a predecessor of an `all` join failed.
+pub fn poison(run: &str, node: &str) -> String {
+    format!("flowcraft:fanin:poison:{run}:{node}")
+}
+
+/// Whether a predecessor of an `any` join failed.
+pub fn cancel(run: &str, node: &str) -> String {
+    format!("flowcraft:fanin:cancel:{run}:{node}")
+}
+
+/// Ours: which worker of a queue looks for lost jobs.
+pub fn repair(queue: &str) -> String {
+    format!("flowcraft:repair:{queue}")
 }

@@ -2,13 +2,16 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::{CoordinationStore, keys};
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// How long a store that failed is not asked again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The leases one worker holds, renewed by time for as long as it holds them.
 pub struct Leases {
@@ -17,12 +20,22 @@ pub struct Leases {
     /// Seconds a lease outlives its last renewal; renewed at a third of it.
     ttl: u64,
     held: Mutex<HashSet<String>>,
+    reach: Mutex<Reach>,
+}
+
+/// Whether the store answers.
+#[derive(Debug, Default)]
+struct Reach {
+    /// Since it last failed to: it is not asked again at once.
+    failed: Option<(Instant, Error)>,
+    /// Whether that was said.
+    said: bool,
 }
 
 impl Leases {
     /// No lease is held yet. `owner` is this worker's name, unique in the fleet.
     pub fn new(store: Arc<dyn CoordinationStore>, owner: String, ttl: u64) -> Self {
-        Self { store, owner, ttl, held: Mutex::default() }
+        Self { store, owner, ttl, held: Mutex::default(), reach: Mutex::default() }
     }
 
     /// Takes the lease of a node; whether it was free.
@@ -35,24 +48,64 @@ impl Leases {
         if !self.with_held(|held| held.insert(key.clone())) {
             return Ok(false);
         }
-        let taken = self.store.acquire(&key, &self.owner, self.ttl).await;
+        let taken = self.acquire(&key).await;
         if !matches!(taken, Ok(true)) {
             self.with_held(|held| held.remove(&key));
         }
         taken
     }
 
+    /// Takes a lease that nobody else can see, while the store is out of reach; whether this worker had it already.
+    /// It becomes a real one with the next renewal.
+    pub fn take_unseen(&self, run: &str, node: &str) -> bool {
+        self.with_held(|held| held.insert(keys::node_lock(run, node)))
+    }
+
+    /// Whether the store is out of reach, and nobody said so yet.
+    pub fn is_newly_lost(&self) -> bool {
+        self.with_reach(|reach| reach.failed.is_some() && !std::mem::replace(&mut reach.said, true))
+    }
+
+    /// Whether the store answers again after it was said to be out of reach.
+    pub fn is_back(&self) -> bool {
+        self.with_reach(|reach| reach.failed.is_none() && std::mem::take(&mut reach.said))
+    }
+
+    /// Takes, or keeps, a lead of `ttl` seconds among the workers; whether this worker has it.
+    ///
+    /// # Errors
+    /// The store is out of reach.
+    pub async fn lead(&self, key: &str, ttl: u64) -> Result<bool> {
+        self.store.acquire(key, &self.owner, ttl).await
+    }
+
+    /// Asks the store, unless it failed to answer a moment ago.
+    async fn acquire(&self, key: &str) -> Result<bool> {
+        let recent = |(at, error): &(Instant, Error)| (at.elapsed() < RETRY).then(|| error.clone());
+        if let Some(error) = self.with_reach(|reach| reach.failed.as_ref().and_then(recent)) {
+            return Err(error);
+        }
+        let answer = self.store.acquire(key, &self.owner, self.ttl).await;
+        self.with_reach(|reach| match &answer {
+            Ok(_) => reach.failed = None,
+            Err(error) => reach.failed = Some((Instant::now(), error.clone())),
+        });
+        answer
+    }
+
     /// Gives a lease back. Where the store is out of reach the lease runs out by itself.
     pub async fn give_back(&self, run: &str, node: &str) {
         let key = keys::node_lock(run, node);
-        if let Err(error) = self.store.release(&key, &self.owner).await {
+        if self.with_reach(|reach| reach.failed.is_none())
+            && let Err(error) = self.store.release(&key, &self.owner).await
+        {
             debug!(%error, key, "lease left to run out");
         }
         self.with_held(|held| held.remove(&key));
     }
 
-    /// Renews every lease held, until `stop`; takes it anew where Redis has forgotten it.
-    pub async fn keep(&self, stop: CancellationToken) {
+    /// Renews every lease held while the worker is `alive`, until `stop`; takes it anew where Redis has forgotten it.
+    pub async fn keep(&self, alive: impl Fn() -> bool, stop: CancellationToken) {
         let mut beat = tokio::time::interval(Duration::from_millis(self.ttl * 1000 / 3));
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -60,15 +113,23 @@ impl Leases {
                 () = stop.cancelled() => return,
                 _ = beat.tick() => {}
             }
+            if !alive() {
+                warn!("JavaScript's event loop hangs: leases are left to run out");
+                continue;
+            }
             let held: Vec<String> = self.with_held(|held| held.iter().cloned().collect());
             for key in held {
-                match self.store.acquire(&key, &self.owner, self.ttl).await {
+                match self.acquire(&key).await {
                     Ok(true) => {}
                     Ok(false) => debug!(key, "lease lost to another worker; the commit will decide"),
                     Err(error) => warn!(%error, key, "lease not renewed"),
                 }
             }
         }
+    }
+
+    fn with_reach<T>(&self, act: impl FnOnce(&mut Reach) -> T) -> T {
+        act(&mut self.reach.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn with_held<T>(&self, act: impl FnOnce(&mut HashSet<String>) -> T) -> T {

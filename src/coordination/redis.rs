@@ -16,7 +16,7 @@ use crate::error::{Error, Result, with_causes};
 
 const OPERATION: &str = "Talking to Redis";
 /// Without an answer for this long, a server counts as out of reach.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The connection options, as JavaScript normalised them.
 #[derive(Clone, Default, Deserialize)]

@@ -30,6 +30,7 @@ impl Ledger {
                 round: entry.round.max(1),
                 wave: entry.wave.max(1),
                 level: entry.level.max(1),
+                adopted: true,
                 ..NodeEntry::default()
             };
         }

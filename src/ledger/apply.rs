@@ -225,7 +225,7 @@ impl Ledger {
     }
 
     /// A run ends when nothing of it is in flight, not when every terminal node has run.
-    pub(super) fn conclude(&mut self) {
+    pub fn conclude(&mut self) {
         if let Some((node, _)) = self.nodes.iter().find(|(_, entry)| entry.level > super::MAX_LEVEL) {
             let message = format!(
                 "Traversal exceeded {} steps at node '{node}': the run was ended as a possible infinite loop",

@@ -113,6 +113,9 @@ pub struct NodeEntry {
     /// It was done in an earlier round: an output in the row is ours, not another worker's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub done_before: bool,
+    /// A worker of another kind did it: its output was found in the row.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
     /// What it waits for, in core's words (`reason`, `wakeUpAt`); kept while it awaits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Box<RawValue>>,
@@ -330,6 +333,26 @@ impl Ledger {
         let led_to =
             |due: &Due| self.nodes.get(&due.node).is_some_and(|entry| entry.by.as_deref() == Some(node));
         self.pending().into_iter().filter(led_to).collect()
+    }
+
+    /// Whether the run ended because of a job for this node that could not be processed.
+    pub fn was_abandoned_at(&self, node: &str) -> bool {
+        let settled = |entry: &NodeEntry| entry.state != NodeState::Due;
+        self.status == RunStatus::Failed
+            && self.errors.iter().any(|error| error.node == node)
+            && !self.nodes.get(node).is_some_and(settled)
+    }
+
+    /// Whether nothing is in flight and nothing awaits, and yet the run has not ended: others did its last nodes.
+    pub fn is_stuck(&self) -> bool {
+        let lives = |entry: &NodeEntry| matches!(entry.state, NodeState::Due | NodeState::Awaiting);
+        self.status == RunStatus::Running && !self.is_unbegun() && !self.nodes.values().any(lives)
+    }
+
+    /// Whether a predecessor of this node was done by a worker of another kind.
+    pub fn is_beside_strangers(&self, blueprint: &Blueprint, node: &str) -> bool {
+        let adopted = |id: &NodeId| self.nodes.get(id).is_some_and(|entry| entry.adopted);
+        blueprint.node(node).is_some_and(|place| place.predecessors.iter().any(adopted))
     }
 
     /// The nodes that wait to be resumed.

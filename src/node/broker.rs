@@ -1,5 +1,6 @@
 //! Brokers: RabbitMQ over our own connections, or a live amqplib connection driven through JavaScript.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,13 +12,15 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::errors::{from_js, settings, to_js};
-use super::host::JsFunction;
+use super::host::{JsFunction, ask};
 use crate::broker::rabbitmq::RabbitMq;
-use crate::broker::{self, AmqpSettings, Delivery, Outgoing, Receipt};
+use crate::broker::{self, AmqpSettings, Delivery, Outgoing, Reading, Receipt};
 use crate::error::{Error, Kind, Result};
 
 /// How long a channel may take to close before it is left to its connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+const READING: &str = "Reading the queue";
 
 /// A broker of either kind.
 #[napi]
@@ -37,8 +40,26 @@ pub struct LiveFunctions {
     pub settle: JsFunction<FnArgs<(u32, bool)>, ()>,
     /// Stops the consumer; its channel stays open for receipts.
     pub cancel: JsFunction<(), Promise<()>>,
+    /// How many messages wait in a queue; null where there is no such queue.
+    pub waiting: JsFunction<String, Promise<Option<u32>>>,
+    /// Opens a queue to look at its messages, and answers with a number for it; null where there is none.
+    pub open_reading: JsFunction<String, Promise<Option<u32>>>,
+    /// The next message of a reading; null at the end.
+    pub read_next: JsFunction<u32, Promise<Option<LiveRead>>>,
+    /// Puts back what was not settled of a reading.
+    pub close_reading: JsFunction<u32, Promise<()>>,
     /// Closes the channels opened here. The connection is the user's.
     pub close: JsFunction<(), Promise<()>>,
+}
+
+/// A message that was looked at.
+#[napi(object)]
+pub struct LiveRead {
+    /// Its number, to settle it by.
+    pub number: u32,
+    pub body: Buffer,
+    /// JSON: an object of texts.
+    pub headers: String,
 }
 
 /// A message for the live connection.
@@ -106,7 +127,7 @@ struct Lost {
 impl LiveBroker {
     fn deliver(&self, number: u32, body: Vec<u8>, redelivered: bool) {
         let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone() });
-        let delivery = Delivery { body, redelivered, receipt };
+        let delivery = Delivery { body, headers: Vec::new(), redelivered, receipt };
         if let Some(consumer) = &*self.consumer() {
             // The channel is as long as the prefetch. After the loss of one, jobs of two consumers can be under way.
             if consumer.deliveries.try_send(delivery).is_err() {
@@ -189,10 +210,45 @@ impl broker::Broker for LiveBroker {
         Ok(())
     }
 
+    async fn waiting(&self, queue: &str) -> Result<Option<u32>> {
+        ask!("Looking at the queue", self.functions.waiting, queue.to_owned())
+    }
+
+    async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
+        let number = ask!(READING, self.functions.open_reading, queue.to_owned())?;
+        let functions = self.functions.clone();
+        Ok(number.map(|number| Box::new(LiveReading { number, functions }) as Box<dyn Reading>))
+    }
+
     async fn close(&self) {
         if let Ok(closed) = self.functions.close.call_async_catch(()).await {
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         }
+    }
+}
+
+struct LiveReading {
+    number: u32,
+    functions: Arc<LiveFunctions>,
+}
+
+#[async_trait]
+impl Reading for LiveReading {
+    async fn next(&mut self) -> Result<Option<Delivery>> {
+        let read: Option<LiveRead> = ask!(READING, self.functions.read_next, self.number)?;
+        Ok(read.map(|LiveRead { number, body, headers }| {
+            let headers: BTreeMap<String, String> = serde_json::from_str(&headers).unwrap_or_default();
+            Delivery {
+                body: body.to_vec(),
+                headers: headers.into_iter().collect(),
+                redelivered: false,
+                receipt: Box::new(LiveReceipt { number, functions: self.functions.clone() }),
+            }
+        }))
+    }
+
+    async fn close(self: Box<Self>) {
+        let _: Result<()> = ask!(READING, self.functions.close_reading, self.number);
     }
 }
 

@@ -30,10 +30,10 @@ impl Database {
         Ok(Self { inner: context::Database::new(&options, password).map_err(to_js)? })
     }
 
-    /// Runs that are `running` and were not heard of for so many seconds, a batch of them in the order of
-    /// their ids, after a given one.
+    /// Takes on runs that are `running` and were not heard of for so many seconds, a batch of them in the order of
+    /// their ids, after a given one. Of several who ask, each gets others.
     #[napi(ts_return_type = "Promise<string[]>")]
-    pub fn stalled<'env>(
+    pub fn claim_stalled<'env>(
         &self,
         env: &'env Env,
         status_table: String,
@@ -45,7 +45,7 @@ impl Database {
         promise(env, async move {
             let threshold = std::time::Duration::try_from_secs_f64(threshold_seconds).unwrap_or_default();
             let table = StatusTable::new(TableName::parse(&status_table));
-            table.stalled(&database, threshold, &after, limit.into()).await
+            table.claim_stalled(&database, threshold, &after, limit.into()).await
         })
     }
 

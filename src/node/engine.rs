@@ -1,5 +1,6 @@
 //! An adapter's engine, as JavaScript holds it.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::context::{ContextStore, StatusTable, TableName};
 use crate::error::Error;
 use crate::ledger::{Resume, RunStatus};
 use crate::message::JobMessage;
-use crate::worker::{self, Settings, Worker};
+use crate::worker::{self, Settings, WithoutLeases, Worker};
 
 /// What the user chose.
 #[napi(object)]
@@ -31,8 +32,41 @@ pub struct EngineOptions {
     pub version_timeout: u32,
     /// Milliseconds.
     pub blueprint_timeout: u32,
+    /// Milliseconds; 0 for never.
+    pub repair_interval: u32,
+    /// While Redis is out of reach: wait rather than go on without leases.
+    pub wait_for_leases: bool,
+    /// Milliseconds.
+    pub event_loop_timeout: u32,
     /// This worker's name, unique in the fleet.
     pub worker: String,
+}
+
+/// A message that could not be processed.
+#[napi(object)]
+pub struct DeadLetter {
+    pub id: Option<String>,
+    pub reason: Option<String>,
+    /// ISO 8601.
+    pub time: Option<String>,
+    pub worker: Option<String>,
+    /// As text; what is not UTF-8 is replaced.
+    pub body: String,
+    pub run_id: Option<String>,
+    pub blueprint_id: Option<String>,
+    pub node_id: Option<String>,
+}
+
+impl From<worker::DeadLetter> for DeadLetter {
+    fn from(letter: worker::DeadLetter) -> Self {
+        let worker::DeadLetter { id, reason, time, worker, body, job } = letter;
+        let body = String::from_utf8_lossy(&body).into_owned();
+        let (run_id, blueprint_id, node_id) = match job {
+            Some(job) => (Some(job.run_id), Some(job.blueprint_id), Some(job.node_id)),
+            None => (None, None, None),
+        };
+        Self { id, reason, time, worker, body, run_id, blueprint_id, node_id }
+    }
 }
 
 #[napi]
@@ -58,6 +92,12 @@ impl Engine {
             lease_seconds: options.lease_seconds.max(1).into(),
             version_timeout: Duration::from_millis(options.version_timeout.into()),
             blueprint_timeout: Duration::from_millis(options.blueprint_timeout.into()),
+            repair_interval: Duration::from_millis(options.repair_interval.into()),
+            without_leases: match options.wait_for_leases {
+                true => WithoutLeases::Wait,
+                false => WithoutLeases::Continue,
+            },
+            event_loop_timeout: Duration::from_millis(options.event_loop_timeout.into()),
             worker: options.worker,
         };
         let engine = worker::Engine::new(
@@ -159,6 +199,38 @@ impl Engine {
     pub fn retry<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
         promise(env, async move { engine.retry(&run).await.map(Vec::from_iter) })
+    }
+
+    /// The event loop turned.
+    #[napi]
+    pub fn beat(&self) {
+        self.inner.pulse.beat();
+    }
+
+    /// The oldest dead letters.
+    #[napi(ts_return_type = "Promise<DeadLetter[]>")]
+    pub fn dead_letters<'env>(&self, env: &'env Env, limit: u32) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        promise(env, async move {
+            let letters = engine.dead_letters(limit as usize).await?;
+            Ok(letters.into_iter().map(DeadLetter::from).collect::<Vec<_>>())
+        })
+    }
+
+    /// Puts dead letters back: those with these ids, or all. How many.
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn replay<'env>(
+        &self,
+        env: &'env Env,
+        ids: Option<Vec<String>>,
+        limit: u32,
+    ) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        let ids = ids.map(HashSet::from_iter);
+        promise(env, async move {
+            let replayed = engine.replay(ids.as_ref(), limit as usize).await?;
+            Ok(u32::try_from(replayed).unwrap_or(u32::MAX))
+        })
     }
 
     /// Stores a run's end and its result (JSON) in the status table.

@@ -22,6 +22,18 @@ use crate::worker::host::{Answer, Call, Host, Level, Notice};
 pub type JsFunction<Arguments, Return> =
     ThreadsafeFunction<Arguments, Return, Arguments, Status, false, true>;
 
+/// Calls a function of JavaScript that answers with a promise, and waits for what it promised.
+macro_rules! ask {
+    ($operation:expr, $function:expr, $arguments:expr) => {{
+        let failed = |error: napi::Error| $crate::node::errors::from_js($operation, &error);
+        match $function.call_async_catch($arguments).await {
+            Ok(promise) => promise.await.map_err(failed),
+            Err(error) => Err(failed(error)),
+        }
+    }};
+}
+pub(super) use ask;
+
 /// Run, status, reason, context.
 type FinalResult = FnArgs<(String, String, String, String)>;
 
@@ -103,9 +115,8 @@ impl Host for JsHost {
         const OPERATION: &str = "publishFinalResult";
         let arguments =
             (run.to_owned(), status.as_str().to_owned(), reason.to_owned(), context.get().to_owned()).into();
-        let failed = |error: napi::Error| from_js(OPERATION, &error).of_run(run);
-        let promise = self.functions.publish_result.call_async_catch(arguments).await.map_err(failed)?;
-        promise.await.map_err(failed)
+        let answer: Result<()> = ask!(OPERATION, self.functions.publish_result, arguments);
+        answer.map_err(|error| error.of_run(run))
     }
 
     fn notify(&self, notice: Notice) {
@@ -121,6 +132,7 @@ impl Host for JsHost {
                     "duration": duration, "success": success,
                 },
             }),
+            Notice::Deaf { message } => json!({ "deaf": message }),
             Notice::Log { level, message } => json!({ "level": level_name(level), "message": message }),
         };
         self.functions.notify.call(notice.to_string(), NonBlocking);

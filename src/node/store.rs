@@ -7,8 +7,8 @@ use napi::Env;
 use napi::bindgen_prelude::{FnArgs, Object, Promise};
 use napi_derive::napi;
 
-use super::errors::{from_js, settings, to_js};
-use super::host::JsFunction;
+use super::errors::{settings, to_js};
+use super::host::{JsFunction, ask};
 use super::runtime::promise;
 use crate::coordination::CoordinationStore;
 use crate::coordination::redis::{RedisSettings, RedisStore};
@@ -87,34 +87,26 @@ struct CustomStore(StoreFunctions);
 
 const OPERATION: &str = "Calling the coordination store";
 
-/// Calls a function of JavaScript that answers with a promise.
-macro_rules! ask {
-    ($function:expr, $arguments:expr) => {{
-        let failed = |error: napi::Error| from_js(OPERATION, &error);
-        $function.call_async_catch($arguments).await.map_err(failed)?.await.map_err(failed)
-    }};
-}
-
 #[async_trait]
 impl CoordinationStore for CustomStore {
     async fn increment(&self, key: &str, ttl: u64) -> Result<i64> {
-        ask!(self.0.increment, (key.to_owned(), seconds(ttl)).into())
+        ask!(OPERATION, self.0.increment, (key.to_owned(), seconds(ttl)).into())
     }
 
     async fn set_if_not_exist(&self, key: &str, value: &str, ttl: u64) -> Result<bool> {
-        ask!(self.0.set_if_not_exist, (key.to_owned(), value.to_owned(), seconds(ttl)).into())
+        ask!(OPERATION, self.0.set_if_not_exist, (key.to_owned(), value.to_owned(), seconds(ttl)).into())
     }
 
     async fn extend_ttl(&self, key: &str, ttl: u64) -> Result<bool> {
-        ask!(self.0.extend_ttl, (key.to_owned(), seconds(ttl)).into())
+        ask!(OPERATION, self.0.extend_ttl, (key.to_owned(), seconds(ttl)).into())
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
-        ask!(self.0.delete, key.to_owned())
+        ask!(OPERATION, self.0.delete, key.to_owned())
     }
 
     async fn get(&self, key: &str) -> Result<Option<String>> {
-        ask!(self.0.get, key.to_owned())
+        ask!(OPERATION, self.0.get, key.to_owned())
     }
 }
 

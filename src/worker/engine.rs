@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::host::{Host, Level, Notice};
 use super::in_flight::InFlight;
+use super::pulse::Pulse;
+use super::repair::Repair;
 use crate::backoff::Backoff;
 use crate::blueprint::Blueprint;
 use crate::broker::{Broker, Outgoing, delay};
@@ -17,6 +19,7 @@ use crate::context::{ContextStore, StatusTable};
 use crate::coordination::CoordinationStore;
 use crate::coordination::lease::Leases;
 use crate::error::{Error, Kind, Result};
+use crate::fault;
 use crate::ledger::Due;
 use crate::message::JobMessage;
 
@@ -33,8 +36,23 @@ pub struct Settings {
     pub version_timeout: Duration,
     /// How long a job waits for a worker that has its blueprint at all.
     pub blueprint_timeout: Duration,
+    /// How often lost jobs are looked for; zero for never.
+    pub repair_interval: Duration,
+    /// What to do while the coordination store is out of reach.
+    pub without_leases: WithoutLeases,
+    /// How long JavaScript's event loop may stand still before this worker's nodes count as dead.
+    pub event_loop_timeout: Duration,
     /// This worker's name, unique in the fleet: the owner of its leases, and the sender of its dead letters.
     pub worker: String,
+}
+
+/// What a worker does while the coordination store is out of reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithoutLeases {
+    /// It goes on: a message that comes twice may have its node run twice, its result counts once.
+    Continue,
+    /// It waits.
+    Wait,
 }
 
 /// The engine of one adapter.
@@ -55,6 +73,10 @@ pub struct Engine {
     pub in_flight: InFlight,
     /// User code.
     pub host: Arc<dyn Host>,
+    /// Whether the thread that runs it turns.
+    pub pulse: Pulse,
+    /// What repair has to know of the messages that come.
+    pub repair: Repair,
     /// Blueprints seen so far, analysed once each.
     blueprints: Mutex<HashMap<String, Arc<Blueprint>>>,
 }
@@ -71,6 +93,8 @@ impl Engine {
     ) -> Self {
         let leases = Leases::new(store.clone(), settings.worker.clone(), settings.lease_seconds);
         Self {
+            pulse: Pulse::new(settings.event_loop_timeout),
+            repair: Repair::default(),
             settings,
             broker,
             contexts,
@@ -108,13 +132,61 @@ impl Engine {
         run: &str,
         blueprint: &str,
         due: &[Due],
+        at: Option<u64>,
         give_up: &CancellationToken,
     ) -> Result<()> {
         if due.is_empty() {
             return Ok(());
         }
-        let jobs = JobMessage::all_due(run, blueprint, due);
-        self.insist(give_up, || self.publish(&jobs)).await
+        let jobs = JobMessage::all_due(run, blueprint, due, at);
+        fault::point("before-publish");
+        if fault::is_planned("between-publishes") && jobs.len() > 1 {
+            self.publish(&jobs[..1]).await?;
+            fault::point("between-publishes");
+        }
+        self.insist(give_up, || self.publish(&jobs)).await?;
+        fault::point("after-publish");
+        Ok(())
+    }
+
+    /// Takes the lease of a job's node; whether it was free. Where leases can not be had, does as the user chose.
+    ///
+    /// # Errors
+    /// Only when told to give up.
+    pub(super) async fn take_lease(&self, job: &JobMessage, give_up: &CancellationToken) -> Result<bool> {
+        let mut backoff = Backoff::default();
+        loop {
+            let error = match self.leases.take(&job.run_id, &job.node_id).await {
+                Ok(taken) => {
+                    if self.leases.is_back() {
+                        self.log(Level::Info, "Leases are to be had again".to_owned());
+                    }
+                    return Ok(taken);
+                }
+                Err(error) if error.kind == Kind::Stopping => return Err(error),
+                Err(error) => error,
+            };
+            let goes_on = self.settings.without_leases == WithoutLeases::Continue;
+            if self.leases.is_newly_lost() {
+                let how = match goes_on {
+                    true => {
+                        "the worker goes on without: a message that comes twice may have its node run twice, its result counts once"
+                    }
+                    false => "the worker waits for them",
+                };
+                self.warn(format!("No leases are to be had, {how} (option withoutRedis). {error}"));
+            }
+            if goes_on {
+                return Ok(self.leases.take_unseen(&job.run_id, &job.node_id));
+            }
+            if give_up.is_cancelled() {
+                return Err(Error { kind: Kind::Stopping, ..error });
+            }
+            tokio::select! {
+                () = give_up.cancelled() => {}
+                () = backoff.wait() => {}
+            }
+        }
     }
 
     /// Publishes jobs, confirmed, and says so.
@@ -159,7 +231,7 @@ impl Engine {
             if give_up.is_cancelled() {
                 return Err(Error { kind: Kind::Stopping, ..error });
             }
-            self.host.notify(Notice::Log { level: Level::Warn, message: format!("{error}; trying again") });
+            self.warn(format!("{error}; trying again"));
             tokio::select! {
                 () = give_up.cancelled() => {}
                 () = backoff.wait() => {}
@@ -168,7 +240,11 @@ impl Engine {
     }
 
     pub(super) fn warn(&self, message: String) {
-        self.host.notify(Notice::Log { level: Level::Warn, message });
+        self.log(Level::Warn, message);
+    }
+
+    fn log(&self, level: Level, message: String) {
+        self.host.notify(Notice::Log { level, message });
     }
 
     /// Closes what was opened here; whatever is used again opens again.
@@ -180,8 +256,8 @@ impl Engine {
 
     /// The worker is deaf from here on, and says so.
     pub(super) fn consumer_lost(&self, error: &Error) {
-        let message = format!("The worker receives no more jobs. {error}");
-        self.host.notify(Notice::Log { level: Level::Error, message });
+        let message = format!("The worker on '{}' receives no more jobs. {error}", self.settings.queue);
+        self.host.notify(Notice::Deaf { message });
     }
 
     fn known_blueprints(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Blueprint>>> {

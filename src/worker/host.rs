@@ -106,6 +106,11 @@ pub enum Notice {
         /// Whether the node succeeded.
         success: bool,
     },
+    /// The worker receives no more jobs, and nothing it can do will change that.
+    Deaf {
+        /// Why, and what to do.
+        message: String,
+    },
     /// A line for the user's logger.
     Log {
         /// How bad it is.

@@ -1,4 +1,4 @@
-//! The nodes this worker is running: whom to tell when their run is cancelled.
+//! The nodes this worker is running: whom to tell when their run is cancelled, and that their runs are alive.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::context::ContextStore;
+use crate::context::{ContextStore, StatusTable};
 
 /// How often the record is asked whether a run in flight was cancelled. Nodes that take less never cost a question.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -41,9 +41,17 @@ impl InFlight {
         })
     }
 
-    /// Asks the record about the runs in flight, until `stop`, and passes a cancellation on.
-    pub async fn watch(&self, contexts: &ContextStore, stop: CancellationToken) {
+    /// Asks the record about the runs in flight, until `stop`, and passes a cancellation on. While the worker is
+    /// `alive`, the record hears once a second that they are too, however long a node takes.
+    pub async fn watch(
+        &self,
+        contexts: &ContextStore,
+        statuses: &StatusTable,
+        alive: impl Fn() -> bool,
+        stop: CancellationToken,
+    ) {
         let mut seen: Vec<String> = Vec::new();
+        let mut odd = false;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -55,6 +63,11 @@ impl InFlight {
             seen = runs;
             if lasting.is_empty() {
                 continue;
+            }
+            odd = !odd;
+            if odd && alive() {
+                let kept = statuses.keep_alive(contexts.database(), &lasting).await;
+                let _ = kept.inspect_err(|error| debug!(%error, "could not say that runs are alive"));
             }
             match contexts.cancelled(&lasting).await {
                 Ok(cancelled) => self.cancel(&cancelled),

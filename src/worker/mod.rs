@@ -1,12 +1,19 @@
 //! A worker: takes jobs from the queue and lives each of them through, in the order of [`job`].
 
+mod dead_letters;
 mod engine;
+mod fleet;
 pub mod host;
 mod in_flight;
 mod job;
+mod place;
+mod pulse;
+mod repair;
 mod results;
+mod revival;
 mod runs;
 pub mod settle;
+mod unfit;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +26,8 @@ use tracing::{Instrument, info_span};
 use crate::backoff::Backoff;
 use crate::broker::Delivery;
 
-pub use engine::{Engine, Settings};
+pub use dead_letters::DeadLetter;
+pub use engine::{Engine, Settings, WithoutLeases};
 
 /// A consumer that lasted this long was a working one: the next wait is a short one again.
 const STEADY: Duration = Duration::from_secs(10);
@@ -55,11 +63,15 @@ impl Worker {
         let concurrency = engine.settings.concurrency;
         let (sender, receiver) = mpsc::channel(usize::from(concurrency));
         let ending = worker.ending.clone();
+        engine.pulse.beat();
         let (watcher, watch) = (engine.clone(), ending.give_up.clone());
-        tokio::spawn(async move { watcher.in_flight.watch(&watcher.contexts, watch).await });
-        let keeper = engine.clone();
-        let keep = ending.give_up.clone();
-        tokio::spawn(async move { keeper.leases.keep(keep).await });
+        tokio::spawn(async move {
+            let Engine { contexts, statuses, pulse, in_flight, .. } = &*watcher;
+            in_flight.watch(contexts, statuses, || pulse.is_felt(), watch).await;
+        });
+        let (keeper, keep) = (engine.clone(), ending.give_up.clone());
+        tokio::spawn(async move { keeper.leases.keep(|| keeper.pulse.is_felt(), keep).await });
+        tokio::spawn(repair::repair(engine.clone(), ending.stop_consuming.clone()));
         worker.tasks.spawn(consume(engine.clone(), sender, ending.stop_consuming.clone()));
         worker.tasks.spawn(dispatch(engine, receiver, ending));
         worker

@@ -10,7 +10,7 @@ use crate::blueprint::{Blueprint, NodeId};
 use crate::context::{Document, Patch, ReservedKey, to_raw};
 use crate::coordination::keys;
 use crate::error::{Error, Result};
-use crate::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, Standing};
+use crate::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume};
 use crate::message::JobMessage;
 
 impl Engine {
@@ -39,6 +39,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Version 1 counted the last arrival at a join: it is due, whoever did its predecessors.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub(super) async fn take_over(&self, run: &str, blueprint: &Blueprint, join: &str) -> Result<Vec<Due>> {
+        self.begin(run, blueprint).await?;
+        self.call_node(run, join, blueprint).await?;
+        let reserved = self.contexts.load(run).await?.reserved;
+        let due = reserved.map(|reserved| reserved.ledger.due()).unwrap_or_default();
+        Ok(due.into_iter().filter(|due| due.node == join).collect())
+    }
+
     /// Ends a run that can not go on at all.
     ///
     /// # Errors
@@ -57,40 +69,28 @@ impl Engine {
         self.amend(run, |ledger| ledger.call(blueprint, node).is_some()).await
     }
 
-    /// Looks at a run and publishes again every job of it that is due and that nobody is running.
+    /// A job was put back from the dead letters: the run that ended because of it goes on. Whether it does.
     ///
     /// # Errors
-    /// The run or its blueprint is unknown, or a server is out of reach.
-    pub async fn reconcile(&self, run: &str) -> Result<BTreeSet<NodeId>> {
-        let document = self.contexts.load(run).await?;
-        let id = self.blueprint_of(run, &document).await?;
-        let blueprint = self.blueprint(&id).await?.ok_or_else(|| {
-            Error::setup("Reconciling", format!("the blueprint '{id}' is not in this adapter's runtime"))
-                .of_run(run)
-        })?;
-        self.begin(run, &blueprint).await?;
-        self.publish_pending_result(run).await?;
-        let document = self.contexts.load(run).await?;
-        let due = document.reserved.map(|reserved| reserved.ledger.pending()).unwrap_or_default();
-
-        let mut idle: Vec<Due> = Vec::new();
-        for due in due {
-            let lock = self.store.get(&keys::node_lock(run, &due.node)).await?;
-            if lock.is_none_or(|held| held == keys::RECONCILER_MARK) {
-                idle.push(due);
+    /// As [`begin`](Self::begin).
+    pub(super) async fn reopen(&self, run: &str, node: &str) -> Result<bool> {
+        let decide = |document: Document| {
+            let blueprint = document.blueprint_id();
+            let mut reserved = document.reserved.unwrap_or_default();
+            if !reserved.ledger.was_abandoned_at(node) {
+                return Ok((None, None));
             }
-        }
-        let jobs = JobMessage::all_due(run, &id, &idle);
-        if !jobs.is_empty() {
-            self.publish(&jobs).await?;
-            // The run was just seen to: the next reconciler need not look at it at once.
-            let touch = |document: Document| match document.reserved {
-                Some(reserved) => Ok((Some(conclude(reserved, Patch::default(), false)?), ())),
-                None => Ok((None, ())),
-            };
-            self.contexts.change(&self.statuses, run, false, touch).await?;
-        }
-        Ok(idle.into_iter().map(|due| due.node).collect())
+            let due = apply(&mut reserved.ledger, Event::TriedAgain)?;
+            let change = conclude(reserved, Patch::default(), self.host.publishes_results())?;
+            Ok((Some(change), Some((due, blueprint))))
+        };
+        let committed = self.contexts.change(&self.statuses, run, true, decide).await?;
+        let Some((due, blueprint)) = committed.answer else { return Ok(false) };
+        // The job that is being replayed runs at once; what else was in flight needs its messages.
+        let others: Vec<Due> = due.into_iter().filter(|due| due.node != node).collect();
+        self.publish(&JobMessage::all_due(run, &blueprint.unwrap_or_default(), &others, committed.at))
+            .await?;
+        Ok(true)
     }
 
     /// Lets paused nodes go on: the one named, or all. Nodes that were resumed and did not get to it yet have
@@ -209,33 +209,24 @@ impl Engine {
         operation: &'static str,
         change: impl FnOnce(&mut Ledger, &mut Patch) -> Result<Vec<Due>>,
     ) -> Result<BTreeSet<NodeId>> {
+        let deferred = self.host.publishes_results();
         let decide = |document: Document| {
             require_row(&document, operation)?;
             let blueprint = document.blueprint_id().unwrap_or_default();
             let mut reserved = document.reserved.unwrap_or_default();
             let mut patch = Patch::default();
             let due = change(&mut reserved.ledger, &mut patch)?;
-            Ok((Some(conclude(reserved, patch, false)?), (due, blueprint)))
+            Ok((Some(conclude(reserved, patch, deferred)?), (due, blueprint)))
         };
         let committed = self.contexts.change(&self.statuses, run, true, decide).await?;
         let (due, blueprint) = committed.answer;
-        let jobs = JobMessage::all_due(run, &blueprint, &due);
+        let jobs = JobMessage::all_due(run, &blueprint, &due, committed.at);
         if !jobs.is_empty() {
             // What is recorded but could not be published, the reconciler publishes.
             let publish = self.publish(&jobs).await;
             publish.map_err(|error| Error { operation, ..error.of_run(run) })?;
         }
         Ok(due.into_iter().map(|due| due.node).collect())
-    }
-
-    async fn blueprint_of(&self, run: &str, document: &Document) -> Result<String> {
-        match document.blueprint_id() {
-            Some(id) => Ok(id),
-            None => self.store.get(&keys::blueprint(run)).await?.ok_or_else(|| {
-                let what = "neither its context nor the coordination store says which blueprint it follows";
-                Error::setup("Reconciling", what).of_run(run)
-            }),
-        }
     }
 }
 
@@ -286,12 +277,4 @@ fn not_awaiting(ledger: &Ledger, node: Option<&str>) -> Error {
         None => format!("the run does not wait to be resumed: it is {}", ledger.status.as_str()),
     };
     Error::setup("Resuming", what)
-}
-
-/// What a message finds in a document.
-pub(super) fn standing(document: &Document, job: &JobMessage) -> Standing {
-    match &document.reserved {
-        Some(ReservedKey { ledger, .. }) => ledger.standing_of_attempt(&job.node_id, job.round, job.attempt),
-        None => Standing::NotReached,
-    }
 }

@@ -27,6 +27,10 @@ pub struct Settled {
     pub status: RunStatus,
     /// The run has ended, and its result is to be published by the adapter.
     pub unpublished: bool,
+    /// The node failed for good, and nothing takes its place.
+    pub failed: bool,
+    /// Those of the due nodes that have a predecessor done by a worker of another kind.
+    pub beside_strangers: Vec<NodeId>,
     /// Why the answer was not counted, if it was not.
     pub refused: Option<Refusal>,
 }
@@ -48,15 +52,22 @@ pub fn settle(
         Err(refusal) => {
             let ReservedKey { ledger, unpublished } = reserved;
             let refused = Some(refusal);
-            return Ok((None, Settled { status: ledger.status, unpublished, refused, due: Vec::new() }));
+            return Ok((None, Settled { status: ledger.status, unpublished, refused, ..Settled::default() }));
         }
     };
     let mut patch = answer.patch.clone();
     write_results(&mut patch, execution.node, &answer.outcome, &transition)?;
     let change = conclude(reserved, patch, deferred)?;
     let ReservedKey { ledger, unpublished } = &change.reserved;
-    let settled =
-        Settled { status: ledger.status, unpublished: *unpublished, due: transition.due, refused: None };
+    let strangers = |due: &&Due| ledger.is_beside_strangers(blueprint, &due.node);
+    let settled = Settled {
+        status: ledger.status,
+        unpublished: *unpublished,
+        failed: matches!(answer.outcome, Outcome::Failed { .. }) && !transition.replaced,
+        beside_strangers: transition.due.iter().filter(strangers).map(|due| due.node.clone()).collect(),
+        due: transition.due,
+        refused: None,
+    };
     Ok((Some(change), settled))
 }
 
@@ -74,6 +85,14 @@ pub fn conclude(mut reserved: ReservedKey, mut patch: Patch, deferred: bool) -> 
         (true, true) => Ending::Deferred,
     };
     Ok(Change { patch, reserved, ending })
+}
+
+/// The final payload of a run that failed for a reason no ledger holds.
+///
+/// # Errors
+/// None that user data can cause.
+pub fn failure(reason: &str) -> Result<Box<RawValue>> {
+    to_raw(&serde_json::json!({ "status": RunStatus::Failed.as_str(), "reason": reason }))
 }
 
 fn event_of(Execution { node, round }: Execution<'_>, outcome: &Outcome) -> Event {

@@ -1,0 +1,116 @@
+//! Queues of RabbitMQ: taken as they are, declared where they are not, and looked into.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lapin::message::Delivery as LapinDelivery;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection, ErrorKind};
+
+use super::rabbitmq::{REPLY_SUCCESS, amqp_error};
+use super::{Delivery, Reading, Receipt};
+use crate::error::Result;
+
+const NOT_FOUND: u16 = 404;
+
+/// How many messages wait in a queue; none where there is no such queue.
+pub(super) async fn waiting(connection: &Connection, queue: &str) -> Result<Option<u32>> {
+    let failed = |error: lapin::Error| amqp_error("Looking at the queue", &error);
+    // On a channel of its own: asking for a queue that is not there closes the channel.
+    let channel = connection.create_channel().await.map_err(failed)?;
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    match channel.queue_declare(queue.into(), passive, FieldTable::default()).await {
+        Ok(found) => {
+            channel.close(REPLY_SUCCESS, "seen".into()).await.map_err(failed)?;
+            Ok(Some(found.message_count()))
+        }
+        Err(error) => match error.kind() {
+            ErrorKind::ProtocolError(answer) if answer.get_id() == NOT_FOUND => Ok(None),
+            _ => Err(failed(error)),
+        },
+    }
+}
+
+/// Makes sure that a queue exists. One that does is taken as it is, whatever its arguments.
+pub(super) async fn ensure(
+    connection: &Connection,
+    channel: &Channel,
+    queue: &str,
+    arguments: FieldTable,
+) -> Result<()> {
+    if waiting(connection, queue).await?.is_some() {
+        return Ok(());
+    }
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    let declared = channel.queue_declare(queue.into(), durable, arguments).await;
+    declared.map(drop).map_err(|error| amqp_error("Declaring the queue", &error))
+}
+
+/// A queue whose messages go on to `target` when their time is up.
+pub(super) fn delaying(target: &str, delay: Duration) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    let milliseconds = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+    arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(milliseconds));
+    arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
+    arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(target.into()));
+    arguments
+}
+
+/// A queue being looked at, over a connection of its own.
+pub(super) struct LapinReading {
+    pub(super) connection: Connection,
+    pub(super) channel: Channel,
+    pub(super) queue: String,
+}
+
+#[async_trait]
+impl Reading for LapinReading {
+    async fn next(&mut self) -> Result<Option<Delivery>> {
+        let got = self.channel.basic_get(self.queue.as_str().into(), BasicGetOptions::default()).await;
+        let got = got.map_err(|error| amqp_error("Reading the queue", &error))?;
+        Ok(got.map(|message| received(message.delivery)))
+    }
+
+    async fn close(self: Box<Self>) {
+        super::rabbitmq::close(&self.connection).await;
+    }
+}
+
+pub(super) fn received(mut delivery: LapinDelivery) -> Delivery {
+    let headers = delivery.properties.headers().iter().flat_map(|table| table.inner()).filter_map(text);
+    Delivery {
+        headers: headers.collect(),
+        body: std::mem::take(&mut delivery.data),
+        redelivered: delivery.redelivered,
+        receipt: Box::new(LapinReceipt(delivery)),
+    }
+}
+
+fn text((name, value): (&lapin::types::ShortString, &AMQPValue)) -> Option<(String, String)> {
+    match value {
+        AMQPValue::LongString(text) => {
+            Some((name.to_string(), String::from_utf8_lossy(text.as_bytes()).into()))
+        }
+        _ => None,
+    }
+}
+
+struct LapinReceipt(LapinDelivery);
+
+#[async_trait]
+impl Receipt for LapinReceipt {
+    async fn ack(self: Box<Self>) {
+        // A lost connection is no error here: the message comes again and finds its work done.
+        if let Err(error) = self.0.ack(BasicAckOptions::default()).await {
+            tracing::debug!(%error, "acknowledgement lost");
+        }
+    }
+
+    async fn requeue(self: Box<Self>) {
+        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+        if let Err(error) = self.0.nack(options).await {
+            tracing::debug!(%error, "negative acknowledgement lost");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The statements that fit a status table, whichever of the three shapes it has.
+
+use super::tables::Table;
+
+/// The statements that fit the columns a table has.
+#[derive(Debug)]
+pub(super) struct Statements {
+    /// $1 run, $2 status
+    pub touch: String,
+    /// $1 run, $2 status, $3 final result
+    pub finish: String,
+    /// $1 run, $2 status: for a run that ended while its row still says `running`.
+    pub finish_unheard: String,
+    /// Those that need `updated_at`.
+    pub timed: Option<Timed>,
+}
+
+/// The statements of a table with `updated_at`. Moments are microseconds since 1970.
+#[derive(Debug)]
+pub(super) struct Timed {
+    /// $1 runs: those still running are said to be alive.
+    pub keep_alive: String,
+    /// $1 seconds of silence at least, $2 at most, $3 before this moment, $4 after this moment, $5 and this
+    /// run, $6 limit
+    pub silent: String,
+    /// $1 run, $2 the moment it was last heard of: of several who saw it silent, one gets it.
+    pub claim: String,
+    /// $1 seconds, $2 after this run, $3 limit: as `silent` and `claim` for a whole batch.
+    pub claim_stalled: String,
+    /// $1 after this run, $2 limit
+    pub awaiting: String,
+}
+
+impl Statements {
+    pub fn for_columns(table: &Table) -> Option<Self> {
+        let type_of = |column: &str| table.columns.get(column);
+        let status_object = "jsonb_build_object('status', $2::text)";
+        // Where the final result goes: the README's table keeps it in `status_data`, the guide's in `result`.
+        let result_column = ["status_data", "result"].into_iter().find(|column| type_of(column).is_some());
+
+        let mut touch = Upsert::new(table);
+        let mut finish = Upsert::new(table);
+        match (type_of("status"), type_of("status_data")) {
+            (Some(status), data) => {
+                touch.set("status", format!("$2::text::{status}"));
+                finish.set("status", format!("$2::text::{status}"));
+                if let Some(data) = data {
+                    touch.set_on_insert("status_data", format!("{status_object}::{data}"));
+                }
+            }
+            (None, Some(data)) => {
+                touch.set("status_data", format!("{status_object}::{data}"));
+            }
+            (None, None) => return None,
+        }
+        match result_column.and_then(|column| Some((column, type_of(column)?))) {
+            Some((column, kind)) => finish.set(column, format!("$3::text::{kind}")),
+            // Nowhere to put it: the status alone is kept. The parameter still has to be used.
+            None => finish.mention("$3::text"),
+        }
+        if !finish.sql().contains("$2") {
+            finish.mention("$2::text");
+        }
+        if type_of("updated_at").is_some() {
+            touch.set("updated_at", "clock_timestamp()".into());
+            finish.set("updated_at", "clock_timestamp()".into());
+        }
+
+        let status =
+            if type_of("status").is_some() { "t.status::text" } else { "t.status_data::jsonb->>'status'" };
+        let timed = type_of("updated_at").map(|_| Timed::new(&table.sql, status));
+        let finish_unheard = touch.update_where(&format!("{status} = 'running'"));
+        Some(Self { touch: touch.sql(), finish: finish.sql(), finish_unheard, timed })
+    }
+}
+
+impl Timed {
+    fn new(table: &str, status: &str) -> Self {
+        const MOMENT: &str = "(extract(epoch FROM updated_at) * 1000000)::bigint";
+        let running = format!("{status} = 'running'");
+        Self {
+            keep_alive: format!(
+                "UPDATE {table} AS t SET updated_at = clock_timestamp() \
+                 WHERE run_id = ANY($1::text[]) AND {running}"
+            ),
+            // The cheap conditions first: the status may be inside of a large document.
+            silent: format!(
+                "SELECT run_id::text, {MOMENT} FROM {table} AS t \
+                 WHERE updated_at < now() - make_interval(secs => $1) \
+                 AND updated_at > now() - make_interval(secs => $2) \
+                 AND {MOMENT} < $3 AND ({MOMENT}, run_id::text) > ($4, $5::text) AND {running} \
+                 ORDER BY 2, 1 LIMIT $6"
+            ),
+            claim: format!(
+                "UPDATE {table} AS t SET updated_at = clock_timestamp() \
+                 WHERE run_id = $1::text AND {MOMENT} = $2 AND {running}"
+            ),
+            claim_stalled: format!(
+                "UPDATE {table} AS t SET updated_at = clock_timestamp() WHERE run_id IN \
+                 (SELECT run_id FROM {table} AS t WHERE updated_at < now() - make_interval(secs => $1) \
+                 AND run_id::text > $2::text AND {running} ORDER BY run_id::text LIMIT $3 FOR UPDATE SKIP LOCKED) \
+                 RETURNING run_id::text"
+            ),
+            awaiting: format!(
+                "SELECT run_id::text FROM {table} AS t WHERE {status} = 'awaiting' AND run_id::text > $1::text \
+                 ORDER BY run_id::text LIMIT $2"
+            ),
+        }
+    }
+}
+
+/// An `INSERT … ON CONFLICT (run_id) DO UPDATE` over the columns a table happens to have.
+struct Upsert<'a> {
+    table: &'a Table,
+    columns: Vec<(&'static str, String)>,
+    updated: Vec<&'static str>,
+    mentioned: String,
+}
+
+impl<'a> Upsert<'a> {
+    fn new(table: &'a Table) -> Self {
+        Self { table, columns: Vec::new(), updated: Vec::new(), mentioned: String::new() }
+    }
+
+    fn set(&mut self, column: &'static str, value: String) {
+        self.columns.push((column, value));
+        self.updated.push(column);
+    }
+
+    /// A column that must not stay empty in a new row, and is the user's in an old one.
+    fn set_on_insert(&mut self, column: &'static str, value: String) {
+        self.columns.push((column, value));
+    }
+
+    /// Uses a parameter this table has no column for.
+    fn mention(&mut self, parameter: &str) {
+        let word = if self.mentioned.is_empty() { "WHERE" } else { "AND" };
+        self.mentioned.push_str(&format!(" {word} {parameter} IS NOT NULL"));
+    }
+
+    /// The same values as an update of an existing row.
+    fn update_where(&self, condition: &str) -> String {
+        let updates: Vec<String> = self
+            .columns
+            .iter()
+            .filter(|(name, _)| self.updated.contains(name))
+            .map(|(name, value)| format!("{name} = {value}"))
+            .collect();
+        format!(
+            "UPDATE {} AS t SET {} WHERE run_id = $1::text AND {condition}",
+            self.table.sql,
+            updates.join(", ")
+        )
+    }
+
+    fn sql(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let values: Vec<&str> = self.columns.iter().map(|(_, value)| value.as_str()).collect();
+        let updates: Vec<String> =
+            self.updated.iter().map(|name| format!("{name} = EXCLUDED.{name}")).collect();
+        format!(
+            "INSERT INTO {} (run_id, {}) SELECT $1::text, {}{} ON CONFLICT (run_id) DO UPDATE SET {}",
+            self.table.sql,
+            names.join(", "),
+            values.join(", "),
+            self.mentioned,
+            updates.join(", ")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(columns: &[(&str, &str)]) -> Table {
+        let columns = columns.iter().map(|(name, kind)| ((*name).into(), (*kind).into())).collect();
+        Table { sql: "\"s\"".into(), columns }
+    }
+
+    #[test]
+    fn each_of_the_three_tables_gets_statements_of_its_own() {
+        let time = ("updated_at", "timestamp with time zone");
+        let readme =
+            Statements::for_columns(&table(&[("run_id", "text"), ("status_data", "jsonb"), time])).unwrap();
+        assert!(readme.touch.contains("(run_id, status_data, updated_at)"), "{}", readme.touch);
+        assert!(readme.timed.unwrap().silent.contains("t.status_data::jsonb->>'status' = 'running'"));
+
+        let guide = [("run_id", "text"), ("status", "text"), time, ("result", "jsonb")];
+        let guide = Statements::for_columns(&table(&guide)).unwrap();
+        assert!(guide.finish.contains("(run_id, status, result, updated_at)"), "{}", guide.finish);
+
+        let code = [("run_id", "text"), ("status", "text"), ("status_data", "jsonb"), time];
+        let code = Statements::for_columns(&table(&code)).unwrap();
+        assert!(code.finish.contains("(run_id, status, status_data, updated_at)"), "{}", code.finish);
+        assert!(!code.touch.contains("status_data = EXCLUDED"), "{}", code.touch);
+
+        assert!(Statements::for_columns(&table(&[("run_id", "text")])).is_none());
+    }
+}

@@ -1,0 +1,142 @@
+//! Dead letters: messages that could not be processed, kept in `<queue>.dead` with the reason, the time and the
+//! worker in their headers, to be looked at and put back.
+
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
+use super::engine::Engine;
+use crate::broker::{Delivery, Outgoing, Receipt};
+use crate::clock;
+use crate::error::Result;
+use crate::message::JobMessage;
+
+const ID: &str = "x-flowcraft-id";
+const REASON: &str = "x-flowcraft-reason";
+/// ISO 8601, UTC.
+const TIME: &str = "x-flowcraft-time";
+const WORKER: &str = "x-flowcraft-worker";
+
+/// A header has to fit into one frame, and an error may quote what it does not like.
+const LONGEST_REASON: usize = 2_000;
+
+/// A message among the dead letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Unique in its queue; absent where somebody else put it there.
+    pub id: Option<String>,
+    /// Why it is there.
+    pub reason: Option<String>,
+    /// Since when, ISO 8601.
+    pub time: Option<String>,
+    /// The worker that put it there.
+    pub worker: Option<String>,
+    /// The message as it was.
+    pub body: Vec<u8>,
+    /// The job it asked for, if it is one.
+    pub job: Option<JobMessage>,
+}
+
+/// The letter for a message.
+pub(super) fn letter(queue: &str, worker: &str, body: &[u8], reason: &str) -> Outgoing {
+    let reason: String = reason.chars().take(LONGEST_REASON).collect();
+    Outgoing {
+        queue: dead_queue(queue),
+        delay: None,
+        body: body.to_vec(),
+        headers: vec![
+            (ID.into(), Uuid::now_v7().to_string()),
+            (REASON.into(), reason),
+            (TIME.into(), clock::iso(clock::now())),
+            (WORKER.into(), worker.to_owned()),
+        ],
+    }
+}
+
+impl Engine {
+    /// The oldest dead letters, at most `limit`; they stay where they are.
+    ///
+    /// # Errors
+    /// Transient, when the broker is out of reach.
+    pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>> {
+        let mut letters = Vec::new();
+        let Some(mut reading) = self.broker.read(&dead_queue(&self.settings.queue)).await? else {
+            return Ok(letters);
+        };
+        while letters.len() < limit {
+            let Some(delivery) = reading.next().await? else { break };
+            letters.push(DeadLetter::of(&delivery));
+        }
+        reading.close().await;
+        Ok(letters)
+    }
+
+    /// Puts dead letters back into the queue, the oldest first: those chosen by id, or all; at most `limit`.
+    /// Answers with how many. Each is confirmed in the queue before it is taken from the dead letters.
+    ///
+    /// # Errors
+    /// Transient, when the broker is out of reach; what was put back until then stays so.
+    pub async fn replay(&self, chosen: Option<&HashSet<String>>, limit: usize) -> Result<usize> {
+        let queue = dead_queue(&self.settings.queue);
+        let Some(mut reading) = self.broker.read(&queue).await? else {
+            return Ok(0);
+        };
+        // A letter that is put back and dies again at once must not be met a second time.
+        let mut left = self.broker.waiting(&queue).await?.unwrap_or(0);
+        let mut replayed = 0;
+        // Held until the end: what is handed back early would be read again.
+        let mut kept: Vec<Box<dyn Receipt>> = Vec::new();
+        while replayed < limit && left > 0 {
+            let Some(delivery) = reading.next().await? else { break };
+            left -= 1;
+            let DeadLetter { id, body, job, .. } = DeadLetter::of(&delivery);
+            if chosen.is_some_and(|chosen| id.is_none_or(|id| !chosen.contains(&id))) {
+                kept.push(delivery.receipt);
+                continue;
+            }
+            let body = job.map_or(body, |job| job.replayed().to_body());
+            let back =
+                Outgoing { queue: self.settings.queue.clone(), delay: None, body, headers: Vec::new() };
+            self.broker.publish(vec![back]).await?;
+            delivery.receipt.ack().await;
+            replayed += 1;
+        }
+        reading.close().await;
+        Ok(replayed)
+    }
+}
+
+impl DeadLetter {
+    fn of(delivery: &Delivery) -> Self {
+        let header = |name: &str| {
+            delivery.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.clone())
+        };
+        Self {
+            id: header(ID),
+            reason: header(REASON),
+            time: header(TIME),
+            worker: header(WORKER),
+            body: delivery.body.clone(),
+            job: JobMessage::parse(&delivery.body).ok(),
+        }
+    }
+}
+
+fn dead_queue(queue: &str) -> String {
+    format!("{queue}.dead")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_says_why_when_and_who_in_headers_that_fit_a_frame() {
+        let letter = letter("jobs", "host:1", b"x", &"é".repeat(1_000_000));
+        let header = |name: &str| letter.headers.iter().find(|(header, _)| header == name).unwrap().1.clone();
+        assert_eq!(letter.queue, "jobs.dead");
+        assert!(header(REASON).len() <= 2 * LONGEST_REASON);
+        assert_eq!(header(WORKER), "host:1");
+        assert!(header(TIME).ends_with('Z'), "{}", header(TIME));
+    }
+}

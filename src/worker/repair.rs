@@ -1,0 +1,295 @@
+//! Repair without a person: jobs that are due, and whose message is lost, are published again.
+//!
+//! The record says what is due; the queue can not be asked what is in it. But it is a queue: once a message has
+//! been delivered, everything published before it has been delivered too, or is lost. So a job is lost when its
+//! run has been silent for a while, nobody holds its lease, and since it was first seen so the queue has either
+//! been empty or delivered something younger. A backlog, however long, is not a loss.
+//!
+//! One worker of a queue looks at a time. A running node keeps its run from being silent, so the look is a short
+//! query that mostly finds nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use super::engine::Engine;
+use super::revival::Revival;
+use crate::context::{Search, Silent};
+use crate::coordination::keys;
+use crate::error::{Kind, Result};
+use crate::message::JobMessage;
+
+/// A run silent for this long may have lost a job: several times as long as any delay of our own making.
+const SILENCE: Duration = Duration::from_secs(5);
+/// Where workers of version 1 share the queue: they neither hold leases nor say that they are alive.
+const SILENCE_OF_STRANGERS: Duration = Duration::from_secs(60);
+/// How long a stranger is remembered.
+const STRANGER_STAYS: Duration = Duration::from_secs(3600);
+/// Deliveries this soon after a look may have left the queue before it.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+/// Runs looked at in one look.
+const PAGE: i64 = 500;
+/// How far back most looks go, and how often one goes all the way.
+const RECENT: Duration = Duration::from_secs(600);
+const ALL: Duration = Duration::from_secs(100 * 365 * 86_400);
+const LOOKS_OF_ALL: u32 = 60;
+/// How often, in looks, sleeping runs are asked whether one overslept, and how many at a time.
+const LOOKS_OF_SLEEPERS: u32 = 6;
+const PAGE_OF_SLEEPERS: i64 = 2_000;
+
+/// What a worker learns from the messages it gets.
+#[derive(Debug, Default)]
+pub struct Repair {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// When the last look was.
+    looked: Option<Instant>,
+    /// The youngest message delivered since then, by the moment it was made due: milliseconds since 1970.
+    youngest: Option<u64>,
+    stranger: Option<Instant>,
+}
+
+impl Repair {
+    /// A message was delivered.
+    pub fn delivered(&self, job: &JobMessage, redelivered: bool) {
+        let Some(at) = job.at.filter(|_| !redelivered && !job.repeated && job.not_before.is_none()) else {
+            return;
+        };
+        self.with(|seen| {
+            if seen.looked.is_none_or(|looked| looked.elapsed() > UNDER_WAY) {
+                seen.youngest = seen.youngest.max(Some(at));
+            }
+        });
+    }
+
+    /// A message, or an output, is of a worker that is none of ours.
+    pub fn met_a_stranger(&self) {
+        self.with(|seen| seen.stranger = Some(Instant::now()));
+    }
+
+    /// The youngest message delivered since the last look; this is the next one.
+    fn look(&self) -> Option<u64> {
+        self.with(|seen| {
+            seen.looked = Some(Instant::now());
+            seen.youngest.take()
+        })
+    }
+
+    fn silence(&self) -> Duration {
+        let among_strangers =
+            self.with(|seen| seen.stranger.is_some_and(|met| met.elapsed() < STRANGER_STAYS));
+        if among_strangers { SILENCE_OF_STRANGERS } else { SILENCE }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
+        act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Looks for lost jobs, again and again, until `stop`.
+pub(super) async fn repair(engine: Arc<Engine>, stop: CancellationToken) {
+    let interval = engine.settings.repair_interval;
+    if interval.is_zero() {
+        return;
+    }
+    let mut search = Looks::default();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+        match search.look(&engine).await {
+            Ok(()) => {}
+            Err(error) if error.kind == Kind::Setup => {
+                return engine.warn(format!("Lost jobs are not looked for. {error}"));
+            }
+            Err(error) => debug!(%error, "could not look for lost jobs"),
+        }
+    }
+}
+
+/// One worker's looks, from one to the next.
+#[derive(Default)]
+struct Looks {
+    count: u32,
+    /// Runs found silent in the last look, and since when they are.
+    suspects: HashMap<String, i64>,
+    /// Where the page of this look begins.
+    after: Silent,
+    /// The last of the sleepers' page.
+    sleeper: String,
+}
+
+impl Looks {
+    async fn look(&mut self, engine: &Engine) -> Result<()> {
+        let key = keys::repair(&engine.settings.queue);
+        let term = engine.settings.repair_interval.as_secs().saturating_mul(3) + 2;
+        if !engine.leases.lead(&key, term).await? {
+            *self = Self::default();
+            return Ok(());
+        }
+        let youngest = engine.repair.look();
+        let at_most = if self.count.is_multiple_of(LOOKS_OF_ALL) { ALL } else { RECENT };
+        let search = Search {
+            at_least: engine.repair.silence(),
+            at_most,
+            before: i64::MAX,
+            after: self.after.clone(),
+            limit: PAGE,
+        };
+        let page = engine.statuses.silent(engine.contexts.database(), &search).await?;
+        // Asked afterwards: with nothing waiting now, nothing of the page can be waiting.
+        let drained =
+            page.is_empty() || engine.broker.waiting(&engine.settings.queue).await?.unwrap_or(0) == 0;
+        let passed = Passed { drained, youngest };
+        let mut suspects = HashMap::new();
+        let (mut repaired, mut known) = (0, true);
+        for silent in &page {
+            if self.suspects.get(&silent.run) != Some(&silent.since) {
+                known = false;
+            } else if passed.has(silent.since) {
+                repaired += self.repair(engine, silent, passed).await?;
+                continue;
+            }
+            suspects.insert(silent.run.clone(), silent.since);
+        }
+        if repaired > 0 {
+            info!(repaired, "lost jobs published again");
+        }
+        self.suspects = suspects;
+        // A page that was seen twice and is still full must not hide what comes after it.
+        if known {
+            let full = i64::try_from(page.len()).unwrap_or(0) == PAGE;
+            self.after = page.last().filter(|_| full).cloned().unwrap_or_default();
+        }
+        if self.count % LOOKS_OF_SLEEPERS == LOOKS_OF_SLEEPERS - 1 {
+            self.wake_sleepers(engine, passed).await?;
+        }
+        self.count = self.count.wrapping_add(1);
+        Ok(())
+    }
+
+    async fn repair(&self, engine: &Engine, silent: &Silent, passed: Passed) -> Result<usize> {
+        let revival =
+            Revival { claim: Some(silent), due: &|due| due.not_before.is_none_or(|at| passed.has_timer(at)) };
+        match engine.revive(&silent.run, revival).await {
+            Ok(nodes) => {
+                if !nodes.is_empty() {
+                    let nodes = nodes.into_iter().collect::<Vec<_>>().join("', '");
+                    engine.warn(format!(
+                        "Run '{}': the job of '{nodes}' was lost; it is published again",
+                        silent.run
+                    ));
+                    return Ok(1);
+                }
+                Ok(0)
+            }
+            // Not begun yet, of a blueprint that another worker has, or a row that a person has to look at.
+            Err(error) if error.kind != Kind::Transient => {
+                debug!(%error, "not to be repaired here");
+                Ok(0)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Timers are messages too, and their runs may sleep for weeks.
+    async fn wake_sleepers(&mut self, engine: &Engine, passed: Passed) -> Result<()> {
+        let database = engine.contexts.database();
+        let page = engine.statuses.awaiting(database, &self.sleeper, PAGE_OF_SLEEPERS).await?;
+        let full = i64::try_from(page.len()).unwrap_or(0) == PAGE_OF_SLEEPERS;
+        self.sleeper = page.last().filter(|_| full).cloned().unwrap_or_default();
+        if page.is_empty() {
+            return Ok(());
+        }
+        let overslept = crate::clock::now().saturating_sub(crate::clock::milliseconds(2 * SILENCE));
+        for run in engine.contexts.overdue(&page, overslept).await? {
+            let revival =
+                Revival { claim: None, due: &|due| due.not_before.is_some_and(|at| passed.has_timer(at)) };
+            if let Err(error) = engine.revive(&run, revival).await {
+                debug!(%error, run, "a sleeper was not woken");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What has left the queue.
+#[derive(Debug, Clone, Copy)]
+struct Passed {
+    drained: bool,
+    youngest: Option<u64>,
+}
+
+impl Passed {
+    /// Whether what was published by then, in microseconds since 1970, has.
+    fn has(self, moment: i64) -> bool {
+        let moment = u64::try_from(moment).unwrap_or(0) / 1000;
+        self.drained || self.youngest.is_some_and(|youngest| youngest > moment)
+    }
+
+    /// Whether what was to be delivered at a moment, in milliseconds since 1970, has. It came into the queue a
+    /// little after its time, and that time is of another clock.
+    fn has_timer(self, moment: u64) -> bool {
+        let margin = crate::clock::milliseconds(2 * SILENCE);
+        let come = moment.saturating_add(margin);
+        come < crate::clock::now() && (self.drained || self.youngest.is_some_and(|youngest| youngest > come))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(at: u64) -> JobMessage {
+        JobMessage {
+            at: Some(at),
+            ..JobMessage::parse(br#"{"runId":"r","blueprintId":"b","nodeId":"n"}"#).unwrap()
+        }
+    }
+
+    #[test]
+    fn what_was_published_before_a_delivered_message_has_left_the_queue() {
+        let repair = Repair::default();
+        repair.delivered(&job(5_000), false);
+        let passed = Passed { drained: false, youngest: repair.look() };
+        assert!(passed.has(4_999_000) && !passed.has(5_000_000) && !passed.has(6_000_000));
+    }
+
+    #[test]
+    fn a_message_that_may_have_left_the_queue_before_the_look_proves_nothing() {
+        let repair = Repair::default();
+        repair.look();
+        repair.delivered(&job(5_000), false);
+        assert_eq!(repair.look(), None);
+    }
+
+    #[test]
+    fn a_redelivered_or_delayed_message_proves_nothing() {
+        let repair = Repair::default();
+        repair.delivered(&job(5_000), true);
+        repair.delivered(&JobMessage { repeated: true, ..job(5_000) }, false);
+        repair.delivered(&JobMessage { not_before: Some(1), ..job(5_000) }, false);
+        assert_eq!(repair.look(), None);
+    }
+
+    #[test]
+    fn an_empty_queue_holds_nothing_and_a_silent_one_proves_nothing() {
+        assert!(Passed { drained: true, youngest: None }.has(i64::MAX));
+        assert!(!Passed { drained: false, youngest: None }.has(0));
+    }
+
+    #[test]
+    fn strangers_are_given_more_time() {
+        let repair = Repair::default();
+        assert_eq!(repair.silence(), SILENCE);
+        repair.met_a_stranger();
+        assert_eq!(repair.silence(), SILENCE_OF_STRANGERS);
+    }
+}
