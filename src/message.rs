@@ -60,10 +60,13 @@ impl JobMessage {
         let empty = [("runId", &job.run_id), ("blueprintId", &job.blueprint_id), ("nodeId", &job.node_id)]
             .into_iter()
             .find(|(_, value)| value.is_empty());
-        match empty {
-            Some((field, _)) => Err(format!("The message is not a job: '{field}' is empty")),
-            None => Ok(job),
+        if let Some((field, _)) = empty {
+            return Err(format!("The message is not a job: '{field}' is empty"));
         }
+        if [&job.run_id, &job.blueprint_id, &job.node_id].iter().any(|id| id.contains('\0')) {
+            return Err("The message is not a job: an id holds U+0000, which PostgreSQL can not store".into());
+        }
+        Ok(job)
     }
 
     /// The messages for jobs that a run made due, `at` that moment.
@@ -123,6 +126,7 @@ mod tests {
             (br#"{"runId":"r","blueprintId":"b"}"#, "nodeId"),
             (br#"{"runId":1,"blueprintId":"b","nodeId":"n"}"#, "string"),
             (br#"{"runId":"","blueprintId":"b","nodeId":"n"}"#, "'runId' is empty"),
+            (br#"{"runId":"r","blueprintId":"b","nodeId":"\u0000"}"#, "U+0000"),
         ] {
             let error = JobMessage::parse(body).unwrap_err();
             assert!(error.contains(why), "{error}");

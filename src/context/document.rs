@@ -24,6 +24,9 @@ pub const INPUTS: &str = "_inputs.";
 pub struct ReservedKey {
     /// The run's ledger.
     pub ledger: Ledger,
+    /// The queue its jobs go through: the workers there look after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
     /// The run has ended and its result is still to be published by the adapter.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpublished: bool,

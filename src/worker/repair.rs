@@ -176,8 +176,11 @@ impl Looks {
     }
 
     async fn repair(&self, engine: &Engine, silent: &Silent, passed: Passed) -> Result<usize> {
-        let revival =
-            Revival { claim: Some(silent), due: &|due| due.not_before.is_none_or(|at| passed.has_timer(at)) };
+        let revival = Revival {
+            own: true,
+            claim: Some(silent),
+            due: &|due| due.not_before.is_none_or(|at| passed.has_timer(at)),
+        };
         match engine.revive(&silent.run, revival).await {
             Ok(nodes) => {
                 if !nodes.is_empty() {
@@ -210,8 +213,11 @@ impl Looks {
         }
         let overslept = crate::clock::now().saturating_sub(crate::clock::milliseconds(2 * SILENCE));
         for run in engine.contexts.overdue(&page, overslept).await? {
-            let revival =
-                Revival { claim: None, due: &|due| due.not_before.is_some_and(|at| passed.has_timer(at)) };
+            let revival = Revival {
+                own: true,
+                claim: None,
+                due: &|due| due.not_before.is_some_and(|at| passed.has_timer(at)),
+            };
             if let Err(error) = engine.revive(&run, revival).await {
                 debug!(%error, run, "a sleeper was not woken");
             }

@@ -17,6 +17,8 @@ const OPERATION: &str = "Reconciling";
 
 /// How a run is to be brought back.
 pub(super) struct Revival<'a> {
+    /// Only if its jobs go through this worker's queue.
+    pub own: bool,
     /// Only if nobody else has since it was seen so.
     pub claim: Option<&'a Silent>,
     /// Which of its jobs can be lost.
@@ -30,12 +32,16 @@ impl Engine {
     /// The run or its blueprint is unknown, or a server is out of reach.
     pub async fn reconcile(&self, run: &str) -> Result<BTreeSet<NodeId>> {
         let in_time = |due: &Due| due.not_before.and_then(clock::until).is_none();
-        self.revive(run, Revival { claim: None, due: &in_time }).await
+        self.revive(run, Revival { own: false, claim: None, due: &in_time }).await
     }
 
     /// As [`reconcile`](Self::reconcile), as told.
     pub(super) async fn revive(&self, run: &str, how: Revival<'_>) -> Result<BTreeSet<NodeId>> {
         let mut document = self.contexts.load(run).await?;
+        let queue = document.reserved.as_ref().and_then(|reserved| reserved.queue.as_ref());
+        if how.own && queue != Some(&self.settings.queue) {
+            return Ok(BTreeSet::new());
+        }
         let id = self.blueprint_of(run, &document).await?;
         let blueprint = self.blueprint(&id).await?.ok_or_else(|| {
             Error::setup(OPERATION, format!("the blueprint '{id}' is not in this adapter's runtime"))

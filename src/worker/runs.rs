@@ -22,7 +22,7 @@ impl Engine {
     pub async fn begin(&self, run: &str, blueprint: &Blueprint) -> Result<()> {
         let deferred = self.host.publishes_results();
         let decide = |document: Document| {
-            let (reserved, patch) = match begun(&document, blueprint)? {
+            let (reserved, patch) = match begun(&document, blueprint, &self.settings.queue)? {
                 Some(begun) => begun,
                 None => return Ok((None, ())),
             };
@@ -231,9 +231,10 @@ impl Engine {
 }
 
 /// The bookkeeping and the keys of a run that is seen for the first time, or that others went on with.
-fn begun(document: &Document, blueprint: &Blueprint) -> Result<Option<(ReservedKey, Patch)>> {
+fn begun(document: &Document, blueprint: &Blueprint, queue: &str) -> Result<Option<(ReservedKey, Patch)>> {
     let mut reserved = document.reserved.clone().unwrap_or_default();
     let fresh = reserved.ledger.is_unbegun();
+    reserved.queue.get_or_insert_with(|| queue.to_owned());
     if fresh {
         reserved.ledger.begin_with(blueprint);
     }

@@ -50,7 +50,7 @@ pub fn settle(
     let transition = match reserved.ledger.apply(blueprint, event) {
         Ok(transition) => transition,
         Err(refusal) => {
-            let ReservedKey { ledger, unpublished } = reserved;
+            let ReservedKey { ledger, unpublished, .. } = reserved;
             let refused = Some(refusal);
             return Ok((None, Settled { status: ledger.status, unpublished, refused, ..Settled::default() }));
         }
@@ -58,7 +58,7 @@ pub fn settle(
     let mut patch = answer.patch.clone();
     write_results(&mut patch, execution.node, &answer.outcome, &transition)?;
     let change = conclude(reserved, patch, deferred)?;
-    let ReservedKey { ledger, unpublished } = &change.reserved;
+    let ReservedKey { ledger, unpublished, .. } = &change.reserved;
     let strangers = |due: &&Due| ledger.is_beside_strangers(blueprint, &due.node);
     let settled = Settled {
         status: ledger.status,

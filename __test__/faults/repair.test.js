@@ -1,0 +1,169 @@
+// A job whose message is lost is found and published again, by any started worker; one that merely waits is not,
+// however long the queue is.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createRabbitMqReconciler } from '@flowcraft/rabbitmq-adapter'
+import { createFlow, NullLogger } from 'flowcraft'
+import { openWorld, until } from '../support/world.js'
+
+const BACKLOG = 100_000
+const LOST = 5
+
+let world
+before(async () => {
+  world = await openWorld()
+})
+after(() => world.close())
+
+/** Two nodes; the second takes as long as told. */
+function twoSteps(milliseconds) {
+  return createFlow('two-steps')
+    .node('a', async () => ({ output: 1 }))
+    .node('b', async ({ input }) => {
+      await sleep(milliseconds)
+      return { output: input + 1 }
+    })
+    .edge('a', 'b')
+}
+
+/** An event bus that remembers which jobs were published. */
+function listener() {
+  const published = []
+  const emit = (event) => {
+    if (event.type === 'job:enqueued') published.push(`${event.payload.runId} ${event.payload.nodeId}`)
+  }
+  return { published, emit }
+}
+
+/** A run that has done `a`, and whose job for `b` is nowhere. */
+async function runThatLostItsJob(flow) {
+  await world.freshQueue()
+  const adapter = world.adapter(flow)
+  const run = await world.begin(flow)
+  await until(async () => (await world.look(run)).context['_outputs.a'] === 1)
+  await adapter.stop()
+  await world.channel.purgeQueue(world.queue)
+  return run
+}
+
+describe('a lost job', () => {
+  it('is published again by a started worker, within seconds', async () => {
+    const run = await runThatLostItsJob(twoSteps(500))
+    const bus = listener()
+    const begun = Date.now()
+    world.adapter(twoSteps(0), { repairInterval: 1000, eventBus: bus })
+    assert.equal((await world.settled(run)).context['_outputs.b'], 2)
+    assert.deepEqual(bus.published, [`${run} b`])
+    console.log(`# a lost job was found and done after ${((Date.now() - begun) / 1000).toFixed(1)} s`)
+  })
+
+  it('is published by the workers of its own queue', async () => {
+    const run = await runThatLostItsJob(twoSteps(500))
+    const queue = world.queue
+    await world.freshQueue()
+    const bus = listener()
+    const stranger = world.adapter(twoSteps(0), { repairInterval: 500, eventBus: bus })
+    await sleep(8_000)
+    await stranger.stop()
+    assert.deepEqual([bus.published, (await world.look(run)).status], [[], 'running'])
+    world.queue = queue
+    world.adapter(twoSteps(0), { repairInterval: 500 })
+    await world.settled(run)
+  })
+
+  it('is not made of a node that is running, however long it takes', async () => {
+    await world.freshQueue()
+    const bus = listener()
+    world.adapter(twoSteps(12_000), { repairInterval: 500, eventBus: bus })
+    const other = world.adapter(twoSteps(12_000), { repairInterval: 500, eventBus: bus })
+    const run = await world.begin(twoSteps(12_000))
+    await sleep(9_000)
+    const reconciler = createRabbitMqReconciler({
+      adapter: other,
+      pgClient: world.pg,
+      statusTableName: world.statusTable,
+      stalledThresholdSeconds: 3,
+      logger: new NullLogger(),
+    })
+    assert.deepEqual(await reconciler.run(), { stalledRuns: 0, reconciledRuns: 0, failedRuns: 0 })
+    assert.equal((await world.settled(run)).status, 'completed')
+    assert.deepEqual(bus.published, [`${run} b`], 'by the result of a, and by nobody else')
+  })
+})
+
+describe('a backlog', () => {
+  it(`of ${BACKLOG} jobs is published once; of them those that are lost, again`, async () => {
+    const template = (await world.look(await runThatLostItsJob(twoSteps(500)))).context
+    await world.freshQueue()
+    const begin = Date.now() - 300_000
+    await insertWaitingRuns(template, begin)
+    await publishTheirJobs(begin)
+
+    const bus = listener()
+    const slow = Array.from({ length: 2 }, () => world.adapter(twoSteps(50), { repairInterval: 1000, eventBus: bus }))
+    const lost = Array.from({ length: LOST }, (_, index) => `bulk-${index + 1} b`)
+    await until(() => bus.published.length >= LOST, { timeout: 60_000, what: 'the lost jobs to be published again' })
+    assert.ok((await world.waiting()) > BACKLOG / 2, 'the queue is still long')
+    await sleep(10_000) // several looks more
+    await Promise.all(slow.map((adapter) => adapter.stop()))
+
+    assert.deepEqual(bus.published.sort(), lost.sort())
+    const { rows } = await world.pg.query(
+      `SELECT count(*)::int AS done FROM ${world.statusTable} WHERE run_id LIKE 'bulk-%' AND status = 'completed'`,
+    )
+    assert.equal((await world.waiting()) + rows[0].done, BACKLOG, 'every job waits once or is done')
+  })
+
+  async function insertWaitingRuns(template, begin) {
+    await world.pg.query(
+      `INSERT INTO ${world.contextTable} SELECT 'bulk-' || i, $1::jsonb FROM generate_series(1, ${BACKLOG}) AS i`,
+      [JSON.stringify(template)],
+    )
+    await world.pg.query(
+      `INSERT INTO ${world.statusTable} (run_id, status, updated_at)
+       SELECT 'bulk-' || i, 'running', to_timestamp($1::float8 + i * 0.001) FROM generate_series(1, ${BACKLOG}) AS i`,
+      [begin / 1000],
+    )
+  }
+
+  /** As their results would have published them, but for the first few. */
+  async function publishTheirJobs(begin) {
+    for (let index = LOST + 1; index <= BACKLOG; index++) {
+      const job = { runId: `bulk-${index}`, blueprintId: 'two-steps', nodeId: 'b', round: 1, at: begin + index }
+      world.channel.sendToQueue(world.queue, Buffer.from(JSON.stringify(job)), { persistent: true })
+      if (index % 5000 === 0) await world.channel.waitForConfirms()
+    }
+    await world.channel.waitForConfirms()
+  }
+})
+
+describe('several reconcilers', () => {
+  it('share thousands of stalled runs: each is brought back once', async () => {
+    const template = (await world.look(await runThatLostItsJob(twoSteps(500)))).context
+    await world.freshQueue()
+    const runs = 2_000
+    await world.pg.query(
+      `INSERT INTO ${world.contextTable} SELECT 'stalled-' || i, $1::jsonb FROM generate_series(1, ${runs}) AS i`,
+      [JSON.stringify(template)],
+    )
+    await world.pg.query(
+      `INSERT INTO ${world.statusTable} (run_id, status, updated_at)
+       SELECT 'stalled-' || i, 'running', now() - interval '1 hour' FROM generate_series(1, ${runs}) AS i`,
+    )
+    const options = { pgClient: world.pg, statusTableName: world.statusTable, stalledThresholdSeconds: 1800 }
+    const reconcilers = Array.from({ length: 3 }, () =>
+      createRabbitMqReconciler({
+        ...options,
+        adapter: world.adapter(twoSteps(0), { started: false }),
+        logger: new NullLogger(),
+      }),
+    )
+    const stats = await Promise.all(reconcilers.map((reconciler) => reconciler.run()))
+    assert.equal(
+      stats.reduce((sum, { reconciledRuns }) => sum + reconciledRuns, 0),
+      runs,
+    )
+    assert.equal(await world.waiting(), runs, 'one job each')
+  })
+})
