@@ -73,6 +73,7 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   const state = new WorkflowState<Record<string, unknown>>({}, context)
   if (job.resumed && node) return resume(execution, node, state.getContext())
   state.isLastAttempt = isLastAttempt(execution)
+  if (job.besideStrangers) await takeInputs(execution, state.getContext())
   const result = await execute(execution, state)
   if (node && state.isAwaiting() && state.getAwaitingNodeIds().includes(job.nodeId)) {
     const pause = await pauseOf(host.runtime, node, state, context, result)
@@ -80,6 +81,19 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   }
   if (node?.uses === 'webhook') return { outcome: 'paused', ...webhookPause(node, result), ...context.writes() }
   return finished(execution, state.getContext(), result)
+}
+
+/**
+ * A predecessor was done by a worker of version 1, which stores the output first and the inputs of what follows
+ * one by one: where it died in between, they are made here.
+ */
+async function takeInputs({ host, job, blueprint, node, context }: Execution, tracked: IAsyncContext): Promise<void> {
+  if (!node || (await context.has(`_inputs.${node.id}`))) return
+  for (const edge of blueprint.edges.filter(({ target }) => target === node.id)) {
+    if (!(await context.has(`_outputs.${edge.source}`))) continue
+    const result = { output: await context.get(`_outputs.${edge.source}`) }
+    await host.runtime.applyEdgeTransform(edge, result, { ...node }, tracked, undefined, job.runId)
+  }
 }
 
 /** `config.timeout`: the node's signal aborts, and the node fails as any other. */

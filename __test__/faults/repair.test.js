@@ -47,6 +47,14 @@ async function runThatLostItsJob(flow) {
   return run
 }
 
+/** The context of such a run, as it would be in a queue of its own. */
+async function runLikeThoseThatLostTheirJobs() {
+  const { context } = await world.look(await runThatLostItsJob(twoSteps(500)))
+  await world.freshQueue()
+  context._flowcraft.queue = world.queue
+  return context
+}
+
 describe('a lost job', () => {
   it('is published again by a started worker, within seconds', async () => {
     const run = await runThatLostItsJob(twoSteps(500))
@@ -94,8 +102,7 @@ describe('a lost job', () => {
 
 describe('a backlog', () => {
   it(`of ${BACKLOG} jobs is published once; of them those that are lost, again`, async () => {
-    const template = (await world.look(await runThatLostItsJob(twoSteps(500)))).context
-    await world.freshQueue()
+    const template = await runLikeThoseThatLostTheirJobs()
     const begin = Date.now() - 300_000
     await insertWaitingRuns(template, begin)
     await publishTheirJobs(begin)
@@ -140,8 +147,7 @@ describe('a backlog', () => {
 
 describe('several reconcilers', () => {
   it('share thousands of stalled runs: each is brought back once', async () => {
-    const template = (await world.look(await runThatLostItsJob(twoSteps(500)))).context
-    await world.freshQueue()
+    const template = await runLikeThoseThatLostTheirJobs()
     const runs = 2_000
     await world.pg.query(
       `INSERT INTO ${world.contextTable} SELECT 'stalled-' || i, $1::jsonb FROM generate_series(1, ${runs}) AS i`,

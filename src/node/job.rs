@@ -132,6 +132,11 @@ impl Job {
     }
 
     #[napi(getter)]
+    pub fn beside_strangers(&self) -> bool {
+        self.call.beside_strangers
+    }
+
+    #[napi(getter)]
     pub fn resumed(&self) -> Option<JobResume> {
         let resume = self.call.resumed.as_ref()?;
         let output = resume.output.as_ref().map(|raw| raw.get().to_owned());

@@ -24,6 +24,8 @@ pub struct Call {
     pub resumed: Option<Resume>,
     /// An edge decided the node's input.
     pub fed: bool,
+    /// What led to it was done by a worker of another kind, which may have died before it passed the input on.
+    pub beside_strangers: bool,
     /// Which attempt it is, from 1.
     pub attempt: u32,
     /// Definitions of the nodes added to the run.

@@ -178,7 +178,7 @@ async fn with_lease(engine: &Engine, job: &JobMessage, give_up: &CancellationTok
         };
     }
     fault::point("before-call");
-    let answer = match call(engine, job, document, give_up).await? {
+    let answer = match call(engine, job, &blueprint, document, give_up).await? {
         Some(answer) => answer,
         None => return Ok(Settlement::HandBack),
     };
@@ -208,19 +208,22 @@ async fn with_lease(engine: &Engine, job: &JobMessage, give_up: &CancellationTok
 async fn call(
     engine: &Engine,
     job: &JobMessage,
+    blueprint: &Blueprint,
     document: Document,
     give_up: &CancellationToken,
 ) -> Result<Option<Answer>> {
     let (mut resumed, mut fed, mut attempt, mut added) = (None, false, 1, Vec::new());
+    let mut beside_strangers = false;
     if let Some(reserved) = &document.reserved {
         if let Some(entry) = reserved.ledger.nodes.get(&job.node_id) {
             (resumed, fed, attempt) = (entry.resumed.clone(), entry.fed, entry.failures + 1);
         }
+        beside_strangers = reserved.ledger.is_beside_strangers(blueprint, &job.node_id);
         added = reserved.ledger.added.values().map(|added| added.definition.clone()).collect();
     }
     let cancelled = give_up.child_token();
     let _in_flight = engine.in_flight.note(&job.run_id, cancelled.clone());
-    let call = Call { job: job.clone(), document, resumed, fed, attempt, added, cancelled };
+    let call = Call { job: job.clone(), document, resumed, fed, beside_strangers, attempt, added, cancelled };
     tokio::select! {
         // First: it passes the signal on before this stops waiting for it.
         biased;

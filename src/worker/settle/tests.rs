@@ -36,7 +36,7 @@ fn raw(json: &str) -> Box<RawValue> {
 }
 
 fn reserved(ledger: Ledger) -> ReservedKey {
-    ReservedKey { ledger, unpublished: false }
+    ReservedKey { ledger, ..ReservedKey::default() }
 }
 
 /// A result that takes the node's edge to `j`, with itself as the input.
