@@ -1,7 +1,8 @@
 /** `amqpConnection`: a URL, several, an options object, or a live amqplib connection. */
 import { LiveAmqp, type LiveAmqpConnection } from '../live-amqp.js'
 import { Broker } from '../native.js'
-import { invalidOption, isObject, pem } from './invalid.js'
+import { type Certificates, certificates } from './certificates.js'
+import { invalidOption, isObject } from './invalid.js'
 
 /** Where RabbitMQ is, field by field; the same names as amqplib's, and TLS options as Node.js knows them. */
 export interface AmqpOptions {
@@ -50,7 +51,7 @@ function isLiveConnection(option: unknown): option is LiveAmqpConnection {
   )
 }
 
-function describe(option: unknown): { urls: string[]; ca?: string; cert?: string; key?: string } {
+function describe(option: unknown): Certificates & { urls: string[] } {
   if (typeof option === 'string') return { urls: urls([option]) }
   if (Array.isArray(option)) return { urls: urls(option) }
   if (!isObject(option)) throw invalidOption('amqpConnection', ACCEPTS)
@@ -59,13 +60,7 @@ function describe(option: unknown): { urls: string[]; ca?: string; cert?: string
   if (!given && options.hostname === undefined && options.port === undefined && options.protocol === undefined) {
     throw invalidOption('amqpConnection', ACCEPTS)
   }
-  const [ca, cert, key] = [pem(options.ca), pem(options.cert), pem(options.key)]
-  return {
-    urls: urls(given ?? [fromFields(options)]),
-    ...(ca !== undefined && { ca }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-  }
+  return { urls: urls(given ?? [fromFields(options)]), ...certificates(options, 'amqpConnection') }
 }
 
 function fromFields(options: AmqpOptions): string {

@@ -1,7 +1,8 @@
 /** `pgClient`: a connection string, a `pg` config, or a live `pg` Client or Pool whose parameters are read. */
 import { userInfo } from 'node:os'
 import { Database } from '../native.js'
-import { invalidOption, isObject, pem } from './invalid.js'
+import { invalidOption, isObject } from './invalid.js'
+import { encryption } from './postgres-tls.js'
 
 /** Where PostgreSQL is: the fields of a `pg` config that matter for a connection. */
 export interface PostgresOptions {
@@ -36,18 +37,33 @@ export interface PostgresTlsOptions {
 }
 
 const ACCEPTS = 'a PostgreSQL connection string, a pg config object, or a live pg Client or Pool'
+const TLS_ACCEPTS = 'certificates (ca, cert) and their key as PEM text that belongs together'
+/** How the engine begins to say that certificates can not be used. */
+const TLS_REFUSED = 'Option pgClient.ssl'
 
 /** Makes a pool; opens no connection. */
 export function openDatabase(option: unknown, name = 'pgClient'): Database {
   const options = read(option, name)
-  const { password } = options
-  const ask = typeof password === 'function' ? async () => String(await password()) : undefined
+  const json = JSON.stringify(settings(options, name))
   try {
-    return new Database(JSON.stringify(settings(options)), ask)
+    return new Database(json, passwordSource(options.password))
   } catch (error) {
-    // What concerns certificates says what is wrong with them; everything else is not an address.
-    if (error instanceof Error && error.message.includes('ssl')) throw new TypeError(error.message)
-    throw invalidOption(name, ACCEPTS)
+    // Never in the engine's words: they may repeat a line of the key that could not be read.
+    const aboutTls = error instanceof Error && error.message.startsWith(TLS_REFUSED)
+    throw aboutTls ? invalidOption(`${name}.ssl`, TLS_ACCEPTS) : invalidOption(name, ACCEPTS)
+  }
+}
+
+/** What the engine asks for every new connection, where the password is no constant. */
+function passwordSource(password: PostgresOptions['password']): (() => Promise<string>) | undefined {
+  if (typeof password !== 'function') return undefined
+  return async () => {
+    try {
+      return String(await password())
+    } catch {
+      // Nothing of what it threw: that may hold the password.
+      throw new Error('the password function threw an error')
+    }
   }
 }
 
@@ -59,7 +75,11 @@ function read(option: unknown, name: string): PostgresOptions {
   // A live Pool keeps its config; its Client class resolves it without connecting.
   if (isObject(option.options) && typeof option.Client === 'function') {
     const Client = option.Client as new (config: unknown) => { connectionParameters: Record<string, unknown> }
-    return fromParameters(new Client(option.options).connectionParameters)
+    try {
+      return fromParameters(new Client(option.options).connectionParameters)
+    } catch {
+      throw invalidOption(name, ACCEPTS)
+    }
   }
   const known = ['connectionString', 'host', 'port', 'user', 'database', 'password']
   if (!known.some((field) => field in option) || typeof option.query === 'function') throw invalidOption(name, ACCEPTS)
@@ -73,7 +93,7 @@ function fromParameters(parameters: Record<string, unknown>): PostgresOptions {
   return Object.fromEntries(present) as PostgresOptions
 }
 
-function settings(options: PostgresOptions): Record<string, unknown> {
+function settings(options: PostgresOptions, name: string): Record<string, unknown> {
   const { env } = process
   const fromUrl = options.connectionString !== undefined
   const fallback = <T>(value: T | undefined, other: T | undefined): T | undefined =>
@@ -92,19 +112,11 @@ function settings(options: PostgresOptions): Record<string, unknown> {
     options: options.options,
     applicationName: options.application_name,
     max: options.max,
-    ssl: tls(options.ssl),
+    ssl: encryption(options.ssl, options.connectionString, name),
   }
 }
 
 /** Whether a connection string has a password of its own, which comes before the environment's. */
 function saysPassword(url: string | undefined): boolean {
   return url !== undefined && /:\/\/[^/?#@]*:[^@]*@|password\s*=/.test(url)
-}
-
-function tls(ssl: PostgresOptions['ssl']): Record<string, unknown> | undefined {
-  if (ssl === undefined || ssl === null) return undefined
-  if (ssl === false) return { mode: 'disable' }
-  if (ssl === true) return { mode: 'require' }
-  const mode = ssl.rejectUnauthorized === false ? 'unverified' : 'require'
-  return { mode, ca: pem(ssl.ca), cert: pem(ssl.cert), key: pem(ssl.key) }
 }

@@ -1,6 +1,7 @@
 /** Redis: a URL, an options object, or an `ioredis` client whose options are read. */
 import { Store } from '../native.js'
-import { invalidOption, isObject, pem } from './invalid.js'
+import { certificates } from './certificates.js'
+import { invalidOption, isObject } from './invalid.js'
 
 /** Where Redis is, in ioredis' names. */
 export interface RedisOptions {
@@ -69,10 +70,5 @@ function describe(option: unknown): Record<string, unknown> {
 function tls(options: RedisOptions['tls']): Record<string, unknown> | undefined {
   if (!options) return undefined
   if (options === true) return {}
-  return {
-    ca: pem(options.ca),
-    cert: pem(options.cert),
-    key: pem(options.key),
-    insecure: options.rejectUnauthorized === false,
-  }
+  return { ...certificates(options, 'redis.tls'), insecure: options.rejectUnauthorized === false }
 }
