@@ -1,0 +1,92 @@
+// No credential in any error, log line or event, nor in what the engine and its libraries trace: every connection is
+// failed in every way with a marked password, in a process of its own whose whole output is searched for it.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { openWorld } from '../support/world.js'
+import { PASSWORD, shapesIn } from './support/secret.js'
+
+const program = fileURLToPath(new URL('./programs/failures.js', import.meta.url))
+const BEGIN = '=== '
+const SERVERS = { amqp: 'RabbitMQ', database: 'PostgreSQL', redis: 'Redis' }
+
+let world
+/** What was printed, by kind of server: a list of attempts. */
+let printed
+before(async () => {
+  world = await openWorld()
+  const kinds = Object.keys(SERVERS)
+  const all = await Promise.all(kinds.map(failures))
+  printed = Object.fromEntries(kinds.map((kind, index) => [kind, all[index]]))
+})
+after(() => world.close())
+
+/** Everything the program printed for one kind of server, by attempt and stream. */
+async function failures(kind) {
+  const child = spawn(process.execPath, [program, kind, world.queue], {
+    env: { ...process.env, FLOWCRAFT_LOG: 'trace' },
+  })
+  const output = { stdout: '', stderr: '' }
+  for (const stream of Object.keys(output)) {
+    child[stream].setEncoding('utf8').on('data', (text) => {
+      output[stream] += text
+    })
+  }
+  const [code] = await once(child, 'close')
+  assert.equal(code, 0, output.stderr.slice(-2000))
+  return Object.entries(output).flatMap(([stream, text]) =>
+    text.split(/^(?==== )/m).map((part) => {
+      const end = part.indexOf('\n')
+      return { attempt: part.slice(BEGIN.length, end), stream, text: part.slice(end) }
+    }),
+  )
+}
+
+describe('the search', () => {
+  it('finds the password in every shape', () => {
+    const login = Buffer.from(`\0user\0${PASSWORD}`)
+    for (const shape of [
+      PASSWORD,
+      encodeURIComponent(PASSWORD),
+      JSON.stringify(PASSWORD),
+      login.toString('base64'),
+      login.subarray(1).toString('base64url'),
+      login.subarray(2).toString('base64'),
+      login.toString('hex').toUpperCase(),
+      `[${[...login].join(', ')}]`,
+    ]) {
+      assert.notDeepEqual(shapesIn(`before ${shape} after`), [], shape)
+    }
+    assert.deepEqual(shapesIn('nothing of the kind'), [])
+  })
+})
+
+for (const [kind, server] of Object.entries(SERVERS)) {
+  describe(`a connection to ${server} that fails`, () => {
+    const showing = (stream) =>
+      printed[kind]
+        .filter((part) => part.stream === stream)
+        .flatMap(({ attempt, text }) => shapesIn(text).map((shape) => `${attempt}: ${shape}`))
+
+    it('shows no password in what is thrown, logged, told or seen of the objects', () => {
+      assert.deepEqual(showing('stdout'), [])
+    })
+
+    it('shows none in the trace, with everything traced', () => {
+      assert.deepEqual(showing('stderr'), [])
+    })
+
+    it('did fail each time, and said how', () => {
+      const parts = printed[kind]
+      const attempts = parts.filter(({ stream, attempt }) => stream === 'stdout' && attempt.startsWith(kind))
+      assert.ok(attempts.length > 60, `${attempts.length} attempts`)
+      for (const { attempt, text } of attempts) {
+        assert.doesNotMatch(text, /^SUCCEEDED$/m, attempt)
+        assert.match(text, /Error|logged warn/, attempt)
+      }
+      assert.equal(parts.filter(({ attempt }) => attempt === 'the end').length, 1)
+    })
+  })
+}
