@@ -104,6 +104,11 @@ export interface CheckedOptions {
 /** Milliseconds; the longest any time here may be set to. */
 const MONTH = 2 ** 31 - 1
 
+/** RabbitMQ takes line breaks out of a queue's name when it is declared: messages to the name as it was get lost. */
+const QUEUE_NAME = /^[^\r\n]+$/
+/** RabbitMQ's 255, less what the names of the delaying queues add. */
+const LONGEST_QUEUE = 255 - '.delay.1677721600'.length
+
 const STORE_METHODS = ['increment', 'setIfNotExist', 'extendTTL', 'delete', 'get'] as const
 
 /** Refuses what can not work, before anything is opened. */
@@ -124,7 +129,9 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
       throw invalidOption(option, 'the name of a table')
   }
   const queueName = options.queueName ?? 'flowcraft-queue'
-  if (typeof queueName !== 'string' || queueName === '') throw invalidOption('queueName', 'the name of a queue')
+  if (typeof queueName !== 'string' || !QUEUE_NAME.test(queueName) || Buffer.byteLength(queueName) > LONGEST_QUEUE) {
+    throw invalidOption('queueName', `the name of a queue, of at most ${LONGEST_QUEUE} bytes and without line breaks`)
+  }
   const retryMode = options.retryMode ?? 'in-process'
   if (!['in-process', 'queue'].includes(retryMode)) throw invalidOption('retryMode', "'in-process' or 'queue'")
   const withoutRedis = options.withoutRedis ?? 'continue'
