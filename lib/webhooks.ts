@@ -55,25 +55,27 @@ export class Webhooks {
 
   /**
    * Takes one request. Answers 202 when the delivery is recorded, 404 to a wrong signature, 413 to a body over the
-   * limit, 409 where the run is over, 503 when it could not be recorded: the sender should try again.
+   * limit, 400 to one that can not be stored, 409 where the run is over, 503 when it could not be recorded: the sender
+   * should try again.
    */
   async handle(
     request: IncomingMessage & { body?: unknown },
     response: ServerResponse,
-    deliver: (runId: string, nodeId: string, payload: WebhookRequest) => Promise<boolean>,
+    deliver: (runId: string, nodeId: string, payload: string) => Promise<boolean>,
     logger: ILogger,
   ): Promise<void> {
     try {
       const target = this.#target(request.url ?? '')
       if (!target) return answer(response, 404, 'not found')
       const text = await this.#body(request)
-      if (text === undefined) return answer(response, 413, 'the body is too large')
-      if (text.includes('\0')) return answer(response, 400, 'the body holds a character that can not be stored')
-      const payload: WebhookRequest = {
-        method: request.method ?? 'POST',
-        headers: request.headers,
-        body: parsed(text, request.headers['content-type']),
+      if (text === undefined) {
+        // What is still to come is not waited for.
+        if (!request.complete) response.setHeader('connection', 'close')
+        return answer(response, 413, 'the body is too large')
       }
+      const body = parsed(text, request.headers['content-type'])
+      const payload = storable({ method: request.method ?? 'POST', headers: request.headers, body })
+      if (payload === undefined) return answer(response, 400, 'the body can not be stored')
       const taken = await deliver(...target, payload)
       answer(response, taken ? 202 : 409, taken ? 'accepted' : 'the run is over')
     } catch (error) {
@@ -86,7 +88,8 @@ export class Webhooks {
 
   /** The run and node of a request's path, if it is signed. */
   #target(url: string): [runId: string, nodeId: string] | undefined {
-    const [target = '', signature = ''] = (url.split('?')[0]?.split('/').at(-1) ?? '').split('.')
+    const [target = '', signature = '', ...more] = (url.split('?')[0]?.split('/').at(-1) ?? '').split('.')
+    if (more.length > 0) return undefined
     const expected = Buffer.from(this.#sign(target))
     const given = Buffer.from(signature)
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined
@@ -123,6 +126,20 @@ function parsed(text: string, type = ''): unknown {
     return JSON.parse(text)
   } catch {
     return text
+  }
+}
+
+/** What JSON can say and PostgreSQL can not store: U+0000, and halves of a surrogate pair. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
+
+/** The request as JSON; nothing when it could never be stored, however often it was sent. */
+function storable(request: WebhookRequest): string | undefined {
+  try {
+    const json = JSON.stringify(request)
+    return UNSTORABLE.test(json) ? undefined : json
+  } catch {
+    // Nested deeper than it can be written.
+    return undefined
   }
 }
 
