@@ -1,9 +1,10 @@
 // TLS is verified unless the user says otherwise, in every way a connection can be described. The plain servers of
 // the tests stand behind fronts that speak TLS with the certificates of this folder.
 import assert from 'node:assert/strict'
+import { createPrivateKey } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { PostgresContext, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
+import { PostgresContext, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import amqplib from 'amqplib'
 import { createFlow, NullLogger } from 'flowcraft'
 import { Redis } from 'ioredis'
@@ -17,6 +18,8 @@ const flow = createFlow('two')
   .edge('a', 'b')
 const ca = pem('ca')
 const client = { ca, cert: pem('client'), key: pem('client', 'key') }
+/** A key in the older form for its kind. */
+const sec1 = (key) => createPrivateKey(key).export({ type: 'sec1', format: 'pem' })
 const caFile = fileURLToPath(new URL('./certificates/ca.pem', import.meta.url))
 const { username: user, pathname } = new URL(urls.database)
 const database = pathname.slice(1)
@@ -162,7 +165,7 @@ describe('a run completes over TLS', () => {
 
   it('with certificates of clients, which such servers insist on', async (t) => {
     const fronts = await complete(t, { knowsClients: true }, (amqp, db, redis) => ({
-      amqpConnection: { url: amqpUrl(amqp), ...client },
+      amqpConnection: { url: amqpUrl(amqp), ...client, key: sec1(client.key) },
       // pg hides the key of a live object from enumeration.
       pgClient: new pg.Pool(config(db, client)),
       coordinationStore: new RedisCoordinationStore({ host: 'localhost', port: redis, tls: client }),
@@ -174,6 +177,31 @@ describe('a run completes over TLS', () => {
     await assert.rejects(use.database(config(db, { ca })), without)
     await assert.rejects(use.redis({ host: 'localhost', port: redis, tls: { ca } }), without)
   })
+})
+
+describe('certificates that can not be used', () => {
+  const makes = {
+    amqpConnection: (tls) => new RabbitMqAdapter(world.options(flow, { amqpConnection: { url: amqpUrl(1), ...tls } })),
+    'pgClient.ssl': (tls) => new RabbitMqAdapter(world.options(flow, { pgClient: config(1, tls) })),
+    'redis.tls': (tls) => new RedisCoordinationStore({ port: 1, tls }),
+  }
+  const { cert, key } = client
+  const bad = {
+    ca: { ca: 'no certificate' },
+    cert: { cert: cert.replace(/MII../, 'MIIZZ'), key },
+    key: { cert, key: key.replaceAll('\n', '') },
+  }
+  for (const [option, make] of Object.entries(makes)) {
+    it(`are refused by name in the constructor: ${option}`, () => {
+      for (const [field, tls] of Object.entries(bad)) {
+        const names = (error) =>
+          error instanceof TypeError && error.message.startsWith(`Invalid option '${option}.${field}'`)
+        assert.throws(() => make(tls), names, field)
+      }
+      assert.throws(() => make({ cert }), /cert and key together/)
+      assert.throws(() => make({ key }), /cert and key together/)
+    })
+  }
 })
 
 describe('verification that is switched off', () => {
