@@ -1,9 +1,11 @@
 //! The one error of the engine: what was being done, to which run and node, what happened.
 //!
-//! Messages are written here from what servers answer, never from connection settings: no credential can
-//! get into them.
+//! Messages are written here from what servers answer, never from connection settings, and passwords in those
+//! answers are masked: no credential can get into them.
 
 use std::fmt;
+
+use crate::secret::masked;
 
 /// What an error means for whoever meets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of this kind, not yet bound to a run.
     pub fn new(kind: Kind, operation: &'static str, message: impl fmt::Display) -> Self {
-        Self { kind, operation, run: None, node: None, message: message.to_string() }
+        Self { kind, operation, run: None, node: None, message: masked(message.to_string()) }
     }
 
     /// A server is out of reach or busy.

@@ -22,4 +22,5 @@ pub mod ledger;
 pub mod message;
 #[cfg(feature = "node")]
 mod node;
+mod secret;
 pub mod worker;

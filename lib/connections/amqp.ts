@@ -60,6 +60,12 @@ function describe(option: unknown): Certificates & { urls: string[] } {
   if (!given && options.hostname === undefined && options.port === undefined && options.protocol === undefined) {
     throw invalidOption('amqpConnection', ACCEPTS)
   }
+  if ('rejectUnauthorized' in option && option.rejectUnauthorized === false) {
+    throw invalidOption(
+      'amqpConnection.rejectUnauthorized',
+      'true; for a private authority, pass its certificate as ca',
+    )
+  }
   return { urls: urls(given ?? [fromFields(options)]), ...certificates(options, 'amqpConnection') }
 }
 

@@ -7,6 +7,7 @@ use lapin::uri::AMQPUri;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::secret;
 
 /// The connection options, as JavaScript normalised them.
 #[derive(Clone, Deserialize)]
@@ -53,6 +54,7 @@ impl AmqpAddress {
             uri.vhost = "/".into();
         }
         uri.query.connection_timeout.get_or_insert(10_000);
+        secret::keep(&uri.authority.userinfo.username, &uri.authority.userinfo.password);
         Self(uri)
     }
 

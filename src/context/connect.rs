@@ -17,6 +17,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::ssl::{self, SslSettings};
 use crate::error::{Error, Kind, Result, with_causes};
+use crate::secret;
 
 const OPERATION: &str = "Talking to PostgreSQL";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -113,7 +114,8 @@ impl fmt::Debug for Database {
 
 /// Splits the settings into what the driver parses and what concerns encryption.
 fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
-    let (text, mut ssl) = ssl::take_from_url(settings.url.as_deref().unwrap_or_default());
+    let text = ssl::strip_from_url(settings.url.as_deref().unwrap_or_default());
+    let ssl = settings.ssl.clone().unwrap_or_default();
     let mut config: Config = text.parse().map_err(|_| {
         // The driver's own words may repeat a part of the string, which may be the password.
         Error::setup("Option pgClient", "not a PostgreSQL connection string")
@@ -132,6 +134,10 @@ fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
     if let Some(password) = &settings.password {
         config.password(password);
     }
+    if let Some(password) = config.get_password() {
+        let password = String::from_utf8_lossy(password).into_owned();
+        secret::keep(config.get_user().unwrap_or_default(), &password);
+    }
     if let Some(database) = &settings.database {
         config.dbname(database);
     }
@@ -145,12 +151,8 @@ fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
     {
         config.application_name(name.to_owned());
     }
-    if let Some(given) = &settings.ssl {
-        ssl = given.clone();
-    }
     config.ssl_mode(match ssl.mode {
         ssl::Mode::Disable => SslMode::Disable,
-        ssl::Mode::Prefer => SslMode::Prefer,
         ssl::Mode::Require | ssl::Mode::Unverified => SslMode::Require,
     });
     // A server that vanished without a word is noticed, so that its work goes on elsewhere.
@@ -181,6 +183,7 @@ impl Connect for Connector {
                 // Without a password the server says what it misses; that answer is the clearest one.
                 match source.password().await {
                     Ok(password) => {
+                        secret::keep(config.get_user().unwrap_or_default(), &password);
                         config.password(password);
                     }
                     Err(error) => tracing::warn!(%error, "the password function failed"),
@@ -227,17 +230,17 @@ mod tests {
     }
 
     #[test]
-    fn a_url_with_the_ssl_words_of_pg_is_understood() {
-        for (text, mode) in [
-            ("postgres://u:p@h/db", SslMode::Disable),
-            ("postgres://u:p@h/db?sslmode=prefer", SslMode::Prefer),
-            ("postgres://u:p@h/db?sslmode=disable", SslMode::Disable),
-            ("postgresql://u:p@h/db?sslmode=verify-full&application_name=x", SslMode::Require),
-            ("postgres://u:p@h/db?ssl=true", SslMode::Require),
+    fn the_settings_decide_about_encryption_and_not_the_url() {
+        for (mode, expected) in [
+            (ssl::Mode::Disable, SslMode::Disable),
+            (ssl::Mode::Require, SslMode::Require),
+            (ssl::Mode::Unverified, SslMode::Require),
         ] {
-            let (config, _) = parse(&url(text)).unwrap();
-            assert_eq!(config.get_ssl_mode(), mode, "{text}");
-            assert_eq!(config.get_dbname(), Some("db"));
+            let ssl = Some(SslSettings { mode, ..SslSettings::default() });
+            let given = url("postgresql://u:p@h/db?sslmode=verify-full&application_name=x&ssl=true");
+            let (config, _) = parse(&PostgresSettings { ssl, ..given }).unwrap();
+            assert_eq!(config.get_ssl_mode(), expected);
+            assert_eq!((config.get_dbname(), config.get_application_name()), (Some("db"), Some("x")));
         }
     }
 

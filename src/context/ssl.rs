@@ -21,8 +21,6 @@ pub enum Mode {
     /// Never: the default of `pg`.
     #[default]
     Disable,
-    /// Where the server offers it, and then verified.
-    Prefer,
     /// Always, verified.
     Require,
     /// Always, not verified: only when the user says so (`sslmode=no-verify`, `rejectUnauthorized: false`).
@@ -43,33 +41,16 @@ pub struct SslSettings {
     pub key: Option<String>,
 }
 
-/// Takes the parameters that concern encryption out of a connection URL: `pg` knows more of them than the driver.
-pub(super) fn take_from_url(url: &str) -> (String, SslSettings) {
-    let mut ssl = SslSettings::default();
+/// A connection URL without the parameters that concern encryption: the settings say what they mean.
+pub(super) fn strip_from_url(url: &str) -> String {
+    const STRIPPED: [&str; 7] =
+        ["ssl", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslnegotiation", "uselibpqcompat"];
     let Some((base, query)) = url.split_once('?').filter(|_| url.contains("://")) else {
-        return (url.to_owned(), ssl);
+        return url.to_owned();
     };
-    let mut kept = Vec::new();
-    for pair in query.split('&') {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match name {
-            "sslmode" | "ssl" => {
-                ssl.mode = match value {
-                    "disable" | "false" | "0" => Mode::Disable,
-                    "prefer" | "allow" => Mode::Prefer,
-                    "no-verify" => Mode::Unverified,
-                    _ => Mode::Require,
-                }
-            }
-            "sslrootcert" => ssl.ca = std::fs::read_to_string(value).ok(),
-            "sslcert" => ssl.cert = std::fs::read_to_string(value).ok(),
-            "sslkey" => ssl.key = std::fs::read_to_string(value).ok(),
-            "uselibpqcompat" => {}
-            _ => kept.push(pair),
-        }
-    }
-    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
-    (format!("{base}{query}"), ssl)
+    let name = |pair: &str| pair.split_once('=').map_or(pair, |(name, _)| name).to_owned();
+    let kept: Vec<&str> = query.split('&').filter(|pair| !STRIPPED.contains(&name(pair).as_str())).collect();
+    if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) }
 }
 
 /// The TLS side of a connection; none where encryption is off.

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use super::{CoordinationStore, keys};
 use crate::error::{Error, Result, with_causes};
+use crate::secret;
 
 const OPERATION: &str = "Talking to Redis";
 /// Without an answer for this long, a server counts as out of reach.
@@ -205,6 +206,8 @@ fn client(settings: &RedisSettings) -> redis::RedisResult<Client> {
             address.into_connection_info()?.set_redis_settings(login)
         }
     };
+    let login = info.redis_settings();
+    secret::keep(login.username().unwrap_or_default(), login.password().unwrap_or_default());
     match &settings.tls {
         Some(tls) if tls.ca.is_some() || tls.cert.is_some() => {
             let client_tls = tls.cert.clone().zip(tls.key.clone()).map(|(cert, key)| {

@@ -6,7 +6,9 @@ use napi::bindgen_prelude::{Object, ToNapiValue};
 use napi::{Env, Status};
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use super::errors::to_js;
 use crate::error::Result;
@@ -58,7 +60,10 @@ where
 /// `tracing`'s filters: `FLOWCRAFT_LOG=flowcraft_rabbitmq_adapter=debug`.
 fn trace_to_stderr() {
     if let Ok(filter) = EnvFilter::try_from_env("FLOWCRAFT_LOG") {
+        // Only what this crate says: the servers' clients trace the bytes of a login.
+        let own = filter_fn(|event| event.target().starts_with(env!("CARGO_CRATE_NAME")));
+        let lines = fmt::layer().with_writer(std::io::stderr).with_filter(filter.and(own));
         // Another subscriber of the process stays the one it has.
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+        let _ = tracing_subscriber::registry().with(lines).try_init();
     }
 }

@@ -57,7 +57,10 @@ pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
     // A panic is this job's error, and must not keep its message from being settled.
     let settlement = match AssertUnwindSafe(work).catch_unwind().await {
         Ok(settlement) => settlement,
-        Err(_) => panicked(engine, &body, redelivered, give_up).await,
+        Err(_) => AssertUnwindSafe(panicked(engine, &body, redelivered, give_up))
+            .catch_unwind()
+            .await
+            .unwrap_or(Ok(Settlement::HandBack)),
     };
     let settlement = match settlement {
         // What can not be read is no better the next time: a person has to look at it.
@@ -92,7 +95,8 @@ async fn panicked(
     let Ok(job) = JobMessage::parse(body) else { return bury(engine, body, reason, give_up).await };
     engine.leases.give_back(&job.run_id, &job.node_id).await;
     let document = engine.insist(give_up, || engine.contexts.load(&job.run_id)).await?;
-    if !redelivered && standing(&document, &job) == Standing::Settled {
+    let is_committed = matches!(standing(&document, &job), Standing::Settled | Standing::Ended);
+    if !redelivered && is_committed {
         engine.warn(format!("{reason} (run '{}', node '{}'): it comes again", job.run_id, job.node_id));
         return Ok(Settlement::HandBack);
     }
