@@ -10,7 +10,7 @@ const adapter = new RabbitMqAdapter({
   runtimeOptions: {
     blueprints: Object.fromEntries(Object.entries(flows).map(([id, flow]) => [id, flow.toBlueprint()])),
     registry: Object.assign({}, ...Object.values(flows).map((flow) => Object.fromEntries(flow.getFunctionRegistry()))),
-    logger: new NullLogger(),
+    logger: Object.assign(new NullLogger(), { warn: console.error }),
   },
   coordinationStore: new RedisCoordinationStore(REDIS_URL),
   amqpConnection: AMQP_URL,
