@@ -4,6 +4,7 @@
 //! its predecessor got. What can not be worked on is in [`unfit`](super::unfit).
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -246,22 +247,29 @@ async fn commit(
 ) -> Result<(Settled, Option<u64>)> {
     let execution = Execution { node: &job.node_id, round };
     let deferred = engine.host.publishes_results();
+    let attempts = AtomicU32::new(0);
     let change = |answer| {
+        attempts.fetch_add(1, Ordering::Relaxed);
         let decide = move |document: Document| {
             settle(document.reserved.unwrap_or_default(), blueprint, execution, answer, deferred)
         };
         engine.contexts.change(&engine.statuses, &job.run_id, false, decide)
     };
-    match engine.insist(give_up, || change(answer)).await {
-        Ok(committed) => Ok((committed.answer, committed.at)),
+    let committed = match engine.insist(give_up, || change(answer)).await {
+        Ok(committed) => committed,
         Err(error) if error.kind == Kind::Data => {
             // PostgreSQL can not store what the node returned: that is the node's failure.
             let message = format!("Node '{}': its result can not be stored. {}", job.node_id, error.message);
             let failed =
                 Answer { outcome: Outcome::Failed { message, recoverable: true }, patch: Patch::default() };
-            let committed = engine.insist(give_up, || change(&failed)).await?;
-            Ok((committed.answer, committed.at))
+            engine.insist(give_up, || change(&failed)).await?
         }
-        Err(error) => Err(error),
+        Err(error) => return Err(error),
+    };
+    let mut settled = committed.answer;
+    if attempts.into_inner() > 1 {
+        // An attempt whose answer was lost may have been the one that counted: what it led to is still to be published.
+        settled.due.append(&mut settled.left);
     }
+    Ok((settled, committed.at))
 }

@@ -31,6 +31,8 @@ pub struct Settled {
     pub failed: bool,
     /// Those of the due nodes that have a predecessor done by a worker of another kind.
     pub beside_strangers: Vec<NodeId>,
+    /// Where the answer was not counted: what the one that was led to, and is still due.
+    pub left: Vec<Due>,
     /// Why the answer was not counted, if it was not.
     pub refused: Option<Refusal>,
 }
@@ -51,8 +53,11 @@ pub fn settle(
         Ok(transition) => transition,
         Err(refusal) => {
             let ReservedKey { ledger, unpublished, .. } = reserved;
-            let refused = Some(refusal);
-            return Ok((None, Settled { status: ledger.status, unpublished, refused, ..Settled::default() }));
+            let (refused, left) = (Some(refusal), ledger.due_by(execution.node));
+            return Ok((
+                None,
+                Settled { status: ledger.status, unpublished, left, refused, ..Settled::default() },
+            ));
         }
     };
     let mut patch = answer.patch.clone();
@@ -66,6 +71,7 @@ pub fn settle(
         failed: matches!(answer.outcome, Outcome::Failed { .. }) && !transition.replaced,
         beside_strangers: transition.due.iter().filter(strangers).map(|due| due.node.clone()).collect(),
         due: transition.due,
+        left: Vec::new(),
         refused: None,
     };
     Ok((Some(change), settled))
