@@ -87,7 +87,7 @@ it('is as large after a long time at full load as after the warm-up', { skip }, 
   console.log(`# memory ${megabytes(warm.rss)} after warm-up, ${megabytes(late.rss)} at the end`)
   console.log(`# heap ${megabytes(warm.heapUsed)} and ${megabytes(late.heapUsed)}`)
   console.log(`# open files ${warm.files} and ${late.files}, handles ${warm.handles} and ${late.handles}`)
-  assert.equal(loaded.at(-1).jobs, runs * NODES, 'every node ran once')
+  assert.equal(observed.at(-1).jobs, runs * NODES, 'every node ran once')
   assert.ok(late.rss < warm.rss * 1.1, 'memory is flat')
   assert.ok(late.files <= warm.files + 2, 'no file or connection is left open')
   assert.ok(late.handles <= warm.handles + 2, 'no handle is left open')

@@ -68,15 +68,17 @@ const adapter = new RabbitMqAdapter({
 })
 adapter.start()
 
-const observe = setInterval(() => {
+function report() {
   const { rss, heapUsed, external } = process.memoryUsage()
   const files = readdirSync('/proc/self/fd').length
   const handles = process.getActiveResourcesInfo().length
   process.send({ jobs, rss, heapUsed, external, files, handles })
-}, 1000)
+}
+const observe = setInterval(report, 1000)
 
 process.once('SIGTERM', async () => {
   clearInterval(observe)
   await adapter.stop()
+  report()
   process.disconnect()
 })
