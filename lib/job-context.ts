@@ -3,12 +3,10 @@
  * result. Values are parsed when they are first asked for.
  */
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
-import { fromJson, toJson } from './json.js'
+import { contextKey, fromJson, toJson } from './json.js'
 import type { Job, JobWrite } from './native.js'
 
 const OUTPUTS = '_outputs.'
-/** The engine's bookkeeping: nodes can neither see nor write it. */
-const RESERVED_KEY = '_flowcraft'
 /** Written by core when a node pauses; the ledger keeps them for the whole run. */
 const KEPT_BY_THE_LEDGER = new Set(['_awaitingNodeIds', '_awaitingDetails'])
 
@@ -44,13 +42,12 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   async set(key: string, value: unknown): Promise<void> {
-    if (key === RESERVED_KEY) throw new TypeError(`The context key '${RESERVED_KEY}' is reserved for the engine`)
     // Text now, not when the node is done: the error is thrown where the mistake is.
-    this.#written.set(key, { value, json: toJson(value, `The context key '${key}'`) })
+    this.#written.set(contextKey(key), { value, json: toJson(value, `The context key '${key}'`) })
   }
 
   async delete(key: string): Promise<boolean> {
-    const present = await this.has(key)
+    const present = await this.has(contextKey(key))
     this.#written.set(key, { value: undefined, json: undefined })
     return present
   }

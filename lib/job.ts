@@ -12,7 +12,7 @@ import {
   type WorkflowBlueprint,
   WorkflowState,
 } from 'flowcraft'
-import { describeError } from './errors.js'
+import { describeError, textOf } from './errors.js'
 import { JobContext } from './job-context.js'
 import { fromJson, toJson } from './json.js'
 import type { Job, JobAnswer, JobEdge, JobNode } from './native.js'
@@ -178,6 +178,7 @@ interface WebhookRegistrar {
 async function finished(execution: Execution, tracked: IAsyncContext, result: NodeResult): Promise<JobAnswer> {
   const { job, blueprint, context } = execution
   const output = toJson(result.output, `The output of node '${job.nodeId}'`)
+  const action = actionOf(result, job.nodeId)
   const again = scatterAgain(blueprint, job.nodeId, result)
   if (again !== undefined) {
     return { outcome: 'finished', again, ...context.writes(`_outputs.${job.nodeId}`) }
@@ -188,11 +189,18 @@ async function finished(execution: Execution, tracked: IAsyncContext, result: No
   return {
     outcome: 'finished',
     ...(output !== undefined && { output }),
-    ...(result.action && { action: String(result.action) }),
+    ...(action && { action }),
     taken,
     added,
     ...context.writes(`_outputs.${job.nodeId}`),
   }
+}
+
+/** The action a node decided on, if it is one that can be stored. */
+function actionOf({ action }: NodeResult, nodeId: string): string | undefined {
+  if (!action) return undefined
+  toJson(String(action), `The action of node '${nodeId}'`)
+  return String(action)
 }
 
 async function takenEdges(
@@ -271,5 +279,5 @@ async function emit(bus: IEventBus | undefined, event: Parameters<IEventBus['emi
 }
 
 function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
+  return thrown instanceof Error ? thrown : new Error(textOf(thrown))
 }

@@ -2,7 +2,7 @@
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
 import { invalidOption } from './connections/invalid.js'
 import { openDatabase, type PostgresOptions } from './connections/postgres.js'
-import { fromJson, toJson } from './json.js'
+import { contextKey, fromJson, toJson } from './json.js'
 import { ContextTable, type Database } from './native.js'
 import type { PgClientLike } from './options.js'
 
@@ -69,8 +69,8 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
   async patch(operations: PatchOperation[]): Promise<void> {
     const last = new Map<string, string | undefined>()
     for (const operation of operations) {
-      const json = operation.op === 'set' ? toJson(operation.value, `The context key '${operation.key}'`) : undefined
-      last.set(operation.key, json)
+      const key = contextKey(operation.key)
+      last.set(key, operation.op === 'set' ? toJson(operation.value, `The context key '${key}'`) : undefined)
     }
     const sets = [...last].flatMap(([key, value]) => (value === undefined ? [] : [{ key, value }]))
     const deletes = [...last].flatMap(([key, value]) => (value === undefined ? [key] : []))
