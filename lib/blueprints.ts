@@ -2,6 +2,9 @@
  * The user's blueprints: found in the runtime, cleaned as core cleans them, and described for the engine.
  */
 import { GraphTraverser, sanitizeBlueprint, type WorkflowBlueprint } from 'flowcraft'
+import { isObject } from './connections/invalid.js'
+import { textOf } from './errors.js'
+import { toJson } from './json.js'
 
 /**
  * Copies of the user's blueprints, one per object. Core's edge transforms write into the blueprint they are
@@ -18,17 +21,30 @@ export function findBlueprint(
   if (raw === undefined) return undefined
   let blueprint = cleaned.get(raw)
   if (!blueprint) {
-    blueprint = sanitizeBlueprint(raw)
+    blueprint = clean(id, raw)
     cleaned.set(raw, blueprint)
   }
   return blueprint
 }
 
-/** What the engine has to know of a blueprint, as JSON. */
+function clean(id: string, raw: WorkflowBlueprint): WorkflowBlueprint {
+  if (!isObject(raw)) throw new TypeError(`Blueprint '${id}' is not an object`)
+  try {
+    return sanitizeBlueprint(raw)
+  } catch (error) {
+    throw new TypeError(`Blueprint '${id}' is malformed: ${textOf(error)}`)
+  }
+}
+
+/**
+ * What the engine has to know of a blueprint, as JSON.
+ *
+ * @throws TypeError saying why it can not be run as it was meant.
+ */
 export function describeBlueprint(id: string, blueprint: WorkflowBlueprint): string {
-  // Core's own traverser chooses where a run begins, so that the two can not differ.
-  const starts = new GraphTraverser(blueprint).getReadyNodes().map(({ nodeId }) => nodeId)
-  if (starts.length === 0) throw new Error(`Blueprint '${id}' has no start node`)
+  requireSound(id, blueprint)
+  const starts = startsOf(id, blueprint)
+  if (starts.length === 0) throw new TypeError(`Blueprint '${id}' has no start node`)
   return JSON.stringify({
     id,
     version: blueprint.metadata?.version || null,
@@ -46,4 +62,30 @@ export function describeBlueprint(id: string, blueprint: WorkflowBlueprint): str
     })),
     starts,
   })
+}
+
+/** Core's own traverser chooses where a run begins, so that the two can not differ. */
+function startsOf(id: string, blueprint: WorkflowBlueprint): string[] {
+  try {
+    return new GraphTraverser(blueprint).getReadyNodes().map(({ nodeId }) => nodeId)
+  } catch (error) {
+    throw new TypeError(`Blueprint '${id}' can not be run: ${textOf(error)}`)
+  }
+}
+
+/** Refuses what is a mistake for certain: a run that went on all the same would leave out work and say nothing. */
+function requireSound(id: string, { nodes, edges }: WorkflowBlueprint): void {
+  const ids = new Set<string>()
+  for (const { id: node } of nodes) {
+    if (typeof node !== 'string' || node === '') throw new TypeError(`Blueprint '${id}' has a node without an id`)
+    toJson(node, `A node's id in blueprint '${id}'`)
+    if (ids.has(node)) throw new TypeError(`Blueprint '${id}' has several nodes with the id '${node}'`)
+    ids.add(node)
+  }
+  for (const { source, target } of edges) {
+    for (const end of [source, target]) {
+      if (ids.has(end)) continue
+      throw new TypeError(`Blueprint '${id}' has an edge from '${source}' to '${target}', but no node '${end}'`)
+    }
+  }
 }
