@@ -51,9 +51,10 @@ export class World {
     await this.pg.query(`CREATE TABLE ${this.statusTable} ${STATUS_TABLES[this.statusShape]}`)
   }
 
-  async close() {
+  /** Takes everything down; `queues` are further ones to delete. */
+  async close({ queues = [] } = {}) {
     await Promise.all(this.adapters.map((adapter) => adapter.stop()))
-    await this.channel.deleteQueue(this.queue).catch(() => {})
+    for (const queue of [this.queue, ...queues]) await this.channel.deleteQueue(queue).catch(() => {})
     await this.amqp.close().catch(() => {})
     await this.pg.query(`DROP SCHEMA ${this.name} CASCADE`)
     await this.pg.end()
@@ -61,13 +62,10 @@ export class World {
 
   /** The options every adapter here has; `flows` are built flows or { id: { blueprint, registry } }. */
   options(flows, { runtime = {}, ...more } = {}) {
-    const blueprints = {}
-    let registry = {}
-    for (const flow of [flows].flat()) {
-      const blueprint = flow.toBlueprint()
-      blueprints[blueprint.id] = blueprint
-      registry = { ...registry, ...Object.fromEntries(flow.getFunctionRegistry()) }
-    }
+    const built = [flows].flat()
+    // Not assigned one by one: `__proto__` is a name like any other.
+    const blueprints = Object.fromEntries(built.map((flow) => flow.toBlueprint()).map((each) => [each.id, each]))
+    const registry = Object.fromEntries(built.flatMap((flow) => [...flow.getFunctionRegistry()]))
     return {
       runtimeOptions: {
         blueprints,
@@ -132,9 +130,10 @@ export class World {
     await this.pg.query(sql, [runId])
   }
 
-  /** Publishes a message, confirmed. */
+  /** Publishes a message, confirmed: a job, a text, or bytes. */
   async send(message) {
-    const body = Buffer.from(typeof message === 'string' ? message : JSON.stringify(message))
+    const raw = typeof message === 'string' || Buffer.isBuffer(message)
+    const body = Buffer.from(raw ? message : JSON.stringify(message))
     this.channel.sendToQueue(this.queue, body, { persistent: true })
     await this.channel.waitForConfirms()
   }
