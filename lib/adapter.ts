@@ -14,7 +14,7 @@ import {
 import { describeBlueprint, findBlueprint } from './blueprints.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
-import { type DeadLetter, deadLetterOf } from './dead-letters.js'
+import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './dead-letters.js'
 import { describeError } from './errors.js'
 import { type JobHost, runJob } from './job.js'
 import { fromJson, toJson } from './json.js'
@@ -175,7 +175,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @param options.limit How many at most; default 100.
    */
   async listDeadLetters({ limit = 100 }: { limit?: number } = {}): Promise<DeadLetter[]> {
-    return (await this.#engine.deadLetters(limit)).map(deadLetterOf)
+    return (await this.#engine.deadLetters(checkLimit(limit))).map(deadLetterOf)
   }
 
   /**
@@ -186,8 +186,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @param options.limit How many at most; default all.
    * @returns How many were put back.
    */
-  async replayDeadLetters({ ids, limit = 2 ** 31 }: { ids?: string[]; limit?: number } = {}): Promise<number> {
-    return this.#engine.replay(ids, limit)
+  async replayDeadLetters({ ids, limit = ALL }: { ids?: string[]; limit?: number } = {}): Promise<number> {
+    return this.#engine.replay(checkIds(ids), checkLimit(limit))
   }
 
   /**

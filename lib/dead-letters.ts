@@ -1,5 +1,10 @@
 /** Dead letters: messages that could not be processed, as `listDeadLetters` shows them. */
+import { invalidOption } from './connections/invalid.js'
 import type { NativeDeadLetter } from './native.js'
+import { whole } from './options.js'
+
+/** More than a queue can hold. */
+export const ALL = 2 ** 31
 
 /** A message in `<queue>.dead`. */
 export interface DeadLetter {
@@ -28,4 +33,15 @@ export function deadLetterOf(letter: NativeDeadLetter): DeadLetter {
     body,
     ...(runId != null && blueprintId != null && nodeId != null && { job: { runId, blueprintId, nodeId } }),
   }
+}
+
+/** How many letters are asked for. */
+export function checkLimit(limit: unknown): number {
+  return whole(limit, 'limit', 1, ALL)
+}
+
+/** Which letters are asked for; all where nothing is said. */
+export function checkIds(ids: unknown): string[] | undefined {
+  if (ids === undefined || (Array.isArray(ids) && ids.every((id) => typeof id === 'string'))) return ids
+  throw invalidOption('ids', "an array of dead letters' ids")
 }

@@ -153,7 +153,8 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
   }
 }
 
-function whole(value: unknown, option: string, from: number, to: number): number {
+/** A whole number within bounds, or the error that says so. */
+export function whole(value: unknown, option: string, from: number, to: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < from || value > to) {
     throw invalidOption(option, `a whole number from ${from} to ${to}`)
   }

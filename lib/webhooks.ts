@@ -3,6 +3,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ILogger } from 'flowcraft'
 import { invalidOption, isObject } from './connections/invalid.js'
+import { toJson } from './json.js'
 
 /** Options of an adapter's webhooks. */
 export interface WebhookOptions {
@@ -129,16 +130,11 @@ function parsed(text: string, type = ''): unknown {
   }
 }
 
-/** What JSON can say and PostgreSQL can not store: U+0000, and halves of a surrogate pair. */
-const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
-
 /** The request as JSON; nothing when it could never be stored, however often it was sent. */
 function storable(request: WebhookRequest): string | undefined {
   try {
-    const json = JSON.stringify(request)
-    return UNSTORABLE.test(json) ? undefined : json
+    return toJson(request, 'The webhook')
   } catch {
-    // Nested deeper than it can be written.
     return undefined
   }
 }

@@ -224,8 +224,8 @@ describe('size', () => {
       assert.deepEqual([await statusOf(runId), rows[0].kept], ['completed', size])
     }))
 
-  it("an output of 5 MB is the next node's input", async () => {
-    const size = 5 * 1024 * 1024
+  it("an output of 2 MB is the next node's input", async () => {
+    const size = 2 * 1024 * 1024
     const runId = await world.begin(handsOn, { size })
     await until(async () => (await statusOf(runId)) !== 'running', { timeout: 30_000 })
     assert.equal(await bench.adapter.createContext(runId).get('_outputs.measure'), size)

@@ -57,6 +57,19 @@ describe('a run without a context row', () => {
   }
 })
 
+describe('a run whose first message names a node its blueprint does not have', () => {
+  it('can not begin: it fails, and the message is a dead letter', () =>
+    bench.amongHealthyRuns(async () => {
+      const runId = await world.begin(flow, { user: 'Ada' }, { starts: ['ghost'] })
+      await bench.letter(runId, /'ghost' is not in blueprint 'steps'/)
+      const { status, result, context } = await world.settled(runId)
+      assert.equal(status, 'failed')
+      assert.match(result.reason, /'ghost' is not in blueprint 'steps'/)
+      assert.equal(context.user, 'Ada')
+      assert.deepEqual(ran, [])
+    }))
+})
+
 describe('a message for a run that goes on', () => {
   async function paused() {
     const runId = await world.begin(waiting)
