@@ -31,14 +31,14 @@ export function fromJson(text: string): unknown {
 }
 
 /**
- * A context key to write.
+ * A context key to write; `where` says of what.
  *
  * @throws TypeError when it is none, here, where the mistake is made.
  */
-export function contextKey(key: unknown): string {
-  if (typeof key !== 'string') throw new TypeError(`A context key is a string, not a ${typeof key}`)
-  if (key === RESERVED_KEY) throw new TypeError(`The context key '${RESERVED_KEY}' is reserved for the engine`)
-  toJson(key, 'The context key')
+export function contextKey(key: unknown, where = ''): string {
+  if (typeof key !== 'string') throw new TypeError(`A context key${where} is a string, not a ${typeof key}`)
+  if (key === RESERVED_KEY) throw new TypeError(`The context key '${RESERVED_KEY}'${where} is reserved for the engine`)
+  toJson(key, `The context key${where}`)
   return key
 }
 

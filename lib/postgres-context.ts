@@ -67,10 +67,11 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   async patch(operations: PatchOperation[]): Promise<void> {
+    const where = ` of run '${this.#runId}'`
     const last = new Map<string, string | undefined>()
     for (const operation of operations) {
-      const key = contextKey(operation.key)
-      last.set(key, operation.op === 'set' ? toJson(operation.value, `The context key '${key}'`) : undefined)
+      const key = contextKey(operation.key, where)
+      last.set(key, operation.op === 'set' ? toJson(operation.value, `The context key '${key}'${where}`) : undefined)
     }
     const sets = [...last].flatMap(([key, value]) => (value === undefined ? [] : [{ key, value }]))
     const deletes = [...last].flatMap(([key, value]) => (value === undefined ? [key] : []))

@@ -50,7 +50,7 @@ export class Bench {
       assert.deepEqual([status, context['_outputs.last']], ['completed', 3], `healthy run ${runId}`)
     }
     await sound(await world.begin(this.healthy))
-    const gate = Promise.withResolvers?.() ?? deferred()
+    const gate = deferred()
     const name = world.runId()
     this.#gates.set(name, gate)
     const during = await world.begin(this.healthy, { gate: name })
