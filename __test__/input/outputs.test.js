@@ -86,15 +86,15 @@ const stored = {
   'an own __proto__': [() => JSON.parse('{"__proto__": {"a": 1}}'), JSON.parse('{"__proto__": {"a": 1}}')],
   '1,000 levels': [() => deep(1000), deep(1000)],
 }
-const valueOf = (name) => (refused[name] ?? stored[name])[0]()
+const given = (name) => (refused[name] ?? stored[name])[0]()
 
 const returns = createFlow('returns')
-  .node('make', async ({ context }) => ({ output: valueOf(await context.get('case')) }))
+  .node('make', async ({ context }) => ({ output: given(await context.get('case')) }))
   .node('next', () => ({ output: 'next' }))
   .edge('make', 'next')
 const writes = createFlow('writes')
   .node('make', async ({ context }) => {
-    await context.set('kept', valueOf(await context.get('case')))
+    await context.set('kept', given(await context.get('case')))
     return { output: 'made' }
   })
   .node('next', () => ({ output: 'next' }))
@@ -122,7 +122,7 @@ const handsOn = createFlow('hands-on')
 let bench
 let world
 before(async () => {
-  const evaluator = { evaluate: (_, { context }) => valueOf(context.case) }
+  const evaluator = { evaluate: (_, { context }) => given(context.case) }
   bench = await openBench([returns, writes, transforms, waits, big, handsOn], { runtime: { evaluator } })
   world = bench.world
 })
@@ -200,7 +200,7 @@ describe('a node may catch what its context refuses', () => {
   it('and go on', async (t) => {
     const flow = createFlow('careful').node('a', async ({ context }) => {
       for (const name of Object.keys(refused)) {
-        await assert.rejects(context.set('kept', valueOf(name)), TypeError)
+        await assert.rejects(context.set('kept', given(name)), TypeError)
       }
       return { output: await context.has('kept') }
     })
