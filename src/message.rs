@@ -1,6 +1,10 @@
 //! A job as it travels through the queue.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::blueprint::NodeId;
 use crate::ledger::Due;
@@ -43,6 +47,9 @@ pub struct JobMessage {
     /// Ours: when what made it due was committed, by the clock of PostgreSQL, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
+    /// The message it was read from, with whatever others put into it: they get it back.
+    #[serde(skip)]
+    pub original: Option<Arc<[u8]>>,
 }
 
 impl JobMessage {
@@ -66,7 +73,7 @@ impl JobMessage {
         if [&job.run_id, &job.blueprint_id, &job.node_id].iter().any(|id| id.contains('\0')) {
             return Err("The message is not a job: an id holds U+0000, which PostgreSQL can not store".into());
         }
-        Ok(job)
+        Ok(Self { original: Some(body.into()), ..job })
     }
 
     /// The messages for jobs that a run made due, `at` that moment.
@@ -93,14 +100,29 @@ impl JobMessage {
             repeated: false,
             replayed: false,
             at,
+            original: None,
         }
     }
 
     /// The message body.
     pub fn to_body(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        self.original.as_ref().and_then(|original| overlaid(original, &body)).unwrap_or(body)
     }
 }
+
+/// A message with the fields of another in place of its own of the same names.
+fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
+    type Fields = BTreeMap<String, Box<RawValue>>;
+    let mut fields: Fields = serde_json::from_slice(message).ok()?;
+    OURS.iter().for_each(|field| drop(fields.remove(*field)));
+    fields.extend(serde_json::from_slice::<Fields>(with).ok()?);
+    serde_json::to_vec(&fields).ok()
+}
+
+/// The fields that come and go.
+const OURS: [&str; 8] =
+    ["isLastAttempt", "attempt", "notBefore", "wakes", "putBackSince", "repeated", "replayed", "at"];
 
 #[cfg(test)]
 mod tests {
@@ -113,9 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_others_are_ignored_and_ours_are_left_out_when_absent() {
-        let job = JobMessage::parse(br#"{"runId":"r","blueprintId":"b","nodeId":"n","traceId":7}"#).unwrap();
-        assert_eq!(job.to_body(), br#"{"runId":"r","blueprintId":"b","nodeId":"n"}"#);
+    fn fields_of_others_stay_and_ours_come_and_go() {
+        let body = br#"{"blueprintId":"b","nodeId":"n","putBackSince":7,"runId":"r","traceId":{"a":1}}"#;
+        let job = JobMessage::parse(body).unwrap();
+        assert_eq!(job.to_body(), body);
+        let body = br#"{"blueprintId":"b","nodeId":"n","repeated":true,"replayed":true,"runId":"r","traceId":{"a":1}}"#;
+        assert_eq!(String::from_utf8(job.replayed().to_body()).unwrap(), String::from_utf8_lossy(body));
     }
 
     #[test]

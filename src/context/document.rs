@@ -19,6 +19,9 @@ pub const OUTPUTS: &str = "_outputs.";
 /// The prefix of the input an edge brought to a node.
 pub const INPUTS: &str = "_inputs.";
 
+/// What is wrong with a row that holds something else.
+pub(super) const NOT_AN_OBJECT: &str = "context_data is not a JSON object";
+
 /// What stands under [`RESERVED_KEY`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ReservedKey {
@@ -54,8 +57,8 @@ impl Document {
         let unreadable = |what: &str, error: serde_json::Error| {
             Error::new(Kind::Data, "Reading the run's context", format!("{what}: {error}"))
         };
-        let values: Option<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(text.unwrap_or("null"))
-            .map_err(|error| unreadable("context_data is not a JSON object", error))?;
+        let values: Option<BTreeMap<String, Box<RawValue>>> =
+            serde_json::from_str(text.unwrap_or("null")).map_err(|error| unreadable(NOT_AN_OBJECT, error))?;
         let mut values = values.unwrap_or_default();
         let reserved = values
             .remove(RESERVED_KEY)

@@ -5,9 +5,9 @@ use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
 use super::connect::{Database, database_error};
-use super::document::{Document, Patch, RESERVED_KEY};
+use super::document::{Document, NOT_AN_OBJECT, Patch, RESERVED_KEY};
 use super::tables::{Table, TableName, missing};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL);";
 
@@ -112,7 +112,9 @@ impl ContextStore {
         }
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
-        let sql = format!("SELECT coalesce(context_data ? $2::text, false) FROM {table} WHERE run_id = $1");
+        let sql = format!(
+            "SELECT coalesce(jsonb_typeof(context_data) = 'object' AND context_data ? $2::text, false) FROM {table} WHERE run_id = $1"
+        );
         let found: Option<bool> =
             one(&client, &sql, &[&run, &key]).await.map_err(|error| error.of_run(run))?;
         Ok(found.unwrap_or(false))
@@ -128,13 +130,15 @@ impl ContextStore {
         let table = self.table(&client).await?;
         let sql = format!(
             "INSERT INTO {table} AS t (run_id, context_data) VALUES ($1, $3::text::jsonb) \
-             ON CONFLICT (run_id) DO UPDATE SET context_data = ({PRESENT} - $2::text[]) || EXCLUDED.context_data"
+             ON CONFLICT (run_id) DO UPDATE SET context_data = ({PRESENT} - $2::text[]) || EXCLUDED.context_data \
+             WHERE coalesce(jsonb_typeof(t.context_data), 'null') IN ('null', 'object')"
         );
         let sets = patch.sets_json()?;
-        execute(&client, &sql, &[&run, &patch.deletes, &sets.get()])
-            .await
-            .map(drop)
-            .map_err(|error| error.of_run(run))
+        let written = execute(&client, &sql, &[&run, &patch.deletes, &sets.get()]).await;
+        match written.map_err(|error| error.of_run(run))? {
+            0 => Err(Error::new(Kind::Data, "Writing the context", NOT_AN_OBJECT).of_run(run)),
+            _ => Ok(()),
+        }
     }
 
     /// Removes a key; whether it was there.

@@ -12,39 +12,44 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName {
     written: String,
-    parts: Vec<String>,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Part {
+    text: String,
     quoted: bool,
 }
 
 impl TableName {
     /// Splits a name at its dots, outside double quotes.
     pub fn parse(written: &str) -> Self {
-        let (mut parts, mut part, mut inside, mut quoted) = (Vec::new(), String::new(), false, false);
+        let (mut parts, mut part, mut inside) = (Vec::new(), Part::default(), false);
         let mut characters = written.chars().peekable();
         while let Some(character) = characters.next() {
             match character {
                 '"' if inside && characters.peek() == Some(&'"') => {
                     characters.next();
-                    part.push('"');
+                    part.text.push('"');
                 }
                 '"' if inside => inside = false,
-                '"' if part.is_empty() => (inside, quoted) = (true, true),
+                '"' if part.text.is_empty() => (inside, part.quoted) = (true, true),
                 '.' if !inside => parts.push(std::mem::take(&mut part)),
-                other => part.push(other),
+                other => part.text.push(other),
             }
         }
         parts.push(part);
-        Self { written: written.to_owned(), parts, quoted }
+        Self { written: written.to_owned(), parts }
     }
 
     /// The ways to read the name, most likely first: an unquoted name means the lower-case table, as it did
     /// when it stood bare in SQL; where there is none, the table of exactly that name.
     fn readings(&self) -> Vec<String> {
-        let exact = quote_all(&self.parts);
-        if self.quoted {
-            return vec![exact];
-        }
-        let folded = quote_all(&self.parts.iter().map(|part| part.to_lowercase()).collect::<Vec<_>>());
+        let exact = quote_all(self.parts.iter().map(|part| part.text.clone()));
+        let folded = quote_all(self.parts.iter().map(|part| match part.quoted {
+            true => part.text.clone(),
+            false => part.text.to_ascii_lowercase(),
+        }));
         if folded == exact { vec![exact] } else { vec![folded, exact] }
     }
 }
@@ -100,8 +105,8 @@ pub(super) fn missing(what: &str, name: &TableName, ddl: &str) -> Error {
     )
 }
 
-fn quote_all(parts: &[String]) -> String {
-    parts.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
+fn quote_all(parts: impl Iterator<Item = String>) -> String {
+    parts.map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]
@@ -114,6 +119,7 @@ mod tests {
             ("contexts", vec![r#""contexts""#]),
             ("app.Contexts", vec![r#""app"."contexts""#, r#""app"."Contexts""#]),
             (r#""My.Table""#, vec![r#""My.Table""#]),
+            (r#""My Schema".ÜBERSICHT"#, vec![r#""My Schema"."Übersicht""#, r#""My Schema"."ÜBERSICHT""#]),
             (r#"x"; DROP TABLE y; --"#, vec![r#""x""; drop table y; --""#, r#""x""; DROP TABLE y; --""#]),
         ] {
             assert_eq!(TableName::parse(written).readings(), readings, "{written}");

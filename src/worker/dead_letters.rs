@@ -17,7 +17,8 @@ const REASON: &str = "x-flowcraft-reason";
 const TIME: &str = "x-flowcraft-time";
 const WORKER: &str = "x-flowcraft-worker";
 
-/// A header has to fit into one frame, and an error may quote what it does not like.
+/// A header has to fit into one frame, and an error may quote what it does not like: of a longer reason, what it
+/// begins and ends with.
 const LONGEST_REASON: usize = 2_000;
 
 /// A message among the dead letters.
@@ -39,14 +40,13 @@ pub struct DeadLetter {
 
 /// The letter for a message.
 pub(super) fn letter(queue: &str, worker: &str, body: &[u8], reason: &str) -> Outgoing {
-    let reason: String = reason.chars().take(LONGEST_REASON).collect();
     Outgoing {
         queue: dead_queue(queue),
         delay: None,
         body: body.to_vec(),
         headers: vec![
             (ID.into(), Uuid::now_v7().to_string()),
-            (REASON.into(), reason),
+            (REASON.into(), shortened(reason)),
             (TIME.into(), clock::iso(clock::now())),
             (WORKER.into(), worker.to_owned()),
         ],
@@ -120,6 +120,18 @@ impl DeadLetter {
             job: JobMessage::parse(&delivery.body).ok(),
         }
     }
+}
+
+/// A reason as it can be kept and read.
+pub(super) fn shortened(reason: &str) -> String {
+    let length = reason.chars().count();
+    if length <= LONGEST_REASON {
+        return reason.to_owned();
+    }
+    let half = LONGEST_REASON / 2 - 2;
+    let head: String = reason.chars().take(half).collect();
+    let tail: String = reason.chars().skip(length - half).collect();
+    format!("{head} … {tail}")
 }
 
 fn dead_queue(queue: &str) -> String {

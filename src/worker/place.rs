@@ -38,7 +38,7 @@ pub(super) async fn place_of(
     let load = || engine.contexts.load(run);
     let mut document = engine.insist(give_up, load).await?;
     if let Some(reason) = misplaced(&document, job, blueprint) {
-        let ends_run = document.found && is_unbegun(&document);
+        let ends_run = document.found && is_unbegun(&document) && document.blueprint_id().is_none();
         return Ok(Place::Nowhere { reason, ends_run });
     }
     if job.replayed && engine.insist(give_up, || engine.reopen(run, &job.node_id)).await? {
@@ -86,6 +86,9 @@ pub(super) async fn place_of(
 fn misplaced(document: &Document, job: &JobMessage, blueprint: &Blueprint) -> Option<String> {
     let JobMessage { run_id: run, node_id: node, .. } = job;
     let ledger = document.reserved.as_ref().map(|reserved| &reserved.ledger);
+    if let Some(own) = document.blueprint_id().filter(|own| *own != blueprint.id) {
+        return Some(format!("Run '{run}' follows blueprint '{own}', not '{}'", blueprint.id));
+    }
     if blueprint.node(node).is_none() && !ledger.is_some_and(|ledger| ledger.added.contains_key(node)) {
         return Some(format!("Node '{node}' is not in blueprint '{}'", blueprint.id));
     }

@@ -80,6 +80,7 @@ pub(super) async fn bury(
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
     let letter = dead_letters::letter(&engine.settings.queue, &engine.settings.worker, body, reason);
+    let reason = dead_letters::shortened(reason);
     engine.warn(format!("A message on '{}' went to the dead letters. {reason}", engine.settings.queue));
     engine.insist(give_up, || engine.broker.publish(vec![letter.clone()])).await?;
     Ok(Settlement::Done)
@@ -92,7 +93,11 @@ pub(super) async fn abandon(
     reason: &str,
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
-    engine.warn(format!("Run '{}' failed at node '{}': {reason}", job.run_id, job.node_id));
+    let reason = &dead_letters::shortened(reason);
+    engine.warn(dead_letters::shortened(&format!(
+        "Run '{}' failed at node '{}': {reason}",
+        job.run_id, job.node_id
+    )));
     let abandoned =
         engine.insist(give_up, || engine.abandon(&job.run_id, &job.node_id, &job.blueprint_id, reason)).await;
     match abandoned {
