@@ -9,19 +9,25 @@ const LONGEST: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Backoff {
     next: Duration,
+    longest: Duration,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { next: FIRST }
+        Self::up_to(LONGEST)
     }
 }
 
 impl Backoff {
+    /// Waits no longer than that, each time.
+    pub fn up_to(longest: Duration) -> Self {
+        Self { next: FIRST, longest }
+    }
+
     /// Waits, longer each time.
     pub async fn wait(&mut self) {
         tokio::time::sleep(jittered(self.next)).await;
-        self.next = (self.next * 2).min(LONGEST);
+        self.next = (self.next * 2).min(self.longest);
     }
 
     /// Starts again from the shortest wait: the server answered.

@@ -104,6 +104,11 @@ impl JobMessage {
         }
     }
 
+    /// The message as it came, if it did.
+    pub fn as_delivered(&self) -> Vec<u8> {
+        self.original.as_ref().map_or_else(|| self.to_body(), |original| original.to_vec())
+    }
+
     /// The message body.
     pub fn to_body(&self) -> Vec<u8> {
         let body = serde_json::to_vec(self).unwrap_or_default();

@@ -54,6 +54,8 @@ impl AmqpAddress {
             uri.vhost = "/".into();
         }
         uri.query.connection_timeout.get_or_insert(10_000);
+        // A worker that hangs keeps its connection and is sent jobs until the broker misses it.
+        uri.query.heartbeat.get_or_insert(10);
         secret::keep(&uri.authority.userinfo.username, &uri.authority.userinfo.password);
         Self(uri)
     }

@@ -76,7 +76,8 @@ impl ContextStore {
             "context_data".to_owned()
         } else {
             format!(
-                "CASE WHEN context_data ? '{RESERVED_KEY}' \
+                "CASE WHEN jsonb_typeof(context_data) NOT IN ('null', 'object') THEN context_data \
+                 WHEN context_data ? '{RESERVED_KEY}' \
                  THEN jsonb_build_object('{RESERVED_KEY}', context_data->'{RESERVED_KEY}') END"
             )
         };

@@ -1,6 +1,8 @@
 //! Leases: "this node is being executed, by me, until I say otherwise or am not heard of".
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,9 @@ pub struct Leases {
     owner: String,
     /// Seconds a lease outlives its last renewal; renewed at a third of it.
     ttl: u64,
-    held: Mutex<HashSet<String>>,
+    /// The key of each, and what stands in it: no two takings of a lease are the same.
+    held: Mutex<HashMap<String, String>>,
+    taken: AtomicU64,
     reach: Mutex<Reach>,
 }
 
@@ -35,7 +39,7 @@ struct Reach {
 impl Leases {
     /// No lease is held yet. `owner` is this worker's name, unique in the fleet.
     pub fn new(store: Arc<dyn CoordinationStore>, owner: String, ttl: u64) -> Self {
-        Self { store, owner, ttl, held: Mutex::default(), reach: Mutex::default() }
+        Self { store, owner, ttl, held: Mutex::default(), taken: AtomicU64::new(0), reach: Mutex::default() }
     }
 
     /// Takes the lease of a node; whether it was free.
@@ -45,10 +49,11 @@ impl Leases {
     pub async fn take(&self, run: &str, node: &str) -> Result<bool> {
         let key = keys::node_lock(run, node);
         // One worker may get the same job twice: its own lease does not let it run both.
-        if !self.with_held(|held| held.insert(key.clone())) {
+        let token = self.token();
+        if !self.hold(&key, &token) {
             return Ok(false);
         }
-        let taken = self.acquire(&key).await;
+        let taken = self.acquire(&key, &token, self.ttl).await;
         if !matches!(taken, Ok(true)) {
             self.with_held(|held| held.remove(&key));
         }
@@ -58,7 +63,22 @@ impl Leases {
     /// Takes a lease that nobody else can see, while the store is out of reach; whether this worker had it already.
     /// It becomes a real one with the next renewal.
     pub fn take_unseen(&self, run: &str, node: &str) -> bool {
-        self.with_held(|held| held.insert(keys::node_lock(run, node)))
+        self.hold(&keys::node_lock(run, node), &self.token())
+    }
+
+    /// Notes a lease as held; whether it was not.
+    fn hold(&self, key: &str, token: &str) -> bool {
+        self.with_held(|held| match held.entry(key.to_owned()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(token.to_owned());
+                true
+            }
+        })
+    }
+
+    fn token(&self) -> String {
+        format!("{}#{}", self.owner, self.taken.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Whether the store is out of reach, and nobody said so yet.
@@ -76,16 +96,16 @@ impl Leases {
     /// # Errors
     /// The store is out of reach.
     pub async fn lead(&self, key: &str, ttl: u64) -> Result<bool> {
-        self.store.acquire(key, &self.owner, ttl).await
+        self.acquire(key, &self.owner, ttl).await
     }
 
     /// Asks the store, unless it failed to answer a moment ago.
-    async fn acquire(&self, key: &str) -> Result<bool> {
+    async fn acquire(&self, key: &str, token: &str, ttl: u64) -> Result<bool> {
         let recent = |(at, error): &(Instant, Error)| (at.elapsed() < RETRY).then(|| error.clone());
         if let Some(error) = self.with_reach(|reach| reach.failed.as_ref().and_then(recent)) {
             return Err(error);
         }
-        let answer = self.store.acquire(key, &self.owner, self.ttl).await;
+        let answer = self.store.acquire(key, token, ttl).await;
         self.with_reach(|reach| match &answer {
             Ok(_) => reach.failed = None,
             Err(error) => reach.failed = Some((Instant::now(), error.clone())),
@@ -96,12 +116,18 @@ impl Leases {
     /// Gives a lease back. Where the store is out of reach the lease runs out by itself.
     pub async fn give_back(&self, run: &str, node: &str) {
         let key = keys::node_lock(run, node);
+        // First, so that the one who renews does not take it anew.
+        if let Some(token) = self.with_held(|held| held.remove(&key)) {
+            self.release(&key, &token).await;
+        }
+    }
+
+    async fn release(&self, key: &str, token: &str) {
         if self.with_reach(|reach| reach.failed.is_none())
-            && let Err(error) = self.store.release(&key, &self.owner).await
+            && let Err(error) = self.store.release(key, token).await
         {
             debug!(%error, key, "lease left to run out");
         }
-        self.with_held(|held| held.remove(&key));
     }
 
     /// Renews every lease held while the worker is `alive`, until `stop`; takes it anew where Redis has forgotten it.
@@ -117,9 +143,14 @@ impl Leases {
                 warn!("JavaScript's event loop hangs: leases are left to run out");
                 continue;
             }
-            let held: Vec<String> = self.with_held(|held| held.iter().cloned().collect());
-            for key in held {
-                match self.acquire(&key).await {
+            let held: Vec<(String, String)> =
+                self.with_held(|held| held.iter().map(|(key, token)| (key.clone(), token.clone())).collect());
+            for (key, token) in held {
+                match self.acquire(&key, &token, self.ttl).await {
+                    // Given back while it was being renewed.
+                    Ok(true) if self.with_held(|held| held.get(&key) != Some(&token)) => {
+                        self.release(&key, &token).await;
+                    }
                     Ok(true) => {}
                     Ok(false) => debug!(key, "lease lost to another worker; the commit will decide"),
                     Err(error) => warn!(%error, key, "lease not renewed"),
@@ -132,7 +163,7 @@ impl Leases {
         act(&mut self.reach.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn with_held<T>(&self, act: impl FnOnce(&mut HashSet<String>) -> T) -> T {
+    fn with_held<T>(&self, act: impl FnOnce(&mut HashMap<String, String>) -> T) -> T {
         act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -23,6 +23,9 @@ use crate::fault;
 use crate::ledger::Due;
 use crate::message::JobMessage;
 
+/// How long a worker that waits for leases waits between two tries at most.
+const LEASE_BACKOFF: Duration = Duration::from_secs(1);
+
 /// What the user chose.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -237,6 +240,27 @@ impl Engine {
                 () = backoff.wait() => {}
             }
         }
+    }
+
+    /// An answer of the coordination store; the user hears when it is lost, and when it is back.
+    pub(super) fn watched<T>(&self, answer: Result<T>) -> Result<T> {
+        match &answer {
+            Ok(_) if self.leases.is_back() => {
+                self.log(Level::Info, "Redis answers again: nodes are leased as before".to_owned());
+            }
+            Err(error) if error.kind != Kind::Stopping && self.leases.is_newly_lost() => {
+                let how = match self.settings.without_leases {
+                    WithoutLeases::Continue => {
+                        "the worker goes on without leases; a message that comes twice may have its node run twice, \
+                         its result counts once"
+                    }
+                    WithoutLeases::Wait => "the worker waits for it",
+                };
+                self.warn(format!("Redis is out of reach: {how} (option withoutRedis). {error}"));
+            }
+            _ => {}
+        }
+        answer
     }
 
     pub(super) fn warn(&self, message: String) {

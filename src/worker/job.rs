@@ -15,7 +15,7 @@ use super::Ending;
 use super::engine::Engine;
 use super::fleet;
 use super::host::{Answer, Call, Notice, Outcome};
-use super::place::{Place, other_version, place_of, sleeps, standing};
+use super::place::{Place, other_version, place_of, publish_left, sleeps, standing};
 use super::settle::{Execution, Settled, settle};
 use super::unfit::{PutBack, abandon, bury, put_back, put_off, unreadable};
 use crate::blueprint::Blueprint;
@@ -29,7 +29,11 @@ use crate::message::JobMessage;
 
 /// How often a job whose node somebody else is running looks again, and how often before it waits elsewhere.
 const LEASE_POLL: Duration = Duration::from_millis(250);
-const LEASE_POLLS: u32 = 8;
+const LEASE_POLLS: u32 = 4;
+/// How long it waits there.
+const LEASE_WAIT: Duration = Duration::from_secs(1);
+/// How soon a job goes back that came to a worker whose event loop hangs.
+const HANG_WAIT: Duration = Duration::from_secs(1);
 
 /// What to do with the message in the end.
 pub(super) enum Settlement {
@@ -116,6 +120,11 @@ async fn process(
         engine.insist(give_up, || engine.forward(std::slice::from_ref(&job))).await?;
         return Ok(Settlement::Done);
     }
+    if !engine.pulse.is_felt() {
+        // It would wait here with nobody to run it. Not at once: the broker may have nobody else to give it to.
+        tokio::time::sleep(HANG_WAIT).await;
+        return Ok(Settlement::HandBack);
+    }
     let job = JobMessage { repeated: job.repeated || redelivered, ..job };
     for _ in 0..LEASE_POLLS {
         fault::point("before-lease");
@@ -132,7 +141,12 @@ async fn process(
         let document = engine.insist(give_up, || engine.contexts.load(&job.run_id)).await?;
         let sleeping = job.wakes && job.round.is_some_and(|round| sleeps(&document, &job.node_id, round));
         match standing(&document, &job) {
-            Standing::Settled | Standing::Ended if !sleeping => return Ok(Settlement::Done),
+            Standing::Settled if !sleeping => {
+                // It may be the lease of a worker that died after its commit.
+                publish_left(engine, &job, document, give_up).await?;
+                return Ok(Settlement::Done);
+            }
+            Standing::Ended => return Ok(Settlement::Done),
             _ => {}
         }
         tokio::select! {
@@ -140,7 +154,7 @@ async fn process(
             () = tokio::time::sleep(LEASE_POLL) => {}
         }
     }
-    put_off(engine, &job, Duration::MAX, "somebody is running the node", give_up).await?;
+    put_off(engine, &job, LEASE_WAIT, "somebody is running the node", give_up).await?;
     Ok(Settlement::Done)
 }
 
@@ -157,7 +171,7 @@ async fn with_lease(engine: &Engine, job: &JobMessage, give_up: &CancellationTok
             };
         }
         Err(error) if error.kind == Kind::Setup => {
-            bury(engine, &job.to_body(), &error.to_string(), give_up).await?;
+            bury(engine, &job.as_delivered(), &error.to_string(), give_up).await?;
             return abandon(engine, job, &error.message, give_up).await;
         }
         Err(error) => return Err(error),
@@ -167,7 +181,7 @@ async fn with_lease(engine: &Engine, job: &JobMessage, give_up: &CancellationTok
         Place::Due(document, round) => (document, round),
         Place::Nothing => return Ok(Settlement::Done),
         Place::Nowhere { reason, ends_run } => {
-            bury(engine, &job.to_body(), &reason, give_up).await?;
+            bury(engine, &job.as_delivered(), &reason, give_up).await?;
             return match ends_run {
                 true => abandon(engine, job, &reason, give_up).await,
                 false => Ok(Settlement::Done),

@@ -65,13 +65,7 @@ pub(super) async fn place_of(
     }
     match standing(&document, job) {
         Standing::Due(round) => return Ok(Place::Due(document, round)),
-        Standing::Settled if job.repeated => {
-            // Its worker died after the commit: what the result made due may never have been published.
-            let at = document.at;
-            let due =
-                document.reserved.map(|reserved| reserved.ledger.due_by(&job.node_id)).unwrap_or_default();
-            engine.publish_due(run, &blueprint.id, &due, at, give_up).await?;
-        }
+        Standing::Settled => publish_left(engine, job, document, give_up).await?,
         Standing::Ended if document.is_unpublished() => engine.publish_result_or_report(run, give_up).await,
         Standing::NotReached => {
             let reason = format!("Nothing led to node '{}' in run '{run}'", job.node_id);
@@ -80,6 +74,19 @@ pub(super) async fn place_of(
         standing => debug!(?standing, round = job.round, "nothing to do for this message"),
     }
     Ok(Place::Nothing)
+}
+
+/// The job is done. Where its worker died after the commit, what the result made due may never have been published.
+pub(super) async fn publish_left(
+    engine: &Engine,
+    job: &JobMessage,
+    document: Document,
+    give_up: &CancellationToken,
+) -> Result<()> {
+    let (run, at) = (&job.run_id, document.at);
+    let ledger = document.reserved.map(|reserved| reserved.ledger).unwrap_or_default();
+    let left = if job.repeated { ledger.due_by(&job.node_id) } else { Vec::new() };
+    engine.publish_due(run, &job.blueprint_id, &left, at, give_up).await
 }
 
 /// Why a message can not belong to its run, if it can not.

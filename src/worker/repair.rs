@@ -130,7 +130,7 @@ impl Looks {
     async fn look(&mut self, engine: &Engine) -> Result<()> {
         let key = keys::repair(&engine.settings.queue);
         let term = engine.settings.repair_interval.as_secs().saturating_mul(3) + 2;
-        if !engine.leases.lead(&key, term).await? {
+        if !engine.watched(engine.leases.lead(&key, term).await)? {
             *self = Self::default();
             return Ok(());
         }

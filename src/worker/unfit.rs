@@ -42,7 +42,7 @@ pub(super) async fn put_back(
     let waited = Duration::from_millis(now.saturating_sub(since));
     if waited >= limit {
         let reason = format!("{reason}, nor did a worker that has it come within {} ms", limit.as_millis());
-        bury(engine, &job.to_body(), &reason, give_up).await?;
+        bury(engine, &job.as_delivered(), &reason, give_up).await?;
         return Ok(PutBack::GivenUp);
     }
     let wait = waited / 2;
