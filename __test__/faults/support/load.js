@@ -1,0 +1,138 @@
+// Runs begun at a steady pace while a fleet is hit by faults: begins them, resumes those that wait, notes when each is
+// done, and tells in the end whether each came out right.
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { counted } from './executions.js'
+import { outcomes } from './flows.js'
+
+const PACE = 40
+
+export class Load {
+  #site
+  #resumer
+  #resuming = new Set()
+  #open = new Set()
+  #begun = 0
+  #beginning = 0
+  #gate = Promise.resolve()
+  #watching
+  #over = false
+
+  /** The runs begun, each with `n`, and `done`: when it was seen to be completed. */
+  runs = new Map()
+
+  /** `resumer` is an adapter, as the website of a user has one. */
+  constructor(site, resumer) {
+    this.#site = site
+    this.#resumer = resumer
+    this.#watching = this.#watch()
+  }
+
+  async begin() {
+    await this.#gate
+    this.#beginning += 1
+    this.#begun += 1
+    const n = this.#begun
+    try {
+      const run = await this.#site.begin('everything', { n })
+      this.runs.set(run, { n, begun: Date.now(), done: undefined })
+      this.#open.add(run)
+      return run
+    } finally {
+      this.#beginning -= 1
+    }
+  }
+
+  /** Begins runs, one after the other, for as long as `wanted` says of how many there are. */
+  async feed(wanted) {
+    for (let begun = 0; wanted(begun); begun += 1) {
+      await this.begin()
+      await sleep(PACE)
+    }
+  }
+
+  /** Does something while no run begins and every run is known to the fleet: the record has all that is in a message. */
+  async whileAllAreKnown(act) {
+    const previous = this.#gate
+    let open
+    this.#gate = new Promise((resolve) => {
+      open = resolve
+    })
+    await previous
+    try {
+      for (const deadline = Date.now() + 30_000; this.#beginning > 0 || (await this.#unknown()) > 0; await sleep(20)) {
+        assert.ok(Date.now() < deadline, 'some run was never taken up')
+      }
+      return await act()
+    } finally {
+      open()
+    }
+  }
+
+  async #unknown() {
+    const [{ unknown }] = await this.#site.sql(
+      `SELECT count(*)::int AS unknown FROM contexts WHERE run_id = ANY ($1) AND NOT context_data ? '_flowcraft'`,
+      [[...this.#open]],
+    )
+    return unknown
+  }
+
+  async done(runs, timeout = 90_000) {
+    for (const deadline = Date.now() + timeout; runs.some((run) => this.#open.has(run)); await sleep(20)) {
+      if (Date.now() > deadline) {
+        const left = runs.filter((run) => this.#open.has(run))
+        const { status, context } = await this.#site.look(left[0])
+        const ledger = JSON.stringify(context._flowcraft ?? context)
+        throw new Error(`${left.length} of ${runs.length} runs have not ended; ${left[0]} is ${status}: ${ledger}`)
+      }
+    }
+  }
+
+  /** Every one of these runs has the right output, and every node's result is in it just as often as it should be. */
+  async verify(runs) {
+    for (const run of runs) {
+      const { status, context } = await this.#site.look(run)
+      const { output, nodes } = outcomes.everything(this.runs.get(run))
+      assert.equal(status, 'completed', run)
+      assert.deepEqual(context['_outputs.end'], output, run)
+      assert.deepEqual(counted(context), nodes, run)
+    }
+  }
+
+  async stop() {
+    this.#over = true
+    await this.#watching
+  }
+
+  async #watch() {
+    while (!this.#over) {
+      await sleep(30)
+      const rows = await this.#site.sql(
+        `SELECT run_id, status, context_data->'_awaitingNodeIds' ? 'approval' AS waits
+         FROM contexts JOIN statuses USING (run_id) WHERE run_id = ANY ($1)`,
+        [[...this.#open]],
+      )
+      const now = Date.now()
+      for (const { run_id: run, status, waits } of rows) {
+        if (waits && !this.#resuming.has(run)) this.#resume(run)
+        if (status === 'running' || status === 'awaiting') continue
+        this.runs.get(run).done = now
+        this.#open.delete(run)
+      }
+    }
+  }
+
+  /** As a person would: presses the button until it worked. */
+  async #resume(run) {
+    this.#resuming.add(run)
+    while (!this.#over) {
+      try {
+        await this.#resumer.resumeWithAction(run, 'approved', { of: this.runs.get(run).n }, 'approval')
+        return
+      } catch (error) {
+        if (/does not wait|is over/.test(error.message)) return
+        await sleep(50)
+      }
+    }
+  }
+}
