@@ -1,0 +1,179 @@
+// PostgreSQL fails in every way it can: work waits, goes on when it can, and every node runs once. What is not committed
+// is not acknowledged.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { counted } from './support/executions.js'
+import { postgres } from './support/faults.js'
+import { flowsFor, outcomes } from './support/flows.js'
+import { Log } from './support/log.js'
+import { NamedSocket } from './support/named-socket.js'
+import { openSite, until } from './support/site.js'
+
+let site
+let flows
+before(async () => {
+  site = await openSite()
+  flows = flowsFor(site.executions)
+})
+after(() => site?.close())
+
+const executed = (runs, node) => site.executions.all(runs).filter((each) => each.node === node).length
+
+/** Five runs, all in the middle of a node. */
+async function runsUnderWay() {
+  const runs = await Promise.all(Array.from({ length: 5 }, () => site.begin('line', { ms: 600 })))
+  await until(() => executed(runs, 'work') === 5, { what: 'the runs to be under way' })
+  return runs
+}
+
+async function assertOnce(runs) {
+  for (const run of runs) {
+    const { status, context } = await site.look(run)
+    assert.equal(status, 'completed')
+    assert.deepEqual(counted(context), outcomes.line().nodes)
+    assert.deepEqual(site.executions.perNode(run), outcomes.line().nodes)
+  }
+}
+
+/** Strikes in the middle of five runs; they and a new one end as if nothing had been. */
+async function goesOn(t, what, strike, options) {
+  site.freshQueue()
+  const adapter = site.adapter(flows, options)
+  const runs = await runsUnderWay()
+  await strike()
+  const over = Date.now()
+  const next = await site.begin('line')
+  await site.ended([next])
+  const back = Date.now() - over
+  await site.ended(runs)
+  t.diagnostic(`${what}: a new run ends ${back} ms after it, those under way ${Date.now() - over} ms`)
+  await assertOnce([...runs, next])
+  await adapter.stop()
+}
+
+describe('runs go on, every node executed once, when PostgreSQL', () => {
+  const faults = {
+    'ends all connections': () => postgres.backendsTerminated(site),
+    'is restarted': () => postgres.restarted(site),
+    crashes: () => postgres.crashed(site),
+    'is away for a while': () => postgres.away(site),
+    'is out of connections': () => postgres.outOfConnections(site),
+  }
+  for (const [what, strike] of Object.entries(faults)) it(what, (t) => goesOn(t, what, strike))
+
+  it('fails over to a new address behind the same name', async (t) => {
+    const name = new NamedSocket(site.folder, site.servers.urls.database)
+    await name.open()
+    t.after(() => name.close())
+    const failOver = async () => {
+      await name.close()
+      await sleep(1000)
+      await name.open()
+    }
+    await goesOn(t, 'fails over', failOver, { pgClient: name.config })
+  })
+})
+
+describe('a job taken while PostgreSQL is away', () => {
+  it('stays unacknowledged, and is done when it is back', async () => {
+    site.freshQueue()
+    const adapter = site.adapter(flows)
+    await site.ended([await site.begin('line')])
+    const runs = ['away-1', 'away-2', 'away-3']
+    for (const run of runs) await site.insert(run)
+    await site.servers.postgres.stop()
+    for (const run of runs) await site.send(run, 'line')
+    await until(async () => (await site.messages()).held === 3, { what: 'the worker to take the jobs' })
+    await sleep(1000)
+    assert.deepEqual(await site.messages(), { ready: 0, held: 3 })
+    await site.servers.postgres.start()
+    await site.ended(runs)
+    await assertOnce(runs)
+    await until(async () => (await site.messages()).held === 0, { what: 'the jobs to be acknowledged' })
+    await adapter.stop()
+  })
+
+  it('is not acknowledged either when its node had run', async () => {
+    site.freshQueue()
+    const adapter = site.adapter(flows)
+    const run = await site.begin('line', { ms: 500 })
+    await until(() => executed([run], 'work') === 1)
+    await site.servers.postgres.stop()
+    await sleep(1500)
+    assert.deepEqual(await site.messages(), { ready: 0, held: 1 })
+    await site.servers.postgres.start()
+    await site.ended([run])
+    await assertOnce([run])
+    await adapter.stop()
+  })
+})
+
+describe('a statement that PostgreSQL refuses', () => {
+  /** A worker whose sessions are set so, and what it said. */
+  function worker(options) {
+    site.freshQueue()
+    const log = new Log()
+    const pgClient = { connectionString: site.servers.urls.database, options }
+    return { log, adapter: site.adapter(flows, { ...log.options(), pgClient }) }
+  }
+
+  /** A transaction of somebody else's. */
+  async function transaction(t) {
+    const client = new pg.Client(site.servers.urls.database)
+    await client.connect()
+    t.after(() => client.end())
+    await client.query('BEGIN')
+    return client
+  }
+
+  it('for the time it took is tried again', async (t) => {
+    const { log, adapter } = worker('-c statement_timeout=200')
+    const run = await site.begin('line', { ms: 300 })
+    await until(() => executed([run], 'work') === 1)
+    const other = await transaction(t)
+    await other.query('SELECT 1 FROM contexts WHERE run_id = $1 FOR UPDATE', [run])
+    await until(() => log.said('warn', /57014/).length > 1, { what: 'the statement to take too long, twice' })
+    await other.query('COMMIT')
+    await site.ended([run])
+    await assertOnce([run])
+    await adapter.stop()
+  })
+
+  it('as a serialization failure is tried again', async (t) => {
+    const { log, adapter } = worker('-c default_transaction_isolation=serializable')
+    const runs = await Promise.all(Array.from({ length: 10 }, () => site.begin('fan')))
+    await site.ended(runs)
+    for (const run of runs) {
+      const { context } = await site.look(run)
+      const { output, nodes } = outcomes.fan()
+      assert.equal(context['_outputs.end'], output)
+      assert.deepEqual(counted(context), nodes)
+      assert.deepEqual(site.executions.perNode(run), nodes)
+    }
+    const failures = log.said('warn', /40001/).length
+    assert.ok(failures > 0, 'no serialization failure came about')
+    t.diagnostic(`${failures} serialization failures in ${runs.length} runs of 12 nodes`)
+    await adapter.stop()
+  })
+
+  it('as the victim of a deadlock is tried again', async (t) => {
+    // The worker is the first to look for a deadlock, and so its victim.
+    const { log, adapter } = worker('-c deadlock_timeout=200')
+    const run = await site.begin('line', { ms: 300 })
+    await until(() => executed([run], 'work') === 1)
+    const other = await transaction(t)
+    await other.query(`SET deadlock_timeout = '60s'`)
+    // The worker locks the context first, then the status; this one the other way round.
+    await other.query('SELECT 1 FROM statuses WHERE run_id = $1 FOR UPDATE', [run])
+    const waits = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'flowcraft' AND wait_event_type = 'Lock'`
+    await until(async () => (await site.sql(waits)).length > 0, { what: 'the worker to wait for the status row' })
+    await other.query('SELECT 1 FROM contexts WHERE run_id = $1 FOR UPDATE', [run])
+    await until(() => log.said('warn', /40P01/).length > 0, { what: 'the deadlock' })
+    await other.query('COMMIT')
+    await site.ended([run])
+    await assertOnce([run])
+    await adapter.stop()
+  })
+})
