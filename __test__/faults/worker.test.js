@@ -1,0 +1,124 @@
+// A worker that hangs, one that is stopped under load, and a node that does not let anybody else run.
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { counted } from './support/executions.js'
+import { Fleet, WorkerProcess } from './support/fleet.js'
+import { flowsFor, outcomes } from './support/flows.js'
+import { openSite, until as waitFor } from './support/site.js'
+
+let site
+before(async () => {
+  site = await openSite()
+})
+after(() => site?.close())
+
+async function worker(t, name, options) {
+  const worker = new WorkerProcess(site, { name, ...options })
+  t.after(() => worker.stop('SIGKILL'))
+  await worker.started()
+  return worker
+}
+
+const executions = (run, node) => site.executions.all([run]).filter((each) => each.node === node)
+
+describe('a worker that hangs', () => {
+  it('loses its lease, another takes the job, and its late result is refused', async (t) => {
+    site.freshQueue()
+    const env = { FLOWCRAFT_LOG: 'flowcraft_rabbitmq_adapter=debug' }
+    const hanging = await worker(t, 'hanging', { env })
+    const run = await site.begin('line', { ms: 1500 })
+    await waitFor(() => executions(run, 'work').length === 1)
+    hanging.signal('SIGSTOP')
+    const begun = Date.now()
+    await worker(t, 'other')
+    await site.ended([run])
+    t.diagnostic(`the run ends ${Date.now() - begun} ms after its worker hung, 1500 ms of which are the node's own`)
+    const before = await site.look(run)
+    assert.equal(before.context['_outputs.end'].worker, 'other')
+
+    hanging.signal('SIGCONT')
+    await waitFor(() => hanging.lines(/late result refused/).length > 0, { what: 'the late result to be refused' })
+    assert.deepEqual(await site.look(run), before, 'nothing of the late result was written')
+    assert.deepEqual(counted(before.context), outcomes.line().nodes)
+    assert.deepEqual(site.executions.perNode(run), { start: 1, work: 2, end: 1 })
+
+    const next = await site.begin('line')
+    await hanging.stop('SIGTERM')
+    await site.ended([next])
+  })
+})
+
+describe('stopping under load, on SIGTERM', () => {
+  it('loses nothing, repeats nothing, and leaves no lease behind', async (t) => {
+    site.freshQueue()
+    // Repair would hide what was lost.
+    const fleet = new Fleet(site, { size: 2, repairInterval: 0 })
+    await fleet.start()
+    t.after(() => fleet.stop())
+    const runs = []
+    const redis = new Redis(site.servers.urls.redis)
+    t.after(() => redis.disconnect())
+    for (let stops = 0; stops < 4; stops++) {
+      for (let n = 0; n < 10; n++) runs.push(await site.begin('fan'))
+      const [victim] = fleet.workers
+      await waitFor(() => site.executions.all().some(({ worker }) => worker === victim.name))
+      const { code } = await victim.stop('SIGTERM')
+      assert.equal(code, 0, victim.printed)
+      assert.match(victim.printed, /stopped/)
+    }
+    await site.ended(runs, { timeout: 30_000 })
+    await fleet.stop()
+    for (const run of runs) {
+      const { status, context } = await site.look(run)
+      assert.equal(status, 'completed')
+      assert.deepEqual(counted(context), outcomes.fan().nodes)
+      assert.deepEqual(site.executions.perNode(run), outcomes.fan().nodes)
+    }
+    assert.deepEqual(await redis.keys('flowcraft:nodelock:*'), [])
+    assert.deepEqual(await site.messages(), { ready: 0, held: 0 })
+  })
+})
+
+describe('a node that blocks the event loop', () => {
+  /** A worker that is blocked by a node until `release()` is called, and its run. */
+  async function blocked(t, options) {
+    site.freshQueue()
+    const until = join(site.folder, site.queue)
+    const process = await worker(t, 'blocked', options)
+    const run = await site.begin('line', { blocks: 'blocked', until })
+    await waitFor(() => executions(run, 'work').length === 1)
+    const other = site.adapter(flowsFor(site.executions, 'other'))
+    t.after(() => other.stop())
+    return { process, run, release: () => writeFile(until, '') }
+  }
+
+  it('keeps its lease meanwhile: nobody else runs it', async (t) => {
+    const { run, release } = await blocked(t)
+    // The same job once more, as a broker may deliver it; and longer than a lease and the silence of a lost run.
+    await site.send(run, 'line', site.queue, 'work')
+    await sleep(8000)
+    await release()
+    await site.ended([run])
+    assert.deepEqual(site.executions.perNode(run), outcomes.line().nodes)
+    assert.equal((await site.look(run)).context['_outputs.end'].worker, 'blocked')
+  })
+
+  it('for longer than the worker allows counts as dead: another runs it, and its late result is refused', async (t) => {
+    const env = { FLOWCRAFT_LOG: 'flowcraft_rabbitmq_adapter=debug' }
+    const { process, run, release } = await blocked(t, { eventLoopTimeout: 1000, env })
+    const begun = Date.now()
+    await site.ended([run])
+    t.diagnostic(`the run ends ${Date.now() - begun} ms after its worker was blocked`)
+    const before = await site.look(run)
+    assert.equal(before.context['_outputs.end'].worker, 'other')
+    await release()
+    await waitFor(() => process.lines(/late result refused/).length > 0, { what: 'the late result to be refused' })
+    assert.deepEqual(await site.look(run), before)
+    assert.deepEqual(counted(before.context), outcomes.line().nodes)
+    assert.equal(executions(run, 'work').length, 2)
+  })
+})
