@@ -157,29 +157,13 @@ impl Engine {
     /// # Errors
     /// Only when told to give up.
     pub(super) async fn take_lease(&self, job: &JobMessage, give_up: &CancellationToken) -> Result<bool> {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::up_to(LEASE_BACKOFF);
         loop {
-            let error = match self.leases.take(&job.run_id, &job.node_id).await {
-                Ok(taken) => {
-                    if self.leases.is_back() {
-                        self.log(Level::Info, "Leases are to be had again".to_owned());
-                    }
-                    return Ok(taken);
-                }
-                Err(error) if error.kind == Kind::Stopping => return Err(error),
-                Err(error) => error,
+            let error = match self.watched(self.leases.take(&job.run_id, &job.node_id).await) {
+                Err(error) if error.kind != Kind::Stopping => error,
+                settled => return settled,
             };
-            let goes_on = self.settings.without_leases == WithoutLeases::Continue;
-            if self.leases.is_newly_lost() {
-                let how = match goes_on {
-                    true => {
-                        "the worker goes on without: a message that comes twice may have its node run twice, its result counts once"
-                    }
-                    false => "the worker waits for them",
-                };
-                self.warn(format!("No leases are to be had, {how} (option withoutRedis). {error}"));
-            }
-            if goes_on {
+            if self.settings.without_leases == WithoutLeases::Continue {
                 return Ok(self.leases.take_unseen(&job.run_id, &job.node_id));
             }
             if give_up.is_cancelled() {
