@@ -1,8 +1,8 @@
 //! A job as it travels through the queue.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -118,9 +118,9 @@ impl JobMessage {
 
 /// A message with the fields of another in place of its own of the same names.
 fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
-    type Fields = BTreeMap<String, Box<RawValue>>;
+    type Fields = IndexMap<String, Box<RawValue>>;
     let mut fields: Fields = serde_json::from_slice(message).ok()?;
-    OURS.iter().for_each(|field| drop(fields.remove(*field)));
+    OURS.iter().for_each(|field| drop(fields.shift_remove(*field)));
     fields.extend(serde_json::from_slice::<Fields>(with).ok()?);
     serde_json::to_vec(&fields).ok()
 }
@@ -144,7 +144,7 @@ mod tests {
         let body = br#"{"blueprintId":"b","nodeId":"n","putBackSince":7,"runId":"r","traceId":{"a":1}}"#;
         let job = JobMessage::parse(body).unwrap();
         assert_eq!(job.to_body(), body);
-        let body = br#"{"blueprintId":"b","nodeId":"n","repeated":true,"replayed":true,"runId":"r","traceId":{"a":1}}"#;
+        let body = br#"{"blueprintId":"b","nodeId":"n","runId":"r","traceId":{"a":1},"repeated":true,"replayed":true}"#;
         assert_eq!(String::from_utf8(job.replayed().to_body()).unwrap(), String::from_utf8_lossy(body));
     }
 

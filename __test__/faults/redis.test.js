@@ -13,9 +13,9 @@ import { openSite, until } from './support/site.js'
 
 const away = Number(process.env.FLOWCRAFT_REDIS_AWAY_SECONDS ?? 4) * 1000
 
-const WITHOUT = /No leases are to be had, the worker goes on without/
-const WAITS = /No leases are to be had, the worker waits/
-const AGAIN = /Leases are to be had again/
+const WITHOUT = /Redis is out of reach: the worker goes on without leases/
+const WAITS = /Redis is out of reach: the worker waits/
+const AGAIN = /Redis answers again/
 
 let site
 let flows
