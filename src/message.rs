@@ -120,8 +120,9 @@ impl JobMessage {
 fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
     type Fields = IndexMap<String, Box<RawValue>>;
     let mut fields: Fields = serde_json::from_slice(message).ok()?;
-    OURS.iter().for_each(|field| drop(fields.shift_remove(*field)));
-    fields.extend(serde_json::from_slice::<Fields>(with).ok()?);
+    let with: Fields = serde_json::from_slice(with).ok()?;
+    fields.retain(|field, _| with.contains_key(field) || !OURS.contains(&field.as_str()));
+    fields.extend(with);
     serde_json::to_vec(&fields).ok()
 }
 
