@@ -55,7 +55,7 @@ impl AmqpAddress {
         }
         uri.query.connection_timeout.get_or_insert(10_000);
         // A worker that hangs keeps its connection and is sent jobs until the broker misses it.
-        uri.query.heartbeat.get_or_insert(10);
+        uri.query.heartbeat.get_or_insert(5);
         secret::keep(&uri.authority.userinfo.username, &uri.authority.userinfo.password);
         Self(uri)
     }
