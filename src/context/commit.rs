@@ -1,180 +1,337 @@
-//! What a finished node means, as one transaction over the run's two rows.
+//! Committing results: those that wait, of any run, in one statement.
+//!
+//! A commit is decided on the bookkeeping as it was last seen and written only if the row is still of that version;
+//! if it is not, the row is loaded again and the decision made anew. Several results of one run are decided one
+//! upon the other and written as one change. A row that others keep changing is locked in the end ([`change`]).
+//!
+//! [`change`]: ContextStore::change
 
-use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
+use super::batch::Request;
+use super::change::{Change, Ending};
 use super::connect::database_error;
 use super::document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
 use super::status::StatusTable;
-use super::store::{ContextStore, NOW, PRESENT, moment};
-use crate::error::Result;
+use super::store::{ContextStore, moment};
+use crate::error::{Error, Kind, Result};
 use crate::ledger::RunStatus;
 
-/// A change of a run, decided on its row as it is now, under its lock.
-#[derive(Debug)]
-pub struct Change {
-    /// The keys that change.
-    pub patch: Patch,
-    /// The new bookkeeping.
-    pub reserved: ReservedKey,
-    /// What the status row is to say.
-    pub ending: Ending,
+/// How often a decision is made on a row that others change, before the row is locked.
+const ROUNDS: usize = 3;
+
+/// A run's bookkeeping, as it was in one version of its row.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// The bookkeeping.
+    pub reserved: Arc<ReservedKey>,
+    /// The version: the transaction that wrote the row (`xmin`).
+    pub version: i64,
 }
 
-/// What becomes of the status row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// The run goes on: status and `updated_at` are kept.
-    None,
-    /// The run ends, and its result is written with the change.
-    Written,
-    /// The run ends, and its result goes through the adapter afterwards: until then the row says `running`.
-    Deferred,
-    /// The run had ended, and its result is published: the status row is the adapter's.
-    Published,
-}
+/// What a result means for a run as it is; called again where the run has changed meanwhile.
+pub type Decide = Box<dyn FnMut(&ReservedKey) -> Result<Option<Change>> + Send + Sync>;
 
-/// A transaction that went through.
-#[derive(Debug)]
-pub struct Committed<T> {
-    /// Whatever the decision answered.
-    pub answer: T,
-    /// Whether anything was changed.
+/// What came of a commit.
+#[derive(Debug, Clone, Default)]
+pub struct Written {
+    /// Whether the decision was to change anything.
     pub changed: bool,
-    /// When, by the server's clock: milliseconds since 1970.
+    /// When it was committed, by the server's clock: milliseconds since 1970.
     pub at: Option<u64>,
+    /// The run as it is now, where it was changed here.
+    pub base: Option<Base>,
+}
+
+/// A commit that waits.
+pub(super) struct Commit {
+    run: String,
+    base: Base,
+    decide: Decide,
+    statuses: Arc<StatusTable>,
+    answer: oneshot::Sender<Result<Written>>,
+}
+
+impl Request for Commit {
+    fn exclusive(&self) -> Option<&str> {
+        Some(&self.run)
+    }
 }
 
 impl ContextStore {
-    /// Locks a run's row, lets `decide` look at it, and writes the change it answers with; none leaves all as
-    /// it is. `whole` says whether it needs every key or only the bookkeeping.
+    /// Decides on a run, and writes what was decided.
     ///
     /// # Errors
-    /// Whatever `decide` or the server says; nothing is changed then.
-    pub async fn change<T>(
+    /// Whatever `decide` or the server says. Where the server's answer was lost, the commit may have counted.
+    pub async fn commit(
         &self,
-        status: &StatusTable,
+        statuses: &Arc<StatusTable>,
         run: &str,
-        whole: bool,
-        decide: impl FnOnce(Document) -> Result<(Option<Change>, T)>,
-    ) -> Result<Committed<T>> {
-        self.try_change(status, run, whole, decide).await.map_err(|error| error.of_run(run))
+        base: Base,
+        decide: Decide,
+    ) -> Result<Written> {
+        let (answer, answered) = oneshot::channel();
+        let store = self.clone();
+        let commit = Commit { run: run.to_owned(), base, decide, statuses: statuses.clone(), answer };
+        self.commits.submit(commit, move |batch| {
+            let store = store.clone();
+            async move { store.commit_all(batch).await }
+        });
+        let lost = |_| Err(Error::transient("Committing", "the answer was lost"));
+        answered.await.unwrap_or_else(lost).map_err(|error| error.of_run(run))
     }
 
-    async fn try_change<T>(
-        &self,
-        status: &StatusTable,
-        run: &str,
-        whole: bool,
-        decide: impl FnOnce(Document) -> Result<(Option<Change>, T)>,
-    ) -> Result<Committed<T>> {
-        let failed = |error: tokio_postgres::Error| database_error(&error);
-        let mut client = self.database.client().await?;
-        let table = self.table(&client).await?;
-        let transaction = client.transaction().await.map_err(failed)?;
-
-        let needed = if whole {
-            "context_data".to_owned()
-        } else {
-            format!(
-                "CASE WHEN jsonb_typeof(context_data) NOT IN ('null', 'object') THEN context_data \
-                 WHEN context_data ? '{RESERVED_KEY}' \
-                 THEN jsonb_build_object('{RESERVED_KEY}', context_data->'{RESERVED_KEY}') END"
-            )
-        };
-        let select = format!("SELECT ({needed})::text FROM {table} WHERE run_id = $1 FOR UPDATE");
-        let select = transaction.prepare_cached(&select).await.map_err(failed)?;
-        let mut found = true;
-        let row = match transaction.query_opt(&select, &[&run]).await.map_err(failed)? {
-            Some(row) => row,
-            None => {
-                found = false;
-                // No row to lock: two first jobs would each begin the run. Whoever inserts first has the lock.
-                let insert = format!(
-                    "INSERT INTO {table} (run_id, context_data) VALUES ($1, '{{}}') ON CONFLICT DO NOTHING"
-                );
-                let insert = transaction.prepare_cached(&insert).await.map_err(failed)?;
-                transaction.execute(&insert, &[&run]).await.map_err(failed)?;
-                transaction.query_one(&select, &[&run]).await.map_err(failed)?
+    async fn commit_all(&self, batch: Vec<Commit>) {
+        let Some(statuses) = batch.first().map(|commit| commit.statuses.clone()) else { return };
+        let mut groups = self.groups(batch);
+        for _ in 0..ROUNDS {
+            let (plans, mut again): (Vec<Plan>, Vec<Group>) = partition(groups);
+            match self.write(&statuses, &plans).await {
+                Ok(written) => again.extend(self.answer_written(plans, &written)),
+                Err(error) if error.kind == Kind::Data => {
+                    // One of them can not be stored: each goes alone, and only that one fails.
+                    again.extend(plans.into_iter().map(|plan| plan.group));
+                    return self.change_each(&statuses, again).await;
+                }
+                Err(error) => plans.into_iter().for_each(|plan| plan.group.answer_all(&error)),
             }
-        };
-        let document = Document { found, ..Document::parse(row.get(0))? };
-        let (change, answer) = decide(document)?;
-        let Some(change) = change else {
-            transaction.rollback().await.map_err(failed)?;
-            return Ok(Committed { answer, changed: false, at: None });
-        };
+            if again.is_empty() {
+                return;
+            }
+            groups = match self.refresh(again).await {
+                Ok(groups) => groups,
+                Err((groups, error)) => return groups.into_iter().for_each(|group| group.answer_all(&error)),
+            };
+        }
+        self.change_each(&statuses, groups).await;
+    }
 
-        let mut patch = change.patch;
-        patch.set(RESERVED_KEY, to_raw(&change.reserved)?);
-        let update = format!(
-            "UPDATE {table} AS t SET context_data = ({PRESENT} - $2::text[]) || $3::text::jsonb WHERE run_id = $1 \
-             RETURNING CASE WHEN $4 THEN (context_data - '{RESERVED_KEY}')::text END, {NOW}"
-        );
-        let update = transaction.prepare_cached(&update).await.map_err(failed)?;
-        let written = change.ending == Ending::Written;
-        let row = transaction
-            .query_one(&update, &[&run, &patch.deletes, &patch.sets_json()?.get(), &written])
+    /// The commits of each run, in the order they came, on the newest bookkeeping known here.
+    fn groups(&self, batch: Vec<Commit>) -> Vec<Group> {
+        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+        for commit in batch {
+            let base = commit.base.clone();
+            let group = groups.entry(commit.run.clone()).or_insert_with(|| {
+                let base = self
+                    .known
+                    .get(&commit.run)
+                    .filter(|known| known.is_newer_than(&base))
+                    .unwrap_or(base.clone());
+                Group { run: commit.run.clone(), base, fresh: false, commits: Vec::new() }
+            });
+            if base.is_newer_than(&group.base) {
+                group.base = base;
+            }
+            group.commits.push(commit);
+        }
+        groups.into_values().collect()
+    }
+
+    /// One statement; answers with the runs whose row was of the version the decision was made on.
+    async fn write(
+        &self,
+        statuses: &StatusTable,
+        plans: &[Plan],
+    ) -> Result<BTreeMap<String, (Option<u64>, i64)>> {
+        let changes: Vec<&Plan> = plans.iter().filter(|plan| plan.change.is_some()).collect();
+        if changes.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let failed = |error: tokio_postgres::Error| database_error(&error);
+        let mut rows = Rows::default();
+        for plan in changes {
+            rows.add(plan)?;
+        }
+        let client = self.database.client().await?;
+        let table = self.table(&client).await?;
+        let statement =
+            client.prepare_cached(statuses.commit(&client, table).await?).await.map_err(failed)?;
+        let Rows { runs, versions, deletes, sets, states, ends, reasons } = &rows;
+        let answer = client
+            .query(&statement, &[runs, versions, deletes, sets, states, ends, reasons])
             .await
             .map_err(failed)?;
-        let at = moment(&row, 1);
-        let ledger = &change.reserved.ledger;
-        match change.ending {
-            Ending::Written => {
-                let context: &str = row.get(0);
-                let result = final_result(ledger.status, &ledger.reason(), context)?;
-                status.finish(&transaction, run, ledger.status, &result).await?;
-            }
-            Ending::None => status.touch(&transaction, run, ledger.status).await?,
-            Ending::Published => status.finish_unheard(&transaction, run, ledger.status).await?,
-            Ending::Deferred => status.touch(&transaction, run, RunStatus::Running).await?,
-        }
-        transaction.commit().await.map_err(failed)?;
-        Ok(Committed { answer, changed: true, at })
+        Ok(answer.iter().map(|row| (row.get(0), (moment(row, 1), row.get(2)))).collect())
     }
 
-    /// Stores a run's result in the status row, for an adapter that publishes it itself.
-    ///
-    /// # Errors
-    /// As [`change`](Self::change).
-    pub async fn write_result(
-        &self,
-        status: &StatusTable,
-        run: &str,
-        end: RunStatus,
-        result: &RawValue,
-    ) -> Result<()> {
-        let mut client = self.database.client().await?;
-        let transaction = client.transaction().await.map_err(|error| database_error(&error).of_run(run))?;
-        status.finish(&transaction, run, end, result).await.map_err(|error| error.of_run(run))?;
-        transaction.commit().await.map_err(|error| database_error(&error).of_run(run))
+    /// Answers what was written, and what was decided to be nothing; the others are to be decided anew.
+    fn answer_written(&self, plans: Vec<Plan>, written: &BTreeMap<String, (Option<u64>, i64)>) -> Vec<Group> {
+        let mut again = Vec::new();
+        for Plan { group, change, declined } in plans {
+            let Some(change) = change else {
+                group.commits.into_iter().for_each(|commit| drop(commit.answer.send(Ok(Written::default()))));
+                continue;
+            };
+            let Some(&(at, version)) = written.get(&group.run) else {
+                self.known.forget(&group.run);
+                again.push(group);
+                continue;
+            };
+            let base = Base { reserved: Arc::new(change.reserved), version };
+            match base.reserved.ledger.status.is_end() {
+                true => self.known.forget(&group.run),
+                false => self.known.put(group.run, base.clone()),
+            }
+            for (commit, declined) in group.commits.into_iter().zip(declined) {
+                let written = Written { changed: true, at, base: Some(base.clone()) };
+                let _ = commit.answer.send(Ok(if declined { Written::default() } else { written }));
+            }
+        }
+        again
+    }
+
+    /// The same commits, on the rows as they are now.
+    async fn refresh(&self, groups: Vec<Group>) -> std::result::Result<Vec<Group>, (Vec<Group>, Error)> {
+        let runs: Vec<&str> = groups.iter().map(|group| group.run.as_str()).collect();
+        let rows = match self.rows(&runs).await {
+            Ok(rows) => rows,
+            Err(error) => return Err((groups, error)),
+        };
+        let mut fresh = Vec::new();
+        for mut group in groups {
+            let document = match rows.get(&group.run) {
+                Some(row) => row.document(),
+                // Somebody removed it: the decision is made on nothing, and written as a new row.
+                None => Ok(Document::default()),
+            };
+            match document {
+                Ok(document) => {
+                    group.base = document.base();
+                    group.fresh = true;
+                    fresh.push(group);
+                }
+                Err(error) => group.answer_all(&error),
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// Each commit alone, under the lock of its row.
+    async fn change_each(&self, statuses: &StatusTable, groups: Vec<Group>) {
+        for Commit { run, mut decide, answer, .. } in groups.into_iter().flat_map(|group| group.commits) {
+            self.known.forget(&run);
+            let decide = |document: Document| Ok((decide(&document.reserved.unwrap_or_default())?, ()));
+            let changed = self.change(statuses, &run, false, decide).await;
+            let written =
+                changed.map(|committed| Written { changed: committed.changed, at: committed.at, base: None });
+            let _ = answer.send(written);
+        }
     }
 }
 
-/// The final payload, in the shape the original writes. The context's own text is the serialized one: it is
-/// what core's default serializer would write.
-fn final_result(status: RunStatus, reason: &str, context: &str) -> Result<Box<RawValue>> {
-    #[derive(serde::Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Payload<'a> {
-        context: &'a RawValue,
-        serialized_context: &'a str,
-        status: &'a str,
+impl Base {
+    /// Versions are numbers of transactions, which come round after four thousand million.
+    fn is_newer_than(&self, other: &Self) -> bool {
+        let distance = (self.version - other.version).rem_euclid(1 << 32);
+        distance != 0 && distance < 1 << 31
     }
-    #[derive(serde::Serialize)]
-    struct FinalResult<'a> {
-        status: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        payload: Option<Payload<'a>>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<&'a str>,
+}
+
+/// The commits of one run.
+struct Group {
+    run: String,
+    base: Base,
+    /// The base was loaded for them.
+    fresh: bool,
+    commits: Vec<Commit>,
+}
+
+/// What they come to.
+struct Plan {
+    group: Group,
+    /// All their changes in one; none where there is none.
+    change: Option<Change>,
+    /// Which of them change nothing.
+    declined: Vec<bool>,
+}
+
+impl Group {
+    fn answer_all(self, error: &Error) {
+        self.commits.into_iter().for_each(|commit| drop(commit.answer.send(Err(error.clone()))));
     }
-    let raw = RawValue::from_string(context.to_owned())
-        .map_err(|error| crate::error::Error::new(crate::error::Kind::Data, "Writing the result", error))?;
-    let completed = status == RunStatus::Completed;
-    let payload = Payload { context: &raw, serialized_context: context, status: status.as_str() };
-    to_raw(&FinalResult {
-        status: status.as_str(),
-        payload: completed.then_some(payload),
-        reason: (!completed).then_some(reason),
-    })
+
+    /// Decides one upon the other. A decision to change nothing is only taken on a row as it is now.
+    fn plan(mut self) -> std::result::Result<Plan, Self> {
+        let mut merged: Option<Change> = None;
+        let (mut kept, mut declined) = (Vec::new(), Vec::new());
+        for mut commit in std::mem::take(&mut self.commits) {
+            let reserved = merged.as_ref().map_or(&*self.base.reserved, |change| &change.reserved);
+            match (commit.decide)(reserved) {
+                Ok(change) => {
+                    declined.push(change.is_none());
+                    merged = match (merged.take(), change) {
+                        (Some(earlier), Some(later)) => Some(earlier.then(later)),
+                        (earlier, later) => later.or(earlier),
+                    };
+                    kept.push(commit);
+                }
+                Err(error) => drop(commit.answer.send(Err(error))),
+            }
+        }
+        self.commits = kept;
+        if !self.fresh && declined.contains(&true) {
+            return Err(self);
+        }
+        Ok(Plan { group: self, change: merged, declined })
+    }
+}
+
+fn partition(groups: Vec<Group>) -> (Vec<Plan>, Vec<Group>) {
+    let (mut plans, mut again) = (Vec::new(), Vec::new());
+    for group in groups {
+        match group.plan() {
+            Ok(plan) => plans.push(plan),
+            Err(group) => again.push(group),
+        }
+    }
+    (plans, again)
+}
+
+/// The statement's parameters, a column each.
+#[derive(Default)]
+struct Rows<'a> {
+    runs: Vec<&'a str>,
+    versions: Vec<i64>,
+    deletes: Vec<Option<String>>,
+    sets: Vec<String>,
+    states: Vec<&'static str>,
+    ends: Vec<bool>,
+    reasons: Vec<String>,
+}
+
+impl<'a> Rows<'a> {
+    fn add(&mut self, plan: &'a Plan) -> Result<()> {
+        let Some(change) = &plan.change else { return Ok(()) };
+        let ledger = &change.reserved.ledger;
+        let sets = change.patch.sets_with(RESERVED_KEY, &to_raw(&change.reserved)?)?;
+        let deletes = &change.patch.deletes;
+        self.runs.push(&plan.group.run);
+        self.versions.push(plan.group.base.version);
+        self.deletes.push(
+            (!deletes.is_empty()).then(|| to_raw(deletes)).transpose()?.map(|raw| raw.get().to_owned()),
+        );
+        self.sets.push(sets.get().to_owned());
+        let deferred = change.ending == Ending::Deferred;
+        self.states.push(if deferred { RunStatus::Running.as_str() } else { ledger.status.as_str() });
+        self.ends.push(change.ending == Ending::Written);
+        self.reasons.push(if change.ending == Ending::Written { ledger.reason() } else { String::new() });
+        Ok(())
+    }
+}
+
+impl Change {
+    /// This change, and another upon it.
+    fn then(mut self, later: Self) -> Self {
+        let Patch { sets, deletes } = later.patch;
+        self.patch.deletes.retain(|key| !sets.contains_key(key));
+        for key in deletes {
+            self.patch.sets.remove(&key);
+            self.patch.deletes.push(key);
+        }
+        self.patch.sets.extend(sets);
+        Self { patch: self.patch, reserved: later.reserved, ending: later.ending }
+    }
 }

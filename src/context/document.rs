@@ -3,10 +3,12 @@
 //! Values are passed through as raw JSON. Only JavaScript parses them, and only those a node asks for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::commit::Base;
 use crate::blueprint::{Blueprint, NodeId};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
@@ -18,6 +20,9 @@ pub const RESERVED_KEY: &str = "_flowcraft";
 pub const OUTPUTS: &str = "_outputs.";
 /// The prefix of the input an edge brought to a node.
 pub const INPUTS: &str = "_inputs.";
+
+/// No transaction has this number.
+const NO_VERSION: i64 = -1;
 
 /// What is wrong with a row that holds something else.
 pub(super) const NOT_AN_OBJECT: &str = "context_data is not a JSON object";
@@ -42,6 +47,8 @@ pub struct Document {
     pub values: BTreeMap<String, Box<RawValue>>,
     /// Whether there is a row.
     pub found: bool,
+    /// The version of the row: the transaction that wrote it.
+    pub version: Option<i64>,
     /// When it was loaded, by the server's clock: milliseconds since 1970; none where there is no row.
     pub at: Option<u64>,
     /// The engine's bookkeeping; none before the run's first job here.
@@ -65,7 +72,7 @@ impl Document {
             .map(|raw| serde_json::from_str(raw.get()))
             .transpose()
             .map_err(|error| unreadable("its bookkeeping can not be read", error))?;
-        Ok(Self { values, reserved, found: true, at: None })
+        Ok(Self { values, reserved, found: true, version: None, at: None })
     }
 
     /// The nodes of a blueprint that have an output here.
@@ -79,6 +86,13 @@ impl Document {
     /// The blueprint the run follows, as its first worker noted it.
     pub fn blueprint_id(&self) -> Option<String> {
         self.values.get("blueprintId").and_then(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    /// The bookkeeping and its version, to decide on.
+    pub fn base(&self) -> Base {
+        let reserved = Arc::new(self.reserved.clone().unwrap_or_default());
+        // Without a row there is no version, and no row is of this one.
+        Base { reserved, version: self.version.unwrap_or(NO_VERSION) }
     }
 
     /// Whether the run has ended and its result is still to be published by the adapter.
@@ -129,6 +143,14 @@ impl Patch {
     /// The keys set, as one JSON object.
     pub fn sets_json(&self) -> Result<Box<RawValue>> {
         to_raw(&self.sets)
+    }
+
+    /// The keys set and one more, as one JSON object.
+    pub fn sets_with(&self, key: &str, value: &RawValue) -> Result<Box<RawValue>> {
+        let mut sets: BTreeMap<&str, &RawValue> =
+            self.sets.iter().map(|(key, value)| (key.as_str(), &**value)).collect();
+        sets.insert(key, value);
+        to_raw(&sets)
     }
 }
 

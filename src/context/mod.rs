@@ -1,18 +1,24 @@
 //! PostgreSQL: the record of every run.
 //!
 //! Two tables of the user's: contexts, one JSON document a run, in which the engine keeps its ledger under one
-//! reserved key; and statuses. What a job means is one transaction over both.
+//! reserved key; and statuses. What a job means is one transaction over both: a statement that many jobs share
+//! ([`commit`]), or for what happens to a run from outside, one under the lock of its row ([`change`]).
 
+mod batch;
+mod change;
 mod commit;
 mod connect;
 mod document;
+mod known;
+mod load;
 mod ssl;
 mod status;
 mod status_sql;
 mod store;
 mod tables;
 
-pub use commit::{Change, Committed, Ending};
+pub use change::{Change, Committed, Ending};
+pub use commit::{Base, Decide, Written};
 pub use connect::{Database, PasswordSource, PostgresSettings};
 pub use document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
 pub use status::{Search, Silent, StatusTable};

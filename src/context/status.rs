@@ -20,6 +20,8 @@ const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, status TEXT, st
 pub struct StatusTable {
     name: TableName,
     statements: OnceCell<Statements>,
+    /// The statement that commits results, over the context table of the same engine.
+    commit: OnceCell<String>,
 }
 
 /// A run that is `running` and was not heard of.
@@ -49,7 +51,7 @@ pub struct Search {
 impl StatusTable {
     /// A table by name; nothing is looked up yet.
     pub fn new(name: TableName) -> Self {
-        Self { name, statements: OnceCell::new() }
+        Self { name, statements: OnceCell::new(), commit: OnceCell::new() }
     }
 
     /// Notes that a run is alive, and where it stands.
@@ -161,6 +163,12 @@ impl StatusTable {
             );
             missing(&what, &self.name, DDL)
         })
+    }
+
+    /// The statement that commits the results of many runs.
+    pub(super) async fn commit(&self, client: &Object, contexts: &str) -> Result<&str> {
+        let build = || async { Ok(self.statements(client).await?.commit(contexts)) };
+        self.commit.get_or_try_init(build).await.map(String::as_str)
     }
 
     async fn statements(&self, client: &impl GenericClient) -> Result<&Statements> {

@@ -1,5 +1,7 @@
 //! The statements that fit a status table, whichever of the three shapes it has.
 
+use super::document::RESERVED_KEY;
+use super::store::{NOW, PRESENT};
 use super::tables::Table;
 
 /// The statements that fit the columns a table has.
@@ -11,6 +13,10 @@ pub(super) struct Statements {
     pub finish: String,
     /// $1 run, $2 status: for a run that ended while its row still says `running`.
     pub finish_unheard: String,
+    /// As `touch`, for every run of the relation `changed` that goes on.
+    touch_all: String,
+    /// As `finish`, for every run of the relation `ended`.
+    finish_all: String,
     /// Those that need `updated_at`.
     pub timed: Option<Timed>,
 }
@@ -70,7 +76,31 @@ impl Statements {
             if type_of("status").is_some() { "t.status::text" } else { "t.status_data::jsonb->>'status'" };
         let timed = type_of("updated_at").map(|_| Timed::new(&table.sql, status));
         let finish_unheard = touch.update_where(&format!("{status} = 'running'"));
-        Some(Self { touch: touch.sql(), finish: finish.sql(), finish_unheard, timed })
+        let (touch_all, finish_all) =
+            (touch.sql_from("changed", "NOT c.ends"), finish.sql_from("ended", "true"));
+        Some(Self { touch: touch.sql(), finish: finish.sql(), finish_unheard, touch_all, finish_all, timed })
+    }
+
+    /// Commits many runs at once, each if its row is still of the version given. $1 runs, $2 versions, $3 keys to
+    /// remove (JSON arrays), $4 keys to set (JSON objects), $5 status words, $6 whether they end, $7 reasons.
+    /// Answers with those that were written, when, and as which version.
+    pub fn commit(&self, contexts: &str) -> String {
+        let Self { touch_all, finish_all, .. } = self;
+        format!(
+            "WITH given AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], \
+             $6::boolean[], $7::text[]) AS g (run_id, version, deletes, sets, status, ends, reason)), \
+             changed AS (UPDATE {contexts} AS t SET context_data = \
+             ({PRESENT} - ARRAY(SELECT jsonb_array_elements_text(g.deletes::jsonb))) || g.sets::jsonb \
+             FROM given AS g WHERE t.run_id = g.run_id AND t.xmin::text::bigint = g.version \
+             RETURNING t.run_id::text AS run_id, g.status, g.ends, g.reason, \
+             CASE WHEN g.ends THEN t.context_data - '{RESERVED_KEY}' END AS context), \
+             ended AS (SELECT run_id, status, CASE WHEN status = 'completed' \
+             THEN jsonb_build_object('status', status, 'payload', jsonb_build_object('context', context, \
+             'serializedContext', context::text, 'status', status)) \
+             ELSE jsonb_build_object('status', status, 'reason', reason) END AS result FROM changed WHERE ends), \
+             touched AS ({touch_all}), finished AS ({finish_all}) \
+             SELECT run_id, {NOW}, (pg_current_xact_id()::text::numeric % 4294967296)::bigint FROM changed"
+        )
     }
 }
 
@@ -153,18 +183,40 @@ impl<'a> Upsert<'a> {
         )
     }
 
+    /// The same for every row of a relation `c (run_id, status, result)` that meets a condition.
+    fn sql_from(&self, relation: &str, condition: &str) -> String {
+        let of_row = |value: &String| {
+            value
+                .replace("$2::text", "c.status")
+                .replace("$3::text::jsonb", "c.result")
+                .replace("$3::text", "c.result::text")
+        };
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let values: Vec<String> = self.columns.iter().map(|(_, value)| of_row(value)).collect();
+        format!(
+            "INSERT INTO {} (run_id, {}) SELECT c.run_id, {} FROM {relation} AS c WHERE {condition} \
+             ON CONFLICT (run_id) DO UPDATE SET {}",
+            self.table.sql,
+            names.join(", "),
+            values.join(", "),
+            self.updates()
+        )
+    }
+
+    fn updates(&self) -> String {
+        self.updated.iter().map(|name| format!("{name} = EXCLUDED.{name}")).collect::<Vec<_>>().join(", ")
+    }
+
     fn sql(&self) -> String {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let values: Vec<&str> = self.columns.iter().map(|(_, value)| value.as_str()).collect();
-        let updates: Vec<String> =
-            self.updated.iter().map(|name| format!("{name} = EXCLUDED.{name}")).collect();
         format!(
             "INSERT INTO {} (run_id, {}) SELECT $1::text, {}{} ON CONFLICT (run_id) DO UPDATE SET {}",
             self.table.sql,
             names.join(", "),
             values.join(", "),
             self.mentioned,
-            updates.join(", ")
+            self.updates()
         )
     }
 }

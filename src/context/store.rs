@@ -1,48 +1,50 @@
 //! The context table: loading a run, and the single reads and writes of a `PostgresContext`.
 
+use std::sync::Arc;
+
 use deadpool_postgres::GenericClient;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
+use super::batch::Batches;
+use super::commit::Commit;
 use super::connect::{Database, database_error};
-use super::document::{Document, NOT_AN_OBJECT, Patch, RESERVED_KEY};
+use super::document::{NOT_AN_OBJECT, Patch, RESERVED_KEY};
+use super::known::Known;
+use super::load::Load;
 use super::tables::{Table, TableName, missing};
 use crate::error::{Error, Kind, Result};
 
 const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL);";
 
-/// The context table of one database.
-#[derive(Debug)]
+/// The context table of one database. Clones share everything.
+#[derive(Clone)]
 pub struct ContextStore {
     /// Where it is.
     pub(super) database: Database,
     name: TableName,
-    table: OnceCell<String>,
+    table: Arc<OnceCell<String>>,
+    pub(super) loads: Arc<Batches<Load>>,
+    pub(super) commits: Arc<Batches<Commit>>,
+    pub(super) known: Arc<Known>,
 }
 
 impl ContextStore {
     /// A table by name; nothing is looked up yet.
     pub fn new(database: Database, name: TableName) -> Self {
-        Self { database, name, table: OnceCell::new() }
+        Self {
+            database,
+            name,
+            table: Arc::default(),
+            loads: Arc::default(),
+            commits: Arc::default(),
+            known: Arc::default(),
+        }
     }
 
     /// The database it is in.
     pub fn database(&self) -> &Database {
         &self.database
-    }
-
-    /// Everything that is stored of a run; an empty document where there is no row.
-    ///
-    /// # Errors
-    /// The table is missing, the server is out of reach, or the document is not one.
-    pub async fn load(&self, run: &str) -> Result<Document> {
-        let client = self.database.client().await?;
-        let table = self.table(&client).await?;
-        let sql = format!("SELECT context_data::text, {NOW} FROM {table} WHERE run_id = $1");
-        let row = row(&client, &sql, &[&run]).await.map_err(|error| error.of_run(run))?;
-        let Some(row) = row else { return Ok(Document { found: false, ..Document::default() }) };
-        let document = Document::parse(row.get(0)).map_err(|error| error.of_run(run))?;
-        Ok(Document { at: moment(&row, 1), ..document })
     }
 
     /// Which of these runs have a node that was to wake up before a moment, in milliseconds since 1970.

@@ -67,7 +67,7 @@ pub struct Engine {
     /// The record.
     pub contexts: ContextStore,
     /// Its public face.
-    pub statuses: StatusTable,
+    pub statuses: Arc<StatusTable>,
     /// Keys that others look at.
     pub store: Arc<dyn CoordinationStore>,
     /// Who runs what.
@@ -101,7 +101,7 @@ impl Engine {
             settings,
             broker,
             contexts,
-            statuses,
+            statuses: Arc::new(statuses),
             store,
             leases,
             in_flight: InFlight::default(),

@@ -5,6 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -21,7 +22,7 @@ use super::unfit::{PutBack, abandon, bury, put_back, put_off, unreadable};
 use crate::blueprint::Blueprint;
 use crate::broker::Delivery;
 use crate::clock;
-use crate::context::{Document, Patch};
+use crate::context::{Base, Decide, Document, Patch};
 use crate::error::{Kind, Result};
 use crate::fault;
 use crate::ledger::Standing;
@@ -178,7 +179,7 @@ async fn with_lease(engine: &Engine, job: &JobMessage, give_up: &CancellationTok
     };
     fault::point("before-load");
     let (document, round) = match place_of(engine, job, &blueprint, give_up).await? {
-        Place::Due(document, round) => (document, round),
+        Place::Due(document, round) => (*document, round),
         Place::Nothing => return Ok(Settlement::Done),
         Place::Nowhere { reason, ends_run } => {
             bury(engine, &job.as_delivered(), &reason, give_up).await?;
@@ -197,14 +198,15 @@ async fn with_lease(engine: &Engine, job: &JobMessage, give_up: &CancellationTok
         };
     }
     fault::point("before-call");
+    let base = document.base();
     let answer = match call(engine, job, &blueprint, document, give_up).await? {
-        Some(answer) => answer,
+        Some(answer) => Arc::new(answer),
         None => return Ok(Settlement::HandBack),
     };
     fault::point("after-call");
     let success = !matches!(answer.outcome, Outcome::Failed { .. } | Outcome::Retry { .. });
     fault::point("before-commit");
-    let (settled, at) = commit(engine, job, &blueprint, round, &answer, give_up).await?;
+    let (settled, at) = commit(engine, job, &blueprint, (round, base), &answer, give_up).await?;
     fault::point("after-commit");
     let due = fleet::tell(engine, job, &blueprint, &answer, &settled, give_up).await?;
     engine.publish_due(&job.run_id, &blueprint.id, &due, at, give_up).await?;
@@ -254,36 +256,41 @@ async fn call(
 async fn commit(
     engine: &Engine,
     job: &JobMessage,
-    blueprint: &Blueprint,
-    round: u32,
-    answer: &Answer,
+    blueprint: &Arc<Blueprint>,
+    (round, base): (u32, Base),
+    answer: &Arc<Answer>,
     give_up: &CancellationToken,
 ) -> Result<(Settled, Option<u64>)> {
-    let execution = Execution { node: &job.node_id, round };
     let deferred = engine.host.publishes_results();
+    let decided: Arc<Mutex<Settled>> = Arc::default();
     let attempts = AtomicU32::new(0);
-    let change = |answer| {
+    let attempt = |answer: &Arc<Answer>| {
         attempts.fetch_add(1, Ordering::Relaxed);
-        let decide = move |document: Document| {
-            settle(document.reserved.unwrap_or_default(), blueprint, execution, answer, deferred)
-        };
-        engine.contexts.change(&engine.statuses, &job.run_id, false, decide)
+        let (node, blueprint, answer, decided) =
+            (job.node_id.clone(), blueprint.clone(), answer.clone(), decided.clone());
+        let decide: Decide = Box::new(move |reserved| {
+            let execution = Execution { node: &node, round };
+            let (change, settled) = settle(reserved.clone(), &blueprint, execution, &answer, deferred)?;
+            *decided.lock().unwrap_or_else(PoisonError::into_inner) = settled;
+            Ok(change)
+        });
+        engine.contexts.commit(&engine.statuses, &job.run_id, base.clone(), decide)
     };
-    let committed = match engine.insist(give_up, || change(answer)).await {
-        Ok(committed) => committed,
+    let written = match engine.insist(give_up, || attempt(answer)).await {
+        Ok(written) => written,
         Err(error) if error.kind == Kind::Data => {
             // PostgreSQL can not store what the node returned: that is the node's failure.
             let message = format!("Node '{}': its result can not be stored. {}", job.node_id, error.message);
-            let failed =
-                Answer { outcome: Outcome::Failed { message, recoverable: true }, patch: Patch::default() };
-            engine.insist(give_up, || change(&failed)).await?
+            let outcome = Outcome::Failed { message, recoverable: true };
+            let failed = Arc::new(Answer { outcome, patch: Patch::default() });
+            engine.insist(give_up, || attempt(&failed)).await?
         }
         Err(error) => return Err(error),
     };
-    let mut settled = committed.answer;
+    let mut settled = std::mem::take(&mut *decided.lock().unwrap_or_else(PoisonError::into_inner));
     if attempts.into_inner() > 1 {
         // An attempt whose answer was lost may have been the one that counted: what it led to is still to be published.
         settled.due.append(&mut settled.left);
     }
-    Ok((settled, committed.at))
+    Ok((settled, written.at))
 }

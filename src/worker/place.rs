@@ -15,7 +15,7 @@ use crate::message::JobMessage;
 /// What a job finds.
 pub(super) enum Place {
     /// Its node is due, in this round.
-    Due(Document, u32),
+    Due(Box<Document>, u32),
     /// There is nothing to run, and nothing is missing.
     Nothing,
     /// There is nothing that it could belong to.
@@ -45,8 +45,7 @@ pub(super) async fn place_of(
         document = engine.insist(give_up, load).await?;
     }
     if needs_taking_over(&document, blueprint) {
-        engine.insist(give_up, || engine.begin(run, blueprint)).await?;
-        document = engine.insist(give_up, load).await?;
+        document = engine.insist(give_up, || engine.take_on(run, blueprint, &document)).await?;
     }
     if job.round.is_none() && standing(&document, job) == Standing::NotReached {
         // Another worker may have seen its predecessors done.
@@ -60,11 +59,11 @@ pub(super) async fn place_of(
         // It goes on in a round of its own, in this very job.
         let awake = JobMessage { round: Some(round + 1), wakes: false, ..job.clone() };
         if let Standing::Due(round) = standing(&document, &awake) {
-            return Ok(Place::Due(document, round));
+            return Ok(Place::Due(Box::new(document), round));
         }
     }
     match standing(&document, job) {
-        Standing::Due(round) => return Ok(Place::Due(document, round)),
+        Standing::Due(round) => return Ok(Place::Due(Box::new(document), round)),
         Standing::Settled => publish_left(engine, job, document, give_up).await?,
         Standing::Ended if document.is_unpublished() => engine.publish_result_or_report(run, give_up).await,
         Standing::NotReached => {

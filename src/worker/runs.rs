@@ -1,13 +1,14 @@
 //! How a run begins, is carried on, given up or resumed: changes of its row that no node's result causes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
 use super::engine::Engine;
 use super::settle::conclude;
 use crate::blueprint::{Blueprint, NodeId};
-use crate::context::{Document, Patch, ReservedKey, to_raw};
+use crate::context::{Base, Decide, Document, Patch, ReservedKey, to_raw};
 use crate::coordination::keys;
 use crate::error::{Error, Result};
 use crate::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume};
@@ -30,13 +31,55 @@ impl Engine {
         };
         let committed = self.contexts.change(&self.statuses, run, true, decide).await?;
         if committed.changed {
-            // For workers of the original, who look here before the row.
-            let key = keys::blueprint(run);
-            if let Err(error) = self.store.set_if_not_exist(&key, &blueprint.id, keys::TTL).await {
-                tracing::debug!(%error, "the blueprint key was not written");
-            }
+            self.tell_blueprint(run, blueprint).await;
         }
         Ok(())
+    }
+
+    /// As [`begin`](Self::begin), for a run as it was loaded: mostly a new one, which needs nothing but its ledger.
+    /// Answers with the run as it is then.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub(super) async fn take_on(
+        &self,
+        run: &str,
+        blueprint: &Arc<Blueprint>,
+        document: &Document,
+    ) -> Result<Document> {
+        if !document.found || document.outputs(blueprint).next().is_some() {
+            self.begin(run, blueprint).await?;
+            return self.contexts.load(run).await;
+        }
+        let known = document.values.clone();
+        let (deferred, queue, new) =
+            (self.host.publishes_results(), self.settings.queue.clone(), blueprint.clone());
+        let decide: Decide = Box::new(move |reserved| {
+            let document =
+                Document { values: known.clone(), reserved: Some(reserved.clone()), ..Document::default() };
+            match begun(&document, &new, &queue)? {
+                Some((reserved, patch)) => Ok(Some(conclude(reserved, patch, deferred)?)),
+                None => Ok(None),
+            }
+        });
+        let written = self.contexts.commit(&self.statuses, run, document.base(), decide).await?;
+        let Some(Base { reserved, version }) = written.base else {
+            return self.contexts.load(run).await;
+        };
+        self.tell_blueprint(run, blueprint).await;
+        let mut values = document.values.clone();
+        values.entry("blueprintId".into()).or_insert(to_raw(&blueprint.id)?);
+        values.entry("blueprintVersion".into()).or_insert(to_raw(&blueprint.version)?);
+        let reserved = Some(ReservedKey::clone(&reserved));
+        Ok(Document { values, reserved, found: true, version: Some(version), at: written.at })
+    }
+
+    /// For workers of the original, who look there before the row.
+    async fn tell_blueprint(&self, run: &str, blueprint: &Blueprint) {
+        let key = keys::blueprint(run);
+        if let Err(error) = self.store.set_if_not_exist(&key, &blueprint.id, keys::TTL).await {
+            tracing::debug!(%error, "the blueprint key was not written");
+        }
     }
 
     /// Version 1 counted the last arrival at a join: it is due, whoever did its predecessors.
