@@ -120,18 +120,35 @@ function isLastAttempt({ host, job, node }: Execution): boolean {
 }
 
 /**
- * The blueprint this job works on: the nodes added to the run are part of it. The job's own node comes without
- * its fallback, which the engine makes a job of its own, as core does in memory; and where an edge decided its
- * input, that input comes before the `inputs` of its definition.
+ * The blueprint this job works on. It comes without fallbacks, which the engine makes jobs of their own, as core does
+ * in memory; the nodes added to the run are part of it; and where an edge decided the node's input, that input comes
+ * before the `inputs` of its definition.
  */
 function blueprintOf(job: Job, base: WorkflowBlueprint): WorkflowBlueprint {
-  const added = job.added.map((definition) => fromJson(definition) as NodeDefinition)
-  const nodes = [...base.nodes, ...added].map((node) => {
-    if (node.id !== job.nodeId) return node
-    const { fallback: _, ...config } = node.config ?? {}
-    return { ...node, config, ...(job.fed && { inputs: `_inputs.${node.id}` }) }
-  })
-  return { ...base, nodes }
+  const blueprint = withoutFallbacks(base)
+  const added = job.added
+  if (added.length === 0 && !job.fed) return blueprint
+  const nodes = [...blueprint.nodes, ...added.map((definition) => fromJson(definition) as NodeDefinition)]
+  const own = nodes.findIndex(({ id }) => id === job.nodeId)
+  const node = nodes[own]
+  if (node && job.fed) nodes[own] = { ...node, inputs: `_inputs.${node.id}` }
+  return { ...blueprint, nodes }
+}
+
+/** Blueprints without fallbacks, made once each: a blueprint may have thousands of nodes. */
+const bare = new WeakMap<WorkflowBlueprint, WorkflowBlueprint>()
+
+function withoutFallbacks(base: WorkflowBlueprint): WorkflowBlueprint {
+  let blueprint = bare.get(base)
+  if (!blueprint) {
+    const nodes = base.nodes.map((node) => {
+      const { fallback: _, ...config } = node.config ?? {}
+      return { ...node, config }
+    })
+    blueprint = { ...base, nodes }
+    bare.set(base, blueprint)
+  }
+  return blueprint
 }
 
 async function execute(

@@ -100,8 +100,10 @@ export class LiveAmqp {
   async #publish({ queue, firstQueue, delay, body, headers }: Outgoing): Promise<void> {
     const { channel, declared, returned } = await this.#openPublisher()
     const declare = (name: string, options: Record<string, unknown>) => {
-      if (!declared.has(name)) declared.set(name, this.#ensure(channel, name, options))
-      return declared.get(name)
+      const declaring = declared.get(name) ?? this.#ensure(channel, name, options)
+      declared.set(name, declaring)
+      declaring.catch(() => declared.delete(name))
+      return declaring
     }
     await declare(queue, {})
     if (delay > 0) await declare(firstQueue, { messageTtl: delay, deadLetterExchange: '', deadLetterRoutingKey: queue })

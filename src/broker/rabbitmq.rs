@@ -185,7 +185,10 @@ impl Broker for RabbitMq {
     }
 
     async fn close(&self) {
-        if let Some(publisher) = self.publisher.lock().await.take() {
+        // A broker that blocks who publishes may keep a declaration waiting, and the lock with it.
+        if let Ok(mut slot) = tokio::time::timeout(CLOSE_TIMEOUT, self.publisher.lock()).await
+            && let Some(publisher) = slot.take()
+        {
             close(&publisher.connection).await;
         }
     }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::connect::database_error;
 use super::document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
 use super::status::StatusTable;
-use super::store::{ContextStore, NOW, PRESENT, moment};
+use super::store::{BOOKKEEPING, ContextStore, NOW, PRESENT, moment};
 use crate::error::Result;
 use crate::ledger::RunStatus;
 
@@ -72,15 +72,7 @@ impl ContextStore {
         let table = self.table(&client).await?;
         let transaction = client.transaction().await.map_err(failed)?;
 
-        let needed = if whole {
-            "context_data".to_owned()
-        } else {
-            format!(
-                "CASE WHEN jsonb_typeof(context_data) NOT IN ('null', 'object') THEN context_data \
-                 WHEN context_data ? '{RESERVED_KEY}' \
-                 THEN jsonb_build_object('{RESERVED_KEY}', context_data->'{RESERVED_KEY}') END"
-            )
-        };
+        let needed = if whole { "context_data".to_owned() } else { BOOKKEEPING.to_owned() };
         let select = format!("SELECT ({needed})::text FROM {table} WHERE run_id = $1 FOR UPDATE");
         let select = transaction.prepare_cached(&select).await.map_err(failed)?;
         let mut found = true;

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::batch::Request;
 use super::connect::database_error;
 use super::document::Document;
-use super::store::{ContextStore, NOW, moment};
+use super::store::{BOOKKEEPING, ContextStore, NOW, moment};
 use crate::error::{Error, Result};
 
 /// A request for a run's row.
@@ -56,6 +56,24 @@ impl ContextStore {
             Some(row) => row.document().map_err(|error| error.of_run(run)),
             None => Ok(Document { found: false, ..Document::default() }),
         }
+    }
+
+    /// A run's bookkeeping alone, however large the rest is.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn peek(&self, run: &str) -> Result<Document> {
+        let client = self.database.client().await?;
+        let table = self.table(&client).await?;
+        let sql = format!("SELECT ({BOOKKEEPING})::text, {NOW} FROM {table} WHERE run_id = $1");
+        let statement = client.prepare_cached(&sql).await.map_err(|error| database_error(&error))?;
+        let row = client
+            .query_opt(&statement, &[&run])
+            .await
+            .map_err(|error| database_error(&error).of_run(run))?;
+        let Some(row) = row else { return Ok(Document { found: false, ..Document::default() }) };
+        let document = Document::parse(row.get(0)).map_err(|error| error.of_run(run))?;
+        Ok(Document { at: moment(&row, 1), ..document })
     }
 
     async fn load_all(&self, batch: Vec<Load>) {

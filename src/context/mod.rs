@@ -21,6 +21,6 @@ pub use change::{Change, Committed, Ending};
 pub use commit::{Base, Decide, Written};
 pub use connect::{Database, PasswordSource, PostgresSettings};
 pub use document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
-pub use status::{Search, Silent, StatusTable};
+pub use status::{Awaiting, Search, Silent, StatusTable};
 pub use store::ContextStore;
 pub use tables::TableName;

@@ -33,6 +33,15 @@ pub struct Silent {
     pub since: i64,
 }
 
+/// What waits in a page of runs.
+#[derive(Debug, Default)]
+pub struct Awaiting {
+    /// The last run of the page; none where it was the last page.
+    pub last: Option<String>,
+    /// Those that wait.
+    pub awaiting: Vec<String>,
+}
+
 /// Which silent runs to look for.
 #[derive(Debug, Clone)]
 pub struct Search {
@@ -40,8 +49,6 @@ pub struct Search {
     pub at_least: Duration,
     /// How long they have been silent at most.
     pub at_most: Duration,
-    /// They were last heard of before this moment, in microseconds since 1970.
-    pub before: i64,
     /// They come after this one.
     pub after: Silent,
     /// How many.
@@ -106,11 +113,10 @@ impl StatusTable {
     /// The table has no `updated_at`, or the server is out of reach.
     pub async fn silent(&self, database: &Database, search: &Search) -> Result<Vec<Silent>> {
         let client = database.client().await?;
-        let Search { at_least, at_most, before, after, limit } = search;
+        let Search { at_least, at_most, after, limit } = search;
         let (at_least, at_most) = (at_least.as_secs_f64(), at_most.as_secs_f64());
         let silent = &self.timed(&client).await?.silent;
-        let rows =
-            rows(&client, silent, &[&at_least, &at_most, before, &after.since, &after.run, limit]).await?;
+        let rows = rows(&client, silent, &[&at_least, &at_most, &after.since, &after.run, limit]).await?;
         Ok(rows.iter().map(|row| Silent { run: row.get(0), since: row.get(1) }).collect())
     }
 
@@ -145,14 +151,18 @@ impl StatusTable {
         Ok(runs)
     }
 
-    /// Runs that wait, in the order of their ids, after `after`.
+    /// Those that wait of a page of all runs, in the order of their ids, after `after`.
     ///
     /// # Errors
     /// As [`silent`](Self::silent).
-    pub async fn awaiting(&self, database: &Database, after: &str, limit: i64) -> Result<Vec<String>> {
+    pub async fn awaiting(&self, database: &Database, after: &str, limit: i64) -> Result<Awaiting> {
         let client = database.client().await?;
         let rows = rows(&client, &self.timed(&client).await?.awaiting, &[&after, &limit]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        let is_full = i64::try_from(rows.len()).unwrap_or(0) == limit;
+        Ok(Awaiting {
+            last: rows.last().filter(|_| is_full).map(|row| row.get(0)),
+            awaiting: rows.iter().filter(|row| row.get(1)).map(|row| row.get(0)).collect(),
+        })
     }
 
     async fn timed(&self, client: &Object) -> Result<&Timed> {

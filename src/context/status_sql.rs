@@ -26,14 +26,13 @@ pub(super) struct Statements {
 pub(super) struct Timed {
     /// $1 runs: those still running are said to be alive.
     pub keep_alive: String,
-    /// $1 seconds of silence at least, $2 at most, $3 before this moment, $4 after this moment, $5 and this
-    /// run, $6 limit
+    /// $1 seconds of silence at least, $2 at most, $3 after this moment, $4 and this run, $5 limit
     pub silent: String,
     /// $1 run, $2 the moment it was last heard of: of several who saw it silent, one gets it.
     pub claim: String,
     /// $1 seconds, $2 after this run, $3 limit: as `silent` and `claim` for a whole batch.
     pub claim_stalled: String,
-    /// $1 after this run, $2 limit
+    /// $1 after this run, $2 limit: a page of all runs, and which of them wait
     pub awaiting: String,
 }
 
@@ -113,13 +112,13 @@ impl Timed {
                 "UPDATE {table} AS t SET updated_at = clock_timestamp() \
                  WHERE run_id = ANY($1::text[]) AND {running}"
             ),
-            // The cheap conditions first: the status may be inside of a large document.
+            // The cheap conditions first, and kept apart: the status may be inside of a large document.
             silent: format!(
-                "SELECT run_id::text, {MOMENT} FROM {table} AS t \
+                "WITH quiet AS MATERIALIZED (SELECT * FROM {table} AS t \
                  WHERE updated_at < now() - make_interval(secs => $1) \
                  AND updated_at > now() - make_interval(secs => $2) \
-                 AND {MOMENT} < $3 AND ({MOMENT}, run_id::text) > ($4, $5::text) AND {running} \
-                 ORDER BY 2, 1 LIMIT $6"
+                 AND ({MOMENT}, run_id::text) > ($3, $4::text)) \
+                 SELECT run_id::text, {MOMENT} FROM quiet AS t WHERE {running} ORDER BY 2, 1 LIMIT $5"
             ),
             claim: format!(
                 "UPDATE {table} AS t SET updated_at = clock_timestamp() \
@@ -132,8 +131,9 @@ impl Timed {
                  RETURNING run_id::text"
             ),
             awaiting: format!(
-                "SELECT run_id::text FROM {table} AS t WHERE {status} = 'awaiting' AND run_id::text > $1::text \
-                 ORDER BY run_id::text LIMIT $2"
+                "WITH page AS MATERIALIZED (SELECT * FROM {table} AS t WHERE run_id > $1::text \
+                 ORDER BY run_id LIMIT $2) \
+                 SELECT run_id::text, coalesce({status} = 'awaiting', false) FROM page AS t ORDER BY run_id"
             ),
         }
     }

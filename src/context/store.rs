@@ -185,6 +185,9 @@ impl ContextStore {
 /// The document as it stands in the row, where SQL and JSON null are an empty one.
 pub(super) const PRESENT: &str = "CASE WHEN coalesce(jsonb_typeof(t.context_data), 'null') = 'null' THEN '{}'::jsonb ELSE t.context_data END";
 
+/// The document with nothing but the engine's bookkeeping; what is no document stays as it is.
+pub(super) const BOOKKEEPING: &str = "CASE WHEN jsonb_typeof(context_data) NOT IN ('null', 'object') THEN context_data WHEN context_data ? '_flowcraft' THEN jsonb_build_object('_flowcraft', context_data->'_flowcraft') END";
+
 fn refuse_reserved(patch: &Patch) -> Result<()> {
     let touched =
         patch.sets.contains_key(RESERVED_KEY) || patch.deletes.iter().any(|key| key == RESERVED_KEY);

@@ -13,7 +13,7 @@ use super::{CoordinationStore, keys};
 use crate::error::{Error, Result};
 
 /// How long a store that failed is not asked again.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_secs(2);
 
 /// The leases one worker holds, renewed by time for as long as it holds them.
 pub struct Leases {
@@ -81,6 +81,24 @@ impl Leases {
         format!("{}#{}", self.owner, self.taken.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Takes a lease, or a place of its own where the store is out of reach; whether it was free.
+    pub async fn take_or_go_without(&self, run: &str, node: &str) -> bool {
+        match self.take(run, node).await {
+            Ok(taken) => taken,
+            Err(_) => self.take_unseen(run, node),
+        }
+    }
+
+    /// Whether the store answered when it was last asked.
+    pub fn is_reachable(&self) -> bool {
+        self.with_reach(|reach| reach.failed.is_none())
+    }
+
+    /// Gives up the lead.
+    pub async fn resign(&self, key: &str) {
+        self.release(key, &self.owner).await;
+    }
+
     /// Whether the store is out of reach, and nobody said so yet.
     pub fn is_newly_lost(&self) -> bool {
         self.with_reach(|reach| reach.failed.is_some() && !std::mem::replace(&mut reach.said, true))
@@ -101,8 +119,16 @@ impl Leases {
 
     /// Asks the store, unless it failed to answer a moment ago.
     async fn acquire(&self, key: &str, token: &str, ttl: u64) -> Result<bool> {
-        let recent = |(at, error): &(Instant, Error)| (at.elapsed() < RETRY).then(|| error.clone());
-        if let Some(error) = self.with_reach(|reach| reach.failed.as_ref().and_then(recent)) {
+        // One finds out whether it answers again; the others do not wait for that.
+        let known = self.with_reach(|reach| {
+            let (at, error) = reach.failed.as_mut()?;
+            let recent = at.elapsed() < RETRY;
+            if !recent {
+                *at = Instant::now();
+            }
+            recent.then(|| error.clone())
+        });
+        if let Some(error) = known {
             return Err(error);
         }
         let answer = self.store.acquire(key, token, ttl).await;
@@ -123,7 +149,7 @@ impl Leases {
     }
 
     async fn release(&self, key: &str, token: &str) {
-        if self.with_reach(|reach| reach.failed.is_none())
+        if self.is_reachable()
             && let Err(error) = self.store.release(key, token).await
         {
             debug!(%error, key, "lease left to run out");

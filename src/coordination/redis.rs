@@ -1,10 +1,12 @@
 //! Redis as the coordination store.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::io::tcp::TcpSettings;
 use redis::{
     Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, Script, TlsCertificates,
 };
@@ -16,6 +18,8 @@ use crate::error::{Error, Result, with_causes};
 use crate::secret;
 
 const OPERATION: &str = "Talking to Redis";
+/// How long a failure to connect speaks for those who waited meanwhile.
+const RECENT: Duration = Duration::from_millis(500);
 /// Without an answer for this long, a server counts as out of reach.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -62,6 +66,8 @@ pub struct RedisStore {
     client: Client,
     prefix: String,
     connection: Mutex<Option<ConnectionManager>>,
+    /// When it last could not be connected.
+    failed: std::sync::Mutex<Option<(Instant, Error)>>,
     scripts: Scripts,
 }
 
@@ -85,6 +91,7 @@ impl RedisStore {
             client,
             prefix: settings.key_prefix.clone(),
             connection: Mutex::new(None),
+            failed: std::sync::Mutex::default(),
             scripts: Scripts {
                 increment: Script::new(
                     "local n = redis.call('INCR', KEYS[1]); redis.call('EXPIRE', KEYS[1], ARGV[1]); return n",
@@ -106,12 +113,22 @@ impl RedisStore {
         if let Some(connection) = &*slot {
             return Ok(connection.clone());
         }
+        // Those who waited while one tried in vain need not each try again.
+        let recent = |(at, error): (Instant, Error)| (at.elapsed() < RECENT).then_some(error);
+        if let Some(error) =
+            self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone().and_then(recent)
+        {
+            return Err(error);
+        }
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(RESPONSE_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_number_of_retries(1);
-        let connection =
-            ConnectionManager::new_with_config(self.client.clone(), config).await.map_err(redis_error)?;
+        let connected = ConnectionManager::new_with_config(self.client.clone(), config).await;
+        let connection = connected.map_err(redis_error).inspect_err(|error| {
+            let failed = Some((Instant::now(), error.clone()));
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+        })?;
         Ok(slot.insert(connection).clone())
     }
 
@@ -206,6 +223,8 @@ fn client(settings: &RedisSettings) -> redis::RedisResult<Client> {
             address.into_connection_info()?.set_redis_settings(login)
         }
     };
+    // A script is answered before the next one is sent: waiting to fill a packet only delays it.
+    let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
     let login = info.redis_settings();
     secret::keep(login.username().unwrap_or_default(), login.password().unwrap_or_default());
     match &settings.tls {

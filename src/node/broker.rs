@@ -115,7 +115,8 @@ struct LiveBroker {
 }
 
 struct Consumer {
-    deliveries: mpsc::Sender<Delivery>,
+    /// At most as many as the prefetch.
+    deliveries: mpsc::UnboundedSender<Delivery>,
     lost: mpsc::UnboundedSender<Lost>,
 }
 
@@ -129,10 +130,8 @@ impl LiveBroker {
         let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone() });
         let delivery = Delivery { body, headers: Vec::new(), redelivered, receipt };
         if let Some(consumer) = &*self.consumer() {
-            // The channel is as long as the prefetch. After the loss of one, jobs of two consumers can be under way.
-            if consumer.deliveries.try_send(delivery).is_err() {
-                self.functions.settle.call((number, false).into(), NonBlocking);
-            }
+            // Nothing is lost where the worker listens no more: the channel closes, and the broker takes it back.
+            let _ = consumer.deliveries.send(delivery);
         }
     }
 
@@ -187,7 +186,17 @@ impl broker::Broker for LiveBroker {
         stop: CancellationToken,
     ) -> Result<()> {
         let (lost, mut losses) = mpsc::unbounded_channel();
-        *self.consumer() = Some(Consumer { deliveries: deliveries.clone(), lost });
+        let (arrived, mut arriving) = mpsc::unbounded_channel();
+        let onward = deliveries.clone();
+        // What a lost consumer brought may still stand before it: it waits, rather than going back and coming again.
+        tokio::spawn(async move {
+            while let Some(delivery) = arriving.recv().await {
+                if onward.send(delivery).await.is_err() {
+                    break;
+                }
+            }
+        });
+        *self.consumer() = Some(Consumer { deliveries: arrived, lost });
         let opened = self.open_consumer(queue, prefetch).await;
         let lost = match opened {
             Ok(()) => tokio::select! {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use super::engine::Engine;
-use crate::broker::{Delivery, Outgoing, Receipt};
+use crate::broker::{Delivery, Outgoing, Reading, Receipt};
 use crate::clock;
 use crate::error::Result;
 use crate::message::JobMessage;
@@ -63,12 +63,16 @@ impl Engine {
         let Some(mut reading) = self.broker.read(&dead_queue(&self.settings.queue)).await? else {
             return Ok(letters);
         };
-        while letters.len() < limit {
-            let Some(delivery) = reading.next().await? else { break };
-            letters.push(DeadLetter::of(&delivery));
-        }
+        let read = async {
+            while letters.len() < limit {
+                let Some(delivery) = reading.next().await? else { break };
+                letters.push(DeadLetter::of(&delivery));
+            }
+            Ok(letters)
+        };
+        let read = read.await;
         reading.close().await;
-        Ok(letters)
+        read
     }
 
     /// Puts dead letters back into the queue, the oldest first: those chosen by id, or all; at most `limit`.
@@ -81,8 +85,20 @@ impl Engine {
         let Some(mut reading) = self.broker.read(&queue).await? else {
             return Ok(0);
         };
+        let replayed = self.replay_from(&mut *reading, &queue, chosen, limit).await;
+        reading.close().await;
+        replayed
+    }
+
+    async fn replay_from(
+        &self,
+        reading: &mut dyn Reading,
+        queue: &str,
+        chosen: Option<&HashSet<String>>,
+        limit: usize,
+    ) -> Result<usize> {
         // A letter that is put back and dies again at once must not be met a second time.
-        let mut left = self.broker.waiting(&queue).await?.unwrap_or(0);
+        let mut left = self.broker.waiting(queue).await?.unwrap_or(0);
         let mut replayed = 0;
         // Held until the end: what is handed back early would be read again.
         let mut kept: Vec<Box<dyn Receipt>> = Vec::new();
@@ -101,7 +117,6 @@ impl Engine {
             delivery.receipt.ack().await;
             replayed += 1;
         }
-        reading.close().await;
         Ok(replayed)
     }
 }

@@ -25,7 +25,7 @@ pub(super) async fn tell(
     give_up: &CancellationToken,
 ) -> Result<Vec<Due>> {
     let mut due = settled.due.clone();
-    if settled.refused.is_some() {
+    if settled.refused.is_some() || !engine.leases.is_reachable() {
         return Ok(due);
     }
     let told = match &answer.outcome {

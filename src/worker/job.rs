@@ -16,7 +16,7 @@ use super::Ending;
 use super::engine::Engine;
 use super::fleet;
 use super::host::{Answer, Call, Notice, Outcome};
-use super::place::{Place, other_version, place_of, publish_left, sleeps, standing};
+use super::place::{Place, place_of, publish_left, sleeps, standing};
 use super::settle::{Execution, Settled, settle};
 use super::unfit::{PutBack, abandon, bury, put_back, put_off, unreadable};
 use crate::blueprint::Blueprint;
@@ -139,7 +139,7 @@ async fn process(
         }
         // Somebody is running the node. The message is kept until the record says it is done: its own worker
         // may have died and this may be the only copy.
-        let document = engine.insist(give_up, || engine.contexts.load(&job.run_id)).await?;
+        let document = engine.insist(give_up, || engine.contexts.peek(&job.run_id)).await?;
         let sleeping = job.wakes && job.round.is_some_and(|round| sleeps(&document, &job.node_id, round));
         match standing(&document, &job) {
             Standing::Settled if !sleeping => {
@@ -181,6 +181,13 @@ async fn with_lease(engine: &Engine, job: &JobMessage, give_up: &CancellationTok
     let (document, round) = match place_of(engine, job, &blueprint, give_up).await? {
         Place::Due(document, round) => (*document, round),
         Place::Nothing => return Ok(Settlement::Done),
+        Place::OtherVersion(reason) => {
+            let limit = engine.settings.version_timeout;
+            return match put_back(engine, job, &reason, limit, give_up).await? {
+                PutBack::Waits => Ok(Settlement::Done),
+                PutBack::GivenUp => abandon(engine, job, &reason, give_up).await,
+            };
+        }
         Place::Nowhere { reason, ends_run } => {
             bury(engine, &job.as_delivered(), &reason, give_up).await?;
             return match ends_run {
@@ -191,12 +198,6 @@ async fn with_lease(engine: &Engine, job: &JobMessage, give_up: &CancellationTok
     };
     fault::point("after-load");
 
-    if let Some(reason) = other_version(&document, &blueprint) {
-        return match put_back(engine, job, &reason, engine.settings.version_timeout, give_up).await? {
-            PutBack::Waits => Ok(Settlement::Done),
-            PutBack::GivenUp => abandon(engine, job, &reason, give_up).await,
-        };
-    }
     fault::point("before-call");
     let base = document.base();
     let answer = match call(engine, job, &blueprint, document, give_up).await? {

@@ -71,7 +71,7 @@ impl Worker {
         });
         let (keeper, keep) = (engine.clone(), ending.give_up.clone());
         tokio::spawn(async move { keeper.leases.keep(|| keeper.pulse.is_felt(), keep).await });
-        tokio::spawn(repair::repair(engine.clone(), ending.stop_consuming.clone()));
+        worker.tasks.spawn(repair::repair(engine.clone(), ending.stop_consuming.clone()));
         worker.tasks.spawn(consume(engine.clone(), sender, ending.stop_consuming.clone()));
         worker.tasks.spawn(dispatch(engine, receiver, ending));
         worker

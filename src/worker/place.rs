@@ -18,6 +18,8 @@ pub(super) enum Place {
     Due(Box<Document>, u32),
     /// There is nothing to run, and nothing is missing.
     Nothing,
+    /// The run follows another version of the blueprint, and why that is known.
+    OtherVersion(String),
     /// There is nothing that it could belong to.
     Nowhere {
         /// Why, for the dead letter.
@@ -37,6 +39,10 @@ pub(super) async fn place_of(
     let run = job.run_id.as_str();
     let load = || engine.contexts.load(run);
     let mut document = engine.insist(give_up, load).await?;
+    // Before anything is decided by edges the run does not have.
+    if let Some(reason) = other_version(&document, blueprint) {
+        return Ok(Place::OtherVersion(reason));
+    }
     if let Some(reason) = misplaced(&document, job, blueprint) {
         let ends_run = document.found && is_unbegun(&document) && document.blueprint_id().is_none();
         return Ok(Place::Nowhere { reason, ends_run });
@@ -49,9 +55,11 @@ pub(super) async fn place_of(
     }
     if job.round.is_none() && standing(&document, job) == Standing::NotReached {
         // Another worker may have seen its predecessors done.
-        engine.repair.met_a_stranger();
         engine.insist(give_up, || engine.call_node(run, &job.node_id, blueprint)).await?;
         document = engine.insist(give_up, load).await?;
+        if standing(&document, job) != Standing::NotReached {
+            engine.repair.met_a_stranger();
+        }
     }
     if let Some(round) = job.round.filter(|round| job.wakes && sleeps(&document, &job.node_id, *round)) {
         engine.insist(give_up, || engine.wake(run, &job.node_id, round)).await?;

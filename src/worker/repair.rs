@@ -8,18 +8,19 @@
 //! One worker of a queue looks at a time. A running node keeps its run from being silent, so the look is a short
 //! query that mostly finds nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::engine::Engine;
 use super::revival::Revival;
 use crate::context::{Search, Silent};
 use crate::coordination::keys;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::Due;
 use crate::message::JobMessage;
 
 /// A run silent for this long may have lost a job: several times as long as any delay of our own making.
@@ -32,13 +33,20 @@ const STRANGER_STAYS: Duration = Duration::from_secs(3600);
 const UNDER_WAY: Duration = Duration::from_secs(1);
 /// Runs looked at in one look.
 const PAGE: i64 = 500;
-/// How far back most looks go, and how often one goes all the way.
+/// How far back every look goes.
 const RECENT: Duration = Duration::from_secs(600);
+/// How far back the others go, and how many looks pass between them.
 const ALL: Duration = Duration::from_secs(100 * 365 * 86_400);
 const LOOKS_OF_ALL: u32 = 60;
+/// Runs whose trouble is taken for their own; one more, and a server is to blame.
+const FAILURES: u32 = 3;
+/// Runs remembered as not to be repaired here.
+const HOPELESS_KEPT: usize = 10_000;
 /// How often, in looks, sleeping runs are asked whether one overslept, and how many at a time.
 const LOOKS_OF_SLEEPERS: u32 = 6;
-const PAGE_OF_SLEEPERS: i64 = 2_000;
+const PAGE_OF_SLEEPERS: i64 = 5_000;
+/// How long a sleeper that was woken is left alone.
+const WOKEN_STAYS: Duration = Duration::from_secs(600);
 
 /// What a worker learns from the messages it gets.
 #[derive(Debug, Default)]
@@ -98,131 +106,169 @@ pub(super) async fn repair(engine: Arc<Engine>, stop: CancellationToken) {
     if interval.is_zero() {
         return;
     }
-    let mut search = Looks::default();
+    let key = keys::repair(&engine.settings.queue);
+    let mut looks = Looks::default();
+    let mut said = false;
     loop {
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => break,
             () = tokio::time::sleep(interval) => {}
         }
-        match search.look(&engine).await {
-            Ok(()) => {}
-            Err(error) if error.kind == Kind::Setup => {
-                return engine.warn(format!("Lost jobs are not looked for. {error}"));
+        match looks.look(&engine, &key).await {
+            Ok(()) => said = false,
+            // Somebody may mend it: a table that is not there yet, a password that has changed.
+            Err(error) if error.kind == Kind::Setup && !std::mem::replace(&mut said, true) => {
+                engine.warn(format!("Lost jobs are not looked for at the moment. {error}"));
             }
             Err(error) => debug!(%error, "could not look for lost jobs"),
         }
     }
+    engine.leases.resign(&key).await;
 }
 
 /// One worker's looks, from one to the next.
 #[derive(Default)]
 struct Looks {
     count: u32,
-    /// Runs found silent in the last look, and since when they are.
-    suspects: HashMap<String, i64>,
-    /// Where the page of this look begins.
-    after: Silent,
+    /// Runs that fell silent a short while ago: where lost jobs are mostly found.
+    recent: Sweep,
+    /// All others, page by page, now and then.
+    all: Sweep,
+    /// Looks until the next sweep of all.
+    rest: u32,
     /// The last of the sleepers' page.
     sleeper: String,
+    /// Sleepers that were woken, and when: not again while their messages may wait.
+    woken: HashMap<String, Instant>,
 }
 
 impl Looks {
-    async fn look(&mut self, engine: &Engine) -> Result<()> {
-        let key = keys::repair(&engine.settings.queue);
+    async fn look(&mut self, engine: &Engine, key: &str) -> Result<()> {
         let term = engine.settings.repair_interval.as_secs().saturating_mul(3) + 2;
-        if !engine.watched(engine.leases.lead(&key, term).await)? {
+        if !engine.watched(engine.leases.lead(key, term).await)? {
             *self = Self::default();
             return Ok(());
         }
-        let youngest = engine.repair.look();
-        let at_most = if self.count.is_multiple_of(LOOKS_OF_ALL) { ALL } else { RECENT };
-        let search = Search {
-            at_least: engine.repair.silence(),
-            at_most,
-            before: i64::MAX,
-            after: self.after.clone(),
-            limit: PAGE,
-        };
-        let page = engine.statuses.silent(engine.contexts.database(), &search).await?;
-        // Asked afterwards: with nothing waiting now, nothing of the page can be waiting.
-        let drained =
-            page.is_empty() || engine.broker.waiting(&engine.settings.queue).await?.unwrap_or(0) == 0;
-        let passed = Passed { drained, youngest };
-        let mut suspects = HashMap::new();
-        let (mut repaired, mut known) = (0, true);
-        for silent in &page {
-            if self.suspects.get(&silent.run) != Some(&silent.since) {
-                known = false;
-            } else if passed.has(silent.since) {
-                repaired += self.repair(engine, silent, passed).await?;
-                continue;
-            }
-            suspects.insert(silent.run.clone(), silent.since);
-        }
-        if repaired > 0 {
-            info!(repaired, "lost jobs published again");
-        }
-        self.suspects = suspects;
-        // A page that was seen twice and is still full must not hide what comes after it.
-        if known {
-            let full = i64::try_from(page.len()).unwrap_or(0) == PAGE;
-            self.after = page.last().filter(|_| full).cloned().unwrap_or_default();
-        }
-        if self.count % LOOKS_OF_SLEEPERS == LOOKS_OF_SLEEPERS - 1 {
-            self.wake_sleepers(engine, passed).await?;
-        }
         self.count = self.count.wrapping_add(1);
-        Ok(())
-    }
-
-    async fn repair(&self, engine: &Engine, silent: &Silent, passed: Passed) -> Result<usize> {
-        let revival = Revival {
-            own: true,
-            claim: Some(silent),
-            due: &|due| due.not_before.is_none_or(|at| passed.has_timer(at)),
-        };
-        match engine.revive(&silent.run, revival).await {
-            Ok(nodes) => {
-                if !nodes.is_empty() {
-                    let nodes = nodes.into_iter().collect::<Vec<_>>().join("', '");
-                    engine.warn(format!(
-                        "Run '{}': the job of '{nodes}' was lost; it is published again",
-                        silent.run
-                    ));
-                    return Ok(1);
-                }
-                Ok(0)
-            }
-            // Not begun yet, of a blueprint that another worker has, or a row that a person has to look at.
-            Err(error) if error.kind != Kind::Transient => {
-                debug!(%error, "not to be repaired here");
-                Ok(0)
-            }
-            Err(error) => Err(error),
+        let youngest = engine.repair.look();
+        self.recent.look(engine, RECENT, youngest).await?;
+        self.rest = self.rest.saturating_sub(1);
+        if self.rest == 0 && self.all.look(engine, ALL, youngest).await? {
+            self.rest = LOOKS_OF_ALL;
         }
+        if self.count.is_multiple_of(LOOKS_OF_SLEEPERS) {
+            self.wake_sleepers(engine, youngest).await?;
+        }
+        Ok(())
     }
 
     /// Timers are messages too, and their runs may sleep for weeks.
-    async fn wake_sleepers(&mut self, engine: &Engine, passed: Passed) -> Result<()> {
+    async fn wake_sleepers(&mut self, engine: &Engine, youngest: Option<u64>) -> Result<()> {
         let database = engine.contexts.database();
         let page = engine.statuses.awaiting(database, &self.sleeper, PAGE_OF_SLEEPERS).await?;
-        let full = i64::try_from(page.len()).unwrap_or(0) == PAGE_OF_SLEEPERS;
-        self.sleeper = page.last().filter(|_| full).cloned().unwrap_or_default();
-        if page.is_empty() {
-            return Ok(());
-        }
+        self.sleeper = page.last.unwrap_or_default();
+        self.woken.retain(|_, woken| woken.elapsed() < WOKEN_STAYS);
         let overslept = crate::clock::now().saturating_sub(crate::clock::milliseconds(2 * SILENCE));
-        for run in engine.contexts.overdue(&page, overslept).await? {
-            let revival = Revival {
-                own: true,
-                claim: None,
-                due: &|due| due.not_before.is_some_and(|at| passed.has_timer(at)),
-            };
-            if let Err(error) = engine.revive(&run, revival).await {
-                debug!(%error, run, "a sleeper was not woken");
+        let runs = engine.contexts.overdue(&page.awaiting, overslept).await?;
+        let passed = Passed::now(engine, youngest, runs.is_empty()).await?;
+        let overdue = |due: &Due| due.not_before.is_some_and(|at| passed.has_timer(at));
+        for run in runs {
+            if self.woken.contains_key(&run) {
+                continue;
+            }
+            match engine.revive(&run, Revival { own: true, claim: None, due: &overdue }).await {
+                Ok(nodes) if nodes.as_ref().is_none_or(BTreeSet::is_empty) => {}
+                Ok(_) => drop(self.woken.insert(run, Instant::now())),
+                Err(error) => debug!(%error, run, "a sleeper was not woken"),
             }
         }
         Ok(())
+    }
+}
+
+/// A way through the silent runs, a page at a time; each page is seen twice.
+#[derive(Default)]
+struct Sweep {
+    /// Runs found silent in the last look, and since when they are.
+    suspects: HashMap<String, i64>,
+    /// Those of them that can not be repaired here, as long as nothing happens to them.
+    hopeless: HashMap<String, i64>,
+    /// Where the page begins.
+    after: Silent,
+}
+
+impl Sweep {
+    /// Looks at a page; whether it was the last one.
+    async fn look(&mut self, engine: &Engine, at_most: Duration, youngest: Option<u64>) -> Result<bool> {
+        let (at_least, after) = (engine.repair.silence(), self.after.clone());
+        let search = Search { at_least, at_most, after, limit: PAGE };
+        let page = engine.statuses.silent(engine.contexts.database(), &search).await?;
+        // Asked afterwards: with nothing waiting now, nothing of the page can be waiting.
+        let passed = Passed::now(engine, youngest, page.is_empty()).await?;
+        let mut suspects = HashMap::new();
+        let (mut known, mut failures) = (true, 0);
+        for silent in &page {
+            if self.hopeless.get(&silent.run) == Some(&silent.since) {
+                continue;
+            }
+            if self.suspects.get(&silent.run) != Some(&silent.since) {
+                known = false;
+            } else if passed.has(silent.since) {
+                match repair_one(engine, silent, passed).await {
+                    Repaired::Yes => continue,
+                    Repaired::NotNow => {}
+                    Repaired::NotHere => drop(self.hopeless.insert(silent.run.clone(), silent.since)),
+                    // It is this run's trouble, unless it is everybody's.
+                    Repaired::Failed(error) if failures < FAILURES => {
+                        debug!(%error, run = silent.run, "not repaired");
+                        failures += 1;
+                    }
+                    Repaired::Failed(error) => return Err(error),
+                }
+            }
+            suspects.insert(silent.run.clone(), silent.since);
+        }
+        self.suspects = suspects;
+        if self.hopeless.len() > HOPELESS_KEPT {
+            self.hopeless.clear();
+        }
+        let is_full = i64::try_from(page.len()).unwrap_or(0) == PAGE;
+        // A page that was seen twice must not hide what comes after it.
+        if known {
+            self.after = page.last().filter(|_| is_full).cloned().unwrap_or_default();
+        }
+        Ok(known && !is_full)
+    }
+}
+
+/// What became of a run that seems to have lost a job.
+enum Repaired {
+    /// Its job is published again.
+    Yes,
+    /// Somebody holds its lease, or saw to it first.
+    NotNow,
+    /// It has not begun, is of another queue, or has a row that a person has to look at.
+    NotHere,
+    /// A server is out of reach, or user code threw.
+    Failed(Error),
+}
+
+async fn repair_one(engine: &Engine, silent: &Silent, passed: Passed) -> Repaired {
+    let lost = |due: &Due| due.not_before.is_none_or(|at| passed.has_timer(at));
+    match engine.revive(&silent.run, Revival { own: true, claim: Some(silent), due: &lost }).await {
+        Ok(Some(nodes)) if nodes.is_empty() => Repaired::NotNow,
+        Ok(Some(nodes)) => {
+            let nodes = nodes.into_iter().collect::<Vec<_>>().join("', '");
+            engine
+                .warn(format!("Run '{}': the job of '{nodes}' was lost; it is published again", silent.run));
+            Repaired::Yes
+        }
+        Ok(None) => Repaired::NotHere,
+        Err(error) if error.kind != Kind::Transient => {
+            debug!(%error, "not to be repaired here");
+            Repaired::NotHere
+        }
+        Err(error) => Repaired::Failed(error),
     }
 }
 
@@ -234,6 +280,12 @@ struct Passed {
 }
 
 impl Passed {
+    /// What has left the queue by now. Where nobody will ask, the queue is not asked either.
+    async fn now(engine: &Engine, youngest: Option<u64>, idle: bool) -> Result<Self> {
+        let drained = !idle && engine.broker.waiting(&engine.settings.queue).await?.unwrap_or(0) == 0;
+        Ok(Self { drained, youngest })
+    }
+
     /// Whether what was published by then, in microseconds since 1970, has.
     fn has(self, moment: i64) -> bool {
         let moment = u64::try_from(moment).unwrap_or(0) / 1000;

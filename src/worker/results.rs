@@ -3,6 +3,7 @@
 //! The commit that ends the run marks it unpublished. Whoever finds the mark (the job that ended the run, its
 //! redelivery, the reconciler) publishes and takes the mark away: at least once, as the README says.
 
+use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
@@ -10,7 +11,10 @@ use super::host::{Level, Notice};
 use crate::backoff::Backoff;
 use crate::context::{Change, Document, Ending, Patch};
 use crate::error::Result;
+use crate::ledger::Ledger;
 
+/// What stands in a node's place in the key of the lease.
+const RESULT: &str = "<result>";
 /// How often `publishFinalResult` is tried before the worker goes on to other jobs.
 const ATTEMPTS: usize = 3;
 
@@ -43,7 +47,19 @@ impl Engine {
         };
         let ledger = &reserved.ledger;
         let context = document.visible_json()?;
-        self.host.publish_result(run, ledger.status, &ledger.reason(), &context).await?;
+        // One at a time, however long it takes: only a worker that died is followed by another.
+        if !self.leases.take_or_go_without(run, RESULT).await {
+            return Ok(());
+        }
+        let publishing = self.in_flight.note(run, CancellationToken::new());
+        let published = self.publish_result(run, ledger, &context).await;
+        drop(publishing);
+        self.leases.give_back(run, RESULT).await;
+        published
+    }
+
+    async fn publish_result(&self, run: &str, ledger: &Ledger, context: &RawValue) -> Result<()> {
+        self.host.publish_result(run, ledger.status, &ledger.reason(), context).await?;
         let published = |document: Document| {
             let Some(mut reserved) = document.reserved else {
                 return Ok((None, ()));

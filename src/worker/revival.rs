@@ -1,15 +1,16 @@
 //! Bringing a run back to life: every job of it that is due and that nobody is running is published again.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::engine::Engine;
-use super::place::needs_taking_over;
+use super::place::{needs_taking_over, other_version};
 use super::settle::conclude;
-use crate::blueprint::NodeId;
+use crate::blueprint::{Blueprint, NodeId};
 use crate::clock;
 use crate::context::{Document, Patch, Silent};
 use crate::coordination::keys;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ledger::{Due, Ledger};
 use crate::message::JobMessage;
 
@@ -32,24 +33,27 @@ impl Engine {
     /// The run or its blueprint is unknown, or a server is out of reach.
     pub async fn reconcile(&self, run: &str) -> Result<BTreeSet<NodeId>> {
         let in_time = |due: &Due| due.not_before.and_then(clock::until).is_none();
-        self.revive(run, Revival { own: false, claim: None, due: &in_time }).await
+        let revived = self.revive(run, Revival { own: false, claim: None, due: &in_time }).await?;
+        Ok(revived.unwrap_or_default())
     }
 
-    /// As [`reconcile`](Self::reconcile), as told.
-    pub(super) async fn revive(&self, run: &str, how: Revival<'_>) -> Result<BTreeSet<NodeId>> {
+    /// As [`reconcile`](Self::reconcile), as told; none where the run is not of this worker's queue.
+    pub(super) async fn revive(&self, run: &str, how: Revival<'_>) -> Result<Option<BTreeSet<NodeId>>> {
         let mut document = self.contexts.load(run).await?;
         let queue = document.reserved.as_ref().and_then(|reserved| reserved.queue.as_ref());
         if how.own && queue != Some(&self.settings.queue) {
-            return Ok(BTreeSet::new());
+            return Ok(None);
         }
         let id = self.blueprint_of(run, &document).await?;
-        let blueprint = self.blueprint(&id).await?.ok_or_else(|| {
-            Error::setup(OPERATION, format!("the blueprint '{id}' is not in this adapter's runtime"))
-                .of_run(run)
-        })?;
-        if needs_taking_over(&document, &blueprint) {
-            self.begin(run, &blueprint).await?;
-            document = self.contexts.load(run).await?;
+        match self.matching_blueprint(&id, &document).await {
+            Ok(blueprint) if needs_taking_over(&document, &blueprint) => {
+                self.begin(run, &blueprint).await?;
+                document = self.contexts.load(run).await?;
+            }
+            Ok(_) => {}
+            // What is due is in the ledger: another worker of the queue has the blueprint.
+            Err(error) if how.own && error.kind == Kind::Setup && document.reserved.is_some() => {}
+            Err(error) => return Err(error.of_run(run)),
         }
         if document.is_unpublished() {
             self.publish_pending_result(run).await?;
@@ -64,12 +68,12 @@ impl Engine {
         }
         let stuck = ledger.is_stuck();
         if idle.is_empty() && !stuck {
-            return Ok(BTreeSet::new());
+            return Ok(Some(BTreeSet::new()));
         }
         if let Some(silent) = how.claim
             && !self.statuses.claim(self.contexts.database(), silent).await?
         {
-            return Ok(BTreeSet::new());
+            return Ok(Some(BTreeSet::new()));
         }
         if stuck {
             self.conclude_stuck(run).await?;
@@ -80,7 +84,19 @@ impl Engine {
             // The run was just seen to: the next reconciler need not look at it at once.
             self.statuses.keep_alive(self.contexts.database(), &[run.to_owned()]).await?;
         }
-        Ok(idle.into_iter().map(|due| due.node).collect())
+        Ok(Some(idle.into_iter().map(|due| due.node).collect()))
+    }
+
+    /// The blueprint a run follows, in its version.
+    async fn matching_blueprint(&self, id: &str, document: &Document) -> Result<Arc<Blueprint>> {
+        let Some(blueprint) = self.blueprint(id).await? else {
+            let what = format!("the blueprint '{id}' is not in this adapter's runtime");
+            return Err(Error::setup(OPERATION, what));
+        };
+        match other_version(document, &blueprint) {
+            Some(reason) => Err(Error::setup(OPERATION, reason)),
+            None => Ok(blueprint),
+        }
     }
 
     /// Whether nobody runs a job, and nobody is about to publish it.

@@ -11,7 +11,7 @@ use crate::blueprint::{Blueprint, NodeId};
 use crate::context::{Base, Decide, Document, Patch, ReservedKey, to_raw};
 use crate::coordination::keys;
 use crate::error::{Error, Result};
-use crate::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume};
+use crate::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, Standing};
 use crate::message::JobMessage;
 
 impl Engine {
@@ -77,7 +77,9 @@ impl Engine {
     /// For workers of the original, who look there before the row.
     async fn tell_blueprint(&self, run: &str, blueprint: &Blueprint) {
         let key = keys::blueprint(run);
-        if let Err(error) = self.store.set_if_not_exist(&key, &blueprint.id, keys::TTL).await {
+        if self.leases.is_reachable()
+            && let Err(error) = self.store.set_if_not_exist(&key, &blueprint.id, keys::TTL).await
+        {
             tracing::debug!(%error, "the blueprint key was not written");
         }
     }
@@ -94,14 +96,28 @@ impl Engine {
         Ok(due.into_iter().filter(|due| due.node == join).collect())
     }
 
-    /// Ends a run that can not go on at all.
+    /// Ends a run that can not go on because of a job; whether it was that job's run, and waited for it.
     ///
     /// # Errors
     /// As [`begin`](Self::begin).
-    pub async fn abandon(&self, run: &str, node: &str, blueprint_id: &str, reason: &str) -> Result<()> {
-        let error = NodeError { node: node.to_owned(), message: reason.to_owned() };
-        let nowhere = Blueprint::unknown(blueprint_id);
-        self.amend(run, |ledger| ledger.apply(&nowhere, Event::Abandoned { error }).is_ok()).await
+    pub async fn abandon(&self, run: &str, node: &str, blueprint_id: &str, reason: &str) -> Result<bool> {
+        let deferred = self.host.publishes_results();
+        let decide = |document: Document| {
+            let own = document.blueprint_id().is_none_or(|own| own == blueprint_id);
+            let mut reserved = document.reserved.unwrap_or_default();
+            let ledger = &mut reserved.ledger;
+            // A message that names another blueprint, or a node that is not due, ends no run but its own.
+            let waits = ledger.is_unbegun() || matches!(ledger.standing(node, None), Standing::Due(_));
+            if !own || !waits {
+                return Ok((None, false));
+            }
+            let error = NodeError { node: node.to_owned(), message: reason.to_owned() };
+            match ledger.apply(&Blueprint::unknown(blueprint_id), Event::Abandoned { error }) {
+                Ok(_) => Ok((Some(conclude(reserved, Patch::default(), deferred)?), true)),
+                Err(_) => Ok((None, false)),
+            }
+        };
+        self.contexts.change(&self.statuses, run, true, decide).await.map(|committed| committed.answer)
     }
 
     /// A message named a node that nothing led to: another worker may have seen its predecessors done.

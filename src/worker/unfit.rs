@@ -94,16 +94,18 @@ pub(super) async fn abandon(
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
     let reason = &dead_letters::shortened(reason);
+    let abandoned =
+        engine.insist(give_up, || engine.abandon(&job.run_id, &job.node_id, &job.blueprint_id, reason)).await;
+    match abandoned {
+        Ok(false) => return Ok(Settlement::Done),
+        Ok(true) => {}
+        Err(error) if error.kind == Kind::Data => say_failed(engine, job, reason, give_up).await?,
+        Err(error) => return Err(error),
+    }
     engine.warn(dead_letters::shortened(&format!(
         "Run '{}' failed at node '{}': {reason}",
         job.run_id, job.node_id
     )));
-    let abandoned =
-        engine.insist(give_up, || engine.abandon(&job.run_id, &job.node_id, &job.blueprint_id, reason)).await;
-    match abandoned {
-        Err(error) if error.kind == Kind::Data => say_failed(engine, job, reason, give_up).await?,
-        other => other?,
-    }
     engine.publish_result_or_report(&job.run_id, give_up).await;
     Ok(Settlement::Done)
 }
