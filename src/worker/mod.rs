@@ -1,5 +1,6 @@
 //! A worker: takes jobs from the queue and lives each of them through, in the order of [`job`].
 
+mod begin;
 mod dead_letters;
 mod engine;
 mod fleet;
@@ -13,6 +14,7 @@ mod results;
 mod revival;
 mod runs;
 pub mod settle;
+mod sweep;
 mod unfit;
 
 use std::sync::Arc;

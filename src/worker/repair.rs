@@ -17,31 +17,26 @@ use tracing::debug;
 
 use super::engine::Engine;
 use super::revival::Revival;
-use crate::context::{Search, Silent};
+use super::sweep::{Passed, Sweep};
+use crate::clock;
 use crate::coordination::keys;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::ledger::Due;
 use crate::message::JobMessage;
 
 /// A run silent for this long may have lost a job: several times as long as any delay of our own making.
-const SILENCE: Duration = Duration::from_secs(5);
+pub(super) const SILENCE: Duration = Duration::from_secs(5);
 /// Where workers of version 1 share the queue: they neither hold leases nor say that they are alive.
 const SILENCE_OF_STRANGERS: Duration = Duration::from_secs(60);
 /// How long a stranger is remembered.
 const STRANGER_STAYS: Duration = Duration::from_secs(3600);
 /// Deliveries this soon after a look may have left the queue before it.
 const UNDER_WAY: Duration = Duration::from_secs(1);
-/// Runs looked at in one look.
-const PAGE: i64 = 500;
 /// How far back every look goes.
 const RECENT: Duration = Duration::from_secs(600);
 /// How far back the others go, and how many looks pass between them.
 const ALL: Duration = Duration::from_secs(100 * 365 * 86_400);
 const LOOKS_OF_ALL: u32 = 60;
-/// Runs whose trouble is taken for their own; one more, and a server is to blame.
-const FAILURES: u32 = 3;
-/// Runs remembered as not to be repaired here.
-const HOPELESS_KEPT: usize = 10_000;
 /// How often, in looks, sleeping runs are asked whether one overslept, and how many at a time.
 const LOOKS_OF_SLEEPERS: u32 = 6;
 const PAGE_OF_SLEEPERS: i64 = 5_000;
@@ -89,7 +84,7 @@ impl Repair {
         })
     }
 
-    fn silence(&self) -> Duration {
+    pub(super) fn silence(&self) -> Duration {
         let among_strangers =
             self.with(|seen| seen.stranger.is_some_and(|met| met.elapsed() < STRANGER_STAYS));
         if among_strangers { SILENCE_OF_STRANGERS } else { SILENCE }
@@ -168,7 +163,7 @@ impl Looks {
         let page = engine.statuses.awaiting(database, &self.sleeper, PAGE_OF_SLEEPERS).await?;
         self.sleeper = page.last.unwrap_or_default();
         self.woken.retain(|_, woken| woken.elapsed() < WOKEN_STAYS);
-        let overslept = crate::clock::now().saturating_sub(crate::clock::milliseconds(2 * SILENCE));
+        let overslept = clock::now().saturating_sub(clock::milliseconds(2 * SILENCE));
         let runs = engine.contexts.overdue(&page.awaiting, overslept).await?;
         let passed = Passed::now(engine, youngest, runs.is_empty()).await?;
         let overdue = |due: &Due| due.not_before.is_some_and(|at| passed.has_timer(at));
@@ -183,121 +178,6 @@ impl Looks {
             }
         }
         Ok(())
-    }
-}
-
-/// A way through the silent runs, a page at a time; each page is seen twice.
-#[derive(Default)]
-struct Sweep {
-    /// Runs found silent in the last look, and since when they are.
-    suspects: HashMap<String, i64>,
-    /// Those of them that can not be repaired here, as long as nothing happens to them.
-    hopeless: HashMap<String, i64>,
-    /// Where the page begins.
-    after: Silent,
-}
-
-impl Sweep {
-    /// Looks at a page; whether it was the last one.
-    async fn look(&mut self, engine: &Engine, at_most: Duration, youngest: Option<u64>) -> Result<bool> {
-        let (at_least, after) = (engine.repair.silence(), self.after.clone());
-        let search = Search { at_least, at_most, after, limit: PAGE };
-        let page = engine.statuses.silent(engine.contexts.database(), &search).await?;
-        // Asked afterwards: with nothing waiting now, nothing of the page can be waiting.
-        let passed = Passed::now(engine, youngest, page.is_empty()).await?;
-        let mut suspects = HashMap::new();
-        let (mut known, mut failures) = (true, 0);
-        for silent in &page {
-            if self.hopeless.get(&silent.run) == Some(&silent.since) {
-                continue;
-            }
-            if self.suspects.get(&silent.run) != Some(&silent.since) {
-                known = false;
-            } else if passed.has(silent.since) {
-                match repair_one(engine, silent, passed).await {
-                    Repaired::Yes => continue,
-                    Repaired::NotNow => {}
-                    Repaired::NotHere => drop(self.hopeless.insert(silent.run.clone(), silent.since)),
-                    // It is this run's trouble, unless it is everybody's.
-                    Repaired::Failed(error) if failures < FAILURES => {
-                        debug!(%error, run = silent.run, "not repaired");
-                        failures += 1;
-                    }
-                    Repaired::Failed(error) => return Err(error),
-                }
-            }
-            suspects.insert(silent.run.clone(), silent.since);
-        }
-        self.suspects = suspects;
-        if self.hopeless.len() > HOPELESS_KEPT {
-            self.hopeless.clear();
-        }
-        let is_full = i64::try_from(page.len()).unwrap_or(0) == PAGE;
-        // A page that was seen twice must not hide what comes after it.
-        if known {
-            self.after = page.last().filter(|_| is_full).cloned().unwrap_or_default();
-        }
-        Ok(known && !is_full)
-    }
-}
-
-/// What became of a run that seems to have lost a job.
-enum Repaired {
-    /// Its job is published again.
-    Yes,
-    /// Somebody holds its lease, or saw to it first.
-    NotNow,
-    /// It has not begun, is of another queue, or has a row that a person has to look at.
-    NotHere,
-    /// A server is out of reach, or user code threw.
-    Failed(Error),
-}
-
-async fn repair_one(engine: &Engine, silent: &Silent, passed: Passed) -> Repaired {
-    let lost = |due: &Due| due.not_before.is_none_or(|at| passed.has_timer(at));
-    match engine.revive(&silent.run, Revival { own: true, claim: Some(silent), due: &lost }).await {
-        Ok(Some(nodes)) if nodes.is_empty() => Repaired::NotNow,
-        Ok(Some(nodes)) => {
-            let nodes = nodes.into_iter().collect::<Vec<_>>().join("', '");
-            engine
-                .warn(format!("Run '{}': the job of '{nodes}' was lost; it is published again", silent.run));
-            Repaired::Yes
-        }
-        Ok(None) => Repaired::NotHere,
-        Err(error) if error.kind != Kind::Transient => {
-            debug!(%error, "not to be repaired here");
-            Repaired::NotHere
-        }
-        Err(error) => Repaired::Failed(error),
-    }
-}
-
-/// What has left the queue.
-#[derive(Debug, Clone, Copy)]
-struct Passed {
-    drained: bool,
-    youngest: Option<u64>,
-}
-
-impl Passed {
-    /// What has left the queue by now. Where nobody will ask, the queue is not asked either.
-    async fn now(engine: &Engine, youngest: Option<u64>, idle: bool) -> Result<Self> {
-        let drained = !idle && engine.broker.waiting(&engine.settings.queue).await?.unwrap_or(0) == 0;
-        Ok(Self { drained, youngest })
-    }
-
-    /// Whether what was published by then, in microseconds since 1970, has.
-    fn has(self, moment: i64) -> bool {
-        let moment = u64::try_from(moment).unwrap_or(0) / 1000;
-        self.drained || self.youngest.is_some_and(|youngest| youngest > moment)
-    }
-
-    /// Whether what was to be delivered at a moment, in milliseconds since 1970, has. It came into the queue a
-    /// little after its time, and that time is of another clock.
-    fn has_timer(self, moment: u64) -> bool {
-        let margin = crate::clock::milliseconds(2 * SILENCE);
-        let come = moment.saturating_add(margin);
-        come < crate::clock::now() && (self.drained || self.youngest.is_some_and(|youngest| youngest > come))
     }
 }
 
@@ -335,12 +215,6 @@ mod tests {
         repair.delivered(&JobMessage { repeated: true, ..job(5_000) }, false);
         repair.delivered(&JobMessage { not_before: Some(1), ..job(5_000) }, false);
         assert_eq!(repair.look(), None);
-    }
-
-    #[test]
-    fn an_empty_queue_holds_nothing_and_a_silent_one_proves_nothing() {
-        assert!(Passed { drained: true, youngest: None }.has(i64::MAX));
-        assert!(!Passed { drained: false, youngest: None }.has(0));
     }
 
     #[test]

@@ -1,105 +1,22 @@
-//! How a run begins, is carried on, given up or resumed: changes of its row that no node's result causes.
+//! How a run is given up, resumed, told of something, or ended: changes of its row that no node's result causes.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
 use super::engine::Engine;
 use super::settle::conclude;
 use crate::blueprint::{Blueprint, NodeId};
-use crate::context::{Base, Decide, Document, Patch, ReservedKey, to_raw};
-use crate::coordination::keys;
+use crate::context::{Document, Patch, to_raw};
 use crate::error::{Error, Result};
 use crate::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, Standing};
 use crate::message::JobMessage;
 
 impl Engine {
-    /// Gives a run its ledger, and takes over what others did of it. A run that has one and nothing to take
-    /// over is left as it is.
-    ///
-    /// # Errors
-    /// The server is out of reach, or the row can not be read.
-    pub async fn begin(&self, run: &str, blueprint: &Blueprint) -> Result<()> {
-        let deferred = self.host.publishes_results();
-        let decide = |document: Document| {
-            let (reserved, patch) = match begun(&document, blueprint, &self.settings.queue)? {
-                Some(begun) => begun,
-                None => return Ok((None, ())),
-            };
-            Ok((Some(conclude(reserved, patch, deferred)?), ()))
-        };
-        let committed = self.contexts.change(&self.statuses, run, true, decide).await?;
-        if committed.changed {
-            self.tell_blueprint(run, blueprint).await;
-        }
-        Ok(())
-    }
-
-    /// As [`begin`](Self::begin), for a run as it was loaded: mostly a new one, which needs nothing but its ledger.
-    /// Answers with the run as it is then.
-    ///
-    /// # Errors
-    /// As [`begin`](Self::begin).
-    pub(super) async fn take_on(
-        &self,
-        run: &str,
-        blueprint: &Arc<Blueprint>,
-        document: &Document,
-    ) -> Result<Document> {
-        if !document.found || document.outputs(blueprint).next().is_some() {
-            self.begin(run, blueprint).await?;
-            return self.contexts.load(run).await;
-        }
-        let known = document.values.clone();
-        let (deferred, queue, new) =
-            (self.host.publishes_results(), self.settings.queue.clone(), blueprint.clone());
-        let decide: Decide = Box::new(move |reserved| {
-            let document =
-                Document { values: known.clone(), reserved: Some(reserved.clone()), ..Document::default() };
-            match begun(&document, &new, &queue)? {
-                Some((reserved, patch)) => Ok(Some(conclude(reserved, patch, deferred)?)),
-                None => Ok(None),
-            }
-        });
-        let written = self.contexts.commit(&self.statuses, run, document.base(), decide).await?;
-        let Some(Base { reserved, version }) = written.base else {
-            return self.contexts.load(run).await;
-        };
-        self.tell_blueprint(run, blueprint).await;
-        let mut values = document.values.clone();
-        values.entry("blueprintId".into()).or_insert(to_raw(&blueprint.id)?);
-        values.entry("blueprintVersion".into()).or_insert(to_raw(&blueprint.version)?);
-        let reserved = Some(ReservedKey::clone(&reserved));
-        Ok(Document { values, reserved, found: true, version: Some(version), at: written.at })
-    }
-
-    /// For workers of the original, who look there before the row.
-    async fn tell_blueprint(&self, run: &str, blueprint: &Blueprint) {
-        let key = keys::blueprint(run);
-        if self.leases.is_reachable()
-            && let Err(error) = self.store.set_if_not_exist(&key, &blueprint.id, keys::TTL).await
-        {
-            tracing::debug!(%error, "the blueprint key was not written");
-        }
-    }
-
-    /// Version 1 counted the last arrival at a join: it is due, whoever did its predecessors.
-    ///
-    /// # Errors
-    /// As [`begin`](Self::begin).
-    pub(super) async fn take_over(&self, run: &str, blueprint: &Blueprint, join: &str) -> Result<Vec<Due>> {
-        self.begin(run, blueprint).await?;
-        self.call_node(run, join, blueprint).await?;
-        let reserved = self.contexts.load(run).await?.reserved;
-        let due = reserved.map(|reserved| reserved.ledger.due()).unwrap_or_default();
-        Ok(due.into_iter().filter(|due| due.node == join).collect())
-    }
-
     /// Ends a run that can not go on because of a job; whether it was that job's run, and waited for it.
     ///
     /// # Errors
-    /// As [`begin`](Self::begin).
+    /// A server is out of reach, or the row can not be read.
     pub async fn abandon(&self, run: &str, node: &str, blueprint_id: &str, reason: &str) -> Result<bool> {
         let deferred = self.host.publishes_results();
         let decide = |document: Document| {
@@ -120,18 +37,10 @@ impl Engine {
         self.contexts.change(&self.statuses, run, true, decide).await.map(|committed| committed.answer)
     }
 
-    /// A message named a node that nothing led to: another worker may have seen its predecessors done.
-    ///
-    /// # Errors
-    /// As [`begin`](Self::begin).
-    pub async fn call_node(&self, run: &str, node: &str, blueprint: &Blueprint) -> Result<()> {
-        self.amend(run, |ledger| ledger.call(blueprint, node).is_some()).await
-    }
-
     /// A job was put back from the dead letters: the run that ended because of it goes on. Whether it does.
     ///
     /// # Errors
-    /// As [`begin`](Self::begin).
+    /// A server is out of reach, or the row can not be read.
     pub(super) async fn reopen(&self, run: &str, node: &str) -> Result<bool> {
         let decide = |document: Document| {
             let blueprint = document.blueprint_id();
@@ -186,7 +95,7 @@ impl Engine {
     /// Wakes a node whose time has come, if it still sleeps in that round.
     ///
     /// # Errors
-    /// As [`begin`](Self::begin).
+    /// A server is out of reach, or the row can not be read.
     pub(super) async fn wake(&self, run: &str, node: &str, round: u32) -> Result<()> {
         let event = Event::Resumed { node: node.to_owned(), with: Resume::default() };
         let nowhere = Blueprint::unknown("");
@@ -215,7 +124,7 @@ impl Engine {
     /// Ends a run: nothing new of it starts, and nodes in flight get their signal. Whether it was still going on.
     ///
     /// # Errors
-    /// As [`begin`](Self::begin).
+    /// A server is out of reach, or the row can not be read.
     pub async fn cancel(&self, run: &str, reason: &str) -> Result<bool> {
         let deferred = self.host.publishes_results();
         let decide = |document: Document| {
@@ -249,7 +158,7 @@ impl Engine {
     }
 
     /// Changes nothing of a run but its ledger, where `change` says that it did.
-    async fn amend(&self, run: &str, change: impl FnOnce(&mut Ledger) -> bool) -> Result<()> {
+    pub(super) async fn amend(&self, run: &str, change: impl FnOnce(&mut Ledger) -> bool) -> Result<()> {
         let deferred = self.host.publishes_results();
         let decide = |document: Document| {
             let mut reserved = document.reserved.unwrap_or_default();
@@ -287,29 +196,6 @@ impl Engine {
         }
         Ok(due.into_iter().map(|due| due.node).collect())
     }
-}
-
-/// The bookkeeping and the keys of a run that is seen for the first time, or that others went on with.
-fn begun(document: &Document, blueprint: &Blueprint, queue: &str) -> Result<Option<(ReservedKey, Patch)>> {
-    let mut reserved = document.reserved.clone().unwrap_or_default();
-    let fresh = reserved.ledger.is_unbegun();
-    reserved.queue.get_or_insert_with(|| queue.to_owned());
-    if fresh {
-        reserved.ledger.begin_with(blueprint);
-    }
-    let before = (reserved.ledger.nodes.len(), reserved.ledger.due());
-    reserved.ledger.adopt(blueprint, document.outputs(blueprint));
-    if !fresh && before == (reserved.ledger.nodes.len(), reserved.ledger.due()) {
-        return Ok(None);
-    }
-    let mut patch = Patch::default();
-    if !document.values.contains_key("blueprintId") {
-        patch.set("blueprintId", to_raw(&blueprint.id)?);
-    }
-    if !document.values.contains_key("blueprintVersion") {
-        patch.set("blueprintVersion", to_raw(&blueprint.version)?);
-    }
-    Ok(Some((reserved, patch)))
 }
 
 fn require_row(document: &Document, operation: &'static str) -> Result<()> {
