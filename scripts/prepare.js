@@ -1,19 +1,16 @@
 // Makes a fresh clone ready to run: packages, native addon, TypeScript, each only if missing or out of date.
 // `npm run demo` and `npm test` begin with it, so it uses nothing but what Node.js itself brings along.
 
-import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { stripVTControlCharacters } from 'node:util'
+import { runQuietly } from './run-quietly.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const WINDOWS = process.platform === 'win32'
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
-/** How much of a failed tool's output is shown, of its begin and of its end. */
-const HEAD_LINES = 8
-const TAIL_LINES = 32
+/** How npm is asked to say nothing but errors. */
+export const QUIET_NPM = ['--no-audit', '--no-fund', '--loglevel=error']
 
 /**
  * @param {object} [options]
@@ -28,15 +25,14 @@ export async function prepare({ log = () => {} } = {}) {
     steps++
     log(`${title} ...`)
     const begin = performance.now()
-    await npm(args, env)
+    await runQuietly('npm', args, { cwd: ROOT, env })
     log(`  done in ${((performance.now() - begin) / 1000).toFixed(1)} s`)
   }
 
   if (isDue(['node_modules/.package-lock.json'], ['package-lock.json'])) {
     // Not `npm ci`: it refuses a lock file that lacks an optional package of some other platform. With --no-save,
     // the lock file decides as well and stays as it is. A NODE_ENV=production would leave out what we build with.
-    const quiet = ['--no-audit', '--no-fund', '--loglevel=error']
-    await step('Installing packages', ['install', '--no-save', '--include=dev', ...quiet])
+    await step('Installing packages', ['install', '--no-save', '--include=dev', ...QUIET_NPM])
     markBuilt(['node_modules/.package-lock.json'], new Date())
   }
   if (addonIsDue) {
@@ -88,7 +84,7 @@ function markBuilt(outputs, begin) {
 }
 
 /** The environment with Rust's folder on the PATH, where a shell opened before its installation lacks it. */
-function withCargo(env) {
+export function withCargo(env) {
   const cargo = WINDOWS ? 'cargo.exe' : 'cargo'
   const key = Object.keys(env).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH'
   const folders = (env[key] ?? '').split(delimiter)
@@ -96,42 +92,6 @@ function withCargo(env) {
   const usual = join(env.CARGO_HOME || join(homedir(), '.cargo'), 'bin')
   if (existsSync(join(usual, cargo))) return { ...env, [key]: [...folders, usual].join(delimiter) }
   throw new Error(
-    'Building the native addon needs Rust, and there is no `cargo` on the PATH: install it from https://rustup.rs',
+    'What is built here needs Rust, and there is no `cargo` on the PATH: install it from https://rustup.rs',
   )
-}
-
-/** Runs npm to its end; what it says is shown only if it fails. */
-function npm(args, env) {
-  return new Promise((resolve, reject) => {
-    // In a group of its own, so that a signal can be passed on to the compilers as well.
-    const options = { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: !WINDOWS, shell: WINDOWS }
-    const child = spawn('npm', args, options)
-    let said = ''
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text))
-
-    let interrupted
-    const passOn = (signal) => {
-      interrupted = signal
-      if (WINDOWS) child.kill(signal)
-      else process.kill(-child.pid, signal)
-    }
-    for (const signal of SIGNALS) process.on(signal, passOn)
-    const finish = (error) => {
-      for (const signal of SIGNALS) process.off(signal, passOn)
-      if (interrupted) process.kill(process.pid, interrupted)
-      if (error) reject(error)
-      else resolve()
-    }
-    child.once('error', (error) => finish(new Error(`Could not run npm: ${error.message}`)))
-    child.once('close', (code, signal) => {
-      if (code === 0) return finish()
-      finish(new Error(`${shortened(said)}\n\n\`npm ${args.join(' ')}\` failed (${signal ?? `exit code ${code}`}).`))
-    })
-  })
-}
-
-function shortened(text) {
-  const lines = stripVTControlCharacters(text).trim().split('\n')
-  if (lines.length > HEAD_LINES + TAIL_LINES) lines.splice(HEAD_LINES, lines.length - HEAD_LINES - TAIL_LINES, '[...]')
-  return lines.join('\n')
 }
