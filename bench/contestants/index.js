@@ -1,0 +1,27 @@
+// Everyone who takes part, in the order of their turns. Each is imported only when it is its turn, in a process of its
+// own.
+export const CONTESTANTS = ['ours', 'bare', 'bullmq', 'dbos', 'version-1']
+
+/**
+ * @typedef {object} Contestant
+ * @property {string} id
+ * @property {string} title
+ * @property {object[]} settings those it may choose from: the fastest on chains is taken for everything
+ * @property {number} [share] of a load's runs
+ * @property {() => { file: string, args: string[] }} worker
+ * @property {(world: object) => Promise<Client>} open
+ * @property {(world: object, client: Client) => Promise<object>} [queries] more figures of full tables
+ *
+ * @typedef {object} Client
+ * @property {(runs: string[], flow: object, context: object) => Promise<void>} insert
+ * @property {(runs: string[], flow: object) => Promise<void>} start
+ * @property {(runs: string[]) => Promise<void>} finish waits until they have ended
+ * @property {(runs: string[], flow: object) => Promise<number>} wrong how many did not end as they must
+ * @property {(count: number, run: string) => Promise<void>} [fill]
+ * @property {() => Promise<void>} close
+ */
+
+/** @returns {Promise<Contestant>} */
+export async function contestant(id) {
+  return (await import(`./${id}.js`)).default
+}

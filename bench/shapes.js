@@ -1,0 +1,132 @@
+// What is measured: the loads, and the figures taken from them. The sizes are those of a whole run; a contestant that
+// is slower by orders takes a share of the runs, since what counts is the cost a job.
+
+const CHAIN = { kind: 'chain', size: 10 }
+const rate = { key: 'jobsPerSecond', unit: 'jobs/s' }
+const times = (title) => ({ key: 'costRatio', unit: `× ${title}`, relative: true })
+const growth = { key: 'growth', unit: '× last 100 to first 100', relative: true }
+
+/**
+ * @typedef {object} Load
+ * @property {import('./flows.js').Flow} flow
+ * @property {number} runs in flight at once, unless `oneByOne`
+ * @property {number} [repeat] how often, one after another; default 1
+ * @property {boolean} [oneByOne] each run begins when the one before has ended
+ * @property {number} [contextBytes] the size of a value in the context that no node touches
+ *
+ * @typedef {object} Shape
+ * @property {string} name
+ * @property {string} title
+ * @property {Load} load
+ * @property {Load} [base] run before it in the same process: what the load's cost a job is compared with
+ * @property {number} [history] finished runs put into the tables between the two
+ * @property {string[]} [only] the contestants it is for
+ * @property {string[]} [once] contestants that are measured in the first round only, as it takes them minutes
+ * @property {{ key: string, unit: string, relative?: boolean }[]} figures `relative`: already a ratio of its own
+ */
+
+/** @type {Shape[]} */
+export const SHAPES = [
+  {
+    name: 'chains',
+    title: '200 ten-node chains in flight',
+    load: { flow: CHAIN, runs: 200, repeat: 3 },
+    figures: [rate],
+  },
+  {
+    name: 'fan-20',
+    title: '50 runs: 20 wide, `all` join',
+    load: { flow: { kind: 'fan', size: 20 }, runs: 50, repeat: 3 },
+    figures: [rate],
+  },
+  {
+    name: 'fan-200',
+    title: '8 runs: 200 wide, `all` join',
+    load: { flow: { kind: 'fan', size: 200 }, runs: 8, repeat: 3 },
+    figures: [rate],
+  },
+  {
+    name: 'lone',
+    title: 'one ten-node chain alone',
+    load: { flow: { ...CHAIN, marks: true }, runs: 40, oneByOne: true },
+    figures: [{ key: 'perHopMs', unit: 'ms a hop' }],
+  },
+  {
+    name: 'context-100k',
+    title: 'chains, 100 KB in the context that no node touches',
+    base: { flow: CHAIN, runs: 200 },
+    load: { flow: CHAIN, runs: 200, contextBytes: 100_000 },
+    figures: [rate, times('an empty context')],
+  },
+  {
+    name: 'context-1m',
+    title: 'chains, 1 MB in the context that no node touches',
+    base: { flow: CHAIN, runs: 100 },
+    load: { flow: CHAIN, runs: 100, contextBytes: 1_000_000 },
+    figures: [rate, times('an empty context')],
+  },
+  {
+    name: 'long-chain',
+    title: 'one run of 1,000 nodes, a chain',
+    load: { flow: { kind: 'chain', size: 1000, marks: true }, runs: 1 },
+    once: ['version-1'],
+    figures: [rate, growth],
+  },
+  {
+    name: 'wide-run',
+    title: 'one run of 1,000 nodes, a fan',
+    load: { flow: { kind: 'fan', size: 998, marks: true }, runs: 1 },
+    once: ['version-1'],
+    figures: [rate, growth],
+  },
+  {
+    name: 'full-tables',
+    title: 'chains, beside 100,000 finished runs',
+    base: { flow: CHAIN, runs: 200, repeat: 3 },
+    load: { flow: CHAIN, runs: 200, repeat: 3 },
+    history: 100_000,
+    only: ['ours', 'bare', 'version-1'],
+    figures: [
+      rate,
+      times('empty tables'),
+      { key: 'reconcilerMs', unit: "ms, the reconciler's queries" },
+      { key: 'repairMs', unit: "ms, the repair's slowest query" },
+    ],
+  },
+  {
+    name: 'cpu',
+    title: '1,000 ten-node chains in flight: what the worker needs',
+    load: { flow: CHAIN, runs: 1000 },
+    figures: [
+      rate,
+      { key: 'mainThreadMsPerJob', unit: 'ms CPU of the main thread a job' },
+      { key: 'loopMsPerJob', unit: 'ms the event loop is busy a job' },
+      { key: 'cpuMsPerJob', unit: 'ms CPU of the process a job' },
+      { key: 'maxRssMb', unit: 'MB at most' },
+      { key: 'rssGrowthMb', unit: 'MB more at the end than half-way' },
+    ],
+  },
+]
+
+/** The ratios that are to be reached: ours by another's, or a figure by itself. */
+export const GOALS = [
+  { shape: 'chains', key: 'jobsPerSecond', to: 'bullmq', atLeast: 3.5 },
+  { shape: 'chains', key: 'jobsPerSecond', to: 'dbos', atLeast: 5 },
+  { shape: 'chains', key: 'jobsPerSecond', to: 'version-1', atLeast: 250 },
+  { shape: 'chains', key: 'jobsPerSecond', to: 'bare', atLeast: 0.6 },
+  { shape: 'fan-20', key: 'jobsPerSecond', to: 'bullmq', atLeast: 3 },
+  { shape: 'fan-200', key: 'jobsPerSecond', to: 'bullmq', atLeast: 3 },
+  { shape: 'lone', key: 'perHopMs', to: 'bare', atMost: 1.2 },
+  { shape: 'lone', key: 'perHopMs', to: 'bullmq', atMost: 0.5 },
+  { shape: 'lone', key: 'perHopMs', to: 'dbos', atMost: 0.5 },
+  { shape: 'context-100k', key: 'costRatio', atMost: 1.5 },
+  { shape: 'context-1m', key: 'costRatio', atMost: 1.5 },
+  { shape: 'long-chain', key: 'growth', atMost: 1.3 },
+  { shape: 'wide-run', key: 'growth', atMost: 1.3 },
+  { shape: 'full-tables', key: 'costRatio', atMost: 1.05 },
+  { shape: 'full-tables', key: 'reconcilerMs', atMost: 10 },
+  { shape: 'full-tables', key: 'repairMs', atMost: 10 },
+  { shape: 'cpu', key: 'mainThreadMsPerJob', atMost: 0.06 },
+  { shape: 'cpu', key: 'cpuMsPerJob', atMost: 0.12 },
+  { shape: 'cpu', key: 'maxRssMb', atMost: 120 },
+]

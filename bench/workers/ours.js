@@ -1,0 +1,17 @@
+// A worker as the README shows it: URLs, and the concurrency.
+import { RabbitMqAdapter, RedisCoordinationStore } from '../../dist/index.js'
+import { contest, runtimeOptions, serve } from './serve.js'
+
+const { name, urls, setting } = contest
+const adapter = new RabbitMqAdapter({
+  runtimeOptions: runtimeOptions(),
+  coordinationStore: new RedisCoordinationStore(urls.redis),
+  amqpConnection: urls.amqp,
+  pgClient: urls.database,
+  contextTableName: `${name}.contexts`,
+  statusTableName: `${name}.statuses`,
+  queueName: name,
+  ...setting,
+})
+adapter.start()
+await serve({ stop: () => adapter.stop() })
