@@ -120,34 +120,39 @@ function isLastAttempt({ host, job, node }: Execution): boolean {
 }
 
 /**
- * The blueprint this job works on. It comes without fallbacks, which the engine makes jobs of their own, as core does
- * in memory; the nodes added to the run are part of it; and where an edge decided the node's input, that input comes
- * before the `inputs` of its definition.
+ * The blueprint this job works on: the nodes added to the run are part of it. The job's own node comes without
+ * its fallback, which the engine makes a job of its own, as core does in memory; and where an edge decided its
+ * input, that input comes before the `inputs` of its definition.
  */
 function blueprintOf(job: Job, base: WorkflowBlueprint): WorkflowBlueprint {
-  const blueprint = withoutFallbacks(base)
+  const blueprint = withoutFallback(base, job.nodeId)
   const added = job.added
   if (added.length === 0 && !job.fed) return blueprint
   const nodes = [...blueprint.nodes, ...added.map((definition) => fromJson(definition) as NodeDefinition)]
   const own = nodes.findIndex(({ id }) => id === job.nodeId)
   const node = nodes[own]
-  if (node && job.fed) nodes[own] = { ...node, inputs: `_inputs.${node.id}` }
+  if (node) nodes[own] = { ...node, ...bare(node), ...(job.fed && { inputs: `_inputs.${node.id}` }) }
   return { ...blueprint, nodes }
 }
 
-/** Blueprints without fallbacks, made once each: a blueprint may have thousands of nodes. */
-const bare = new WeakMap<WorkflowBlueprint, WorkflowBlueprint>()
+/** A node's config without its fallback. */
+function bare(node: NodeDefinition): Pick<NodeDefinition, 'config'> {
+  const { fallback: _, ...config } = node.config ?? {}
+  return { config }
+}
 
-function withoutFallbacks(base: WorkflowBlueprint): WorkflowBlueprint {
-  let blueprint = bare.get(base)
-  if (!blueprint) {
-    const nodes = base.nodes.map((node) => {
-      const { fallback: _, ...config } = node.config ?? {}
-      return { ...node, config }
-    })
-    blueprint = { ...base, nodes }
-    bare.set(base, blueprint)
-  }
+/** Blueprints with one node's fallback left out, made once each: a blueprint may have thousands of nodes. */
+const withoutOne = new WeakMap<WorkflowBlueprint, Map<string, WorkflowBlueprint>>()
+
+function withoutFallback(base: WorkflowBlueprint, nodeId: string): WorkflowBlueprint {
+  const made = withoutOne.get(base)?.get(nodeId)
+  if (made) return made
+  const own = base.nodes.findIndex(({ id }) => id === nodeId)
+  const node = base.nodes[own]
+  if (node?.config?.fallback === undefined) return base
+  const nodes = base.nodes.with(own, { ...node, ...bare(node) })
+  const blueprint = { ...base, nodes }
+  withoutOne.set(base, (withoutOne.get(base) ?? new Map()).set(nodeId, blueprint))
   return blueprint
 }
 
