@@ -36,7 +36,7 @@ export async function prepare({ log = () => {} } = {}) {
     markBuilt(['node_modules/.package-lock.json'], new Date())
   }
   if (addonIsDue) {
-    const firstTime = existsSync(join(ROOT, 'target/release')) ? '' : ' (first time: about two minutes)'
+    const firstTime = existsSync(join(ROOT, 'target/release')) ? '' : ' (first time: about five minutes)'
     const begin = new Date()
     await step(`Building the native addon${firstTime}`, ['run', '--silent', 'build:native'])
     markBuilt(addonFiles(), begin)
