@@ -3,7 +3,6 @@
 //! The commit that ends the run marks it unpublished. Whoever finds the mark (the job that ended the run, its
 //! redelivery, the reconciler) publishes and takes the mark away: at least once, as the README says.
 
-use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
@@ -11,7 +10,6 @@ use super::host::{Level, Notice};
 use crate::backoff::Backoff;
 use crate::context::{Change, Document, Ending, Patch};
 use crate::error::Result;
-use crate::ledger::Ledger;
 
 /// What stands in a node's place in the key of the lease.
 const RESULT: &str = "<result>";
@@ -41,25 +39,29 @@ impl Engine {
     /// # Errors
     /// A server is out of reach, or `publishFinalResult` threw.
     pub async fn publish_pending_result(&self, run: &str) -> Result<()> {
+        if !self.contexts.peek(run).await?.is_unpublished() {
+            return Ok(());
+        }
+        // One at a time, however long it takes: only a worker that died is followed by another.
+        if !self.leases.take_or_go_without(run, RESULT).await {
+            return Ok(());
+        }
+        let publishing = self.in_flight.note(run, CancellationToken::new());
+        let published = self.publish_under_lease(run).await;
+        drop(publishing);
+        self.leases.give_back(run, RESULT).await;
+        published
+    }
+
+    /// Looked at again: somebody may have published it, and given the lease back, a moment ago.
+    async fn publish_under_lease(&self, run: &str) -> Result<()> {
         let document = self.contexts.load(run).await?;
         let Some(reserved) = document.reserved.as_ref().filter(|reserved| reserved.unpublished) else {
             return Ok(());
         };
         let ledger = &reserved.ledger;
         let context = document.visible_json()?;
-        // One at a time, however long it takes: only a worker that died is followed by another.
-        if !self.leases.take_or_go_without(run, RESULT).await {
-            return Ok(());
-        }
-        let publishing = self.in_flight.note(run, CancellationToken::new());
-        let published = self.publish_result(run, ledger, &context).await;
-        drop(publishing);
-        self.leases.give_back(run, RESULT).await;
-        published
-    }
-
-    async fn publish_result(&self, run: &str, ledger: &Ledger, context: &RawValue) -> Result<()> {
-        self.host.publish_result(run, ledger.status, &ledger.reason(), context).await?;
+        self.host.publish_result(run, ledger.status, &ledger.reason(), &context).await?;
         let published = |document: Document| {
             let Some(mut reserved) = document.reserved else {
                 return Ok((None, ()));
