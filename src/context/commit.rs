@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::batch::Request;
 use super::change::{Change, Ending};
-use super::connect::database_error;
+use super::connect::rows;
 use super::document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
 use super::status::StatusTable;
 use super::store::{ContextStore, moment};
@@ -140,20 +140,15 @@ impl ContextStore {
         if changes.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let failed = |error: tokio_postgres::Error| database_error(&error);
-        let mut rows = Rows::default();
+        let mut columns = Rows::default();
         for plan in changes {
-            rows.add(plan)?;
+            columns.add(plan)?;
         }
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
-        let statement =
-            client.prepare_cached(statuses.commit(&client, table).await?).await.map_err(failed)?;
-        let Rows { runs, versions, deletes, sets, states, ends, reasons } = &rows;
-        let answer = client
-            .query(&statement, &[runs, versions, deletes, sets, states, ends, reasons])
-            .await
-            .map_err(failed)?;
+        let Rows { runs, versions, deletes, sets, states, ends, reasons } = &columns;
+        let commit = statuses.commit(&client, table).await?;
+        let answer = rows(&client, commit, &[runs, versions, deletes, sets, states, ends, reasons]).await?;
         Ok(answer.iter().map(|row| (row.get(0), (moment(row, 1), row.get(2)))).collect())
     }
 

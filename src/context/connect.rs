@@ -204,6 +204,21 @@ impl Connect for Connector {
     }
 }
 
+/// A statement, prepared once for each connection.
+pub(super) async fn prepared(client: &Object, sql: &str) -> Result<tokio_postgres::Statement> {
+    client.prepare_cached(sql).await.map_err(|error| database_error(&error))
+}
+
+/// What a query answers with.
+pub(super) async fn rows(
+    client: &Object,
+    sql: &str,
+    parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+) -> Result<Vec<tokio_postgres::Row>> {
+    let statement = prepared(client, sql).await?;
+    client.query(&statement, parameters).await.map_err(|error| database_error(&error))
+}
+
 /// What an error of the server means for the engine.
 pub(super) fn database_error(error: &tokio_postgres::Error) -> Error {
     let Some(answer) = error.as_db_error() else {

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use tokio::sync::oneshot;
 
 use super::batch::Request;
-use super::connect::database_error;
+use super::connect::rows;
 use super::document::Document;
-use super::store::{BOOKKEEPING, ContextStore, NOW, moment};
+use super::store::{BOOKKEEPING, ContextStore, NOW, moment, row};
 use crate::error::{Error, Result};
 
 /// A request for a run's row.
@@ -66,11 +66,7 @@ impl ContextStore {
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
         let sql = format!("SELECT ({BOOKKEEPING})::text, {NOW} FROM {table} WHERE run_id = $1");
-        let statement = client.prepare_cached(&sql).await.map_err(|error| database_error(&error))?;
-        let row = client
-            .query_opt(&statement, &[&run])
-            .await
-            .map_err(|error| database_error(&error).of_run(run))?;
+        let row = row(&client, &sql, &[&run]).await.map_err(|error| error.of_run(run))?;
         let Some(row) = row else { return Ok(Document { found: false, ..Document::default() }) };
         let document = Document::parse(row.get(0)).map_err(|error| error.of_run(run))?;
         Ok(Document { at: moment(&row, 1), ..document })
@@ -95,8 +91,7 @@ impl ContextStore {
         let sql = format!(
             "SELECT run_id::text, context_data::text, {NOW}, xmin::text::bigint FROM {table} WHERE run_id = ANY($1)"
         );
-        let statement = client.prepare_cached(&sql).await.map_err(|error| database_error(&error))?;
-        let rows = client.query(&statement, &[&runs]).await.map_err(|error| database_error(&error))?;
+        let rows = rows(&client, &sql, &[&runs]).await?;
         let read = |row: tokio_postgres::Row| {
             (row.get(0), Row { text: row.get(1), at: moment(&row, 2), version: row.get(3) })
         };

@@ -6,7 +6,7 @@ use deadpool_postgres::{GenericClient, Object, Transaction};
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
-use super::connect::{Database, database_error};
+use super::connect::{Database, database_error, prepared, rows};
 use super::status_sql::{Statements, Timed};
 use super::tables::{Table, TableName, missing};
 use crate::error::{Error, Result};
@@ -192,19 +192,6 @@ impl StatusTable {
             })
             .await
     }
-}
-
-async fn prepared(client: &Object, sql: &str) -> Result<tokio_postgres::Statement> {
-    client.prepare_cached(sql).await.map_err(|error| database_error(&error))
-}
-
-async fn rows(
-    client: &Object,
-    sql: &str,
-    parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
-) -> Result<Vec<tokio_postgres::Row>> {
-    let statement = prepared(client, sql).await?;
-    client.query(&statement, parameters).await.map_err(|error| database_error(&error))
 }
 
 async fn execute(

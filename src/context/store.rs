@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::batch::Batches;
 use super::commit::Commit;
-use super::connect::{Database, database_error};
+use super::connect::{Database, database_error, prepared, rows};
 use super::document::{NOT_AN_OBJECT, Patch, RESERVED_KEY};
 use super::known::Known;
 use super::load::Load;
@@ -59,10 +59,8 @@ impl ContextStore {
              jsonb_each(context_data->'{RESERVED_KEY}'->'ledger'->'nodes') AS node (id, entry) \
              WHERE entry->>'state' = 'awaiting' AND (entry->>'not_before')::bigint < $2)"
         );
-        let statement = client.prepare_cached(&sql).await.map_err(|error| database_error(&error))?;
         let moment = i64::try_from(moment).unwrap_or(i64::MAX);
-        let rows =
-            client.query(&statement, &[&runs, &moment]).await.map_err(|error| database_error(&error))?;
+        let rows = rows(&client, &sql, &[&runs, &moment]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
@@ -77,8 +75,7 @@ impl ContextStore {
             "SELECT run_id::text FROM {table} WHERE run_id = ANY($1) \
              AND context_data->'{RESERVED_KEY}'->'ledger'->>'status' = 'cancelled'"
         );
-        let statement = client.prepare_cached(&sql).await.map_err(|error| database_error(&error))?;
-        let rows = client.query(&statement, &[&runs]).await.map_err(|error| database_error(&error))?;
+        let rows = rows(&client, &sql, &[&runs]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
@@ -208,12 +205,13 @@ pub(super) fn moment(row: &tokio_postgres::Row, column: usize) -> Option<u64> {
     u64::try_from(row.get::<_, i64>(column)).ok()
 }
 
-async fn row(
+/// The one row a query answers with, if it does.
+pub(super) async fn row(
     client: &deadpool_postgres::Object,
     sql: &str,
     parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
 ) -> Result<Option<tokio_postgres::Row>> {
-    let statement = client.prepare_cached(sql).await.map_err(|error| database_error(&error))?;
+    let statement = prepared(client, sql).await?;
     client.query_opt(&statement, parameters).await.map_err(|error| database_error(&error))
 }
 
@@ -230,6 +228,6 @@ async fn execute(
     sql: &str,
     parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
 ) -> Result<u64> {
-    let statement = client.prepare_cached(sql).await.map_err(|error| database_error(&error))?;
+    let statement = prepared(client, sql).await?;
     client.execute(&statement, parameters).await.map_err(|error| database_error(&error))
 }
