@@ -18,6 +18,7 @@ pub mod context;
 pub mod coordination;
 pub mod error;
 mod fault;
+pub mod json;
 pub mod ledger;
 pub mod message;
 #[cfg(feature = "node")]

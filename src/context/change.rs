@@ -7,6 +7,7 @@ use super::document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
 use super::status::StatusTable;
 use super::store::{BOOKKEEPING, ContextStore, NOW, PRESENT, moment};
 use crate::error::Result;
+use crate::json::Json;
 use crate::ledger::RunStatus;
 
 /// A change of a run, decided on its row as it is now, under its lock.
@@ -133,7 +134,7 @@ impl ContextStore {
         status: &StatusTable,
         run: &str,
         end: RunStatus,
-        result: &RawValue,
+        result: &Json,
     ) -> Result<()> {
         let mut client = self.database.client().await?;
         let transaction = client.transaction().await.map_err(|error| database_error(&error).of_run(run))?;
@@ -144,7 +145,7 @@ impl ContextStore {
 
 /// The final payload, in the shape the original writes. The context's own text is the serialized one: it is
 /// what core's default serializer would write.
-fn final_result(status: RunStatus, reason: &str, context: &str) -> Result<Box<RawValue>> {
+fn final_result(status: RunStatus, reason: &str, context: &str) -> Result<Json> {
     #[derive(serde::Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Payload<'a> {

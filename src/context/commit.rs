@@ -12,9 +12,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::batch::Request;
-use super::change::{Change, Ending};
+use super::change::{Change, Committed, Ending};
 use super::connect::rows;
-use super::document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
+use super::document::{Document, Patch, RESERVED_KEY, Version, to_raw};
 use super::status::StatusTable;
 use super::store::{ContextStore, moment};
 use crate::error::{Error, Kind, Result};
@@ -23,17 +23,8 @@ use crate::ledger::RunStatus;
 /// How often a decision is made on a row that others change, before the row is locked.
 const ROUNDS: usize = 3;
 
-/// A run's bookkeeping, as it was in one version of its row.
-#[derive(Debug, Clone)]
-pub struct Base {
-    /// The bookkeeping.
-    pub reserved: Arc<ReservedKey>,
-    /// The version: the transaction that wrote the row (`xmin`).
-    pub version: i64,
-}
-
 /// What a result means for a run as it is; called again where the run has changed meanwhile.
-pub type Decide = Box<dyn FnMut(&ReservedKey) -> Result<Option<Change>> + Send + Sync>;
+pub type Decide = Box<dyn FnMut(&Document) -> Result<Option<Change>> + Send + Sync>;
 
 /// What came of a commit.
 #[derive(Debug, Clone, Default)]
@@ -43,13 +34,13 @@ pub struct Written {
     /// When it was committed, by the server's clock: milliseconds since 1970.
     pub at: Option<u64>,
     /// The run as it is now, where it was changed here.
-    pub base: Option<Base>,
+    pub document: Option<Document>,
 }
 
 /// A commit that waits.
 pub(super) struct Commit {
     run: String,
-    base: Base,
+    base: Document,
     decide: Decide,
     statuses: Arc<StatusTable>,
     answer: oneshot::Sender<Result<Written>>,
@@ -70,7 +61,7 @@ impl ContextStore {
         &self,
         statuses: &Arc<StatusTable>,
         run: &str,
-        base: Base,
+        base: Document,
         decide: Decide,
     ) -> Result<Written> {
         let (answer, answered) = oneshot::channel();
@@ -118,11 +109,11 @@ impl ContextStore {
                 let base = self
                     .known
                     .get(&commit.run)
-                    .filter(|known| known.is_newer_than(&base))
+                    .filter(|known| known.version.is_newer_than(base.version))
                     .unwrap_or(base.clone());
                 Group { run: commit.run.clone(), base, fresh: false, commits: Vec::new() }
             });
-            if base.is_newer_than(&group.base) {
+            if base.version.is_newer_than(group.base.version) {
                 group.base = base;
             }
             group.commits.push(commit);
@@ -135,7 +126,7 @@ impl ContextStore {
         &self,
         statuses: &StatusTable,
         plans: &[Plan],
-    ) -> Result<BTreeMap<String, (Option<u64>, i64)>> {
+    ) -> Result<BTreeMap<String, (Option<u64>, Version)>> {
         let changes: Vec<&Plan> = plans.iter().filter(|plan| plan.change.is_some()).collect();
         if changes.is_empty() {
             return Ok(BTreeMap::new());
@@ -149,29 +140,33 @@ impl ContextStore {
         let Rows { runs, versions, deletes, sets, states, ends, reasons } = &columns;
         let commit = statuses.commit(&client, table).await?;
         let answer = rows(&client, commit, &[runs, versions, deletes, sets, states, ends, reasons]).await?;
-        Ok(answer.iter().map(|row| (row.get(0), (moment(row, 1), row.get(2)))).collect())
+        Ok(answer.iter().map(|row| (row.get(0), (moment(row, 1), Version { row: row.get(2) }))).collect())
     }
 
     /// Answers what was written, and what was decided to be nothing; the others are to be decided anew.
-    fn answer_written(&self, plans: Vec<Plan>, written: &BTreeMap<String, (Option<u64>, i64)>) -> Vec<Group> {
+    fn answer_written(
+        &self,
+        plans: Vec<Plan>,
+        written: &BTreeMap<String, (Option<u64>, Version)>,
+    ) -> Vec<Group> {
         let mut again = Vec::new();
-        for Plan { group, change, declined } in plans {
-            let Some(change) = change else {
+        for Plan { group, change, after, declined } in plans {
+            if change.is_none() {
                 group.commits.into_iter().for_each(|commit| drop(commit.answer.send(Ok(Written::default()))));
                 continue;
-            };
+            }
             let Some(&(at, version)) = written.get(&group.run) else {
                 self.known.forget(&group.run);
                 again.push(group);
                 continue;
             };
-            let base = Base { reserved: Arc::new(change.reserved), version };
-            match base.reserved.ledger.status.is_end() {
+            let document = Document { version, at, ..after };
+            match document.has_ended() {
                 true => self.known.forget(&group.run),
-                false => self.known.put(group.run, base.clone()),
+                false => self.known.put(&group.run, &document),
             }
             for (commit, declined) in group.commits.into_iter().zip(declined) {
-                let written = Written { changed: true, at, base: Some(base.clone()) };
+                let written = Written { changed: true, at, document: Some(document.clone()) };
                 let _ = commit.answer.send(Ok(if declined { Written::default() } else { written }));
             }
         }
@@ -181,20 +176,16 @@ impl ContextStore {
     /// The same commits, on the rows as they are now.
     async fn refresh(&self, groups: Vec<Group>) -> std::result::Result<Vec<Group>, (Vec<Group>, Error)> {
         let runs: Vec<&str> = groups.iter().map(|group| group.run.as_str()).collect();
-        let rows = match self.rows(&runs).await {
-            Ok(rows) => rows,
+        let mut found = match self.newest(&runs).await {
+            Ok(found) => found,
             Err(error) => return Err((groups, error)),
         };
         let mut fresh = Vec::new();
         for mut group in groups {
-            let document = match rows.get(&group.run) {
-                Some(row) => row.document(),
-                // Somebody removed it: the decision is made on nothing, and written as a new row.
-                None => Ok(Document::default()),
-            };
-            match document {
+            // Where somebody removed it, the decision is made on nothing, and written as a new row.
+            match found.remove(&group.run).unwrap_or_else(|| Ok(Document::default())) {
                 Ok(document) => {
-                    group.base = document.base();
+                    group.base = document;
                     group.fresh = true;
                     fresh.push(group);
                 }
@@ -208,27 +199,21 @@ impl ContextStore {
     async fn change_each(&self, statuses: &StatusTable, groups: Vec<Group>) {
         for Commit { run, mut decide, answer, .. } in groups.into_iter().flat_map(|group| group.commits) {
             self.known.forget(&run);
-            let decide = |document: Document| Ok((decide(&document.reserved.unwrap_or_default())?, ()));
-            let changed = self.change(statuses, &run, false, decide).await;
-            let written =
-                changed.map(|committed| Written { changed: committed.changed, at: committed.at, base: None });
+            let decide = |document: Document| Ok((decide(&document)?, ()));
+            let changed = self.change(statuses, &run, true, decide).await;
+            let written = changed.map(|committed| {
+                let Committed { changed, at, .. } = committed;
+                Written { changed, at, document: None }
+            });
             let _ = answer.send(written);
         }
-    }
-}
-
-impl Base {
-    /// Versions are numbers of transactions, which come round after four thousand million.
-    fn is_newer_than(&self, other: &Self) -> bool {
-        let distance = (self.version - other.version).rem_euclid(1 << 32);
-        distance != 0 && distance < 1 << 31
     }
 }
 
 /// The commits of one run.
 struct Group {
     run: String,
-    base: Base,
+    base: Document,
     /// The base was loaded for them.
     fresh: bool,
     commits: Vec<Commit>,
@@ -239,6 +224,8 @@ struct Plan {
     group: Group,
     /// All their changes in one; none where there is none.
     change: Option<Change>,
+    /// The run with it.
+    after: Document,
     /// Which of them change nothing.
     declined: Vec<bool>,
 }
@@ -251,12 +238,15 @@ impl Group {
     /// Decides one upon the other. A decision to change nothing is only taken on a row as it is now.
     fn plan(mut self) -> std::result::Result<Plan, Self> {
         let mut merged: Option<Change> = None;
+        let mut after = self.base.clone();
         let (mut kept, mut declined) = (Vec::new(), Vec::new());
         for mut commit in std::mem::take(&mut self.commits) {
-            let reserved = merged.as_ref().map_or(&*self.base.reserved, |change| &change.reserved);
-            match (commit.decide)(reserved) {
+            match (commit.decide)(&after) {
                 Ok(change) => {
                     declined.push(change.is_none());
+                    if let Some(change) = &change {
+                        after = after.after(&change.patch, &change.reserved);
+                    }
                     merged = match (merged.take(), change) {
                         (Some(earlier), Some(later)) => Some(earlier.then(later)),
                         (earlier, later) => later.or(earlier),
@@ -270,7 +260,7 @@ impl Group {
         if !self.fresh && declined.contains(&true) {
             return Err(self);
         }
-        Ok(Plan { group: self, change: merged, declined })
+        Ok(Plan { group: self, change: merged, after, declined })
     }
 }
 
@@ -304,7 +294,7 @@ impl<'a> Rows<'a> {
         let sets = change.patch.sets_with(RESERVED_KEY, &to_raw(&change.reserved)?)?;
         let deletes = &change.patch.deletes;
         self.runs.push(&plan.group.run);
-        self.versions.push(plan.group.base.version);
+        self.versions.push(plan.group.base.version.row);
         self.deletes.push(
             (!deletes.is_empty()).then(|| to_raw(deletes)).transpose()?.map(|raw| raw.get().to_owned()),
         );

@@ -3,14 +3,14 @@
 //! Values are passed through as raw JSON. Only JavaScript parses them, and only those a node asks for.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
-use super::commit::Base;
 use crate::blueprint::{Blueprint, NodeId};
 use crate::error::{Error, Kind, Result};
+use crate::json::Json;
 use crate::ledger::Ledger;
 
 /// The key the engine's own bookkeeping stays under; nodes and final results never see it.
@@ -21,14 +21,17 @@ pub const OUTPUTS: &str = "_outputs.";
 /// The prefix of the input an edge brought to a node.
 pub const INPUTS: &str = "_inputs.";
 
-/// No transaction has this number.
-const NO_VERSION: i64 = -1;
+/// Bytes of memory that a byte of the document takes, with what keeps it in order.
+const WEIGHT: usize = 3;
 
 /// What is wrong with a row that holds something else.
 pub(super) const NOT_AN_OBJECT: &str = "context_data is not a JSON object";
 
+/// Keys and what stands under them. A copy shares what it does not change.
+pub type Values = OrdMap<String, Json>;
+
 /// What stands under [`RESERVED_KEY`].
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservedKey {
     /// The run's ledger.
     pub ledger: Ledger,
@@ -40,19 +43,45 @@ pub struct ReservedKey {
     pub unpublished: bool,
 }
 
-/// A run's document, as it was loaded.
+/// A run's document, as it was at one moment. A copy costs next to nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Document {
-    /// Every key but the reserved one, in the document's order.
-    pub values: BTreeMap<String, Box<RawValue>>,
+    /// Every key but the reserved one.
+    pub values: Values,
     /// Whether there is a row.
     pub found: bool,
-    /// The version of the row: the transaction that wrote it.
-    pub version: Option<i64>,
+    /// Which state of the run it is.
+    pub version: Version,
     /// When it was loaded, by the server's clock: milliseconds since 1970; none where there is no row.
     pub at: Option<u64>,
     /// The engine's bookkeeping; none before the run's first job here.
     pub reserved: Option<ReservedKey>,
+    /// All of it was read, and nobody has looked yet whether others left outputs in it.
+    pub unchecked: bool,
+    /// About how many bytes of memory it takes.
+    pub weight: usize,
+}
+
+/// Which state of a run a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// The transaction that wrote the row (`xmin`).
+    pub row: i64,
+}
+
+impl Default for Version {
+    /// No row is of this version: no transaction has this number.
+    fn default() -> Self {
+        Self { row: -1 }
+    }
+}
+
+impl Version {
+    /// Transactions are counted up to four thousand million, and then from the start.
+    pub fn is_newer_than(self, other: Self) -> bool {
+        let distance = (self.row - other.row).rem_euclid(1 << 32);
+        distance != 0 && distance < 1 << 31
+    }
 }
 
 impl Document {
@@ -64,15 +93,17 @@ impl Document {
         let unreadable = |what: &str, error: serde_json::Error| {
             Error::new(Kind::Data, "Reading the run's context", format!("{what}: {error}"))
         };
-        let values: Option<BTreeMap<String, Box<RawValue>>> =
-            serde_json::from_str(text.unwrap_or("null")).map_err(|error| unreadable(NOT_AN_OBJECT, error))?;
+        let text = text.unwrap_or("null");
+        let values: Option<Values> =
+            serde_json::from_str(text).map_err(|error| unreadable(NOT_AN_OBJECT, error))?;
         let mut values = values.unwrap_or_default();
         let reserved = values
             .remove(RESERVED_KEY)
             .map(|raw| serde_json::from_str(raw.get()))
             .transpose()
             .map_err(|error| unreadable("its bookkeeping can not be read", error))?;
-        Ok(Self { values, reserved, found: true, version: None, at: None })
+        let weight = text.len() * WEIGHT;
+        Ok(Self { values, reserved, found: true, unchecked: true, weight, ..Self::default() })
     }
 
     /// The nodes of a blueprint that have an output here.
@@ -88,11 +119,24 @@ impl Document {
         self.values.get("blueprintId").and_then(|raw| serde_json::from_str(raw.get()).ok())
     }
 
-    /// The bookkeeping and its version, to decide on.
-    pub fn base(&self) -> Base {
-        let reserved = Arc::new(self.reserved.clone().unwrap_or_default());
-        // Without a row there is no version, and no row is of this one.
-        Base { reserved, version: self.version.unwrap_or(NO_VERSION) }
+    /// The document with a change made to it.
+    pub fn after(&self, patch: &Patch, reserved: &ReservedKey) -> Self {
+        let mut after = self.clone();
+        for key in &patch.deletes {
+            after.values.remove(key);
+        }
+        for (key, value) in &patch.sets {
+            after.weight += WEIGHT * (key.len() + value.get().len());
+            after.values.insert(key.clone(), value.clone());
+        }
+        after.reserved = Some(reserved.clone());
+        after.found = true;
+        after
+    }
+
+    /// Whether the run is over.
+    pub fn has_ended(&self) -> bool {
+        self.reserved.as_ref().is_some_and(|reserved| reserved.ledger.status.is_end())
     }
 
     /// Whether the run has ended and its result is still to be published by the adapter.
@@ -101,7 +145,7 @@ impl Document {
     }
 
     /// The document without the engine's bookkeeping, as nodes and final results see it.
-    pub fn visible_json(&self) -> Result<Box<RawValue>> {
+    pub fn visible_json(&self) -> Result<Json> {
         to_raw(&self.values)
     }
 }
@@ -110,19 +154,19 @@ impl Document {
 #[derive(Debug, Clone, Default)]
 pub struct Patch {
     /// Keys and their new values.
-    pub sets: BTreeMap<String, Box<RawValue>>,
+    pub sets: BTreeMap<String, Json>,
     /// Keys to remove.
     pub deletes: Vec<String>,
 }
 
 impl Patch {
     /// Sets a key to a value.
-    pub fn set(&mut self, key: impl Into<String>, value: Box<RawValue>) {
+    pub fn set(&mut self, key: impl Into<String>, value: Json) {
         self.sets.insert(key.into(), value);
     }
 
     /// Sets the output of a node.
-    pub fn output(&mut self, node: &NodeId, value: Box<RawValue>) {
+    pub fn output(&mut self, node: &NodeId, value: Json) {
         self.set(format!("{OUTPUTS}{node}"), value);
     }
 
@@ -132,7 +176,7 @@ impl Patch {
     }
 
     /// Sets the input an edge brings to a node; an absent one removes what was there.
-    pub fn input(&mut self, node: &NodeId, value: Option<Box<RawValue>>) {
+    pub fn input(&mut self, node: &NodeId, value: Option<Json>) {
         let key = format!("{INPUTS}{node}");
         match value {
             Some(value) => self.set(key, value),
@@ -141,14 +185,14 @@ impl Patch {
     }
 
     /// The keys set, as one JSON object.
-    pub fn sets_json(&self) -> Result<Box<RawValue>> {
+    pub fn sets_json(&self) -> Result<Json> {
         to_raw(&self.sets)
     }
 
     /// The keys set and one more, as one JSON object.
-    pub fn sets_with(&self, key: &str, value: &RawValue) -> Result<Box<RawValue>> {
-        let mut sets: BTreeMap<&str, &RawValue> =
-            self.sets.iter().map(|(key, value)| (key.as_str(), &**value)).collect();
+    pub fn sets_with(&self, key: &str, value: &Json) -> Result<Json> {
+        let mut sets: BTreeMap<&str, &Json> =
+            self.sets.iter().map(|(key, value)| (key.as_str(), value)).collect();
         sets.insert(key, value);
         to_raw(&sets)
     }
@@ -158,8 +202,8 @@ impl Patch {
 ///
 /// # Errors
 /// None of our types can fail here; an error would be ours.
-pub fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>> {
-    to_raw_value(value).map_err(|error| Error::new(Kind::Data, "Writing JSON", error))
+pub fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<Json> {
+    to_raw_value(value).map(Json::from).map_err(|error| Error::new(Kind::Data, "Writing JSON", error))
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ mod store;
 mod tables;
 
 pub use change::{Change, Committed, Ending};
-pub use commit::{Base, Decide, Written};
+pub use commit::{Decide, Written};
 pub use connect::{Database, PasswordSource, PostgresSettings};
-pub use document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
+pub use document::{Document, Patch, RESERVED_KEY, ReservedKey, Version, to_raw};
 pub use status::{Awaiting, Search, Silent, StatusTable};
 pub use store::ContextStore;
 pub use tables::TableName;

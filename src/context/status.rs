@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use deadpool_postgres::{GenericClient, Object, Transaction};
-use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
 use super::connect::{Database, database_error, prepared, rows};
 use super::status_sql::{Statements, Timed};
 use super::tables::{Table, TableName, missing};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::ledger::RunStatus;
 
 const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, status TEXT, status_data JSONB, \
@@ -78,7 +78,7 @@ impl StatusTable {
         transaction: &Transaction<'_>,
         run: &str,
         status: RunStatus,
-        result: &RawValue,
+        result: &Json,
     ) -> Result<()> {
         let statements = self.statements(transaction).await?;
         execute(transaction, &statements.finish, &[&run, &status.as_str(), &result.get()]).await

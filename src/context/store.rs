@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use deadpool_postgres::GenericClient;
-use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
 use super::batch::Batches;
@@ -14,6 +13,7 @@ use super::known::Known;
 use super::load::Load;
 use super::tables::{Table, TableName, missing};
 use crate::error::{Error, Kind, Result};
+use crate::json::Json;
 
 const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL);";
 
@@ -83,7 +83,7 @@ impl ContextStore {
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub async fn visible(&self, run: &str) -> Result<Box<RawValue>> {
+    pub async fn visible(&self, run: &str) -> Result<Json> {
         self.load(run).await?.visible_json()
     }
 

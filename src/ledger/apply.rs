@@ -106,8 +106,9 @@ impl Ledger {
         }
         self.errors.clear();
         self.status = RunStatus::Running;
-        let failed = self.nodes.iter_mut().filter(|(_, entry)| entry.state == NodeState::Failed);
-        for (_, entry) in failed {
+        let failed = self.nodes.iter().filter(|(_, entry)| entry.state == NodeState::Failed);
+        for id in failed.map(|(id, _)| id.clone()).collect::<Vec<NodeId>>() {
+            let Some(entry) = self.nodes.get_mut(&id) else { continue };
             entry.state = NodeState::Due;
             entry.round += 1;
             entry.failures = 0;

@@ -1,9 +1,8 @@
 //! What can happen to a run, and what follows from it.
 
-use serde_json::value::RawValue;
-
 use super::{Due, NodeError, Resume};
 use crate::blueprint::NodeId;
+use crate::json::Json;
 
 /// An edge that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub struct DynamicNode {
     /// Its id.
     pub id: NodeId,
     /// Its definition, passed through unread.
-    pub definition: Box<RawValue>,
+    pub definition: Json,
     /// The node that waits for it, besides its own predecessors.
     pub gather: Option<NodeId>,
 }
@@ -86,7 +85,7 @@ pub enum Event {
         /// The event's name.
         name: String,
         /// What it carries.
-        payload: Option<Box<RawValue>>,
+        payload: Option<Json>,
         /// The one node it is meant for, if it is.
         node: Option<NodeId>,
     },
@@ -108,7 +107,7 @@ pub enum Event {
 #[derive(Debug, Clone, Default)]
 pub struct Pause {
     /// In core's words, for `_awaitingDetails`.
-    pub details: Option<Box<RawValue>>,
+    pub details: Option<Json>,
     /// An event, by its name.
     pub event: Option<String>,
     /// A moment: milliseconds since 1970.

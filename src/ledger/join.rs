@@ -97,6 +97,10 @@ impl Ledger {
             return false;
         };
         let drawn = blueprint.node(target).into_iter().flat_map(|node| &node.predecessors);
+        // The quick answer, for joins of hundreds.
+        if blueprint.node(target).is_some_and(|node| entry.arrived.len() < node.predecessors.len()) {
+            return false;
+        }
         let gathered = self.added.iter().filter(|(_, added)| added.gather.as_deref() == Some(target));
         drawn.chain(gathered.map(|(id, _)| id)).all(|predecessor| entry.arrived.contains_key(predecessor))
     }
@@ -112,8 +116,11 @@ impl Ledger {
         let marks = || self.nodes.get(target).into_iter().flat_map(|entry| entry.arrived.values());
         let wave = marks().map(|mark| mark.wave).max().unwrap_or(1);
         let level = marks().map(|mark| mark.level).max().unwrap_or(0) + 1;
-        for added in self.added.values_mut().filter(|added| added.gather.as_ref() == Some(target)) {
-            added.gather = None;
+        let gathered = self.added.iter().filter(|(_, added)| added.gather.as_ref() == Some(target));
+        for id in gathered.map(|(id, _)| id.clone()).collect::<Vec<NodeId>>() {
+            if let Some(added) = self.added.get_mut(&id) {
+                added.gather = None;
+            }
         }
         self.make_due(target, wave, level, by, transition);
         for id in blueprint.node(target).into_iter().flat_map(|node| &node.loop_body) {

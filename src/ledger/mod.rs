@@ -15,12 +15,11 @@ mod pause;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::blueprint::{Blueprint, NodeId};
+use crate::json::Json;
 
 pub use event::{Arrival, DynamicNode, Event, Pause, Refusal, Transition};
 
@@ -80,7 +79,7 @@ pub enum NodeState {
 }
 
 /// What the ledger keeps of a node that was ever reached.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeEntry {
     /// Where it stands.
     #[serde(default)]
@@ -96,8 +95,8 @@ pub struct NodeEntry {
     #[serde(default)]
     pub level: u32,
     /// Predecessors that are done for the round to come.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub arrived: BTreeMap<NodeId, Mark>,
+    #[serde(default, skip_serializing_if = "OrdMap::is_empty")]
+    pub arrived: OrdMap<NodeId, Mark>,
     /// The action it returned: the decision, kept with the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
@@ -118,7 +117,7 @@ pub struct NodeEntry {
     pub adopted: bool,
     /// What it waits for, in core's words (`reason`, `wakeUpAt`); kept while it awaits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub details: Option<Box<RawValue>>,
+    pub details: Option<Json>,
     /// The event it waits for, if it waits for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
@@ -139,24 +138,24 @@ fn is_zero(count: &u32) -> bool {
 }
 
 /// An event that came before anybody waited for it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptEvent {
     /// Its name.
     pub name: String,
     /// What it carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Box<RawValue>>,
+    pub payload: Option<Json>,
 }
 
 /// What a paused node is resumed with.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
     /// The action that decides its edges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
     /// Its output; absent for the one it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<Box<RawValue>>,
+    pub output: Option<Json>,
 }
 
 /// What a predecessor leaves at a join.
@@ -181,10 +180,10 @@ pub struct NodeError {
 }
 
 /// A node that another node added to the run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Added {
     /// Its definition, as core wrote it; read only in JavaScript.
-    pub definition: Box<RawValue>,
+    pub definition: Json,
     /// The node that gathers it, until it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gather: Option<NodeId>,
@@ -230,13 +229,13 @@ pub enum Standing {
     Ended,
 }
 
-/// A run's bookkeeping.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// A run's bookkeeping. A copy shares what it does not change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Where the run stands.
     pub status: RunStatus,
     /// Every node that was ever reached.
-    pub nodes: BTreeMap<NodeId, NodeEntry>,
+    pub nodes: OrdMap<NodeId, NodeEntry>,
     /// Every failure, in the order they were committed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<NodeError>,
@@ -244,8 +243,8 @@ pub struct Ledger {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fallback_ran: bool,
     /// Nodes added while the run was going on.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub added: BTreeMap<NodeId, Added>,
+    #[serde(default, skip_serializing_if = "OrdMap::is_empty")]
+    pub added: OrdMap<NodeId, Added>,
     /// Events kept for the node that will wait for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<KeptEvent>,

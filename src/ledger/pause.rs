@@ -3,10 +3,9 @@
 //! A paused node that goes on becomes due again, in a round of its own, with what it was resumed with. A worker
 //! then decides its edges. A second resume, or a timer of a pause that is over, finds that round settled.
 
-use serde_json::value::RawValue;
-
 use super::{Due, KeptEvent, Ledger, NodeState, Pause, Refusal, Resume, Transition};
 use crate::blueprint::NodeId;
+use crate::json::Json;
 
 impl Ledger {
     pub(super) fn pause(
@@ -57,7 +56,7 @@ impl Ledger {
     pub(super) fn happen(
         &mut self,
         name: String,
-        payload: Option<Box<RawValue>>,
+        payload: Option<Json>,
         node: Option<&NodeId>,
         transition: &mut Transition,
     ) {

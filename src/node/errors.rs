@@ -1,8 +1,7 @@
 //! The one place where errors change language.
 
-use serde_json::value::RawValue;
-
 use crate::error::{Error, Kind};
+use crate::json::Json;
 
 /// An error of the engine, as JavaScript throws it.
 pub fn to_js(error: Error) -> napi::Error {
@@ -26,6 +25,6 @@ pub fn settings<T: serde::de::DeserializeOwned>(json: &str) -> napi::Result<T> {
 }
 
 /// Takes JSON text from JavaScript without parsing it further.
-pub fn json(text: String) -> napi::Result<Box<RawValue>> {
-    RawValue::from_string(text).map_err(|error| napi::Error::from_reason(format!("Not JSON: {error}")))
+pub fn json(text: String) -> napi::Result<Json> {
+    Json::parse(text).map_err(|error| napi::Error::from_reason(format!("Not JSON: {error}")))
 }

@@ -8,13 +8,13 @@ use napi::bindgen_prelude::{FnArgs, Promise};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode::NonBlocking};
 use napi_derive::napi;
 use serde_json::json;
-use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use super::errors::{from_js, gone};
 use super::job::Job;
 use crate::blueprint::Description;
 use crate::error::{Error, Kind, Result};
+use crate::json::Json;
 use crate::ledger::RunStatus;
 use crate::worker::host::{Answer, Call, Host, Level, Notice};
 
@@ -105,13 +105,7 @@ impl Host for JsHost {
         self.functions.publishes_results
     }
 
-    async fn publish_result(
-        &self,
-        run: &str,
-        status: RunStatus,
-        reason: &str,
-        context: &RawValue,
-    ) -> Result<()> {
+    async fn publish_result(&self, run: &str, status: RunStatus, reason: &str, context: &Json) -> Result<()> {
         const OPERATION: &str = "publishFinalResult";
         let arguments =
             (run.to_owned(), status.as_str().to_owned(), reason.to_owned(), context.get().to_owned()).into();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::engine::Engine;
 use super::settle::conclude;
 use crate::blueprint::Blueprint;
-use crate::context::{Base, Decide, Document, Patch, ReservedKey, to_raw};
+use crate::context::{Decide, Document, Patch, ReservedKey, to_raw};
 use crate::coordination::keys;
 use crate::error::Result;
 use crate::ledger::Due;
@@ -47,27 +47,18 @@ impl Engine {
             self.begin(run, blueprint).await?;
             return self.contexts.load(run).await;
         }
-        let known = document.values.clone();
         let (deferred, queue, new) =
             (self.host.publishes_results(), self.settings.queue.clone(), blueprint.clone());
-        let decide: Decide = Box::new(move |reserved| {
-            let document =
-                Document { values: known.clone(), reserved: Some(reserved.clone()), ..Document::default() };
-            match begun(&document, &new, &queue)? {
-                Some((reserved, patch)) => Ok(Some(conclude(reserved, patch, deferred)?)),
-                None => Ok(None),
-            }
+        let decide: Decide = Box::new(move |document| match begun(document, &new, &queue)? {
+            Some((reserved, patch)) => Ok(Some(conclude(reserved, patch, deferred)?)),
+            None => Ok(None),
         });
-        let written = self.contexts.commit(&self.statuses, run, document.base(), decide).await?;
-        let Some(Base { reserved, version }) = written.base else {
+        let written = self.contexts.commit(&self.statuses, run, document.clone(), decide).await?;
+        let Some(begun) = written.document else {
             return self.contexts.load(run).await;
         };
         self.tell_blueprint(run, blueprint).await;
-        let mut values = document.values.clone();
-        values.entry("blueprintId".into()).or_insert(to_raw(&blueprint.id)?);
-        values.entry("blueprintVersion".into()).or_insert(to_raw(&blueprint.version)?);
-        let reserved = Some(ReservedKey::clone(&reserved));
-        Ok(Document { values, reserved, found: true, version: Some(version), at: written.at })
+        Ok(begun)
     }
 
     /// Version 1 counted the last arrival at a join: it is due, whoever did its predecessors.

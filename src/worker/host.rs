@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use crate::blueprint::Description;
 use crate::blueprint::NodeId;
 use crate::context::{Document, Patch};
 use crate::error::Result;
+use crate::json::Json;
 use crate::ledger::{Arrival, DynamicNode, Pause, Resume, RunStatus};
 use crate::message::JobMessage;
 
@@ -29,7 +29,7 @@ pub struct Call {
     /// Which attempt it is, from 1.
     pub attempt: u32,
     /// Definitions of the nodes added to the run.
-    pub added: Vec<Box<RawValue>>,
+    pub added: Vec<Json>,
     /// Cancelled when the node should stop.
     pub cancelled: CancellationToken,
 }
@@ -49,7 +49,7 @@ pub enum Outcome {
     /// With a result.
     Finished {
         /// Its output; absent for none, which is not the same as `null`.
-        output: Option<Box<RawValue>>,
+        output: Option<Json>,
         /// The action it decided on.
         action: Option<String>,
         /// The edges that follow.
@@ -76,7 +76,7 @@ pub enum Outcome {
         /// For what.
         pause: Pause,
         /// Its output so far, which it goes on with unless it is resumed with another.
-        output: Option<Box<RawValue>>,
+        output: Option<Json>,
     },
 }
 
@@ -86,7 +86,7 @@ pub struct Taken {
     /// The edge.
     pub arrival: Arrival,
     /// The target's input; absent for none.
-    pub input: Option<Box<RawValue>>,
+    pub input: Option<Json>,
 }
 
 /// Something the user may want to hear of.
@@ -158,13 +158,7 @@ pub trait Host: Send + Sync {
     ///
     /// # Errors
     /// What it threw.
-    async fn publish_result(
-        &self,
-        run: &str,
-        status: RunStatus,
-        reason: &str,
-        context: &RawValue,
-    ) -> Result<()>;
+    async fn publish_result(&self, run: &str, status: RunStatus, reason: &str, context: &Json) -> Result<()>;
 
     /// Tells the user something; never waits.
     fn notify(&self, notice: Notice);

@@ -22,7 +22,7 @@ use super::unfit::{PutBack, abandon, bury, put_back, put_off, unreadable};
 use crate::blueprint::Blueprint;
 use crate::broker::Delivery;
 use crate::clock;
-use crate::context::{Base, Decide, Document, Patch};
+use crate::context::{Decide, Document, Patch};
 use crate::error::{Kind, Result};
 use crate::fault;
 use crate::ledger::Standing;
@@ -199,7 +199,7 @@ async fn with_lease(engine: &Engine, job: &JobMessage, give_up: &CancellationTok
     fault::point("after-load");
 
     fault::point("before-call");
-    let base = document.base();
+    let base = document.clone();
     let answer = match call(engine, job, &blueprint, document, give_up).await? {
         Some(answer) => Arc::new(answer),
         None => return Ok(Settlement::HandBack),
@@ -258,7 +258,7 @@ async fn commit(
     engine: &Engine,
     job: &JobMessage,
     blueprint: &Arc<Blueprint>,
-    (round, base): (u32, Base),
+    (round, base): (u32, Document),
     answer: &Arc<Answer>,
     give_up: &CancellationToken,
 ) -> Result<(Settled, Option<u64>)> {
@@ -269,9 +269,10 @@ async fn commit(
         attempts.fetch_add(1, Ordering::Relaxed);
         let (node, blueprint, answer, decided) =
             (job.node_id.clone(), blueprint.clone(), answer.clone(), decided.clone());
-        let decide: Decide = Box::new(move |reserved| {
+        let decide: Decide = Box::new(move |document| {
             let execution = Execution { node: &node, round };
-            let (change, settled) = settle(reserved.clone(), &blueprint, execution, &answer, deferred)?;
+            let reserved = document.reserved.clone().unwrap_or_default();
+            let (change, settled) = settle(reserved, &blueprint, execution, &answer, deferred)?;
             *decided.lock().unwrap_or_else(PoisonError::into_inner) = settled;
             Ok(change)
         });

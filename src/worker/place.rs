@@ -52,6 +52,8 @@ pub(super) async fn place_of(
     }
     if needs_taking_over(&document, blueprint) {
         document = engine.insist(give_up, || engine.take_on(run, blueprint, &document)).await?;
+    } else if document.unchecked {
+        engine.contexts.checked(run, &document);
     }
     if job.round.is_none() && standing(&document, job) == Standing::NotReached {
         // Another worker may have seen its predecessors done.
@@ -123,7 +125,8 @@ pub(super) fn needs_taking_over(document: &Document, blueprint: &Blueprint) -> b
     match &document.reserved {
         None => true,
         Some(ReservedKey { ledger, .. }) => {
-            ledger.is_unbegun() || document.outputs(blueprint).any(|id| !ledger.knows_as_done(id))
+            let unheard_of = |id| !ledger.knows_as_done(id);
+            ledger.is_unbegun() || (document.unchecked && document.outputs(blueprint).any(unheard_of))
         }
     }
 }

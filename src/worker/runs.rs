@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::value::RawValue;
-
 use super::engine::Engine;
 use super::settle::conclude;
 use crate::blueprint::{Blueprint, NodeId};
 use crate::context::{Document, Patch, to_raw};
 use crate::error::{Error, Result};
+use crate::json::Json;
 use crate::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, Standing};
 use crate::message::JobMessage;
 
@@ -111,7 +110,7 @@ impl Engine {
         &self,
         run: &str,
         name: &str,
-        payload: Option<Box<RawValue>>,
+        payload: Option<Json>,
         node: Option<&str>,
     ) -> Result<BTreeSet<NodeId>> {
         self.happen(run, "Sending the event", |ledger, _| {

@@ -1,12 +1,11 @@
 //! From an answer to a change of the run: the rules applied to the row as it is now.
 
-use serde_json::value::RawValue;
-
 use super::host::{Answer, Outcome, Taken};
 use crate::blueprint::{Blueprint, NodeId};
 use crate::clock;
 use crate::context::{Change, Ending, Patch, ReservedKey, to_raw};
 use crate::error::Result;
+use crate::json::Json;
 use crate::ledger::{Arrival, Due, Event, Ledger, Refusal, RunStatus, Transition};
 
 /// Where the execution that an answer belongs to stands: which node, in which round.
@@ -97,7 +96,7 @@ pub fn conclude(mut reserved: ReservedKey, mut patch: Patch, deferred: bool) -> 
 ///
 /// # Errors
 /// None that user data can cause.
-pub fn failure(reason: &str) -> Result<Box<RawValue>> {
+pub fn failure(reason: &str) -> Result<Json> {
     to_raw(&serde_json::json!({ "status": RunStatus::Failed.as_str(), "reason": reason }))
 }
 
@@ -149,8 +148,8 @@ fn show_awaiting(patch: &mut Patch, ledger: &Ledger) -> Result<()> {
         patch.deletes.extend(["_awaitingNodeIds".to_owned(), "_awaitingDetails".to_owned()]);
         return Ok(());
     }
-    let details: std::collections::BTreeMap<&NodeId, &RawValue> =
-        ledger.awaiting().filter_map(|(id, entry)| Some((id, entry.details.as_deref()?))).collect();
+    let details: std::collections::BTreeMap<&NodeId, &Json> =
+        ledger.awaiting().filter_map(|(id, entry)| Some((id, entry.details.as_ref()?))).collect();
     patch.set("_awaitingNodeIds", to_raw(&awaiting)?);
     patch.set("_awaitingDetails", to_raw(&details)?);
     Ok(())

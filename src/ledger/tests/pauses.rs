@@ -37,7 +37,7 @@ fn what_a_node_waits_for_is_kept_until_it_is_resumed() {
     let awaiting: Vec<_> = story
         .ledger
         .awaiting()
-        .map(|(id, entry)| (id.as_str(), entry.details.as_deref().unwrap().get()))
+        .map(|(id, entry)| (id.as_str(), entry.details.as_ref().unwrap().get()))
         .collect();
     assert_eq!(awaiting, [("a", r#"{"reason":"a person"}"#)]);
     let story = story.resumes("a");

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::value::RawValue;
+use crate::json::Json;
 
 use super::super::{
     Arrival, Due, DynamicNode, Event, Ledger, NodeError, Pause, Refusal, Resume, RunStatus, Standing,
@@ -106,8 +106,8 @@ pub fn arrival(source: &str, target: &str) -> Arrival {
     Arrival { source: source.into(), target: target.into(), fed: false }
 }
 
-pub fn raw(json: &str) -> Box<RawValue> {
-    RawValue::from_string(json.into()).unwrap()
+pub fn raw(json: &str) -> Json {
+    Json::parse(json.into()).unwrap()
 }
 
 pub fn due(node: &str, round: u32) -> Due {

@@ -31,8 +31,8 @@ fn blueprint(any: bool) -> Blueprint {
     })
 }
 
-fn raw(json: &str) -> Box<RawValue> {
-    RawValue::from_string(json.into()).unwrap()
+fn raw(json: &str) -> Json {
+    Json::parse(json.into()).unwrap()
 }
 
 fn reserved(ledger: Ledger) -> ReservedKey {
