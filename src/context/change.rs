@@ -1,14 +1,23 @@
-//! What a finished node means, as one transaction over the run's two rows.
+//! What happens to a run from outside, one change at a time: decided on the run as it is, under the lock of its row or, with
+//! a journal, anew until nobody else was faster.
+
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::connect::database_error;
+use super::connect::{database_error, rows};
 use super::document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
+use super::journal::JournalTable;
 use super::status::StatusTable;
 use super::store::{BOOKKEEPING, ContextStore, NOW, PRESENT, moment};
-use crate::error::Result;
+use super::write::{Columns, Kind};
+use crate::backoff::jittered;
+use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::ledger::RunStatus;
+
+/// How often a change is decided on where others are faster each time.
+const ROUNDS: u8 = 100;
 
 /// A change of a run, decided on its row as it is now, under its lock.
 #[derive(Debug)]
@@ -46,8 +55,8 @@ pub struct Committed<T> {
 }
 
 impl ContextStore {
-    /// Locks a run's row, lets `decide` look at it, and writes the change it answers with; none leaves all as
-    /// it is. `whole` says whether it needs every key or only the bookkeeping.
+    /// Lets `decide` look at a run as it is, and writes the change it answers with; none leaves all as it is. It is
+    /// asked again where somebody else was faster. `whole` says whether it needs every key or only the bookkeeping.
     ///
     /// # Errors
     /// Whatever `decide` or the server says; nothing is changed then.
@@ -56,25 +65,78 @@ impl ContextStore {
         status: &StatusTable,
         run: &str,
         whole: bool,
-        decide: impl FnOnce(Document) -> Result<(Option<Change>, T)>,
+        mut decide: impl FnMut(Document) -> Result<(Option<Change>, T)>,
     ) -> Result<Committed<T>> {
-        self.try_change(status, run, whole, decide).await.map_err(|error| error.of_run(run))
+        let changed = async {
+            for round in 0..ROUNDS {
+                let committed = match self.has_journal().await? {
+                    false => self.change_row(status, run, whole, &mut decide).await?,
+                    true => self.change_entry(status, run, &mut decide).await?,
+                };
+                if let Some(committed) = committed {
+                    return Ok(committed);
+                }
+                tokio::time::sleep(jittered(Duration::from_millis(round.into()))).await;
+            }
+            Err(Error::transient("Changing the run", "others keep changing it"))
+        };
+        changed.await.map_err(|error| error.of_run(run))
     }
 
-    async fn try_change<T>(
+    /// With a journal: decided on what is known and newer, and written if nobody else was faster.
+    async fn change_entry<T>(
+        &self,
+        status: &StatusTable,
+        run: &str,
+        decide: &mut impl FnMut(Document) -> Result<(Option<Change>, T)>,
+    ) -> Result<Option<Committed<T>>> {
+        let document = self.load(run).await?;
+        let (change, answer) = decide(document.clone())?;
+        let Some(change) = change else {
+            return Ok(Some(Committed { answer, changed: false, at: None }));
+        };
+        let client = self.database.client().await?;
+        if !document.found {
+            let table = self.table(&client).await?;
+            let insert = format!(
+                "INSERT INTO {table} (run_id, context_data) VALUES ($1, '{{}}') ON CONFLICT DO NOTHING"
+            );
+            return rows(&client, &insert, &[&run]).await.map(|_| None);
+        }
+        let after = document.after(&change.patch, &change.reserved);
+        let kind = self.kind_of(&after);
+        if kind == Kind::Row {
+            return Ok(None);
+        }
+        if change.ending == Ending::Published {
+            // First: a result that is published again does less harm than a run that seems to go on for ever.
+            status.finish_unheard(&client, run, change.reserved.ledger.status).await?;
+        }
+        let mut columns = Columns::default();
+        columns.add(kind, run, &document, &change, &after)?;
+        let written = self.write_columns(&client, status, kind, &columns).await?;
+        Ok(written.get(run).map(|&(at, version)| {
+            self.known.put(run, &Document { at, version, ..after });
+            Committed { answer, changed: true, at }
+        }))
+    }
+
+    /// Without one: decided on the row, under its lock; none where there is a journal after all.
+    async fn change_row<T>(
         &self,
         status: &StatusTable,
         run: &str,
         whole: bool,
-        decide: impl FnOnce(Document) -> Result<(Option<Change>, T)>,
-    ) -> Result<Committed<T>> {
+        decide: &mut impl FnMut(Document) -> Result<(Option<Change>, T)>,
+    ) -> Result<Option<Committed<T>>> {
         let failed = |error: tokio_postgres::Error| database_error(&error);
         let mut client = self.database.client().await?;
         let table = self.table(&client).await?;
         let transaction = client.transaction().await.map_err(failed)?;
 
         let needed = if whole { "context_data".to_owned() } else { BOOKKEEPING.to_owned() };
-        let select = format!("SELECT ({needed})::text FROM {table} WHERE run_id = $1 FOR UPDATE");
+        let absent = JournalTable::is_absent(table);
+        let select = format!("SELECT ({needed})::text, {absent} FROM {table} WHERE run_id = $1 FOR UPDATE");
         let select = transaction.prepare_cached(&select).await.map_err(failed)?;
         let mut found = true;
         let row = match transaction.query_opt(&select, &[&run]).await.map_err(failed)? {
@@ -90,11 +152,15 @@ impl ContextStore {
                 transaction.query_one(&select, &[&run]).await.map_err(failed)?
             }
         };
+        if !row.get::<_, bool>(1) {
+            self.journal.found();
+            return Ok(None);
+        }
         let document = Document { found, ..Document::parse(row.get(0))? };
         let (change, answer) = decide(document)?;
         let Some(change) = change else {
             transaction.rollback().await.map_err(failed)?;
-            return Ok(Committed { answer, changed: false, at: None });
+            return Ok(Some(Committed { answer, changed: false, at: None }));
         };
 
         let mut patch = change.patch;
@@ -118,11 +184,11 @@ impl ContextStore {
                 status.finish(&transaction, run, ledger.status, &result).await?;
             }
             Ending::None => status.touch(&transaction, run, ledger.status).await?,
-            Ending::Published => status.finish_unheard(&transaction, run, ledger.status).await?,
+            Ending::Published => status.finish_unheard_within(&transaction, run, ledger.status).await?,
             Ending::Deferred => status.touch(&transaction, run, RunStatus::Running).await?,
         }
         transaction.commit().await.map_err(failed)?;
-        Ok(Committed { answer, changed: true, at })
+        Ok(Some(Committed { answer, changed: true, at }))
     }
 
     /// Stores a run's result in the status row, for an adapter that publishes it itself.

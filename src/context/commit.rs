@@ -9,16 +9,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::batch::Request;
-use super::change::{Change, Committed, Ending};
-use super::connect::rows;
-use super::document::{Document, Patch, RESERVED_KEY, Version, to_raw};
+use super::change::{Change, Committed};
+use super::document::{Document, Version};
+use super::plan::{Group, Plan, partition};
 use super::status::StatusTable;
-use super::store::{ContextStore, moment};
-use crate::error::{Error, Kind, Result};
-use crate::ledger::RunStatus;
+use super::store::ContextStore;
+use super::write::Kind;
+use crate::error::{self, Error, Result};
 
 /// How often a decision is made on a row that others change, before the row is locked.
 const ROUNDS: usize = 3;
@@ -39,11 +40,11 @@ pub struct Written {
 
 /// A commit that waits.
 pub(super) struct Commit {
-    run: String,
-    base: Document,
-    decide: Decide,
-    statuses: Arc<StatusTable>,
-    answer: oneshot::Sender<Result<Written>>,
+    pub run: String,
+    pub base: Document,
+    pub decide: Decide,
+    pub statuses: Arc<StatusTable>,
+    pub answer: oneshot::Sender<Result<Written>>,
 }
 
 impl Request for Commit {
@@ -79,16 +80,16 @@ impl ContextStore {
         let Some(statuses) = batch.first().map(|commit| commit.statuses.clone()) else { return };
         let mut groups = self.groups(batch);
         for _ in 0..ROUNDS {
-            let (plans, mut again): (Vec<Plan>, Vec<Group>) = partition(groups);
-            match self.write(&statuses, &plans).await {
-                Ok(written) => again.extend(self.answer_written(plans, &written)),
-                Err(error) if error.kind == Kind::Data => {
-                    // One of them can not be stored: each goes alone, and only that one fails.
-                    again.extend(plans.into_iter().map(|plan| plan.group));
-                    return self.change_each(&statuses, again).await;
-                }
-                Err(error) => plans.into_iter().for_each(|plan| plan.group.answer_all(&error)),
+            let (plans, mut again) = partition(groups);
+            let mut alone = Vec::new();
+            // Each kind is a statement of its own; they are under way together.
+            let kinds =
+                self.kinds(plans).into_iter().map(|(kind, plans)| self.write_all(&statuses, kind, plans));
+            for (changed, unstorable) in join_all(kinds).await {
+                again.extend(changed);
+                alone.extend(unstorable);
             }
+            self.change_each(&statuses, alone).await;
             if again.is_empty() {
                 return;
             }
@@ -98,6 +99,26 @@ impl ContextStore {
             };
         }
         self.change_each(&statuses, groups).await;
+    }
+
+    /// Writes plans of one kind and answers them; but those whose run has changed meanwhile, and those that have to
+    /// go alone because one of them can not be stored: only that one is to fail.
+    async fn write_all(
+        &self,
+        statuses: &StatusTable,
+        kind: Kind,
+        plans: Vec<Plan>,
+    ) -> (Vec<Group>, Vec<Group>) {
+        match self.write(statuses, kind, &plans).await {
+            Ok(written) => (self.answer_written(plans, &written), Vec::new()),
+            Err(error) if error.kind == error::Kind::Data => {
+                (Vec::new(), plans.into_iter().map(|plan| plan.group).collect())
+            }
+            Err(error) => {
+                plans.into_iter().for_each(|plan| plan.group.answer_all(&error));
+                (Vec::new(), Vec::new())
+            }
+        }
     }
 
     /// The commits of each run, in the order they came, on the newest bookkeeping known here.
@@ -121,28 +142,6 @@ impl ContextStore {
         groups.into_values().collect()
     }
 
-    /// One statement; answers with the runs whose row was of the version the decision was made on.
-    async fn write(
-        &self,
-        statuses: &StatusTable,
-        plans: &[Plan],
-    ) -> Result<BTreeMap<String, (Option<u64>, Version)>> {
-        let changes: Vec<&Plan> = plans.iter().filter(|plan| plan.change.is_some()).collect();
-        if changes.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let mut columns = Rows::default();
-        for plan in changes {
-            columns.add(plan)?;
-        }
-        let client = self.database.client().await?;
-        let table = self.table(&client).await?;
-        let Rows { runs, versions, deletes, sets, states, ends, reasons } = &columns;
-        let commit = statuses.commit(&client, table).await?;
-        let answer = rows(&client, commit, &[runs, versions, deletes, sets, states, ends, reasons]).await?;
-        Ok(answer.iter().map(|row| (row.get(0), (moment(row, 1), Version { row: row.get(2) }))).collect())
-    }
-
     /// Answers what was written, and what was decided to be nothing; the others are to be decided anew.
     fn answer_written(
         &self,
@@ -156,7 +155,6 @@ impl ContextStore {
                 continue;
             }
             let Some(&(at, version)) = written.get(&group.run) else {
-                self.known.forget(&group.run);
                 again.push(group);
                 continue;
             };
@@ -207,116 +205,5 @@ impl ContextStore {
             });
             let _ = answer.send(written);
         }
-    }
-}
-
-/// The commits of one run.
-struct Group {
-    run: String,
-    base: Document,
-    /// The base was loaded for them.
-    fresh: bool,
-    commits: Vec<Commit>,
-}
-
-/// What they come to.
-struct Plan {
-    group: Group,
-    /// All their changes in one; none where there is none.
-    change: Option<Change>,
-    /// The run with it.
-    after: Document,
-    /// Which of them change nothing.
-    declined: Vec<bool>,
-}
-
-impl Group {
-    fn answer_all(self, error: &Error) {
-        self.commits.into_iter().for_each(|commit| drop(commit.answer.send(Err(error.clone()))));
-    }
-
-    /// Decides one upon the other. A decision to change nothing is only taken on a row as it is now.
-    fn plan(mut self) -> std::result::Result<Plan, Self> {
-        let mut merged: Option<Change> = None;
-        let mut after = self.base.clone();
-        let (mut kept, mut declined) = (Vec::new(), Vec::new());
-        for mut commit in std::mem::take(&mut self.commits) {
-            match (commit.decide)(&after) {
-                Ok(change) => {
-                    declined.push(change.is_none());
-                    if let Some(change) = &change {
-                        after = after.after(&change.patch, &change.reserved);
-                    }
-                    merged = match (merged.take(), change) {
-                        (Some(earlier), Some(later)) => Some(earlier.then(later)),
-                        (earlier, later) => later.or(earlier),
-                    };
-                    kept.push(commit);
-                }
-                Err(error) => drop(commit.answer.send(Err(error))),
-            }
-        }
-        self.commits = kept;
-        if !self.fresh && declined.contains(&true) {
-            return Err(self);
-        }
-        Ok(Plan { group: self, change: merged, after, declined })
-    }
-}
-
-fn partition(groups: Vec<Group>) -> (Vec<Plan>, Vec<Group>) {
-    let (mut plans, mut again) = (Vec::new(), Vec::new());
-    for group in groups {
-        match group.plan() {
-            Ok(plan) => plans.push(plan),
-            Err(group) => again.push(group),
-        }
-    }
-    (plans, again)
-}
-
-/// The statement's parameters, a column each.
-#[derive(Default)]
-struct Rows<'a> {
-    runs: Vec<&'a str>,
-    versions: Vec<i64>,
-    deletes: Vec<Option<String>>,
-    sets: Vec<String>,
-    states: Vec<&'static str>,
-    ends: Vec<bool>,
-    reasons: Vec<String>,
-}
-
-impl<'a> Rows<'a> {
-    fn add(&mut self, plan: &'a Plan) -> Result<()> {
-        let Some(change) = &plan.change else { return Ok(()) };
-        let ledger = &change.reserved.ledger;
-        let sets = change.patch.sets_with(RESERVED_KEY, &to_raw(&change.reserved)?)?;
-        let deletes = &change.patch.deletes;
-        self.runs.push(&plan.group.run);
-        self.versions.push(plan.group.base.version.row);
-        self.deletes.push(
-            (!deletes.is_empty()).then(|| to_raw(deletes)).transpose()?.map(|raw| raw.get().to_owned()),
-        );
-        self.sets.push(sets.get().to_owned());
-        let deferred = change.ending == Ending::Deferred;
-        self.states.push(if deferred { RunStatus::Running.as_str() } else { ledger.status.as_str() });
-        self.ends.push(change.ending == Ending::Written);
-        self.reasons.push(if change.ending == Ending::Written { ledger.reason() } else { String::new() });
-        Ok(())
-    }
-}
-
-impl Change {
-    /// This change, and another upon it.
-    fn then(mut self, later: Self) -> Self {
-        let Patch { sets, deletes } = later.patch;
-        self.patch.deletes.retain(|key| !sets.contains_key(key));
-        for key in deletes {
-            self.patch.sets.remove(&key);
-            self.patch.deletes.push(key);
-        }
-        self.patch.sets.extend(sets);
-        Self { patch: self.patch, reserved: later.reserved, ending: later.ending }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::value::to_raw_value;
 use crate::blueprint::{Blueprint, NodeId};
 use crate::error::{Error, Kind, Result};
 use crate::json::Json;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, RunStatus};
 
 /// The key the engine's own bookkeeping stays under; nodes and final results never see it.
 pub const RESERVED_KEY: &str = "_flowcraft";
@@ -48,6 +48,8 @@ pub struct ReservedKey {
 pub struct Document {
     /// Every key but the reserved one.
     pub values: Values,
+    /// The same, of the row alone, without what the journal says.
+    pub row: Values,
     /// Whether there is a row.
     pub found: bool,
     /// Which state of the run it is.
@@ -67,20 +69,24 @@ pub struct Document {
 pub struct Version {
     /// The transaction that wrote the row (`xmin`).
     pub row: i64,
+    /// The last entry of the journal; 0 for none.
+    pub entry: i64,
 }
 
 impl Default for Version {
     /// No row is of this version: no transaction has this number.
     fn default() -> Self {
-        Self { row: -1 }
+        Self { row: -1, entry: 0 }
     }
 }
 
 impl Version {
     /// Transactions are counted up to four thousand million, and then from the start.
     pub fn is_newer_than(self, other: Self) -> bool {
-        let distance = (self.row - other.row).rem_euclid(1 << 32);
-        distance != 0 && distance < 1 << 31
+        if self.row == other.row {
+            return self.entry > other.entry;
+        }
+        (self.row - other.row).rem_euclid(1 << 32) < 1 << 31
     }
 }
 
@@ -103,7 +109,15 @@ impl Document {
             .transpose()
             .map_err(|error| unreadable("its bookkeeping can not be read", error))?;
         let weight = text.len() * WEIGHT;
-        Ok(Self { values, reserved, found: true, unchecked: true, weight, ..Self::default() })
+        Ok(Self {
+            row: values.clone(),
+            values,
+            reserved,
+            found: true,
+            unchecked: true,
+            weight,
+            ..Self::default()
+        })
     }
 
     /// The nodes of a blueprint that have an output here.
@@ -121,17 +135,24 @@ impl Document {
 
     /// The document with a change made to it.
     pub fn after(&self, patch: &Patch, reserved: &ReservedKey) -> Self {
-        let mut after = self.clone();
+        let mut after = Self { reserved: Some(reserved.clone()), found: true, ..self.clone() };
+        after.write(patch);
+        after
+    }
+
+    pub(super) fn write(&mut self, patch: &Patch) {
         for key in &patch.deletes {
-            after.values.remove(key);
+            self.values.remove(key);
         }
         for (key, value) in &patch.sets {
-            after.weight += WEIGHT * (key.len() + value.get().len());
-            after.values.insert(key.clone(), value.clone());
+            self.weight += WEIGHT * (key.len() + value.get().len());
+            self.values.insert(key.clone(), value.clone());
         }
-        after.reserved = Some(reserved.clone());
-        after.found = true;
-        after
+    }
+
+    /// Whether something of the run is in flight: it neither rests nor is over.
+    pub(super) fn is_going_on(&self) -> bool {
+        self.reserved.as_ref().is_some_and(|reserved| reserved.ledger.status == RunStatus::Running)
     }
 
     /// Whether the run is over.

@@ -89,7 +89,7 @@ mod tests {
     use crate::context::Version;
 
     fn document(row: i64, weight: usize) -> Document {
-        Document { version: Version { row }, weight, ..Document::default() }
+        Document { version: Version { row, entry: 0 }, weight, ..Document::default() }
     }
 
     #[test]

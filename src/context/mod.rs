@@ -9,13 +9,17 @@ mod change;
 mod commit;
 mod connect;
 mod document;
+mod journal;
 mod known;
 mod load;
+mod migrate;
+mod plan;
 mod ssl;
 mod status;
 mod status_sql;
 mod store;
 mod tables;
+mod write;
 
 pub use change::{Change, Committed, Ending};
 pub use commit::{Decide, Written};

@@ -6,7 +6,7 @@ use deadpool_postgres::{GenericClient, Object, Transaction};
 use tokio::sync::OnceCell;
 
 use super::connect::{Database, database_error, prepared, rows};
-use super::status_sql::{Statements, Timed};
+use super::status_sql::{OpenRuns, Statements, Timed, Writing};
 use super::tables::{Table, TableName, missing};
 use crate::error::{Error, Result};
 use crate::json::Json;
@@ -20,8 +20,8 @@ const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, status TEXT, st
 pub struct StatusTable {
     name: TableName,
     statements: OnceCell<Statements>,
-    /// The statement that commits results, over the context table of the same engine.
-    commit: OnceCell<String>,
+    /// The statements that write changes, over the context table of the same engine.
+    writing: OnceCell<Writing>,
 }
 
 /// A run that is `running` and was not heard of.
@@ -58,7 +58,7 @@ pub struct Search {
 impl StatusTable {
     /// A table by name; nothing is looked up yet.
     pub fn new(name: TableName) -> Self {
-        Self { name, statements: OnceCell::new(), commit: OnceCell::new() }
+        Self { name, statements: OnceCell::new(), writing: OnceCell::new() }
     }
 
     /// Notes that a run is alive, and where it stands.
@@ -85,7 +85,14 @@ impl StatusTable {
     }
 
     /// Says that a run ended, where the adapter's own `publishFinalResult` left the row as it was.
-    pub(super) async fn finish_unheard(
+    pub(super) async fn finish_unheard(&self, client: &Object, run: &str, status: RunStatus) -> Result<()> {
+        rows(client, &self.statements(client).await?.finish_unheard, &[&run, &status.as_str()])
+            .await
+            .map(drop)
+    }
+
+    /// The same within a transaction.
+    pub(super) async fn finish_unheard_within(
         &self,
         transaction: &Transaction<'_>,
         run: &str,
@@ -175,10 +182,15 @@ impl StatusTable {
         })
     }
 
-    /// The statement that commits the results of many runs.
-    pub(super) async fn commit(&self, client: &Object, contexts: &str) -> Result<&str> {
-        let build = || async { Ok(self.statements(client).await?.commit(contexts)) };
-        self.commit.get_or_try_init(build).await.map(String::as_str)
+    /// The index by which runs that are not over are found.
+    pub(super) async fn open_runs(&self, client: &Object) -> Result<&OpenRuns> {
+        Ok(&self.statements(client).await?.open_runs)
+    }
+
+    /// The statements that write changes of many runs.
+    pub(super) async fn writing(&self, client: &Object, contexts: &str) -> Result<&Writing> {
+        let build = || async { Ok(self.statements(client).await?.writing(contexts)) };
+        self.writing.get_or_try_init(build).await
     }
 
     async fn statements(&self, client: &impl GenericClient) -> Result<&Statements> {

@@ -1,6 +1,7 @@
 //! The statements that fit a status table, whichever of the three shapes it has.
 
 use super::document::RESERVED_KEY;
+use super::journal::{JournalTable, beside};
 use super::store::{NOW, PRESENT};
 use super::tables::Table;
 
@@ -19,6 +20,15 @@ pub(super) struct Statements {
     finish_all: String,
     /// Those that need `updated_at`.
     pub timed: Option<Timed>,
+    /// For `migrate`.
+    pub open_runs: OpenRuns,
+}
+
+/// An index of the runs that are not over. Its key never changes: a status row that is touched stays where it is.
+#[derive(Debug)]
+pub(super) struct OpenRuns {
+    pub create: String,
+    pub drop: String,
 }
 
 /// The statements of a table with `updated_at`. Moments are microseconds since 1970.
@@ -34,6 +44,36 @@ pub(super) struct Timed {
     pub claim_stalled: String,
     /// $1 after this run, $2 limit: a page of all runs, and which of them wait
     pub awaiting: String,
+}
+
+impl OpenRuns {
+    fn of(table: &str, status: &str) -> Self {
+        let index = beside(table, "open");
+        // An index is made in the schema of its table, and is named without it.
+        let name = index.rsplit_once("\".\"").map_or_else(|| index.clone(), |(_, name)| format!("\"{name}"));
+        Self {
+            create: format!(
+                "CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} (run_id) WHERE {status} = 'running'"
+            ),
+            drop: format!("DROP INDEX CONCURRENTLY IF EXISTS {index}"),
+        }
+    }
+}
+
+/// The statements that write changes of many runs at once, each if it is still of the version given.
+///
+/// $1 runs, $2 versions of their rows, $3 keys to remove (JSON arrays), $4 keys to set (JSON objects), $5 status words
+/// (null leaves the status row alone), $6 whether they end, $7 reasons; unless it says otherwise.
+#[derive(Debug)]
+pub(super) struct Writing {
+    /// Into rows, where there is no journal.
+    pub rows: String,
+    /// Into journals. $3 the last entries, $4 the changes, $5 status words.
+    pub append: String,
+    /// Holds rows for `fold`, in the transaction of both. $1 runs
+    pub lock: String,
+    /// Into rows, and their journals with it. $8 the last entries.
+    pub fold: String,
 }
 
 impl Statements {
@@ -75,30 +115,79 @@ impl Statements {
             if type_of("status").is_some() { "t.status::text" } else { "t.status_data::jsonb->>'status'" };
         let timed = type_of("updated_at").map(|_| Timed::new(&table.sql, status));
         let finish_unheard = touch.update_where(&format!("{status} = 'running'"));
-        let (touch_all, finish_all) =
-            (touch.sql_from("changed", "NOT c.ends"), finish.sql_from("ended", "true"));
-        Some(Self { touch: touch.sql(), finish: finish.sql(), finish_unheard, touch_all, finish_all, timed })
+        let (touch_all, finish_all) = (
+            touch.sql_from("changed", "c.status IS NOT NULL AND NOT c.ends"),
+            finish.sql_from("ended", "true"),
+        );
+        let open_runs = OpenRuns::of(&table.sql, status.trim_start_matches("t."));
+        Some(Self {
+            open_runs,
+            touch: touch.sql(),
+            finish: finish.sql(),
+            finish_unheard,
+            touch_all,
+            finish_all,
+            timed,
+        })
     }
 
-    /// Commits many runs at once, each if its row is still of the version given. $1 runs, $2 versions, $3 keys to
-    /// remove (JSON arrays), $4 keys to set (JSON objects), $5 status words, $6 whether they end, $7 reasons.
-    /// Answers with those that were written, when, and as which version.
-    pub fn commit(&self, contexts: &str) -> String {
+    /// The statements that write changes of runs, over the context table with this name. All answer with the runs
+    /// they wrote, when, and as which version.
+    pub fn writing(&self, contexts: &str) -> Writing {
+        let journal = JournalTable::of(contexts);
+        Writing {
+            rows: self.into_rows(contexts, "", "", &JournalTable::is_absent(contexts)),
+            append: self.append(contexts, &journal),
+            lock: format!(
+                "SELECT FROM {contexts} WHERE run_id = ANY($1::text[]) ORDER BY run_id FOR NO KEY UPDATE"
+            ),
+            fold: self.into_rows(
+                contexts,
+                ", $8::bigint[]",
+                &format!(
+                    ", emptied AS (DELETE FROM {journal} AS j USING changed AS c WHERE j.run_id = c.run_id)"
+                ),
+                &format!(
+                    "NOT EXISTS (SELECT FROM {journal} AS j WHERE j.run_id = g.run_id AND j.entry > g.entry)"
+                ),
+            ),
+        }
+    }
+
+    /// Writes into rows.
+    fn into_rows(&self, contexts: &str, entries: &str, more: &str, condition: &str) -> String {
         let Self { touch_all, finish_all, .. } = self;
+        let entry = if entries.is_empty() { "" } else { ", entry" };
         format!(
             "WITH given AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], \
-             $6::boolean[], $7::text[]) AS g (run_id, version, deletes, sets, status, ends, reason)), \
+             $6::boolean[], $7::text[]{entries}) AS g (run_id, version, deletes, sets, status, ends, reason{entry})), \
              changed AS (UPDATE {contexts} AS t SET context_data = \
              ({PRESENT} - ARRAY(SELECT jsonb_array_elements_text(g.deletes::jsonb))) || g.sets::jsonb \
-             FROM given AS g WHERE t.run_id = g.run_id AND t.xmin::text::bigint = g.version \
+             FROM given AS g WHERE t.run_id = g.run_id AND t.xmin::text::bigint = g.version AND {condition} \
              RETURNING t.run_id::text AS run_id, g.status, g.ends, g.reason, \
              CASE WHEN g.ends THEN t.context_data - '{RESERVED_KEY}' END AS context), \
              ended AS (SELECT run_id, status, CASE WHEN status = 'completed' \
              THEN jsonb_build_object('status', status, 'payload', jsonb_build_object('context', context, \
              'serializedContext', context::text, 'status', status)) \
              ELSE jsonb_build_object('status', status, 'reason', reason) END AS result FROM changed WHERE ends), \
-             touched AS ({touch_all}), finished AS ({finish_all}) \
-             SELECT run_id, {NOW}, (pg_current_xact_id()::text::numeric % 4294967296)::bigint FROM changed"
+             touched AS ({touch_all}), finished AS ({finish_all}){more} \
+             SELECT run_id, {NOW}, (pg_current_xact_id()::text::numeric % 4294967296)::bigint, 0::bigint FROM changed"
+        )
+    }
+
+    /// Appends an entry to each run's journal. The row is held shared meanwhile: nobody folds it then.
+    fn append(&self, contexts: &str, journal: &str) -> String {
+        let touch_all = &self.touch_all;
+        format!(
+            "WITH given AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[]) \
+             AS g (run_id, version, entry, change, status)), \
+             held AS MATERIALIZED (SELECT g.* FROM given AS g JOIN {contexts} AS t ON t.run_id = g.run_id \
+             WHERE t.xmin::text::bigint = g.version FOR SHARE OF t), \
+             appended AS (INSERT INTO {journal} (run_id, entry, change) \
+             SELECT run_id, entry + 1, change::json FROM held ON CONFLICT DO NOTHING RETURNING run_id, entry), \
+             changed AS (SELECT a.run_id, a.entry, h.version, h.status, false AS ends \
+             FROM appended AS a JOIN held AS h ON h.run_id = a.run_id), \
+             touched AS ({touch_all}) SELECT run_id, {NOW}, version, entry FROM changed"
         )
     }
 }
@@ -112,13 +201,13 @@ impl Timed {
                 "UPDATE {table} AS t SET updated_at = clock_timestamp() \
                  WHERE run_id = ANY($1::text[]) AND {running}"
             ),
-            // The cheap conditions first, and kept apart: the status may be inside of a large document.
+            // The moments are worked out once, so that comparing with them is the cheapest condition and comes first: the
+            // status may be inside of a large document.
             silent: format!(
-                "WITH quiet AS MATERIALIZED (SELECT * FROM {table} AS t \
-                 WHERE updated_at < now() - make_interval(secs => $1) \
-                 AND updated_at > now() - make_interval(secs => $2) \
-                 AND ({MOMENT}, run_id::text) > ($3, $4::text)) \
-                 SELECT run_id::text, {MOMENT} FROM quiet AS t WHERE {running} ORDER BY 2, 1 LIMIT $5"
+                "SELECT run_id::text, {MOMENT} FROM {table} AS t \
+                 WHERE updated_at < (SELECT now() - make_interval(secs => $1)) \
+                 AND updated_at > (SELECT now() - make_interval(secs => $2)) \
+                 AND {running} AND ({MOMENT}, run_id::text) > ($3, $4::text) ORDER BY 2, 1 LIMIT $5"
             ),
             claim: format!(
                 "UPDATE {table} AS t SET updated_at = clock_timestamp() \
@@ -126,8 +215,8 @@ impl Timed {
             ),
             claim_stalled: format!(
                 "UPDATE {table} AS t SET updated_at = clock_timestamp() WHERE run_id IN \
-                 (SELECT run_id FROM {table} AS t WHERE updated_at < now() - make_interval(secs => $1) \
-                 AND run_id::text > $2::text AND {running} ORDER BY run_id::text LIMIT $3 FOR UPDATE SKIP LOCKED) \
+                 (SELECT run_id FROM {table} AS t \
+                 WHERE updated_at < (SELECT now() - make_interval(secs => $1)) AND run_id::text > $2::text AND {running} ORDER BY run_id::text LIMIT $3 FOR UPDATE SKIP LOCKED) \
                  RETURNING run_id::text"
             ),
             awaiting: format!(

@@ -9,6 +9,7 @@ use super::batch::Batches;
 use super::commit::Commit;
 use super::connect::{Database, database_error, prepared, rows};
 use super::document::{NOT_AN_OBJECT, Patch, RESERVED_KEY};
+use super::journal::JournalTable;
 use super::known::Known;
 use super::load::Load;
 use super::tables::{Table, TableName, missing};
@@ -27,6 +28,7 @@ pub struct ContextStore {
     pub(super) loads: Arc<Batches<Load>>,
     pub(super) commits: Arc<Batches<Commit>>,
     pub(super) known: Arc<Known>,
+    pub(super) journal: Arc<JournalTable>,
 }
 
 impl ContextStore {
@@ -39,6 +41,7 @@ impl ContextStore {
             loads: Arc::default(),
             commits: Arc::default(),
             known: Arc::default(),
+            journal: Arc::default(),
         }
     }
 
@@ -95,10 +98,11 @@ impl ContextStore {
         if key == RESERVED_KEY {
             return Ok(None);
         }
-        let client = self.database.client().await?;
-        let table = self.table(&client).await?;
-        let sql = format!("SELECT (context_data->$2::text)::text FROM {table} WHERE run_id = $1");
-        one(&client, &sql, &[&run, &key]).await.map(Option::flatten).map_err(|error| error.of_run(run))
+        let value = "(context_data->$2::text)::text";
+        match self.look_into_row(run, key, value).await.map_err(|error| error.of_run(run))? {
+            Some(found) => Ok(found.flatten()),
+            None => Ok(self.load(run).await?.values.get(key).map(|value| value.get().to_owned())),
+        }
     }
 
     /// Whether a key is there.
@@ -109,14 +113,11 @@ impl ContextStore {
         if key == RESERVED_KEY {
             return Ok(false);
         }
-        let client = self.database.client().await?;
-        let table = self.table(&client).await?;
-        let sql = format!(
-            "SELECT coalesce(jsonb_typeof(context_data) = 'object' AND context_data ? $2::text, false) FROM {table} WHERE run_id = $1"
-        );
-        let found: Option<bool> =
-            one(&client, &sql, &[&run, &key]).await.map_err(|error| error.of_run(run))?;
-        Ok(found.unwrap_or(false))
+        let is_there = "coalesce(jsonb_typeof(context_data) = 'object' AND context_data ? $2::text, false)";
+        match self.look_into_row(run, key, is_there).await.map_err(|error| error.of_run(run))? {
+            Some(found) => Ok(found.unwrap_or(false)),
+            None => Ok(self.load(run).await?.values.contains_key(key)),
+        }
     }
 
     /// Changes keys in one statement; creates the row when there is none.
@@ -125,17 +126,24 @@ impl ContextStore {
     /// As [`load`](Self::load), and values PostgreSQL can not store.
     pub async fn patch(&self, run: &str, patch: &Patch) -> Result<()> {
         refuse_reserved(patch).map_err(|error| error.of_run(run))?;
+        self.write_patch(run, patch).await.map_err(|error| error.of_run(run))
+    }
+
+    async fn write_patch(&self, run: &str, patch: &Patch) -> Result<()> {
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
+        self.journal.look(&client, table).await?;
+        if self.journal.is_there() && self.write_patch_entry(&client, run, patch).await? {
+            return Ok(());
+        }
         let sql = format!(
             "INSERT INTO {table} AS t (run_id, context_data) VALUES ($1, $3::text::jsonb) \
              ON CONFLICT (run_id) DO UPDATE SET context_data = ({PRESENT} - $2::text[]) || EXCLUDED.context_data \
              WHERE coalesce(jsonb_typeof(t.context_data), 'null') IN ('null', 'object')"
         );
         let sets = patch.sets_json()?;
-        let written = execute(&client, &sql, &[&run, &patch.deletes, &sets.get()]).await;
-        match written.map_err(|error| error.of_run(run))? {
-            0 => Err(Error::new(Kind::Data, "Writing the context", NOT_AN_OBJECT).of_run(run)),
+        match execute(&client, &sql, &[&run, &patch.deletes, &sets.get()]).await? {
+            0 => Err(Error::new(Kind::Data, "Writing the context", NOT_AN_OBJECT)),
             _ => Ok(()),
         }
     }
@@ -145,18 +153,42 @@ impl ContextStore {
     /// # Errors
     /// As [`load`](Self::load).
     pub async fn delete(&self, run: &str, key: &str) -> Result<bool> {
-        if key == RESERVED_KEY {
-            return Ok(false);
+        let is_there = self.has(run, key).await?;
+        if is_there {
+            let patch = Patch { deletes: vec![key.to_owned()], ..Patch::default() };
+            self.write_patch(run, &patch).await.map_err(|error| error.of_run(run))?;
+        }
+        Ok(is_there)
+    }
+
+    /// What a run's row says, if there is one; nothing at all where a journal says the rest. $2 key
+    async fn look_into_row<T: for<'a> tokio_postgres::types::FromSql<'a>>(
+        &self,
+        run: &str,
+        key: &str,
+        what: &str,
+    ) -> Result<Option<Option<T>>> {
+        if self.has_journal().await? {
+            return Ok(None);
         }
         let client = self.database.client().await?;
         let table = self.table(&client).await?;
-        let sql = format!(
-            "UPDATE {table} SET context_data = context_data - $2::text WHERE run_id = $1 AND context_data ? $2::text"
-        );
-        execute(&client, &sql, &[&run, &key])
-            .await
-            .map(|changed| changed > 0)
-            .map_err(|error| error.of_run(run))
+        let absent = JournalTable::is_absent(table);
+        let sql = format!("SELECT {what}, {absent} FROM {table} WHERE run_id = $1");
+        match row(&client, &sql, &[&run, &key]).await? {
+            Some(row) if !row.get::<_, bool>(1) => {
+                self.journal.found();
+                Ok(None)
+            }
+            found => Ok(Some(found.map(|row| row.get(0)))),
+        }
+    }
+
+    /// Whether runs have a journal, as far as this worker knows.
+    pub(super) async fn has_journal(&self) -> Result<bool> {
+        let client = self.database.client().await?;
+        self.table(&client).await?;
+        Ok(self.journal.is_there())
     }
 
     /// The table's quoted name, once it is known to have the columns it needs.
@@ -165,7 +197,10 @@ impl ContextStore {
             let table = Table::find(client, &self.name, DDL).await?;
             table.require("run_id", &self.name, DDL)?;
             match table.require("context_data", &self.name, DDL)? {
-                "jsonb" => Ok(table.sql),
+                "jsonb" => {
+                    self.journal.look(client, &table.sql).await?;
+                    Ok(table.sql)
+                }
                 other => {
                     let what = format!(
                         "the column 'context_data' of the table '{}' is {other}, not jsonb",
@@ -213,14 +248,6 @@ pub(super) async fn row(
 ) -> Result<Option<tokio_postgres::Row>> {
     let statement = prepared(client, sql).await?;
     client.query_opt(&statement, parameters).await.map_err(|error| database_error(&error))
-}
-
-async fn one<T: for<'a> tokio_postgres::types::FromSql<'a>>(
-    client: &deadpool_postgres::Object,
-    sql: &str,
-    parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
-) -> Result<Option<T>> {
-    Ok(row(client, sql, parameters).await?.map(|row| row.get(0)))
 }
 
 async fn execute(

@@ -9,6 +9,7 @@
 
 mod adopt;
 mod apply;
+mod delta;
 mod event;
 mod join;
 mod pause;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::blueprint::{Blueprint, NodeId};
 use crate::json::Json;
 
+pub use delta::Delta;
 pub use event::{Arrival, DynamicNode, Event, Pause, Refusal, Transition};
 
 /// How many steps a run may go from its start before it is ended as a runaway loop; core's own bound.

@@ -49,6 +49,25 @@ impl Database {
         })
     }
 
+    /// Makes the journal of a context table, or takes it away again.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn migrate<'env>(
+        &self,
+        env: &'env Env,
+        context_table: String,
+        status_table: String,
+        down: bool,
+    ) -> napi::Result<Object<'env>> {
+        let contexts = ContextStore::new(self.inner.clone(), TableName::parse(&context_table));
+        let statuses = StatusTable::new(TableName::parse(&status_table));
+        promise(env, async move {
+            match down {
+                false => contexts.migrate(&statuses).await,
+                true => contexts.unmigrate(&statuses).await,
+            }
+        })
+    }
+
     /// Closes the connections nobody is using.
     #[napi]
     pub fn let_go(&self) {

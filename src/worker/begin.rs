@@ -8,7 +8,7 @@ use crate::blueprint::Blueprint;
 use crate::context::{Decide, Document, Patch, ReservedKey, to_raw};
 use crate::coordination::keys;
 use crate::error::Result;
-use crate::ledger::Due;
+use crate::ledger::{Due, Ledger, Standing};
 
 impl Engine {
     /// Gives a run its ledger, and takes over what others did of it. A run that has one and nothing to take
@@ -61,11 +61,16 @@ impl Engine {
         Ok(begun)
     }
 
-    /// Version 1 counted the last arrival at a join: it is due, whoever did its predecessors.
+    /// All arrivals at a join are counted where version 1 counts them: it is due, whoever did its predecessors. Where
+    /// it was led to already, whoever did that publishes its job.
     ///
     /// # Errors
     /// As [`begin`](Self::begin).
     pub(super) async fn take_over(&self, run: &str, blueprint: &Blueprint, join: &str) -> Result<Vec<Due>> {
+        let reached = |ledger: &Ledger| ledger.standing(join, None) != Standing::NotReached;
+        if self.contexts.load(run).await?.reserved.is_some_and(|reserved| reached(&reserved.ledger)) {
+            return Ok(Vec::new());
+        }
         self.begin(run, blueprint).await?;
         self.call_node(run, join, blueprint).await?;
         let reserved = self.contexts.load(run).await?.reserved;

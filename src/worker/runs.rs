@@ -98,7 +98,8 @@ impl Engine {
     pub(super) async fn wake(&self, run: &str, node: &str, round: u32) -> Result<()> {
         let event = Event::Resumed { node: node.to_owned(), with: Resume::default() };
         let nowhere = Blueprint::unknown("");
-        self.amend(run, |ledger| ledger.sleeps(node, round) && ledger.apply(&nowhere, event).is_ok()).await
+        self.amend(run, |ledger| ledger.sleeps(node, round) && ledger.apply(&nowhere, event.clone()).is_ok())
+            .await
     }
 
     /// Tells a run of an event. Nodes that wait for it go on; else it is kept for the first that will. An event
@@ -157,7 +158,7 @@ impl Engine {
     }
 
     /// Changes nothing of a run but its ledger, where `change` says that it did.
-    pub(super) async fn amend(&self, run: &str, change: impl FnOnce(&mut Ledger) -> bool) -> Result<()> {
+    pub(super) async fn amend(&self, run: &str, change: impl Fn(&mut Ledger) -> bool) -> Result<()> {
         let deferred = self.host.publishes_results();
         let decide = |document: Document| {
             let mut reserved = document.reserved.unwrap_or_default();
@@ -174,7 +175,7 @@ impl Engine {
         &self,
         run: &str,
         operation: &'static str,
-        change: impl FnOnce(&mut Ledger, &mut Patch) -> Result<Vec<Due>>,
+        change: impl Fn(&mut Ledger, &mut Patch) -> Result<Vec<Due>>,
     ) -> Result<BTreeSet<NodeId>> {
         let deferred = self.host.publishes_results();
         let decide = |document: Document| {

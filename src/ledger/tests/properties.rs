@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use proptest::prelude::*;
 
 use super::super::{Due, DynamicNode, Event, Ledger, MAX_LEVEL, Pause, Resume, RunStatus};
-use super::support::{arrival, raw, stored};
+use super::support::{arrival, grows_by_what_changed, raw, stored};
 use crate::blueprint::{Blueprint, Description, EdgeDescription, NodeDescription, NodeId};
 
 /// What a node does whenever it runs.
@@ -295,7 +295,9 @@ impl<'a> Fleet<'a> {
     }
 
     fn count(&mut self, event: Event) {
+        let before = self.ledger.clone();
         let transition = self.ledger.apply(&self.blueprint, event.clone()).unwrap();
+        grows_by_what_changed(&before, &self.ledger);
         self.jobs.extend(transition.due);
         if self.said.len() == REMEMBERED {
             self.said.remove(0);

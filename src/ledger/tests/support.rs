@@ -349,7 +349,10 @@ impl Story {
             | Event::Paused { node, round, .. } => Some(due(node, *round)),
             _ => None,
         };
-        self.last = match self.ledger.apply(&self.blueprint, event.clone()) {
+        let before = self.ledger.clone();
+        let applied = self.ledger.apply(&self.blueprint, event.clone());
+        grows_by_what_changed(&before, &self.ledger);
+        self.last = match applied {
             Ok(transition) => transition,
             Err(refusal) => panic!("{refusal:?}: {event:?} in {}", stored(&self.ledger)),
         };
@@ -374,4 +377,13 @@ impl Story {
             );
         }
     }
+}
+
+/// What changed, written down and read again, makes the later ledger out of the earlier one.
+#[track_caller]
+pub fn grows_by_what_changed(before: &Ledger, after: &Ledger) {
+    let delta = serde_json::to_string(&after.since(before)).unwrap();
+    let mut grown = before.clone();
+    grown.grow(serde_json::from_str(&delta).unwrap());
+    assert_eq!(stored(&grown), stored(after), "{delta}");
 }

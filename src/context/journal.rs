@@ -1,0 +1,176 @@
+//! The journal: a table of ours, made by [`migrate`], in which a job writes only what it changed.
+//!
+//! Without it a run is one document, rewritten at every job: right for most, and too much where a run has a
+//! thousand nodes or its context a megabyte. With it `context_data` stays as the run began, each commit appends an
+//! entry, and the document is what comes of the row and its entries in their order. When the run pauses or ends,
+//! they are folded into the row, and the journal holds nothing more of it.
+//!
+//! Two workers can not append the same entry: its number is part of the key. Nor can one append while another folds:
+//! who appends holds the row shared, who folds holds it alone. The journal is there or it is not; statements for
+//! plain rows refuse to write once it is, so that a worker which has not noticed does no harm.
+//!
+//! [`migrate`]: super::ContextStore::migrate
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use deadpool_postgres::GenericClient;
+use imbl::ordmap::DiffItem;
+use serde::{Deserialize, Serialize};
+
+use super::change::Change;
+use super::connect::database_error;
+use super::document::{Document, Patch, ReservedKey, Version};
+use crate::error::{Error, Kind, Result};
+use crate::json::Json;
+use crate::ledger::Delta;
+
+/// What one commit changed of a run, as the column `change` says it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Keys removed, before the others are set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deletes: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sets: BTreeMap<String, Json>,
+    /// Absent where somebody wrote into the context from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ledger: Option<Delta>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    queue: Option<String>,
+}
+
+impl Entry {
+    /// What a change does to a run.
+    pub fn of(before: &Document, change: &Change) -> Self {
+        let nothing = ReservedKey::default();
+        let reserved = before.reserved.as_ref().unwrap_or(&nothing);
+        let queue = change.reserved.queue.clone().filter(|_| change.reserved.queue != reserved.queue);
+        let ledger = Some(change.reserved.ledger.since(&reserved.ledger));
+        Self { ledger, queue, ..Self::of_patch(before, &change.patch) }
+    }
+
+    /// What a patch from outside does to it.
+    pub fn of_patch(before: &Document, patch: &Patch) -> Self {
+        let is_there = |key: &&String| before.values.contains_key(*key);
+        Self {
+            deletes: patch.deletes.iter().filter(is_there).cloned().collect(),
+            sets: patch.sets.clone(),
+            ..Self::default()
+        }
+    }
+
+    fn read(text: &str) -> Result<Self> {
+        let unreadable = |error| Error::new(Kind::Data, "Reading the run's journal", error);
+        serde_json::from_str(text).map_err(unreadable)
+    }
+}
+
+impl Document {
+    /// The document with entries of its journal, up to the one with the number `last`.
+    pub(super) fn grown(mut self, entries: &[String], last: i64) -> Result<Self> {
+        for text in entries {
+            let Entry { deletes, sets, ledger, queue } = Entry::read(text)?;
+            let mut reserved = self.reserved.take();
+            if let Some(delta) = ledger {
+                let grown = reserved.get_or_insert_default();
+                grown.ledger.grow(delta);
+                grown.queue = queue.or(grown.queue.take());
+            }
+            self.write(&Patch { sets, deletes });
+            self.reserved = reserved;
+        }
+        self.version = Version { entry: last, ..self.version };
+        Ok(self)
+    }
+
+    /// What has to be done to the row to make it say what the document says.
+    pub(super) fn folded(&self) -> Patch {
+        let mut patch = Patch::default();
+        for item in self.row.diff(&self.values) {
+            match item {
+                DiffItem::Add(key, value) | DiffItem::Update { new: (key, value), .. } => {
+                    patch.set(key.clone(), value.clone());
+                }
+                DiffItem::Remove(key, _) => patch.deletes.push(key.clone()),
+            }
+        }
+        patch
+    }
+}
+
+/// The journal's table, as far as this worker knows.
+#[derive(Debug, Default)]
+pub(super) struct JournalTable {
+    is_there: AtomicBool,
+}
+
+impl JournalTable {
+    /// Its quoted name, by that of the context table.
+    pub fn of(contexts: &str) -> String {
+        beside(contexts, "journal")
+    }
+
+    pub fn is_there(&self) -> bool {
+        self.is_there.load(Ordering::Relaxed)
+    }
+
+    /// Looks for it.
+    pub async fn look(&self, client: &impl GenericClient, contexts: &str) -> Result<()> {
+        let found = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&Self::of(contexts)]).await;
+        self.is_there.store(found.map_err(|error| database_error(&error))?.get(0), Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub fn found(&self) {
+        self.is_there.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a statement failed because the journal was taken away; if so, that is known now.
+    pub fn has_gone(&self, error: &Error) -> bool {
+        let gone = error.kind == Kind::Setup && error.message.contains(UNDEFINED_TABLE) && self.is_there();
+        if gone {
+            self.is_there.store(false, Ordering::Relaxed);
+        }
+        gone
+    }
+
+    /// SQL: the journal is not there.
+    pub fn is_absent(contexts: &str) -> String {
+        format!("to_regclass('{}') IS NULL", Self::of(contexts).replace('\'', "''"))
+    }
+}
+
+const UNDEFINED_TABLE: &str = "SQLSTATE 42P01";
+
+/// The quoted name of something beside the context table.
+pub(super) fn beside(contexts: &str, what: &str) -> String {
+    let name = contexts.strip_suffix('"').unwrap_or(contexts);
+    format!("{name}_{what}\"")
+}
+
+/// Runs, and what is newer of each than a version of it. $1 runs, $2 the versions of their rows, $3 the last entries
+/// known. Answers with run, moment, version, whether the row is that one, the row if not, the last entry, entries.
+pub(super) fn load(contexts: &str, now: &str) -> String {
+    let journal = JournalTable::of(contexts);
+    format!(
+        "SELECT t.run_id::text, {now}, t.xmin::text::bigint, t.xmin::text::bigint = g.version, \
+         CASE WHEN t.xmin::text::bigint <> g.version THEN t.context_data::text END, j.last, j.changes \
+         FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS g (run_id, version, entry) \
+         JOIN {contexts} AS t ON t.run_id = g.run_id CROSS JOIN LATERAL \
+         (SELECT max(entry) AS last, array_agg(change::text ORDER BY entry) AS changes FROM {journal} AS j \
+         WHERE j.run_id = g.run_id \
+         AND j.entry > CASE WHEN t.xmin::text::bigint = g.version THEN g.entry ELSE 0 END) AS j"
+    )
+}
+
+/// Appends one entry that concerns the context alone. $1 run, $2 the version of its row, $3 the last entry, $4 the change
+pub(super) fn append_patch(contexts: &str) -> String {
+    let journal = JournalTable::of(contexts);
+    format!(
+        "WITH held AS MATERIALIZED (SELECT t.run_id FROM {contexts} AS t \
+         WHERE t.run_id = $1::text AND t.xmin::text::bigint = $2::bigint FOR SHARE) \
+         INSERT INTO {journal} (run_id, entry, change) SELECT run_id, $3::bigint + 1, $4::text::json FROM held \
+         ON CONFLICT DO NOTHING RETURNING run_id"
+    )
+}
