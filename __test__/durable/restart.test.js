@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import amqplib from 'amqplib'
 import pg from 'pg'
+import { journalIfWished } from '../support/journal.js'
 import { blueprints, fleetAdapter } from './programs/flows.js'
 
 const shared = Object.fromEntries(['AMQP_URL', 'DATABASE_URL', 'REDIS_URL'].map((name) => [name, process.env[name]]))
@@ -21,6 +22,7 @@ before(async () => {
   await sql(
     `CREATE TABLE statuses (run_id TEXT PRIMARY KEY, status TEXT, status_data JSONB, updated_at TIMESTAMPTZ DEFAULT NOW())`,
   )
+  await journalIfWished(servers.urls.database, 'contexts', 'statuses')
 })
 after(async () => {
   await servers?.stop()

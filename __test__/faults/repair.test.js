@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRabbitMqReconciler } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, NullLogger } from 'flowcraft'
+import { withoutJournal } from '../support/journal.js'
 import { openWorld, until } from '../support/world.js'
 
 const BACKLOG = 100_000
@@ -100,7 +101,7 @@ describe('a lost job', () => {
   })
 })
 
-describe('a backlog', () => {
+describe('a backlog', { skip: withoutJournal }, () => {
   it(`of ${BACKLOG} jobs is published once; of them those that are lost, again`, async () => {
     const template = await runLikeThoseThatLostTheirJobs()
     const begin = Date.now() - 300_000
@@ -145,7 +146,7 @@ describe('a backlog', () => {
   }
 })
 
-describe('several reconcilers', () => {
+describe('several reconcilers', { skip: withoutJournal }, () => {
   it('share thousands of stalled runs: each is brought back once', async () => {
     const template = await runLikeThoseThatLostTheirJobs()
     const runs = 2_000

@@ -7,6 +7,7 @@ import { RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-ada
 import amqplib from 'amqplib'
 import { FlowRuntime, NullLogger } from 'flowcraft'
 import pg from 'pg'
+import { journalIfWished, live } from './journal.js'
 
 const { AMQP_URL, DATABASE_URL, REDIS_URL } = process.env
 if (!AMQP_URL || !DATABASE_URL || !REDIS_URL) {
@@ -49,6 +50,13 @@ export class World {
     await this.pg.query(`CREATE SCHEMA ${this.name}`)
     await this.pg.query(`CREATE TABLE ${this.contextTable} (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL)`)
     await this.pg.query(`CREATE TABLE ${this.statusTable} ${STATUS_TABLES[this.statusShape]}`)
+    await journalIfWished(urls.database, this.contextTable, this.statusTable)
+    this.migrated = this.contextTable
+  }
+
+  /** How a context is read in a query of the context table as `c`. */
+  live() {
+    return this.contextTable === this.migrated ? live(this.contextTable) : 'c.context_data'
   }
 
   /** Takes everything down; `queues` are further ones to delete. */
@@ -146,7 +154,7 @@ export class World {
   /** A run's status, final result and context, as they are now. */
   async look(runId) {
     const { rows } = await this.pg.query(
-      `SELECT to_jsonb(s) AS row, c.context_data FROM ${this.contextTable} c LEFT JOIN ${this.statusTable} s USING (run_id)
+      `SELECT to_jsonb(s) AS row, ${this.live()} AS context_data FROM ${this.contextTable} c LEFT JOIN ${this.statusTable} s USING (run_id)
        WHERE run_id = $1`,
       [runId],
     )

@@ -116,7 +116,7 @@ impl ContextStore {
         columns.add(kind, run, &document, &change, &after)?;
         let written = self.write_columns(&client, status, kind, &columns).await?;
         Ok(written.get(run).map(|&(at, version)| {
-            self.known.put(run, &Document { at, version, ..after });
+            self.known.put(run, &after.written(at, version));
             Committed { answer, changed: true, at }
         }))
     }

@@ -158,7 +158,7 @@ impl ContextStore {
                 again.push(group);
                 continue;
             };
-            let document = Document { version, at, ..after };
+            let document = after.written(at, version);
             match document.has_ended() {
                 true => self.known.forget(&group.run),
                 false => self.known.put(&group.run, &document),

@@ -140,6 +140,13 @@ impl Document {
         after
     }
 
+    /// The document once it was written, as this version.
+    pub(super) fn written(self, at: Option<u64>, version: Version) -> Self {
+        // Without a journal, or with one that was folded, the row says all of it.
+        let row = if version.entry == 0 { self.values.clone() } else { self.row };
+        Self { at, version, row, ..self }
+    }
+
     pub(super) fn write(&mut self, patch: &Patch) {
         for key in &patch.deletes {
             self.values.remove(key);

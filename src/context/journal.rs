@@ -143,11 +143,27 @@ impl JournalTable {
 
 const UNDEFINED_TABLE: &str = "SQLSTATE 42P01";
 
-/// The quoted name of something beside the context table.
-pub(super) fn beside(contexts: &str, what: &str) -> String {
-    let name = contexts.strip_suffix('"').unwrap_or(contexts);
-    format!("{name}_{what}\"")
+/// The quoted name of something that belongs to a table. PostgreSQL cuts names off after 63 bytes: a longer one ends
+/// with a number made of all of it.
+pub(super) fn beside(table: &str, what: &str) -> String {
+    let (schema, name) = table.rsplit_once("\".\"").unwrap_or(("", table));
+    let name = name.trim_matches('"').replace("\"\"", "\"");
+    let mut own = format!("{name}_{what}");
+    if own.len() > LONGEST_NAME {
+        let sum = name.bytes().fold(FNV_START, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(FNV_PRIME));
+        let end = format!("_{sum:08x}_{what}");
+        let kept = name.char_indices().map(|(index, _)| index);
+        let kept = kept.take_while(|index| index + end.len() <= LONGEST_NAME).last().unwrap_or(0);
+        own = format!("{}{end}", &name[..kept]);
+    }
+    let own = own.replace('"', "\"\"");
+    if schema.is_empty() { format!("\"{own}\"") } else { format!("{schema}\".\"{own}\"") }
 }
+
+const LONGEST_NAME: usize = 63;
+/// Of the FNV-1a hash: the same in every version of this package.
+const FNV_START: u32 = 0x811c_9dc5;
+const FNV_PRIME: u32 = 0x0100_0193;
 
 /// Runs, and what is newer of each than a version of it. $1 runs, $2 the versions of their rows, $3 the last entries
 /// known. Answers with run, moment, version, whether the row is that one, the row if not, the last entry, entries.
@@ -173,4 +189,22 @@ pub(super) fn append_patch(contexts: &str) -> String {
          INSERT INTO {journal} (run_id, entry, change) SELECT run_id, $3::bigint + 1, $4::text::json FROM held \
          ON CONFLICT DO NOTHING RETURNING run_id"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_a_table_is_named_after_it() {
+        assert_eq!(beside(r#""contexts""#, "journal"), r#""contexts_journal""#);
+        assert_eq!(beside(r#""a.b"."c""d""#, "live"), r#""a.b"."c""d_live""#);
+    }
+
+    #[test]
+    fn names_too_long_stay_apart() {
+        let named = |last: &str| beside(&format!("\"s\".\"{}{last}\"", "ü".repeat(30)), "journal");
+        assert!(named("a").len() <= LONGEST_NAME + r#""s"."""#.len());
+        assert_ne!(named("a"), named("b"));
+    }
 }

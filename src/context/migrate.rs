@@ -90,7 +90,8 @@ impl ContextStore {
 /// The contexts as they are at the moment, without the engine's bookkeeping: of each key, what was written last.
 fn live_contexts(contexts: &str, journal: &str) -> String {
     format!(
-        "SELECT t.run_id, CASE WHEN j.written IS NULL THEN {PRESENT} - '{RESERVED_KEY}' \
+        "SELECT t.run_id, CASE WHEN jsonb_typeof(t.context_data) NOT IN ('null', 'object') THEN t.context_data \
+         WHEN j.written IS NULL THEN {PRESENT} - '{RESERVED_KEY}' \
          ELSE ({PRESENT} - '{RESERVED_KEY}' - j.written) || coalesce(j.sets, '{{}}'::jsonb) END AS context_data \
          FROM {contexts} AS t CROSS JOIN LATERAL (SELECT array_agg(key) AS written, \
          jsonb_object_agg(key, value) FILTER (WHERE value IS NOT NULL) AS sets FROM ( \

@@ -8,6 +8,7 @@ import { RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-ada
 import { NullLogger } from 'flowcraft'
 import pg from 'pg'
 import { startServers } from '../../../scripts/servers/index.js'
+import { journalIfWished, live } from '../../support/journal.js'
 import { Executions } from './executions.js'
 import { Publisher } from './publisher.js'
 
@@ -24,6 +25,7 @@ export async function openSite() {
   try {
     const site = new Site(await startServers(), await mkdtemp(join(tmpdir(), 'flowcraft-faults-')))
     await site.sql(TABLES)
+    await journalIfWished(site.servers.urls.database, 'contexts', 'statuses')
     return site
   } finally {
     Object.assign(process.env, Object.fromEntries(named))
@@ -121,7 +123,7 @@ class Site {
   /** Status and context of one run. */
   async look(run) {
     const [row] = await this.sql(
-      'SELECT status, status_data, context_data AS context FROM contexts JOIN statuses USING (run_id) WHERE run_id = $1',
+      `SELECT status, status_data, ${live('contexts')} AS context FROM contexts c JOIN statuses USING (run_id) WHERE run_id = $1`,
       [run],
     )
     return row
