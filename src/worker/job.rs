@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use futures_util::future::join;
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug};
 
@@ -127,11 +128,15 @@ async fn process(
         return Ok(Settlement::HandBack);
     }
     let job = JobMessage { repeated: job.repeated || redelivered, ..job };
+    let mut first = true;
     for _ in 0..LEASE_POLLS {
         fault::point("before-lease");
-        if engine.take_lease(&job, give_up).await? {
+        let (leased, ahead) =
+            join(engine.take_lease(&job, give_up), look_ahead(engine, &job, std::mem::take(&mut first)))
+                .await;
+        if leased? {
             fault::point("after-lease");
-            let settlement = with_lease(engine, &job, give_up).await;
+            let settlement = with_lease(engine, &job, ahead, give_up).await;
             fault::point("before-release");
             engine.leases.give_back(&job.run_id, &job.node_id).await;
             fault::point("after-release");
@@ -159,7 +164,23 @@ async fn process(
     Ok(Settlement::Done)
 }
 
-async fn with_lease(engine: &Engine, job: &JobMessage, give_up: &CancellationToken) -> Result<Settlement> {
+/// Loads the run while the lease is being taken. Not for a message that may be one of two: the other's result, committed
+/// before its lease was given back, must be seen.
+async fn look_ahead(engine: &Engine, job: &JobMessage, first: bool) -> Option<Document> {
+    let is_the_only_one = first && job.round.is_some() && !job.repeated && !job.replayed;
+    if !is_the_only_one {
+        return None;
+    }
+    // What fails here is loaded again, and told then.
+    engine.contexts.load(&job.run_id).await.ok()
+}
+
+async fn with_lease(
+    engine: &Engine,
+    job: &JobMessage,
+    ahead: Option<Document>,
+    give_up: &CancellationToken,
+) -> Result<Settlement> {
     let begun = Instant::now();
     let blueprint = match engine.blueprint(&job.blueprint_id).await {
         Ok(Some(blueprint)) => blueprint,
@@ -178,7 +199,7 @@ async fn with_lease(engine: &Engine, job: &JobMessage, give_up: &CancellationTok
         Err(error) => return Err(error),
     };
     fault::point("before-load");
-    let (document, round) = match place_of(engine, job, &blueprint, give_up).await? {
+    let (document, round) = match place_of(engine, job, &blueprint, ahead, give_up).await? {
         Place::Due(document, round) => (*document, round),
         Place::Nothing => return Ok(Settlement::Done),
         Place::OtherVersion(reason) => {

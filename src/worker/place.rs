@@ -29,16 +29,20 @@ pub(super) enum Place {
     },
 }
 
-/// Finds a job's place in its run. The run begins here, or is taken over from others, where it has to be.
+/// Finds a job's place in its run, as it was loaded `ahead` or as it is. The run begins here, or is taken over from others, where it has to be.
 pub(super) async fn place_of(
     engine: &Engine,
     job: &JobMessage,
     blueprint: &Arc<Blueprint>,
+    ahead: Option<Document>,
     give_up: &CancellationToken,
 ) -> Result<Place> {
     let run = job.run_id.as_str();
     let load = || engine.contexts.load(run);
-    let mut document = engine.insist(give_up, load).await?;
+    let mut document = match ahead {
+        Some(document) => document,
+        None => engine.insist(give_up, load).await?,
+    };
     // Before anything is decided by edges the run does not have.
     if let Some(reason) = other_version(&document, blueprint) {
         return Ok(Place::OtherVersion(reason));
