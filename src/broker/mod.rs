@@ -3,6 +3,7 @@
 //! Two of them exist: [`rabbitmq`], a connection of our own, and one that drives a live amqplib connection
 //! through JavaScript (`node::live_broker`). Nothing else in the engine knows which it is.
 
+mod acknowledger;
 pub mod delay;
 mod queues;
 pub mod rabbitmq;
@@ -53,7 +54,7 @@ pub struct Delivery {
 /// Settles one delivery. A receipt whose connection is gone does nothing: the broker delivers again.
 #[async_trait]
 pub trait Receipt: Send + Sync {
-    /// The message is done with.
+    /// The message is done with. Need not have left when this comes back; leaves before an orderly stop has ended.
     async fn ack(self: Box<Self>);
     /// The message goes back to the queue.
     async fn requeue(self: Box<Self>);

@@ -69,7 +69,13 @@ impl Reading for LapinReading {
     async fn next(&mut self) -> Result<Option<Delivery>> {
         let got = self.channel.basic_get(self.queue.as_str().into(), BasicGetOptions::default()).await;
         let got = got.map_err(|error| amqp_error("Reading the queue", &error))?;
-        Ok(got.map(|message| received(message.delivery)))
+        Ok(got.map(|message| {
+            let receipt = Box::new(ReadingReceipt {
+                channel: self.channel.clone(),
+                tag: message.delivery.delivery_tag,
+            });
+            received(message.delivery, receipt)
+        }))
     }
 
     async fn close(self: Box<Self>) {
@@ -77,13 +83,13 @@ impl Reading for LapinReading {
     }
 }
 
-pub(super) fn received(mut delivery: LapinDelivery) -> Delivery {
+pub(super) fn received(mut delivery: LapinDelivery, receipt: Box<dyn Receipt>) -> Delivery {
     let headers = delivery.properties.headers().iter().flat_map(|table| table.inner()).filter_map(text);
     Delivery {
         headers: headers.collect(),
         body: std::mem::take(&mut delivery.data),
         redelivered: delivery.redelivered,
-        receipt: Box::new(LapinReceipt(delivery)),
+        receipt,
     }
 }
 
@@ -96,20 +102,24 @@ fn text((name, value): (&lapin::types::ShortString, &AMQPValue)) -> Option<(Stri
     }
 }
 
-struct LapinReceipt(LapinDelivery);
+/// The receipt of a message that was looked at: it is one at a time, and settled before the next.
+struct ReadingReceipt {
+    channel: Channel,
+    tag: u64,
+}
 
 #[async_trait]
-impl Receipt for LapinReceipt {
+impl Receipt for ReadingReceipt {
     async fn ack(self: Box<Self>) {
-        // A lost connection is no error here: the message comes again and finds its work done.
-        if let Err(error) = self.0.ack(BasicAckOptions::default()).await {
+        // A lost connection is no error here: the message stays where it is.
+        if let Err(error) = self.channel.basic_ack(self.tag, BasicAckOptions::default()).await {
             tracing::debug!(%error, "acknowledgement lost");
         }
     }
 
     async fn requeue(self: Box<Self>) {
         let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-        if let Err(error) = self.0.nack(options).await {
+        if let Err(error) = self.channel.basic_nack(self.tag, options).await {
             tracing::debug!(%error, "negative acknowledgement lost");
         }
     }

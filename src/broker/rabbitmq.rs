@@ -21,6 +21,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::acknowledger::Acknowledger;
 use super::queues::{LapinReading, delaying, ensure, received, waiting};
 use super::{AmqpAddress, AmqpSettings, Broker, Delivery, Outgoing, Reading};
 use crate::error::{Error, Result, with_causes};
@@ -147,6 +148,7 @@ impl Broker for RabbitMq {
             .await
             .map_err(consume_error)?;
         info!(queue, prefetch, "consuming");
+        let acknowledger = Acknowledger::of(channel.clone());
         loop {
             let next = tokio::select! {
                 () = stop.cancelled() => break,
@@ -154,7 +156,8 @@ impl Broker for RabbitMq {
             };
             match next {
                 Some(Ok(delivery)) => {
-                    if deliveries.send(received(delivery)).await.is_err() {
+                    let receipt = acknowledger.receipt(delivery.delivery_tag);
+                    if deliveries.send(received(delivery, receipt)).await.is_err() {
                         break;
                     }
                 }
@@ -162,9 +165,10 @@ impl Broker for RabbitMq {
                 None => return Err(Error::transient("Consuming", "the broker cancelled the consumer")),
             }
         }
-        // The channel stays open until every delivery is settled: the receipts hold it.
+        // The channel stays open until every delivery is settled, and the broker told so.
         channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.map_err(consume_error)?;
         deliveries.closed().await;
+        acknowledger.finish(CLOSE_TIMEOUT).await;
         close(&connection).await;
         Ok(())
     }

@@ -37,6 +37,9 @@ const LEASE_WAIT: Duration = Duration::from_secs(1);
 /// How soon a job goes back that came to a worker whose event loop hangs.
 const HANG_WAIT: Duration = Duration::from_secs(1);
 
+/// How soon an acknowledgement has left, on a test's order.
+const ACK_LEAVES: Duration = Duration::from_millis(100);
+
 /// What to do with the message in the end.
 pub(super) enum Settlement {
     /// Everything it asked for is recorded.
@@ -77,6 +80,10 @@ pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
     match settlement {
         Ok(Settlement::Done) => {
             receipt.ack().await;
+            if fault::is_planned("after-ack") {
+                // Nobody else waits until it has left.
+                tokio::time::sleep(ACK_LEAVES).await;
+            }
             return fault::point("after-ack");
         }
         Ok(Settlement::HandBack) => {}
