@@ -11,6 +11,7 @@
 //! (`cargo test --no-default-features`).
 
 pub mod backoff;
+mod batch;
 pub mod blueprint;
 pub mod broker;
 pub mod clock;

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
-use super::batch::Request;
 use super::change::{Change, Committed};
 use super::document::{Document, Version};
 use super::plan::{Group, Plan, partition};
 use super::status::StatusTable;
 use super::store::ContextStore;
 use super::write::Kind;
+use crate::batch::Request;
 use crate::error::{self, Error, Result};
 
 /// How often a decision is made on a row that others change, before the row is locked.

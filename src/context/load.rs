@@ -6,11 +6,11 @@ use deadpool_postgres::{Object, Transaction};
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
-use super::batch::Request;
 use super::connect::{database_error, rows};
 use super::document::{Document, Version};
 use super::journal::{self, JournalTable};
 use super::store::{BOOKKEEPING, ContextStore, NOW, moment, row};
+use crate::batch::Request;
 use crate::error::{Error, Result};
 
 /// A request for a run.

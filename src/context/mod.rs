@@ -4,7 +4,6 @@
 //! reserved key; and statuses. What a job means is one transaction over both: a statement that many jobs share
 //! ([`commit`]), or for what happens to a run from outside, one under the lock of its row ([`change`]).
 
-mod batch;
 mod change;
 mod commit;
 mod connect;

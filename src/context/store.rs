@@ -5,7 +5,6 @@ use std::sync::Arc;
 use deadpool_postgres::GenericClient;
 use tokio::sync::OnceCell;
 
-use super::batch::Batches;
 use super::commit::Commit;
 use super::connect::{Database, database_error, prepared, rows};
 use super::document::{NOT_AN_OBJECT, Patch, RESERVED_KEY};
@@ -13,6 +12,7 @@ use super::journal::JournalTable;
 use super::known::Known;
 use super::load::Load;
 use super::tables::{Table, TableName, missing};
+use crate::batch::Batches;
 use crate::error::{Error, Kind, Result};
 use crate::json::Json;
 

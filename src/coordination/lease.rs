@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -139,7 +140,7 @@ impl Leases {
         answer
     }
 
-    /// Gives a lease back. Where the store is out of reach the lease runs out by itself.
+    /// Gives a lease back; done when that is on its way. Where the store is out of reach it runs out by itself.
     pub async fn give_back(&self, run: &str, node: &str) {
         let key = keys::node_lock(run, node);
         // First, so that the one who renews does not take it anew.
@@ -171,17 +172,20 @@ impl Leases {
             }
             let held: Vec<(String, String)> =
                 self.with_held(|held| held.iter().map(|(key, token)| (key.clone(), token.clone())).collect());
-            for (key, token) in held {
-                match self.acquire(&key, &token, self.ttl).await {
-                    // Given back while it was being renewed.
-                    Ok(true) if self.with_held(|held| held.get(&key) != Some(&token)) => {
-                        self.release(&key, &token).await;
-                    }
-                    Ok(true) => {}
-                    Ok(false) => debug!(key, "lease lost to another worker; the commit will decide"),
-                    Err(error) => warn!(%error, key, "lease not renewed"),
-                }
+            // All at once: they leave together.
+            join_all(held.iter().map(|(key, token)| self.renew(key, token))).await;
+        }
+    }
+
+    async fn renew(&self, key: &str, token: &str) {
+        match self.acquire(key, token, self.ttl).await {
+            // Given back while it was being renewed.
+            Ok(true) if self.with_held(|held| held.get(key).is_none_or(|own| own != token)) => {
+                self.release(key, token).await;
             }
+            Ok(true) => {}
+            Ok(false) => debug!(key, "lease lost to another worker; the commit will decide"),
+            Err(error) => warn!(%error, key, "lease not renewed"),
         }
     }
 

@@ -50,10 +50,10 @@ pub trait CoordinationStore: Send + Sync {
         }
     }
 
-    /// Closes what was opened here; the next use opens it again.
+    /// Closes what was opened here, when everything that is on its way has arrived; the next use opens it again.
     async fn close(&self) {}
 
-    /// Gives a lease up, if it is still `owner`'s.
+    /// Gives a lease up, if it is still `owner`'s. Comes back when that is on its way, at the latest when it is done.
     async fn release(&self, key: &str, owner: &str) -> Result<()> {
         if self.get(key).await?.as_deref() == Some(owner) {
             self.delete(key).await?;

@@ -13,14 +13,14 @@ const LARGEST: usize = 64;
 const LANES: usize = 2;
 
 /// A request that a batch is made of.
-pub(super) trait Request: Send + 'static {
+pub(crate) trait Request: Send + 'static {
     /// What no two batches may touch at a time, if there is such a thing: a run that is being changed.
     fn exclusive(&self) -> Option<&str>;
 }
 
 /// A queue of requests, each with a way to answer it.
 #[derive(Debug)]
-pub(super) struct Batches<R> {
+pub(crate) struct Batches<R> {
     state: Mutex<State<R>>,
 }
 

@@ -1,27 +1,23 @@
 //! Redis as the coordination store.
 
+mod connection;
+mod leases;
+
 use std::fmt;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
 use redis::{
     Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, Script, TlsCertificates,
 };
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
-use super::{CoordinationStore, keys};
-use crate::error::{Error, Result, with_causes};
+use self::connection::Connections;
+use self::leases::LeaseScripts;
+use super::CoordinationStore;
+use crate::error::{Error, Result};
 use crate::secret;
-
-const OPERATION: &str = "Talking to Redis";
-/// How long a failure to connect speaks for those who waited meanwhile.
-const RECENT: Duration = Duration::from_millis(500);
-/// Without an answer for this long, a server counts as out of reach.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The connection options, as JavaScript normalised them.
 #[derive(Clone, Default, Deserialize)]
@@ -63,19 +59,10 @@ pub struct RedisTls {
 
 /// A Redis server, connected when first needed and again whenever the connection is lost.
 pub struct RedisStore {
-    client: Client,
     prefix: String,
-    connection: Mutex<Option<ConnectionManager>>,
-    /// When it last could not be connected.
-    failed: std::sync::Mutex<Option<(Instant, Error)>>,
-    scripts: Scripts,
-}
-
-/// Every step that reads and writes is one script: nobody gets in between.
-struct Scripts {
+    connections: Arc<Connections>,
+    leases: LeaseScripts,
     increment: Script,
-    acquire: Script,
-    release: Script,
 }
 
 impl RedisStore {
@@ -87,108 +74,59 @@ impl RedisStore {
         let client = client(settings).map_err(|error| {
             Error::setup("Option redis", error.category().to_owned() + ": not an address of Redis")
         })?;
+        let connections = Arc::new(Connections::new(client));
         Ok(Self {
-            client,
             prefix: settings.key_prefix.clone(),
-            connection: Mutex::new(None),
-            failed: std::sync::Mutex::default(),
-            scripts: Scripts {
-                increment: Script::new(
-                    "local n = redis.call('INCR', KEYS[1]); redis.call('EXPIRE', KEYS[1], ARGV[1]); return n",
-                ),
-                acquire: Script::new(
-                    "local held = redis.call('GET', KEYS[1]) \
-                     if held and held ~= ARGV[1] and held ~= ARGV[3] then return 0 end \
-                     redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) return 1",
-                ),
-                release: Script::new(
-                    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0",
-                ),
-            },
+            leases: LeaseScripts::new(connections.clone()),
+            connections,
+            increment: Script::new(
+                "local n = redis.call('INCR', KEYS[1]); redis.call('EXPIRE', KEYS[1], ARGV[1]); return n",
+            ),
         })
-    }
-
-    async fn connection(&self) -> Result<ConnectionManager> {
-        let mut slot = self.connection.lock().await;
-        if let Some(connection) = &*slot {
-            return Ok(connection.clone());
-        }
-        // Those who waited while one tried in vain need not each try again.
-        let recent = |(at, error): (Instant, Error)| (at.elapsed() < RECENT).then_some(error);
-        if let Some(error) =
-            self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone().and_then(recent)
-        {
-            return Err(error);
-        }
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(RESPONSE_TIMEOUT))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT))
-            .set_number_of_retries(1);
-        let connected = ConnectionManager::new_with_config(self.client.clone(), config).await;
-        let connection = connected.map_err(redis_error).inspect_err(|error| {
-            let failed = Some((Instant::now(), error.clone()));
-            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
-        })?;
-        Ok(slot.insert(connection).clone())
     }
 
     fn key(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)
-    }
-
-    async fn query<T: redis::FromRedisValue>(&self, command: &mut redis::Cmd) -> Result<T> {
-        command.query_async(&mut self.connection().await?).await.map_err(redis_error)
-    }
-
-    async fn run<T: redis::FromRedisValue>(
-        &self,
-        script: &Script,
-        key: &str,
-        arguments: &[&str],
-    ) -> Result<T> {
-        let mut invocation = script.key(self.key(key));
-        for argument in arguments {
-            invocation.arg(argument);
-        }
-        invocation.invoke_async(&mut self.connection().await?).await.map_err(redis_error)
     }
 }
 
 #[async_trait]
 impl CoordinationStore for RedisStore {
     async fn increment(&self, key: &str, ttl: u64) -> Result<i64> {
-        self.run(&self.scripts.increment, key, &[&ttl.to_string()]).await
+        self.connections.invoke(self.increment.key(self.key(key)).arg(ttl)).await
     }
 
     async fn set_if_not_exist(&self, key: &str, value: &str, ttl: u64) -> Result<bool> {
         let mut set = redis::cmd("SET");
         let set: Option<String> =
-            self.query(set.arg(self.key(key)).arg(value).arg("NX").arg("EX").arg(ttl)).await?;
+            self.connections.query(set.arg(self.key(key)).arg(value).arg("NX").arg("EX").arg(ttl)).await?;
         Ok(set.is_some())
     }
 
     async fn extend_ttl(&self, key: &str, ttl: u64) -> Result<bool> {
-        self.query(redis::cmd("EXPIRE").arg(self.key(key)).arg(ttl)).await
+        self.connections.query(redis::cmd("EXPIRE").arg(self.key(key)).arg(ttl)).await
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
-        self.query::<i64>(redis::cmd("DEL").arg(self.key(key))).await.map(drop)
+        self.connections.query::<i64>(redis::cmd("DEL").arg(self.key(key))).await.map(drop)
     }
 
     async fn get(&self, key: &str) -> Result<Option<String>> {
-        self.query(redis::cmd("GET").arg(self.key(key))).await
+        self.connections.query(redis::cmd("GET").arg(self.key(key))).await
     }
 
     async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
-        self.run(&self.scripts.acquire, key, &[owner, &ttl.to_string(), keys::RECONCILER_MARK]).await
+        self.leases.acquire(self.key(key), owner, ttl).await
     }
 
     async fn close(&self) {
-        *self.connection.lock().await = None;
+        self.leases.settle().await;
+        self.connections.close().await;
     }
 
     async fn release(&self, key: &str, owner: &str) -> Result<()> {
-        self.run::<i64>(&self.scripts.release, key, &[owner]).await.map(drop)
+        self.leases.release(self.key(key), owner).await;
+        Ok(())
     }
 }
 
@@ -239,8 +177,4 @@ fn client(settings: &RedisSettings) -> redis::RedisResult<Client> {
         }
         _ => Client::open(info),
     }
-}
-
-fn redis_error(error: redis::RedisError) -> Error {
-    Error::transient(OPERATION, with_causes(&error))
 }
