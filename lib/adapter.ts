@@ -64,7 +64,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   constructor(options: RabbitMqAdapterOptions) {
     const checked = checkOptions(options)
-    const broker = openBroker(options.amqpConnection)
+    const broker = openBroker(options.amqpConnection, checked.queueType)
     const database = openDatabase(options.pgClient)
     const webhooks = options.webhook === undefined ? undefined : new Webhooks(options.webhook)
     super(options)

@@ -9,7 +9,7 @@ export type { PostgresOptions, PostgresTlsOptions } from './connections/postgres
 export type { RedisOptions, RedisTlsOptions } from './connections/redis.js'
 export type { DeadLetter } from './dead-letters.js'
 export { type MigrateOptions, migrate } from './migrate.js'
-export type { AmqpConnectionLike, PgClientLike, RabbitMqAdapterOptions } from './options.js'
+export type { AmqpConnectionLike, PgClientLike, QueueType, RabbitMqAdapterOptions } from './options.js'
 export { PostgresContext, type PostgresContextOptions } from './postgres-context.js'
 export { createRabbitMqReconciler, type RabbitMqReconcilerOptions, type ReconciliationStats } from './reconciler.js'
 export { type IoRedisLike, RedisCoordinationStore } from './redis-coordination-store.js'

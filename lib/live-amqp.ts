@@ -2,7 +2,9 @@
  * A live amqplib connection, driven for the engine. amqplib keeps no credentials, so Rust can not open a
  * connection of its own from it: the channels are opened and used here, behind the same interface.
  */
+
 import { Broker, type LiveRead, type LiveMessage as Outgoing } from './native.js'
+import type { QueueType } from './options.js'
 
 const NOT_FOUND = 404
 
@@ -44,6 +46,9 @@ interface LiveMessage {
   properties: { messageId?: string; headers?: Record<string, unknown> }
 }
 
+/** What a queue is declared with, as the engine decides it. */
+type Arguments = Record<string, unknown>
+
 /** The publishing channel, and what has happened on it. */
 interface Publisher {
   channel: LiveConfirmChannel
@@ -71,11 +76,11 @@ export class LiveAmqp {
   /** Why the connection will not come back. */
   #gone: string | undefined
 
-  constructor(connection: LiveAmqpConnection) {
+  constructor(connection: LiveAmqpConnection, queueType?: QueueType) {
     this.#connection = connection
-    this.broker = Broker.live({
+    const functions = {
       publish: (message: Outgoing) => this.#publish(message),
-      consume: (queue: string, prefetch: number) => this.#consume(queue, prefetch),
+      consume: (queue: string, declared: string, prefetch: number) => this.#consume(queue, declared, prefetch),
       settle: (number: number, ack: boolean) => this.#settle(number, ack),
       cancel: () => this.#cancel(),
       waiting: (queue: string) => this.#waiting(queue),
@@ -83,7 +88,8 @@ export class LiveAmqp {
       readNext: (reading: number) => this.#readNext(reading),
       closeReading: (reading: number) => this.#closeReading(reading),
       close: () => this.#close(),
-    })
+    }
+    this.broker = Broker.live(functions, JSON.stringify(queueType ?? null))
     const recovers = typeof connection.waitForConnect === 'function'
     connection.on('close', () => this.#lose('The amqplib connection was closed'))
     if (recovers) connection.on('reconnect-failed', () => this.#lose('The amqplib connection gave up reconnecting'))
@@ -97,16 +103,14 @@ export class LiveAmqp {
     this.broker.lost(this.#gone, true)
   }
 
-  async #publish({ queue, firstQueue, delay, body, headers }: Outgoing): Promise<void> {
+  async #publish({ queue, queues, body, headers }: Outgoing): Promise<void> {
     const { channel, declared, returned } = await this.#openPublisher()
-    const declare = (name: string, options: Record<string, unknown>) => {
-      const declaring = declared.get(name) ?? this.#ensure(channel, name, options)
+    for (const [name, declaration] of Object.entries(JSON.parse(queues) as Record<string, Arguments>)) {
+      const declaring = declared.get(name) ?? this.#ensure(channel, name, declaration)
       declared.set(name, declaring)
       declaring.catch(() => declared.delete(name))
-      return declaring
+      await declaring
     }
-    await declare(queue, {})
-    if (delay > 0) await declare(firstQueue, { messageTtl: delay, deadLetterExchange: '', deadLetterRoutingKey: queue })
     const messageId = String(++this.#lastMessage)
     await new Promise<void>((resolve, reject) => {
       const options = {
@@ -116,9 +120,9 @@ export class LiveAmqp {
         headers: JSON.parse(headers),
         messageId,
       }
-      channel.publish('', firstQueue, body, options, (error) => {
+      channel.publish('', queue, body, options, (error) => {
         if (error) reject(error instanceof Error ? error : new Error('the broker did not take the message'))
-        else if (returned.delete(messageId)) reject(new Error(`the queue '${firstQueue}' does not exist`))
+        else if (returned.delete(messageId)) reject(new Error(`the queue '${queue}' does not exist`))
         else resolve()
       })
     }).catch((error: unknown) => {
@@ -147,7 +151,7 @@ export class LiveAmqp {
     return this.#publisher
   }
 
-  async #consume(queue: string, prefetch: number): Promise<void> {
+  async #consume(queue: string, declared: string, prefetch: number): Promise<void> {
     if (this.#gone !== undefined) {
       this.broker.lost(this.#gone, true)
       throw new Error(this.#gone)
@@ -164,7 +168,7 @@ export class LiveAmqp {
     channel.on('error', (error) => lost(`The channel failed: ${error.message}`))
     channel.on('close', () => lost('The channel was closed'))
     await channel.prefetch(prefetch)
-    await this.#ensure(channel, queue, {})
+    await this.#ensure(channel, queue, JSON.parse(declared))
     const { consumerTag } = await channel.consume(queue, (message) => {
       if (message === null) return lost('The broker cancelled the consumer')
       const number = ++this.#lastNumber
@@ -175,8 +179,9 @@ export class LiveAmqp {
   }
 
   /** Makes sure that a queue exists. One that does is taken as it is, whatever its arguments. */
-  async #ensure(channel: LiveChannel, queue: string, options: Record<string, unknown>): Promise<void> {
-    if ((await this.#waiting(queue)) === null) await channel.assertQueue(queue, { durable: true, ...options })
+  async #ensure(channel: LiveChannel, queue: string, declaration: Arguments): Promise<void> {
+    if ((await this.#waiting(queue)) === null)
+      await channel.assertQueue(queue, { durable: true, arguments: declaration })
   }
 
   /** How many messages wait in a queue; null where there is no such queue. */

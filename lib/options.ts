@@ -36,6 +36,11 @@ export interface RabbitMqAdapterOptions {
   statusTableName: string
   /** The queue of jobs; default `flowcraft-queue`. */
   queueName?: string
+  /**
+   * The type of the queues that are declared: of jobs, of dead letters and of delays. Default what the broker declares
+   * without being told. A queue that exists is taken as it is. Quorum queues need RabbitMQ 3.10.
+   */
+  queueType?: QueueType
   /** Nodes in flight in this worker at a time; default 10. */
   concurrency?: number
   /** How long `stop()` waits for nodes in flight, in milliseconds; default 30,000. */
@@ -86,9 +91,13 @@ export interface RabbitMqAdapterOptions {
   webhook?: WebhookOptions
 }
 
+/** A type of RabbitMQ's queues: on one node, or replicated. */
+export type QueueType = 'classic' | 'quorum'
+
 /** The options with their defaults. */
 export interface CheckedOptions {
   queueName: string
+  queueType: QueueType | undefined
   concurrency: number
   stopTimeout: number
   leaseSeconds: number
@@ -132,6 +141,9 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
   if (typeof queueName !== 'string' || !QUEUE_NAME.test(queueName) || Buffer.byteLength(queueName) > LONGEST_QUEUE) {
     throw invalidOption('queueName', `the name of a queue, of at most ${LONGEST_QUEUE} bytes and without line breaks`)
   }
+  const { queueType } = options
+  if (queueType !== undefined && !['classic', 'quorum'].includes(queueType))
+    throw invalidOption('queueType', "'classic' or 'quorum'")
   const retryMode = options.retryMode ?? 'in-process'
   if (!['in-process', 'queue'].includes(retryMode)) throw invalidOption('retryMode', "'in-process' or 'queue'")
   const withoutRedis = options.withoutRedis ?? 'continue'
@@ -140,6 +152,7 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
     throw invalidOption('onError', 'a function')
   return {
     queueName,
+    queueType,
     concurrency: whole(options.concurrency ?? 10, 'concurrency', 1, 10_000),
     stopTimeout: whole(options.stopTimeout ?? 30_000, 'stopTimeout', 0, 2 ** 31 - 1),
     leaseSeconds: whole(options.leaseSeconds ?? 15, 'leaseSeconds', 1, 120),

@@ -1,6 +1,7 @@
 /** `amqpConnection`: a URL, several, an options object, or a live amqplib connection. */
 import { LiveAmqp, type LiveAmqpConnection } from '../live-amqp.js'
 import { Broker } from '../native.js'
+import type { QueueType } from '../options.js'
 import { type Certificates, certificates } from './certificates.js'
 import { invalidOption, isObject } from './invalid.js'
 
@@ -35,9 +36,9 @@ const ACCEPTS =
   'or a live amqplib connection (promise API)'
 
 /** Makes the broker; opens no connection. */
-export function openBroker(option: unknown): Broker {
-  if (isLiveConnection(option)) return new LiveAmqp(option).broker
-  const settings = describe(option)
+export function openBroker(option: unknown, queueType?: QueueType): Broker {
+  if (isLiveConnection(option)) return new LiveAmqp(option, queueType).broker
+  const settings = { ...describe(option), queueType }
   try {
     return Broker.rabbitmq(JSON.stringify(settings))
   } catch {

@@ -4,6 +4,7 @@
 //! through JavaScript (`node::live_broker`). Nothing else in the engine knows which it is.
 
 mod acknowledger;
+pub mod arguments;
 pub mod delay;
 mod queues;
 pub mod rabbitmq;
@@ -17,12 +18,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 
+pub use arguments::{Arguments, QueueType};
 pub use uri::{AmqpAddress, AmqpSettings};
 
 /// A message to publish: persistent, JSON, to a queue by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
-    /// The queue; declared durable, with no arguments, before the first message to it.
+    /// The queue; declared durable before the first message to it, where there is none.
     pub queue: String,
     /// How long the message waits before it is in the queue: one of the [`delay`] queues' times.
     pub delay: Option<Duration>,
@@ -36,6 +38,14 @@ impl Outgoing {
     /// The queue it is put into first.
     pub fn first_queue(&self) -> String {
         self.delay.map_or_else(|| self.queue.clone(), |delay| delay::queue_name(&self.queue, delay))
+    }
+
+    /// The queues it needs, and what they are declared with.
+    pub fn queues(&self, queue_type: Option<QueueType>) -> Vec<(String, Arguments)> {
+        let target = (self.queue.clone(), arguments::of_queue(queue_type));
+        let on_the_way =
+            self.delay.map(|delay| (self.first_queue(), arguments::of_delay(queue_type, &self.queue, delay)));
+        std::iter::once(target).chain(on_the_way).collect()
     }
 }
 

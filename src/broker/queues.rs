@@ -1,13 +1,12 @@
 //! Queues of RabbitMQ: taken as they are, declared where they are not, and looked into.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use lapin::message::Delivery as LapinDelivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind};
 
+use super::arguments::{Argument, Arguments};
 use super::rabbitmq::{REPLY_SUCCESS, amqp_error};
 use super::{Delivery, Reading, Receipt};
 use crate::error::Result;
@@ -37,24 +36,26 @@ pub(super) async fn ensure(
     connection: &Connection,
     channel: &Channel,
     queue: &str,
-    arguments: FieldTable,
+    arguments: Arguments,
 ) -> Result<()> {
     if waiting(connection, queue).await?.is_some() {
         return Ok(());
     }
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    let declared = channel.queue_declare(queue.into(), durable, arguments).await;
+    let declared = channel.queue_declare(queue.into(), durable, table(arguments)).await;
     declared.map(drop).map_err(|error| amqp_error("Declaring the queue", &error))
 }
 
-/// A queue whose messages go on to `target` when their time is up.
-pub(super) fn delaying(target: &str, delay: Duration) -> FieldTable {
-    let mut arguments = FieldTable::default();
-    let milliseconds = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-    arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(milliseconds));
-    arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
-    arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(target.into()));
-    arguments
+fn table(arguments: Arguments) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, argument) in arguments {
+        let value = match argument {
+            Argument::Text(text) => AMQPValue::LongString(text.into()),
+            Argument::Number(number) => AMQPValue::LongLongInt(number),
+        };
+        table.insert(name.into(), value);
+    }
+    table
 }
 
 /// A queue being looked at, over a connection of its own.

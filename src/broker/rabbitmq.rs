@@ -22,7 +22,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::acknowledger::Acknowledger;
-use super::queues::{LapinReading, delaying, ensure, received, waiting};
+use super::arguments::{self, QueueType};
+use super::queues::{LapinReading, ensure, received, waiting};
 use super::{AmqpAddress, AmqpSettings, Broker, Delivery, Outgoing, Reading};
 use crate::error::{Error, Result, with_causes};
 
@@ -35,6 +36,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct RabbitMq {
     addresses: Vec<AmqpAddress>,
     tls: OwnedTLSConfig,
+    queue_type: Option<QueueType>,
     /// Which address to try next: after a failure, the next node of the cluster.
     next_address: AtomicUsize,
     /// The channel that publishes, opened when first needed and again after it was lost.
@@ -63,6 +65,7 @@ impl RabbitMq {
         Ok(Self {
             addresses: settings.addresses()?,
             tls,
+            queue_type: settings.queue_type,
             next_address: AtomicUsize::new(0),
             publisher: Mutex::new(None),
         })
@@ -91,12 +94,11 @@ impl RabbitMq {
             if publisher.declared.contains(&first) {
                 continue;
             }
-            let Publisher { connection, channel, .. } = &publisher;
-            ensure(connection, channel, &message.queue, FieldTable::default()).await?;
-            if let Some(delay) = message.delay {
-                ensure(connection, channel, &first, delaying(&message.queue, delay)).await?;
+            let Publisher { connection, channel, .. } = &publisher.clone();
+            for (queue, arguments) in message.queues(self.queue_type) {
+                ensure(connection, channel, &queue, arguments).await?;
+                publisher.declared.insert(queue);
             }
-            publisher.declared.extend([first, message.queue.clone()]);
         }
         *slot = Some(publisher.clone());
         Ok(publisher)
@@ -142,7 +144,7 @@ impl Broker for RabbitMq {
         let connection = self.connect("consumer").await?;
         let channel = connection.create_channel().await.map_err(consume_error)?;
         channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(consume_error)?;
-        ensure(&connection, &channel, queue, FieldTable::default()).await?;
+        ensure(&connection, &channel, queue, arguments::of_queue(self.queue_type)).await?;
         let mut consumer = channel
             .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
             .await

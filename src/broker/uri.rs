@@ -6,6 +6,7 @@ use std::str::FromStr;
 use lapin::uri::AMQPUri;
 use serde::Deserialize;
 
+use super::QueueType;
 use crate::error::{Error, Result};
 use crate::secret;
 
@@ -24,6 +25,9 @@ pub struct AmqpSettings {
     /// The client's private key, PEM (PKCS#8).
     #[serde(default)]
     pub key: Option<String>,
+    /// The type of the queues that are declared; default the broker's.
+    #[serde(default)]
+    pub queue_type: Option<QueueType>,
 }
 
 /// One parsed address.
@@ -84,7 +88,7 @@ mod tests {
     use super::*;
 
     fn settings(url: &str) -> AmqpSettings {
-        AmqpSettings { urls: vec![url.into()], ca: None, cert: None, key: None }
+        AmqpSettings { urls: vec![url.into()], ca: None, cert: None, key: None, queue_type: None }
     }
 
     #[test]

@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::errors::{from_js, settings, to_js};
 use super::host::{JsFunction, ask};
 use crate::broker::rabbitmq::RabbitMq;
-use crate::broker::{self, AmqpSettings, Delivery, Outgoing, Reading, Receipt};
+use crate::broker::{
+    self, AmqpSettings, Arguments, Delivery, Outgoing, QueueType, Reading, Receipt, arguments,
+};
 use crate::error::{Error, Kind, Result};
 
 /// How long a channel may take to close before it is left to its connection.
@@ -34,8 +36,8 @@ pub struct Broker {
 pub struct LiveFunctions {
     /// Publishes one message; resolves when it is confirmed.
     pub publish: JsFunction<FnArgs<(LiveMessage,)>, Promise<()>>,
-    /// Starts a consumer: queue, prefetch. Deliveries come through [`Broker::deliver`].
-    pub consume: JsFunction<FnArgs<(String, u32)>, Promise<()>>,
+    /// Starts a consumer: queue, its arguments (JSON), prefetch. Deliveries come through [`Broker::deliver`].
+    pub consume: JsFunction<FnArgs<(String, String, u32)>, Promise<()>>,
     /// Settles a delivery: its number, and whether it is acknowledged or handed back.
     pub settle: JsFunction<FnArgs<(u32, bool)>, ()>,
     /// Stops the consumer; its channel stays open for receipts.
@@ -65,11 +67,10 @@ pub struct LiveRead {
 /// A message for the live connection.
 #[napi(object)]
 pub struct LiveMessage {
+    /// The queue it is put into.
     pub queue: String,
-    /// Milliseconds to wait in a delaying queue first; 0 for none.
-    pub delay: f64,
-    /// The queue it is put into first.
-    pub first_queue: String,
+    /// JSON: the queues to be declared before, each with its arguments.
+    pub queues: String,
     pub body: Buffer,
     /// JSON.
     pub headers: String,
@@ -84,11 +85,13 @@ impl Broker {
         Ok(Self { inner: Arc::new(RabbitMq::new(&options).map_err(to_js)?), live: None })
     }
 
-    /// The user's live connection.
+    /// The user's live connection; `queue_type` is the type of the queues that are declared (JSON).
     #[napi(factory)]
-    pub fn live(functions: LiveFunctions) -> Self {
-        let live = Arc::new(LiveBroker { functions: Arc::new(functions), consumer: Mutex::new(None) });
-        Self { inner: live.clone(), live: Some(live) }
+    pub fn live(functions: LiveFunctions, queue_type: String) -> napi::Result<Self> {
+        let queue_type = settings(&queue_type)?;
+        let live =
+            Arc::new(LiveBroker { functions: Arc::new(functions), queue_type, consumer: Mutex::new(None) });
+        Ok(Self { inner: live.clone(), live: Some(live) })
     }
 
     /// A message arrived on the live connection.
@@ -110,6 +113,7 @@ impl Broker {
 
 struct LiveBroker {
     functions: Arc<LiveFunctions>,
+    queue_type: Option<QueueType>,
     /// Where deliveries of the present consumer go.
     consumer: Mutex<Option<Consumer>>,
 }
@@ -147,7 +151,8 @@ impl LiveBroker {
 
     async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<()> {
         let failed = |error: napi::Error| from_js("Consuming", &error);
-        let arguments = (queue.to_owned(), u32::from(prefetch)).into();
+        let declared = as_json(&arguments::of_queue(self.queue_type)).to_string();
+        let arguments = (queue.to_owned(), declared, u32::from(prefetch)).into();
         self.functions.consume.call_async_catch(arguments).await.map_err(failed)?.await.map_err(failed)
     }
 }
@@ -158,14 +163,18 @@ impl broker::Broker for LiveBroker {
         let failed = |error: napi::Error| from_js("Publishing", &error);
         let mut confirms = Vec::with_capacity(messages.len());
         for message in messages {
-            let first_queue = message.first_queue();
+            let queues: serde_json::Map<String, serde_json::Value> = message
+                .queues(self.queue_type)
+                .iter()
+                .map(|(queue, arguments)| (queue.clone(), as_json(arguments)))
+                .collect();
+            let queue = message.first_queue();
             let headers: serde_json::Map<String, serde_json::Value> =
                 message.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
             let headers = serde_json::Value::from(headers).to_string();
             let arguments = (LiveMessage {
-                first_queue,
-                delay: message.delay.map_or(0.0, |delay| delay.as_secs_f64() * 1000.0),
-                queue: message.queue,
+                queue,
+                queues: serde_json::Value::from(queues).to_string(),
                 body: Buffer::from(message.body),
                 headers,
             },)
@@ -234,6 +243,11 @@ impl broker::Broker for LiveBroker {
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         }
     }
+}
+
+/// The arguments of a queue, as amqplib takes them.
+fn as_json(arguments: &Arguments) -> serde_json::Value {
+    arguments.iter().map(|(name, argument)| ((*name).to_owned(), serde_json::json!(argument))).collect()
 }
 
 struct LiveReading {
