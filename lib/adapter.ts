@@ -77,6 +77,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#engine = new Engine(
       {
         queue: checked.queueName,
+        queues: checked.queues,
+        ...(checked.consume && { consume: checked.consume }),
         contextTable: options.contextTableName,
         statusTable: options.statusTableName,
         concurrency: checked.concurrency,
@@ -170,7 +172,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   }
 
   /**
-   * The oldest messages that could not be processed, from `<queue>.dead`; they stay there. Needs no `start()`.
+   * The oldest messages that could not be processed, from `<queue>.dead` of every queue this adapter consumes when it is
+   * started; they stay there. Needs no `start()`.
    *
    * @param options.limit How many at most; default 100.
    */
@@ -179,7 +182,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   }
 
   /**
-   * Puts dead letters back into the queue, the oldest first. A run that ended because of one goes on. Needs no
+   * Puts dead letters back into their queues, of each the oldest first. A run that ended because of one goes on. Needs no
    * `start()`.
    *
    * @param options.ids Only these; default all.

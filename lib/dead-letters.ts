@@ -8,6 +8,8 @@ export const ALL = 2 ** 31
 
 /** A message in `<queue>.dead`. */
 export interface DeadLetter {
+  /** The queue it was in before, and is put back into. */
+  queue: string
   /** To choose it by in `replayDeadLetters`; absent where somebody else put it there. */
   id?: string
   /** Why it could not be processed. */
@@ -24,8 +26,9 @@ export interface DeadLetter {
 
 /** A dead letter as the engine knows it, for users. */
 export function deadLetterOf(letter: NativeDeadLetter): DeadLetter {
-  const { id, reason, time, worker, body, runId, blueprintId, nodeId } = letter
+  const { queue, id, reason, time, worker, body, runId, blueprintId, nodeId } = letter
   return {
+    queue,
     ...(id != null && { id }),
     ...(reason != null && { reason }),
     ...(time != null && { time: new Date(time) }),

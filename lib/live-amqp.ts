@@ -66,7 +66,8 @@ export class LiveAmqp {
   readonly broker: Broker
   readonly #connection: LiveAmqpConnection
   #publisher: Promise<Publisher> | undefined
-  #consumer: { channel: LiveChannel; tag: string } | undefined
+  /** By queue. */
+  readonly #consumers = new Map<string, { channel: LiveChannel; tag: string }>()
   /** Unsettled deliveries by their number; those of a lost channel are forgotten with it. */
   readonly #delivered = new Map<number, Delivered>()
   /** Queues being looked at, by their number. */
@@ -82,7 +83,7 @@ export class LiveAmqp {
       publish: (message: Outgoing) => this.#publish(message),
       consume: (queue: string, declared: string, prefetch: number) => this.#consume(queue, declared, prefetch),
       settle: (number: number, ack: boolean) => this.#settle(number, ack),
-      cancel: () => this.#cancel(),
+      cancel: (queue: string) => this.#cancel(queue),
       waiting: (queue: string) => this.#waiting(queue),
       openReading: (queue: string) => this.#openReading(queue),
       readNext: (reading: number) => this.#readNext(reading),
@@ -100,7 +101,7 @@ export class LiveAmqp {
   #lose(reason: string): void {
     const remedy = 'pass a URL, or connect with amqplib 2 and its recovery option, to have the worker reconnect'
     this.#gone = `${reason}; ${remedy}`
-    this.broker.lost(this.#gone, true)
+    this.broker.lostForGood(this.#gone)
   }
 
   async #publish({ queue, queues, body, headers }: Outgoing): Promise<void> {
@@ -153,7 +154,7 @@ export class LiveAmqp {
 
   async #consume(queue: string, declared: string, prefetch: number): Promise<void> {
     if (this.#gone !== undefined) {
-      this.broker.lost(this.#gone, true)
+      this.broker.lostForGood(this.#gone)
       throw new Error(this.#gone)
     }
     const channel = await this.#connection.createChannel()
@@ -163,7 +164,7 @@ export class LiveAmqp {
       open = false
       for (const [number, delivered] of this.#delivered)
         if (delivered.channel === channel) this.#delivered.delete(number)
-      this.broker.lost(reason, false)
+      this.broker.lost(queue, reason)
     }
     channel.on('error', (error) => lost(`The channel failed: ${error.message}`))
     channel.on('close', () => lost('The channel was closed'))
@@ -173,9 +174,9 @@ export class LiveAmqp {
       if (message === null) return lost('The broker cancelled the consumer')
       const number = ++this.#lastNumber
       this.#delivered.set(number, { channel, message })
-      this.broker.deliver(number, message.content, message.fields.redelivered)
+      this.broker.deliver(queue, number, message.content, message.fields.redelivered)
     })
-    this.#consumer = { channel, tag: consumerTag }
+    this.#consumers.set(queue, { channel, tag: consumerTag })
   }
 
   /** Makes sure that a queue exists. One that does is taken as it is, whatever its arguments. */
@@ -237,17 +238,17 @@ export class LiveAmqp {
     }
   }
 
-  async #cancel(): Promise<void> {
-    const consumer = this.#consumer
+  async #cancel(queue: string): Promise<void> {
+    const consumer = this.#consumers.get(queue)
     if (consumer) await consumer.channel.cancel(consumer.tag).catch(() => {})
   }
 
   async #close(): Promise<void> {
-    const consumer = this.#consumer
-    this.#consumer = undefined
+    const consumers = [...this.#consumers.values()]
+    this.#consumers.clear()
     const publisher = this.#publisher
     this.#publisher = undefined
-    await consumer?.channel.close().catch(() => {})
+    await Promise.all(consumers.map(({ channel }) => channel.close().catch(() => {})))
     await publisher?.then(({ channel }) => channel.close()).catch(() => {})
   }
 }

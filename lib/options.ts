@@ -37,6 +37,16 @@ export interface RabbitMqAdapterOptions {
   /** The queue of jobs; default `flowcraft-queue`. */
   queueName?: string
   /**
+   * Queues by blueprint: the jobs of a blueprint that is named here travel through the queue it is given, all others
+   * through `queueName`. Each queue has dead letters and delays of its own.
+   */
+  queues?: Record<string, string>
+  /**
+   * The queues a started adapter takes jobs from, of `queueName` and those in `queues`; default all of them.
+   * `concurrency` is one limit for all.
+   */
+  consume?: string[]
+  /**
    * The type of the queues that are declared: of jobs, of dead letters and of delays. Default what the broker declares
    * without being told. A queue that exists is taken as it is. Quorum queues need RabbitMQ 3.10.
    */
@@ -97,6 +107,8 @@ export type QueueType = 'classic' | 'quorum'
 /** The options with their defaults. */
 export interface CheckedOptions {
   queueName: string
+  queues: { blueprint: string; queue: string }[]
+  consume: string[] | undefined
   queueType: QueueType | undefined
   concurrency: number
   stopTimeout: number
@@ -118,6 +130,8 @@ const QUEUE_NAME = /^[^\r\n]+$/
 /** RabbitMQ's 255, less what the names of the delaying queues add. */
 const LONGEST_QUEUE = 255 - '.delay.1677721600'.length
 
+const A_QUEUE = `the name of a queue, of at most ${LONGEST_QUEUE} bytes and without line breaks`
+
 const STORE_METHODS = ['increment', 'setIfNotExist', 'extendTTL', 'delete', 'get'] as const
 
 /** Refuses what can not work, before anything is opened. */
@@ -138,9 +152,17 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
       throw invalidOption(option, 'the name of a table')
   }
   const queueName = options.queueName ?? 'flowcraft-queue'
-  if (typeof queueName !== 'string' || !QUEUE_NAME.test(queueName) || Buffer.byteLength(queueName) > LONGEST_QUEUE) {
-    throw invalidOption('queueName', `the name of a queue, of at most ${LONGEST_QUEUE} bytes and without line breaks`)
-  }
+  if (!isQueueName(queueName)) throw invalidOption('queueName', A_QUEUE)
+  const queues = options.queues ?? {}
+  if (!isObject(queues) || !Object.values(queues).every(isQueueName))
+    throw invalidOption('queues', `an object of blueprints' ids, each with ${A_QUEUE}`)
+  const known = [queueName, ...Object.values(queues)]
+  const { consume } = options
+  if (
+    consume !== undefined &&
+    !(Array.isArray(consume) && consume.length > 0 && consume.every((q) => known.includes(q)))
+  )
+    throw invalidOption('consume', 'an array of queues that queueName or queues names')
   const { queueType } = options
   if (queueType !== undefined && !['classic', 'quorum'].includes(queueType))
     throw invalidOption('queueType', "'classic' or 'quorum'")
@@ -152,6 +174,8 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
     throw invalidOption('onError', 'a function')
   return {
     queueName,
+    queues: Object.entries(queues).map(([blueprint, queue]) => ({ blueprint, queue })),
+    consume,
     queueType,
     concurrency: whole(options.concurrency ?? 10, 'concurrency', 1, 10_000),
     stopTimeout: whole(options.stopTimeout ?? 30_000, 'stopTimeout', 0, 2 ** 31 - 1),
@@ -164,6 +188,10 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
     repairInterval: whole(options.repairInterval ?? 5_000, 'repairInterval', 0, MONTH),
     eventLoopTimeout: whole(options.eventLoopTimeout ?? 300_000, 'eventLoopTimeout', 1_000, MONTH),
   }
+}
+
+function isQueueName(name: unknown): name is string {
+  return typeof name === 'string' && QUEUE_NAME.test(name) && Buffer.byteLength(name) <= LONGEST_QUEUE
 }
 
 /** A whole number within bounds, or the error that says so. */

@@ -10,6 +10,7 @@ mod queues;
 pub mod rabbitmq;
 mod uri;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -51,6 +52,8 @@ impl Outgoing {
 
 /// A message that arrived, to be settled exactly once.
 pub struct Delivery {
+    /// The queue it came from.
+    pub queue: Arc<str>,
     /// The body.
     pub body: Vec<u8>,
     /// Headers that are text.

@@ -1,5 +1,7 @@
 //! Queues of RabbitMQ: taken as they are, declared where they are not, and looked into.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use lapin::message::Delivery as LapinDelivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
@@ -62,20 +64,20 @@ fn table(arguments: Arguments) -> FieldTable {
 pub(super) struct LapinReading {
     pub(super) connection: Connection,
     pub(super) channel: Channel,
-    pub(super) queue: String,
+    pub(super) queue: Arc<str>,
 }
 
 #[async_trait]
 impl Reading for LapinReading {
     async fn next(&mut self) -> Result<Option<Delivery>> {
-        let got = self.channel.basic_get(self.queue.as_str().into(), BasicGetOptions::default()).await;
+        let got = self.channel.basic_get((&*self.queue).into(), BasicGetOptions::default()).await;
         let got = got.map_err(|error| amqp_error("Reading the queue", &error))?;
         Ok(got.map(|message| {
             let receipt = Box::new(ReadingReceipt {
                 channel: self.channel.clone(),
                 tag: message.delivery.delivery_tag,
             });
-            received(message.delivery, receipt)
+            received(self.queue.clone(), message.delivery, receipt)
         }))
     }
 
@@ -84,9 +86,10 @@ impl Reading for LapinReading {
     }
 }
 
-pub(super) fn received(mut delivery: LapinDelivery, receipt: Box<dyn Receipt>) -> Delivery {
+pub(super) fn received(queue: Arc<str>, mut delivery: LapinDelivery, receipt: Box<dyn Receipt>) -> Delivery {
     let headers = delivery.properties.headers().iter().flat_map(|table| table.inner()).filter_map(text);
     Delivery {
+        queue,
         headers: headers.collect(),
         body: std::mem::take(&mut delivery.data),
         redelivered: delivery.redelivered,

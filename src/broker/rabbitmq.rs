@@ -150,7 +150,7 @@ impl Broker for RabbitMq {
             .await
             .map_err(consume_error)?;
         info!(queue, prefetch, "consuming");
-        let acknowledger = Acknowledger::of(channel.clone());
+        let (from, acknowledger) = (Arc::<str>::from(queue), Acknowledger::of(channel.clone()));
         loop {
             let next = tokio::select! {
                 () = stop.cancelled() => break,
@@ -159,7 +159,7 @@ impl Broker for RabbitMq {
             match next {
                 Some(Ok(delivery)) => {
                     let receipt = acknowledger.receipt(delivery.delivery_tag);
-                    if deliveries.send(received(delivery, receipt)).await.is_err() {
+                    if deliveries.send(received(from.clone(), delivery, receipt)).await.is_err() {
                         break;
                     }
                 }
@@ -187,7 +187,7 @@ impl Broker for RabbitMq {
             return Ok(None);
         }
         let channel = connection.create_channel().await.map_err(consume_error)?;
-        Ok(Some(Box::new(LapinReading { connection, channel, queue: queue.to_owned() })))
+        Ok(Some(Box::new(LapinReading { connection, channel, queue: queue.into() })))
     }
 
     async fn close(&self) {

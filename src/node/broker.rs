@@ -1,6 +1,6 @@
 //! Brokers: RabbitMQ over our own connections, or a live amqplib connection driven through JavaScript.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ pub struct LiveFunctions {
     pub consume: JsFunction<FnArgs<(String, String, u32)>, Promise<()>>,
     /// Settles a delivery: its number, and whether it is acknowledged or handed back.
     pub settle: JsFunction<FnArgs<(u32, bool)>, ()>,
-    /// Stops the consumer; its channel stays open for receipts.
-    pub cancel: JsFunction<(), Promise<()>>,
+    /// Stops the consumer of a queue; its channel stays open for receipts.
+    pub cancel: JsFunction<String, Promise<()>>,
     /// How many messages wait in a queue; null where there is no such queue.
     pub waiting: JsFunction<String, Promise<Option<u32>>>,
     /// Opens a queue to look at its messages, and answers with a number for it; null where there is none.
@@ -90,23 +90,31 @@ impl Broker {
     pub fn live(functions: LiveFunctions, queue_type: String) -> napi::Result<Self> {
         let queue_type = settings(&queue_type)?;
         let live =
-            Arc::new(LiveBroker { functions: Arc::new(functions), queue_type, consumer: Mutex::new(None) });
+            Arc::new(LiveBroker { functions: Arc::new(functions), queue_type, consumers: Mutex::default() });
         Ok(Self { inner: live.clone(), live: Some(live) })
     }
 
     /// A message arrived on the live connection.
     #[napi]
-    pub fn deliver(&self, number: u32, body: Buffer, redelivered: bool) {
+    pub fn deliver(&self, queue: String, number: u32, body: Buffer, redelivered: bool) {
         if let Some(live) = &self.live {
-            live.deliver(number, body.to_vec(), redelivered);
+            live.deliver(&queue, number, body.to_vec(), redelivered);
         }
     }
 
-    /// The live connection's consumer is lost; `forGood` when it will not come back.
+    /// The live connection's consumer of a queue is lost.
     #[napi]
-    pub fn lost(&self, reason: String, for_good: bool) {
+    pub fn lost(&self, queue: String, reason: String) {
         if let Some(live) = &self.live {
-            live.report_lost(Lost { reason, for_good });
+            live.report_lost(Some(&queue), &Lost { reason, for_good: false });
+        }
+    }
+
+    /// The live connection is lost, with every consumer, and will not come back.
+    #[napi]
+    pub fn lost_for_good(&self, reason: String) {
+        if let Some(live) = &self.live {
+            live.report_lost(None, &Lost { reason, for_good: true });
         }
     }
 }
@@ -114,39 +122,45 @@ impl Broker {
 struct LiveBroker {
     functions: Arc<LiveFunctions>,
     queue_type: Option<QueueType>,
-    /// Where deliveries of the present consumer go.
-    consumer: Mutex<Option<Consumer>>,
+    /// Where deliveries of the present consumers go, by queue.
+    consumers: Mutex<HashMap<String, Consumer>>,
 }
 
 struct Consumer {
+    queue: Arc<str>,
     /// At most as many as the prefetch.
     deliveries: mpsc::UnboundedSender<Delivery>,
     lost: mpsc::UnboundedSender<Lost>,
 }
 
+#[derive(Clone)]
 struct Lost {
     reason: String,
     for_good: bool,
 }
 
 impl LiveBroker {
-    fn deliver(&self, number: u32, body: Vec<u8>, redelivered: bool) {
+    fn deliver(&self, queue: &str, number: u32, body: Vec<u8>, redelivered: bool) {
         let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone() });
-        let delivery = Delivery { body, headers: Vec::new(), redelivered, receipt };
-        if let Some(consumer) = &*self.consumer() {
+        if let Some(consumer) = self.consumers().get(queue) {
+            let queue = consumer.queue.clone();
+            let delivery = Delivery { queue, body, headers: Vec::new(), redelivered, receipt };
             // Nothing is lost where the worker listens no more: the channel closes, and the broker takes it back.
             let _ = consumer.deliveries.send(delivery);
         }
     }
 
-    fn report_lost(&self, lost: Lost) {
-        if let Some(consumer) = &*self.consumer() {
-            let _ = consumer.lost.send(lost);
+    /// A consumer is lost, or all of them.
+    fn report_lost(&self, queue: Option<&str>, lost: &Lost) {
+        for consumer in self.consumers().values() {
+            if queue.is_none_or(|queue| queue == &*consumer.queue) {
+                let _ = consumer.lost.send(lost.clone());
+            }
         }
     }
 
-    fn consumer(&self) -> std::sync::MutexGuard<'_, Option<Consumer>> {
-        self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn consumers(&self) -> std::sync::MutexGuard<'_, HashMap<String, Consumer>> {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<()> {
@@ -205,7 +219,8 @@ impl broker::Broker for LiveBroker {
                 }
             }
         });
-        *self.consumer() = Some(Consumer { deliveries: arrived, lost });
+        let consumer = Consumer { queue: queue.into(), deliveries: arrived, lost };
+        self.consumers().insert(queue.to_owned(), consumer);
         let opened = self.open_consumer(queue, prefetch).await;
         let lost = match opened {
             Ok(()) => tokio::select! {
@@ -216,14 +231,14 @@ impl broker::Broker for LiveBroker {
             Err(error) => losses.try_recv().ok().or(Some(Lost { reason: error.message, for_good: false })),
         };
         if let Some(Lost { reason, for_good }) = lost {
-            *self.consumer() = None;
+            self.consumers().remove(queue);
             let kind = if for_good { Kind::Setup } else { Kind::Transient };
             return Err(Error::new(kind, "Consuming", reason));
         }
-        if let Ok(cancelled) = self.functions.cancel.call_async_catch(()).await {
+        if let Ok(cancelled) = self.functions.cancel.call_async_catch(queue.to_owned()).await {
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, cancelled).await;
         }
-        *self.consumer() = None;
+        self.consumers().remove(queue);
         deliveries.closed().await;
         Ok(())
     }
@@ -234,8 +249,8 @@ impl broker::Broker for LiveBroker {
 
     async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
         let number = ask!(READING, self.functions.open_reading, queue.to_owned())?;
-        let functions = self.functions.clone();
-        Ok(number.map(|number| Box::new(LiveReading { number, functions }) as Box<dyn Reading>))
+        let (queue, functions) = (Arc::<str>::from(queue), self.functions.clone());
+        Ok(number.map(|number| Box::new(LiveReading { queue, number, functions }) as Box<dyn Reading>))
     }
 
     async fn close(&self) {
@@ -251,6 +266,7 @@ fn as_json(arguments: &Arguments) -> serde_json::Value {
 }
 
 struct LiveReading {
+    queue: Arc<str>,
     number: u32,
     functions: Arc<LiveFunctions>,
 }
@@ -262,6 +278,7 @@ impl Reading for LiveReading {
         Ok(read.map(|LiveRead { number, body, headers }| {
             let headers: BTreeMap<String, String> = serde_json::from_str(&headers).unwrap_or_default();
             Delivery {
+                queue: self.queue.clone(),
                 body: body.to_vec(),
                 headers: headers.into_iter().collect(),
                 redelivered: false,

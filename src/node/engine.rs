@@ -18,12 +18,16 @@ use crate::context::{ContextStore, StatusTable, TableName};
 use crate::error::Error;
 use crate::ledger::{Resume, RunStatus};
 use crate::message::JobMessage;
-use crate::worker::{self, Settings, WithoutLeases, Worker};
+use crate::worker::{self, Queues, Settings, WithoutLeases, Worker};
 
 /// What the user chose.
 #[napi(object)]
 pub struct EngineOptions {
     pub queue: String,
+    /// Blueprints whose jobs travel through a queue of their own.
+    pub queues: Vec<BlueprintQueue>,
+    /// The queues a started worker consumes; all of them where none are named.
+    pub consume: Option<Vec<String>>,
     pub context_table: String,
     pub status_table: String,
     pub concurrency: u16,
@@ -42,9 +46,18 @@ pub struct EngineOptions {
     pub worker: String,
 }
 
+/// A blueprint and the queue that its jobs travel through.
+#[napi(object)]
+pub struct BlueprintQueue {
+    pub blueprint: String,
+    pub queue: String,
+}
+
 /// A message that could not be processed.
 #[napi(object)]
 pub struct DeadLetter {
+    /// The queue it was in before.
+    pub queue: String,
     pub id: Option<String>,
     pub reason: Option<String>,
     /// ISO 8601.
@@ -59,13 +72,13 @@ pub struct DeadLetter {
 
 impl From<worker::DeadLetter> for DeadLetter {
     fn from(letter: worker::DeadLetter) -> Self {
-        let worker::DeadLetter { id, reason, time, worker, body, job } = letter;
+        let worker::DeadLetter { queue, id, reason, time, worker, body, job } = letter;
         let body = String::from_utf8_lossy(&body).into_owned();
         let (run_id, blueprint_id, node_id) = match job {
             Some(job) => (Some(job.run_id), Some(job.blueprint_id), Some(job.node_id)),
             None => (None, None, None),
         };
-        Self { id, reason, time, worker, body, run_id, blueprint_id, node_id }
+        Self { queue, id, reason, time, worker, body, run_id, blueprint_id, node_id }
     }
 }
 
@@ -86,8 +99,9 @@ impl Engine {
         store: &Store,
         host: HostFunctions,
     ) -> Self {
+        let by_blueprint = options.queues.into_iter().map(|each| (each.blueprint, each.queue)).collect();
         let settings = Settings {
-            queue: options.queue,
+            queues: Queues::new(options.queue, by_blueprint, options.consume),
             concurrency: options.concurrency.max(1),
             lease_seconds: options.lease_seconds.max(1).into(),
             version_timeout: Duration::from_millis(options.version_timeout.into()),

@@ -19,7 +19,8 @@ impl Engine {
     pub async fn begin(&self, run: &str, blueprint: &Blueprint) -> Result<()> {
         let deferred = self.host.publishes_results();
         let decide = |document: Document| {
-            let (reserved, patch) = match begun(&document, blueprint, &self.settings.queue)? {
+            let (reserved, patch) = match begun(&document, blueprint, self.settings.queues.of(&blueprint.id))?
+            {
                 Some(begun) => begun,
                 None => return Ok((None, ())),
             };
@@ -47,8 +48,11 @@ impl Engine {
             self.begin(run, blueprint).await?;
             return self.contexts.load(run).await;
         }
-        let (deferred, queue, new) =
-            (self.host.publishes_results(), self.settings.queue.clone(), blueprint.clone());
+        let (deferred, queue, new) = (
+            self.host.publishes_results(),
+            self.settings.queues.of(&blueprint.id).to_owned(),
+            blueprint.clone(),
+        );
         let decide: Decide = Box::new(move |document| match begun(document, &new, &queue)? {
             Some((reserved, patch)) => Ok(Some(conclude(reserved, patch, deferred)?)),
             None => Ok(None),

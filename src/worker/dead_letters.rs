@@ -24,6 +24,8 @@ const LONGEST_REASON: usize = 2_000;
 /// A message among the dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
+    /// The queue it was in before.
+    pub queue: String,
     /// Unique in its queue; absent where somebody else put it there.
     pub id: Option<String>,
     /// Why it is there.
@@ -54,19 +56,32 @@ pub(super) fn letter(queue: &str, worker: &str, body: &[u8], reason: &str) -> Ou
 }
 
 impl Engine {
-    /// The oldest dead letters, at most `limit`; they stay where they are.
+    /// The oldest dead letters of the queues it consumes, at most `limit`; they stay where they are.
     ///
     /// # Errors
     /// Transient, when the broker is out of reach.
     pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>> {
         let mut letters = Vec::new();
-        let Some(mut reading) = self.broker.read(&dead_queue(&self.settings.queue)).await? else {
+        for queue in self.settings.queues.consumed() {
+            letters.extend(self.dead_letters_of(queue, limit).await?);
+        }
+        if self.settings.queues.consumed().len() > 1 {
+            // Those of one queue are in order, whatever others put among them.
+            letters.sort_by(|one, other| one.time.cmp(&other.time));
+            letters.truncate(limit);
+        }
+        Ok(letters)
+    }
+
+    async fn dead_letters_of(&self, queue: &str, limit: usize) -> Result<Vec<DeadLetter>> {
+        let mut letters = Vec::new();
+        let Some(mut reading) = self.broker.read(&dead_queue(queue)).await? else {
             return Ok(letters);
         };
         let read = async {
             while letters.len() < limit {
                 let Some(delivery) = reading.next().await? else { break };
-                letters.push(DeadLetter::of(&delivery));
+                letters.push(DeadLetter::of(queue, &delivery));
             }
             Ok(letters)
         };
@@ -75,19 +90,20 @@ impl Engine {
         read
     }
 
-    /// Puts dead letters back into the queue, the oldest first: those chosen by id, or all; at most `limit`.
-    /// Answers with how many. Each is confirmed in the queue before it is taken from the dead letters.
+    /// Puts dead letters back into their queues, of each the oldest first: those chosen by id, or all; at most
+    /// `limit`. Answers with how many. Each is confirmed in the queue before it is taken from the dead letters.
     ///
     /// # Errors
     /// Transient, when the broker is out of reach; what was put back until then stays so.
     pub async fn replay(&self, chosen: Option<&HashSet<String>>, limit: usize) -> Result<usize> {
-        let queue = dead_queue(&self.settings.queue);
-        let Some(mut reading) = self.broker.read(&queue).await? else {
-            return Ok(0);
-        };
-        let replayed = self.replay_from(&mut *reading, &queue, chosen, limit).await;
-        reading.close().await;
-        replayed
+        let mut replayed = 0;
+        for queue in self.settings.queues.consumed() {
+            let Some(mut reading) = self.broker.read(&dead_queue(queue)).await? else { continue };
+            let more = self.replay_from(&mut *reading, queue, chosen, limit - replayed).await;
+            reading.close().await;
+            replayed += more?;
+        }
+        Ok(replayed)
     }
 
     async fn replay_from(
@@ -98,21 +114,20 @@ impl Engine {
         limit: usize,
     ) -> Result<usize> {
         // A letter that is put back and dies again at once must not be met a second time.
-        let mut left = self.broker.waiting(queue).await?.unwrap_or(0);
+        let mut left = self.broker.waiting(&dead_queue(queue)).await?.unwrap_or(0);
         let mut replayed = 0;
         // Held until the end: what is handed back early would be read again.
         let mut kept: Vec<Box<dyn Receipt>> = Vec::new();
         while replayed < limit && left > 0 {
             let Some(delivery) = reading.next().await? else { break };
             left -= 1;
-            let DeadLetter { id, body, job, .. } = DeadLetter::of(&delivery);
+            let DeadLetter { id, body, job, .. } = DeadLetter::of(queue, &delivery);
             if chosen.is_some_and(|chosen| id.is_none_or(|id| !chosen.contains(&id))) {
                 kept.push(delivery.receipt);
                 continue;
             }
             let body = job.map_or(body, |job| job.replayed().to_body());
-            let back =
-                Outgoing { queue: self.settings.queue.clone(), delay: None, body, headers: Vec::new() };
+            let back = Outgoing { queue: queue.to_owned(), delay: None, body, headers: Vec::new() };
             self.broker.publish(vec![back]).await?;
             delivery.receipt.ack().await;
             replayed += 1;
@@ -122,11 +137,12 @@ impl Engine {
 }
 
 impl DeadLetter {
-    fn of(delivery: &Delivery) -> Self {
+    fn of(queue: &str, delivery: &Delivery) -> Self {
         let header = |name: &str| {
             delivery.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.clone())
         };
         Self {
+            queue: queue.to_owned(),
             id: header(ID),
             reason: header(REASON),
             time: header(TIME),

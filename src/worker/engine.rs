@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::host::{Host, Level, Notice};
 use super::in_flight::InFlight;
 use super::pulse::Pulse;
+use super::queues::Queues;
 use super::repair::Repair;
 use crate::backoff::Backoff;
 use crate::blueprint::Blueprint;
@@ -29,8 +30,8 @@ const LEASE_BACKOFF: Duration = Duration::from_secs(1);
 /// What the user chose.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The queue jobs come from and go to.
-    pub queue: String,
+    /// The queues jobs come from and go to.
+    pub queues: Queues,
     /// Nodes in flight in one worker; the prefetch.
     pub concurrency: u16,
     /// Seconds a lease outlives its worker.
@@ -182,9 +183,9 @@ impl Engine {
     /// Transient, when one was not confirmed.
     pub async fn publish(&self, jobs: &[JobMessage]) -> Result<()> {
         self.forward(jobs).await?;
-        let queue = &self.settings.queue;
         for job in jobs {
-            self.host.notify(Notice::Enqueued { job: job.clone(), queue: queue.clone() });
+            let queue = self.settings.queues.of(&job.blueprint_id).to_owned();
+            self.host.notify(Notice::Enqueued { job: job.clone(), queue });
         }
         Ok(())
     }
@@ -192,7 +193,7 @@ impl Engine {
     /// Publishes jobs, each for the moment it is for.
     pub(super) async fn forward(&self, jobs: &[JobMessage]) -> Result<()> {
         let outgoing = jobs.iter().map(|job| Outgoing {
-            queue: self.settings.queue.clone(),
+            queue: self.settings.queues.of(&job.blueprint_id).to_owned(),
             delay: job.not_before.and_then(clock::until).map(delay::next_delay),
             body: job.to_body(),
             headers: Vec::new(),
@@ -262,9 +263,9 @@ impl Engine {
         self.contexts.database().let_go();
     }
 
-    /// The worker is deaf from here on, and says so.
-    pub(super) fn consumer_lost(&self, error: &Error) {
-        let message = format!("The worker on '{}' receives no more jobs. {error}", self.settings.queue);
+    /// The worker is deaf to a queue from here on, and says so.
+    pub(super) fn consumer_lost(&self, queue: &str, error: &Error) {
+        let message = format!("The worker on '{queue}' receives no more jobs. {error}");
         self.host.notify(Notice::Deaf { message });
     }
 

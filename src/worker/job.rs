@@ -50,16 +50,16 @@ pub(super) enum Settlement {
 
 /// Lives one delivery through, and settles its message last.
 pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
-    let Delivery { body, redelivered, receipt, .. } = delivery;
+    let Delivery { queue, body, redelivered, receipt, .. } = delivery;
     let give_up = &ending.give_up;
     let work = async {
         let settlement = match JobMessage::parse(&body) {
             Ok(job) => {
                 Span::current().record("run", &job.run_id).record("node", &job.node_id);
-                engine.repair.delivered(&job, redelivered);
+                engine.repair.delivered(&queue, &job, redelivered);
                 process(engine, job, redelivered, give_up).await
             }
-            Err(reason) => bury(engine, &body, &reason, give_up).await,
+            Err(reason) => bury(engine, &queue, &body, &reason, give_up).await,
         };
         fault::point("before-ack");
         settlement
@@ -67,14 +67,14 @@ pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
     // A panic is this job's error, and must not keep its message from being settled.
     let settlement = match AssertUnwindSafe(work).catch_unwind().await {
         Ok(settlement) => settlement,
-        Err(_) => AssertUnwindSafe(panicked(engine, &body, redelivered, give_up))
+        Err(_) => AssertUnwindSafe(panicked(engine, &queue, &body, redelivered, give_up))
             .catch_unwind()
             .await
             .unwrap_or(Ok(Settlement::HandBack)),
     };
     let settlement = match settlement {
         // What can not be read is no better the next time: a person has to look at it.
-        Err(error) if error.kind == Kind::Data => unreadable(engine, &body, &error, give_up).await,
+        Err(error) if error.kind == Kind::Data => unreadable(engine, &queue, &body, &error, give_up).await,
         other => other,
     };
     match settlement {
@@ -101,12 +101,13 @@ pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
 /// died. What was not, or panics again, ends its run.
 async fn panicked(
     engine: &Engine,
+    queue: &str,
     body: &[u8],
     redelivered: bool,
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
     let reason = "The engine panicked on this message";
-    let Ok(job) = JobMessage::parse(body) else { return bury(engine, body, reason, give_up).await };
+    let Ok(job) = JobMessage::parse(body) else { return bury(engine, queue, body, reason, give_up).await };
     engine.leases.give_back(&job.run_id, &job.node_id).await;
     let document = engine.insist(give_up, || engine.contexts.load(&job.run_id)).await?;
     let is_committed = matches!(standing(&document, &job), Standing::Settled | Standing::Ended);
@@ -114,7 +115,7 @@ async fn panicked(
         engine.warn(format!("{reason} (run '{}', node '{}'): it comes again", job.run_id, job.node_id));
         return Ok(Settlement::HandBack);
     }
-    bury(engine, body, reason, give_up).await?;
+    bury(engine, queue, body, reason, give_up).await?;
     abandon(engine, &job, reason, give_up).await
 }
 
@@ -189,6 +190,7 @@ async fn with_lease(
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
     let begun = Instant::now();
+    let queue = engine.settings.queues.of(&job.blueprint_id);
     let blueprint = match engine.blueprint(&job.blueprint_id).await {
         Ok(Some(blueprint)) => blueprint,
         Ok(None) => {
@@ -200,7 +202,7 @@ async fn with_lease(
             };
         }
         Err(error) if error.kind == Kind::Setup => {
-            bury(engine, &job.as_delivered(), &error.to_string(), give_up).await?;
+            bury(engine, queue, &job.as_delivered(), &error.to_string(), give_up).await?;
             return abandon(engine, job, &error.message, give_up).await;
         }
         Err(error) => return Err(error),
@@ -217,7 +219,7 @@ async fn with_lease(
             };
         }
         Place::Nowhere { reason, ends_run } => {
-            bury(engine, &job.as_delivered(), &reason, give_up).await?;
+            bury(engine, queue, &job.as_delivered(), &reason, give_up).await?;
             return match ends_run {
                 true => abandon(engine, job, &reason, give_up).await,
                 false => Ok(Settlement::Done),

@@ -9,6 +9,7 @@ mod in_flight;
 mod job;
 mod place;
 mod pulse;
+mod queues;
 mod repair;
 mod results;
 mod revival;
@@ -30,6 +31,7 @@ use crate::broker::Delivery;
 
 pub use dead_letters::DeadLetter;
 pub use engine::{Engine, Settings, WithoutLeases};
+pub use queues::Queues;
 
 /// A consumer that lasted this long was a working one: the next wait is a short one again.
 const STEADY: Duration = Duration::from_secs(10);
@@ -73,8 +75,12 @@ impl Worker {
         });
         let (keeper, keep) = (engine.clone(), ending.give_up.clone());
         tokio::spawn(async move { keeper.leases.keep(|| keeper.pulse.is_felt(), keep).await });
-        worker.tasks.spawn(repair::repair(engine.clone(), ending.stop_consuming.clone()));
-        worker.tasks.spawn(consume(engine.clone(), sender, ending.stop_consuming.clone()));
+        for queue in engine.settings.queues.consumed() {
+            let stop = || ending.stop_consuming.clone();
+            worker.tasks.spawn(repair::repair(engine.clone(), queue.clone(), stop()));
+            worker.tasks.spawn(consume(engine.clone(), queue.clone(), sender.clone(), stop()));
+        }
+        drop(sender);
         worker.tasks.spawn(dispatch(engine, receiver, ending));
         worker
     }
@@ -100,15 +106,20 @@ impl Worker {
 }
 
 /// Keeps a consumer going: whatever ends one, another is opened, and the user hears of it.
-async fn consume(engine: Arc<Engine>, sender: mpsc::Sender<Delivery>, stop: CancellationToken) {
-    let Settings { queue, concurrency, .. } = &engine.settings;
+async fn consume(
+    engine: Arc<Engine>,
+    queue: String,
+    sender: mpsc::Sender<Delivery>,
+    stop: CancellationToken,
+) {
+    let concurrency = engine.settings.concurrency;
     let mut backoff = Backoff::default();
     loop {
         let begun = Instant::now();
-        match engine.broker.consume(queue, *concurrency, sender.clone(), stop.clone()).await {
+        match engine.broker.consume(&queue, concurrency, sender.clone(), stop.clone()).await {
             Ok(()) => return,
             Err(_) if stop.is_cancelled() => return,
-            Err(error) if !error.is_transient() => return engine.consumer_lost(&error),
+            Err(error) if !error.is_transient() => return engine.consumer_lost(&queue, &error),
             Err(error) => {
                 engine.warn(format!("No jobs are received for the moment. {error}; connecting again"))
             }

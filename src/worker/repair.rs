@@ -51,22 +51,29 @@ pub struct Repair {
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// By queue.
+    passing: HashMap<String, Passing>,
+    stranger: Option<Instant>,
+}
+
+/// What passes through a queue.
+#[derive(Debug, Default)]
+struct Passing {
     /// When the last look was.
     looked: Option<Instant>,
     /// The youngest message delivered since then, by the moment it was made due: milliseconds since 1970.
     youngest: Option<u64>,
-    stranger: Option<Instant>,
 }
 
 impl Repair {
     /// A message was delivered.
-    pub fn delivered(&self, job: &JobMessage, redelivered: bool) {
+    pub fn delivered(&self, queue: &str, job: &JobMessage, redelivered: bool) {
         let Some(at) = job.at.filter(|_| !redelivered && !job.repeated && job.not_before.is_none()) else {
             return;
         };
-        self.with(|seen| {
-            if seen.looked.is_none_or(|looked| looked.elapsed() > UNDER_WAY) {
-                seen.youngest = seen.youngest.max(Some(at));
+        self.passing(queue, |passing| {
+            if passing.looked.is_none_or(|looked| looked.elapsed() > UNDER_WAY) {
+                passing.youngest = passing.youngest.max(Some(at));
             }
         });
     }
@@ -77,10 +84,10 @@ impl Repair {
     }
 
     /// The youngest message delivered since the last look; this is the next one.
-    fn look(&self) -> Option<u64> {
-        self.with(|seen| {
-            seen.looked = Some(Instant::now());
-            seen.youngest.take()
+    fn look(&self, queue: &str) -> Option<u64> {
+        self.passing(queue, |passing| {
+            passing.looked = Some(Instant::now());
+            passing.youngest.take()
         })
     }
 
@@ -90,18 +97,25 @@ impl Repair {
         if among_strangers { SILENCE_OF_STRANGERS } else { SILENCE }
     }
 
+    fn passing<T>(&self, queue: &str, act: impl FnOnce(&mut Passing) -> T) -> T {
+        self.with(|seen| match seen.passing.get_mut(queue) {
+            Some(passing) => act(passing),
+            None => act(seen.passing.entry(queue.to_owned()).or_default()),
+        })
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
         act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Looks for lost jobs, again and again, until `stop`.
-pub(super) async fn repair(engine: Arc<Engine>, stop: CancellationToken) {
+/// Looks for lost jobs of a queue, again and again, until `stop`.
+pub(super) async fn repair(engine: Arc<Engine>, queue: String, stop: CancellationToken) {
     let interval = engine.settings.repair_interval;
     if interval.is_zero() {
         return;
     }
-    let key = keys::repair(&engine.settings.queue);
+    let key = keys::repair(&queue);
     let mut looks = Looks::default();
     let mut said = false;
     loop {
@@ -109,7 +123,7 @@ pub(super) async fn repair(engine: Arc<Engine>, stop: CancellationToken) {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(interval) => {}
         }
-        match looks.look(&engine, &key).await {
+        match looks.look(&engine, &queue).await {
             Ok(()) => said = false,
             // Somebody may mend it: a table that is not there yet, a password that has changed.
             Err(error) if error.kind == Kind::Setup && !std::mem::replace(&mut said, true) => {
@@ -138,40 +152,40 @@ struct Looks {
 }
 
 impl Looks {
-    async fn look(&mut self, engine: &Engine, key: &str) -> Result<()> {
+    async fn look(&mut self, engine: &Engine, queue: &str) -> Result<()> {
         let term = engine.settings.repair_interval.as_secs().saturating_mul(3) + 2;
-        if !engine.watched(engine.leases.lead(key, term).await)? {
+        if !engine.watched(engine.leases.lead(&keys::repair(queue), term).await)? {
             *self = Self::default();
             return Ok(());
         }
         self.count = self.count.wrapping_add(1);
-        let youngest = engine.repair.look();
-        self.recent.look(engine, RECENT, youngest).await?;
+        let youngest = engine.repair.look(queue);
+        self.recent.look(engine, queue, RECENT, youngest).await?;
         self.rest = self.rest.saturating_sub(1);
-        if self.rest == 0 && self.all.look(engine, ALL, youngest).await? {
+        if self.rest == 0 && self.all.look(engine, queue, ALL, youngest).await? {
             self.rest = LOOKS_OF_ALL;
         }
         if self.count.is_multiple_of(LOOKS_OF_SLEEPERS) {
-            self.wake_sleepers(engine, youngest).await?;
+            self.wake_sleepers(engine, queue, youngest).await?;
         }
         Ok(())
     }
 
     /// Timers are messages too, and their runs may sleep for weeks.
-    async fn wake_sleepers(&mut self, engine: &Engine, youngest: Option<u64>) -> Result<()> {
+    async fn wake_sleepers(&mut self, engine: &Engine, queue: &str, youngest: Option<u64>) -> Result<()> {
         let database = engine.contexts.database();
         let page = engine.statuses.awaiting(database, &self.sleeper, PAGE_OF_SLEEPERS).await?;
         self.sleeper = page.last.unwrap_or_default();
         self.woken.retain(|_, woken| woken.elapsed() < WOKEN_STAYS);
         let overslept = clock::now().saturating_sub(clock::milliseconds(2 * SILENCE));
         let runs = engine.contexts.overdue(&page.awaiting, overslept).await?;
-        let passed = Passed::now(engine, youngest, runs.is_empty()).await?;
+        let passed = Passed::now(engine, queue, youngest, runs.is_empty()).await?;
         let overdue = |due: &Due| due.not_before.is_some_and(|at| passed.has_timer(at));
         for run in runs {
             if self.woken.contains_key(&run) {
                 continue;
             }
-            match engine.revive(&run, Revival { own: true, claim: None, due: &overdue }).await {
+            match engine.revive(&run, Revival { queue: Some(queue), claim: None, due: &overdue }).await {
                 Ok(nodes) if nodes.as_ref().is_none_or(BTreeSet::is_empty) => {}
                 Ok(_) => drop(self.woken.insert(run, Instant::now())),
                 Err(error) => debug!(%error, run, "a sleeper was not woken"),
@@ -195,26 +209,33 @@ mod tests {
     #[test]
     fn what_was_published_before_a_delivered_message_has_left_the_queue() {
         let repair = Repair::default();
-        repair.delivered(&job(5_000), false);
-        let passed = Passed { drained: false, youngest: repair.look() };
+        repair.delivered("q", &job(5_000), false);
+        let passed = Passed { drained: false, youngest: repair.look("q") };
         assert!(passed.has(4_999_000) && !passed.has(5_000_000) && !passed.has(6_000_000));
     }
 
     #[test]
     fn a_message_that_may_have_left_the_queue_before_the_look_proves_nothing() {
         let repair = Repair::default();
-        repair.look();
-        repair.delivered(&job(5_000), false);
-        assert_eq!(repair.look(), None);
+        repair.look("q");
+        repair.delivered("q", &job(5_000), false);
+        assert_eq!(repair.look("q"), None);
     }
 
     #[test]
     fn a_redelivered_or_delayed_message_proves_nothing() {
         let repair = Repair::default();
-        repair.delivered(&job(5_000), true);
-        repair.delivered(&JobMessage { repeated: true, ..job(5_000) }, false);
-        repair.delivered(&JobMessage { not_before: Some(1), ..job(5_000) }, false);
-        assert_eq!(repair.look(), None);
+        repair.delivered("q", &job(5_000), true);
+        repair.delivered("q", &JobMessage { repeated: true, ..job(5_000) }, false);
+        repair.delivered("q", &JobMessage { not_before: Some(1), ..job(5_000) }, false);
+        assert_eq!(repair.look("q"), None);
+    }
+
+    #[test]
+    fn what_passes_through_one_queue_proves_nothing_about_another() {
+        let repair = Repair::default();
+        repair.delivered("q", &job(5_000), false);
+        assert_eq!((repair.look("p"), repair.look("q")), (None, Some(5_000)));
     }
 
     #[test]

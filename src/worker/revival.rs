@@ -18,8 +18,8 @@ const OPERATION: &str = "Reconciling";
 
 /// How a run is to be brought back.
 pub(super) struct Revival<'a> {
-    /// Only if its jobs go through this worker's queue.
-    pub own: bool,
+    /// Only if its jobs go through this queue.
+    pub queue: Option<&'a str>,
     /// Only if nobody else has since it was seen so.
     pub claim: Option<&'a Silent>,
     /// Which of its jobs can be lost.
@@ -33,15 +33,15 @@ impl Engine {
     /// The run or its blueprint is unknown, or a server is out of reach.
     pub async fn reconcile(&self, run: &str) -> Result<BTreeSet<NodeId>> {
         let in_time = |due: &Due| due.not_before.and_then(clock::until).is_none();
-        let revived = self.revive(run, Revival { own: false, claim: None, due: &in_time }).await?;
+        let revived = self.revive(run, Revival { queue: None, claim: None, due: &in_time }).await?;
         Ok(revived.unwrap_or_default())
     }
 
-    /// As [`reconcile`](Self::reconcile), as told; none where the run is not of this worker's queue.
+    /// As [`reconcile`](Self::reconcile), as told; none where the run is of another queue.
     pub(super) async fn revive(&self, run: &str, how: Revival<'_>) -> Result<Option<BTreeSet<NodeId>>> {
         let mut document = self.contexts.load(run).await?;
-        let queue = document.reserved.as_ref().and_then(|reserved| reserved.queue.as_ref());
-        if how.own && queue != Some(&self.settings.queue) {
+        let queue = document.reserved.as_ref().and_then(|reserved| reserved.queue.as_deref());
+        if how.queue.is_some() && queue != how.queue {
             return Ok(None);
         }
         let id = self.blueprint_of(run, &document).await?;
@@ -52,7 +52,8 @@ impl Engine {
             }
             Ok(_) => {}
             // What is due is in the ledger: another worker of the queue has the blueprint.
-            Err(error) if how.own && error.kind == Kind::Setup && document.reserved.is_some() => {}
+            Err(error) if how.queue.is_some() && error.kind == Kind::Setup && document.reserved.is_some() => {
+            }
             Err(error) => return Err(error.of_run(run)),
         }
         if document.is_unpublished() {

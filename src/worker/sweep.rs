@@ -33,12 +33,18 @@ pub(super) struct Sweep {
 
 impl Sweep {
     /// Looks at a page; whether it was the last one.
-    pub async fn look(&mut self, engine: &Engine, at_most: Duration, youngest: Option<u64>) -> Result<bool> {
+    pub async fn look(
+        &mut self,
+        engine: &Engine,
+        queue: &str,
+        at_most: Duration,
+        youngest: Option<u64>,
+    ) -> Result<bool> {
         let (at_least, after) = (engine.repair.silence(), self.after.clone());
         let search = Search { at_least, at_most, after, limit: PAGE };
         let page = engine.statuses.silent(engine.contexts.database(), &search).await?;
         // Asked afterwards: with nothing waiting now, nothing of the page can be waiting.
-        let passed = Passed::now(engine, youngest, page.is_empty()).await?;
+        let passed = Passed::now(engine, queue, youngest, page.is_empty()).await?;
         let mut suspects = HashMap::new();
         let (mut known, mut failures) = (true, 0);
         for silent in &page {
@@ -48,7 +54,7 @@ impl Sweep {
             if self.suspects.get(&silent.run) != Some(&silent.since) {
                 known = false;
             } else if passed.has(silent.since) {
-                match repair_one(engine, silent, passed).await {
+                match repair_one(engine, queue, silent, passed).await {
                     Repaired::Yes => continue,
                     Repaired::NotNow => {}
                     Repaired::NotHere => drop(self.hopeless.insert(silent.run.clone(), silent.since)),
@@ -87,9 +93,9 @@ enum Repaired {
     Failed(Error),
 }
 
-async fn repair_one(engine: &Engine, silent: &Silent, passed: Passed) -> Repaired {
+async fn repair_one(engine: &Engine, queue: &str, silent: &Silent, passed: Passed) -> Repaired {
     let lost = |due: &Due| due.not_before.is_none_or(|at| passed.has_timer(at));
-    match engine.revive(&silent.run, Revival { own: true, claim: Some(silent), due: &lost }).await {
+    match engine.revive(&silent.run, Revival { queue: Some(queue), claim: Some(silent), due: &lost }).await {
         Ok(Some(nodes)) if nodes.is_empty() => Repaired::NotNow,
         Ok(Some(nodes)) => {
             let nodes = nodes.into_iter().collect::<Vec<_>>().join("', '");
@@ -115,8 +121,8 @@ pub(super) struct Passed {
 
 impl Passed {
     /// What has left the queue by now. Where nobody will ask, the queue is not asked either.
-    pub async fn now(engine: &Engine, youngest: Option<u64>, idle: bool) -> Result<Self> {
-        let drained = !idle && engine.broker.waiting(&engine.settings.queue).await?.unwrap_or(0) == 0;
+    pub async fn now(engine: &Engine, queue: &str, youngest: Option<u64>, idle: bool) -> Result<Self> {
+        let drained = !idle && engine.broker.waiting(queue).await?.unwrap_or(0) == 0;
         Ok(Self { drained, youngest })
     }
 

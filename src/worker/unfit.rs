@@ -42,7 +42,8 @@ pub(super) async fn put_back(
     let waited = Duration::from_millis(now.saturating_sub(since));
     if waited >= limit {
         let reason = format!("{reason}, nor did a worker that has it come within {} ms", limit.as_millis());
-        bury(engine, &job.as_delivered(), &reason, give_up).await?;
+        bury(engine, engine.settings.queues.of(&job.blueprint_id), &job.as_delivered(), &reason, give_up)
+            .await?;
         return Ok(PutBack::GivenUp);
     }
     let wait = waited / 2;
@@ -72,16 +73,17 @@ pub(super) async fn put_off(
     Ok(())
 }
 
-/// Puts a message among the dead letters.
+/// Puts a message among the dead letters of a queue.
 pub(super) async fn bury(
     engine: &Engine,
+    queue: &str,
     body: &[u8],
     reason: &str,
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
-    let letter = dead_letters::letter(&engine.settings.queue, &engine.settings.worker, body, reason);
+    let letter = dead_letters::letter(queue, &engine.settings.worker, body, reason);
     let reason = dead_letters::shortened(reason);
-    engine.warn(format!("A message on '{}' went to the dead letters. {reason}", engine.settings.queue));
+    engine.warn(format!("A message on '{queue}' went to the dead letters. {reason}"));
     engine.insist(give_up, || engine.broker.publish(vec![letter.clone()])).await?;
     Ok(Settlement::Done)
 }
@@ -114,12 +116,13 @@ pub(super) async fn abandon(
 /// and its status says why.
 pub(super) async fn unreadable(
     engine: &Engine,
+    queue: &str,
     body: &[u8],
     error: &Error,
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
     let reason = error.to_string();
-    bury(engine, body, &reason, give_up).await?;
+    bury(engine, queue, body, &reason, give_up).await?;
     if let Ok(job) = JobMessage::parse(body) {
         say_failed(engine, &job, &reason, give_up).await?;
     }
