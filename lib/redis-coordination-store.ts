@@ -3,7 +3,7 @@ import type { ICoordinationStore } from 'flowcraft'
 import { openRedis, type RedisOptions } from './connections/redis.js'
 import type { Store } from './native.js'
 
-/** What is read of a live `ioredis` client: its options. It is not used for commands. */
+/** What is read of a live `ioredis` client or Cluster: its options. It is not used for commands. */
 export interface IoRedisLike {
   readonly options: object
   duplicate(...args: never[]): unknown
@@ -18,7 +18,10 @@ const stores = new WeakMap<RedisCoordinationStore, Store>()
 export class RedisCoordinationStore implements ICoordinationStore {
   readonly #store: Store
 
-  /** @param redis An `ioredis` client (its options are read), a `redis:` or `rediss:` URL, or an options object. */
+  /**
+   * @param redis An `ioredis` client or Cluster (its options are read), a `redis:` or `rediss:` URL, or an options
+   * object: of one server, of a Cluster (`cluster`), or of Sentinels (`sentinels`, `name`).
+   */
   constructor(redis: IoRedisLike | RedisOptions | string) {
     this.#store = openRedis(redis)
     stores.set(this, this.#store)

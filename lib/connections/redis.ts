@@ -1,4 +1,4 @@
-/** Redis: a URL, an options object, or an `ioredis` client whose options are read. */
+/** Redis: a URL, an options object, or an `ioredis` client whose options are read; one server, a Cluster or Sentinels. */
 import { Store } from '../native.js'
 import { certificates } from './certificates.js'
 import { invalidOption, isObject } from './invalid.js'
@@ -21,6 +21,18 @@ export interface RedisOptions {
   tls?: boolean | RedisTlsOptions
   /** Put before every key. */
   keyPrefix?: string
+  /** Nodes of a Redis Cluster, `redis:` or `rediss:` URLs, in place of an address: those that are asked first. */
+  cluster?: string[]
+  /** Sentinels, in place of an address: they say where the master is. */
+  sentinels?: { host?: string; port?: number }[]
+  /** What the Sentinels call the master. */
+  name?: string
+  /** ACL user, at the Sentinels. */
+  sentinelUsername?: string
+  /** Password, at the Sentinels. */
+  sentinelPassword?: string
+  /** TLS to the Sentinels. */
+  sentinelTLS?: boolean | RedisTlsOptions
 }
 
 /** TLS options, in Node.js' names. */
@@ -31,7 +43,9 @@ export interface RedisTlsOptions {
   rejectUnauthorized?: boolean
 }
 
-const ACCEPTS = 'a redis: or rediss: URL, an options object ({ host, port, … }), or an ioredis client'
+const ACCEPTS =
+  'a redis: or rediss: URL, an options object ({ host, port, … }, { cluster: [urls] } or ' +
+  '{ sentinels: [{ host, port }], name }), or an ioredis client'
 
 /** Makes the store; opens no connection. */
 export function openRedis(option: unknown): Store {
@@ -49,26 +63,81 @@ function describe(option: unknown): Record<string, unknown> {
     return { url: option }
   }
   if (!isObject(option)) throw invalidOption('redis', ACCEPTS)
-  if (option.isCluster === true) throw invalidOption('redis', `${ACCEPTS}; a Redis Cluster client is not supported`)
+  if (option.isCluster === true) return ofClusterClient(option)
   const isClient = typeof option.duplicate === 'function' && isObject(option.options)
-  const options = (isClient ? option.options : option) as RedisOptions & { sentinels?: unknown }
-  if (options.sentinels) throw invalidOption('redis', `${ACCEPTS}; Sentinel is not supported`)
-  const known = ['host', 'port', 'path', 'db', 'username', 'password', 'tls', 'keyPrefix']
+  const options = (isClient ? option.options : option) as RedisOptions & { enableTLSForSentinelMode?: boolean }
+  const known = ['host', 'port', 'path', 'db', 'username', 'password', 'tls', 'keyPrefix', 'cluster', 'sentinels']
   if (!isClient && !known.some((field) => field in options)) throw invalidOption('redis', ACCEPTS)
+  // As ioredis has it: a client with Sentinels encrypts only if it is told so twice.
+  const encrypted = !isClient || !options.sentinels || options.enableTLSForSentinelMode === true
   return {
     host: options.host ?? undefined,
     port: options.port === undefined ? undefined : Number(options.port),
     path: options.path ?? undefined,
+    ...login(options),
     db: options.db ?? undefined,
-    username: options.username ?? undefined,
-    password: options.password ?? undefined,
     keyPrefix: options.keyPrefix ?? '',
-    tls: tls(options.tls),
+    tls: encrypted ? tls(options.tls, 'redis.tls') : undefined,
+    cluster: options.cluster === undefined ? undefined : clusterUrls(options.cluster),
+    sentinels: options.sentinels ? sentinels(options) : undefined,
   }
 }
 
-function tls(options: RedisOptions['tls']): Record<string, unknown> | undefined {
+function login({ username, password }: RedisOptions): Record<string, unknown> {
+  return { username: username ?? undefined, password: password ?? undefined }
+}
+
+/** A live Cluster client: its first nodes, and the options of each. */
+function ofClusterClient(client: Record<string, unknown>): Record<string, unknown> {
+  const { startupNodes, options } = client as { startupNodes?: unknown; options?: ClusterClientOptions }
+  if (!Array.isArray(startupNodes) || startupNodes.length === 0) throw invalidOption('redis', ACCEPTS)
+  if (options?.natMap) throw invalidOption('redis', `${ACCEPTS}; a Cluster client with a natMap is not supported`)
+  const each: RedisOptions = { ...startupNodes.find(isObject), ...options?.redisOptions }
+  return {
+    cluster: startupNodes.map((node) => urlOf(node, each.tls ? 'rediss' : 'redis')),
+    ...login(each),
+    keyPrefix: options?.keyPrefix ?? '',
+    tls: tls(each.tls, 'redis.tls'),
+  }
+}
+
+/** What is read of a live Cluster client's options. */
+interface ClusterClientOptions {
+  redisOptions?: RedisOptions
+  keyPrefix?: string
+  natMap?: unknown
+}
+
+/** A node as ioredis takes it: a URL, a port, `host:port`, or an object. */
+function urlOf(node: unknown, protocol: string): string {
+  if (typeof node === 'string' && node.includes('://')) return node
+  if (typeof node === 'string' && !/^\d+$/.test(node)) return `${protocol}://${node}`
+  const { host = '127.0.0.1', port = 6379 }: RedisOptions = isObject(node) ? node : { port: Number(node) }
+  return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function clusterUrls(urls: unknown): string[] {
+  const good = Array.isArray(urls) && urls.length > 0 && urls.every((url) => /^rediss?:\/\//.test(url))
+  if (!good) throw invalidOption('redis.cluster', 'redis: or rediss: URLs of some of its nodes')
+  return urls
+}
+
+function sentinels(options: RedisOptions): Record<string, unknown> {
+  const { sentinels: given, name } = options
+  if (!Array.isArray(given) || given.length === 0 || !given.every(isObject))
+    throw invalidOption('redis.sentinels', 'an array of { host, port }')
+  if (typeof name !== 'string' || name === '') throw invalidOption('redis.name', "the master's name at the Sentinels")
+  return {
+    addresses: given.map(({ host = '127.0.0.1', port = 26379 }) => ({ host, port: Number(port) })),
+    name,
+    username: options.sentinelUsername ?? undefined,
+    password: options.sentinelPassword ?? undefined,
+    tls: tls(options.sentinelTLS, 'redis.sentinelTLS'),
+  }
+}
+
+function tls(options: RedisOptions['tls'], name: string): Record<string, unknown> | undefined {
   if (!options) return undefined
   if (options === true) return {}
-  return { ...certificates(options, 'redis.tls'), insecure: options.rejectUnauthorized === false }
+  return { ...certificates(options, name), insecure: options.rejectUnauthorized === false }
 }

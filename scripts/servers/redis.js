@@ -9,19 +9,28 @@ import { ServerProcess } from './server-process.js'
  * @param {string} context.folder
  * @param {import('./account.js').Account} [context.account]
  * @param {import('./cleanup.js').Cleanup} context.cleanup
+ * @param {object} [kind] what it is, if not a server by itself
+ * @param {number} [kind.portCount] 1 unless told
+ * @param {string} [kind.config] a file it reads, and may write to
+ * @param {(ports: number[]) => string[]} [kind.options] on the command line, after the usual ones
  */
-export async function startRedis({ programs, folder, account, cleanup }) {
+export async function startRedis(
+  { programs, folder, account, cleanup },
+  { portCount = 1, config, options = () => [] } = {},
+) {
   const server = new ServerProcess(
     {
       name: 'Redis',
       folder,
-      portCount: 1,
+      portCount,
       endSignal: 'SIGKILL',
-      command: ([port]) => ({
+      command: ([port, ...others]) => ({
         file: programs.redis,
         args: [
+          ...(config ? [config] : []),
           ...['--port', port, '--bind', '127.0.0.1', '--dir', folder],
           ...['--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+          ...options([port, ...others]),
         ].map(String),
         env: process.env,
       }),

@@ -3,35 +3,62 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Cmd, FromRedisValue, ScriptInvocation};
+use redis::aio::{ConnectionLike, ConnectionManager};
+use redis::cluster_async::ClusterConnection;
+use redis::{Cmd, FromRedisValue, Pipeline, RedisFuture, RedisResult, ScriptInvocation, Value};
 use tokio::sync::Mutex;
 
+use super::server::Server;
 use crate::error::{Error, Result, with_causes};
 
 const OPERATION: &str = "Talking to Redis";
 /// How long a failure to connect speaks for those who waited meanwhile.
 const RECENT: Duration = Duration::from_millis(500);
-/// Without an answer for this long, a server counts as out of reach.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A way to the server that has a key. It connects again by itself.
+#[derive(Clone)]
+pub(super) enum Link {
+    /// There is one.
+    One(ConnectionManager),
+    /// The one of the key's slot.
+    Cluster(ClusterConnection),
+}
 
 /// The one connection that everybody shares.
 pub(super) struct Connections {
-    client: Client,
-    open: Mutex<Option<ConnectionManager>>,
+    server: Server,
+    open: Mutex<Open>,
     /// When it last could not be connected.
     failed: std::sync::Mutex<Option<(Instant, Error)>>,
 }
 
+#[derive(Default)]
+struct Open {
+    link: Option<Link>,
+    /// Counts the connections.
+    number: u64,
+}
+
+/// The connection as one caller uses it.
+pub(super) struct Connection {
+    link: Link,
+    number: u64,
+}
+
 impl Connections {
-    pub fn new(client: Client) -> Self {
-        Self { client, open: Mutex::new(None), failed: std::sync::Mutex::default() }
+    pub fn new(server: Server) -> Self {
+        Self { server, open: Mutex::default(), failed: std::sync::Mutex::default() }
     }
 
-    pub async fn get(&self) -> Result<ConnectionManager> {
-        let mut slot = self.open.lock().await;
-        if let Some(connection) = &*slot {
-            return Ok(connection.clone());
+    /// Whether a script may touch several keys: those of a Cluster are on several servers.
+    pub fn has_one_server(&self) -> bool {
+        !matches!(self.server, Server::Cluster(_))
+    }
+
+    pub async fn get(&self) -> Result<Connection> {
+        let mut open = self.open.lock().await;
+        if let Some(link) = &open.link {
+            return Ok(Connection { link: link.clone(), number: open.number });
         }
         // Those who waited while one tried in vain need not each try again.
         let recent = |(at, error): (Instant, Error)| (at.elapsed() < RECENT).then_some(error);
@@ -40,32 +67,72 @@ impl Connections {
         {
             return Err(error);
         }
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(RESPONSE_TIMEOUT))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT))
-            .set_number_of_retries(1);
-        let connected = ConnectionManager::new_with_config(self.client.clone(), config).await;
-        let connection = connected.map_err(redis_error).inspect_err(|error| {
+        let link = self.server.connect().await.map_err(redis_error).inspect_err(|error| {
             let failed = Some((Instant::now(), error.clone()));
             *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
         })?;
-        Ok(slot.insert(connection).clone())
+        *open = Open { link: Some(link.clone()), number: open.number + 1 };
+        Ok(Connection { link, number: open.number })
+    }
+
+    /// What a connection answered. Where servers change places, one that failed is not used again, whatever went wrong:
+    /// the Sentinels are asked, or the nodes of the Cluster.
+    pub async fn answer<T>(&self, connection: &Connection, answer: RedisResult<T>) -> Result<T> {
+        if answer.is_err() && self.server.moves() {
+            let mut open = self.open.lock().await;
+            if open.number == connection.number {
+                open.link = None;
+            }
+        }
+        answer.map_err(redis_error)
     }
 
     /// Lets go of the connection; the next use opens one again.
     pub async fn close(&self) {
-        *self.open.lock().await = None;
+        self.open.lock().await.link = None;
     }
 
     pub async fn query<T: FromRedisValue>(&self, command: &mut Cmd) -> Result<T> {
-        command.query_async(&mut self.get().await?).await.map_err(redis_error)
+        let mut connection = self.get().await?;
+        let answer = command.query_async(&mut connection).await;
+        self.answer(&connection, answer).await
     }
 
     pub async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T> {
-        script.invoke_async(&mut self.get().await?).await.map_err(redis_error)
+        let mut connection = self.get().await?;
+        let answer = script.invoke_async(&mut connection).await;
+        self.answer(&connection, answer).await
     }
 }
 
-pub(super) fn redis_error(error: redis::RedisError) -> Error {
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match &mut self.link {
+            Link::One(connection) => connection.req_packed_command(command),
+            Link::Cluster(connection) => connection.req_packed_command(command),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match &mut self.link {
+            Link::One(connection) => connection.req_packed_commands(pipeline, offset, count),
+            Link::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match &self.link {
+            Link::One(connection) => connection.get_db(),
+            Link::Cluster(connection) => connection.get_db(),
+        }
+    }
+}
+
+fn redis_error(error: redis::RedisError) -> Error {
     Error::transient(OPERATION, with_causes(&error))
 }

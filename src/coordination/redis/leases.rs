@@ -7,12 +7,13 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use redis::Script;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use super::connection::{Connections, redis_error};
+use super::connection::Connections;
 use crate::batch::{Batches, Request};
 use crate::coordination::keys;
 use crate::error::{Error, Result};
@@ -122,6 +123,23 @@ impl LeaseScripts {
     }
 
     async fn acquire_all(&self, batch: Vec<Acquire>) {
+        join_all(self.scripts(batch).into_iter().map(|together| self.acquire_together(together))).await;
+    }
+
+    async fn release_all(&self, batch: Vec<Release>) {
+        let _under_way = self.releasing.token();
+        join_all(self.scripts(batch).into_iter().map(|together| self.release_together(together))).await;
+    }
+
+    /// What goes into one script each. Those for several servers are sent one after the other, and not waited for.
+    fn scripts<R>(&self, batch: Vec<R>) -> Vec<Vec<R>> {
+        match self.connections.has_one_server() {
+            true => vec![batch],
+            false => batch.into_iter().map(|request| vec![request]).collect(),
+        }
+    }
+
+    async fn acquire_together(&self, batch: Vec<Acquire>) {
         let mut invocation = self.acquire.arg(keys::RECONCILER_MARK);
         for Acquire { key, owner, ttl, .. } in &batch {
             invocation.key(key).arg(owner).arg(ttl);
@@ -138,24 +156,26 @@ impl LeaseScripts {
         }
     }
 
-    async fn release_all(&self, batch: Vec<Release>) {
-        let _under_way = self.releasing.token();
+    async fn release_together(&self, batch: Vec<Release>) {
         let mut invocation = self.release.prepare_invoke();
         for Release { key, owner, .. } in &batch {
             invocation.key(key).arg(owner);
         }
-        let answer = async {
+        let released = async {
             let mut connection = self.connections.get().await?;
-            let mut asking = pin!(invocation.invoke_async::<()>(&mut connection));
-            let at_once = asking.as_mut().now_or_never();
-            // Asked once, it is on its way.
-            drop(batch);
-            match at_once {
-                Some(answer) => answer.map_err(redis_error),
-                None => asking.await.map_err(redis_error),
-            }
+            let answer = {
+                let mut asking = pin!(invocation.invoke_async::<()>(&mut connection));
+                let at_once = asking.as_mut().now_or_never();
+                // Asked once, it is on its way.
+                drop(batch);
+                match at_once {
+                    Some(answer) => answer,
+                    None => asking.await,
+                }
+            };
+            self.connections.answer(&connection, answer).await
         };
-        if let Err(error) = answer.await {
+        if let Err(error) = released.await {
             debug!(%error, "leases left to run out");
         }
     }
