@@ -11,14 +11,16 @@ import {
   type NodeDefinition,
   type WorkflowResult,
 } from 'flowcraft'
+import { answerLine } from './answer.js'
 import { describeBlueprint, findBlueprint } from './blueprints.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
+import { Crossing, type Job, type Notice } from './crossing.js'
 import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './dead-letters.js'
 import { describeError } from './errors.js'
 import { type JobHost, runJob } from './job.js'
 import { fromJson, toJson } from './json.js'
-import { type Database, Engine, type Job, Store } from './native.js'
+import { type Database, Engine, Store } from './native.js'
 import { type CheckedOptions, checkOptions, type RabbitMqAdapterOptions } from './options.js'
 import { contextOptionsOver, PostgresContext } from './postgres-context.js'
 import { nativeStoreOf } from './redis-coordination-store.js'
@@ -34,12 +36,6 @@ export interface FinalResult {
   reason?: string
 }
 
-/** What the engine tells as JSON: an event for the event bus, or a line for the logger. */
-type Notice =
-  | { event: 'job:enqueued' | 'job:processed'; payload: Record<string, unknown> }
-  | { level: 'debug' | 'info' | 'warn' | 'error'; message: string }
-  | { deaf: string }
-
 /** How often the event loop says that it turns, in milliseconds. */
 const BEAT = 1000
 
@@ -50,8 +46,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #webhooks: Webhooks | undefined
   readonly #database: Database
   readonly #engine: Engine
-  /** The jobs in flight, by their number. They are held here: a node may wait for what nobody else refers to. */
-  readonly #running = new Map<number, { job: Job; controller: AbortController }>()
+  readonly #crossing: Crossing
+  readonly #jobHost: JobHost
   readonly #onError: ((error: Error) => void) | undefined
   /** Keeps the process alive while the worker is started, which the engine's own threads do not, and tells them that
    * the event loop turns. */
@@ -74,6 +70,10 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#webhooks = webhooks
     this.#onError = options.onError
     this.#database = database
+    this.#crossing = new Crossing(() => this.#engine, {
+      run: (job, controller) => void this.#run(job, controller),
+      hear: (notice) => void this.#notify(notice),
+    })
     this.#engine = new Engine(
       {
         queue: checked.queueName,
@@ -95,6 +95,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       nativeStoreOf(options.coordinationStore) ?? customStore(options.coordinationStore),
       this.#host(options),
     )
+    this.#jobHost = this.#hostOfJobs()
   }
 
   /** Starts the worker: it consumes jobs until {@link stop}, reconnecting as often as it takes. */
@@ -272,38 +273,46 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         const blueprint = findBlueprint(this.runtime.options.blueprints, id)
         return blueprint ? describeBlueprint(id, blueprint) : null
       },
-      execute: (job: Job) => void this.#execute(job),
-      abort: (id: number) => this.#running.get(id)?.controller.abort(),
+      wake: () => this.#crossing.wake(),
+      hasEventBus: this.eventBus !== undefined,
       publishesResults: overridden || ownSerializer,
       publishResult: (runId: string, status: string, reason: string, context: string) =>
         this.#publishResult(runId, status, reason, context),
-      notify: (notice: string) => void this.#notify(fromJson(notice) as Notice),
     }
   }
 
-  async #execute(job: Job): Promise<void> {
-    const controller = new AbortController()
-    this.#running.set(job.id, { job, controller })
+  /** What a job needs. */
+  #hostOfJobs(): JobHost {
+    const engine = this.#engine
+    return {
+      runtime: this.runtime,
+      logger: this.logger,
+      eventBus: this.eventBus,
+      retryMaxDelay: this.#checked.retryMaxDelay,
+      stored: {
+        value: (job, key) => engine.value(job, key),
+        has: (job, key) => engine.has(job, key),
+        keys: (job) => engine.keys(job),
+        record: (runId) => this.createContext(runId),
+      },
+      onJobStart: (runId, blueprintId, nodeId) => this.onJobStart(runId, blueprintId, nodeId),
+      shouldRetryInProcess: (node) => this.shouldRetryInProcess(node),
+      getQueueRetryOptions: (node) => this.getQueueRetryOptions(node),
+    }
+  }
+
+  async #run(job: Job, controller: AbortController): Promise<void> {
+    let line: string
     try {
       const blueprint = findBlueprint(this.runtime.options.blueprints, job.blueprintId)
       if (!blueprint) throw new Error(`Blueprint '${job.blueprintId}' has gone from the runtime`)
-      const host: JobHost = {
-        runtime: this.runtime,
-        logger: this.logger,
-        eventBus: this.eventBus,
-        retryMaxDelay: this.#checked.retryMaxDelay,
-        onJobStart: (runId, blueprintId, nodeId) => this.onJobStart(runId, blueprintId, nodeId),
-        shouldRetryInProcess: (node) => this.shouldRetryInProcess(node),
-        getQueueRetryOptions: (node) => this.getQueueRetryOptions(node),
-      }
-      job.settle(await runJob(host, job, blueprint, controller))
+      line = answerLine(job.number, await runJob(this.#jobHost, job, blueprint, controller))
     } catch (error) {
-      // User code can not get here; what does is answered all the same, or the run would wait for ever.
+      // What user code throws does not get here; what does is answered all the same, or the run would wait for ever.
       const message = describeError(error, job.nodeId)
-      job.settle({ outcome: 'failed', message, recoverable: false, sets: [], deletes: [] })
-    } finally {
-      this.#running.delete(job.id)
+      line = answerLine(job.number, { outcome: 'failed', message, recoverable: false })
     }
+    this.#crossing.answer(job, line)
   }
 
   async #publishResult(runId: string, status: string, reason: string, contextJson: string): Promise<void> {

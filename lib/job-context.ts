@@ -1,11 +1,13 @@
 /**
  * The context a node sees: what was loaded for its job, plus the node's own writes, which land with its
- * result. Values are parsed when they are first asked for.
+ * result. Values are fetched and parsed when they are first asked for.
  */
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
+import type { Writes } from './answer.js'
+import type { Job } from './crossing.js'
 import { contextKey, fromJson, toJson } from './json.js'
-import type { Job, JobWrite } from './native.js'
 
+const INPUTS = '_inputs.'
 const OUTPUTS = '_outputs.'
 /** Written by core when a node pauses; the ledger keeps them for the whole run. */
 const KEPT_BY_THE_LEDGER = new Set(['_awaitingNodeIds', '_awaitingDetails'])
@@ -16,19 +18,41 @@ interface Write {
   json: string | undefined
 }
 
+/** Where contexts stand. */
+export interface Stored {
+  /** The value of a key of a job's context, as JSON; this and what follows while the job has no answer. */
+  value(job: number, key: string): string | null
+  has(job: number, key: string): boolean
+  keys(job: number): string[]
+  /** The record of a run. */
+  record(runId: string): IAsyncContext
+}
+
 export class JobContext implements IAsyncContext<Record<string, unknown>> {
   readonly type = 'async' as const
   readonly #job: Job
+  readonly #stored: Stored
   readonly #parsed = new Map<string, unknown>()
   readonly #written = new Map<string, Write>()
+  /** The job's own output, once there is one. */
+  #shown: Write | undefined
+  #isOver = false
 
-  constructor(job: Job) {
+  constructor(job: Job, stored: Stored) {
     this.#job = job
+    this.#stored = stored
+    if (job.input !== undefined) this.#parsed.set(INPUTS + job.nodeId, job.input)
+  }
+
+  /** The job is answered. Code of the node that goes on all the same reads what is on record. */
+  end(): void {
+    this.#isOver = true
   }
 
   async get(key: string): Promise<unknown> {
     const write = this.#written.get(key)
     if (write) return write.value
+    if (this.#isOver) return this.#recorded(key)
     const stored = this.#storedAs(key)
     if (stored === undefined) return undefined
     if (stored !== key && this.#written.has(stored)) return this.#written.get(stored)?.value
@@ -38,12 +62,16 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   async has(key: string): Promise<boolean> {
     const write = this.#written.get(key)
     if (write) return write.json !== undefined || write.value !== undefined
+    if (this.#isOver) return (await this.#record.has(key)) || this.#record.has(OUTPUTS + key)
     return this.#storedAs(key) !== undefined
   }
 
   async set(key: string, value: unknown): Promise<void> {
     // Text now, not when the node is done: the error is thrown where the mistake is.
-    this.#written.set(contextKey(key), { value, json: toJson(value, `The context key '${key}'`) })
+    const stored = contextKey(key)
+    const isOutput = this.#shown !== undefined && value === this.#shown.value
+    const json = isOutput ? this.#shown?.json : toJson(value, `The context key '${key}'`)
+    this.#written.set(stored, { value, json })
   }
 
   async delete(key: string): Promise<boolean> {
@@ -60,8 +88,8 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   async toJSON(): Promise<Record<string, unknown>> {
-    const entries = new Map<string, unknown>()
-    for (const key of this.#job.keys()) entries.set(key, this.#read(key))
+    const entries = new Map<string, unknown>(this.#isOver ? Object.entries(await this.#record.toJSON()) : [])
+    if (!this.#isOver) for (const key of this.#stored.keys(this.#job.number)) entries.set(key, this.#read(key))
     for (const [key, { value, json }] of this.#written) {
       if (json === undefined) entries.delete(key)
       else entries.set(key, value)
@@ -78,9 +106,10 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   showOutput(nodeId: string, output: unknown, json: string | undefined): void {
     // In memory the output takes the place of a user key of the node's name.
     this.#written.delete(nodeId)
-    this.#written.set(OUTPUTS + nodeId, { value: output, json })
+    this.#shown = { value: output, json }
+    this.#written.set(OUTPUTS + nodeId, this.#shown)
     // A stored key of that name goes; what is read under it is the output.
-    if (this.#job.has(nodeId)) this.#written.set(nodeId, { value: output, json: undefined })
+    if (this.#has(nodeId)) this.#written.set(nodeId, { value: output, json: undefined })
   }
 
   /** Takes a write back out, as what an edge brought: the ledger decides whether it arrives. */
@@ -91,31 +120,44 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   /** What the node wrote, for its answer. `answered` is kept out: the answer itself says it. */
-  writes(answered?: string): { sets: JobWrite[]; deletes: string[] } {
-    const sets: JobWrite[] = []
+  writes(answered?: string): { writes?: Writes } {
+    const sets: Writes['sets'] = []
     const deletes: string[] = []
     for (const [key, { json }] of this.#written) {
       if (KEPT_BY_THE_LEDGER.has(key) || key === answered) continue
-      if (json !== undefined) sets.push({ key, value: json })
-      else if (this.#job.has(key)) deletes.push(key)
+      if (json !== undefined) sets.push([key, json])
+      else if (this.#has(key)) deletes.push(key)
     }
-    return { sets, deletes }
+    return sets.length > 0 || deletes.length > 0 ? { writes: { sets, deletes } } : {}
   }
 
   /** Where a key's value stands: under its own name, or as the output of the node of that name. */
   #storedAs(key: string): string | undefined {
-    if (this.#job.has(key)) return key
+    if (this.#has(key)) return key
     const output = OUTPUTS + key
     const write = this.#written.get(output)
-    if (write ? write.json !== undefined : this.#job.has(output)) return output
+    if (write ? write.json !== undefined : this.#has(output)) return output
     return undefined
+  }
+
+  #has(key: string): boolean {
+    if (key === this.#job.nodeId) return this.#job.named === true
+    return this.#parsed.has(key) || this.#stored.has(this.#job.number, key)
   }
 
   #read(key: string): unknown {
     if (!this.#parsed.has(key)) {
-      const json = this.#job.get(key)
-      this.#parsed.set(key, json == null ? undefined : fromJson(json))
+      const json = this.#stored.value(this.#job.number, key)
+      this.#parsed.set(key, json === null ? undefined : fromJson(json))
     }
     return this.#parsed.get(key)
+  }
+
+  async #recorded(key: string): Promise<unknown> {
+    return (await this.#record.has(key)) ? this.#record.get(key) : this.#record.get(OUTPUTS + key)
+  }
+
+  get #record(): IAsyncContext {
+    return this.#stored.record(this.#job.runId)
   }
 }

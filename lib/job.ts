@@ -12,12 +12,14 @@ import {
   type WorkflowBlueprint,
   WorkflowState,
 } from 'flowcraft'
+import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
+import type { Job } from './crossing.js'
 import { describeError, textOf } from './errors.js'
-import { JobContext } from './job-context.js'
-import { fromJson, toJson } from './json.js'
-import type { Job, JobAnswer, JobEdge, JobNode } from './native.js'
+import { JobContext, type Stored } from './job-context.js'
+import { toJson } from './json.js'
 import { pausedInside, pauseOf, resumeInside, webhookPause } from './pauses.js'
 import { attemptsOf, type QueueRetryOptions, waitAfter } from './retries.js'
+import { type Surroundings, surroundingsOf } from './surroundings.js'
 
 /** What a job needs of its adapter. */
 export interface JobHost {
@@ -26,21 +28,16 @@ export interface JobHost {
   readonly eventBus: IEventBus | undefined
   /** The longest wait between two attempts through the queue, in milliseconds. */
   readonly retryMaxDelay: number
+  readonly stored: Stored
   onJobStart(runId: string, blueprintId: string, nodeId: string): Promise<void>
   shouldRetryInProcess(node: NodeDefinition): boolean
   getQueueRetryOptions(node: NodeDefinition): QueueRetryOptions | undefined
 }
 
 /** One execution of a node, as every step of it needs it. */
-interface Execution {
+interface Execution extends Surroundings {
   host: JobHost
   job: Job
-  /** The blueprint this job works on. */
-  blueprint: WorkflowBlueprint
-  /** The job's own node in it; none where the blueprint does not have it. */
-  node: NodeDefinition | undefined
-  /** The node's fallback, as its definition names it. */
-  fallback: string | undefined
   context: JobContext
   signal: AbortSignal
 }
@@ -52,18 +49,17 @@ export async function runJob(
   base: WorkflowBlueprint,
   abort: AbortController,
 ): Promise<JobAnswer> {
-  const context = new JobContext(job)
-  const blueprint = blueprintOf(job, base)
-  const node = blueprint.nodes.find((candidate) => candidate.id === job.nodeId)
-  const fallback = base.nodes.find((candidate) => candidate.id === job.nodeId)?.config?.fallback
-  const execution: Execution = { host, job, blueprint, node, fallback, context, signal: abort.signal }
+  const { blueprint, node, fallback, onward } = surroundingsOf(job, base)
+  const context = new JobContext(job, host.stored)
+  const execution: Execution = { host, job, blueprint, node, fallback, onward, context, signal: abort.signal }
   const timeLimit = limitTime(node, abort)
   try {
-    return await Promise.race([answerOf(execution), timeLimit.expired])
+    return await (timeLimit ? Promise.race([answerOf(execution), timeLimit.expired]) : answerOf(execution))
   } catch (error) {
-    return await failed(execution, timeLimit.error() ?? error)
+    return await failed(execution, timeLimit?.error() ?? error)
   } finally {
-    timeLimit.clear()
+    timeLimit?.clear()
+    context.end()
   }
 }
 
@@ -99,11 +95,11 @@ async function takeInputs({ host, job, blueprint, node, context }: Execution, tr
 /** `config.timeout`: the node's signal aborts, and the node fails as any other. */
 function limitTime(node: NodeDefinition | undefined, abort: AbortController) {
   const milliseconds = node?.config?.timeout
+  // Longer than a timer can be: no limit.
+  if (!(typeof milliseconds === 'number' && milliseconds > 0 && milliseconds < 2 ** 31)) return undefined
   let error: Error | undefined
   let timer: NodeJS.Timeout | undefined
   const expired = new Promise<never>((_, reject) => {
-    // Longer than a timer can be: no limit.
-    if (!(typeof milliseconds === 'number' && milliseconds > 0 && milliseconds < 2 ** 31)) return
     timer = setTimeout(() => {
       error = new FlowcraftError(`Node '${node?.id}' timed out after ${milliseconds} ms`)
       abort.abort(error)
@@ -119,43 +115,6 @@ function isLastAttempt({ host, job, node }: Execution): boolean {
   return job.attempt >= attemptsOf(node, host.getQueueRetryOptions(node))
 }
 
-/**
- * The blueprint this job works on: the nodes added to the run are part of it. The job's own node comes without
- * its fallback, which the engine makes a job of its own, as core does in memory; and where an edge decided its
- * input, that input comes before the `inputs` of its definition.
- */
-function blueprintOf(job: Job, base: WorkflowBlueprint): WorkflowBlueprint {
-  const blueprint = withoutFallback(base, job.nodeId)
-  const added = job.added
-  if (added.length === 0 && !job.fed) return blueprint
-  const nodes = [...blueprint.nodes, ...added.map((definition) => fromJson(definition) as NodeDefinition)]
-  const own = nodes.findIndex(({ id }) => id === job.nodeId)
-  const node = nodes[own]
-  if (node) nodes[own] = { ...node, ...bare(node), ...(job.fed && { inputs: `_inputs.${node.id}` }) }
-  return { ...blueprint, nodes }
-}
-
-/** A node's config without its fallback. */
-function bare(node: NodeDefinition): Pick<NodeDefinition, 'config'> {
-  const { fallback: _, ...config } = node.config ?? {}
-  return { config }
-}
-
-/** Blueprints with one node's fallback left out, made once each: a blueprint may have thousands of nodes. */
-const withoutOne = new WeakMap<WorkflowBlueprint, Map<string, WorkflowBlueprint>>()
-
-function withoutFallback(base: WorkflowBlueprint, nodeId: string): WorkflowBlueprint {
-  const made = withoutOne.get(base)?.get(nodeId)
-  if (made) return made
-  const own = base.nodes.findIndex(({ id }) => id === nodeId)
-  const node = base.nodes[own]
-  if (node?.config?.fallback === undefined) return base
-  const nodes = base.nodes.with(own, { ...node, ...bare(node) })
-  const blueprint = { ...base, nodes }
-  withoutOne.set(base, (withoutOne.get(base) ?? new Map()).set(nodeId, blueprint))
-  return blueprint
-}
-
 async function execute(
   { host, job, blueprint, signal }: Execution,
   state: WorkflowState<Record<string, unknown>>,
@@ -168,8 +127,7 @@ async function execute(
 /** A paused node that goes on decides its edges with what it was resumed with. */
 async function resume(execution: Execution, node: NodeDefinition, tracked: IAsyncContext): Promise<JobAnswer> {
   const { host, job, context, signal } = execution
-  const { action, output } = job.resumed ?? {}
-  const given = output === undefined ? undefined : fromJson(output)
+  const { action, output: given } = job.resumed ?? {}
   const nested = await pausedInside(context, job.nodeId)
   if (nested !== undefined) {
     const resumed = { output: given, ...(action !== undefined && { action }) }
@@ -226,12 +184,12 @@ function actionOf({ action }: NodeResult, nodeId: string): string | undefined {
 }
 
 async function takenEdges(
-  { host, job, blueprint, context }: Execution,
+  { host, job, onward, context }: Execution,
   tracked: IAsyncContext,
   result: NodeResult,
-): Promise<JobEdge[]> {
-  const matched = await host.runtime.determineNextNodes(blueprint, job.nodeId, result, tracked, job.runId)
-  const taken: JobEdge[] = []
+): Promise<TakenEdge[]> {
+  const matched = await host.runtime.determineNextNodes(onward, job.nodeId, result, tracked, job.runId)
+  const taken: TakenEdge[] = []
   for (const { node, edge } of matched) {
     // A copy: core notes in the target that its input comes from an edge, and the blueprint is shared.
     await host.runtime.applyEdgeTransform(edge, result, { ...node }, tracked, undefined, job.runId)
@@ -252,13 +210,14 @@ function scatterAgain(blueprint: WorkflowBlueprint, nodeId: string, result: Node
   return blueprint.nodes.find((node) => node.uses === 'batch-scatter' && node.params?.gatherNodeId === nodeId)?.id
 }
 
-function dynamicNodes(result: NodeResult): JobNode[] {
+function dynamicNodes(result: NodeResult): AddedNode[] {
   const gather = (result.output as { gatherNodeId?: unknown } | null | undefined)?.gatherNodeId
-  return (result.dynamicNodes ?? []).map((node) => ({
-    id: node.id,
-    definition: toJson(node, `The dynamic node '${node.id}'`) ?? 'null',
-    ...(typeof gather === 'string' && { gather }),
-  }))
+  return (result.dynamicNodes ?? []).map((node) => {
+    if (typeof node.id !== 'string')
+      throw new TypeError(`The id of a dynamic node is a string, not a ${typeof node.id}`)
+    const definition = toJson(node, `The dynamic node '${node.id}'`) ?? 'null'
+    return { id: node.id, definition, ...(typeof gather === 'string' && { gather }) }
+  })
 }
 
 async function failed(execution: Execution, thrown: unknown): Promise<JobAnswer> {

@@ -5,11 +5,6 @@
 
 export type {
   DeadLetter as NativeDeadLetter,
-  Job,
-  JobAnswer,
-  JobEdge,
-  JobNode,
-  JobWrite,
   LiveMessage,
   LiveRead,
 } from '../binding.js'

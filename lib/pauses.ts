@@ -8,10 +8,10 @@ import {
   type WorkflowResult,
   type WorkflowState,
 } from 'flowcraft'
+import type { JobAnswer } from './answer.js'
 import { describeError } from './errors.js'
 import type { JobContext } from './job-context.js'
 import { toJson } from './json.js'
-import type { JobAnswer } from './native.js'
 import { webhookEvent } from './webhooks.js'
 
 type State = WorkflowState<Record<string, unknown>>

@@ -166,6 +166,10 @@ describe('whatever a node returns that is no result', () => {
   const REFUSED = {
     'an action with U+0000': [() => ({ output: 1, action: 'a\0b' }), /action of node 'odd'.*U\+0000/],
     'an action without a text': [() => ({ output: 1, action: Object.create(null) }), /'odd'/],
+    'a dynamic node whose id is a number': [
+      () => ({ output: 1, dynamicNodes: [{ id: 7, uses: 'odd' }] }),
+      /'odd'.*a string, not a number/,
+    ],
     'dynamic nodes that are none': [() => ({ output: 1, dynamicNodes: [null] }), /'odd'/],
     'an output with a getter that throws': [
       () => ({

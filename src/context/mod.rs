@@ -23,7 +23,7 @@ mod write;
 pub use change::{Change, Committed, Ending};
 pub use commit::{Decide, Written};
 pub use connect::{Database, PasswordSource, PostgresSettings};
-pub use document::{Document, Patch, RESERVED_KEY, ReservedKey, Version, to_raw};
+pub use document::{Document, INPUTS, Patch, RESERVED_KEY, ReservedKey, Version, to_raw};
 pub use status::{Awaiting, Search, Silent, StatusTable};
 pub use store::ContextStore;
 pub use tables::TableName;

@@ -9,7 +9,6 @@ use napi_derive::napi;
 
 use super::errors::{from_js, json, settings, to_js};
 use super::host::JsFunction;
-use super::job::JobWrite;
 use super::runtime::promise;
 use crate::context::{self, ContextStore, PasswordSource, Patch, PostgresSettings, StatusTable, TableName};
 use crate::error::Result;
@@ -75,6 +74,14 @@ impl Database {
     }
 }
 
+/// A context key and its new value. Pairs, not an object: `__proto__` is a key like any other.
+#[napi(object)]
+pub struct ContextWrite {
+    pub key: String,
+    /// JSON.
+    pub value: String,
+}
+
 struct AskedPassword(JsFunction<(), Promise<String>>);
 
 #[async_trait]
@@ -130,7 +137,7 @@ impl ContextTable {
         &self,
         env: &'env Env,
         run: String,
-        sets: Vec<JobWrite>,
+        sets: Vec<ContextWrite>,
         deletes: Vec<String>,
     ) -> napi::Result<Object<'env>> {
         let mut patch = Patch { deletes, ..Patch::default() };

@@ -85,6 +85,7 @@ impl From<worker::DeadLetter> for DeadLetter {
 #[napi]
 pub struct Engine {
     inner: Arc<worker::Engine>,
+    host: Arc<JsHost>,
     worker: Mutex<Option<Worker>>,
 }
 
@@ -114,15 +115,16 @@ impl Engine {
             event_loop_timeout: Duration::from_millis(options.event_loop_timeout.into()),
             worker: options.worker,
         };
+        let host = Arc::new(JsHost::new(host));
         let engine = worker::Engine::new(
             settings,
             broker.inner.clone(),
             ContextStore::new(database.inner.clone(), TableName::parse(&options.context_table)),
             StatusTable::new(TableName::parse(&options.status_table)),
             store.inner.clone(),
-            Arc::new(JsHost::new(host)),
+            host.clone(),
         );
-        Self { inner: Arc::new(engine), worker: Mutex::new(None) }
+        Self { inner: Arc::new(engine), host, worker: Mutex::new(None) }
     }
 
     /// Starts consuming; a second start does nothing.
@@ -213,6 +215,37 @@ impl Engine {
     pub fn retry<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
         promise(env, async move { engine.retry(&run).await.map(Vec::from_iter) })
+    }
+
+    /// The letters that wait: a JSON array.
+    #[napi]
+    pub fn fetch(&self) -> String {
+        self.host.mailbox.fetch()
+    }
+
+    /// Answers jobs: a line each, with the job's number and its answer as JSON. Only a job's first answer counts.
+    #[napi]
+    pub fn answer(&self, lines: String) -> napi::Result<()> {
+        let host = self.host.clone();
+        // Read on the engine's threads: JavaScript's has more to do.
+        runtime()?.spawn(async move { host.jobs.answer(&lines) });
+        Ok(())
+    }
+
+    /// The value of a key of a job's context as JSON; null when it is absent. Like those below until it is answered.
+    #[napi]
+    pub fn value(&self, job: u32, key: String) -> Option<String> {
+        self.host.jobs.value(job, &key)
+    }
+
+    #[napi]
+    pub fn has(&self, job: u32, key: String) -> bool {
+        self.host.jobs.has(job, &key)
+    }
+
+    #[napi]
+    pub fn keys(&self, job: u32) -> Vec<String> {
+        self.host.jobs.keys(job)
     }
 
     /// The event loop turned.

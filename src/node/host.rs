@@ -1,17 +1,15 @@
-//! User code behind the engine's [`Host`]: one crossing a job, through threadsafe functions.
-
-use std::sync::atomic::{AtomicU32, Ordering};
+//! User code behind the engine's [`Host`]: a letter for each job, and an answer.
 
 use async_trait::async_trait;
 use napi::Status;
 use napi::bindgen_prelude::{FnArgs, Promise};
-use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode::NonBlocking};
+use napi::threadsafe_function::ThreadsafeFunction;
 use napi_derive::napi;
 use serde_json::json;
-use tokio::sync::oneshot;
 
 use super::errors::{from_js, gone};
-use super::job::Job;
+use super::job::{Jobs, Opened};
+use super::mailbox::Mailbox;
 use crate::blueprint::Description;
 use crate::error::{Error, Kind, Result};
 use crate::json::Json;
@@ -42,27 +40,33 @@ type FinalResult = FnArgs<(String, String, String, String)>;
 pub struct HostFunctions {
     /// The description of a blueprint as JSON; null for none. Throws when it can not be run.
     pub describe: JsFunction<String, Option<String>>,
-    /// Runs a job; answers through it.
-    pub execute: JsFunction<Job, ()>,
-    /// A job, by its number, is to stop.
-    pub abort: JsFunction<u32, ()>,
+    /// Letters wait: a JSON array of them is to be had from [`Engine::fetch`](super::engine::Engine::fetch).
+    pub wake: JsFunction<(), ()>,
+    /// Whether somebody listens to events.
+    pub has_event_bus: bool,
     /// Publishes a run's result: run, status, reason, context as JSON.
     pub publish_result: JsFunction<FinalResult, Promise<()>>,
     /// Whether results go through `publishResult`.
     pub publishes_results: bool,
-    /// An event or a line for the logger, as JSON.
-    pub notify: JsFunction<String, ()>,
 }
 
 /// JavaScript, as the engine calls it.
 pub struct JsHost {
-    functions: HostFunctions,
-    next_job: AtomicU32,
+    describe: JsFunction<String, Option<String>>,
+    publish_result: JsFunction<FinalResult, Promise<()>>,
+    publishes_results: bool,
+    has_event_bus: bool,
+    /// What JavaScript is running.
+    pub jobs: Jobs,
+    /// What it has yet to hear.
+    pub mailbox: Mailbox,
 }
 
 impl JsHost {
     pub fn new(functions: HostFunctions) -> Self {
-        Self { functions, next_job: AtomicU32::new(1) }
+        let HostFunctions { describe, wake, has_event_bus, publish_result, publishes_results } = functions;
+        let (jobs, mailbox) = (Jobs::default(), Mailbox::new(wake));
+        Self { describe, publish_result, publishes_results, has_event_bus, jobs, mailbox }
     }
 }
 
@@ -70,7 +74,7 @@ impl JsHost {
 impl Host for JsHost {
     async fn blueprint(&self, id: &str) -> Result<Option<Description>> {
         const OPERATION: &str = "Reading the blueprint";
-        let described = self.functions.describe.call_async_catch(id.to_owned()).await.map_err(|error| {
+        let described = self.describe.call_async_catch(id.to_owned()).await.map_err(|error| {
             let error = from_js(OPERATION, &error);
             if error.kind == Kind::Stopping { error } else { Error { kind: Kind::Setup, ..error } }
         })?;
@@ -84,17 +88,17 @@ impl Host for JsHost {
 
     async fn execute(&self, call: Call) -> Result<Answer> {
         const OPERATION: &str = "Running the node";
-        let id = self.next_job.fetch_add(1, Ordering::Relaxed);
         let cancelled = call.cancelled.clone();
-        let (reply, mut answer) = oneshot::channel();
         let (run, node) = (call.job.run_id.clone(), call.job.node_id.clone());
-        if self.functions.execute.call(Job::new(id, call, reply), NonBlocking) != Status::Ok {
+        let Opened { number, letter, mut answer } = self.jobs.open(call)?;
+        if !self.mailbox.put(&letter) {
+            self.jobs.close(number);
             return Err(gone(OPERATION).of_run(&run).of_node(&node));
         }
         let answered = tokio::select! {
             answered = &mut answer => answered,
             () = cancelled.cancelled() => {
-                self.functions.abort.call(id, NonBlocking);
+                self.mailbox.put(&json!({ "abort": number }).to_string());
                 answer.await
             }
         };
@@ -102,19 +106,20 @@ impl Host for JsHost {
     }
 
     fn publishes_results(&self) -> bool {
-        self.functions.publishes_results
+        self.publishes_results
     }
 
     async fn publish_result(&self, run: &str, status: RunStatus, reason: &str, context: &Json) -> Result<()> {
         const OPERATION: &str = "publishFinalResult";
         let arguments =
             (run.to_owned(), status.as_str().to_owned(), reason.to_owned(), context.get().to_owned()).into();
-        let answer: Result<()> = ask!(OPERATION, self.functions.publish_result, arguments);
+        let answer: Result<()> = ask!(OPERATION, self.publish_result, arguments);
         answer.map_err(|error| error.of_run(run))
     }
 
     fn notify(&self, notice: Notice) {
         let notice = match notice {
+            Notice::Enqueued { .. } | Notice::Processed { .. } if !self.has_event_bus => return,
             Notice::Enqueued { job, queue } => json!({
                 "event": "job:enqueued",
                 "payload": { "runId": job.run_id, "blueprintId": job.blueprint_id, "nodeId": job.node_id, "queueName": queue },
@@ -129,7 +134,7 @@ impl Host for JsHost {
             Notice::Deaf { message } => json!({ "deaf": message }),
             Notice::Log { level, message } => json!({ "level": level_name(level), "message": message }),
         };
-        self.functions.notify.call(notice.to_string(), NonBlocking);
+        self.mailbox.put(&notice.to_string());
     }
 }
 

@@ -11,5 +11,6 @@ mod engine;
 mod errors;
 mod host;
 mod job;
+mod mailbox;
 mod runtime;
 mod store;

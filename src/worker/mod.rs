@@ -1,5 +1,6 @@
 //! A worker: takes jobs from the queue and lives each of them through, in the order of [`job`].
 
+pub mod answer;
 mod begin;
 mod dead_letters;
 mod engine;

@@ -1,0 +1,130 @@
+/**
+ * The crossing between the engine and JavaScript. What waits on one side goes over together: everything the engine has
+ * to say is fetched with one call, and answers given one after the other leave with one. Nobody waits for company: a
+ * lone job is fetched when it comes, and a lone answer leaves when the code that gave it has run.
+ */
+import type { NodeDefinition } from 'flowcraft'
+import { fromJson } from './json.js'
+
+/** One node to run, as the engine hands it over. */
+export interface Job {
+  /** Names the job on both sides. */
+  readonly number: number
+  readonly runId: string
+  readonly blueprintId: string
+  readonly nodeId: string
+  /** From 1. */
+  readonly attempt: number
+  /** What the message says; absent when it says nothing. */
+  readonly isLastAttempt?: boolean
+  /** An edge decided the node's input. */
+  readonly fed?: true
+  /** What led to it was done by a worker of another kind. */
+  readonly besideStrangers?: true
+  /** The context has a key of the node's own name. */
+  readonly named?: true
+  /** What an edge brought to the node, unless it is large. */
+  readonly input?: unknown
+  /** What a paused node is resumed with; without an output, with the one it had. */
+  readonly resumed?: { action?: string; output?: unknown }
+  /** The nodes added to the run. */
+  readonly added?: NodeDefinition[]
+}
+
+/** An event for the event bus, a line for the logger, or that the worker receives no more jobs. */
+export type Notice =
+  | { event: 'job:enqueued' | 'job:processed'; payload: Record<string, unknown> }
+  | { level: 'debug' | 'info' | 'warn' | 'error'; message: string }
+  | { deaf: string }
+
+type Letter = { job: Job } | { abort: number } | Notice
+
+/** The engine's side. */
+export interface Engine {
+  /** The letters that wait, as a JSON array. */
+  fetch(): string
+  /** Takes answers, a line each. */
+  answer(lines: string): void
+}
+
+/** The adapter's side. */
+export interface Receiver {
+  /** Runs a job, and gives its answer with {@link Crossing.answer}. */
+  run(job: Job, signal: AbortController): void
+  hear(notice: Notice): void
+}
+
+/** How long an answer may wait for others while jobs are begun, in milliseconds. */
+const TOGETHER = 0.25
+
+export class Crossing {
+  readonly #engine: () => Engine
+  readonly #receiver: Receiver
+  /** The jobs without an answer. */
+  readonly #running = new Map<number, AbortController>()
+  /** Jobs to begin. */
+  #waiting: Job[] = []
+  #isBeginning = false
+  #answers = ''
+  #isLeaving = false
+  #leftAt = 0
+
+  constructor(engine: () => Engine, receiver: Receiver) {
+    this.#engine = engine
+    this.#receiver = receiver
+  }
+
+  /** Letters wait. */
+  wake(): void {
+    for (const letter of fromJson(this.#engine().fetch()) as Letter[]) {
+      if ('job' in letter) {
+        this.#running.set(letter.job.number, new AbortController())
+        this.#waiting.push(letter.job)
+      } else if ('abort' in letter) {
+        this.#running.get(letter.abort)?.abort()
+      } else {
+        this.#receiver.hear(letter)
+      }
+    }
+    if (this.#isBeginning || this.#waiting.length === 0) return
+    this.#isBeginning = true
+    this.#leftAt = performance.now()
+    this.#begin(0)
+  }
+
+  /** A job's answer, as the engine reads it. */
+  answer(job: Job, line: string): void {
+    this.#running.delete(job.number)
+    this.#answers += line
+    if (this.#isBeginning || this.#isLeaving) return
+    this.#isLeaving = true
+    process.nextTick(() => {
+      this.#isLeaving = false
+      this.#leave()
+    })
+  }
+
+  /** Begins the jobs one by one: each runs as far as it gets without waiting before the next one begins. */
+  #begin(index: number): void {
+    const job = this.#waiting[index]
+    const controller = job && this.#running.get(job.number)
+    if (!controller) {
+      this.#waiting = []
+      this.#isBeginning = false
+      this.#leave()
+      return
+    }
+    if (this.#answers !== '' && performance.now() - this.#leftAt > TOGETHER) this.#leave()
+    this.#receiver.run(job, controller)
+    // A tick comes when there is no microtask left.
+    queueMicrotask(() => process.nextTick(() => this.#begin(index + 1)))
+  }
+
+  #leave(): void {
+    this.#leftAt = performance.now()
+    if (this.#answers === '') return
+    const answers = this.#answers
+    this.#answers = ''
+    this.#engine().answer(answers)
+  }
+}
