@@ -6,6 +6,10 @@ import { jobsOf } from './flows.js'
 import { figuresOf } from './support/figures.js'
 import { WorkerProcess } from './support/worker-process.js'
 
+const WORDS =
+  'patient amount order received from the account of which nobody has been told before it was paid or sent back'.split(
+    ' ',
+  )
 const WARM_UP = { flow: { kind: 'chain', size: 10 }, runs: 50 }
 
 const { id, shape, setting, scale, urls } = JSON.parse(process.env.TURN)
@@ -44,7 +48,7 @@ async function run(client, load, prefix) {
   const { flow, oneByOne, repeat = 1, contextBytes = 0 } = load
   const atOnce = Math.max(1, Math.round(load.runs * share * scale))
   const runs = Array.from({ length: atOnce * repeat }, (_, i) => `${name}-${prefix}-${i}`)
-  const context = contextBytes > 0 ? { ballast: 'x'.repeat(contextBytes) } : {}
+  const context = contextBytes > 0 ? { ballast: prose(contextBytes) } : {}
   const { worker } = world
 
   // A big value is there before the clock starts: what it costs to send it is not a job's cost.
@@ -64,6 +68,15 @@ async function run(client, load, prefix) {
   const wrong = await client.wrong(runs, flow)
   if (wrong > 0) throw new Error(`${wrong} of ${runs.length} runs did not end as they must`)
   return { runs, jobs: runs.length * jobsOf(flow), seconds, before, half: half(), after, marks }
+}
+
+/** Text that is as hard to compress as people's words: a third of it remains. */
+function prose(bytes) {
+  let text = ''
+  for (let seed = 1; text.length < bytes; seed = (seed * 48271) % 2147483647) {
+    text += `${WORDS[seed % WORDS.length]}${seed % 7 === 0 ? seed : ''} `
+  }
+  return text.slice(0, bytes)
 }
 
 function inParts(all, size) {

@@ -85,7 +85,7 @@ export const SHAPES = [
     base: { flow: CHAIN, runs: 200, repeat: 3 },
     load: { flow: CHAIN, runs: 200, repeat: 3 },
     history: 100_000,
-    only: ['ours', 'bare', 'version-1'],
+    only: ['ours', 'rows', 'bare', 'version-1'],
     figures: [
       rate,
       times('empty tables'),

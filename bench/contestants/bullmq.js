@@ -1,5 +1,5 @@
 // `@flowcraft/bullmq-adapter`: jobs and state in the memory of Redis, which writes nothing to disk here. That is less
-// than everyone else does, and is left to its favour.
+// than everyone else does, and is left to its favour. It runs five nodes at a time, and its options say nothing of that.
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { expected, flowId, startNode } from '../flows.js'
@@ -9,7 +9,7 @@ import { nodeWorker } from '../support/worker-process.js'
 export default {
   id: 'bullmq',
   title: 'BullMQ adapter',
-  settings: [{ concurrency: 5 }, { concurrency: 25 }, { concurrency: 100 }, { concurrency: 300 }],
+  settings: [{ concurrency: 5 }],
   worker: () => nodeWorker(new URL('../workers/bullmq.js', import.meta.url)),
   open: async (world) => new Client(world),
 }

@@ -1,6 +1,6 @@
 // Everyone who takes part, in the order of their turns. Each is imported only when it is its turn, in a process of its
 // own.
-export const CONTESTANTS = ['ours', 'bare', 'bullmq', 'dbos', 'version-1']
+export const CONTESTANTS = ['ours', 'rows', 'bare', 'bullmq', 'bullmq-raised', 'dbos', 'version-1']
 
 /**
  * @typedef {object} Contestant
@@ -8,6 +8,7 @@ export const CONTESTANTS = ['ours', 'bare', 'bullmq', 'dbos', 'version-1']
  * @property {string} title
  * @property {object[]} settings those it may choose from: the fastest on chains is taken for everything
  * @property {number} [share] of a load's runs
+ * @property {string[]} [shapes] those it takes part in; default all
  * @property {() => { file: string, args: string[] }} worker
  * @property {(world: object) => Promise<Client>} open
  * @property {(world: object, client: Client) => Promise<object>} [queries] more figures of full tables

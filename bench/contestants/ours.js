@@ -1,4 +1,5 @@
-// This package, as its README says.
+// This package on tables that were migrated, as its README says for long runs and large contexts.
+import { migrate } from '../../dist/index.js'
 import { flowId, startNode } from '../flows.js'
 import { queriesInFullTables } from '../support/queries.js'
 import { Tables } from '../support/tables.js'
@@ -7,9 +8,17 @@ import { nodeWorker } from '../support/worker-process.js'
 export default {
   id: 'ours',
   title: 'this package',
-  settings: [{ concurrency: 10 }, { concurrency: 50 }, { concurrency: 200 }, { concurrency: 400 }],
+  settings: [{ concurrency: 50 }, { concurrency: 200 }, { concurrency: 400 }],
   worker: () => nodeWorker(new URL('../workers/ours.js', import.meta.url)),
-  open: (world) => new Tables(world, { message: startMessage }).open(),
+  async open(world) {
+    const tables = await new Tables(world, { message: startMessage }).open()
+    await migrate({
+      pgClient: world.urls.database,
+      contextTableName: tables.contexts,
+      statusTableName: tables.statuses,
+    })
+    return tables
+  },
   queries: queriesInFullTables,
 }
 
