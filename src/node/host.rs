@@ -117,9 +117,12 @@ impl Host for JsHost {
         answer.map_err(|error| error.of_run(run))
     }
 
+    fn listens(&self) -> bool {
+        self.has_event_bus
+    }
+
     fn notify(&self, notice: Notice) {
         let notice = match notice {
-            Notice::Enqueued { .. } | Notice::Processed { .. } if !self.has_event_bus => return,
             Notice::Enqueued { job, queue } => json!({
                 "event": "job:enqueued",
                 "payload": { "runId": job.run_id, "blueprintId": job.blueprint_id, "nodeId": job.node_id, "queueName": queue },

@@ -183,7 +183,7 @@ impl Engine {
     /// Transient, when one was not confirmed.
     pub async fn publish(&self, jobs: &[JobMessage]) -> Result<()> {
         self.forward(jobs).await?;
-        for job in jobs {
+        for job in jobs.iter().filter(|_| self.host.listens()) {
             let queue = self.settings.queues.of(&job.blueprint_id).to_owned();
             self.host.notify(Notice::Enqueued { job: job.clone(), queue });
         }

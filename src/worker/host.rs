@@ -160,6 +160,9 @@ pub trait Host: Send + Sync {
     /// What it threw.
     async fn publish_result(&self, run: &str, status: RunStatus, reason: &str, context: &Json) -> Result<()>;
 
+    /// Whether anybody hears of jobs that are published and done.
+    fn listens(&self) -> bool;
+
     /// Tells the user something; never waits.
     fn notify(&self, notice: Notice);
 }

@@ -239,19 +239,21 @@ async fn with_lease(
     fault::point("before-commit");
     let (settled, at) = commit(engine, job, &blueprint, (round, base), &answer, give_up).await?;
     fault::point("after-commit");
+    match &settled.refused {
+        None if engine.host.listens() => {
+            // Before what follows is published: its events come after this one.
+            let duration = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+            engine.host.notify(Notice::Processed { job: job.clone(), duration, success });
+        }
+        None => {}
+        Some(refusal) => {
+            debug!(?refusal, status = ?settled.status, round, "late result refused: another execution was counted")
+        }
+    }
     let due = fleet::tell(engine, job, &blueprint, &answer, &settled, give_up).await?;
     engine.publish_due(&job.run_id, &blueprint.id, &due, at, give_up).await?;
     if settled.unpublished {
         engine.publish_result_or_report(&job.run_id, give_up).await;
-    }
-    match settled.refused {
-        None => {
-            let duration = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
-            engine.host.notify(Notice::Processed { job: job.clone(), duration, success });
-        }
-        Some(refusal) => {
-            debug!(?refusal, status = ?settled.status, round, "late result refused: another execution was counted")
-        }
     }
     Ok(Settlement::Done)
 }
