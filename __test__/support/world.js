@@ -24,14 +24,15 @@ export const STATUS_TABLES = {
 }
 
 /** Opens a world; `close()` (or `after(() => world.close())`) takes it down with everything made in it. */
-export async function openWorld({ statusTable = 'code' } = {}) {
-  const world = new World(statusTable)
+export async function openWorld({ statusTable = 'code', database = urls.database } = {}) {
+  const world = new World(statusTable, database)
   await world.open()
   return world
 }
 
 export class World {
-  constructor(statusTable) {
+  constructor(statusTable, database = urls.database) {
+    this.database = database
     this.name = `t_${randomBytes(5).toString('hex')}`
     this.queue = `${this.name}_jobs`
     this.contextTable = `${this.name}.contexts`
@@ -43,7 +44,7 @@ export class World {
   }
 
   async open() {
-    this.pg = new pg.Pool({ connectionString: urls.database, max: 4 })
+    this.pg = new pg.Pool({ connectionString: this.database, max: 4 })
     this.amqp = await amqplib.connect(urls.amqp)
     this.channel = await this.amqp.createConfirmChannel()
     await this.channel.assertQueue(this.queue, { durable: true })
@@ -83,7 +84,7 @@ export class World {
       },
       coordinationStore: new RedisCoordinationStore(urls.redis),
       amqpConnection: urls.amqp,
-      pgClient: urls.database,
+      pgClient: this.database,
       contextTableName: this.contextTable,
       statusTableName: this.statusTable,
       queueName: this.queue,

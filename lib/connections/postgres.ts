@@ -6,12 +6,15 @@ import { encryption } from './postgres-tls.js'
 
 /** Where PostgreSQL is: the fields of a `pg` config that matter for a connection. */
 export interface PostgresOptions {
-  /** A connection URL; the other fields come before what it says. */
+  /** A connection URL, of one server or several; the other fields come before what it says. */
   connectionString?: string
-  /** Host name, address, or the folder of a socket; default `PGHOST` or `localhost`. */
-  host?: string
-  /** Default `PGPORT` or 5432. */
-  port?: number
+  /**
+   * Host name, address, or the folder of a socket; default `PGHOST` or `localhost`. Of several (an array, or separated by
+   * commas) the first is used that can be written to.
+   */
+  host?: string | string[]
+  /** One for each host, or one for all; default `PGPORT` or 5432. */
+  port?: number | number[]
   /** Default `PGUSER` or the system user. */
   user?: string
   /** A constant, or a function asked for every new connection; default `PGPASSWORD`. */
@@ -98,11 +101,14 @@ function settings(options: PostgresOptions, name: string): Record<string, unknow
   const fromUrl = options.connectionString !== undefined
   const fallback = <T>(value: T | undefined, other: T | undefined): T | undefined =>
     value ?? (fromUrl ? undefined : other)
-  const port = fallback(options.port, Number(env.PGPORT) || undefined)
+  const hosts = listed(fallback(options.host, env.PGHOST))
+  const ports = listed(fallback<unknown>(options.port, env.PGPORT)).map(Number)
+  if (ports.length > 1 && ports.length !== hosts.length)
+    throw invalidOption(`${name}.port`, 'one port for each host, or one for all')
   return {
     url: options.connectionString,
-    host: fallback(options.host, env.PGHOST),
-    port: port === undefined ? undefined : Number(port),
+    hosts,
+    ports,
     user: fallback(options.user, env.PGUSER ?? userInfo().username),
     password:
       typeof options.password === 'function'
@@ -114,6 +120,12 @@ function settings(options: PostgresOptions, name: string): Record<string, unknow
     max: options.max,
     ssl: encryption(options.ssl, options.connectionString, name),
   }
+}
+
+/** What may be one, or an array, or separated by commas. */
+function listed(value: unknown): string[] {
+  if (value === undefined || value === null || value === '') return []
+  return [value].flat().flatMap((each) => String(each).split(','))
 }
 
 /** Whether a connection string has a password of its own, which comes before the environment's. */

@@ -14,11 +14,13 @@ const LONGEST_SOCKET_FOLDER = 80
  * @param {string} context.folder
  * @param {import('./account.js').Account} [context.account]
  * @param {import('./cleanup.js').Cleanup} context.cleanup
+ * @param {{ url: string }} [primary] the server it is a standby of, if it is one
  */
-export async function startPostgres({ programs, folder, account, cleanup }) {
+export async function startPostgres({ programs, folder, account, cleanup }, primary) {
   const data = join(folder, 'data')
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(PG|LC_)/.test(name)))
-  await createData({ initdb: join(programs.postgres, 'initdb'), data, cwd: folder, env, account, cleanup })
+  const create = primary ? copyData : createData
+  await create({ programs, primary, data, cwd: folder, env, account, cleanup })
 
   // Operating systems limit the length of a socket's path; with an unusually long one, TCP has to do.
   const socketFolder = folder.length > LONGEST_SOCKET_FOLDER ? '' : folder
@@ -52,13 +54,22 @@ export async function startPostgres({ programs, folder, account, cleanup }) {
   return { server, url: `postgres://postgres@127.0.0.1:${server.ports[0]}/postgres` }
 }
 
-async function createData({ initdb, data, ...context }) {
+async function createData({ programs, primary: _, data, ...context }) {
+  const initdb = join(programs.postgres, 'initdb')
   const args = ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync']
   try {
     await runTool(initdb, args, context)
   } catch (error) {
     throw new Error(`PostgreSQL could not create its data folder: ${error.message}`)
   }
+}
+
+/** The data of a primary, set to follow it. */
+async function copyData({ programs, primary, data, ...context }) {
+  const { hostname, port } = new URL(primary.url)
+  const from = ['-h', hostname, '-p', port, '-U', 'postgres']
+  const args = ['-D', data, ...from, '--write-recovery-conf', '--checkpoint=fast', '--no-sync']
+  await runTool(join(programs.postgres, 'pg_basebackup'), args, context)
 }
 
 /** The server keeps its process number in the first line of this file and its state in the eighth. */

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -16,11 +18,14 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::ssl::{self, SslSettings};
+use super::standby;
 use crate::error::{Error, Kind, Result, with_causes};
 use crate::secret;
 
 const OPERATION: &str = "Talking to PostgreSQL";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where there are several servers, one that does not answer for this long is passed over.
+const CONNECT_TIMEOUT_OF_ONE: Duration = Duration::from_secs(3);
 /// A server that does not answer for this long counts as gone.
 const SILENCE: Duration = Duration::from_secs(30);
 /// Our statements look a few rows up by their keys. A plan made while the tables were small, or before anybody counted
@@ -36,10 +41,10 @@ const DEFAULT_POOL_SIZE: usize = 8;
 pub struct PostgresSettings {
     /// A connection string, URL or `key=value` pairs; the other fields come before what it says.
     pub url: Option<String>,
-    /// Host name, address, or the folder of a socket.
-    pub host: Option<String>,
-    /// Default 5432.
-    pub port: Option<u16>,
+    /// Host names, addresses, or folders of sockets; of more than one the first that can be written to is used.
+    pub hosts: Vec<String>,
+    /// One for each host, or one for all; default 5432.
+    pub ports: Vec<u16>,
     /// User.
     pub user: Option<String>,
     /// Password, where it is a constant.
@@ -77,6 +82,7 @@ impl Database {
     pub fn new(settings: &PostgresSettings, password: Option<Arc<dyn PasswordSource>>) -> Result<Self> {
         let (config, ssl) = parse(settings)?;
         let tls = ssl::connector(&ssl)?;
+        let patience = patience(&config);
         let connector = Connector { tls, password };
         let manager = Manager::from_connect(
             config,
@@ -86,8 +92,12 @@ impl Database {
         let pool = Pool::builder(manager)
             .max_size(settings.max.unwrap_or(DEFAULT_POOL_SIZE).max(1))
             .runtime(Runtime::Tokio1)
-            .create_timeout(Some(CONNECT_TIMEOUT))
+            .create_timeout(Some(patience))
             .wait_timeout(Some(SILENCE))
+            .pre_recycle(Hook::sync_fn(|_, metrics| match standby::came_after(metrics.created) {
+                true => Err(HookError::message("its server can no longer be written to")),
+                false => Ok(()),
+            }))
             .build()
             .map_err(|error| Error::setup("Option pgClient", error))?;
         Ok(Self { pool })
@@ -118,20 +128,22 @@ impl fmt::Debug for Database {
 
 /// Splits the settings into what the driver parses and what concerns encryption.
 fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
-    let text = ssl::strip_from_url(settings.url.as_deref().unwrap_or_default());
+    let text = standby::in_our_words(&ssl::strip_from_url(settings.url.as_deref().unwrap_or_default()));
     let ssl = settings.ssl.clone().unwrap_or_default();
     let mut config: Config = text.parse().map_err(|_| {
         // The driver's own words may repeat a part of the string, which may be the password.
         Error::setup("Option pgClient", "not a PostgreSQL connection string")
     })?;
-    if let Some(host) = &settings.host {
+    for host in &settings.hosts {
         config.host(host);
-    } else if config.get_hosts().is_empty() {
+    }
+    if config.get_hosts().is_empty() {
         config.host("localhost");
     }
-    if let Some(port) = settings.port {
-        config.port(port);
+    for port in &settings.ports {
+        config.port(*port);
     }
+    standby::avoid(&mut config)?;
     if let Some(user) = &settings.user {
         config.user(user);
     }
@@ -165,9 +177,17 @@ fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
     }
     config.keepalives_idle(SILENCE);
     if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT_TIMEOUT);
+        let is_alone = config.get_hosts().len() == 1;
+        config.connect_timeout(if is_alone { CONNECT_TIMEOUT } else { CONNECT_TIMEOUT_OF_ONE });
     }
     Ok((config, ssl))
+}
+
+/// How long it may take to try every server.
+fn patience(config: &Config) -> Duration {
+    let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1);
+    let each = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+    each.saturating_mul(hosts).max(CONNECT_TIMEOUT)
 }
 
 /// Opens one connection of the pool.
@@ -231,6 +251,9 @@ pub(super) fn database_error(error: &tokio_postgres::Error) -> Error {
         return Error::transient(OPERATION, with_causes(error));
     };
     let code = answer.code();
+    if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+        standby::met();
+    }
     let kind = match code.code().get(..2) {
         // Data exceptions: U+0000 in a text, a number out of range, a document too large.
         Some("22" | "54") => Kind::Data,
@@ -268,7 +291,20 @@ mod tests {
     #[test]
     fn several_hosts_are_kept() {
         let (config, _) = parse(&url("postgres://u@a:1,b:2/db?target_session_attrs=read-write")).unwrap();
-        assert_eq!(config.get_hosts().len(), 2);
+        assert_eq!((config.get_hosts().len(), config.get_ports()), (2, &[1, 2][..]));
+        let hosts = vec!["a".into(), "b".into()];
+        let fields = PostgresSettings { hosts, ports: vec![1, 2], ..PostgresSettings::default() };
+        let (config, _) = parse(&fields).unwrap();
+        assert_eq!((config.get_hosts().len(), config.get_ports()), (2, &[1, 2][..]));
+    }
+
+    #[test]
+    fn one_that_does_not_answer_leaves_time_for_the_others() {
+        let (config, _) = parse(&url("postgres://u@a,b,c,d/db")).unwrap();
+        let each = config.get_connect_timeout().copied().unwrap();
+        assert!(patience(&config) >= 4 * each);
+        let (config, _) = parse(&url("postgres://u@a,b/db?connect_timeout=20")).unwrap();
+        assert_eq!(patience(&config), Duration::from_secs(40));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod load;
 mod migrate;
 mod plan;
 mod ssl;
+mod standby;
 mod status;
 mod status_sql;
 mod store;

@@ -1,0 +1,92 @@
+//! Several servers of PostgreSQL, of which one can be written to, and which one may change.
+//!
+//! A connection to a standby is of no use here: everything is read to be changed. Those that are opened are asked
+//! (`target_session_attrs`); those that were open when their server became one are not used again.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::Instant;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::TargetSessionAttrs;
+
+use crate::error::{Error, Result};
+
+const PARAMETER: &str = "target_session_attrs=";
+
+/// When a server last refused to write. One for the process: a connection opened needlessly does no harm.
+static MET: RwLock<Option<Instant>> = RwLock::new(None);
+
+/// A server refused to write.
+pub(super) fn met() {
+    *MET.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+}
+
+/// Whether a server refused to write after that.
+pub(super) fn came_after(moment: Instant) -> bool {
+    MET.read().unwrap_or_else(PoisonError::into_inner).is_some_and(|met| met > moment)
+}
+
+/// Where there are several servers, has those passed over that can not be written to.
+///
+/// # Errors
+/// The user asks for one of those.
+pub(super) fn avoid(config: &mut Config) -> Result<()> {
+    if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
+        return Err(Error::setup("Option pgClient", "a server that can not be written to is of no use"));
+    }
+    if config.get_hosts().len() > 1 {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    Ok(())
+}
+
+/// A connection URL with the driver's word for what libpq also calls `primary`.
+pub(super) fn in_our_words(url: &str) -> String {
+    let Some((base, query)) = url.split_once('?').filter(|_| url.contains("://")) else {
+        return url.to_owned();
+    };
+    let worded = |pair: &str| match pair.strip_prefix(PARAMETER) {
+        Some("primary") => format!("{PARAMETER}read-write"),
+        Some("standby") => format!("{PARAMETER}read-only"),
+        _ => pair.to_owned(),
+    };
+    format!("{base}?{}", query.split('&').map(worded).collect::<Vec<_>>().join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn avoided(url: &str) -> Result<TargetSessionAttrs> {
+        let mut config: Config = in_our_words(url).parse().unwrap();
+        avoid(&mut config)?;
+        Ok(config.get_target_session_attrs())
+    }
+
+    #[test]
+    fn of_several_servers_only_one_that_can_be_written_to_is_used() {
+        for url in [
+            "postgres://u@a,b/db",
+            "postgres://u@a,b/db?target_session_attrs=any",
+            "host=a,b user=u",
+            "postgres://u@a/db?connect_timeout=1&target_session_attrs=primary",
+        ] {
+            assert_eq!(avoided(url).unwrap(), TargetSessionAttrs::ReadWrite, "{url}");
+        }
+        assert_eq!(avoided("postgres://u@a/db").unwrap(), TargetSessionAttrs::Any);
+    }
+
+    #[test]
+    fn a_standby_by_name_is_refused() {
+        for word in ["read-only", "standby"] {
+            assert!(avoided(&format!("postgres://u@a,b/db?target_session_attrs={word}")).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_connection_from_before_a_refusal_is_not_used_again() {
+        let before = Instant::now();
+        met();
+        assert!(came_after(before) && !came_after(Instant::now()));
+    }
+}
