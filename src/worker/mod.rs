@@ -151,10 +151,11 @@ async fn dispatch(engine: Arc<Engine>, mut deliveries: mpsc::Receiver<Delivery>,
         };
         let (engine, ending) = (engine.clone(), ending.clone());
         let span = info_span!("job", run = tracing::field::Empty, node = tracing::field::Empty);
-        let live = async move {
+        // On the heap from the start: it is large, and would be copied each time it is handed on.
+        let live = Box::pin(async move {
             job::live(&engine, delivery, &ending).await;
             drop(slot);
-        };
+        });
         jobs.spawn(live.instrument(span));
     }
     jobs.close();
