@@ -81,7 +81,7 @@ describe('a lost job is found', () => {
 describe('what is not lost is left alone', () => {
   it('timers that wait in a backlog', async () => {
     await world.freshQueue()
-    const sleeper = createFlow('sleeper').sleep('nap', { duration: 300 })
+    const sleeper = createFlow('sleeper').sleep('nap', { duration: 1500 })
     const published = []
     const eventBus = { emit: ({ type, payload }) => type === 'job:enqueued' && published.push(payload.nodeId) }
     const first = world.adapter([sleeper, twoSteps(0)], { repairInterval: 0 })
