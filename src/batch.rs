@@ -5,7 +5,10 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
 
 /// Requests in one batch.
 const LARGEST: usize = 64;
@@ -39,9 +42,10 @@ impl<R> Default for Batches<R> {
 }
 
 impl<R: Request> Batches<R> {
-    /// Adds a request. `carry` takes a batch to the server and answers every request of it. Must be called within
-    /// the shared runtime.
-    pub fn submit<C, F>(self: &Arc<Self>, request: R, carry: C)
+    /// Adds a request. `carry` takes a batch to the server and answers every request of it. Who finds a free lane goes
+    /// along with the first batch, which saves a lone request the way to another task and back; what gathers meanwhile
+    /// is carried by a task of its own. Must be called within the shared runtime.
+    pub async fn submit<C, F>(self: &Arc<Self>, request: R, carry: C)
     where
         C: Fn(Vec<R>) -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -52,9 +56,16 @@ impl<R: Request> Batches<R> {
             state.lanes += usize::from(opened);
             opened
         });
-        if opened {
-            let mut lane = Lane { of: self.clone(), open: true, touched: Vec::new() };
+        if !opened {
+            return;
+        }
+        let mut lane = Lane { of: self.clone(), open: true, touched: Vec::new() };
+        let Some(batch) = lane.next() else { return };
+        // A batch that panics is lost to those who wait for it, and is nobody's panic.
+        let _ = AssertUnwindSafe(carry(batch)).catch_unwind().await;
+        if let Some(gathered) = lane.next() {
             tokio::spawn(async move {
+                carry(gathered).await;
                 while let Some(batch) = lane.next() {
                     carry(batch).await;
                 }
@@ -142,8 +153,8 @@ mod tests {
         seen: &mpsc::UnboundedSender<Vec<&'static str>>,
     ) -> oneshot::Receiver<usize> {
         let (answer, answered) = oneshot::channel();
-        let seen = seen.clone();
-        batches.submit(Ask(key, answer), move |batch: Vec<Ask>| {
+        let (batches, seen) = (batches.clone(), seen.clone());
+        let carry = move |batch: Vec<Ask>| {
             let seen = seen.clone();
             async move {
                 seen.send(batch.iter().map(|ask| ask.0).collect()).unwrap();
@@ -151,7 +162,8 @@ mod tests {
                 let size = batch.len();
                 batch.into_iter().for_each(|ask| ask.1.send(size).unwrap());
             }
-        });
+        };
+        tokio::spawn(async move { batches.submit(Ask(key, answer), carry).await });
         answered
     }
 
@@ -192,7 +204,7 @@ mod tests {
     async fn a_batch_that_panics_takes_nothing_else_down() {
         let batches = Arc::default();
         let (answer, lost) = oneshot::channel();
-        Batches::submit(&batches, Ask("a", answer), |_| async { std::panic::panic_any("planned") });
+        Batches::submit(&batches, Ask("a", answer), |_| async { std::panic::panic_any("planned") }).await;
         assert!(lost.await.is_err());
         let (seen, _batches_seen) = mpsc::unbounded_channel();
         assert_eq!(ask(&batches, "a", &seen).await.unwrap(), 1);

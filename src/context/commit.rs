@@ -68,10 +68,12 @@ impl ContextStore {
         let (answer, answered) = oneshot::channel();
         let store = self.clone();
         let commit = Commit { run: run.to_owned(), base, decide, statuses: statuses.clone(), answer };
-        self.commits.submit(commit, move |batch| {
-            let store = store.clone();
-            async move { store.commit_all(batch).await }
-        });
+        self.commits
+            .submit(commit, move |batch| {
+                let store = store.clone();
+                async move { store.commit_all(batch).await }
+            })
+            .await;
         let lost = |_| Err(Error::transient("Committing", "the answer was lost"));
         answered.await.unwrap_or_else(lost).map_err(|error| error.of_run(run))
     }

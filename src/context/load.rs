@@ -34,10 +34,12 @@ impl ContextStore {
     pub async fn load(&self, run: &str) -> Result<Document> {
         let (answer, answered) = oneshot::channel();
         let store = self.clone();
-        self.loads.submit(Load { run: run.to_owned(), answer }, move |batch| {
-            let store = store.clone();
-            async move { store.load_all(batch).await }
-        });
+        self.loads
+            .submit(Load { run: run.to_owned(), answer }, move |batch| {
+                let store = store.clone();
+                async move { store.load_all(batch).await }
+            })
+            .await;
         let lost = |_| Err(Error::transient("Loading the run", "the answer was lost"));
         answered.await.unwrap_or_else(lost).map_err(|error| error.of_run(run))
     }

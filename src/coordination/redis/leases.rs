@@ -99,10 +99,12 @@ impl LeaseScripts {
     pub async fn acquire(&self, key: String, owner: &str, ttl: u64) -> Result<bool> {
         let (answer, answered) = oneshot::channel();
         let this = self.clone();
-        self.acquires.submit(Acquire { key, owner: owner.to_owned(), ttl, answer }, move |batch| {
-            let this = this.clone();
-            async move { this.acquire_all(batch).await }
-        });
+        self.acquires
+            .submit(Acquire { key, owner: owner.to_owned(), ttl, answer }, move |batch| {
+                let this = this.clone();
+                async move { this.acquire_all(batch).await }
+            })
+            .await;
         answered.await.unwrap_or_else(|_| Err(Error::transient(OPERATION, "the answer was lost")))
     }
 
@@ -110,10 +112,12 @@ impl LeaseScripts {
     pub async fn release(&self, key: String, owner: &str) {
         let (sent, on_its_way) = oneshot::channel();
         let this = self.clone();
-        self.releases.submit(Release { key, owner: owner.to_owned(), _sent: sent }, move |batch| {
-            let this = this.clone();
-            async move { this.release_all(batch).await }
-        });
+        self.releases
+            .submit(Release { key, owner: owner.to_owned(), _sent: sent }, move |batch| {
+                let this = this.clone();
+                async move { this.release_all(batch).await }
+            })
+            .await;
         let _ = on_its_way.await;
     }
 
