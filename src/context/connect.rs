@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -72,6 +73,7 @@ pub trait PasswordSource: Send + Sync {
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
+    opened: Arc<AtomicU64>,
 }
 
 impl Database {
@@ -83,7 +85,8 @@ impl Database {
         let (config, ssl) = parse(settings)?;
         let tls = ssl::connector(&ssl)?;
         let patience = patience(&config);
-        let connector = Connector { tls, password };
+        let opened = Arc::<AtomicU64>::default();
+        let connector = Connector { tls, password, opened: opened.clone() };
         let manager = Manager::from_connect(
             config,
             connector,
@@ -100,7 +103,7 @@ impl Database {
             }))
             .build()
             .map_err(|error| Error::setup("Option pgClient", error))?;
-        Ok(Self { pool })
+        Ok(Self { pool, opened })
     }
 
     /// A connection, with its prepared statements.
@@ -112,6 +115,11 @@ impl Database {
             deadpool_postgres::PoolError::Backend(error) => database_error(&error),
             other => Error::transient("Connecting to PostgreSQL", other),
         })
+    }
+
+    /// How many connections were opened so far: with a new one the server may be another, which knows less.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
     }
 
     /// Closes the connections nobody is using; the next use opens one again.
@@ -194,6 +202,7 @@ fn patience(config: &Config) -> Duration {
 struct Connector {
     tls: Option<MakeRustlsConnect>,
     password: Option<Arc<dyn PasswordSource>>,
+    opened: Arc<AtomicU64>,
 }
 
 impl Connect for Connector {
@@ -224,6 +233,7 @@ impl Connect for Connector {
                 }
             };
             client.batch_execute(BY_KEY).await?;
+            self.opened.fetch_add(1, Ordering::Relaxed);
             Ok((client, connection))
         }
         .boxed()

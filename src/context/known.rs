@@ -22,6 +22,8 @@ struct Inner {
     /// Each with the number of its coming.
     runs: HashMap<String, (u64, Document)>,
     weight: usize,
+    /// How many connections were open when they were seen.
+    opened: u64,
     /// In the order they came; some have gone since.
     order: VecDeque<(u64, String)>,
     last: u64,
@@ -30,6 +32,16 @@ struct Inner {
 impl Known {
     pub fn get(&self, run: &str) -> Option<Document> {
         self.with(|inner| inner.runs.get(run).map(|(_, document)| document.clone()))
+    }
+
+    /// What was seen over earlier connections is not known any more: a server that took over may have lost some of it,
+    /// and have given its versions to something else.
+    pub fn over(&self, opened: u64) {
+        self.with(|inner| {
+            if inner.opened != opened {
+                *inner = Inner { opened, ..Inner::default() };
+            }
+        });
     }
 
     /// Keeps a run, unless a newer state of it is known.
@@ -112,6 +124,17 @@ mod tests {
         let kept = (0..100).filter(|number: &i32| known.get(&number.to_string()).is_some());
         assert_eq!(kept.collect::<Vec<_>>(), (90..100).collect::<Vec<_>>());
         assert!(known.with(|inner| inner.order.len() <= 2 * inner.runs.len() + 64));
+    }
+
+    #[test]
+    fn a_new_connection_may_be_to_a_server_that_knows_less() {
+        let known = Known::default();
+        known.over(1);
+        known.put("r", &document(1, 1));
+        known.over(1);
+        assert!(known.get("r").is_some());
+        known.over(2);
+        assert!(known.get("r").is_none());
     }
 
     #[test]

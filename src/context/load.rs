@@ -95,6 +95,7 @@ impl ContextStore {
     /// Runs as they are now, by run; those that have a row.
     pub(super) async fn newest(&self, runs: &[&str]) -> Result<HashMap<String, Result<Document>>> {
         let client = self.database.client().await?;
+        self.known.over(self.database.opened());
         let table = self.table(&client).await?;
         loop {
             if !self.journal.is_there() {

@@ -31,7 +31,7 @@ impl Group {
     }
 
     /// Decides one upon the other. A decision to change nothing is only taken on a row as it is now.
-    fn plan(mut self) -> std::result::Result<Plan, Self> {
+    fn plan(mut self) -> std::result::Result<Plan, Box<Self>> {
         let mut merged: Option<Change> = None;
         let mut after = self.base.clone();
         let (mut kept, mut declined) = (Vec::new(), Vec::new());
@@ -53,7 +53,7 @@ impl Group {
         }
         self.commits = kept;
         if !self.fresh && declined.contains(&true) {
-            return Err(self);
+            return Err(Box::new(self));
         }
         Ok(Plan { group: self, change: merged, after, declined })
     }
@@ -64,7 +64,7 @@ pub(super) fn partition(groups: Vec<Group>) -> (Vec<Plan>, Vec<Group>) {
     for group in groups {
         match group.plan() {
             Ok(plan) => plans.push(plan),
-            Err(group) => again.push(group),
+            Err(group) => again.push(*group),
         }
     }
     (plans, again)

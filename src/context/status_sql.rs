@@ -136,12 +136,12 @@ impl Statements {
     pub fn writing(&self, contexts: &str) -> Writing {
         let journal = JournalTable::of(contexts);
         Writing {
-            rows: self.into_rows(contexts, "", "", &JournalTable::is_absent(contexts)),
+            rows: self.write_rows(contexts, "", "", &JournalTable::is_absent(contexts)),
             append: self.append(contexts, &journal),
             lock: format!(
                 "SELECT FROM {contexts} WHERE run_id = ANY($1::text[]) ORDER BY run_id FOR NO KEY UPDATE"
             ),
-            fold: self.into_rows(
+            fold: self.write_rows(
                 contexts,
                 ", $8::bigint[]",
                 &format!(
@@ -155,7 +155,7 @@ impl Statements {
     }
 
     /// Writes into rows.
-    fn into_rows(&self, contexts: &str, entries: &str, more: &str, condition: &str) -> String {
+    fn write_rows(&self, contexts: &str, entries: &str, more: &str, condition: &str) -> String {
         let Self { touch_all, finish_all, .. } = self;
         let entry = if entries.is_empty() { "" } else { ", entry" };
         format!(

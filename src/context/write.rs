@@ -159,7 +159,7 @@ impl<'a> Columns<'a> {
     ) -> Result<()> {
         let ledger = &change.reserved.ledger;
         let (deletes, sets) = match kind {
-            Kind::Entry => (None, to_raw(&Entry::of(base, change))?),
+            Kind::Entry => (None, change.as_entry(base)?),
             Kind::Row => keys(&change.patch, &change.reserved)?,
             Kind::Fold => keys(&after.folded(), &change.reserved)?,
         };
@@ -176,6 +176,24 @@ impl<'a> Columns<'a> {
         self.ends.push(change.ending == Ending::Written);
         self.reasons.push(if change.ending == Ending::Written { ledger.reason() } else { String::new() });
         Ok(())
+    }
+}
+
+impl Change {
+    /// What is written where a run is one document: the keys that change, the bookkeeping among them, as JSON.
+    ///
+    /// # Errors
+    /// None of our types can fail to be written; an error would be ours.
+    pub fn as_row(&self) -> Result<Json> {
+        keys(&self.patch, &self.reserved).map(|(_, sets)| sets)
+    }
+
+    /// What is written into the journal of a run that was as `before`, as JSON.
+    ///
+    /// # Errors
+    /// As [`as_row`](Self::as_row).
+    pub fn as_entry(&self, before: &Document) -> Result<Json> {
+        to_raw(&Entry::of(before, self))
     }
 }
 

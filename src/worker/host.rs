@@ -35,7 +35,7 @@ pub struct Call {
 }
 
 /// What came of a node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Answer {
     /// How it ended.
     pub outcome: Outcome,
@@ -44,7 +44,7 @@ pub struct Answer {
 }
 
 /// How a node ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Outcome {
     /// With a result.
     Finished {

@@ -1,0 +1,132 @@
+//! A run at some point of its life, for benches and counts: its blueprint, its document, and the next job's answer.
+
+use flowcraft_rabbitmq_adapter::blueprint::{Blueprint, Description, EdgeDescription, NodeDescription};
+use flowcraft_rabbitmq_adapter::context::{Change, Document, Patch, ReservedKey};
+use flowcraft_rabbitmq_adapter::json::Json;
+use flowcraft_rabbitmq_adapter::ledger::{Arrival, Ledger};
+use flowcraft_rabbitmq_adapter::message::JobMessage;
+use flowcraft_rabbitmq_adapter::worker::host::{Answer, Outcome, Taken};
+use flowcraft_rabbitmq_adapter::worker::settle::{Execution, Settled, settle};
+
+/// A message as a worker publishes it.
+pub const MESSAGE: &[u8] =
+    br#"{"runId":"order-000000017","blueprintId":"orders","nodeId":"n4","round":1,"at":1764000000000}"#;
+
+/// A run, and the node whose job comes next.
+#[derive(Clone)]
+pub struct Run {
+    pub blueprint: Blueprint,
+    pub document: Document,
+    pub node: String,
+    pub answer: Answer,
+}
+
+impl Run {
+    /// Half-way through a chain of so many nodes.
+    pub fn chain(length: usize) -> Self {
+        let ids: Vec<String> = (0..length).map(|i| format!("n{i}")).collect();
+        let edges = ids.windows(2).map(|pair| edge(&pair[0], &pair[1])).collect();
+        let blueprint = described(&ids, edges, &ids[0]);
+        let mut run = Self::begun(blueprint, &ids[0]);
+        for i in 0..length / 2 {
+            run.answer = finished(&ids[i], &[&ids[i + 1]]);
+            run.go_on();
+            run.node.clone_from(&ids[i + 1]);
+        }
+        run.answer = finished(&run.node, &[&ids[length / 2 + 1]]);
+        run
+    }
+
+    /// Half of the nodes before an `all` join of so many are done.
+    pub fn join(width: usize) -> Self {
+        let wide: Vec<String> = (0..width).map(|i| format!("n{i}")).collect();
+        let mut ids = wide.clone();
+        ids.extend(["start".to_owned(), "join".to_owned()]);
+        let edges = wide.iter().flat_map(|id| [edge("start", id), edge(id, "join")]).collect();
+        let mut run = Self::begun(described(&ids, edges, "start"), "start");
+        let targets: Vec<&String> = wide.iter().collect();
+        run.answer = finished("start", &targets);
+        run.go_on();
+        let join = "join".to_owned();
+        for id in wide.iter().take(width / 2) {
+            run.node.clone_from(id);
+            run.answer = finished(id, &[&join]);
+            run.go_on();
+        }
+        run.node.clone_from(&wide[width / 2]);
+        run.answer = finished(&run.node, &[&join]);
+        run
+    }
+
+    fn begun(blueprint: Blueprint, start: &str) -> Self {
+        let mut ledger = Ledger::default();
+        ledger.begin_with(&blueprint);
+        let reserved = ReservedKey { ledger, queue: Some("flowcraft-queue".into()), unpublished: false };
+        let document = Document { reserved: Some(reserved), found: true, ..Document::default() };
+        Self { blueprint, document, node: start.to_owned(), answer: finished(start, &[]) }
+    }
+
+    /// What the answer means.
+    pub fn settle(&self) -> (Change, Settled) {
+        let reserved = self.document.reserved.clone().expect("the run has begun");
+        let execution = Execution { node: &self.node, round: 1 };
+        let (change, settled) =
+            settle(reserved, &self.blueprint, execution, &self.answer, false).expect("it settles");
+        (change.expect("the answer counts"), settled)
+    }
+
+    fn go_on(&mut self) {
+        let (change, _) = self.settle();
+        self.document = self.document.after(&change.patch, &change.reserved);
+    }
+
+    /// The part of a job that waits for nobody: read the message, find the node due, settle the answer, write down what
+    /// changed and the messages that follow. Answers with how many bytes that came to.
+    pub fn live(&self) -> usize {
+        let job = JobMessage::parse(MESSAGE).expect("it is a job");
+        let reserved = self.document.reserved.as_ref().expect("the run has begun");
+        let standing = reserved.ledger.standing_of_attempt(&self.node, job.round, job.attempt);
+        let (change, settled) = self.settle();
+        let entry = change.as_entry(&self.document).expect("it can be written");
+        let after = self.document.after(&change.patch, &change.reserved);
+        let next = JobMessage::all_due(&job.run_id, &self.blueprint.id, &settled.due, after.at);
+        let published: usize = next.iter().map(|job| job.to_body().len()).sum();
+        entry.get().len() + published + usize::from(format!("{standing:?}").is_empty())
+    }
+}
+
+fn described(ids: &[String], edges: Vec<EdgeDescription>, start: &str) -> Blueprint {
+    let node =
+        |id: &String| NodeDescription { id: id.clone(), uses: "work".into(), any: false, fallback: None };
+    Blueprint::new(Description {
+        id: "orders".into(),
+        version: serde_json::Value::Null,
+        nodes: ids.iter().map(node).collect(),
+        edges,
+        starts: vec![start.to_owned()],
+    })
+}
+
+fn edge(source: &str, target: &str) -> EdgeDescription {
+    EdgeDescription { source: source.into(), target: target.into(), action: None, conditional: false }
+}
+
+/// A node that returned an object and takes these edges, each with it as the input.
+fn finished(node: &str, targets: &[&String]) -> Answer {
+    let output = Json::parse(r#"{"amount":1250,"currency":"EUR","accepted":true}"#.into()).ok();
+    let taken = targets.iter().map(|target| Taken {
+        arrival: Arrival { source: node.to_owned(), target: (*target).clone(), fed: false },
+        input: output.clone(),
+    });
+    let taken = taken.collect();
+    Answer {
+        outcome: Outcome::Finished {
+            output: output.clone(),
+            action: None,
+            taken,
+            added: Vec::new(),
+            again: None,
+        },
+        patch: Patch::default(),
+    }
+}
