@@ -17,7 +17,8 @@ export interface MigrateOptions {
 
 /**
  * Makes, beside the two tables: `<contexts>_journal`, in which each job writes only what it changed; `<contexts>_live`,
- * a view of the contexts as they are at the moment; and `<statuses>_open`, an index of the runs that go on. Safe while
+ * a view of the contexts as they are at the moment; and `<statuses>_open`, an index of the runs that go on. Has large
+ * contexts and results compressed with lz4, where PostgreSQL has it. Safe while
  * workers run: they take it up by themselves. Not while workers of version 1 do: they would not see the journal.
  *
  * @throws When the tables are missing, may not be changed, or are in use for longer than 10 s; nothing is changed then.

@@ -59,6 +59,14 @@ const tables = async () => {
   )
   return found.map(({ relname }) => relname).filter((name) => !name.endsWith('_pkey'))
 }
+const compressions = async () => {
+  const found = await sql(
+    `SELECT attcompression FROM pg_attribute
+     WHERE attrelid IN ($1::regclass, $2::regclass) AND attname IN ('context_data', 'status_data')`,
+    [world.contextTable, world.statusTable],
+  )
+  return found.map(({ attcompression }) => attcompression.trim())
+}
 const entries = async () => Number((await sql(`SELECT count(*) FROM ${world.contextTable}_journal`))[0].count)
 
 describe('what it makes', () => {
@@ -69,9 +77,11 @@ describe('what it makes', () => {
     await go('up')
     await go('up')
     assert.deepEqual(await tables(), ['contexts', 'contexts_journal', 'contexts_live', 'statuses', 'statuses_open'])
+    assert.deepEqual(await compressions(), ['l', 'l'])
     await go('down')
     await go('down')
     assert.deepEqual(await tables(), ['contexts', 'statuses'])
+    assert.deepEqual(await compressions(), ['', ''])
   })
 
   it('is refused where the tables are missing, with the statement that makes them, and changes nothing', async () => {

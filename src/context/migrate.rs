@@ -1,5 +1,8 @@
 //! Making the journal, and taking it away again: each in one transaction, beside workers that are running.
 
+use deadpool_postgres::Object;
+use tokio_postgres::error::SqlState;
+
 use super::connect::database_error;
 use super::document::{Patch, RESERVED_KEY, to_raw};
 use super::journal::{JournalTable, beside};
@@ -38,7 +41,31 @@ impl ContextStore {
         transaction.commit().await.map_err(failed)?;
         self.journal.found();
         // In no transaction: the status table is written to while it is built.
-        client.batch_execute(&open.create).await.map_err(failed)
+        client.batch_execute(&open.create).await.map_err(failed)?;
+        self.compress(&client, statuses, "lz4").await
+    }
+
+    /// How large contexts and results are compressed from now on. Most of what a megabyte costs at a run's end is the
+    /// compression that is PostgreSQL's default; one without the other way of it keeps that.
+    async fn compress(&self, client: &Object, statuses: &StatusTable, method: &str) -> Result<()> {
+        let contexts = self.table(client).await?.to_owned();
+        let columns =
+            std::iter::once((contexts, "context_data")).chain(statuses.results(client).await?.cloned());
+        for (table, column) in columns {
+            let alter = format!(
+                "BEGIN; {PATIENCE}; ALTER TABLE {table} ALTER COLUMN {column} SET COMPRESSION {method}; COMMIT"
+            );
+            if let Err(error) = client.batch_execute(&alter).await {
+                client.batch_execute("ROLLBACK").await.map_err(|error| database_error(&error))?;
+                let lacking =
+                    [SqlState::FEATURE_NOT_SUPPORTED, SqlState::SYNTAX_ERROR, SqlState::DATATYPE_MISMATCH];
+                if !error.code().is_some_and(|code| lacking.contains(code)) {
+                    return Err(database_error(&error));
+                }
+                tracing::debug!(%error, table, "compressed as before");
+            }
+        }
+        Ok(())
     }
 
     /// Takes it all away again: every run goes on as one document. Workers that are running follow by themselves.
@@ -51,6 +78,7 @@ impl ContextStore {
         let contexts = self.table(&client).await?;
         self.journal.look(&client, contexts).await?;
         client.batch_execute(&statuses.open_runs(&client).await?.drop).await.map_err(failed)?;
+        self.compress(&client, statuses, "default").await?;
         if !self.journal.is_there() {
             return Ok(());
         }

@@ -187,6 +187,11 @@ impl StatusTable {
         Ok(&self.statements(client).await?.open_runs)
     }
 
+    /// The table's name in SQL, and its column of final results, if it has one.
+    pub(super) async fn results(&self, client: &Object) -> Result<Option<&(String, &'static str)>> {
+        Ok(self.statements(client).await?.results.as_ref())
+    }
+
     /// The statements that write changes of many runs.
     pub(super) async fn writing(&self, client: &Object, contexts: &str) -> Result<&Writing> {
         let build = || async { Ok(self.statements(client).await?.writing(contexts)) };

@@ -22,6 +22,8 @@ pub(super) struct Statements {
     pub timed: Option<Timed>,
     /// For `migrate`.
     pub open_runs: OpenRuns,
+    /// The table, and its column of final results, if it has one.
+    pub results: Option<(String, &'static str)>,
 }
 
 /// An index of the runs that are not over. Its key never changes: a status row that is touched stays where it is.
@@ -119,9 +121,11 @@ impl Statements {
             touch.sql_from("changed", "c.status IS NOT NULL AND NOT c.ends"),
             finish.sql_from("ended", "true"),
         );
+        let results = result_column.map(|column| (table.sql.clone(), column));
         let open_runs = OpenRuns::of(&table.sql, status.trim_start_matches("t."));
         Some(Self {
             open_runs,
+            results,
             touch: touch.sql(),
             finish: finish.sql(),
             finish_unheard,
