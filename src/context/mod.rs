@@ -2,7 +2,8 @@
 //!
 //! Two tables of the user's: contexts, one JSON document a run, in which the engine keeps its ledger under one
 //! reserved key; and statuses. What a job means is one transaction over both: a statement that many jobs share
-//! ([`commit`]), or for what happens to a run from outside, one under the lock of its row ([`change`]).
+//! ([`commit`], [`write`]), or for what happens to a run from outside, one of its own ([`change`]). A third table of
+//! ours, made on request, takes what changes of long runs ([`journal`]).
 
 mod change;
 mod commit;
