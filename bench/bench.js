@@ -53,8 +53,8 @@ export async function bench({ shapes, contestants, rounds, quick, log }) {
   }
 }
 
-function takesPart({ id, shapes }, { name, only, once = [] }, round) {
-  return (!only || only.includes(id)) && (!shapes || shapes.includes(name)) && (round === 1 || !once.includes(id))
+function takesPart({ id, shapes, once = false }, { name, only }, round) {
+  return (!only || only.includes(id)) && (!shapes || shapes.includes(name)) && (round === 1 || !once)
 }
 
 /** Everyone is measured with the setting that suits it best among a few, by one run of chains each. */

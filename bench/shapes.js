@@ -21,7 +21,6 @@ const growth = { key: 'growth', unit: '× last 100 to first 100', relative: true
  * @property {Load} [base] run before it in the same process: what the load's cost a job is compared with
  * @property {number} [history] finished runs put into the tables between the two
  * @property {string[]} [only] the contestants it is for
- * @property {string[]} [once] contestants that are measured in the first round only, as it takes them minutes
  * @property {{ key: string, unit: string, relative?: boolean }[]} figures `relative`: already a ratio of its own
  */
 
@@ -69,14 +68,12 @@ export const SHAPES = [
     name: 'long-chain',
     title: 'one run of 1,000 nodes, a chain',
     load: { flow: { kind: 'chain', size: 1000, marks: true }, runs: 1 },
-    once: ['version-1'],
     figures: [rate, growth],
   },
   {
     name: 'wide-run',
     title: 'one run of 1,000 nodes, a fan',
     load: { flow: { kind: 'fan', size: 998, marks: true }, runs: 1 },
-    once: ['version-1'],
     figures: [rate, growth],
   },
   {

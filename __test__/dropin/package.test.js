@@ -109,7 +109,10 @@ describe('the tarball', () => {
     const bare = await project('bare', ['flowcraft'])
     const code = "import('@flowcraft/rabbitmq-adapter').then((m) => console.log(Object.keys(m).sort().join()))"
     const { stdout } = await run(process.execPath, ['-e', code], { cwd: bare, env: withoutRust })
-    assert.equal(stdout.trim(), 'PostgresContext,RabbitMqAdapter,RedisCoordinationStore,createRabbitMqReconciler,migrate')
+    assert.equal(
+      stdout.trim(),
+      'PostgresContext,RabbitMqAdapter,RedisCoordinationStore,createRabbitMqReconciler,migrate',
+    )
   })
 })
 

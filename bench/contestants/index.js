@@ -8,6 +8,7 @@ export const CONTESTANTS = ['ours', 'rows', 'bare', 'bullmq', 'bullmq-raised', '
  * @property {string} title
  * @property {object[]} settings those it may choose from: the fastest on chains is taken for everything
  * @property {number} [share] of a load's runs
+ * @property {boolean} [once] takes part in the first round only, as it takes minutes
  * @property {string[]} [shapes] those it takes part in; default all
  * @property {() => { file: string, args: string[] }} worker
  * @property {(world: object) => Promise<Client>} open

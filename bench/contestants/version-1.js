@@ -5,6 +5,7 @@ import { startMessage } from './ours.js'
 
 export default {
   id: 'version-1',
+  once: true,
   title: 'version 1 (stand-in)',
   share: 0.1,
   settings: [{ concurrency: 10 }, { concurrency: 50 }, { concurrency: 200 }],
