@@ -2,6 +2,7 @@
 // were told to, and what is promised of one queue is promised of each.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
 import { openWorld, until, urls } from '../support/world.js'
@@ -163,7 +164,9 @@ describe('of two queues', () => {
     await until(async () => (await world.look(run)).context['_outputs.heavy-a'] === 1)
     await first.stop()
     open()
-    await until(async () => (await world.waiting(other)) === 1, { what: 'the job, handed back' })
+    await until(async () => (await world.waiting(other)) >= 1, { what: 'the job, handed back' })
+    // The one before it may come back too, if it was not acknowledged yet.
+    await sleep(500)
     await world.channel.purgeQueue(other)
 
     // A queue nobody empties says nothing about the other.
