@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use serde_json::value::RawValue;
-
 use super::connect::{database_error, rows};
 use super::document::{Document, Patch, RESERVED_KEY, ReservedKey, to_raw};
 use super::journal::JournalTable;
@@ -12,7 +10,7 @@ use super::status::StatusTable;
 use super::store::{BOOKKEEPING, ContextStore, NOW, PRESENT, moment};
 use super::write::{Columns, Kind};
 use crate::backoff::jittered;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::json::Json;
 use crate::ledger::RunStatus;
 
@@ -215,7 +213,7 @@ fn final_result(status: RunStatus, reason: &str, context: &str) -> Result<Json> 
     #[derive(serde::Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Payload<'a> {
-        context: &'a RawValue,
+        context: &'a Json,
         serialized_context: &'a str,
         status: &'a str,
     }
@@ -227,8 +225,8 @@ fn final_result(status: RunStatus, reason: &str, context: &str) -> Result<Json> 
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
     }
-    let raw = RawValue::from_string(context.to_owned())
-        .map_err(|error| crate::error::Error::new(crate::error::Kind::Data, "Writing the result", error))?;
+    let raw = Json::parse(context.to_owned())
+        .map_err(|error| Error::new(error::Kind::Data, "Writing the result", error))?;
     let completed = status == RunStatus::Completed;
     let payload = Payload { context: &raw, serialized_context: context, status: status.as_str() };
     to_raw(&FinalResult {

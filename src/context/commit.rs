@@ -13,11 +13,11 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::change::{Change, Committed};
-use super::document::{Document, Version};
+use super::document::Document;
 use super::plan::{Group, Plan, partition};
 use super::status::StatusTable;
 use super::store::ContextStore;
-use super::write::Kind;
+use super::write::{Kind, Versions};
 use crate::batch::Request;
 use crate::error::{self, Error, Result};
 
@@ -145,11 +145,7 @@ impl ContextStore {
     }
 
     /// Answers what was written, and what was decided to be nothing; the others are to be decided anew.
-    fn answer_written(
-        &self,
-        plans: Vec<Plan>,
-        written: &BTreeMap<String, (Option<u64>, Version)>,
-    ) -> Vec<Group> {
+    fn answer_written(&self, plans: Vec<Plan>, written: &Versions) -> Vec<Group> {
         let mut again = Vec::new();
         for Plan { group, change, after, declined } in plans {
             if change.is_none() {

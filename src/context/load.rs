@@ -80,12 +80,11 @@ impl ContextStore {
     async fn load_all(&self, batch: Vec<Load>) {
         let runs: Vec<&str> = batch.iter().map(|load| load.run.as_str()).collect();
         match self.newest(&runs).await {
-            Ok(mut found) => {
+            Ok(found) => {
                 for Load { run, answer } in batch {
-                    // The same run may be asked for twice.
-                    let document =
-                        found.get_mut(&run).map_or_else(|| Ok(Document::default()), |each| each.clone());
-                    let _ = answer.send(document);
+                    // Copied: the same run may be asked for twice.
+                    let document = found.get(&run).cloned();
+                    let _ = answer.send(document.unwrap_or_else(|| Ok(Document::default())));
                 }
             }
             Err(error) => batch.into_iter().for_each(|load| drop(load.answer.send(Err(error.clone())))),

@@ -220,7 +220,8 @@ impl Timed {
             claim_stalled: format!(
                 "UPDATE {table} AS t SET updated_at = clock_timestamp() WHERE run_id IN \
                  (SELECT run_id FROM {table} AS t \
-                 WHERE updated_at < (SELECT now() - make_interval(secs => $1)) AND run_id::text > $2::text AND {running} ORDER BY run_id::text LIMIT $3 FOR UPDATE SKIP LOCKED) \
+                 WHERE updated_at < (SELECT now() - make_interval(secs => $1)) \
+                 AND run_id::text > $2::text AND {running} ORDER BY run_id::text LIMIT $3 FOR UPDATE SKIP LOCKED) \
                  RETURNING run_id::text"
             ),
             awaiting: format!(

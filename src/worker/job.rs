@@ -136,12 +136,10 @@ async fn process(
         return Ok(Settlement::HandBack);
     }
     let job = JobMessage { repeated: job.repeated || redelivered, ..job };
-    let mut first = true;
-    for _ in 0..LEASE_POLLS {
+    for poll in 0..LEASE_POLLS {
         fault::point("before-lease");
         let (leased, ahead) =
-            join(engine.take_lease(&job, give_up), look_ahead(engine, &job, std::mem::take(&mut first)))
-                .await;
+            join(engine.take_lease(&job, give_up), look_ahead(engine, &job, poll == 0)).await;
         if leased? {
             fault::point("after-lease");
             let settlement = with_lease(engine, &job, ahead, give_up).await;

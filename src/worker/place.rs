@@ -29,7 +29,8 @@ pub(super) enum Place {
     },
 }
 
-/// Finds a job's place in its run, as it was loaded `ahead` or as it is. The run begins here, or is taken over from others, where it has to be.
+/// Finds a job's place in its run, as it was loaded `ahead` or as it is. The run begins here, or is taken over from
+/// others, where it has to be.
 pub(super) async fn place_of(
     engine: &Engine,
     job: &JobMessage,
