@@ -174,6 +174,8 @@ describe('of two queues', () => {
     const bus = listener()
     const pool = world.adapter([usual, heavy], { ...options, consume: [other], repairInterval: 500, eventBus: bus })
     await world.settled(run)
+    // It is told once the broker has confirmed it; by then the job may be done.
+    await until(() => bus.published.length > 0, { what: 'the notice of the job' })
     assert.deepEqual(bus.published, [['heavy-b', other]])
     assert.equal((await world.look(waiting)).status, 'running')
     await pool.stop()
