@@ -3,7 +3,7 @@
 //! Two connections, because a broker that is short of memory or disk blocks the whole connection that
 //! publishes, and acknowledgements must still get through then.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use lapin::options::{
     BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
 };
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -207,14 +207,16 @@ pub(super) async fn close(connection: &Connection) {
 }
 
 async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
-    let mut headers = FieldTable::default();
-    for (name, value) in &message.headers {
-        headers.insert(name.as_str().into(), AMQPValue::LongString(value.as_str().into()));
-    }
-    let properties = BasicProperties::default()
+    let mut properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
-        .with_content_type("application/json".into())
-        .with_headers(headers);
+        .with_content_type("application/json".into());
+    if !message.headers.is_empty() {
+        let text = |(name, value): &(String, String)| {
+            (name.as_str().into(), AMQPValue::LongString(value.as_str().into()))
+        };
+        let headers: BTreeMap<ShortString, AMQPValue> = message.headers.iter().map(text).collect();
+        properties = properties.with_headers(headers.into());
+    }
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let confirm = channel
         .basic_publish("".into(), message.first_queue().as_str().into(), options, &message.body, properties)

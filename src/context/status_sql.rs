@@ -16,6 +16,8 @@ pub(super) struct Statements {
     pub finish_unheard: String,
     /// As `touch`, for every run of the relation `changed` that goes on.
     touch_all: String,
+    /// As `touch`, for every run of the relation `changed`: they are running.
+    touch_running: String,
     /// As `finish`, for every run of the relation `ended`.
     finish_all: String,
     /// Those that need `updated_at`.
@@ -70,7 +72,7 @@ impl OpenRuns {
 pub(super) struct Writing {
     /// Into rows, where there is no journal.
     pub rows: String,
-    /// Into journals. $3 the last entries, $4 the changes, $5 status words.
+    /// Into journals, of runs that are running. $3 the last entries, $4 the changes.
     pub append: String,
     /// Holds rows for `fold`, in the transaction of both. $1 runs
     pub lock: String,
@@ -117,10 +119,9 @@ impl Statements {
             if type_of("status").is_some() { "t.status::text" } else { "t.status_data::jsonb->>'status'" };
         let timed = type_of("updated_at").map(|_| Timed::new(&table.sql, status));
         let finish_unheard = touch.update_where(&format!("{status} = 'running'"));
-        let (touch_all, finish_all) = (
-            touch.sql_from("changed", "c.status IS NOT NULL AND NOT c.ends"),
-            finish.sql_from("ended", "true"),
-        );
+        let touch_all = touch.sql_from("changed", "c.status", "c.status IS NOT NULL AND NOT c.ends");
+        let touch_running = touch.sql_from("changed", "'running'::text", "true");
+        let finish_all = finish.sql_from("ended", "c.status", "true");
         let results = result_column.map(|column| (table.sql.clone(), column));
         let open_runs = OpenRuns::of(&table.sql, status.trim_start_matches("t."));
         Some(Self {
@@ -130,13 +131,14 @@ impl Statements {
             finish: finish.sql(),
             finish_unheard,
             touch_all,
+            touch_running,
             finish_all,
             timed,
         })
     }
 
     /// The statements that write changes of runs, over the context table with this name. All answer with the runs
-    /// they wrote, when, and as which version.
+    /// they wrote and when; `append` with the entry's number, the others with the row's version.
     pub fn writing(&self, contexts: &str) -> Writing {
         let journal = JournalTable::of(contexts);
         Writing {
@@ -175,23 +177,21 @@ impl Statements {
              'serializedContext', context::text, 'status', status)) \
              ELSE jsonb_build_object('status', status, 'reason', reason) END AS result FROM changed WHERE ends), \
              touched AS ({touch_all}), finished AS ({finish_all}){more} \
-             SELECT run_id, {NOW}, (pg_current_xact_id()::text::numeric % 4294967296)::bigint, 0::bigint FROM changed"
+             SELECT run_id, {NOW}, (pg_current_xact_id()::text::numeric % 4294967296)::bigint FROM changed"
         )
     }
 
-    /// Appends an entry to each run's journal. The row is held shared meanwhile: nobody folds it then.
+    /// Appends an entry to each run's journal. The row is held shared meanwhile: nobody folds it then. What is not
+    /// changed by it is not asked back: a second look at all that was given would cost more than all the rest.
     fn append(&self, contexts: &str, journal: &str) -> String {
-        let touch_all = &self.touch_all;
+        let touch_running = &self.touch_running;
         format!(
-            "WITH given AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[]) \
-             AS g (run_id, version, entry, change, status)), \
-             held AS MATERIALIZED (SELECT g.* FROM given AS g JOIN {contexts} AS t ON t.run_id = g.run_id \
+            "WITH held AS MATERIALIZED (SELECT g.* FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) \
+             AS g (run_id, version, entry, change) JOIN {contexts} AS t ON t.run_id = g.run_id \
              WHERE t.xmin::text::bigint = g.version FOR SHARE OF t), \
-             appended AS (INSERT INTO {journal} (run_id, entry, change) \
+             changed AS (INSERT INTO {journal} (run_id, entry, change) \
              SELECT run_id, entry + 1, change::json FROM held ON CONFLICT DO NOTHING RETURNING run_id, entry), \
-             changed AS (SELECT a.run_id, a.entry, h.version, h.status, false AS ends \
-             FROM appended AS a JOIN held AS h ON h.run_id = a.run_id), \
-             touched AS ({touch_all}) SELECT run_id, {NOW}, version, entry FROM changed"
+             touched AS ({touch_running}) SELECT run_id, {NOW}, entry FROM changed"
         )
     }
 }
@@ -277,11 +277,11 @@ impl<'a> Upsert<'a> {
         )
     }
 
-    /// The same for every row of a relation `c (run_id, status, result)` that meets a condition.
-    fn sql_from(&self, relation: &str, condition: &str) -> String {
+    /// The same for every row of a relation `c (run_id, result)` that meets a condition.
+    fn sql_from(&self, relation: &str, status: &str, condition: &str) -> String {
         let of_row = |value: &String| {
             value
-                .replace("$2::text", "c.status")
+                .replace("$2::text", status)
                 .replace("$3::text::jsonb", "c.result")
                 .replace("$3::text", "c.result::text")
         };

@@ -1,6 +1,6 @@
 //! Writing what was decided: as rows, as entries of the journal, or folding a journal into its row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use deadpool_postgres::Object;
 use futures_util::future::try_join;
@@ -105,7 +105,7 @@ impl ContextStore {
                 let parameters: [Parameter<'_>; 7] = [runs, versions, deletes, sets, states, ends, reasons];
                 rows(client, &statements.rows, &parameters).await
             }
-            Kind::Entry => rows(client, &statements.append, &[runs, versions, entries, sets, states]).await,
+            Kind::Entry => rows(client, &statements.append, &[runs, versions, entries, sets]).await,
             Kind::Fold => {
                 let lock = prepared(client, &statements.lock).await?;
                 let fold = prepared(client, &statements.fold).await?;
@@ -119,17 +119,24 @@ impl ContextStore {
                 begun.and(folded).map(|(folded, ())| folded).map_err(|error| database_error(&error))
             }
         };
-        match answer {
-            Err(error) if self.journal.has_gone(&error) => Ok(Versions::new()),
-            Err(error) => Err(error),
-            Ok(written) => Ok(written
-                .iter()
-                .map(|row| {
-                    let version = Version { row: row.get(2), entry: row.get(3) };
-                    (row.get(0), (moment(row, 1), version))
-                })
-                .collect()),
-        }
+        let written = match answer {
+            Err(error) if self.journal.has_gone(&error) => return Ok(Versions::new()),
+            answer => answer?,
+        };
+        let rows_of: HashMap<&str, i64> = match kind {
+            Kind::Entry => runs.iter().copied().zip(versions.iter().copied()).collect(),
+            Kind::Row | Kind::Fold => HashMap::new(),
+        };
+        let version = |run: &str, number: i64| match rows_of.get(run) {
+            Some(row) => Version { row: *row, entry: number },
+            None => Version { row: number, entry: 0 },
+        };
+        let versions = written.iter().map(|row| {
+            let run: String = row.get(0);
+            let version = version(&run, row.get(2));
+            (run, (moment(row, 1), version))
+        });
+        Ok(versions.collect())
     }
 }
 

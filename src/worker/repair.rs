@@ -39,7 +39,7 @@ const ALL: Duration = Duration::from_secs(100 * 365 * 86_400);
 const LOOKS_OF_ALL: u32 = 60;
 /// How often, in looks, sleeping runs are asked whether one overslept, and how many at a time.
 const LOOKS_OF_SLEEPERS: u32 = 6;
-const PAGE_OF_SLEEPERS: i64 = 5_000;
+const PAGE_OF_SLEEPERS: i64 = 2_000;
 /// How long a sleeper that was woken is left alone.
 const WOKEN_STAYS: Duration = Duration::from_secs(600);
 
