@@ -1,19 +1,25 @@
 //! Requests that wait go to the server together: one statement for many, and none of them waits for company.
 //!
-//! A request that finds a free lane leaves at once, alone. While every lane is under way, requests gather, and the
-//! next lane that is free takes them all, up to [`LARGEST`].
+//! A request that finds nothing under way leaves at once, alone. While a batch is under way, requests gather, and leave
+//! together when it is back: the fewer batches, the less each request costs, on both sides. A batch that takes long
+//! (a lock that somebody holds, a large document, a server far away) is not waited for: another leaves beside it.
 
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 /// Requests in one batch.
 const LARGEST: usize = 64;
-/// Batches under way at a time: one on the way there, one on the way back.
-const LANES: usize = 2;
+/// A batch that is under way for longer is not waited for.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// Batches under way at a time, however long they take: a pool has no more connections.
+const LANES: usize = 8;
 
 /// A request that a batch is made of.
 pub(crate) trait Request: Send + 'static {
@@ -32,44 +38,34 @@ struct State<R> {
     waiting: VecDeque<R>,
     /// What batches under way touch.
     busy: HashSet<String>,
+    /// Batches under way.
     lanes: usize,
+    /// One of them is waited for.
+    awaited: bool,
 }
 
 impl<R> Default for Batches<R> {
     fn default() -> Self {
-        Self { state: Mutex::new(State { waiting: VecDeque::new(), busy: HashSet::new(), lanes: 0 }) }
+        let state = State { waiting: VecDeque::new(), busy: HashSet::new(), lanes: 0, awaited: false };
+        Self { state: Mutex::new(state) }
     }
 }
 
 impl<R: Request> Batches<R> {
-    /// Adds a request. `carry` takes a batch to the server and answers every request of it. Who finds a free lane goes
-    /// along with the first batch, which saves a lone request the way to another task and back; what gathers meanwhile
-    /// is carried by a task of its own. Must be called within the shared runtime.
+    /// Adds a request. `carry` takes a batch to the server and answers every request of it. Who finds nothing under way
+    /// goes along with the first batch, which saves a lone request the way to another task and back; what gathers
+    /// meanwhile is carried by a task of its own. Must be called within the shared runtime.
     pub async fn submit<C, F>(self: &Arc<Self>, request: R, carry: C)
     where
-        C: Fn(Vec<R>) -> F + Send + 'static,
+        C: Fn(Vec<R>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let opened = self.with(|state| {
-            state.waiting.push_back(request);
-            let opened = state.lanes < LANES;
-            state.lanes += usize::from(opened);
-            opened
-        });
-        if !opened {
-            return;
-        }
-        let mut lane = Lane { of: self.clone(), open: true, touched: Vec::new() };
+        self.with(|state| state.waiting.push_back(request));
+        let Some(mut lane) = Lane::open(self) else { return };
         let Some(batch) = lane.next() else { return };
-        // A batch that panics is lost to those who wait for it, and is nobody's panic.
-        let _ = AssertUnwindSafe(carry(batch)).catch_unwind().await;
+        lane.carry(batch, &carry).await;
         if let Some(gathered) = lane.next() {
-            tokio::spawn(async move {
-                carry(gathered).await;
-                while let Some(batch) = lane.next() {
-                    carry(batch).await;
-                }
-            });
+            tokio::spawn(lane.carry_on(gathered, carry));
         }
     }
 
@@ -97,35 +93,94 @@ impl<R: Request> State<R> {
     }
 }
 
-/// A lane under way; free again when it is dropped, or has found nothing to take.
+/// A way to the server, for one batch after the other; gone when it is dropped, or has found nothing to take.
 struct Lane<R: Request> {
     of: Arc<Batches<R>>,
     open: bool,
+    /// Others gather while its batch is under way.
+    awaited: bool,
     touched: Vec<String>,
 }
 
 impl<R: Request> Lane<R> {
+    /// None while a batch is waited for, or too many are under way.
+    fn open(of: &Arc<Batches<R>>) -> Option<Self> {
+        let opened = of.with(|state| {
+            let opened = !state.awaited && state.lanes < LANES;
+            state.lanes += usize::from(opened);
+            state.awaited |= opened;
+            opened
+        });
+        opened.then(|| Self { of: of.clone(), open: true, awaited: true, touched: Vec::new() })
+    }
+
+    /// The next batch. A lane that took long ends where another is waited for by now.
     fn next(&mut self) -> Option<Vec<R>> {
         let arrived = std::mem::take(&mut self.touched);
+        let is_awaited = self.awaited;
         let (batch, touched) = self.of.with(|state| {
             state.busy.retain(|key| !arrived.contains(key));
-            let taken = state.take();
+            if state.awaited && !is_awaited {
+                state.lanes -= 1;
+                return Default::default();
+            }
+            let (batch, touched) = state.take();
             // In one step with looking: a request that comes now must not rely on a lane that leaves.
-            state.lanes -= usize::from(taken.0.is_empty());
-            taken
+            state.lanes -= usize::from(batch.is_empty());
+            state.awaited = !batch.is_empty();
+            (batch, touched)
         });
         self.touched = touched;
         self.open = !batch.is_empty();
+        self.awaited = self.open;
         self.open.then_some(batch)
+    }
+
+    /// Takes a batch to the server. One that panics is lost to those who wait for it, and is nobody's panic.
+    async fn carry<C, F>(&mut self, batch: Vec<R>, carry: &C)
+    where
+        C: Fn(Vec<R>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut carried = pin!(AssertUnwindSafe(carry(batch)).catch_unwind());
+        if tokio::time::timeout(PATIENCE, carried.as_mut()).await.is_ok() {
+            return;
+        }
+        self.awaited = false;
+        self.of.with(|state| state.awaited = false);
+        if let Some(mut beside) = Self::open(&self.of)
+            && let Some(gathered) = beside.next()
+        {
+            tokio::spawn(beside.carry_on(gathered, carry.clone()));
+        }
+        let _ = carried.await;
+    }
+
+    /// Takes one batch after the other, until none waits. Boxed: a lane that takes long opens another.
+    fn carry_on<C, F>(mut self, batch: Vec<R>, carry: C) -> BoxFuture<'static, ()>
+    where
+        C: Fn(Vec<R>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let all = async move {
+            let mut next = Some(batch);
+            while let Some(batch) = next {
+                self.carry(batch, &carry).await;
+                next = self.next();
+            }
+        };
+        all.boxed()
     }
 }
 
 impl<R: Request> Drop for Lane<R> {
     fn drop(&mut self) {
         let touched = std::mem::take(&mut self.touched);
+        let (open, awaited) = (self.open, self.awaited);
         self.of.with(|state| {
             state.busy.retain(|key| !touched.contains(key));
-            state.lanes -= usize::from(self.open);
+            state.lanes -= usize::from(open);
+            state.awaited &= !awaited;
         });
     }
 }
@@ -134,7 +189,7 @@ impl<R: Request> Drop for Lane<R> {
 mod tests {
     use std::time::Duration;
 
-    use tokio::sync::{mpsc, oneshot};
+    use tokio::sync::{Semaphore, mpsc, oneshot};
 
     use super::*;
 
@@ -158,7 +213,7 @@ mod tests {
             let seen = seen.clone();
             async move {
                 seen.send(batch.iter().map(|ask| ask.0).collect()).unwrap();
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
                 let size = batch.len();
                 batch.into_iter().for_each(|ask| ask.1.send(size).unwrap());
             }
@@ -171,15 +226,74 @@ mod tests {
     async fn who_comes_first_leaves_alone_and_who_waits_leaves_together() {
         let (seen, _batches_seen) = mpsc::unbounded_channel();
         let batches = Arc::default();
-        let first: Vec<_> = ["a", "b"].map(|key| ask(&batches, key, &seen)).into_iter().collect();
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        let later: Vec<_> = ["c", "d", "e"].map(|key| ask(&batches, key, &seen)).into_iter().collect();
-        for answer in first {
-            assert!(answer.await.unwrap() <= 2);
-        }
+        let first = ask(&batches, "a", &seen);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let later: Vec<_> = ["b", "c", "d"].map(|key| ask(&batches, key, &seen)).into_iter().collect();
+        assert_eq!(first.await.unwrap(), 1);
         for answer in later {
             assert_eq!(answer.await.unwrap(), 3);
         }
+        // The way is free again.
+        assert_eq!(ask(&batches, "e", &seen).await.unwrap(), 1);
+    }
+
+    /// Answers each request with the size of its batch, once the gate of its key is open.
+    fn ask_behind(
+        batches: &Arc<Batches<Ask>>,
+        key: &'static str,
+        gate: &Arc<Semaphore>,
+    ) -> oneshot::Receiver<usize> {
+        let (answer, answered) = oneshot::channel();
+        let (batches, gate) = (batches.clone(), gate.clone());
+        let carry = move |batch: Vec<Ask>| {
+            let gate = gate.clone();
+            async move {
+                if batch.iter().any(|ask| ask.0.starts_with("locked")) {
+                    let _ = gate.acquire().await;
+                }
+                let size = batch.len();
+                batch.into_iter().for_each(|ask| ask.1.send(size).unwrap());
+            }
+        };
+        tokio::spawn(async move { batches.submit(Ask(key, answer), carry).await });
+        answered
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_is_held_up_holds_up_nobody_else_but_its_own_run() {
+        let (gate, batches) = (Arc::new(Semaphore::new(0)), Arc::default());
+        let mut held = ask_behind(&batches, "locked", &gate);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let gathered: Vec<_> = ["a", "b"].map(|key| ask_behind(&batches, key, &gate)).into_iter().collect();
+        let mut same_run = ask_behind(&batches, "locked", &gate);
+        for answer in gathered {
+            assert_eq!(answer.await.unwrap(), 2);
+        }
+        assert_eq!(ask_behind(&batches, "c", &gate).await.unwrap(), 1);
+        assert!(held.try_recv().is_err() && same_run.try_recv().is_err());
+        gate.add_permits(1);
+        assert_eq!((held.await.unwrap(), same_run.await.unwrap()), (1, 1));
+        assert_eq!(ask_behind(&batches, "d", &gate).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn no_more_batches_are_held_up_than_there_are_lanes_and_all_of_them_end() {
+        let (gate, batches) = (Arc::new(Semaphore::new(0)), Arc::default());
+        let mut held = Vec::new();
+        for key in [
+            "locked 0", "locked 1", "locked 2", "locked 3", "locked 4", "locked 5", "locked 6", "locked 7",
+            "locked 8",
+        ] {
+            held.push(ask_behind(&batches, key, &gate));
+            tokio::time::sleep(2 * PATIENCE).await;
+        }
+        assert_eq!((held.len(), batches.with(|state| state.lanes)), (LANES + 1, LANES));
+        gate.add_permits(held.len());
+        for answer in held {
+            answer.await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(batches.with(|state| state.lanes == 0 && !state.awaited && state.busy.is_empty()));
     }
 
     #[tokio::test]
