@@ -10,6 +10,7 @@ mod queues;
 pub mod rabbitmq;
 mod uri;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,15 +38,16 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// The queue it is put into first.
-    pub fn first_queue(&self) -> String {
-        self.delay.map_or_else(|| self.queue.clone(), |delay| delay::queue_name(&self.queue, delay))
+    pub fn first_queue(&self) -> Cow<'_, str> {
+        self.delay.map_or(Cow::Borrowed(&self.queue), |delay| delay::queue_name(&self.queue, delay).into())
     }
 
     /// The queues it needs, and what they are declared with.
     pub fn queues(&self, queue_type: Option<QueueType>) -> Vec<(String, Arguments)> {
         let target = (self.queue.clone(), arguments::of_queue(queue_type));
-        let on_the_way =
-            self.delay.map(|delay| (self.first_queue(), arguments::of_delay(queue_type, &self.queue, delay)));
+        let on_the_way = self.delay.map(|delay| {
+            (self.first_queue().into_owned(), arguments::of_delay(queue_type, &self.queue, delay))
+        });
         std::iter::once(target).chain(on_the_way).collect()
     }
 }

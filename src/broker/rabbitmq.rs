@@ -43,7 +43,6 @@ pub struct RabbitMq {
     publisher: Mutex<Option<Publisher>>,
 }
 
-#[derive(Clone)]
 struct Publisher {
     connection: Arc<Connection>,
     channel: Channel,
@@ -86,34 +85,41 @@ impl RabbitMq {
     }
 
     /// The publishing channel, with the queues declared. Held by nobody while it is used: publishes overlap.
-    async fn publisher(&self, messages: &[Outgoing]) -> Result<Publisher> {
+    async fn publisher(&self, messages: &[Outgoing]) -> Result<Channel> {
         let mut slot = self.publisher.lock().await;
-        let mut publisher = self.open_publisher(&mut slot).await?;
-        for message in messages {
-            let first = message.first_queue();
-            if publisher.declared.contains(&first) {
-                continue;
-            }
-            let Publisher { connection, channel, .. } = &publisher.clone();
-            for (queue, arguments) in message.queues(self.queue_type) {
-                ensure(connection, channel, &queue, arguments).await?;
-                publisher.declared.insert(queue);
+        let publisher = self.open_publisher(&mut slot).await?;
+        match self.declare(publisher, messages).await {
+            Ok(()) => Ok(publisher.channel.clone()),
+            Err(error) => {
+                *slot = None;
+                Err(error)
             }
         }
-        *slot = Some(publisher.clone());
-        Ok(publisher)
     }
 
-    async fn open_publisher(&self, slot: &mut Option<Publisher>) -> Result<Publisher> {
-        if let Some(open) = slot.take().filter(|publisher| publisher.channel.status().connected()) {
-            return Ok(open);
+    async fn open_publisher<'a>(&self, slot: &'a mut Option<Publisher>) -> Result<&'a mut Publisher> {
+        if slot.as_ref().is_none_or(|publisher| !publisher.channel.status().connected()) {
+            *slot = None;
+            let connection = self.connect("publisher").await?;
+            let channel = connection.create_channel().await.map_err(publish_error)?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
+            *slot = Some(Publisher { connection: Arc::new(connection), channel, declared: HashSet::new() });
         }
-        let connection = self.connect("publisher").await?;
-        let channel = connection.create_channel().await.map_err(publish_error)?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
-        let publisher = Publisher { connection: Arc::new(connection), channel, declared: HashSet::new() };
-        *slot = Some(publisher.clone());
-        Ok(publisher)
+        slot.as_mut().ok_or_else(|| Error::transient("Publishing", "there is no channel"))
+    }
+
+    async fn declare(&self, publisher: &mut Publisher, messages: &[Outgoing]) -> Result<()> {
+        let Publisher { connection, channel, declared } = publisher;
+        for message in messages {
+            if declared.contains(message.first_queue().as_ref()) {
+                continue;
+            }
+            for (queue, arguments) in message.queues(self.queue_type) {
+                ensure(connection, channel, &queue, arguments).await?;
+                declared.insert(queue);
+            }
+        }
+        Ok(())
     }
 
     async fn forget_publisher(&self) {
@@ -124,14 +130,19 @@ impl RabbitMq {
 #[async_trait]
 impl Broker for RabbitMq {
     async fn publish(&self, messages: Vec<Outgoing>) -> Result<()> {
-        let publisher = self.publisher(&messages).await?;
-        let published =
-            try_join_all(messages.iter().map(|message| publish_one(&publisher.channel, message))).await;
+        let channel = self.publisher(&messages).await?;
+        let published = match messages.as_slice() {
+            [message] => publish_one(&channel, message).await,
+            messages => {
+                let all = messages.iter().map(|message| publish_one(&channel, message));
+                try_join_all(all).await.map(drop)
+            }
+        };
         if published.is_err() {
             // Whatever went wrong (connection lost, queue deleted), the next try starts from a new channel.
             self.forget_publisher().await;
         }
-        published.map(drop)
+        published
     }
 
     async fn consume(
@@ -176,7 +187,7 @@ impl Broker for RabbitMq {
     }
 
     async fn waiting(&self, queue: &str) -> Result<Option<u32>> {
-        let connection = self.open_publisher(&mut *self.publisher.lock().await).await?.connection;
+        let connection = self.open_publisher(&mut *self.publisher.lock().await).await?.connection.clone();
         waiting(&connection, queue).await
     }
 
@@ -219,7 +230,7 @@ async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
     }
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let confirm = channel
-        .basic_publish("".into(), message.first_queue().as_str().into(), options, &message.body, properties)
+        .basic_publish("".into(), (*message.first_queue()).into(), options, &message.body, properties)
         .await
         .map_err(publish_error)?
         .await

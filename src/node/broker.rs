@@ -182,7 +182,7 @@ impl broker::Broker for LiveBroker {
                 .iter()
                 .map(|(queue, arguments)| (queue.clone(), as_json(arguments)))
                 .collect();
-            let queue = message.first_queue();
+            let queue = message.first_queue().into_owned();
             let headers: serde_json::Map<String, serde_json::Value> =
                 message.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
             let headers = serde_json::Value::from(headers).to_string();
