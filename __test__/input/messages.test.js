@@ -77,6 +77,18 @@ describe('a message that is no job goes to the dead letters, byte for byte', () 
   }
 })
 
+describe('a message with long headers', () => {
+  it('is no obstacle, whether it is a job or not', () =>
+    bench.amongHealthyRuns(async () => {
+      // As long as amqplib can send.
+      const headers = { trace: 'x'.repeat(60_000) }
+      const { world } = bench
+      world.channel.sendToQueue(world.queue, Buffer.from('with long headers'), { headers })
+      await bench.letter('with long headers', /not a job/)
+      assert.equal(await world.waiting(), 0)
+    }))
+})
+
 describe('a message too long for whatever it names goes to the dead letters', () => {
   let bench
   before(async () => {

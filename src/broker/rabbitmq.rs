@@ -28,7 +28,13 @@ use super::{AmqpAddress, AmqpSettings, Broker, Delivery, Outgoing, Reading};
 use crate::error::{Error, Result, with_causes};
 
 const PERSISTENT: u8 = 2;
+/// What the connection is called that publishes.
+const PUBLISHER: &str = "publisher";
 pub(super) const REPLY_SUCCESS: u16 = 200;
+/// Bytes of a frame at most, where only we publish. The client keeps room for 32 of them in each direction of a connection,
+/// and goes through all of it: 8 MiB a connection by the broker's default. A larger message takes several frames; but
+/// headers take one, so who consumes takes whatever the broker lets others send.
+const PUBLISHED_FRAME: u32 = 32 << 10;
 /// How long an orderly close may take before the connection is simply dropped.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -76,12 +82,16 @@ impl RabbitMq {
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("flowcraft {purpose}").as_str().into());
         let runtime = lapin::runtime::default_runtime().map_err(|error| connect_error(address, &error))?;
-        Connection::connect_uri_with_config(address.uri(), properties, self.tls.clone(), runtime)
-            .await
-            .map_err(|error| {
+        let mut uri = address.uri();
+        if purpose == PUBLISHER {
+            uri.query.frame_max.get_or_insert(PUBLISHED_FRAME);
+        }
+        Connection::connect_uri_with_config(uri, properties, self.tls.clone(), runtime).await.map_err(
+            |error| {
                 self.next_address.store(index + 1, Ordering::Relaxed);
                 connect_error(address, &error)
-            })
+            },
+        )
     }
 
     /// The publishing channel, with the queues declared. Held by nobody while it is used: publishes overlap.
@@ -100,7 +110,7 @@ impl RabbitMq {
     async fn open_publisher<'a>(&self, slot: &'a mut Option<Publisher>) -> Result<&'a mut Publisher> {
         if slot.as_ref().is_none_or(|publisher| !publisher.channel.status().connected()) {
             *slot = None;
-            let connection = self.connect("publisher").await?;
+            let connection = self.connect(PUBLISHER).await?;
             let channel = connection.create_channel().await.map_err(publish_error)?;
             channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
             *slot = Some(Publisher { connection: Arc::new(connection), channel, declared: HashSet::new() });

@@ -10,10 +10,6 @@ use super::QueueType;
 use crate::error::{Error, Result};
 use crate::secret;
 
-/// Bytes of a frame at most. The client keeps room for 32 of them in each direction of a connection, and goes through all
-/// of it: with the broker's default of 128 KiB that is 8 MiB a connection. A larger message takes several frames.
-const FRAME_MAX: u32 = 32 << 10;
-
 /// The connection options, as JavaScript normalised them.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -64,7 +60,6 @@ impl AmqpAddress {
         uri.query.connection_timeout.get_or_insert(10_000);
         // A worker that hangs keeps its connection and is sent jobs until the broker misses it.
         uri.query.heartbeat.get_or_insert(5);
-        uri.query.frame_max.get_or_insert(FRAME_MAX);
         secret::keep(&uri.authority.userinfo.username, &uri.authority.userinfo.password);
         Self(uri)
     }
