@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { prepare } from '../scripts/prepare.js'
 import { CONTESTANTS } from './contestants/index.js'
-import { buildBareLoop, installPeers } from './install.js'
+import { buildBareLoop, buildPublishedAddon, installPeers } from './install.js'
 import { SHAPES } from './shapes.js'
 
 const log = (line = '') => console.log(line)
@@ -12,6 +12,8 @@ try {
   const wishes = wanted(process.argv.slice(2))
   await prepare({ log })
   await installPeers(log)
+  // The loader of the addon looks here first.
+  process.env.NAPI_RS_NATIVE_LIBRARY_PATH = await buildPublishedAddon(log)
   if (wishes.contestants.includes('bare')) process.env.BARE_LOOP = await buildBareLoop(log)
   // Only now are the packages there that it imports.
   const { bench } = await import('./bench.js')
