@@ -19,6 +19,8 @@ before(async () => {
 })
 after(() => site?.close())
 
+const SERIALIZABLE = '-c default_transaction_isolation=serializable'
+
 const executed = (runs, node) => site.executions.all(runs).filter((each) => each.node === node).length
 
 /** Five runs, all in the middle of a node. */
@@ -35,6 +37,21 @@ async function assertOnce(runs) {
     assert.deepEqual(counted(context), outcomes.line().nodes)
     assert.deepEqual(site.executions.perNode(run), outcomes.line().nodes)
   }
+}
+
+/** A transaction of somebody else's. */
+async function transaction(t) {
+  const client = new pg.Client(site.servers.urls.database)
+  await client.connect()
+  t.after(() => client.end())
+  await client.query('BEGIN')
+  return client
+}
+
+/** Waits until a worker waits for a row that somebody has locked. */
+async function workerWaits() {
+  const waits = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'flowcraft' AND wait_event_type = 'Lock'`
+  await until(async () => (await site.sql(waits)).length > 0, { what: 'the worker to wait for a row' })
 }
 
 /** Strikes in the middle of five runs; they and a new one end as if nothing had been. */
@@ -110,6 +127,25 @@ describe('a job taken while PostgreSQL is away', () => {
   })
 })
 
+describe('a run whose row somebody has locked', () => {
+  it('waits, and holds up no other', async (t) => {
+    site.freshQueue()
+    const adapter = site.adapter(flows)
+    const held = await site.begin('line', { ms: 300 })
+    await until(() => executed([held], 'work') === 1)
+    const other = await transaction(t)
+    await other.query('SELECT 1 FROM contexts WHERE run_id = $1 FOR UPDATE', [held])
+    await workerWaits()
+    const runs = await Promise.all(Array.from({ length: 20 }, () => site.begin('line')))
+    await site.ended(runs, { timeout: 10_000 })
+    assert.equal((await site.look(held)).status, 'running')
+    await other.query('COMMIT')
+    await site.ended([held])
+    await assertOnce([held, ...runs])
+    await adapter.stop()
+  })
+})
+
 describe('a statement that PostgreSQL refuses', () => {
   /** A worker whose sessions are set so, and what it said. */
   function worker(options) {
@@ -117,15 +153,6 @@ describe('a statement that PostgreSQL refuses', () => {
     const log = new Log()
     const pgClient = { connectionString: site.servers.urls.database, options }
     return { log, adapter: site.adapter(flows, { ...log.options(), pgClient }) }
-  }
-
-  /** A transaction of somebody else's. */
-  async function transaction(t) {
-    const client = new pg.Client(site.servers.urls.database)
-    await client.connect()
-    t.after(() => client.end())
-    await client.query('BEGIN')
-    return client
   }
 
   it('for the time it took is tried again', async (t) => {
@@ -142,24 +169,33 @@ describe('a statement that PostgreSQL refuses', () => {
   })
 
   it('as a serialization failure is tried again', async (t) => {
-    // Several, for results of one run that are written at the same moment; and again until two have met.
-    const workers = Array.from({ length: 3 }, () => worker('-c default_transaction_isolation=serializable'))
-    const failures = () => workers.reduce((sum, { log }) => sum + log.said('warn', /40001/).length, 0)
-    let count = 0
-    while (failures() === 0 && count < 300) {
-      const runs = await Promise.all(Array.from({ length: 10 }, () => site.begin('fan')))
-      await site.ended(runs)
-      for (const run of runs) {
-        const { context } = await site.look(run)
-        const { output, nodes } = outcomes.fan()
-        assert.equal(context['_outputs.end'], output)
-        assert.deepEqual(counted(context), nodes)
-        assert.deepEqual(site.executions.perNode(run), nodes)
-      }
-      count += runs.length
+    const { log, adapter } = worker(SERIALIZABLE)
+    const run = await site.begin('line', { ms: 300 })
+    await until(() => executed([run], 'work') === 1)
+    const other = await transaction(t)
+    // The worker's statement waits for the row, and finds it changed since it began.
+    await other.query('UPDATE statuses SET updated_at = clock_timestamp() WHERE run_id = $1', [run])
+    await workerWaits()
+    await other.query('COMMIT')
+    await until(() => log.said('warn', /40001/).length > 0, { what: 'the serialization failure' })
+    await site.ended([run])
+    await assertOnce([run])
+    await adapter.stop()
+  })
+
+  it('as a serialization failure is no result lost, where results of one run come together', async (t) => {
+    const workers = Array.from({ length: 3 }, () => worker(SERIALIZABLE))
+    const runs = await Promise.all(Array.from({ length: 50 }, () => site.begin('fan')))
+    await site.ended(runs)
+    for (const run of runs) {
+      const { context } = await site.look(run)
+      const { output, nodes } = outcomes.fan()
+      assert.equal(context['_outputs.end'], output)
+      assert.deepEqual(counted(context), nodes)
+      assert.deepEqual(site.executions.perNode(run), nodes)
     }
-    assert.ok(failures() > 0, 'no serialization failure came about')
-    t.diagnostic(`${failures()} serialization failures in ${count} runs of 12 nodes`)
+    const failures = workers.reduce((sum, { log }) => sum + log.said('warn', /40001/).length, 0)
+    t.diagnostic(`${failures} serialization failures in ${runs.length} runs of 12 nodes`)
     await Promise.all(workers.map(({ adapter }) => adapter.stop()))
   })
 
@@ -172,8 +208,7 @@ describe('a statement that PostgreSQL refuses', () => {
     await other.query(`SET deadlock_timeout = '60s'`)
     // The worker locks the context first, then the status; this one the other way round.
     await other.query('SELECT 1 FROM statuses WHERE run_id = $1 FOR UPDATE', [run])
-    const waits = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'flowcraft' AND wait_event_type = 'Lock'`
-    await until(async () => (await site.sql(waits)).length > 0, { what: 'the worker to wait for the status row' })
+    await workerWaits()
     await other.query('SELECT 1 FROM contexts WHERE run_id = $1 FOR UPDATE', [run])
     await until(() => log.said('warn', /40P01/).length > 0, { what: 'the deadlock' })
     await other.query('COMMIT')
