@@ -75,6 +75,30 @@ describe('the class', () => {
     assert.equal(result?.payload, undefined)
   })
 
+  it('is given both ends of a run that is retried while the first one is published', async () => {
+    let attempts = 0
+    const stubborn = createFlow('stubborn').node('a', async () => {
+      attempts += 1
+      if (attempts === 1) throw new Error('not yet')
+      return { output: attempts }
+    })
+    const published = []
+    class Retrying extends RabbitMqAdapter {
+      async publishFinalResult(runId, result) {
+        published.push(result.status)
+        if (result.status === 'failed') await this.retry(runId)
+        await super.publishFinalResult(runId, result)
+      }
+    }
+    await world.freshQueue()
+    // Nobody comes by to publish what was left.
+    const adapter = world.adapter(stubborn, { Adapter: Retrying, repairInterval: 0 })
+    const runId = await world.begin(stubborn)
+    await until(async () => (await world.look(runId)).status === 'completed')
+    assert.deepEqual(published, ['failed', 'completed'])
+    await adapter.stop()
+  })
+
   it('enqueues without having been started', async () => {
     await world.freshQueue()
     const adapter = world.adapter(flow(), { started: false })

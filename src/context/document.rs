@@ -169,7 +169,7 @@ impl Document {
 
     /// Whether the run has ended and its result is still to be published by the adapter.
     pub fn is_unpublished(&self) -> bool {
-        self.reserved.as_ref().is_some_and(|reserved| reserved.unpublished)
+        self.has_ended() && self.reserved.as_ref().is_some_and(|reserved| reserved.unpublished)
     }
 
     /// The document without the engine's bookkeeping, as nodes and final results see it.

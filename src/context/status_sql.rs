@@ -138,7 +138,7 @@ impl Statements {
     }
 
     /// The statements that write changes of runs, over the context table with this name. All answer with the runs
-    /// they wrote and when; `append` with the entry's number, the others with the row's version.
+    /// they wrote and when, `append` with the entry's number, the others with the row's version; but `lock` with nothing.
     pub fn writing(&self, contexts: &str) -> Writing {
         let journal = JournalTable::of(contexts);
         Writing {

@@ -344,6 +344,12 @@ impl Ledger {
             && !self.nodes.get(node).is_some_and(settled)
     }
 
+    /// Whether the run ended as `other` says; not if it was retried since, and ended again.
+    pub fn has_the_end_of(&self, other: &Self) -> bool {
+        let rounds = |ledger: &Self| -> Vec<u32> { ledger.nodes.values().map(|entry| entry.round).collect() };
+        self.status == other.status && self.errors == other.errors && rounds(self) == rounds(other)
+    }
+
     /// Whether nothing is in flight and nothing awaits, and yet the run has not ended: others did its last nodes.
     pub fn is_stuck(&self) -> bool {
         let lives = |entry: &NodeEntry| matches!(entry.state, NodeState::Due | NodeState::Awaiting);

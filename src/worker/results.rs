@@ -53,22 +53,28 @@ impl Engine {
         published
     }
 
-    /// Looked at again: somebody may have published it, and given the lease back, a moment ago.
+    /// Looked at again: somebody may have published it, and given the lease back, a moment ago. And again afterwards: a run
+    /// that was retried meanwhile may have come to another end, which found the lease taken.
     async fn publish_under_lease(&self, run: &str) -> Result<()> {
-        let document = self.contexts.load(run).await?;
-        let Some(reserved) = document.reserved.as_ref().filter(|reserved| reserved.unpublished) else {
-            return Ok(());
-        };
-        let ledger = &reserved.ledger;
-        let context = document.visible_json()?;
-        self.host.publish_result(run, ledger.status, &ledger.reason(), &context).await?;
-        let published = |document: Document| {
-            let Some(mut reserved) = document.reserved else {
-                return Ok((None, ()));
+        loop {
+            let document = self.contexts.load(run).await?;
+            let Some(reserved) = document.reserved.as_ref().filter(|_| document.is_unpublished()) else {
+                return Ok(());
             };
-            reserved.unpublished = false;
-            Ok((Some(Change { patch: Patch::default(), reserved, ending: Ending::Published }), ()))
-        };
-        self.contexts.change(&self.statuses, run, false, published).await.map(drop)
+            let ledger = &reserved.ledger;
+            let context = document.visible_json()?;
+            self.host.publish_result(run, ledger.status, &ledger.reason(), &context).await?;
+            let published = |document: Document| {
+                let Some(mut reserved) = document.reserved.filter(|now| now.ledger.has_the_end_of(ledger))
+                else {
+                    return Ok((None, ()));
+                };
+                reserved.unpublished = false;
+                Ok((Some(Change { patch: Patch::default(), reserved, ending: Ending::Published }), ()))
+            };
+            if self.contexts.change(&self.statuses, run, false, published).await?.changed {
+                return Ok(());
+            }
+        }
     }
 }

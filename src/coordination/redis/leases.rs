@@ -108,7 +108,7 @@ impl LeaseScripts {
         answered.await.unwrap_or_else(|_| Err(Error::transient(OPERATION, "the answer was lost")))
     }
 
-    /// Gives a lease up. Comes back when that is on its way: nobody waits for the answer.
+    /// Gives a lease up. Comes back when that is on its way; only who takes it there, for many, sees the answer.
     pub async fn release(&self, key: String, owner: &str) {
         let (sent, on_its_way) = oneshot::channel();
         let this = self.clone();

@@ -1,7 +1,8 @@
 //! Failures, and the fallbacks that take over.
 
-use super::super::{Refusal, RunStatus::*, Standing};
-use super::support::{Result, Story};
+use super::super::{Event, Ledger, Refusal, RunStatus::*, Standing};
+use super::support::{Result, Story, graph};
+use crate::blueprint::Blueprint;
 
 #[test]
 fn a_failure_does_not_stop_the_other_branches() {
@@ -283,4 +284,22 @@ fn an_action_called_fallback_is_an_action_like_any_other() {
         .makes_due(&["f"])
         .finishes("f")
         .makes_due(&[]);
+}
+
+#[test]
+fn a_run_that_was_retried_has_another_end_even_if_it_fails_alike() {
+    let blueprint = Blueprint::new(graph("a -> b"));
+    let fail = |ledger: &mut Ledger, round| {
+        let (node, message) = ("a".to_owned(), "broken".to_owned());
+        ledger.apply(&blueprint, Event::Failed { node, round, message, recoverable: false }).unwrap();
+    };
+    let mut ledger = Ledger::begin(&blueprint);
+    fail(&mut ledger, 1);
+    let first = ledger.clone();
+    assert!(ledger.has_the_end_of(&first));
+    ledger.apply(&blueprint, Event::TriedAgain).unwrap();
+    assert!(!ledger.has_the_end_of(&first));
+    fail(&mut ledger, 2);
+    assert_eq!(ledger.status, first.status);
+    assert!(!ledger.has_the_end_of(&first));
 }
