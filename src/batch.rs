@@ -64,10 +64,14 @@ impl<R: Request> Batches<R> {
         self.with(|state| state.waiting.push_back(request));
         let Some(mut lane) = Lane::open(self) else { return };
         let Some(batch) = lane.next() else { return };
-        lane.carry(batch, &carry).await;
-        if let Some(gathered) = lane.next() {
-            tokio::spawn(lane.carry_on(gathered, carry));
-        }
+        // Boxed: whoever only waits, as most do under load, need not have room for this.
+        Box::pin(async move {
+            lane.carry(batch, &carry).await;
+            if let Some(gathered) = lane.next() {
+                tokio::spawn(lane.carry_on(gathered, carry));
+            }
+        })
+        .await;
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State<R>) -> T) -> T {

@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A node's id, unique in its blueprint.
-pub type NodeId = String;
+pub use crate::node_id::NodeId;
 
 /// The name of core's node that decides whether a loop goes round again.
 const LOOP_CONTROLLER: &str = "loop-controller";
@@ -86,6 +85,9 @@ pub struct Node {
     stands_in_for: BTreeSet<NodeId>,
 }
 
+/// Where edges lead, by where they leave.
+type Edges = HashMap<NodeId, BTreeSet<NodeId>>;
+
 /// A blueprint, analysed.
 #[derive(Debug, Clone)]
 pub struct Blueprint {
@@ -96,11 +98,12 @@ pub struct Blueprint {
     /// The nodes due when a run begins.
     pub starts: Vec<NodeId>,
     nodes: HashMap<NodeId, Node>,
-    /// Edges that lead back to a node the path came through: (source, target).
-    closing: HashSet<(NodeId, NodeId)>,
-    targets: HashMap<NodeId, BTreeSet<NodeId>>,
+    /// Edges that lead back to a node the path came through, by their source.
+    closing: Edges,
+    /// Every edge, by its source.
+    targets: Edges,
     /// Edges taken whenever their source is done: no action, no condition.
-    unconditional: HashSet<(NodeId, NodeId)>,
+    unconditional: Edges,
 }
 
 impl Blueprint {
@@ -142,7 +145,7 @@ impl Blueprint {
 
         let closing = graph.closing_edges(&starts);
         let targets = graph.targets.iter().map(|(source, targets)| {
-            ((*source).to_owned(), targets.iter().map(|target| (*target).to_owned()).collect())
+            (NodeId::from(*source), targets.iter().map(|target| NodeId::from(*target)).collect())
         });
         let mut blueprint = Self {
             id,
@@ -151,15 +154,11 @@ impl Blueprint {
             nodes,
             closing,
             targets: targets.collect(),
-            unconditional: edges
-                .iter()
-                .filter(|edge| edge.action.is_none() && !edge.conditional)
-                .map(|edge| (edge.source.clone(), edge.target.clone()))
-                .collect(),
+            unconditional: by_source(edges.iter().filter(|edge| edge.action.is_none() && !edge.conditional)),
         };
         for (target, sources) in graph.sources {
             let predecessors =
-                sources.iter().map(|source| blueprint.arrives_as(source, &sources).to_owned()).collect();
+                sources.iter().map(|source| blueprint.arrives_as(source, &sources).into()).collect();
             if let Some(node) = blueprint.nodes.get_mut(target) {
                 node.predecessors = predecessors;
             }
@@ -190,7 +189,7 @@ impl Blueprint {
 
     /// Whether the edge leads back to a node its path came through, so that arriving starts a new round.
     pub fn closes_a_cycle(&self, source: &str, target: &str) -> bool {
-        self.closing.contains(&(source.to_owned(), target.to_owned()))
+        self.closing.get(source).is_some_and(|targets| targets.contains(target))
     }
 
     /// The predecessor an arrival from `source` counts for at `target`.
@@ -208,7 +207,7 @@ impl Blueprint {
 
     /// Whether an edge is taken whenever its source is done.
     pub fn is_certain(&self, source: &str, target: &str) -> bool {
-        self.unconditional.contains(&(source.to_owned(), target.to_owned()))
+        self.unconditional.get(source).is_some_and(|targets| targets.contains(target))
     }
 
     /// The nodes that `id` is the fallback of.
@@ -225,7 +224,7 @@ impl Blueprint {
         self.nodes
             .get(source)
             .and_then(|node| node.stands_in_for.iter().find(|primary| sources.contains(primary.as_str())))
-            .map_or(source, String::as_str)
+            .map_or(source, NodeId::as_str)
     }
 }
 
@@ -260,10 +259,10 @@ impl<'a> Graph<'a> {
     }
 
     /// Depth first from the start nodes: an edge to a node still on the path closes a cycle.
-    fn closing_edges(&self, starts: &[NodeId]) -> HashSet<(NodeId, NodeId)> {
-        let mut closing = HashSet::new();
+    fn closing_edges(&self, starts: &[NodeId]) -> Edges {
+        let mut closing = Edges::new();
         let (mut on_path, mut seen) = (HashSet::new(), HashSet::new());
-        let roots = starts.iter().map(String::as_str).chain(self.paths.keys().copied());
+        let roots = starts.iter().map(NodeId::as_str).chain(self.paths.keys().copied());
         for root in roots {
             if !seen.insert(root) {
                 continue;
@@ -279,7 +278,7 @@ impl<'a> Graph<'a> {
                 };
                 *next += 1;
                 if on_path.contains(target) {
-                    closing.insert((node.to_owned(), target.to_owned()));
+                    closing.entry(node.into()).or_default().insert(target.into());
                 } else if seen.insert(target) {
                     on_path.insert(target);
                     path.push((target, 0));
@@ -292,7 +291,7 @@ impl<'a> Graph<'a> {
     /// How many steps each node is from the start.
     fn depths(&self, starts: &'a [NodeId]) -> HashMap<&'a str, usize> {
         let mut depths: HashMap<&str, usize> = starts.iter().map(|start| (start.as_str(), 0)).collect();
-        let mut ahead: VecDeque<&str> = starts.iter().map(String::as_str).collect();
+        let mut ahead: VecDeque<&str> = starts.iter().map(NodeId::as_str).collect();
         while let Some(id) = ahead.pop_front() {
             let next = depths.get(id).map_or(0, |depth| depth + 1);
             for &target in self.onward(id) {
@@ -330,7 +329,7 @@ impl<'a> Graph<'a> {
             .map(|other| other.id.as_str())
             .chain([node.id.as_str()])
             .collect();
-        self.reachable(first, &barriers).into_iter().map(str::to_owned).collect()
+        self.reachable(first, &barriers).into_iter().map(NodeId::from).collect()
     }
 
     fn reachable(&self, from: &'a str, barriers: &[&str]) -> BTreeSet<&'a str> {
@@ -343,6 +342,14 @@ impl<'a> Graph<'a> {
         }
         reached
     }
+}
+
+fn by_source<'a>(edges: impl Iterator<Item = &'a EdgeDescription>) -> Edges {
+    let mut by_source = Edges::new();
+    for EdgeDescription { source, target, .. } in edges {
+        by_source.entry(source.clone()).or_default().insert(target.clone());
+    }
+    by_source
 }
 
 fn continue_target<'a>(controller: &str, edges: &'a [EdgeDescription]) -> Option<&'a str> {

@@ -24,5 +24,6 @@ pub mod ledger;
 pub mod message;
 #[cfg(feature = "node")]
 mod node;
+mod node_id;
 mod secret;
 pub mod worker;

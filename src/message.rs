@@ -64,13 +64,12 @@ impl JobMessage {
         }
         let job: Self =
             serde_json::from_slice(body).map_err(|error| format!("The message is not a job: {error}"))?;
-        let empty = [("runId", &job.run_id), ("blueprintId", &job.blueprint_id), ("nodeId", &job.node_id)]
-            .into_iter()
-            .find(|(_, value)| value.is_empty());
-        if let Some((field, _)) = empty {
+        let ids: [(&str, &str); 3] =
+            [("runId", &job.run_id), ("blueprintId", &job.blueprint_id), ("nodeId", &job.node_id)];
+        if let Some((field, _)) = ids.iter().find(|(_, id)| id.is_empty()) {
             return Err(format!("The message is not a job: '{field}' is empty"));
         }
-        if [&job.run_id, &job.blueprint_id, &job.node_id].iter().any(|id| id.contains('\0')) {
+        if ids.iter().any(|(_, id)| id.contains('\0')) {
             return Err("The message is not a job: an id holds U+0000, which PostgreSQL can not store".into());
         }
         Ok(Self { original: Some(body.into()), ..job })

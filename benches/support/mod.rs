@@ -1,6 +1,8 @@
 //! A run at some point of its life, for benches and counts: its blueprint, its document, and the next job's answer.
 
-use flowcraft_rabbitmq_adapter::blueprint::{Blueprint, Description, EdgeDescription, NodeDescription};
+use flowcraft_rabbitmq_adapter::blueprint::{
+    Blueprint, Description, EdgeDescription, NodeDescription, NodeId,
+};
 use flowcraft_rabbitmq_adapter::context::{Change, Document, Patch, ReservedKey};
 use flowcraft_rabbitmq_adapter::json::Json;
 use flowcraft_rabbitmq_adapter::ledger::{Arrival, Ledger};
@@ -17,7 +19,7 @@ pub const MESSAGE: &[u8] =
 pub struct Run {
     pub blueprint: Blueprint,
     pub document: Document,
-    pub node: String,
+    pub node: NodeId,
     pub answer: Answer,
 }
 
@@ -31,7 +33,7 @@ impl Run {
         for i in 0..length / 2 {
             run.answer = finished(&ids[i], &[&ids[i + 1]]);
             run.go_on();
-            run.node.clone_from(&ids[i + 1]);
+            run.node = ids[i + 1].as_str().into();
         }
         run.answer = finished(&run.node, &[&ids[length / 2 + 1]]);
         run
@@ -49,11 +51,11 @@ impl Run {
         run.go_on();
         let join = "join".to_owned();
         for id in wide.iter().take(width / 2) {
-            run.node.clone_from(id);
+            run.node = id.as_str().into();
             run.answer = finished(id, &[&join]);
             run.go_on();
         }
-        run.node.clone_from(&wide[width / 2]);
+        run.node = wide[width / 2].as_str().into();
         run.answer = finished(&run.node, &[&join]);
         run
     }
@@ -63,7 +65,7 @@ impl Run {
         ledger.begin_with(&blueprint);
         let reserved = ReservedKey { ledger, queue: Some("flowcraft-queue".into()), unpublished: false };
         let document = Document { reserved: Some(reserved), found: true, ..Document::default() };
-        Self { blueprint, document, node: start.to_owned(), answer: finished(start, &[]) }
+        Self { blueprint, document, node: start.into(), answer: finished(start, &[]) }
     }
 
     /// What the answer means.
@@ -96,14 +98,18 @@ impl Run {
 }
 
 fn described(ids: &[String], edges: Vec<EdgeDescription>, start: &str) -> Blueprint {
-    let node =
-        |id: &String| NodeDescription { id: id.clone(), uses: "work".into(), any: false, fallback: None };
+    let node = |id: &String| NodeDescription {
+        id: id.as_str().into(),
+        uses: "work".into(),
+        any: false,
+        fallback: None,
+    };
     Blueprint::new(Description {
         id: "orders".into(),
         version: serde_json::Value::Null,
         nodes: ids.iter().map(node).collect(),
         edges,
-        starts: vec![start.to_owned()],
+        starts: vec![start.into()],
     })
 }
 
@@ -115,7 +121,7 @@ fn edge(source: &str, target: &str) -> EdgeDescription {
 fn finished(node: &str, targets: &[&String]) -> Answer {
     let output = Json::parse(r#"{"amount":1250,"currency":"EUR","accepted":true}"#.into()).ok();
     let taken = targets.iter().map(|target| Taken {
-        arrival: Arrival { source: node.to_owned(), target: (*target).clone(), fed: false },
+        arrival: Arrival { source: node.into(), target: target.as_str().into(), fed: false },
         input: output.clone(),
     });
     let taken = taken.collect();

@@ -5,7 +5,7 @@ use super::*;
 fn blueprint(edges: &[(&str, &str, &str)], fallbacks: &[(&str, &str)]) -> Blueprint {
     let mut ids: Vec<&str> = edges.iter().flat_map(|(source, _, target)| [*source, *target]).collect();
     ids.extend(fallbacks.iter().flat_map(|(primary, fallback)| [*primary, *fallback]));
-    let starts = ids.first().map(|id| (*id).to_owned()).into_iter().collect();
+    let starts = ids.first().map(|id| (*id).into()).into_iter().collect();
     let ids: BTreeSet<&str> = ids.into_iter().collect();
     let node = |id: &&str| NodeDescription {
         id: (*id).into(),
@@ -29,15 +29,19 @@ fn blueprint(edges: &[(&str, &str, &str)], fallbacks: &[(&str, &str)]) -> Bluepr
 }
 
 fn closing(blueprint: &Blueprint) -> BTreeSet<(&str, &str)> {
-    blueprint.closing.iter().map(|(source, target)| (source.as_str(), target.as_str())).collect()
+    let edges = &blueprint.closing;
+    edges
+        .iter()
+        .flat_map(|(source, targets)| targets.iter().map(|target| (source.as_str(), target.as_str())))
+        .collect()
 }
 
 fn body<'a>(blueprint: &'a Blueprint, controller: &str) -> Vec<&'a str> {
-    blueprint.node(controller).unwrap().loop_body.iter().map(String::as_str).collect()
+    blueprint.node(controller).unwrap().loop_body.iter().map(NodeId::as_str).collect()
 }
 
 fn predecessors<'a>(blueprint: &'a Blueprint, id: &str) -> Vec<&'a str> {
-    blueprint.node(id).unwrap().predecessors.iter().map(String::as_str).collect()
+    blueprint.node(id).unwrap().predecessors.iter().map(NodeId::as_str).collect()
 }
 
 const NESTED: &[(&str, &str, &str)] = &[
@@ -159,7 +163,7 @@ fn a_fallback_and_its_primary_are_one_predecessor_where_both_lead() {
     assert_eq!(predecessors(&both, "j"), ["other", "p"]);
     assert_eq!(both.predecessor("f", "j"), "p");
     assert_eq!(both.predecessor("p", "j"), "p");
-    assert_eq!(both.fallback_of("p").map(String::as_str), Some("f"));
+    assert_eq!(both.fallback_of("p").map(NodeId::as_str), Some("f"));
     assert_eq!(both.primaries_of("f").collect::<Vec<_>>(), ["p"]);
 }
 

@@ -127,19 +127,21 @@ impl ContextStore {
     fn groups(&self, batch: Vec<Commit>) -> Vec<Group> {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for commit in batch {
-            let base = commit.base.clone();
-            let group = groups.entry(commit.run.clone()).or_insert_with(|| {
-                let base = self
-                    .known
-                    .get(&commit.run)
-                    .filter(|known| known.version.is_newer_than(base.version))
-                    .unwrap_or(base.clone());
-                Group { run: commit.run.clone(), base, fresh: false, commits: Vec::new() }
-            });
-            if base.version.is_newer_than(group.base.version) {
-                group.base = base;
+            match groups.get_mut(&commit.run) {
+                Some(group) => {
+                    if commit.base.version.is_newer_than(group.base.version) {
+                        group.base = commit.base.clone();
+                    }
+                    group.commits.push(commit);
+                }
+                None => {
+                    let known = self.known.get(&commit.run);
+                    let newer = known.filter(|known| known.version.is_newer_than(commit.base.version));
+                    let base = newer.unwrap_or_else(|| commit.base.clone());
+                    let run = commit.run.clone();
+                    groups.insert(run.clone(), Group { run, base, fresh: false, commits: vec![commit] });
+                }
             }
-            group.commits.push(commit);
         }
         groups.into_values().collect()
     }

@@ -3,6 +3,7 @@
 //! Values are passed through as raw JSON. Only JavaScript parses them, and only those a node asks for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
@@ -27,8 +28,8 @@ const WEIGHT: usize = 3;
 /// What is wrong with a row that holds something else.
 pub(super) const NOT_AN_OBJECT: &str = "context_data is not a JSON object";
 
-/// Keys and what stands under them. A copy shares what it does not change.
-pub type Values = OrdMap<String, Json>;
+/// Keys and what stands under them. A copy shares what it does not change, and the keys of what it does.
+pub type Values = OrdMap<Arc<str>, Json>;
 
 /// What stands under [`RESERVED_KEY`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +38,7 @@ pub struct ReservedKey {
     pub ledger: Ledger,
     /// The queue its jobs go through: the workers there look after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<String>,
+    pub queue: Option<Arc<str>>,
     /// The run has ended and its result is still to be published by the adapter.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpublished: bool,
@@ -149,11 +150,14 @@ impl Document {
 
     pub(super) fn write(&mut self, patch: &Patch) {
         for key in &patch.deletes {
-            self.values.remove(key);
+            // Removing what is not there would copy what is.
+            if self.values.contains_key(key.as_str()) {
+                self.values.remove(key.as_str());
+            }
         }
         for (key, value) in &patch.sets {
             self.weight += WEIGHT * (key.len() + value.get().len());
-            self.values.insert(key.clone(), value.clone());
+            self.values.insert(key.as_str().into(), value.clone());
         }
     }
 

@@ -11,7 +11,9 @@
 //!
 //! [`migrate`]: super::ContextStore::migrate
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use deadpool_postgres::GenericClient;
@@ -27,35 +29,40 @@ use crate::ledger::Delta;
 
 /// What one commit changed of a run, as the column `change` says it.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct Entry<'a> {
     /// Keys removed, before the others are set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deletes: Vec<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    sets: BTreeMap<String, Json>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    sets: Cow<'a, BTreeMap<String, Json>>,
     /// Absent where somebody wrote into the context from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ledger: Option<Delta>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    queue: Option<String>,
+    queue: Option<Arc<str>>,
 }
 
-impl Entry {
+fn is_empty(sets: &BTreeMap<String, Json>) -> bool {
+    sets.is_empty()
+}
+
+impl<'a> Entry<'a> {
     /// What a change does to a run.
-    pub fn of(before: &Document, change: &Change) -> Self {
+    pub fn of(before: &Document, change: &'a Change) -> Self {
         let nothing = ReservedKey::default();
         let reserved = before.reserved.as_ref().unwrap_or(&nothing);
-        let queue = change.reserved.queue.clone().filter(|_| change.reserved.queue != reserved.queue);
-        let ledger = Some(change.reserved.ledger.since(&reserved.ledger));
+        let Change { reserved: ReservedKey { ledger, queue, .. }, .. } = change;
+        let queue = queue.clone().filter(|_| *queue != reserved.queue);
+        let ledger = Some(ledger.since(&reserved.ledger));
         Self { ledger, queue, ..Self::of_patch(before, &change.patch) }
     }
 
     /// What a patch from outside does to it.
-    pub fn of_patch(before: &Document, patch: &Patch) -> Self {
-        let is_there = |key: &&String| before.values.contains_key(*key);
+    pub fn of_patch(before: &Document, patch: &'a Patch) -> Self {
+        let is_there = |key: &&String| before.values.contains_key(key.as_str());
         Self {
             deletes: patch.deletes.iter().filter(is_there).cloned().collect(),
-            sets: patch.sets.clone(),
+            sets: Cow::Borrowed(&patch.sets),
             ..Self::default()
         }
     }
@@ -77,7 +84,7 @@ impl Document {
                 grown.ledger.grow(delta);
                 grown.queue = queue.or(grown.queue.take());
             }
-            self.write(&Patch { sets, deletes });
+            self.write(&Patch { sets: sets.into_owned(), deletes });
             self.reserved = reserved;
         }
         self.version = Version { entry: last, ..self.version };
@@ -90,9 +97,9 @@ impl Document {
         for item in self.row.diff(&self.values) {
             match item {
                 DiffItem::Add(key, value) | DiffItem::Update { new: (key, value), .. } => {
-                    patch.set(key.clone(), value.clone());
+                    patch.set(&**key, value.clone());
                 }
-                DiffItem::Remove(key, _) => patch.deletes.push(key.clone()),
+                DiffItem::Remove(key, _) => patch.deletes.push(key.to_string()),
             }
         }
         patch

@@ -34,8 +34,10 @@ impl Group {
     fn plan(mut self) -> std::result::Result<Plan, Box<Self>> {
         let mut merged: Option<Change> = None;
         let mut after = self.base.clone();
-        let (mut kept, mut declined) = (Vec::new(), Vec::new());
-        for mut commit in std::mem::take(&mut self.commits) {
+        let commits = std::mem::take(&mut self.commits);
+        let mut declined = Vec::with_capacity(commits.len());
+        let mut kept = Vec::with_capacity(commits.len());
+        for mut commit in commits {
             match (commit.decide)(&after) {
                 Ok(change) => {
                     declined.push(change.is_none());

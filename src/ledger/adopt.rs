@@ -4,7 +4,7 @@
 //! the edges that are always taken are followed here; the others announce themselves by their message.
 
 use super::{Due, Ledger, NodeEntry, NodeState, Standing, Transition};
-use crate::blueprint::{Blueprint, Join};
+use crate::blueprint::{Blueprint, Join, NodeId};
 
 impl Ledger {
     /// Takes the nodes that have an output in the row as done, where the ledger does not know of them.
@@ -17,14 +17,14 @@ impl Ledger {
         if self.status.is_end() {
             return Vec::new();
         }
-        let unknown: Vec<String> = outputs
+        let unknown: Vec<NodeId> = outputs
             .into_iter()
             .filter(|id| blueprint.node(id).is_some() && self.is_open(id))
-            .map(str::to_owned)
+            .map(NodeId::from)
             .collect();
         let mut transition = Transition::default();
         for id in &unknown {
-            let entry = self.nodes.entry(id.clone()).or_default();
+            let entry = self.entry_or_new(id);
             *entry = NodeEntry {
                 state: NodeState::Done,
                 round: entry.round.max(1),
@@ -44,7 +44,7 @@ impl Ledger {
         transition.due.retain(|due| self.standing(&due.node, None) == Standing::Due(due.round));
         // Where an output decided a branch that is not known here, its own worker announces the branch by a
         // message: until then the run can not be seen to have ended.
-        let undecided = |id: &String| blueprint.targets(id).any(|target| !blueprint.is_certain(id, target));
+        let undecided = |id: &NodeId| blueprint.targets(id).any(|target| !blueprint.is_certain(id, target));
         if !unknown.is_empty() && !unknown.iter().any(undecided) {
             self.conclude();
         }
@@ -55,7 +55,7 @@ impl Ledger {
     /// done; so does the row, once [`adopt`](Self::adopt) has read it. The round to run it in, if it is due.
     pub fn call(&mut self, blueprint: &Blueprint, node: &str) -> Option<u32> {
         let place = blueprint.node(node)?;
-        let done = |id: &String| self.nodes.get(id).is_some_and(|entry| entry.state == NodeState::Done);
+        let done = |id: &NodeId| self.entry(id).is_some_and(|entry| entry.state == NodeState::Done);
         let justified = match place.join {
             Join::Any => place.predecessors.iter().any(done),
             Join::All => !place.predecessors.is_empty() && place.predecessors.iter().all(done),
@@ -65,7 +65,7 @@ impl Ledger {
         }
         let by = place.predecessors.iter().find(|id| done(id))?.clone();
         let mut transition = Transition::default();
-        self.fire(blueprint, &node.to_owned(), &by, &mut transition);
+        self.fire(blueprint, &node.into(), &by, &mut transition);
         self.conclude();
         transition.due.pop().map(|due| due.round)
     }
@@ -77,7 +77,7 @@ impl Ledger {
     }
 
     fn is_open(&self, id: &str) -> bool {
-        self.nodes.get(id).is_none_or(|entry| {
+        self.entry(id).is_none_or(|entry| {
             matches!(entry.state, NodeState::Idle | NodeState::Due)
                 && !entry.done_before
                 && entry.resumed.is_none()

@@ -29,7 +29,7 @@ impl Ledger {
                 self.fail(blueprint, &node, round, message, recoverable, &mut transition)?;
             }
             Event::Retried { node, round, not_before } => {
-                let resumed = self.nodes.get(&node).and_then(|entry| entry.resumed.clone());
+                let resumed = self.entry(&node).and_then(|entry| entry.resumed.clone());
                 let entry = self.settle(&node, round, NodeState::Due)?;
                 entry.resumed = resumed;
                 entry.failures += 1;
@@ -65,7 +65,7 @@ impl Ledger {
         round: u32,
         state: NodeState,
     ) -> Result<&mut NodeEntry, Refusal> {
-        let entry = self.nodes.get_mut(node).ok_or(Refusal::NotDue)?;
+        let entry = self.entry_mut(node).ok_or(Refusal::NotDue)?;
         if entry.state != NodeState::Due || entry.round != round {
             return Err(Refusal::NotDue);
         }
@@ -108,7 +108,7 @@ impl Ledger {
         self.status = RunStatus::Running;
         let failed = self.nodes.iter().filter(|(_, entry)| entry.state == NodeState::Failed);
         for id in failed.map(|(id, _)| id.clone()).collect::<Vec<NodeId>>() {
-            let Some(entry) = self.nodes.get_mut(&id) else { continue };
+            let Some(entry) = self.entry_mut(&id) else { continue };
             entry.state = NodeState::Due;
             entry.round += 1;
             entry.failures = 0;
@@ -166,7 +166,7 @@ impl Ledger {
             if counts || reached.contains(&target) {
                 reached.push(target);
                 transition.arrived.push(index);
-                if *fed && let Some(entry) = self.nodes.get_mut(target) {
+                if *fed && let Some(entry) = self.entry_mut(target) {
                     entry.fed = true;
                 }
             }
@@ -181,7 +181,7 @@ impl Ledger {
     /// The scatterer hands out its next chunk; the gatherer waits for it as it did for the first.
     fn scatter_again(&mut self, gatherer: &NodeId, scatterer: &NodeId, transition: &mut Transition) {
         let (wave, level) = self.position(gatherer);
-        if let Some(entry) = self.nodes.get_mut(gatherer) {
+        if let Some(entry) = self.entry_mut(gatherer) {
             entry.state = NodeState::Idle;
             entry.done_before = true;
         }
@@ -190,20 +190,20 @@ impl Ledger {
 
     /// The predecessors an edge counts for at its target. A fallback counts for the primaries it replaced.
     fn predecessors(&self, blueprint: &Blueprint, source: &str, target: &str) -> Vec<NodeId> {
-        let Some(place) = blueprint.node(target) else { return vec![source.to_owned()] };
+        let Some(place) = blueprint.node(target) else { return vec![source.into()] };
         let replaced: Vec<NodeId> = blueprint
             .primaries_of(source)
             .filter(|id| place.predecessors.contains(*id) && self.is_replaced(id))
             .cloned()
             .collect();
         if place.predecessors.contains(source) || replaced.is_empty() {
-            return vec![blueprint.predecessor(source, target).to_owned()];
+            return vec![blueprint.predecessor(source, target).into()];
         }
         replaced
     }
 
     fn is_replaced(&self, id: &str) -> bool {
-        self.nodes.get(id).is_some_and(|entry| entry.replaced)
+        self.entry(id).is_some_and(|entry| entry.replaced)
     }
 
     /// Makes the fallback due. One that is in flight for another primary takes this one's edges too; one that has
@@ -215,14 +215,14 @@ impl Ledger {
             NodeState::Due | NodeState::Awaiting => true,
             _ => entry.replaced && entry.wave >= wave,
         };
-        if !self.nodes.get(fallback).is_some_and(closed) {
+        if !self.entry(fallback).is_some_and(closed) {
             self.make_due(fallback, wave, level + 1, primary, transition);
         }
     }
 
     /// The wave and level a node is in.
     pub(super) fn position(&self, node: &str) -> (u32, u32) {
-        self.nodes.get(node).map_or((0, 0), |entry| (entry.wave, entry.level))
+        self.entry(node).map_or((0, 0), |entry| (entry.wave, entry.level))
     }
 
     /// A run ends when nothing of it is in flight, not when every terminal node has run.

@@ -2,6 +2,7 @@
 //! no more a job than one of three.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use imbl::ordmap::DiffItem;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ pub struct Delta {
     pub status: RunStatus,
     /// The nodes that changed, as they are now.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    nodes: BTreeMap<NodeId, NodeEntry>,
+    nodes: BTreeMap<NodeId, Arc<NodeEntry>>,
     /// Where nothing but marks came to a node: those, by node and predecessor. A join may wait for hundreds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     marks: BTreeMap<NodeId, BTreeMap<NodeId, Mark>>,
@@ -77,7 +78,7 @@ impl Ledger {
         self.status = status;
         self.nodes.extend(nodes);
         for (id, marks) in marks {
-            self.nodes.entry(id).or_default().arrived.extend(marks);
+            self.entry_or_new(&id).arrived.extend(marks);
         }
         self.added.extend(added);
         if let Some(Rest { errors, fallback_ran, events, cancelled }) = rest {

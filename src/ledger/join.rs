@@ -21,12 +21,12 @@ impl Ledger {
         let (wave, level) = self.position(by);
         let mark = Mark { wave: wave + u32::from(closing), level, passed: false };
         let join = join_of(blueprint, target);
-        let entry = self.nodes.entry(target.clone()).or_default();
+        let entry = self.entry_or_new(target);
         if !entry.takes(join, mark.wave) {
             return false;
         }
         let deepest = entry.arrived.values().all(|other| other.passed || other.level <= level);
-        entry.arrived.insert(predecessor.to_owned(), mark);
+        entry.arrived.insert(predecessor.into(), mark);
         self.fire_if_ready(blueprint, target, by, transition);
         deepest
     }
@@ -50,11 +50,11 @@ impl Ledger {
         let (wave, level) = self.position(by);
         let mark = Mark { wave: wave + u32::from(closing), level, passed: true };
         let predecessor = blueprint.predecessor(source, target);
-        let entry = self.nodes.entry(target.clone()).or_default();
+        let entry = self.entry_or_new(target);
         let arrived =
             entry.arrived.get(predecessor).is_some_and(|other| !other.passed && other.wave >= mark.wave);
         if entry.takes(join, mark.wave) && !arrived {
-            entry.arrived.insert(predecessor.to_owned(), mark);
+            entry.arrived.insert(predecessor.into(), mark);
             self.fire_if_ready(blueprint, target, by, transition);
         }
     }
@@ -66,7 +66,7 @@ impl Ledger {
         node: &NodeId,
         transition: &mut Transition,
     ) {
-        if self.nodes.get(node).is_some_and(|entry| !entry.arrived.is_empty()) {
+        if self.entry(node).is_some_and(|entry| !entry.arrived.is_empty()) {
             self.fire_if_ready(blueprint, node, node, transition);
         }
     }
@@ -78,7 +78,7 @@ impl Ledger {
         by: &NodeId,
         transition: &mut Transition,
     ) {
-        let Some(entry) = self.nodes.get(target) else {
+        let Some(entry) = self.entry(target) else {
             return;
         };
         let in_flight = matches!(entry.state, NodeState::Due | NodeState::Awaiting);
@@ -93,7 +93,7 @@ impl Ledger {
     }
 
     fn everyone_is_done(&self, blueprint: &Blueprint, target: &str) -> bool {
-        let Some(entry) = self.nodes.get(target) else {
+        let Some(entry) = self.entry(target) else {
             return false;
         };
         let drawn = blueprint.node(target).into_iter().flat_map(|node| &node.predecessors);
@@ -113,7 +113,7 @@ impl Ledger {
         by: &NodeId,
         transition: &mut Transition,
     ) {
-        let marks = || self.nodes.get(target).into_iter().flat_map(|entry| entry.arrived.values());
+        let marks = || self.entry(target).into_iter().flat_map(|entry| entry.arrived.values());
         let wave = marks().map(|mark| mark.wave).max().unwrap_or(1);
         let level = marks().map(|mark| mark.level).max().unwrap_or(0) + 1;
         let gathered = self.added.iter().filter(|(_, added)| added.gather.as_ref() == Some(target));
@@ -124,7 +124,7 @@ impl Ledger {
         }
         self.make_due(target, wave, level, by, transition);
         for id in blueprint.node(target).into_iter().flat_map(|node| &node.loop_body) {
-            let entry = self.nodes.get_mut(id);
+            let entry = self.entry_mut(id);
             if let Some(entry) =
                 entry.filter(|entry| !matches!(entry.state, NodeState::Due | NodeState::Awaiting))
             {
@@ -143,7 +143,7 @@ impl Ledger {
         by: &NodeId,
         transition: &mut Transition,
     ) {
-        let entry = self.nodes.entry(node.clone()).or_default();
+        let entry = self.entry_or_new(node);
         *entry = NodeEntry {
             state: NodeState::Due,
             round: entry.round + 1,

@@ -16,6 +16,8 @@ mod pause;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
@@ -236,8 +238,8 @@ pub enum Standing {
 pub struct Ledger {
     /// Where the run stands.
     pub status: RunStatus,
-    /// Every node that was ever reached.
-    pub nodes: OrdMap<NodeId, NodeEntry>,
+    /// Every node that was ever reached. Shared one by one: a change of one copies no other.
+    pub nodes: OrdMap<NodeId, Arc<NodeEntry>>,
     /// Every failure, in the order they were committed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<NodeError>,
@@ -264,6 +266,19 @@ impl Ledger {
         ledger
     }
 
+    /// What is kept of a node; none where it was never reached.
+    pub fn entry(&self, node: &str) -> Option<&NodeEntry> {
+        self.nodes.get(node).map(|entry| &**entry)
+    }
+
+    fn entry_mut(&mut self, node: &str) -> Option<&mut NodeEntry> {
+        self.nodes.get_mut(node).map(Arc::make_mut)
+    }
+
+    fn entry_or_new(&mut self, node: &NodeId) -> &mut NodeEntry {
+        Arc::make_mut(self.nodes.entry(node.clone()).or_default())
+    }
+
     /// Whether the run has not begun. Events may have come all the same.
     pub fn is_unbegun(&self) -> bool {
         self.nodes.is_empty() && !self.status.is_end()
@@ -274,7 +289,7 @@ impl Ledger {
         for start in &blueprint.starts {
             let entry =
                 NodeEntry { state: NodeState::Due, round: 1, wave: 1, level: 1, ..NodeEntry::default() };
-            self.nodes.insert(start.clone(), entry);
+            self.nodes.insert(start.clone(), entry.into());
         }
     }
 
@@ -282,7 +297,7 @@ impl Ledger {
     pub fn standing_of_attempt(&self, node: &str, round: Option<u32>, attempt: Option<u32>) -> Standing {
         let outdated = |entry: &NodeEntry| round.is_some() && attempt.unwrap_or(1) <= entry.failures;
         match self.standing(node, round) {
-            Standing::Due(_) if self.nodes.get(node).is_some_and(outdated) => Standing::Settled,
+            Standing::Due(_) if self.entry(node).is_some_and(outdated) => Standing::Settled,
             standing => standing,
         }
     }
@@ -292,7 +307,7 @@ impl Ledger {
         if self.status.is_end() {
             return Standing::Ended;
         }
-        match self.nodes.get(node) {
+        match self.entry(node) {
             Some(entry) if round.is_some_and(|round| round < entry.round) => Standing::Settled,
             Some(entry) if entry.state == NodeState::Due => Standing::Due(entry.round),
             Some(entry) if entry.state == NodeState::Idle && entry.round == 0 => Standing::NotReached,
@@ -320,7 +335,7 @@ impl Ledger {
 
     /// Whether a node sleeps in this round.
     pub fn sleeps(&self, node: &str, round: u32) -> bool {
-        let entry = self.nodes.get(node);
+        let entry = self.entry(node);
         entry.is_some_and(|entry| {
             !self.status.is_end()
                 && entry.state == NodeState::Awaiting
@@ -331,8 +346,7 @@ impl Ledger {
 
     /// The jobs in flight, and the timers, that the result of `node` led to.
     pub fn due_by(&self, node: &str) -> Vec<Due> {
-        let led_to =
-            |due: &Due| self.nodes.get(&due.node).is_some_and(|entry| entry.by.as_deref() == Some(node));
+        let led_to = |due: &Due| self.entry(&due.node).is_some_and(|entry| entry.by.as_deref() == Some(node));
         self.pending().into_iter().filter(led_to).collect()
     }
 
@@ -341,7 +355,7 @@ impl Ledger {
         let settled = |entry: &NodeEntry| entry.state != NodeState::Due;
         self.status == RunStatus::Failed
             && self.errors.iter().any(|error| error.node == node)
-            && !self.nodes.get(node).is_some_and(settled)
+            && !self.entry(node).is_some_and(settled)
     }
 
     /// Whether the run ended as `other` says; not if it was retried since, and ended again.
@@ -352,20 +366,21 @@ impl Ledger {
 
     /// Whether nothing is in flight and nothing awaits, and yet the run has not ended: others did its last nodes.
     pub fn is_stuck(&self) -> bool {
-        let lives = |entry: &NodeEntry| matches!(entry.state, NodeState::Due | NodeState::Awaiting);
+        let lives = |entry: &Arc<NodeEntry>| matches!(entry.state, NodeState::Due | NodeState::Awaiting);
         self.status == RunStatus::Running && !self.is_unbegun() && !self.nodes.values().any(lives)
     }
 
     /// Whether a predecessor of this node was done by a worker of another kind.
     pub fn is_beside_strangers(&self, blueprint: &Blueprint, node: &str) -> bool {
-        let adopted = |id: &NodeId| self.nodes.get(id).is_some_and(|entry| entry.adopted);
+        let adopted = |id: &NodeId| self.entry(id).is_some_and(|entry| entry.adopted);
         blueprint.node(node).is_some_and(|place| place.predecessors.iter().any(adopted))
     }
 
     /// The nodes that wait to be resumed.
     pub fn awaiting(&self) -> impl Iterator<Item = (&NodeId, &NodeEntry)> {
         let ended = self.status.is_end();
-        self.nodes.iter().filter(move |(_, entry)| !ended && entry.state == NodeState::Awaiting)
+        let nodes = self.nodes.iter().map(|(id, entry)| (id, &**entry));
+        nodes.filter(move |(_, entry)| !ended && entry.state == NodeState::Awaiting)
     }
 
     /// Why the run failed, every error in a sentence, or why it was cancelled.

@@ -40,7 +40,7 @@ impl Ledger {
         with: Resume,
         transition: &mut Transition,
     ) -> Result<(), Refusal> {
-        let entry = self.nodes.get_mut(node).filter(|entry| entry.state == NodeState::Awaiting);
+        let entry = self.entry_mut(node).filter(|entry| entry.state == NodeState::Awaiting);
         let entry = entry.ok_or(Refusal::NotAwaiting)?;
         entry.round += 1;
         entry.state = NodeState::Due;
@@ -67,7 +67,7 @@ impl Ledger {
             .collect();
         if waiting.is_empty() {
             let past = |id: &NodeId| {
-                let entry = self.nodes.get(id);
+                let entry = self.entry(id);
                 entry.is_some_and(|entry| {
                     matches!(entry.state, NodeState::Done | NodeState::Failed) || entry.resumed.is_some()
                 })

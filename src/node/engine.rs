@@ -1,6 +1,6 @@
 //! An adapter's engine, as JavaScript holds it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::errors::{json, to_js};
 use super::host::{HostFunctions, JsHost};
 use super::runtime::{promise, runtime};
 use super::store::Store;
+use crate::blueprint::NodeId;
 use crate::context::{ContextStore, StatusTable, TableName};
 use crate::error::Error;
 use crate::ledger::{Resume, RunStatus};
@@ -75,7 +76,7 @@ impl From<worker::DeadLetter> for DeadLetter {
         let worker::DeadLetter { queue, id, reason, time, worker, body, job } = letter;
         let body = String::from_utf8_lossy(&body).into_owned();
         let (run_id, blueprint_id, node_id) = match job {
-            Some(job) => (Some(job.run_id), Some(job.blueprint_id), Some(job.node_id)),
+            Some(job) => (Some(job.run_id), Some(job.blueprint_id), Some(job.node_id.to_string())),
             None => (None, None, None),
         };
         Self { queue, id, reason, time, worker, body, run_id, blueprint_id, node_id }
@@ -168,7 +169,7 @@ impl Engine {
     #[napi(ts_return_type = "Promise<string[]>")]
     pub fn reconcile<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
-        promise(env, async move { engine.reconcile(&run).await.map(Vec::from_iter) })
+        promise(env, async move { engine.reconcile(&run).await.map(names) })
     }
 
     /// Lets paused nodes go on, with an output as JSON.
@@ -183,7 +184,7 @@ impl Engine {
     ) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
         let with = Resume { action, output: output.map(json).transpose()? };
-        promise(env, async move { engine.resume(&run, node.as_deref(), &with).await.map(Vec::from_iter) })
+        promise(env, async move { engine.resume(&run, node.as_deref(), &with).await.map(names) })
     }
 
     /// Tells a run of an event, with a payload as JSON; `node` where it is meant for one only.
@@ -198,9 +199,7 @@ impl Engine {
     ) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
         let payload = payload.map(json).transpose()?;
-        promise(env, async move {
-            engine.send_event(&run, &name, payload, node.as_deref()).await.map(Vec::from_iter)
-        })
+        promise(env, async move { engine.send_event(&run, &name, payload, node.as_deref()).await.map(names) })
     }
 
     /// Ends a run; whether it was still going on.
@@ -214,7 +213,7 @@ impl Engine {
     #[napi(ts_return_type = "Promise<string[]>")]
     pub fn retry<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
-        promise(env, async move { engine.retry(&run).await.map(Vec::from_iter) })
+        promise(env, async move { engine.retry(&run).await.map(names) })
     }
 
     /// The letters that wait: a JSON array.
@@ -301,4 +300,9 @@ impl Engine {
             async move { engine.contexts.write_result(&engine.statuses, &run, status, &result).await },
         )
     }
+}
+
+/// Nodes as JavaScript hears of them.
+fn names(nodes: BTreeSet<NodeId>) -> Vec<String> {
+    nodes.iter().map(NodeId::to_string).collect()
 }

@@ -80,7 +80,7 @@ impl Jobs {
     /// None of our types can fail to be written; an error would be ours.
     pub fn open(&self, call: Call) -> Result<Opened> {
         let Call { job, document, resumed, fed, beside_strangers, attempt, added, .. } = call;
-        let input = document.values.get(&format!("{INPUTS}{}", job.node_id));
+        let input = document.values.get(format!("{INPUTS}{}", job.node_id).as_str());
         let (reply, answer) = oneshot::channel();
         let number = self.with(|open| {
             open.last = open.last.wrapping_add(1);
@@ -137,7 +137,7 @@ impl Jobs {
 
     /// The keys of a job's context.
     pub fn keys(&self, number: u32) -> Vec<String> {
-        self.of(number, |document| document.values.keys().map(|key| key.as_str().to_owned()).collect())
+        self.of(number, |document| document.values.keys().map(ToString::to_string).collect())
             .unwrap_or_default()
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::host::{Answer, Outcome, Taken};
+use crate::blueprint::NodeId;
 use crate::clock;
 use crate::context::{Patch, RESERVED_KEY};
 use crate::json::Json;
@@ -31,7 +32,7 @@ struct Written {
     event: Option<String>,
     /// Milliseconds since 1970.
     until: Option<f64>,
-    again: Option<String>,
+    again: Option<NodeId>,
     /// Milliseconds.
     retry_after: Option<f64>,
     #[serde(default)]
@@ -51,8 +52,8 @@ enum Ending {
 
 #[derive(Deserialize)]
 struct Edge {
-    source: String,
-    target: String,
+    source: NodeId,
+    target: NodeId,
     #[serde(default)]
     fed: bool,
     /// The input is the output, which is not written twice.
@@ -64,9 +65,9 @@ struct Edge {
 
 #[derive(Deserialize)]
 struct Node {
-    id: String,
+    id: NodeId,
     definition: Json,
-    gather: Option<String>,
+    gather: Option<NodeId>,
 }
 
 /// Reads an answer. One that can not be read is a failed node: its run must not wait for ever.

@@ -105,7 +105,7 @@ impl Engine {
 fn begun(document: &Document, blueprint: &Blueprint, queue: &str) -> Result<Option<(ReservedKey, Patch)>> {
     let mut reserved = document.reserved.clone().unwrap_or_default();
     let fresh = reserved.ledger.is_unbegun();
-    reserved.queue.get_or_insert_with(|| queue.to_owned());
+    reserved.queue.get_or_insert_with(|| queue.into());
     if fresh {
         reserved.ledger.begin_with(blueprint);
     }

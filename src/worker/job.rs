@@ -55,7 +55,7 @@ pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
     let work = async {
         let settlement = match JobMessage::parse(&body) {
             Ok(job) => {
-                Span::current().record("run", &job.run_id).record("node", &job.node_id);
+                Span::current().record("run", &job.run_id).record("node", job.node_id.as_str());
                 engine.repair.delivered(&queue, &job, redelivered);
                 process(engine, job, redelivered, give_up).await
             }
@@ -267,7 +267,7 @@ async fn call(
     let (mut resumed, mut fed, mut attempt, mut added) = (None, false, 1, Vec::new());
     let mut beside_strangers = false;
     if let Some(reserved) = &document.reserved {
-        if let Some(entry) = reserved.ledger.nodes.get(&job.node_id) {
+        if let Some(entry) = reserved.ledger.entry(&job.node_id) {
             (resumed, fed, attempt) = (entry.resumed.clone(), entry.fed, entry.failures + 1);
         }
         beside_strangers = reserved.ledger.is_beside_strangers(blueprint, &job.node_id);

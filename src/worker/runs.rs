@@ -27,7 +27,7 @@ impl Engine {
             if !own || !waits {
                 return Ok((None, false));
             }
-            let error = NodeError { node: node.to_owned(), message: reason.to_owned() };
+            let error = NodeError { node: node.into(), message: reason.to_owned() };
             match ledger.apply(&Blueprint::unknown(blueprint_id), Event::Abandoned { error }) {
                 Ok(_) => Ok((Some(conclude(reserved, Patch::default(), deferred)?), true)),
                 Err(_) => Ok((None, false)),
@@ -96,7 +96,7 @@ impl Engine {
     /// # Errors
     /// A server is out of reach, or the row can not be read.
     pub(super) async fn wake(&self, run: &str, node: &str, round: u32) -> Result<()> {
-        let event = Event::Resumed { node: node.to_owned(), with: Resume::default() };
+        let event = Event::Resumed { node: node.into(), with: Resume::default() };
         let nowhere = Blueprint::unknown("");
         self.amend(run, |ledger| ledger.sleeps(node, round) && ledger.apply(&nowhere, event.clone()).is_ok())
             .await
@@ -115,7 +115,7 @@ impl Engine {
         node: Option<&str>,
     ) -> Result<BTreeSet<NodeId>> {
         self.happen(run, "Sending the event", |ledger, _| {
-            let node = node.map(str::to_owned);
+            let node = node.map(NodeId::from);
             apply(ledger, Event::Happened { name: name.to_owned(), payload: payload.clone(), node })
         })
         .await

@@ -290,7 +290,7 @@ fn an_action_called_fallback_is_an_action_like_any_other() {
 fn a_run_that_was_retried_has_another_end_even_if_it_fails_alike() {
     let blueprint = Blueprint::new(graph("a -> b"));
     let fail = |ledger: &mut Ledger, round| {
-        let (node, message) = ("a".to_owned(), "broken".to_owned());
+        let (node, message) = ("a".into(), "broken".to_owned());
         ledger.apply(&blueprint, Event::Failed { node, round, message, recoverable: false }).unwrap();
     };
     let mut ledger = Ledger::begin(&blueprint);

@@ -1,7 +1,8 @@
 //! Edges and joins: what becomes due, and when a run is over.
 
-use super::super::{Ledger, Mark, NodeEntry, Refusal, RunStatus::*, Standing};
+use super::super::{Ledger, Mark, Refusal, RunStatus::*, Standing};
 use super::support::{Result, Story, arrival, due, graph, grows_by_what_changed, matched, stored};
+use crate::blueprint::NodeId;
 
 // --- one after the other ---
 
@@ -402,14 +403,14 @@ fn the_stories_match_edges_as_core_does() {
 
 #[test]
 fn what_changed_at_a_wide_join_is_one_mark() {
-    let wide: Vec<String> = (0..500).map(|number| format!("n{number:03}")).collect();
+    let wide: Vec<NodeId> = (0..500).map(|number| format!("n{number:03}").into()).collect();
     let mut ledger = Ledger::default();
-    let entry = NodeEntry { round: 1, ..NodeEntry::default() };
-    ledger.nodes.insert("join".into(), entry);
+    let join = NodeId::from("join");
+    ledger.entry_or_new(&join).round = 1;
     for id in &wide {
         let before = ledger.clone();
         let mark = Mark { wave: 1, level: 2, passed: false };
-        ledger.nodes.get_mut("join").unwrap().arrived.insert(id.clone(), mark);
+        ledger.entry_or_new(&join).arrived.insert(id.clone(), mark);
         grows_by_what_changed(&before, &ledger);
         assert!(serde_json::to_string(&ledger.since(&before)).unwrap().len() < 100);
     }

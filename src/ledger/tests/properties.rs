@@ -86,8 +86,8 @@ fn plans(kind: Kind) -> impl Strategy<Value = Plan> {
     prop::collection::vec(sketches(kind), 1..=MOST_NODES).prop_map(|sketches| {
         let mut plan = Plan::empty();
         for (index, sketch) in sketches.iter().enumerate() {
-            let id = format!("n{index}");
-            let fallback = sketch.fallback.as_ref().map(|_| format!("f{index}"));
+            let id = NodeId::from(format!("n{index}"));
+            let fallback = sketch.fallback.as_ref().map(|_| NodeId::from(format!("f{index}")));
             plan.node(&id, sketch.any, fallback.clone(), sketch.fate);
             if sketch.pauses {
                 plan.pausing.insert(id.clone());
@@ -98,8 +98,8 @@ fn plans(kind: Kind) -> impl Strategy<Value = Plan> {
             // Who gathers has the adding node as a predecessor, as core's batches do.
             let gatherer = (index + 1..sketches.len()).find(|&target| sketch.edges[target]);
             if let Some(gatherer) = gatherer.filter(|_| sketch.adds > 0) {
-                let added = (0..sketch.adds).map(|nth| format!("d{index}.{nth}")).collect();
-                plan.adding.insert(id.clone(), (added, format!("n{gatherer}")));
+                let added = (0..sketch.adds).map(|nth| NodeId::from(format!("d{index}.{nth}"))).collect();
+                plan.adding.insert(id.clone(), (added, format!("n{gatherer}").into()));
             }
             if let (Some(fallback), Some((edges, passes, fate))) = (fallback, &sketch.fallback) {
                 plan.node(&fallback, false, None, *fate);
@@ -120,7 +120,7 @@ fn cyclic_plans() -> impl Strategy<Value = Plan> {
     (nodes, prop_oneof![Just(50_u64), Just(80), Just(100)]).prop_map(|(nodes, fickle)| {
         let mut plan = Plan::empty();
         for (index, (edges, any, pauses)) in nodes.iter().enumerate() {
-            let id = format!("n{index}");
+            let id = NodeId::from(format!("n{index}"));
             plan.node(&id, *any, None, Fate::Finishes);
             if *pauses {
                 plan.pausing.insert(id.clone());
@@ -161,7 +161,7 @@ impl Plan {
 
     fn edge(&mut self, source: &str, target: usize, exists: bool, passed: bool) {
         if exists {
-            let (source, target) = (source.to_owned(), format!("n{target}"));
+            let (source, target) = (NodeId::from(source), NodeId::from(format!("n{target}")));
             if passed {
                 self.passed.insert((source.clone(), target.clone()));
             }

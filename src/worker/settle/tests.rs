@@ -54,7 +54,7 @@ fn of(outcome: Outcome) -> Answer {
 
 /// Settles the answer of a node in its first round; the change must not be refused.
 fn change(ledger: Ledger, blueprint: &Blueprint, node: &str, answer: &Answer) -> (Change, Settled) {
-    let node = node.to_owned();
+    let node = node.into();
     let execution = Execution { node: &node, round: 1 };
     let (change, settled) = settle(reserved(ledger), blueprint, execution, answer, false).unwrap();
     (change.unwrap(), settled)
@@ -131,7 +131,7 @@ fn what_a_paused_node_waits_for_is_shown_and_taken_away_again() {
 #[test]
 fn a_refused_answer_changes_nothing_and_says_why() {
     let blueprint = blueprint(false);
-    let node = "j".to_owned();
+    let node = "j".into();
     let execution = Execution { node: &node, round: 1 };
     let answer = finished("j", Some("1"));
     let (change, settled) =
