@@ -10,9 +10,9 @@ use support::Run;
 #[test]
 fn a_job_allocates_no_more_in_a_long_run_or_at_a_wide_join() {
     for (name, run, most) in [
-        ("a chain of 10", Run::chain(10), 100),
-        ("a chain of 1000", Run::chain(1000), 230),
-        ("a join of 1000", Run::join(1000), 290),
+        ("a chain of 10", Run::chain(10), 50),
+        ("a chain of 1000", Run::chain(1000), 65),
+        ("a join of 1000", Run::join(1000), 75),
     ] {
         run.live();
         let counted = allocation_counter::measure(|| {
