@@ -29,7 +29,7 @@ export const SHAPES = [
   {
     name: 'chains',
     title: '200 ten-node chains in flight',
-    load: { flow: CHAIN, runs: 200, repeat: 3 },
+    load: { flow: CHAIN, runs: 200, repeat: 10 },
     figures: [rate],
   },
   {
@@ -47,7 +47,7 @@ export const SHAPES = [
   {
     name: 'lone',
     title: 'one ten-node chain alone',
-    load: { flow: { ...CHAIN, marks: true }, runs: 40, oneByOne: true },
+    load: { flow: { ...CHAIN, marks: true }, runs: 100, oneByOne: true },
     figures: [{ key: 'perHopMs', unit: 'ms a hop' }],
   },
   {
@@ -67,7 +67,7 @@ export const SHAPES = [
   {
     name: 'long-chain',
     title: 'one run of 1,000 nodes, a chain',
-    load: { flow: { kind: 'chain', size: 1000, marks: true }, runs: 1 },
+    load: { flow: { kind: 'chain', size: 1000, marks: true }, runs: 1, repeat: 3 },
     figures: [rate, growth],
   },
   {
@@ -93,7 +93,8 @@ export const SHAPES = [
   {
     name: 'cpu',
     title: '1,000 ten-node chains in flight: what the worker needs',
-    load: { flow: CHAIN, runs: 1000 },
+    // Several times: at first every JavaScript worker's memory grows.
+    load: { flow: CHAIN, runs: 1000, repeat: 3 },
     figures: [
       rate,
       { key: 'mainThreadMsPerJob', unit: 'ms CPU of the main thread a job' },

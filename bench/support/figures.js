@@ -13,7 +13,7 @@ export function figuresOf({ load, measured, base, setting }) {
     jobsPerSecond: jobs / seconds,
     costRatio: base && seconds / jobs / (base.seconds / base.jobs),
     perHopMs: load.oneByOne && hop(marks, load.flow.size),
-    growth: load.flow.marks && !load.oneByOne ? growth(marks, setting.concurrency ?? 0) : undefined,
+    growth: load.flow.marks && !load.oneByOne ? medianGrowth(load, marks, setting) : undefined,
     // Without an event loop, the main thread is not what does the work.
     ...(after.loopMs !== null && { mainThreadMsPerJob: perJob('mainThreadMs'), loopMsPerJob: perJob('loopMs') }),
     cpuMsPerJob: perJob('cpuMs'),
@@ -27,6 +27,13 @@ function hop(marks, size) {
   const hops = []
   for (let i = 0; i + size <= marks.length; i += size) hops.push((marks[i + size - 1] - marks[i]) / (size - 1))
   return median(hops)
+}
+
+/** Of each run, one after another. */
+function medianGrowth({ repeat = 1 }, marks, { concurrency = 0 }) {
+  const size = Math.floor(marks.length / repeat)
+  const runs = Array.from({ length: repeat }, (_, i) => marks.slice(i * size, (i + 1) * size))
+  return median(runs.map((run) => growth(run, concurrency)))
 }
 
 /**
