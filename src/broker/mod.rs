@@ -5,6 +5,7 @@
 
 mod acknowledger;
 pub mod arguments;
+mod client;
 pub mod delay;
 mod queues;
 pub mod rabbitmq;

@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind};
 
 use super::arguments::{Argument, Arguments};
-use super::rabbitmq::{REPLY_SUCCESS, amqp_error};
+use super::client::{REPLY_SUCCESS, amqp_error, close};
 use super::{Delivery, Reading, Receipt};
 use crate::error::Result;
 
@@ -82,7 +82,7 @@ impl Reading for LapinReading {
     }
 
     async fn close(self: Box<Self>) {
-        super::rabbitmq::close(&self.connection).await;
+        close(&self.connection).await;
     }
 }
 

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -23,6 +22,7 @@ use tracing::info;
 
 use super::acknowledger::Acknowledger;
 use super::arguments::{self, QueueType};
+use super::client::{CLOSE_TIMEOUT, amqp_error, close};
 use super::queues::{LapinReading, ensure, received, waiting};
 use super::{AmqpAddress, AmqpSettings, Broker, Delivery, Outgoing, Reading};
 use crate::error::{Error, Result, with_causes};
@@ -30,13 +30,10 @@ use crate::error::{Error, Result, with_causes};
 const PERSISTENT: u8 = 2;
 /// What the connection is called that publishes.
 const PUBLISHER: &str = "publisher";
-pub(super) const REPLY_SUCCESS: u16 = 200;
 /// Bytes of a frame at most, where only we publish. The client keeps room for 32 of them in each direction of a connection,
 /// and goes through all of it: 8 MiB a connection by the broker's default. A larger message takes several frames; but
 /// headers take one, so who consumes takes whatever the broker lets others send.
 const PUBLISHED_FRAME: u32 = 32 << 10;
-/// How long an orderly close may take before the connection is simply dropped.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// RabbitMQ, by URL.
 pub struct RabbitMq {
@@ -221,12 +218,6 @@ impl Broker for RabbitMq {
     }
 }
 
-/// Closes a connection in order, and drops it where that takes too long.
-pub(super) async fn close(connection: &Connection) {
-    let closing = connection.close(REPLY_SUCCESS, "done".into());
-    let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
-}
-
 async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
     let mut properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
@@ -266,8 +257,4 @@ fn publish_error(error: lapin::Error) -> Error {
 
 fn consume_error(error: lapin::Error) -> Error {
     amqp_error("Consuming", &error)
-}
-
-pub(super) fn amqp_error(operation: &'static str, error: &lapin::Error) -> Error {
-    Error::transient(operation, with_causes(error))
 }

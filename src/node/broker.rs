@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::errors::{from_js, settings, to_js};
-use super::host::{JsFunction, ask};
+use super::function::{JsFunction, ask};
 use crate::broker::rabbitmq::RabbitMq;
 use crate::broker::{
     self, AmqpSettings, Arguments, Delivery, Outgoing, QueueType, Reading, Receipt, arguments,

@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{Object, Promise};
 use napi_derive::napi;
 
 use super::errors::{from_js, json, settings, to_js};
-use super::host::JsFunction;
+use super::function::JsFunction;
 use super::runtime::promise;
 use crate::context::{self, ContextStore, PasswordSource, Patch, PostgresSettings, StatusTable, TableName};
 use crate::error::Result;

@@ -1,13 +1,12 @@
 //! User code behind the engine's [`Host`]: a letter for each job, and an answer.
 
 use async_trait::async_trait;
-use napi::Status;
 use napi::bindgen_prelude::{FnArgs, Promise};
-use napi::threadsafe_function::ThreadsafeFunction;
 use napi_derive::napi;
 use serde_json::json;
 
 use super::errors::{from_js, gone};
+use super::function::{JsFunction, ask};
 use super::job::{Jobs, Opened};
 use super::mailbox::Mailbox;
 use crate::blueprint::Description;
@@ -15,22 +14,6 @@ use crate::error::{Error, Kind, Result};
 use crate::json::Json;
 use crate::ledger::RunStatus;
 use crate::worker::host::{Answer, Call, Host, Level, Notice};
-
-/// A function of JavaScript that does not keep the process alive, and whose exceptions are answers.
-pub type JsFunction<Arguments, Return> =
-    ThreadsafeFunction<Arguments, Return, Arguments, Status, false, true>;
-
-/// Calls a function of JavaScript that answers with a promise, and waits for what it promised.
-macro_rules! ask {
-    ($operation:expr, $function:expr, $arguments:expr) => {{
-        let failed = |error: napi::Error| $crate::node::errors::from_js($operation, &error);
-        match $function.call_async_catch($arguments).await {
-            Ok(promise) => promise.await.map_err(failed),
-            Err(error) => Err(failed(error)),
-        }
-    }};
-}
-pub(super) use ask;
 
 /// Run, status, reason, context.
 type FinalResult = FnArgs<(String, String, String, String)>;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use napi::Status;
 use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
 
-use super::host::JsFunction;
+use super::function::JsFunction;
 
 /// Letters to JavaScript, in their order.
 pub struct Mailbox {

@@ -9,6 +9,7 @@ mod broker;
 mod database;
 mod engine;
 mod errors;
+mod function;
 mod host;
 mod job;
 mod mailbox;

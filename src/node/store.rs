@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{FnArgs, Object, Promise};
 use napi_derive::napi;
 
 use super::errors::{settings, to_js};
-use super::host::{JsFunction, ask};
+use super::function::{JsFunction, ask};
 use super::runtime::promise;
 use crate::coordination::CoordinationStore;
 use crate::coordination::redis::{RedisSettings, RedisStore};
