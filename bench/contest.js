@@ -46,8 +46,10 @@ async function turn() {
 /** Runs a load to its end: how long it took, and what the worker used meanwhile. */
 async function run(client, load, prefix) {
   const { flow, oneByOne, repeat = 1, contextBytes = 0 } = load
-  const atOnce = Math.max(1, Math.round(load.runs * share * scale))
-  const runs = Array.from({ length: atOnce * repeat }, (_, i) => `${name}-${prefix}-${i}`)
+  // Who takes a share does so less often before it has fewer in flight.
+  const times = Math.max(1, Math.round(repeat * share))
+  const atOnce = Math.max(1, Math.round((load.runs * repeat * share * scale) / times))
+  const runs = Array.from({ length: atOnce * times }, (_, i) => `${name}-${prefix}-${i}`)
   const context = contextBytes > 0 ? { ballast: prose(contextBytes) } : {}
   const { worker } = world
 

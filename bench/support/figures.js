@@ -13,7 +13,7 @@ export function figuresOf({ load, measured, base, setting }) {
     jobsPerSecond: jobs / seconds,
     costRatio: base && seconds / jobs / (base.seconds / base.jobs),
     perHopMs: load.oneByOne && hop(marks, load.flow.size),
-    growth: load.flow.marks && !load.oneByOne ? medianGrowth(load, marks, setting) : undefined,
+    growth: load.flow.marks && !load.oneByOne ? medianGrowth(load.flow, measured, setting) : undefined,
     // Without an event loop, the main thread is not what does the work.
     ...(after.loopMs !== null && { mainThreadMsPerJob: perJob('mainThreadMs'), loopMsPerJob: perJob('loopMs') }),
     cpuMsPerJob: perJob('cpuMs'),
@@ -29,11 +29,12 @@ function hop(marks, size) {
   return median(hops)
 }
 
-/** Of each run, one after another. */
-function medianGrowth({ repeat = 1 }, marks, { concurrency = 0 }) {
-  const size = Math.floor(marks.length / repeat)
-  const runs = Array.from({ length: repeat }, (_, i) => marks.slice(i * size, (i + 1) * size))
-  return median(runs.map((run) => growth(run, concurrency)))
+/** The median over the runs, which follow one another. */
+function medianGrowth({ kind }, { marks, runs }, { concurrency = 0 }) {
+  const size = marks.length / runs.length
+  if (!Number.isInteger(size)) throw new Error(`${marks.length} calls are not those of ${runs.length} runs`)
+  const each = runs.map((_, i) => marks.slice(i * size, (i + 1) * size))
+  return median(each.map((run) => growth(run, kind === 'fan' ? concurrency : 0)))
 }
 
 /**
