@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::change::{Change, Committed};
@@ -23,8 +23,6 @@ use crate::error::{self, Error, Result};
 
 /// How often a decision is made on a row that others change, before the row is locked.
 const ROUNDS: usize = 3;
-/// Statements of one batch that are under way together, each over a connection of its own.
-const CONNECTIONS: usize = 2;
 
 /// What a result means for a run as it is; called again where the run has changed meanwhile.
 pub type Decide = Box<dyn FnMut(&Document) -> Result<Option<Change>> + Send + Sync>;
@@ -86,10 +84,10 @@ impl ContextStore {
         for _ in 0..ROUNDS {
             let (plans, mut again) = partition(groups);
             let mut alone = Vec::new();
-            let statements = self.statements(plans).into_iter();
-            let written = statements.map(|(kind, plans)| self.write_all(&statuses, kind, plans));
-            let mut written = stream::iter(written).buffer_unordered(CONNECTIONS);
-            while let Some((changed, unstorable)) = written.next().await {
+            // Each kind is a statement of its own; they are under way together.
+            let kinds =
+                self.kinds(plans).into_iter().map(|(kind, plans)| self.write_all(&statuses, kind, plans));
+            for (changed, unstorable) in join_all(kinds).await {
                 again.extend(changed);
                 alone.extend(unstorable);
             }

@@ -18,9 +18,6 @@ use crate::ledger::RunStatus;
 
 /// How often a patch from outside is tried where the engine is faster each time.
 const PATCHES: u8 = 100;
-/// What the runs may weigh that one statement writes whole, unless it is one: PostgreSQL holds all of them, and what they
-/// come to, at once.
-const LARGEST: usize = 3 << 20;
 
 /// How a change is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,29 +43,17 @@ impl ContextStore {
         }
     }
 
-    /// Plans by the statement they are written with: of one kind, and together no larger than a statement should be.
-    /// Those that change nothing are with others. Entries come first: what they say of a run is small.
-    pub(super) fn statements(&self, plans: Vec<Plan>) -> Vec<(Kind, Vec<Plan>)> {
-        let mut entries = Vec::new();
-        let mut whole: Vec<(Kind, Vec<Plan>)> = Vec::new();
-        let mut weight = 0;
+    /// Plans by the way they are written; those that change nothing are with the first.
+    pub(super) fn kinds(&self, plans: Vec<Plan>) -> Vec<(Kind, Vec<Plan>)> {
+        let mut kinds: Vec<(Kind, Vec<Plan>)> = Vec::new();
         for plan in plans {
             let kind = self.kind_of(&plan.after);
-            if kind == Kind::Entry {
-                entries.push(plan);
-                continue;
-            }
-            weight += plan.after.weight;
-            match whole.last_mut().filter(|(other, _)| *other == kind && weight <= LARGEST) {
+            match kinds.iter_mut().find(|(other, _)| *other == kind) {
                 Some((_, plans)) => plans.push(plan),
-                None => {
-                    weight = plan.after.weight;
-                    whole.push((kind, vec![plan]));
-                }
+                None => kinds.push((kind, vec![plan])),
             }
         }
-        let entries = (!entries.is_empty()).then_some((Kind::Entry, entries));
-        entries.into_iter().chain(whole).collect()
+        kinds
     }
 
     /// Writes plans of one kind; answers with the runs that were still of the version the decision was made on.
