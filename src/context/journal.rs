@@ -133,9 +133,10 @@ impl JournalTable {
         self.is_there.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a statement failed because the journal was taken away; if so, that is known now.
+    /// Whether a statement failed because the journal was taken away; if so, that is known now. Of several statements
+    /// that were under way then, each is told so. Where another table is missing, whatever is done next says it.
     pub fn has_gone(&self, error: &Error) -> bool {
-        let gone = error.kind == Kind::Setup && error.message.contains(UNDEFINED_TABLE) && self.is_there();
+        let gone = error.kind == Kind::Setup && error.message.contains(UNDEFINED_TABLE);
         if gone {
             self.is_there.store(false, Ordering::Relaxed);
         }
