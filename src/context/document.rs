@@ -28,7 +28,7 @@ const WEIGHT: usize = 3;
 /// What is wrong with a row that holds something else.
 pub(super) const NOT_AN_OBJECT: &str = "context_data is not a JSON object";
 
-/// Keys and what stands under them. A copy shares what it does not change, and the keys of what it does.
+/// Keys and what stands under them. A copy shares what it does not change, and the text of every key.
 pub type Values = OrdMap<Arc<str>, Json>;
 
 /// What stands under [`RESERVED_KEY`].

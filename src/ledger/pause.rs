@@ -40,8 +40,10 @@ impl Ledger {
         with: Resume,
         transition: &mut Transition,
     ) -> Result<(), Refusal> {
-        let entry = self.entry_mut(node).filter(|entry| entry.state == NodeState::Awaiting);
-        let entry = entry.ok_or(Refusal::NotAwaiting)?;
+        if self.entry(node).is_none_or(|entry| entry.state != NodeState::Awaiting) {
+            return Err(Refusal::NotAwaiting);
+        }
+        let entry = self.entry_or_new(node);
         entry.round += 1;
         entry.state = NodeState::Due;
         entry.by = Some(node.clone());
