@@ -133,7 +133,7 @@ impl JournalTable {
         self.is_there.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a statement failed because the journal was taken away; if so, that is known now. Of several statements
+    /// Whether a statement over the journal failed because it was taken away; if so, that is known now. Of several
     /// that were under way then, each is told so. Where another table is missing, whatever is done next says it.
     pub fn has_gone(&self, error: &Error) -> bool {
         let gone = error.kind == Kind::Setup && error.message.contains(UNDEFINED_TABLE);
