@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { contestant } from './contestants/index.js'
 import { jobsOf } from './flows.js'
 import { figuresOf } from './support/figures.js'
+import { inParts } from './support/parts.js'
 import { WorkerProcess } from './support/worker-process.js'
 
 const WORDS =
@@ -79,10 +80,6 @@ function prose(bytes) {
     text += `${WORDS[seed % WORDS.length]}${seed % 7 === 0 ? seed : ''} `
   }
   return text.slice(0, bytes)
-}
-
-function inParts(all, size) {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 }
 
 /** Samples the memory; the answer is what it was in the middle. */

@@ -1,4 +1,5 @@
 // From what was measured to the figures of a shape.
+import { inParts } from './parts.js'
 import { median } from './statistics.js'
 
 const WINDOW = 100
@@ -33,8 +34,7 @@ function hop(marks, size) {
 function medianGrowth({ kind }, { marks, runs }, { concurrency = 0 }) {
   const size = marks.length / runs.length
   if (!Number.isInteger(size)) throw new Error(`${marks.length} calls are not those of ${runs.length} runs`)
-  const each = runs.map((_, i) => marks.slice(i * size, (i + 1) * size))
-  return median(each.map((run) => growth(run, kind === 'fan' ? concurrency : 0)))
+  return median(inParts(marks, size).map((run) => growth(run, kind === 'fan' ? concurrency : 0)))
 }
 
 /**
