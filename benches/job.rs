@@ -9,7 +9,7 @@ mod support;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use flowcraft_rabbitmq_adapter::message::JobMessage;
+use flowcraft_rabbitmq_adapter::protocol::message::JobMessage;
 use support::{MESSAGE, Run};
 
 fn message(criterion: &mut Criterion) {

@@ -1,14 +1,15 @@
 //! A run at some point of its life, for benches and counts: its blueprint, its document, and the next job's answer.
 
-use flowcraft_rabbitmq_adapter::blueprint::{
-    Blueprint, Description, EdgeDescription, NodeDescription, NodeId,
-};
 use flowcraft_rabbitmq_adapter::context::{Change, Document, Patch, ReservedKey};
+use flowcraft_rabbitmq_adapter::ids::NodeId;
 use flowcraft_rabbitmq_adapter::json::Json;
-use flowcraft_rabbitmq_adapter::ledger::{Arrival, Ledger};
-use flowcraft_rabbitmq_adapter::message::JobMessage;
-use flowcraft_rabbitmq_adapter::worker::host::{Answer, Outcome, Taken};
+use flowcraft_rabbitmq_adapter::protocol::message::JobMessage;
+use flowcraft_rabbitmq_adapter::protocol::outcome::{Answer, Outcome, Taken};
 use flowcraft_rabbitmq_adapter::worker::settle::{Execution, Settled, settle};
+use flowcraft_rabbitmq_adapter::workflow::blueprint::{
+    Blueprint, Description, EdgeDescription, NodeDescription,
+};
+use flowcraft_rabbitmq_adapter::workflow::ledger::{Arrival, Ledger};
 
 /// A message as a worker publishes it.
 pub const MESSAGE: &[u8] =
@@ -71,7 +72,7 @@ impl Run {
     /// What the answer means.
     pub fn settle(&self) -> (Change, Settled) {
         let reserved = self.document.reserved.clone().expect("the run has begun");
-        let execution = Execution { node: &self.node, round: 1 };
+        let execution = Execution { node: &self.node, round: 1, now: 0 };
         let (change, settled) =
             settle(reserved, &self.blueprint, execution, &self.answer, false).expect("it settles");
         (change.expect("the answer counts"), settled)

@@ -9,10 +9,9 @@ use super::journal::JournalTable;
 use super::status::StatusTable;
 use super::store::{BOOKKEEPING, ContextStore, NOW, PRESENT, moment};
 use super::write::{Columns, Kind};
-use crate::backoff::jittered;
 use crate::error::{self, Error, Result};
 use crate::json::Json;
-use crate::ledger::RunStatus;
+use crate::workflow::ledger::RunStatus;
 
 /// How often a change is decided on where others are faster each time.
 const ROUNDS: u8 = 100;
@@ -74,7 +73,7 @@ impl ContextStore {
                 if let Some(committed) = committed {
                     return Ok(committed);
                 }
-                tokio::time::sleep(jittered(Duration::from_millis(round.into()))).await;
+                tokio::time::sleep(self.platform.jittered(Duration::from_millis(round.into()))).await;
             }
             Err(Error::transient("Changing the run", "others keep changing it"))
         };

@@ -18,7 +18,7 @@ use super::plan::{Group, Plan, partition};
 use super::status::StatusTable;
 use super::store::ContextStore;
 use super::write::{Kind, Versions};
-use crate::batch::Request;
+use crate::batcher::Request;
 use crate::error::{self, Error, Result};
 
 /// How often a decision is made on a row that others change, before the row is locked.

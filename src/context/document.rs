@@ -9,10 +9,11 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
 
-use crate::blueprint::{Blueprint, NodeId};
 use crate::error::{Error, Kind, Result};
+use crate::ids::NodeId;
 use crate::json::Json;
-use crate::ledger::{Ledger, RunStatus};
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::{Ledger, RunStatus};
 
 /// The key the engine's own bookkeeping stays under; nodes and final results never see it.
 pub const RESERVED_KEY: &str = "_flowcraft";

@@ -25,7 +25,7 @@ use super::connect::database_error;
 use super::document::{Document, Patch, ReservedKey, Version};
 use crate::error::{Error, Kind, Result};
 use crate::json::Json;
-use crate::ledger::Delta;
+use crate::workflow::ledger::Delta;
 
 /// What one commit changed of a run, as the column `change` says it.
 #[derive(Debug, Default, Serialize, Deserialize)]

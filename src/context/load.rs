@@ -10,7 +10,7 @@ use super::connect::{database_error, rows};
 use super::document::{Document, Version};
 use super::journal::{self, JournalTable};
 use super::store::{BOOKKEEPING, ContextStore, NOW, moment, row};
-use crate::batch::Request;
+use crate::batcher::Request;
 use crate::error::{Error, Result};
 
 /// A request for a run.

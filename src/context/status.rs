@@ -10,7 +10,7 @@ use super::status_sql::{OpenRuns, Statements, Timed, Writing};
 use super::tables::{Table, TableName, missing};
 use crate::error::{Error, Result};
 use crate::json::Json;
-use crate::ledger::RunStatus;
+use crate::workflow::ledger::RunStatus;
 
 const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, status TEXT, status_data JSONB, \
                    updated_at TIMESTAMPTZ DEFAULT NOW());";

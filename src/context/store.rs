@@ -12,9 +12,10 @@ use super::journal::JournalTable;
 use super::known::Known;
 use super::load::Load;
 use super::tables::{Table, TableName, missing};
-use crate::batch::Batches;
+use crate::batcher::Batches;
 use crate::error::{Error, Kind, Result};
 use crate::json::Json;
+use crate::ports::platform::Platform;
 
 const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL);";
 
@@ -23,6 +24,7 @@ const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JS
 pub struct ContextStore {
     /// Where it is.
     pub(super) database: Database,
+    pub(super) platform: Platform,
     name: TableName,
     table: Arc<OnceCell<String>>,
     pub(super) loads: Arc<Batches<Load>>,
@@ -33,13 +35,14 @@ pub struct ContextStore {
 
 impl ContextStore {
     /// A table by name; nothing is looked up yet.
-    pub fn new(database: Database, name: TableName) -> Self {
+    pub fn new(database: Database, name: TableName, platform: Platform) -> Self {
         Self {
             database,
             name,
             table: Arc::default(),
-            loads: Arc::default(),
-            commits: Arc::default(),
+            loads: Arc::new(Batches::new(platform.clone())),
+            commits: Arc::new(Batches::new(platform.clone())),
+            platform,
             known: Arc::default(),
             journal: Arc::default(),
         }

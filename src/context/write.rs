@@ -14,7 +14,7 @@ use super::status::StatusTable;
 use super::store::{ContextStore, moment};
 use crate::error::{Error, Result};
 use crate::json::Json;
-use crate::ledger::RunStatus;
+use crate::workflow::ledger::RunStatus;
 
 /// How often a patch from outside is tried where the engine is faster each time.
 const PATCHES: u8 = 100;

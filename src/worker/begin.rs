@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::settle::conclude;
-use crate::blueprint::Blueprint;
 use crate::context::{Decide, Document, Patch, ReservedKey, to_raw};
-use crate::coordination::keys;
 use crate::error::Result;
-use crate::ledger::{Due, Ledger, Standing};
+use crate::ports::keys;
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::{Due, Ledger, Standing};
 
 impl Engine {
     /// Gives a run its ledger, and takes over what others did of it. A run that has one and nothing to take

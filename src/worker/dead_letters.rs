@@ -3,13 +3,14 @@
 
 use std::collections::HashSet;
 
-use uuid::Uuid;
+use uuid::Builder;
 
 use super::engine::Engine;
-use crate::broker::{Delivery, Outgoing, Reading, Receipt};
-use crate::clock;
 use crate::error::Result;
-use crate::message::JobMessage;
+use crate::ports::broker::{Delivery, Outgoing, Reading, Receipt};
+use crate::ports::platform::Platform;
+use crate::protocol::message::JobMessage;
+use crate::time;
 
 const ID: &str = "x-flowcraft-id";
 const REASON: &str = "x-flowcraft-reason";
@@ -41,15 +42,21 @@ pub struct DeadLetter {
 }
 
 /// The letter for a message.
-pub(super) fn letter(queue: &str, worker: &str, body: &[u8], reason: &str) -> Outgoing {
+pub(super) fn letter(
+    platform: &Platform,
+    (queue, worker): (&str, &str),
+    body: &[u8],
+    reason: &str,
+) -> Outgoing {
+    let now = platform.now();
     Outgoing {
         queue: dead_queue(queue),
         delay: None,
         body: body.to_vec(),
         headers: vec![
-            (ID.into(), Uuid::now_v7().to_string()),
+            (ID.into(), id(platform, now)),
             (REASON.into(), shortened(reason)),
-            (TIME.into(), clock::iso(clock::now())),
+            (TIME.into(), time::iso(now)),
             (WORKER.into(), worker.to_owned()),
         ],
     }
@@ -153,6 +160,14 @@ impl DeadLetter {
     }
 }
 
+/// Ids sort by their time.
+fn id(platform: &Platform, now: u64) -> String {
+    let chance = platform.random(|random| random.u128(..)).to_le_bytes();
+    let mut own = [0; 10];
+    own.copy_from_slice(&chance[..10]);
+    Builder::from_unix_timestamp_millis(now, &own).into_uuid().to_string()
+}
+
 /// A reason as it can be kept and read.
 pub(super) fn shortened(reason: &str) -> String {
     let length = reason.chars().count();
@@ -175,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_letter_says_why_when_and_who_in_headers_that_fit_a_frame() {
-        let letter = letter("jobs", "host:1", b"x", &"é".repeat(1_000_000));
+        let letter = letter(&Platform::default(), ("jobs", "host:1"), b"x", &"é".repeat(1_000_000));
         let header = |name: &str| letter.headers.iter().find(|(header, _)| header == name).unwrap().1.clone();
         assert_eq!(letter.queue, "jobs.dead");
         assert!(header(REASON).len() <= 2 * LONGEST_REASON);

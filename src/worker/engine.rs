@@ -7,22 +7,23 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::host::{Host, Level, Notice};
 use super::in_flight::InFlight;
 use super::pulse::Pulse;
 use super::queues::Queues;
 use super::repair::Repair;
 use crate::backoff::Backoff;
-use crate::blueprint::Blueprint;
-use crate::broker::{Broker, Outgoing, delay};
-use crate::clock;
 use crate::context::{ContextStore, StatusTable};
-use crate::coordination::CoordinationStore;
-use crate::coordination::lease::Leases;
 use crate::error::{Error, Kind, Result};
-use crate::fault;
-use crate::ledger::Due;
-use crate::message::JobMessage;
+use crate::fault_points;
+use crate::ports::broker::{Broker, Outgoing};
+use crate::ports::coordination::CoordinationStore;
+use crate::ports::delay;
+use crate::ports::host::{Host, Level, Notice};
+use crate::ports::platform::Platform;
+use crate::protocol::message::JobMessage;
+use crate::worker::leases::Leases;
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::Due;
 
 /// How long a worker that waits for leases waits between two tries at most.
 const LEASE_BACKOFF: Duration = Duration::from_secs(1);
@@ -63,6 +64,8 @@ pub enum WithoutLeases {
 pub struct Engine {
     /// What the user chose.
     pub settings: Settings,
+    /// Time, chance and tasks.
+    pub platform: Platform,
     /// Where jobs come from and go to.
     pub broker: Arc<dyn Broker>,
     /// The record.
@@ -89,6 +92,7 @@ impl Engine {
     /// Puts the parts together; opens no connection.
     pub fn new(
         settings: Settings,
+        platform: Platform,
         broker: Arc<dyn Broker>,
         contexts: ContextStore,
         statuses: StatusTable,
@@ -100,6 +104,7 @@ impl Engine {
             pulse: Pulse::new(settings.event_loop_timeout),
             repair: Repair::default(),
             settings,
+            platform,
             broker,
             contexts,
             statuses: Arc::new(statuses),
@@ -143,13 +148,13 @@ impl Engine {
             return Ok(());
         }
         let jobs = JobMessage::all_due(run, blueprint, due, at);
-        fault::point("before-publish");
-        if fault::is_planned("between-publishes") && jobs.len() > 1 {
+        fault_points::point("before-publish");
+        if fault_points::is_planned("between-publishes") && jobs.len() > 1 {
             self.publish(&jobs[..1]).await?;
-            fault::point("between-publishes");
+            fault_points::point("between-publishes");
         }
         self.insist(give_up, || self.publish(&jobs)).await?;
-        fault::point("after-publish");
+        fault_points::point("after-publish");
         Ok(())
     }
 
@@ -158,7 +163,7 @@ impl Engine {
     /// # Errors
     /// Only when told to give up.
     pub(super) async fn take_lease(&self, job: &JobMessage, give_up: &CancellationToken) -> Result<bool> {
-        let mut backoff = Backoff::up_to(LEASE_BACKOFF);
+        let mut backoff = Backoff::up_to(LEASE_BACKOFF, &self.platform);
         loop {
             let error = match self.watched(self.leases.take(&job.run_id, &job.node_id).await) {
                 Err(error) if error.kind != Kind::Stopping => error,
@@ -171,6 +176,7 @@ impl Engine {
                 return Err(Error { kind: Kind::Stopping, ..error });
             }
             tokio::select! {
+                biased;
                 () = give_up.cancelled() => {}
                 () = backoff.wait() => {}
             }
@@ -194,7 +200,7 @@ impl Engine {
     pub(super) async fn forward(&self, jobs: &[JobMessage]) -> Result<()> {
         let outgoing = jobs.iter().map(|job| Outgoing {
             queue: self.settings.queues.of(&job.blueprint_id).to_owned(),
-            delay: job.not_before.and_then(clock::until).map(delay::next_delay),
+            delay: job.not_before.and_then(|moment| self.platform.until(moment)).map(delay::next_delay),
             body: job.to_body(),
             headers: Vec::new(),
         });
@@ -210,7 +216,7 @@ impl Engine {
     where
         F: Future<Output = Result<T>>,
     {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(&self.platform);
         loop {
             let error = match attempt().await {
                 Err(error) if error.kind != Kind::Data => error,
@@ -221,6 +227,7 @@ impl Engine {
             }
             self.warn(format!("{error}; trying again"));
             tokio::select! {
+                biased;
                 () = give_up.cancelled() => {}
                 () = backoff.wait() => {}
             }

@@ -7,13 +7,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::engine::Engine;
-use super::host::{Answer, Outcome};
 use super::settle::Settled;
-use crate::blueprint::{Blueprint, Join};
-use crate::coordination::keys;
 use crate::error::Result;
-use crate::ledger::Due;
-use crate::message::JobMessage;
+use crate::ports::keys;
+use crate::protocol::message::JobMessage;
+use crate::protocol::outcome::{Answer, Outcome};
+use crate::workflow::blueprint::{Blueprint, Join};
+use crate::workflow::ledger::Due;
 
 /// Notes the result for them. Answers with the jobs to publish.
 pub(super) async fn tell(

@@ -1,6 +1,6 @@
 //! The nodes this worker is running: whom to tell when their run is cancelled, and that their runs are alive.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub struct InFlight {
 struct Nodes {
     last: u64,
     /// Run and signal, by number.
-    running: HashMap<u64, (String, CancellationToken)>,
+    running: BTreeMap<u64, (String, CancellationToken)>,
 }
 
 /// A node in flight, until it is dropped.
@@ -54,6 +54,7 @@ impl InFlight {
         let mut odd = false;
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(INTERVAL) => {}
             }

@@ -6,28 +6,29 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug};
 
 use super::Ending;
 use super::engine::Engine;
 use super::fleet;
-use super::host::{Answer, Call, Notice, Outcome};
 use super::place::{Place, place_of, publish_left, sleeps, standing};
 use super::settle::{Execution, Settled, settle};
 use super::unfit::{PutBack, abandon, bury, put_back, put_off, unreadable};
-use crate::blueprint::Blueprint;
-use crate::broker::Delivery;
-use crate::clock;
 use crate::context::{Decide, Document, Patch};
 use crate::error::{Kind, Result};
-use crate::fault;
-use crate::ledger::Standing;
-use crate::message::JobMessage;
+use crate::fault_points;
+use crate::ports::broker::Delivery;
+use crate::ports::host::{Call, Notice};
+use crate::protocol::message::JobMessage;
+use crate::protocol::outcome::{Answer, Outcome};
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::Standing;
 
 /// How often a job whose node somebody else is running looks again, and how often before it waits elsewhere.
 const LEASE_POLL: Duration = Duration::from_millis(250);
@@ -61,7 +62,7 @@ pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
             }
             Err(reason) => bury(engine, &queue, &body, &reason, give_up).await,
         };
-        fault::point("before-ack");
+        fault_points::point("before-ack");
         settlement
     };
     // A panic is this job's error, and must not keep its message from being settled.
@@ -80,11 +81,11 @@ pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
     match settlement {
         Ok(Settlement::Done) => {
             receipt.ack().await;
-            if fault::is_planned("after-ack") {
+            if fault_points::is_planned("after-ack") {
                 // Nobody else waits until it has left.
                 tokio::time::sleep(ACK_LEAVES).await;
             }
-            return fault::point("after-ack");
+            return fault_points::point("after-ack");
         }
         Ok(Settlement::HandBack) => {}
         Err(error) if error.kind == Kind::Stopping => {
@@ -125,7 +126,7 @@ async fn process(
     redelivered: bool,
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
-    if job.not_before.and_then(clock::until).is_some() {
+    if job.not_before.and_then(|moment| engine.platform.until(moment)).is_some() {
         // On its way to a moment further off than one delay.
         engine.insist(give_up, || engine.forward(std::slice::from_ref(&job))).await?;
         return Ok(Settlement::Done);
@@ -137,15 +138,15 @@ async fn process(
     }
     let job = JobMessage { repeated: job.repeated || redelivered, ..job };
     for poll in 0..LEASE_POLLS {
-        fault::point("before-lease");
+        fault_points::point("before-lease");
         let (leased, ahead) =
             join(engine.take_lease(&job, give_up), look_ahead(engine, &job, poll == 0)).await;
         if leased? {
-            fault::point("after-lease");
+            fault_points::point("after-lease");
             let settlement = with_lease(engine, &job, ahead, give_up).await;
-            fault::point("before-release");
+            fault_points::point("before-release");
             engine.leases.give_back(&job.run_id, &job.node_id).await;
-            fault::point("after-release");
+            fault_points::point("after-release");
             return settlement;
         }
         // Somebody is running the node. The message is kept until the record says it is done: its own worker
@@ -162,6 +163,7 @@ async fn process(
             _ => {}
         }
         tokio::select! {
+            biased;
             () = give_up.cancelled() => return Ok(Settlement::HandBack),
             () = tokio::time::sleep(LEASE_POLL) => {}
         }
@@ -205,7 +207,7 @@ async fn with_lease(
         }
         Err(error) => return Err(error),
     };
-    fault::point("before-load");
+    fault_points::point("before-load");
     let (document, round) = match place_of(engine, job, &blueprint, ahead, give_up).await? {
         Place::Due(document, round) => (*document, round),
         Place::Nothing => return Ok(Settlement::Done),
@@ -224,19 +226,19 @@ async fn with_lease(
             };
         }
     };
-    fault::point("after-load");
+    fault_points::point("after-load");
 
-    fault::point("before-call");
+    fault_points::point("before-call");
     let base = document.clone();
     let answer = match call(engine, job, &blueprint, document, give_up).await? {
         Some(answer) => Arc::new(answer),
         None => return Ok(Settlement::HandBack),
     };
-    fault::point("after-call");
+    fault_points::point("after-call");
     let success = !matches!(answer.outcome, Outcome::Failed { .. } | Outcome::Retry { .. });
-    fault::point("before-commit");
+    fault_points::point("before-commit");
     let (settled, at) = commit(engine, job, &blueprint, (round, base), &answer, give_up).await?;
-    fault::point("after-commit");
+    fault_points::point("after-commit");
     match &settled.refused {
         None if engine.host.listens() => {
             // Before what follows is published: its events come after this one.
@@ -292,7 +294,7 @@ async fn commit(
     answer: &Arc<Answer>,
     give_up: &CancellationToken,
 ) -> Result<(Settled, Option<u64>)> {
-    let deferred = engine.host.publishes_results();
+    let (deferred, now) = (engine.host.publishes_results(), engine.platform.now());
     let decided: Arc<Mutex<Settled>> = Arc::default();
     let attempts = AtomicU32::new(0);
     let attempt = |answer: &Arc<Answer>| {
@@ -300,7 +302,7 @@ async fn commit(
         let (node, blueprint, answer, decided) =
             (job.node_id.clone(), blueprint.clone(), answer.clone(), decided.clone());
         let decide: Decide = Box::new(move |document| {
-            let execution = Execution { node: &node, round };
+            let execution = Execution { node: &node, round, now };
             let reserved = document.reserved.clone().unwrap_or_default();
             let (change, settled) = settle(reserved, &blueprint, execution, &answer, deferred)?;
             *decided.lock().unwrap_or_else(PoisonError::into_inner) = settled;

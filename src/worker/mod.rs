@@ -1,13 +1,12 @@
 //! A worker: takes jobs from the queue and lives each of them through, in the order of [`job`].
 
-pub mod answer;
 mod begin;
 mod dead_letters;
 mod engine;
 mod fleet;
-pub mod host;
 mod in_flight;
 mod job;
+mod leases;
 mod place;
 mod pulse;
 mod queues;
@@ -20,15 +19,16 @@ mod sweep;
 mod unfit;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
 
 use crate::backoff::Backoff;
-use crate::broker::Delivery;
+use crate::ports::broker::Delivery;
 
 pub use dead_letters::DeadLetter;
 pub use engine::{Engine, Settings, WithoutLeases};
@@ -70,20 +70,25 @@ impl Worker {
         let ending = worker.ending.clone();
         engine.pulse.beat();
         let (watcher, watch) = (engine.clone(), ending.give_up.clone());
-        tokio::spawn(async move {
+        engine.platform.spawn(async move {
             let Engine { contexts, statuses, pulse, in_flight, .. } = &*watcher;
             in_flight.watch(contexts, statuses, || pulse.is_felt(), watch).await;
         });
         let (keeper, keep) = (engine.clone(), ending.give_up.clone());
-        tokio::spawn(async move { keeper.leases.keep(|| keeper.pulse.is_felt(), keep).await });
+        engine.platform.spawn(async move { keeper.leases.keep(|| keeper.pulse.is_felt(), keep).await });
         for queue in engine.settings.queues.consumed() {
             let stop = || ending.stop_consuming.clone();
-            worker.tasks.spawn(repair::repair(engine.clone(), queue.clone(), stop()));
-            worker.tasks.spawn(consume(engine.clone(), queue.clone(), sender.clone(), stop()));
+            worker.run(repair::repair(engine.clone(), queue.clone(), stop()));
+            worker.run(consume(engine.clone(), queue.clone(), sender.clone(), stop()));
         }
         drop(sender);
-        worker.tasks.spawn(dispatch(engine, receiver, ending));
+        worker.run(dispatch(engine, receiver, ending));
         worker
+    }
+
+    /// Runs a task that the worker waits for when it stops.
+    fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.engine.platform.spawn(self.tasks.track_future(task));
     }
 
     /// How to end the worker from where it can not be waited for.
@@ -114,7 +119,7 @@ async fn consume(
     stop: CancellationToken,
 ) {
     let concurrency = engine.settings.concurrency;
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::new(&engine.platform);
     loop {
         let begun = Instant::now();
         match engine.broker.consume(&queue, concurrency, sender.clone(), stop.clone()).await {
@@ -129,6 +134,7 @@ async fn consume(
             backoff.reset();
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = backoff.wait() => {}
         }
@@ -149,14 +155,15 @@ async fn dispatch(engine: Arc<Engine>, mut deliveries: mpsc::Receiver<Delivery>,
         let Ok(slot) = slots.clone().acquire_owned().await else {
             break;
         };
-        let (engine, ending) = (engine.clone(), ending.clone());
+        let (engine_of_job, ending) = (engine.clone(), ending.clone());
+        let engine = engine.clone();
         let span = info_span!("job", run = tracing::field::Empty, node = tracing::field::Empty);
         // On the heap from the start: it is large, and would be copied each time it is handed on.
         let live = Box::pin(async move {
             job::live(&engine, delivery, &ending).await;
             drop(slot);
         });
-        jobs.spawn(live.instrument(span));
+        engine_of_job.platform.spawn(jobs.track_future(live.instrument(span)));
     }
     jobs.close();
     while let Ok(delivery) = deliveries.try_recv() {

@@ -6,11 +6,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::engine::Engine;
-use crate::blueprint::Blueprint;
 use crate::context::{Document, ReservedKey};
 use crate::error::Result;
-use crate::ledger::Standing;
-use crate::message::JobMessage;
+use crate::protocol::message::JobMessage;
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::Standing;
 
 /// What a job finds.
 pub(super) enum Place {

@@ -1,7 +1,9 @@
 //! Whether JavaScript still turns: a worker whose event loop hangs must not go on saying that its nodes are alive.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// When the event loop last turned.
 #[derive(Debug)]

@@ -10,19 +10,20 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::engine::Engine;
 use super::revival::Revival;
 use super::sweep::{Passed, Sweep};
-use crate::clock;
-use crate::coordination::keys;
 use crate::error::{Kind, Result};
-use crate::ledger::Due;
-use crate::message::JobMessage;
+use crate::ports::keys;
+use crate::protocol::message::JobMessage;
+use crate::time;
+use crate::workflow::ledger::Due;
 
 /// A run silent for this long may have lost a job: several times as long as any delay of our own making.
 pub(super) const SILENCE: Duration = Duration::from_secs(5);
@@ -120,6 +121,7 @@ pub(super) async fn repair(engine: Arc<Engine>, queue: String, stop: Cancellatio
     let mut said = false;
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             () = tokio::time::sleep(interval) => {}
         }
@@ -177,7 +179,7 @@ impl Looks {
         let page = engine.statuses.awaiting(database, &self.sleeper, PAGE_OF_SLEEPERS).await?;
         self.sleeper = page.last.unwrap_or_default();
         self.woken.retain(|_, woken| woken.elapsed() < WOKEN_STAYS);
-        let overslept = clock::now().saturating_sub(clock::milliseconds(2 * SILENCE));
+        let overslept = engine.platform.now().saturating_sub(time::milliseconds(2 * SILENCE));
         let runs = engine.contexts.overdue(&page.awaiting, overslept).await?;
         let passed = Passed::now(engine, queue, youngest, runs.is_empty()).await?;
         let overdue = |due: &Due| due.not_before.is_some_and(|at| passed.has_timer(at));
@@ -210,7 +212,7 @@ mod tests {
     fn what_was_published_before_a_delivered_message_has_left_the_queue() {
         let repair = Repair::default();
         repair.delivered("q", &job(5_000), false);
-        let passed = Passed { drained: false, youngest: repair.look("q") };
+        let passed = Passed { drained: false, youngest: repair.look("q"), now: 0 };
         assert!(passed.has(4_999_000) && !passed.has(5_000_000) && !passed.has(6_000_000));
     }
 

@@ -6,10 +6,10 @@
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
-use super::host::{Level, Notice};
 use crate::backoff::Backoff;
 use crate::context::{Change, Document, Ending, Patch};
 use crate::error::Result;
+use crate::ports::host::{Level, Notice};
 
 /// What stands in a node's place in the key of the lease.
 const RESULT: &str = "<result>";
@@ -20,7 +20,7 @@ impl Engine {
     /// Publishes the result of a run that has ended; a result that can not be published does not hold the worker
     /// up. The run's row then says `running` still, so that the reconciler finds it and tries again.
     pub(super) async fn publish_result_or_report(&self, run: &str, give_up: &CancellationToken) {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(&self.platform);
         for attempt in 1..=ATTEMPTS {
             let Err(error) = self.publish_pending_result(run).await else { return };
             if attempt == ATTEMPTS || give_up.is_cancelled() {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::engine::Engine;
 use super::place::{needs_taking_over, other_version};
 use super::settle::conclude;
-use crate::blueprint::{Blueprint, NodeId};
-use crate::clock;
 use crate::context::{Document, Patch, Silent};
-use crate::coordination::keys;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Due, Ledger};
-use crate::message::JobMessage;
+use crate::ids::NodeId;
+use crate::ports::keys;
+use crate::protocol::message::JobMessage;
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::{Due, Ledger};
 
 const OPERATION: &str = "Reconciling";
 
@@ -32,7 +32,7 @@ impl Engine {
     /// # Errors
     /// The run or its blueprint is unknown, or a server is out of reach.
     pub async fn reconcile(&self, run: &str) -> Result<BTreeSet<NodeId>> {
-        let in_time = |due: &Due| due.not_before.and_then(clock::until).is_none();
+        let in_time = |due: &Due| due.not_before.and_then(|moment| self.platform.until(moment)).is_none();
         let revived = self.revive(run, Revival { queue: None, claim: None, due: &in_time }).await?;
         Ok(revived.unwrap_or_default())
     }

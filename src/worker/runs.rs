@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use super::engine::Engine;
 use super::settle::conclude;
-use crate::blueprint::{Blueprint, NodeId};
 use crate::context::{Document, Patch, to_raw};
 use crate::error::{Error, Result};
+use crate::ids::NodeId;
 use crate::json::Json;
-use crate::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, Standing};
-use crate::message::JobMessage;
+use crate::protocol::message::JobMessage;
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, Standing};
 
 impl Engine {
     /// Ends a run that can not go on because of a job; whether it was that job's run, and waited for it.

@@ -1,12 +1,13 @@
 //! From an answer to a change of the run: the rules applied to the row as it is now.
 
-use super::host::{Answer, Outcome, Taken};
-use crate::blueprint::{Blueprint, NodeId};
-use crate::clock;
 use crate::context::{Change, Ending, Patch, ReservedKey, to_raw};
 use crate::error::Result;
+use crate::ids::NodeId;
 use crate::json::Json;
-use crate::ledger::{Arrival, Due, Event, Ledger, Refusal, RunStatus, Transition};
+use crate::protocol::outcome::{Answer, Outcome, Taken};
+use crate::time::milliseconds;
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::{Arrival, Due, Event, Ledger, Refusal, RunStatus, Transition};
 
 /// Where the execution that an answer belongs to stands: which node, in which round.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,8 @@ pub struct Execution<'a> {
     pub node: &'a NodeId,
     /// Its round.
     pub round: u32,
+    /// When it was answered, in milliseconds since 1970.
+    pub now: u64,
 }
 
 /// What a committed answer leads to.
@@ -100,7 +103,7 @@ pub fn failure(reason: &str) -> Result<Json> {
     to_raw(&serde_json::json!({ "status": RunStatus::Failed.as_str(), "reason": reason }))
 }
 
-fn event_of(Execution { node, round }: Execution<'_>, outcome: &Outcome) -> Event {
+fn event_of(Execution { node, round, now }: Execution<'_>, outcome: &Outcome) -> Event {
     let node = node.clone();
     match outcome {
         Outcome::Finished { action, taken, added, again, .. } => {
@@ -117,7 +120,9 @@ fn event_of(Execution { node, round }: Execution<'_>, outcome: &Outcome) -> Even
         Outcome::Failed { message, recoverable } => {
             Event::Failed { node, round, message: message.clone(), recoverable: *recoverable }
         }
-        Outcome::Retry { after } => Event::Retried { node, round, not_before: clock::after(*after) },
+        Outcome::Retry { after } => {
+            Event::Retried { node, round, not_before: now.saturating_add(milliseconds(*after)) }
+        }
         Outcome::Paused { pause, .. } => Event::Paused { node, round, pause: pause.clone() },
     }
 }

@@ -8,10 +8,10 @@ use tracing::debug;
 use super::engine::Engine;
 use super::repair::SILENCE;
 use super::revival::Revival;
-use crate::clock;
 use crate::context::{Search, Silent};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::Due;
+use crate::time;
+use crate::workflow::ledger::Due;
 
 /// Runs looked at in one look.
 const PAGE: i64 = 500;
@@ -117,13 +117,15 @@ async fn repair_one(engine: &Engine, queue: &str, silent: &Silent, passed: Passe
 pub(super) struct Passed {
     pub drained: bool,
     pub youngest: Option<u64>,
+    /// By this worker's clock, in milliseconds since 1970.
+    pub now: u64,
 }
 
 impl Passed {
     /// What has left the queue by now. Where nobody will ask, the queue is not asked either.
     pub async fn now(engine: &Engine, queue: &str, youngest: Option<u64>, idle: bool) -> Result<Self> {
         let drained = !idle && engine.broker.waiting(queue).await?.unwrap_or(0) == 0;
-        Ok(Self { drained, youngest })
+        Ok(Self { drained, youngest, now: engine.platform.now() })
     }
 
     /// Whether what was published by then, in microseconds since 1970, has.
@@ -135,9 +137,9 @@ impl Passed {
     /// Whether what was to be delivered at a moment, in milliseconds since 1970, has. It came into the queue a
     /// little after its time, and that time is of another clock.
     pub fn has_timer(self, moment: u64) -> bool {
-        let margin = clock::milliseconds(2 * SILENCE);
+        let margin = time::milliseconds(2 * SILENCE);
         let come = moment.saturating_add(margin);
-        come < clock::now() && (self.drained || self.youngest.is_some_and(|youngest| youngest > come))
+        come < self.now && (self.drained || self.youngest.is_some_and(|youngest| youngest > come))
     }
 }
 
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn an_empty_queue_holds_nothing_and_a_silent_one_proves_nothing() {
-        assert!(Passed { drained: true, youngest: None }.has(i64::MAX));
-        assert!(!Passed { drained: false, youngest: None }.has(0));
+        assert!(Passed { drained: true, youngest: None, now: 0 }.has(i64::MAX));
+        assert!(!Passed { drained: false, youngest: None, now: 0 }.has(0));
     }
 }

@@ -10,11 +10,9 @@ use super::dead_letters;
 use super::engine::Engine;
 use super::job::Settlement;
 use super::settle::failure;
-use crate::backoff::jittered;
-use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::ledger::RunStatus;
-use crate::message::JobMessage;
+use crate::protocol::message::JobMessage;
+use crate::workflow::ledger::RunStatus;
 
 /// How soon a job that this worker can not run comes back, at first and at last. Shorter than the silence after
 /// which a job counts as lost.
@@ -37,7 +35,7 @@ pub(super) async fn put_back(
     limit: Duration,
     give_up: &CancellationToken,
 ) -> Result<PutBack> {
-    let now = clock::now();
+    let now = engine.platform.now();
     let since = job.put_back_since.unwrap_or(now);
     let waited = Duration::from_millis(now.saturating_sub(since));
     if waited >= limit {
@@ -61,8 +59,8 @@ pub(super) async fn put_off(
     give_up: &CancellationToken,
 ) -> Result<()> {
     // Spread: two jobs in step would keep coming to each other's worker.
-    let wait = jittered(wait.clamp(SHORTEST_PUT_BACK, LONGEST_PUT_BACK));
-    let copy = JobMessage { repeated: true, not_before: Some(clock::after(wait)), ..job.clone() };
+    let wait = engine.platform.jittered(wait.clamp(SHORTEST_PUT_BACK, LONGEST_PUT_BACK));
+    let copy = JobMessage { repeated: true, not_before: Some(engine.platform.after(wait)), ..job.clone() };
     engine.insist(give_up, || engine.forward(std::slice::from_ref(&copy))).await?;
     debug!(reason, "put back");
     // It is not lost: the run is seen to be looked after.
@@ -81,7 +79,7 @@ pub(super) async fn bury(
     reason: &str,
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
-    let letter = dead_letters::letter(queue, &engine.settings.worker, body, reason);
+    let letter = dead_letters::letter(&engine.platform, (queue, &engine.settings.worker), body, reason);
     let reason = dead_letters::shortened(reason);
     engine.warn(format!("A message on '{queue}' went to the dead letters. {reason}"));
     engine.insist(give_up, || engine.broker.publish(vec![letter.clone()])).await?;

@@ -1,7 +1,7 @@
 use super::*;
-use crate::blueprint::{Description, EdgeDescription, NodeDescription};
-use crate::ledger::Pause;
-use crate::ledger::Resume;
+use crate::workflow::blueprint::{Description, EdgeDescription, NodeDescription};
+use crate::workflow::ledger::Pause;
+use crate::workflow::ledger::Resume;
 
 /// `a` and `b` lead to `j`, which joins as asked; `a` has the fallback `f`.
 fn blueprint(any: bool) -> Blueprint {
@@ -55,7 +55,7 @@ fn of(outcome: Outcome) -> Answer {
 /// Settles the answer of a node in its first round; the change must not be refused.
 fn change(ledger: Ledger, blueprint: &Blueprint, node: &str, answer: &Answer) -> (Change, Settled) {
     let node = node.into();
-    let execution = Execution { node: &node, round: 1 };
+    let execution = Execution { node: &node, round: 1, now: 0 };
     let (change, settled) = settle(reserved(ledger), blueprint, execution, answer, false).unwrap();
     (change.unwrap(), settled)
 }
@@ -132,7 +132,7 @@ fn what_a_paused_node_waits_for_is_shown_and_taken_away_again() {
 fn a_refused_answer_changes_nothing_and_says_why() {
     let blueprint = blueprint(false);
     let node = "j".into();
-    let execution = Execution { node: &node, round: 1 };
+    let execution = Execution { node: &node, round: 1, now: 0 };
     let answer = finished("j", Some("1"));
     let (change, settled) =
         settle(reserved(Ledger::begin(&blueprint)), &blueprint, execution, &answer, false).unwrap();

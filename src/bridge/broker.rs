@@ -1,0 +1,308 @@
+//! Brokers: RabbitMQ over our own connections, or a live amqplib connection driven through JavaScript.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use napi::bindgen_prelude::{Buffer, FnArgs, Promise};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
+use napi_derive::napi;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::errors::{from_js, settings, to_js};
+use super::function::{JsFunction, ask};
+use crate::error::{Error, Kind, Result};
+use crate::ports::arguments::{self, Arguments, QueueType};
+use crate::ports::broker::{self, Delivery, Outgoing, Reading, Receipt};
+use crate::rabbitmq::{AmqpSettings, RabbitMq};
+
+/// How long a channel may take to close before it is left to its connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+const READING: &str = "Reading the queue";
+
+/// A broker of either kind.
+#[napi]
+pub struct Broker {
+    pub(super) inner: Arc<dyn broker::Broker>,
+    live: Option<Arc<LiveBroker>>,
+}
+
+/// What a live amqplib connection can be asked to do.
+#[napi(object, object_to_js = false)]
+pub struct LiveFunctions {
+    /// Publishes one message; resolves when it is confirmed.
+    pub publish: JsFunction<FnArgs<(LiveMessage,)>, Promise<()>>,
+    /// Starts a consumer: queue, its arguments (JSON), prefetch. Deliveries come through [`Broker::deliver`].
+    pub consume: JsFunction<FnArgs<(String, String, u32)>, Promise<()>>,
+    /// Settles a delivery: its number, and whether it is acknowledged or handed back.
+    pub settle: JsFunction<FnArgs<(u32, bool)>, ()>,
+    /// Stops the consumer of a queue; its channel stays open for receipts.
+    pub cancel: JsFunction<String, Promise<()>>,
+    /// How many messages wait in a queue; null where there is no such queue.
+    pub waiting: JsFunction<String, Promise<Option<u32>>>,
+    /// Opens a queue to look at its messages, and answers with a number for it; null where there is none.
+    pub open_reading: JsFunction<String, Promise<Option<u32>>>,
+    /// The next message of a reading; null at the end.
+    pub read_next: JsFunction<u32, Promise<Option<LiveRead>>>,
+    /// Puts back what was not settled of a reading.
+    pub close_reading: JsFunction<u32, Promise<()>>,
+    /// Closes the channels opened here. The connection is the user's.
+    pub close: JsFunction<(), Promise<()>>,
+}
+
+/// A message that was looked at.
+#[napi(object)]
+pub struct LiveRead {
+    /// Its number, to settle it by.
+    pub number: u32,
+    pub body: Buffer,
+    /// JSON: an object of texts.
+    pub headers: String,
+}
+
+/// A message for the live connection.
+#[napi(object)]
+pub struct LiveMessage {
+    /// The queue it is put into.
+    pub queue: String,
+    /// JSON: the queues to be declared before, each with its arguments.
+    pub queues: String,
+    pub body: Buffer,
+    /// JSON.
+    pub headers: String,
+}
+
+#[napi]
+impl Broker {
+    /// RabbitMQ, by its options as JSON.
+    #[napi(factory)]
+    pub fn rabbitmq(options: String) -> napi::Result<Self> {
+        let options: AmqpSettings = settings(&options)?;
+        Ok(Self { inner: Arc::new(RabbitMq::new(&options).map_err(to_js)?), live: None })
+    }
+
+    /// The user's live connection; `queue_type` is the type of the queues that are declared (JSON).
+    #[napi(factory)]
+    pub fn live(functions: LiveFunctions, queue_type: String) -> napi::Result<Self> {
+        let queue_type = settings(&queue_type)?;
+        let live =
+            Arc::new(LiveBroker { functions: Arc::new(functions), queue_type, consumers: Mutex::default() });
+        Ok(Self { inner: live.clone(), live: Some(live) })
+    }
+
+    /// A message arrived on the live connection.
+    #[napi]
+    pub fn deliver(&self, queue: String, number: u32, body: Buffer, redelivered: bool) {
+        if let Some(live) = &self.live {
+            live.deliver(&queue, number, body.to_vec(), redelivered);
+        }
+    }
+
+    /// The live connection's consumer of a queue is lost.
+    #[napi]
+    pub fn lost(&self, queue: String, reason: String) {
+        if let Some(live) = &self.live {
+            live.report_lost(Some(&queue), &Lost { reason, for_good: false });
+        }
+    }
+
+    /// The live connection is lost, with every consumer, and will not come back.
+    #[napi]
+    pub fn lost_for_good(&self, reason: String) {
+        if let Some(live) = &self.live {
+            live.report_lost(None, &Lost { reason, for_good: true });
+        }
+    }
+}
+
+struct LiveBroker {
+    functions: Arc<LiveFunctions>,
+    queue_type: Option<QueueType>,
+    /// Where deliveries of the present consumers go, by queue.
+    consumers: Mutex<HashMap<String, Consumer>>,
+}
+
+struct Consumer {
+    queue: Arc<str>,
+    /// At most as many as the prefetch.
+    deliveries: mpsc::UnboundedSender<Delivery>,
+    lost: mpsc::UnboundedSender<Lost>,
+}
+
+#[derive(Clone)]
+struct Lost {
+    reason: String,
+    for_good: bool,
+}
+
+impl LiveBroker {
+    fn deliver(&self, queue: &str, number: u32, body: Vec<u8>, redelivered: bool) {
+        let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone() });
+        if let Some(consumer) = self.consumers().get(queue) {
+            let queue = consumer.queue.clone();
+            let delivery = Delivery { queue, body, headers: Vec::new(), redelivered, receipt };
+            // Nothing is lost where the worker listens no more: the channel closes, and the broker takes it back.
+            let _ = consumer.deliveries.send(delivery);
+        }
+    }
+
+    /// A consumer is lost, or all of them.
+    fn report_lost(&self, queue: Option<&str>, lost: &Lost) {
+        for consumer in self.consumers().values() {
+            if queue.is_none_or(|queue| queue == &*consumer.queue) {
+                let _ = consumer.lost.send(lost.clone());
+            }
+        }
+    }
+
+    fn consumers(&self) -> std::sync::MutexGuard<'_, HashMap<String, Consumer>> {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<()> {
+        let failed = |error: napi::Error| from_js("Consuming", &error);
+        let declared = as_json(&arguments::of_queue(self.queue_type)).to_string();
+        let arguments = (queue.to_owned(), declared, u32::from(prefetch)).into();
+        self.functions.consume.call_async_catch(arguments).await.map_err(failed)?.await.map_err(failed)
+    }
+}
+
+#[async_trait]
+impl broker::Broker for LiveBroker {
+    async fn publish(&self, messages: Vec<Outgoing>) -> Result<()> {
+        let failed = |error: napi::Error| from_js("Publishing", &error);
+        let mut confirms = Vec::with_capacity(messages.len());
+        for message in messages {
+            let queues: serde_json::Map<String, serde_json::Value> = message
+                .queues(self.queue_type)
+                .iter()
+                .map(|(queue, arguments)| (queue.clone(), as_json(arguments)))
+                .collect();
+            let queue = message.first_queue().into_owned();
+            let headers: serde_json::Map<String, serde_json::Value> =
+                message.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+            let headers = serde_json::Value::from(headers).to_string();
+            let arguments = (LiveMessage {
+                queue,
+                queues: serde_json::Value::from(queues).to_string(),
+                body: Buffer::from(message.body),
+                headers,
+            },)
+                .into();
+            confirms.push(self.functions.publish.call_async_catch(arguments).await.map_err(failed)?);
+        }
+        for confirm in confirms {
+            confirm.await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn consume(
+        &self,
+        queue: &str,
+        prefetch: u16,
+        deliveries: mpsc::Sender<Delivery>,
+        stop: CancellationToken,
+    ) -> Result<()> {
+        let (lost, mut losses) = mpsc::unbounded_channel();
+        let (arrived, mut arriving) = mpsc::unbounded_channel();
+        let onward = deliveries.clone();
+        // What a lost consumer brought may still stand before it: it waits, rather than going back and coming again.
+        tokio::spawn(async move {
+            while let Some(delivery) = arriving.recv().await {
+                if onward.send(delivery).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let consumer = Consumer { queue: queue.into(), deliveries: arrived, lost };
+        self.consumers().insert(queue.to_owned(), consumer);
+        let opened = self.open_consumer(queue, prefetch).await;
+        let lost = match opened {
+            Ok(()) => tokio::select! {
+                () = stop.cancelled() => None,
+                loss = losses.recv() => loss,
+            },
+            // What JavaScript reported on the way says more than that it failed.
+            Err(error) => losses.try_recv().ok().or(Some(Lost { reason: error.message, for_good: false })),
+        };
+        if let Some(Lost { reason, for_good }) = lost {
+            self.consumers().remove(queue);
+            let kind = if for_good { Kind::Setup } else { Kind::Transient };
+            return Err(Error::new(kind, "Consuming", reason));
+        }
+        if let Ok(cancelled) = self.functions.cancel.call_async_catch(queue.to_owned()).await {
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, cancelled).await;
+        }
+        self.consumers().remove(queue);
+        deliveries.closed().await;
+        Ok(())
+    }
+
+    async fn waiting(&self, queue: &str) -> Result<Option<u32>> {
+        ask!("Looking at the queue", self.functions.waiting, queue.to_owned())
+    }
+
+    async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
+        let number = ask!(READING, self.functions.open_reading, queue.to_owned())?;
+        let (queue, functions) = (Arc::<str>::from(queue), self.functions.clone());
+        Ok(number.map(|number| Box::new(LiveReading { queue, number, functions }) as Box<dyn Reading>))
+    }
+
+    async fn close(&self) {
+        if let Ok(closed) = self.functions.close.call_async_catch(()).await {
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
+        }
+    }
+}
+
+/// The arguments of a queue, as amqplib takes them.
+fn as_json(arguments: &Arguments) -> serde_json::Value {
+    arguments.iter().map(|(name, argument)| ((*name).to_owned(), serde_json::json!(argument))).collect()
+}
+
+struct LiveReading {
+    queue: Arc<str>,
+    number: u32,
+    functions: Arc<LiveFunctions>,
+}
+
+#[async_trait]
+impl Reading for LiveReading {
+    async fn next(&mut self) -> Result<Option<Delivery>> {
+        let read: Option<LiveRead> = ask!(READING, self.functions.read_next, self.number)?;
+        Ok(read.map(|LiveRead { number, body, headers }| {
+            let headers: BTreeMap<String, String> = serde_json::from_str(&headers).unwrap_or_default();
+            Delivery {
+                queue: self.queue.clone(),
+                body: body.to_vec(),
+                headers: headers.into_iter().collect(),
+                redelivered: false,
+                receipt: Box::new(LiveReceipt { number, functions: self.functions.clone() }),
+            }
+        }))
+    }
+
+    async fn close(self: Box<Self>) {
+        let _: Result<()> = ask!(READING, self.functions.close_reading, self.number);
+    }
+}
+
+struct LiveReceipt {
+    number: u32,
+    functions: Arc<LiveFunctions>,
+}
+
+#[async_trait]
+impl Receipt for LiveReceipt {
+    async fn ack(self: Box<Self>) {
+        self.functions.settle.call((self.number, true).into(), NonBlocking);
+    }
+
+    async fn requeue(self: Box<Self>) {
+        self.functions.settle.call((self.number, false).into(), NonBlocking);
+    }
+}

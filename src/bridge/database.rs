@@ -1,0 +1,153 @@
+//! PostgreSQL, as JavaScript reaches it: a pool, and the contexts of one table.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use napi::Env;
+use napi::bindgen_prelude::{Object, Promise};
+use napi_derive::napi;
+
+use super::errors::{from_js, json, settings, to_js};
+use super::function::JsFunction;
+use super::runtime::promise;
+use crate::context::{self, ContextStore, PasswordSource, Patch, PostgresSettings, StatusTable, TableName};
+use crate::error::Result;
+use crate::ports::platform::Platform;
+
+/// A pool of connections.
+#[napi]
+pub struct Database {
+    pub(super) inner: context::Database,
+}
+
+#[napi]
+impl Database {
+    /// By its options as JSON, and a function for the password where it is not a constant.
+    #[napi(constructor)]
+    pub fn new(options: String, password: Option<JsFunction<(), Promise<String>>>) -> napi::Result<Self> {
+        let options: PostgresSettings = settings(&options)?;
+        let password = password.map(|ask| Arc::new(AskedPassword(ask)) as Arc<dyn PasswordSource>);
+        Ok(Self { inner: context::Database::new(&options, password).map_err(to_js)? })
+    }
+
+    /// Takes on runs that are `running` and were not heard of for so many seconds, a batch of them in the order of
+    /// their ids, after a given one. Of several who ask, each gets others.
+    #[napi(ts_return_type = "Promise<string[]>")]
+    pub fn claim_stalled<'env>(
+        &self,
+        env: &'env Env,
+        status_table: String,
+        threshold_seconds: f64,
+        after: String,
+        limit: u32,
+    ) -> napi::Result<Object<'env>> {
+        let database = self.inner.clone();
+        promise(env, async move {
+            let threshold = std::time::Duration::try_from_secs_f64(threshold_seconds).unwrap_or_default();
+            let table = StatusTable::new(TableName::parse(&status_table));
+            table.claim_stalled(&database, threshold, &after, limit.into()).await
+        })
+    }
+
+    /// Makes the journal of a context table, or takes it away again.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn migrate<'env>(
+        &self,
+        env: &'env Env,
+        context_table: String,
+        status_table: String,
+        down: bool,
+    ) -> napi::Result<Object<'env>> {
+        let contexts =
+            ContextStore::new(self.inner.clone(), TableName::parse(&context_table), Platform::default());
+        let statuses = StatusTable::new(TableName::parse(&status_table));
+        promise(env, async move {
+            match down {
+                false => contexts.migrate(&statuses).await,
+                true => contexts.unmigrate(&statuses).await,
+            }
+        })
+    }
+
+    /// Closes the connections nobody is using.
+    #[napi]
+    pub fn let_go(&self) {
+        self.inner.let_go();
+    }
+}
+
+/// A context key and its new value. Pairs, not an object: `__proto__` is a key like any other.
+#[napi(object)]
+pub struct ContextWrite {
+    pub key: String,
+    /// JSON.
+    pub value: String,
+}
+
+struct AskedPassword(JsFunction<(), Promise<String>>);
+
+#[async_trait]
+impl PasswordSource for AskedPassword {
+    async fn password(&self) -> Result<String> {
+        let failed = |error: napi::Error| from_js("Asking for the PostgreSQL password", &error);
+        self.0.call_async_catch(()).await.map_err(failed)?.await.map_err(failed)
+    }
+}
+
+/// A context table: what a `PostgresContext` reads and writes.
+#[napi]
+pub struct ContextTable {
+    store: Arc<ContextStore>,
+}
+
+#[napi]
+impl ContextTable {
+    #[napi(constructor)]
+    pub fn new(database: &Database, table: String) -> Self {
+        let table = TableName::parse(&table);
+        Self { store: Arc::new(ContextStore::new(database.inner.clone(), table, Platform::default())) }
+    }
+
+    /// The value of a key as JSON; null when it is absent.
+    #[napi(ts_return_type = "Promise<string | null>")]
+    pub fn get<'env>(&self, env: &'env Env, run: String, key: String) -> napi::Result<Object<'env>> {
+        let store = self.store.clone();
+        promise(env, async move { store.get(&run, &key).await })
+    }
+
+    #[napi(ts_return_type = "Promise<boolean>")]
+    pub fn has<'env>(&self, env: &'env Env, run: String, key: String) -> napi::Result<Object<'env>> {
+        let store = self.store.clone();
+        promise(env, async move { store.has(&run, &key).await })
+    }
+
+    #[napi(ts_return_type = "Promise<boolean>")]
+    pub fn delete<'env>(&self, env: &'env Env, run: String, key: String) -> napi::Result<Object<'env>> {
+        let store = self.store.clone();
+        promise(env, async move { store.delete(&run, &key).await })
+    }
+
+    /// The whole document as JSON, without the engine's bookkeeping.
+    #[napi(js_name = "toJSON", ts_return_type = "Promise<string>")]
+    pub fn to_json<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
+        let store = self.store.clone();
+        promise(env, async move { store.visible(&run).await.map(|raw| raw.get().to_owned()) })
+    }
+
+    /// Sets and removes keys in one statement; creates the row when there is none.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn patch<'env>(
+        &self,
+        env: &'env Env,
+        run: String,
+        sets: Vec<ContextWrite>,
+        deletes: Vec<String>,
+    ) -> napi::Result<Object<'env>> {
+        let mut patch = Patch { deletes, ..Patch::default() };
+        for write in sets {
+            patch.set(write.key, json(write.value)?);
+        }
+        let store = self.store.clone();
+        promise(env, async move { store.patch(&run, &patch).await })
+    }
+}

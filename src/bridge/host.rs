@@ -1,0 +1,135 @@
+//! User code behind the engine's [`Host`]: a letter for each job, and an answer.
+
+use async_trait::async_trait;
+use napi::bindgen_prelude::{FnArgs, Promise};
+use napi_derive::napi;
+use serde_json::json;
+
+use super::errors::{from_js, gone};
+use super::function::{JsFunction, ask};
+use super::job::{Jobs, Opened};
+use super::mailbox::Mailbox;
+use crate::error::{Error, Kind, Result};
+use crate::json::Json;
+use crate::ports::host::{Call, Host, Level, Notice};
+use crate::protocol::outcome::Answer;
+use crate::workflow::blueprint::Description;
+use crate::workflow::ledger::RunStatus;
+
+/// Run, status, reason, context.
+type FinalResult = FnArgs<(String, String, String, String)>;
+
+/// What JavaScript gives an engine to call.
+#[napi(object, object_to_js = false)]
+pub struct HostFunctions {
+    /// The description of a blueprint as JSON; null for none. Throws when it can not be run.
+    pub describe: JsFunction<String, Option<String>>,
+    /// Letters wait: a JSON array of them is to be had from [`Engine::fetch`](super::engine::Engine::fetch).
+    pub wake: JsFunction<(), ()>,
+    /// Whether somebody listens to events.
+    pub has_event_bus: bool,
+    /// Publishes a run's result: run, status, reason, context as JSON.
+    pub publish_result: JsFunction<FinalResult, Promise<()>>,
+    /// Whether results go through `publishResult`.
+    pub publishes_results: bool,
+}
+
+/// JavaScript, as the engine calls it.
+pub struct JsHost {
+    describe: JsFunction<String, Option<String>>,
+    publish_result: JsFunction<FinalResult, Promise<()>>,
+    publishes_results: bool,
+    has_event_bus: bool,
+    /// What JavaScript is running.
+    pub jobs: Jobs,
+    /// What it has yet to hear.
+    pub mailbox: Mailbox,
+}
+
+impl JsHost {
+    pub fn new(functions: HostFunctions) -> Self {
+        let HostFunctions { describe, wake, has_event_bus, publish_result, publishes_results } = functions;
+        let (jobs, mailbox) = (Jobs::default(), Mailbox::new(wake));
+        Self { describe, publish_result, publishes_results, has_event_bus, jobs, mailbox }
+    }
+}
+
+#[async_trait]
+impl Host for JsHost {
+    async fn blueprint(&self, id: &str) -> Result<Option<Description>> {
+        const OPERATION: &str = "Reading the blueprint";
+        let described = self.describe.call_async_catch(id.to_owned()).await.map_err(|error| {
+            let error = from_js(OPERATION, &error);
+            if error.kind == Kind::Stopping { error } else { Error { kind: Kind::Setup, ..error } }
+        })?;
+        let parse = |text: String| {
+            serde_json::from_str(&text).map_err(|error| {
+                Error::setup(OPERATION, format!("the blueprint '{id}' is malformed: {error}"))
+            })
+        };
+        described.map(parse).transpose()
+    }
+
+    async fn execute(&self, call: Call) -> Result<Answer> {
+        const OPERATION: &str = "Running the node";
+        let cancelled = call.cancelled.clone();
+        let (run, node) = (call.job.run_id.clone(), call.job.node_id.clone());
+        let Opened { number, letter, mut answer } = self.jobs.open(call)?;
+        if !self.mailbox.put(&letter) {
+            self.jobs.close(number);
+            return Err(gone(OPERATION).of_run(&run).of_node(&node));
+        }
+        let answered = tokio::select! {
+            answered = &mut answer => answered,
+            () = cancelled.cancelled() => {
+                self.mailbox.put(&json!({ "abort": number }).to_string());
+                answer.await
+            }
+        };
+        answered.map_err(|_| gone(OPERATION).of_run(&run).of_node(&node))
+    }
+
+    fn publishes_results(&self) -> bool {
+        self.publishes_results
+    }
+
+    async fn publish_result(&self, run: &str, status: RunStatus, reason: &str, context: &Json) -> Result<()> {
+        const OPERATION: &str = "publishFinalResult";
+        let arguments =
+            (run.to_owned(), status.as_str().to_owned(), reason.to_owned(), context.get().to_owned()).into();
+        let answer: Result<()> = ask!(OPERATION, self.publish_result, arguments);
+        answer.map_err(|error| error.of_run(run))
+    }
+
+    fn listens(&self) -> bool {
+        self.has_event_bus
+    }
+
+    fn notify(&self, notice: Notice) {
+        let notice = match notice {
+            Notice::Enqueued { job, queue } => json!({
+                "event": "job:enqueued",
+                "payload": { "runId": job.run_id, "blueprintId": job.blueprint_id, "nodeId": job.node_id, "queueName": queue },
+            }),
+            Notice::Processed { job, duration, success } => json!({
+                "event": "job:processed",
+                "payload": {
+                    "runId": job.run_id, "blueprintId": job.blueprint_id, "nodeId": job.node_id,
+                    "duration": duration, "success": success,
+                },
+            }),
+            Notice::Deaf { message } => json!({ "deaf": message }),
+            Notice::Log { level, message } => json!({ "level": level_name(level), "message": message }),
+        };
+        self.mailbox.put(&notice.to_string());
+    }
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
+    }
+}

@@ -1,0 +1,152 @@
+//! The jobs JavaScript is running: what each has to know of its run, its context, and the way back for its answer.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use tokio::sync::oneshot;
+
+use crate::context::{Document, INPUTS};
+use crate::error::{Error, Kind, Result};
+use crate::json::Json;
+use crate::ports::host::Call;
+use crate::protocol::answer;
+use crate::protocol::outcome::Answer;
+use crate::workflow::ledger::Resume;
+
+/// An input of up to so many bytes comes with its job; a larger one is read when the node asks for it.
+const LARGEST_ALONG: usize = 16 * 1024;
+
+/// Jobs without an answer, by the number that each has on both sides.
+#[derive(Default)]
+pub struct Jobs {
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    last: u32,
+    jobs: HashMap<u32, Job>,
+}
+
+struct Job {
+    document: Document,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// A job that was opened.
+pub struct Opened {
+    pub number: u32,
+    /// What JavaScript has to know of it, as JSON.
+    pub letter: String,
+    pub answer: oneshot::Receiver<Answer>,
+}
+
+/// `JobLetter` of `lib/crossing.ts`.
+#[derive(Serialize)]
+struct JobLetter<'a> {
+    job: JobFields<'a>,
+}
+
+/// `Job` of `lib/crossing.ts`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JobFields<'a> {
+    number: u32,
+    run_id: &'a str,
+    blueprint_id: &'a str,
+    node_id: &'a str,
+    attempt: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_last_attempt: Option<bool>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fed: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    beside_strangers: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    named: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumed: Option<Resume>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    added: &'a [Json],
+}
+
+impl Jobs {
+    /// Opens a job, until it is answered.
+    ///
+    /// # Errors
+    /// None of our types can fail to be written; an error would be ours.
+    pub fn open(&self, call: Call) -> Result<Opened> {
+        let Call { job, document, resumed, fed, beside_strangers, attempt, added, .. } = call;
+        let input = document.values.get(format!("{INPUTS}{}", job.node_id).as_str());
+        let (reply, answer) = oneshot::channel();
+        let number = self.with(|open| {
+            open.last = open.last.wrapping_add(1);
+            open.last
+        });
+        let letter = JobLetter {
+            job: JobFields {
+                number,
+                run_id: &job.run_id,
+                blueprint_id: &job.blueprint_id,
+                node_id: &job.node_id,
+                attempt,
+                is_last_attempt: job.is_last_attempt,
+                fed,
+                beside_strangers,
+                named: document.values.contains_key(job.node_id.as_str()),
+                input: input.filter(|input| input.get().len() <= LARGEST_ALONG),
+                resumed,
+                added: &added,
+            },
+        };
+        let letter = serde_json::to_string(&letter)
+            .map_err(|error| Error::new(Kind::Data, "Handing the job to JavaScript", error))?;
+        self.with(|open| open.jobs.insert(number, Job { document, reply }));
+        Ok(Opened { number, letter, answer })
+    }
+
+    /// Forgets a job.
+    pub fn close(&self, number: u32) {
+        self.with(|open| open.jobs.remove(&number));
+    }
+
+    /// Takes answers as JavaScript writes them: a line each, the job's number and its answer as JSON.
+    pub fn answer(&self, lines: &str) {
+        for line in lines.lines() {
+            let (number, answer) = line.split_once(' ').unwrap_or_default();
+            let job = number.parse().ok().and_then(|number| self.with(|open| open.jobs.remove(&number)));
+            if let Some(job) = job {
+                // Nobody listens any more when the worker gave the job up.
+                let _ = job.reply.send(answer::read(answer));
+            }
+        }
+    }
+
+    /// The value of a key of a job's context; JSON.
+    pub fn value(&self, number: u32, key: &str) -> Option<String> {
+        self.of(number, |document| document.values.get(key).map(|raw| raw.get().to_owned())).flatten()
+    }
+
+    /// Whether a job's context has a key.
+    pub fn has(&self, number: u32, key: &str) -> bool {
+        self.of(number, |document| document.values.contains_key(key)).unwrap_or_default()
+    }
+
+    /// The keys of a job's context.
+    pub fn keys(&self, number: u32) -> Vec<String> {
+        self.of(number, |document| document.values.keys().map(ToString::to_string).collect())
+            .unwrap_or_default()
+    }
+
+    fn of<T>(&self, number: u32, read: impl FnOnce(&Document) -> T) -> Option<T> {
+        self.with(|open| open.jobs.get(&number).map(|job| read(&job.document)))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Open) -> T) -> T {
+        act(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

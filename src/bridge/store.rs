@@ -1,0 +1,115 @@
+//! Coordination stores: our own Redis, or the user's object driven through JavaScript.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use napi::Env;
+use napi::bindgen_prelude::{FnArgs, Object, Promise};
+use napi_derive::napi;
+
+use super::errors::{settings, to_js};
+use super::function::{JsFunction, ask};
+use super::runtime::promise;
+use crate::error::Result;
+use crate::ports::coordination::CoordinationStore;
+use crate::redis::{RedisSettings, RedisStore};
+
+/// A coordination store of either kind.
+#[napi]
+pub struct Store {
+    pub(super) inner: Arc<dyn CoordinationStore>,
+}
+
+/// The five operations of an `ICoordinationStore`.
+#[napi(object, object_to_js = false)]
+pub struct StoreFunctions {
+    pub increment: JsFunction<FnArgs<(String, u32)>, Promise<i64>>,
+    pub set_if_not_exist: JsFunction<FnArgs<(String, String, u32)>, Promise<bool>>,
+    pub extend_ttl: JsFunction<FnArgs<(String, u32)>, Promise<bool>>,
+    pub delete: JsFunction<String, Promise<()>>,
+    pub get: JsFunction<String, Promise<Option<String>>>,
+}
+
+#[napi]
+impl Store {
+    /// Redis, by its options as JSON.
+    #[napi(factory)]
+    pub fn redis(options: String) -> napi::Result<Self> {
+        let options: RedisSettings = settings(&options)?;
+        Ok(Self { inner: Arc::new(RedisStore::new(&options).map_err(to_js)?) })
+    }
+
+    /// The user's own object.
+    #[napi(factory)]
+    pub fn custom(functions: StoreFunctions) -> Self {
+        Self { inner: Arc::new(CustomStore(functions)) }
+    }
+
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn increment<'env>(&self, env: &'env Env, key: String, ttl: u32) -> napi::Result<Object<'env>> {
+        let store = self.inner.clone();
+        promise(env, async move { store.increment(&key, ttl.into()).await })
+    }
+
+    #[napi(ts_return_type = "Promise<boolean>")]
+    pub fn set_if_not_exist<'env>(
+        &self,
+        env: &'env Env,
+        key: String,
+        value: String,
+        ttl: u32,
+    ) -> napi::Result<Object<'env>> {
+        let store = self.inner.clone();
+        promise(env, async move { store.set_if_not_exist(&key, &value, ttl.into()).await })
+    }
+
+    #[napi(ts_return_type = "Promise<boolean>")]
+    pub fn extend_ttl<'env>(&self, env: &'env Env, key: String, ttl: u32) -> napi::Result<Object<'env>> {
+        let store = self.inner.clone();
+        promise(env, async move { store.extend_ttl(&key, ttl.into()).await })
+    }
+
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn delete<'env>(&self, env: &'env Env, key: String) -> napi::Result<Object<'env>> {
+        let store = self.inner.clone();
+        promise(env, async move { store.delete(&key).await })
+    }
+
+    #[napi(ts_return_type = "Promise<string | null>")]
+    pub fn get<'env>(&self, env: &'env Env, key: String) -> napi::Result<Object<'env>> {
+        let store = self.inner.clone();
+        promise(env, async move { store.get(&key).await })
+    }
+}
+
+/// The user's own object. Leases are built from its five operations, as atomic as those allow.
+struct CustomStore(StoreFunctions);
+
+const OPERATION: &str = "Calling the coordination store";
+
+#[async_trait]
+impl CoordinationStore for CustomStore {
+    async fn increment(&self, key: &str, ttl: u64) -> Result<i64> {
+        ask!(OPERATION, self.0.increment, (key.to_owned(), seconds(ttl)).into())
+    }
+
+    async fn set_if_not_exist(&self, key: &str, value: &str, ttl: u64) -> Result<bool> {
+        ask!(OPERATION, self.0.set_if_not_exist, (key.to_owned(), value.to_owned(), seconds(ttl)).into())
+    }
+
+    async fn extend_ttl(&self, key: &str, ttl: u64) -> Result<bool> {
+        ask!(OPERATION, self.0.extend_ttl, (key.to_owned(), seconds(ttl)).into())
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        ask!(OPERATION, self.0.delete, key.to_owned())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>> {
+        ask!(OPERATION, self.0.get, key.to_owned())
+    }
+}
+
+fn seconds(ttl: u64) -> u32 {
+    u32::try_from(ttl).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,60 @@
+//! Coordination: who is executing which node, and the keys that workers of the original look at.
+//!
+//! Nothing here decides anything. A lease saves two workers from doing the same work at once; where it is
+//! lost, the commit still counts only one of them.
+
+use async_trait::async_trait;
+
+use super::keys;
+use crate::error::Result;
+
+/// Core's `ICoordinationStore`, and leases made of it.
+///
+/// A store of the user's own has only the first five operations; the leases built on them are as atomic as
+/// those allow. Our Redis store does each in one script.
+#[async_trait]
+pub trait CoordinationStore: Send + Sync {
+    /// Adds one to a counter and gives it `ttl` seconds to live, in one step. Answers with its new value.
+    async fn increment(&self, key: &str, ttl: u64) -> Result<i64>;
+
+    /// Sets a key that does not exist, for `ttl` seconds; whether it did.
+    async fn set_if_not_exist(&self, key: &str, value: &str, ttl: u64) -> Result<bool>;
+
+    /// Gives an existing key `ttl` seconds to live; whether it exists.
+    async fn extend_ttl(&self, key: &str, ttl: u64) -> Result<bool>;
+
+    /// Removes a key.
+    async fn delete(&self, key: &str) -> Result<()>;
+
+    /// The value of a key.
+    async fn get(&self, key: &str) -> Result<Option<String>>;
+
+    /// Takes a lease for `ttl` seconds, or renews it; whether it is now `owner`'s.
+    ///
+    /// A lock of the original's reconciler marks that it published a job, not that somebody runs it: it gives way.
+    async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
+        if self.set_if_not_exist(key, owner, ttl).await? {
+            return Ok(true);
+        }
+        match self.get(key).await? {
+            Some(held) if held == keys::RECONCILER_MARK => {
+                self.delete(key).await?;
+                self.set_if_not_exist(key, owner, ttl).await
+            }
+            Some(held) if held == owner => self.extend_ttl(key, ttl).await,
+            Some(_) => Ok(false),
+            None => self.set_if_not_exist(key, owner, ttl).await,
+        }
+    }
+
+    /// Closes what was opened here, when everything that is on its way has arrived; the next use opens it again.
+    async fn close(&self) {}
+
+    /// Gives a lease up, if it is still `owner`'s. Comes back when that is on its way, at the latest when it is done.
+    async fn release(&self, key: &str, owner: &str) -> Result<()> {
+        if self.get(key).await?.as_deref() == Some(owner) {
+            self.delete(key).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! User code, as the engine sees it: one question a job, one answer.
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Document;
+use crate::error::Result;
+use crate::json::Json;
+use crate::protocol::message::JobMessage;
+use crate::protocol::outcome::Answer;
+use crate::workflow::blueprint::Description;
+use crate::workflow::ledger::{Resume, RunStatus};
+
+/// One node to run.
+#[derive(Debug)]
+pub struct Call {
+    /// The message that asked for it.
+    pub job: JobMessage,
+    /// Everything stored of the run.
+    pub document: Document,
+    /// The node was paused and goes on with this.
+    pub resumed: Option<Resume>,
+    /// An edge decided the node's input.
+    pub fed: bool,
+    /// What led to it was done by a worker of another kind, which may have died before it passed the input on.
+    pub beside_strangers: bool,
+    /// Which attempt it is, from 1.
+    pub attempt: u32,
+    /// Definitions of the nodes added to the run.
+    pub added: Vec<Json>,
+    /// Cancelled when the node should stop.
+    pub cancelled: CancellationToken,
+}
+
+/// Something the user may want to hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A job was published: core's `job:enqueued`.
+    Enqueued {
+        /// The job.
+        job: JobMessage,
+        /// Where it was published to.
+        queue: String,
+    },
+    /// A job was done: core's `job:processed`.
+    Processed {
+        /// The job.
+        job: JobMessage,
+        /// Milliseconds from delivery to commit.
+        duration: u64,
+        /// Whether the node succeeded.
+        success: bool,
+    },
+    /// The worker receives no more jobs, and nothing it can do will change that.
+    Deaf {
+        /// Why, and what to do.
+        message: String,
+    },
+    /// A line for the user's logger.
+    Log {
+        /// How bad it is.
+        level: Level,
+        /// What happened.
+        message: String,
+    },
+}
+
+/// The levels of core's logger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Of no interest in production.
+    Debug,
+    /// Worth a line.
+    Info,
+    /// Somebody should look at it.
+    Warn,
+    /// Something is lost or stuck.
+    Error,
+}
+
+/// What the engine asks of JavaScript.
+#[async_trait]
+pub trait Host: Send + Sync {
+    /// The description of a blueprint, if the user's runtime has it.
+    ///
+    /// # Errors
+    /// The blueprint can not be run at all, and why.
+    async fn blueprint(&self, id: &str) -> Result<Option<Description>>;
+
+    /// Runs a node.
+    ///
+    /// # Errors
+    /// Only when JavaScript is gone: whatever user code does is an [`Answer`].
+    async fn execute(&self, call: Call) -> Result<Answer>;
+
+    /// Whether the run's result goes through the adapter's `publishFinalResult`: it is overridden, or the
+    /// runtime has a serializer of its own.
+    fn publishes_results(&self) -> bool;
+
+    /// Calls the adapter's `publishFinalResult`.
+    ///
+    /// # Errors
+    /// What it threw.
+    async fn publish_result(&self, run: &str, status: RunStatus, reason: &str, context: &Json) -> Result<()>;
+
+    /// Whether anybody hears of jobs that are published and done.
+    fn listens(&self) -> bool;
+
+    /// Tells the user something; never waits.
+    fn notify(&self, notice: Notice);
+}

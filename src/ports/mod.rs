@@ -1,0 +1,10 @@
+//! What the engine asks of servers and of user code, as traits. Each has an implementation that talks to the real thing
+//! and one in memory; the engine does not know which it has.
+
+pub mod arguments;
+pub mod broker;
+pub mod coordination;
+pub mod delay;
+pub mod host;
+pub mod keys;
+pub mod platform;

@@ -1,0 +1,186 @@
+//! JavaScript's answers, as `lib/answer.ts` writes them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use super::outcome::{Answer, Outcome, Taken};
+use crate::context::{Patch, RESERVED_KEY};
+use crate::ids::NodeId;
+use crate::json::Json;
+use crate::time;
+use crate::workflow::ledger::{Arrival, DynamicNode, Pause};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Written {
+    outcome: Ending,
+    #[serde(default, deserialize_with = "present")]
+    output: Option<Json>,
+    action: Option<String>,
+    #[serde(default)]
+    taken: Vec<Edge>,
+    #[serde(default)]
+    added: Vec<Node>,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    recoverable: bool,
+    #[serde(default, deserialize_with = "present")]
+    details: Option<Json>,
+    event: Option<String>,
+    /// Milliseconds since 1970.
+    until: Option<f64>,
+    again: Option<NodeId>,
+    /// Milliseconds.
+    retry_after: Option<f64>,
+    #[serde(default)]
+    sets: BTreeMap<String, Json>,
+    #[serde(default)]
+    deletes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Ending {
+    Finished,
+    Failed,
+    Retry,
+    Paused,
+}
+
+#[derive(Deserialize)]
+struct Edge {
+    source: NodeId,
+    target: NodeId,
+    #[serde(default)]
+    fed: bool,
+    /// The input is the output, which is not written twice.
+    #[serde(default)]
+    output: bool,
+    #[serde(default, deserialize_with = "present")]
+    input: Option<Json>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    id: NodeId,
+    definition: Json,
+    gather: Option<NodeId>,
+}
+
+/// Reads an answer. One that can not be read is a failed node: its run must not wait for ever.
+pub fn read(text: &str) -> Answer {
+    serde_json::from_str(text).map_or_else(
+        |error| Answer {
+            outcome: Outcome::Failed {
+                message: format!("The node's answer can not be read: {error}"),
+                recoverable: false,
+            },
+            patch: Patch::default(),
+        },
+        Written::understood,
+    )
+}
+
+impl Written {
+    fn understood(mut self) -> Answer {
+        self.sets.remove(RESERVED_KEY);
+        self.deletes.retain(|key| key != RESERVED_KEY);
+        let patch = Patch { sets: self.sets, deletes: self.deletes };
+        let outcome = match self.outcome {
+            Ending::Finished => Outcome::Finished {
+                taken: self.taken.into_iter().map(|edge| edge.with(self.output.as_ref())).collect(),
+                output: self.output,
+                action: self.action,
+                added: self.added.into_iter().map(Node::understood).collect(),
+                again: self.again,
+            },
+            Ending::Failed => Outcome::Failed { message: self.message, recoverable: self.recoverable },
+            Ending::Retry => Outcome::Retry { after: milliseconds(self.retry_after) },
+            Ending::Paused => Outcome::Paused {
+                pause: Pause {
+                    details: self.details,
+                    event: self.event,
+                    until: self.until.map(|moment| time::milliseconds(milliseconds(Some(moment)))),
+                },
+                output: self.output,
+            },
+        };
+        Answer { outcome, patch }
+    }
+}
+
+impl Edge {
+    fn with(self, output: Option<&Json>) -> Taken {
+        let arrival = Arrival { source: self.source, target: self.target, fed: self.fed };
+        let input = if self.output { output.cloned() } else { self.input };
+        Taken { arrival, input }
+    }
+}
+
+impl Node {
+    fn understood(self) -> DynamicNode {
+        DynamicNode { id: self.id, definition: self.definition, gather: self.gather }
+    }
+}
+
+/// A value that is there, be it `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
+}
+
+/// JavaScript's milliseconds; nonsense is none.
+fn milliseconds(number: Option<f64>) -> Duration {
+    number.and_then(|number| Duration::try_from_secs_f64(number / 1000.0).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(text: &str) -> Vec<Taken> {
+        match read(text).outcome {
+            Outcome::Finished { taken, .. } => taken,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_output_of_null_is_one() {
+        let output = |text| match read(text).outcome {
+            Outcome::Finished { output, .. } => output.map(|raw| raw.get().to_owned()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(output(r#"{"outcome":"finished","output":null}"#).as_deref(), Some("null"));
+        assert_eq!(output(r#"{"outcome":"finished"}"#), None);
+    }
+
+    #[test]
+    fn an_edge_brings_the_output_or_an_input_of_its_own_or_none() {
+        let text = r#"{"outcome":"finished","output":[1.0],"taken":[{"source":"a","target":"b","output":true},
+            {"source":"a","target":"c","input":null},{"source":"a","target":"d"}]}"#;
+        let inputs: Vec<_> =
+            taken(text).into_iter().map(|taken| taken.input.map(|raw| raw.get().to_owned())).collect();
+        assert_eq!(inputs, [Some("[1.0]".to_owned()), Some("null".to_owned()), None]);
+    }
+
+    #[test]
+    fn the_engines_own_key_can_not_be_written() {
+        let text = format!(
+            r#"{{"outcome":"finished","sets":{{"{RESERVED_KEY}":1,"__proto__":2}},"deletes":["{RESERVED_KEY}"]}}"#
+        );
+        let patch = read(&text).patch;
+        assert_eq!(patch.sets.keys().collect::<Vec<_>>(), ["__proto__"]);
+        assert!(patch.deletes.is_empty());
+    }
+
+    #[test]
+    fn what_can_not_be_read_fails_the_node() {
+        for text in ["", "{}", r#"{"outcome":"lost"}"#] {
+            let Outcome::Failed { message, recoverable } = read(text).outcome else { panic!("{text}") };
+            assert!(message.contains("can not be read") && !recoverable);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! A job as it travels through the queue.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::ids::NodeId;
+use crate::workflow::ledger::Due;
+
+/// The body of a message: JSON, in the shape the original reads and writes. Fields that are ours are optional,
+/// and a message without them is complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobMessage {
+    /// The run.
+    pub run_id: String,
+    /// The blueprint it follows.
+    pub blueprint_id: String,
+    /// The node to run.
+    pub node_id: NodeId,
+    /// `false` while a retry through the queue may follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_last_attempt: Option<bool>,
+    /// Counts from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Ours: the node's round. A message of an earlier round does nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
+    /// Ours: not to be worked on before this moment, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<u64>,
+    /// Ours: it wakes a node that sleeps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wakes: bool,
+    /// Ours: put back by workers that could not run it, since this moment, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_back_since: Option<u64>,
+    /// Ours: a copy of another message, which may have been one whose worker died; as if redelivered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeated: bool,
+    /// Ours: it was among the dead letters, and somebody put it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
+    /// Ours: when what made it due was committed, by the clock of PostgreSQL, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
+    /// The message it was read from, with whatever others put into it: they get it back.
+    #[serde(skip)]
+    pub original: Option<Arc<[u8]>>,
+}
+
+impl JobMessage {
+    /// Reads a message body.
+    ///
+    /// # Errors
+    /// Why it is not a job, in a sentence for the dead letter's header.
+    pub fn parse(body: &[u8]) -> Result<Self, String> {
+        // serde takes an array for a structure; a job is an object.
+        if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+            return Err("The message is not a job: it is an array".into());
+        }
+        let job: Self =
+            serde_json::from_slice(body).map_err(|error| format!("The message is not a job: {error}"))?;
+        let ids: [(&str, &str); 3] =
+            [("runId", &job.run_id), ("blueprintId", &job.blueprint_id), ("nodeId", &job.node_id)];
+        if let Some((field, _)) = ids.iter().find(|(_, id)| id.is_empty()) {
+            return Err(format!("The message is not a job: '{field}' is empty"));
+        }
+        if ids.iter().any(|(_, id)| id.contains('\0')) {
+            return Err("The message is not a job: an id holds U+0000, which PostgreSQL can not store".into());
+        }
+        Ok(Self { original: Some(body.into()), ..job })
+    }
+
+    /// The messages for jobs that a run made due, `at` that moment.
+    pub fn all_due(run: &str, blueprint: &str, due: &[Due], at: Option<u64>) -> Vec<Self> {
+        due.iter().map(|due| Self::due(run, blueprint, due, at)).collect()
+    }
+
+    /// The message as it comes back from the dead letters: its time to wait begins anew.
+    pub fn replayed(self) -> Self {
+        Self { put_back_since: None, not_before: None, replayed: true, repeated: true, ..self }
+    }
+
+    fn due(run: &str, blueprint: &str, due: &Due, at: Option<u64>) -> Self {
+        Self {
+            run_id: run.to_owned(),
+            blueprint_id: blueprint.to_owned(),
+            node_id: due.node.clone(),
+            is_last_attempt: None,
+            attempt: (due.attempt > 1).then_some(due.attempt),
+            round: Some(due.round),
+            not_before: due.not_before,
+            wakes: due.wakes,
+            put_back_since: None,
+            repeated: false,
+            replayed: false,
+            at,
+            original: None,
+        }
+    }
+
+    /// The message as it came, if it did.
+    pub fn as_delivered(&self) -> Vec<u8> {
+        self.original.as_ref().map_or_else(|| self.to_body(), |original| original.to_vec())
+    }
+
+    /// The message body.
+    pub fn to_body(&self) -> Vec<u8> {
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        self.original.as_ref().and_then(|original| overlaid(original, &body)).unwrap_or(body)
+    }
+}
+
+/// A message with the fields of another in place of its own of the same names.
+fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
+    type Fields = IndexMap<String, Box<RawValue>>;
+    let mut fields: Fields = serde_json::from_slice(message).ok()?;
+    let with: Fields = serde_json::from_slice(with).ok()?;
+    fields.retain(|field, _| with.contains_key(field) || !OURS.contains(&field.as_str()));
+    fields.extend(with);
+    serde_json::to_vec(&fields).ok()
+}
+
+/// The fields that come and go.
+const OURS: [&str; 8] =
+    ["isLastAttempt", "attempt", "notBefore", "wakes", "putBackSince", "repeated", "replayed", "at"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_the_original_is_complete() {
+        let job = JobMessage::parse(br#"{"runId":"r","blueprintId":"b","nodeId":"n"}"#).unwrap();
+        assert_eq!((job.run_id.as_str(), job.round, job.attempt), ("r", None, None));
+    }
+
+    #[test]
+    fn fields_of_others_stay_and_ours_come_and_go() {
+        let body = br#"{"blueprintId":"b","nodeId":"n","putBackSince":7,"runId":"r","traceId":{"a":1}}"#;
+        let job = JobMessage::parse(body).unwrap();
+        assert_eq!(job.to_body(), body);
+        let body = br#"{"blueprintId":"b","nodeId":"n","runId":"r","traceId":{"a":1},"repeated":true,"replayed":true}"#;
+        assert_eq!(String::from_utf8(job.replayed().to_body()).unwrap(), String::from_utf8_lossy(body));
+    }
+
+    #[test]
+    fn what_is_not_a_job_says_why() {
+        for (body, why) in [
+            (&b"{"[..], "EOF"),
+            (b"[]", "array"),
+            (br#"{"runId":"r","blueprintId":"b"}"#, "nodeId"),
+            (br#"{"runId":1,"blueprintId":"b","nodeId":"n"}"#, "string"),
+            (br#"{"runId":"","blueprintId":"b","nodeId":"n"}"#, "'runId' is empty"),
+            (br#"{"runId":"r","blueprintId":"b","nodeId":"\u0000"}"#, "U+0000"),
+        ] {
+            let error = JobMessage::parse(body).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused_and_does_not_exhaust_the_stack() {
+        let body = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
+        assert!(JobMessage::parse(&body).is_err());
+    }
+}

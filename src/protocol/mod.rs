@@ -1,0 +1,5 @@
+//! What crosses a frontier, as data: job messages through the queue, and answers from JavaScript.
+
+pub mod answer;
+pub mod message;
+pub mod outcome;

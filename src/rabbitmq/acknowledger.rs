@@ -1,0 +1,207 @@
+//! Acknowledgements of one consumer's channel. A job hands its tag over and does not wait for the socket; what has
+//! come together meanwhile leaves together.
+//!
+//! One frame settles every delivery up to a tag. So those that lie without a gap behind what is settled already take
+//! one frame, however many they are; one behind a job that is still running takes a frame of its own, and never waits.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lapin::Channel;
+use lapin::options::{BasicAckOptions, BasicNackOptions};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::debug;
+
+use crate::ports::broker::Receipt;
+
+/// Tags taken at a time.
+const LARGEST: usize = 1024;
+
+/// The acknowledger of one channel.
+pub(super) struct Acknowledger {
+    tags: mpsc::UnboundedSender<Settled>,
+    task: JoinHandle<()>,
+}
+
+/// What became of a delivery, by its tag.
+enum Settled {
+    Acknowledged(u64),
+    Requeued(u64),
+}
+
+impl Acknowledger {
+    /// Must be called within the shared runtime.
+    pub fn of(channel: Channel) -> Self {
+        let (tags, waiting) = mpsc::unbounded_channel();
+        Self { tags, task: tokio::spawn(settle(channel, waiting)) }
+    }
+
+    /// The receipt of a delivery.
+    pub fn receipt(&self, tag: u64) -> Box<dyn Receipt> {
+        Box::new(ConsumerReceipt { tag, tags: self.tags.clone() })
+    }
+
+    /// Waits until everything has left. Every receipt must be used, or gone.
+    pub async fn finish(self, patience: Duration) {
+        drop(self.tags);
+        if tokio::time::timeout(patience, self.task).await.is_err() {
+            debug!("acknowledgements left behind");
+        }
+    }
+}
+
+struct ConsumerReceipt {
+    tag: u64,
+    tags: mpsc::UnboundedSender<Settled>,
+}
+
+#[async_trait]
+impl Receipt for ConsumerReceipt {
+    async fn ack(self: Box<Self>) {
+        // The other side outlives every receipt.
+        let _ = self.tags.send(Settled::Acknowledged(self.tag));
+    }
+
+    async fn requeue(self: Box<Self>) {
+        let _ = self.tags.send(Settled::Requeued(self.tag));
+    }
+}
+
+/// Settles what comes, until every receipt is gone.
+async fn settle(channel: Channel, mut waiting: mpsc::UnboundedReceiver<Settled>) {
+    let mut tags = Tags::default();
+    let mut batch = Vec::new();
+    while waiting.recv_many(&mut batch, LARGEST).await > 0 {
+        let mut acknowledged = Vec::with_capacity(batch.len());
+        for settled in batch.drain(..) {
+            match settled {
+                Settled::Acknowledged(tag) => acknowledged.push(tag),
+                // Before the acknowledgements: one of them may settle everything up to a later tag.
+                Settled::Requeued(tag) => {
+                    requeue(&channel, tag).await;
+                    tags.requeued(tag);
+                }
+            }
+        }
+        for frame in tags.acknowledged(acknowledged) {
+            // A lost connection is no error here: the message comes again and finds its work done.
+            let options = BasicAckOptions { multiple: frame.multiple };
+            if let Err(error) = channel.basic_ack(frame.tag, options).await {
+                debug!(%error, "acknowledgement lost");
+            }
+        }
+    }
+}
+
+async fn requeue(channel: &Channel, tag: u64) {
+    let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+    if let Err(error) = channel.basic_nack(tag, options).await {
+        debug!(%error, "negative acknowledgement lost");
+    }
+}
+
+/// An acknowledgement as it is sent.
+#[derive(Debug, PartialEq, Eq)]
+struct Frame {
+    tag: u64,
+    /// It settles everything up to the tag.
+    multiple: bool,
+}
+
+/// Which deliveries of a channel are settled. The broker numbers them from 1.
+#[derive(Debug, Default)]
+struct Tags {
+    /// Every one up to here.
+    up_to: u64,
+    /// Those behind one that is not.
+    beyond: BTreeSet<u64>,
+}
+
+impl Tags {
+    /// A delivery went back to the queue.
+    fn requeued(&mut self, tag: u64) {
+        self.beyond.insert(tag);
+        self.close_up();
+    }
+
+    /// Deliveries are to be acknowledged: by which frames.
+    fn acknowledged(&mut self, mut tags: Vec<u64>) -> Vec<Frame> {
+        tags.sort_unstable();
+        self.beyond.extend(&tags);
+        self.close_up();
+        let alone = tags.split_off(tags.partition_point(|tag| *tag <= self.up_to));
+        let together = tags.last().map(|last| Frame { tag: *last, multiple: tags.len() > 1 });
+        together.into_iter().chain(alone.into_iter().map(|tag| Frame { tag, multiple: false })).collect()
+    }
+
+    fn close_up(&mut self) {
+        while self.beyond.remove(&(self.up_to + 1)) {
+            self.up_to += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_up_to(tag: u64) -> Frame {
+        Frame { tag, multiple: true }
+    }
+
+    fn only(tag: u64) -> Frame {
+        Frame { tag, multiple: false }
+    }
+
+    #[test]
+    fn what_lies_without_a_gap_takes_one_frame() {
+        let mut tags = Tags::default();
+        assert_eq!(tags.acknowledged(vec![2, 3, 1]), [all_up_to(3)]);
+        assert_eq!(tags.acknowledged(vec![4]), [only(4)]);
+        assert_eq!(tags.acknowledged(vec![6, 5]), [all_up_to(6)]);
+    }
+
+    #[test]
+    fn nothing_is_settled_for_a_job_that_is_still_running() {
+        let mut tags = Tags::default();
+        assert_eq!(tags.acknowledged(vec![2, 3]), [only(2), only(3)]);
+        assert_eq!(tags.acknowledged(vec![5, 1]), [only(1), only(5)]);
+        assert_eq!(tags.acknowledged(vec![6, 4, 8]), [all_up_to(6), only(8)]);
+    }
+
+    #[test]
+    fn what_went_back_to_the_queue_is_no_gap() {
+        let mut tags = Tags::default();
+        tags.requeued(2);
+        assert_eq!(tags.acknowledged(vec![3, 1]), [all_up_to(3)]);
+        tags.requeued(4);
+        assert_eq!(tags.acknowledged(vec![6, 5]), [all_up_to(6)]);
+    }
+
+    #[test]
+    fn every_delivery_is_settled_once_in_whatever_order_and_company() {
+        // A fixed shuffle of 1..=1000, in batches of all sizes.
+        let mut left: Vec<u64> = (1..=1000).map(|tag| tag * 617 % 1009).filter(|tag| *tag <= 1000).collect();
+        left.extend((1001..=1008).map(|tag| tag * 617 % 1009).filter(|tag| *tag <= 1000));
+        let (mut tags, mut outstanding) = (Tags::default(), (1..=1000).collect::<BTreeSet<u64>>());
+        let mut size = 1;
+        while !left.is_empty() {
+            let batch: Vec<u64> = left.drain(..left.len().min(size)).collect();
+            let mut due: BTreeSet<u64> = batch.iter().copied().collect();
+            for frame in tags.acknowledged(batch) {
+                let settled: Vec<u64> = match frame.multiple {
+                    true => outstanding.range(..=frame.tag).copied().collect(),
+                    false => vec![frame.tag],
+                };
+                for tag in settled {
+                    assert!(due.remove(&tag) && outstanding.remove(&tag), "{tag} by {frame:?}");
+                }
+            }
+            assert!(due.is_empty(), "not settled: {due:?}");
+            size = size % 50 + 1;
+        }
+        assert!(outstanding.is_empty() && tags.beyond.is_empty());
+    }
+}

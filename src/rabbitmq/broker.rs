@@ -1,0 +1,261 @@
+//! RabbitMQ over connections of our own (lapin): one to publish, one to consume.
+//!
+//! Two connections, because a broker that is short of memory or disk blocks the whole connection that
+//! publishes, and acknowledgements must still get through then.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::future::try_join_all;
+use lapin::options::{
+    BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+};
+use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::acknowledger::Acknowledger;
+use super::client::{CLOSE_TIMEOUT, amqp_error, close};
+use super::queues::{LapinReading, ensure, received, waiting};
+use super::uri::{AmqpAddress, AmqpSettings};
+use crate::error::{Error, Result, with_causes};
+use crate::ports::arguments::{self, QueueType};
+use crate::ports::broker::{Broker, Delivery, Outgoing, Reading};
+
+const PERSISTENT: u8 = 2;
+/// What the connection is called that publishes.
+const PUBLISHER: &str = "publisher";
+/// Bytes of a frame at most, where only we publish. The client keeps room for 32 of them in each direction of a connection,
+/// and goes through all of it: 8 MiB a connection by the broker's default. A larger message takes several frames; but
+/// headers take one, so who consumes takes whatever the broker lets others send.
+const PUBLISHED_FRAME: u32 = 32 << 10;
+
+/// RabbitMQ, by URL.
+pub struct RabbitMq {
+    addresses: Vec<AmqpAddress>,
+    tls: OwnedTLSConfig,
+    queue_type: Option<QueueType>,
+    /// Which address to try next: after a failure, the next node of the cluster.
+    next_address: AtomicUsize,
+    /// The channel that publishes, opened when first needed and again after it was lost.
+    publisher: Mutex<Option<Publisher>>,
+}
+
+struct Publisher {
+    connection: Arc<Connection>,
+    channel: Channel,
+    declared: HashSet<String>,
+}
+
+impl RabbitMq {
+    /// Opens no connection.
+    ///
+    /// # Errors
+    /// A URL that can not be parsed.
+    pub fn new(settings: &AmqpSettings) -> Result<Self> {
+        let identity = settings.cert.clone().zip(settings.key.clone());
+        let tls = OwnedTLSConfig {
+            identity: identity
+                .map(|(cert, key)| OwnedIdentity::PKCS8 { pem: cert.into_bytes(), key: key.into_bytes() }),
+            cert_chain: settings.ca.clone(),
+        };
+        Ok(Self {
+            addresses: settings.addresses()?,
+            tls,
+            queue_type: settings.queue_type,
+            next_address: AtomicUsize::new(0),
+            publisher: Mutex::new(None),
+        })
+    }
+
+    async fn connect(&self, purpose: &str) -> Result<Connection> {
+        let index = self.next_address.load(Ordering::Relaxed) % self.addresses.len();
+        let address = &self.addresses[index];
+        let properties = ConnectionProperties::default()
+            .with_connection_name(format!("flowcraft {purpose}").as_str().into());
+        let runtime = lapin::runtime::default_runtime().map_err(|error| connect_error(address, &error))?;
+        let mut uri = address.uri();
+        if purpose == PUBLISHER {
+            uri.query.frame_max.get_or_insert(PUBLISHED_FRAME);
+        }
+        Connection::connect_uri_with_config(uri, properties, self.tls.clone(), runtime).await.map_err(
+            |error| {
+                self.next_address.store(index + 1, Ordering::Relaxed);
+                connect_error(address, &error)
+            },
+        )
+    }
+
+    /// The publishing channel, with the queues declared. Held by nobody while it is used: publishes overlap.
+    async fn publisher(&self, messages: &[Outgoing]) -> Result<Channel> {
+        let mut slot = self.publisher.lock().await;
+        let publisher = self.open_publisher(&mut slot).await?;
+        match self.declare(publisher, messages).await {
+            Ok(()) => Ok(publisher.channel.clone()),
+            Err(error) => {
+                *slot = None;
+                Err(error)
+            }
+        }
+    }
+
+    async fn open_publisher<'a>(&self, slot: &'a mut Option<Publisher>) -> Result<&'a mut Publisher> {
+        if slot.as_ref().is_none_or(|publisher| !publisher.channel.status().connected()) {
+            *slot = None;
+            let connection = self.connect(PUBLISHER).await?;
+            let channel = connection.create_channel().await.map_err(publish_error)?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
+            *slot = Some(Publisher { connection: Arc::new(connection), channel, declared: HashSet::new() });
+        }
+        slot.as_mut().ok_or_else(|| Error::transient("Publishing", "there is no channel"))
+    }
+
+    async fn declare(&self, publisher: &mut Publisher, messages: &[Outgoing]) -> Result<()> {
+        let Publisher { connection, channel, declared } = publisher;
+        for message in messages {
+            if declared.contains(message.first_queue().as_ref()) {
+                continue;
+            }
+            for (queue, arguments) in message.queues(self.queue_type) {
+                ensure(connection, channel, &queue, arguments).await?;
+                declared.insert(queue);
+            }
+        }
+        Ok(())
+    }
+
+    async fn forget_publisher(&self) {
+        *self.publisher.lock().await = None;
+    }
+}
+
+#[async_trait]
+impl Broker for RabbitMq {
+    async fn publish(&self, messages: Vec<Outgoing>) -> Result<()> {
+        let channel = self.publisher(&messages).await?;
+        let published = match messages.as_slice() {
+            [message] => publish_one(&channel, message).await,
+            messages => {
+                let all = messages.iter().map(|message| publish_one(&channel, message));
+                try_join_all(all).await.map(drop)
+            }
+        };
+        if published.is_err() {
+            // Whatever went wrong (connection lost, queue deleted), the next try starts from a new channel.
+            self.forget_publisher().await;
+        }
+        published
+    }
+
+    async fn consume(
+        &self,
+        queue: &str,
+        prefetch: u16,
+        deliveries: mpsc::Sender<Delivery>,
+        stop: CancellationToken,
+    ) -> Result<()> {
+        let connection = self.connect("consumer").await?;
+        let channel = connection.create_channel().await.map_err(consume_error)?;
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(consume_error)?;
+        ensure(&connection, &channel, queue, arguments::of_queue(self.queue_type)).await?;
+        let mut consumer = channel
+            .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
+            .await
+            .map_err(consume_error)?;
+        info!(queue, prefetch, "consuming");
+        let (from, acknowledger) = (Arc::<str>::from(queue), Acknowledger::of(channel.clone()));
+        loop {
+            let next = tokio::select! {
+                () = stop.cancelled() => break,
+                next = consumer.next() => next,
+            };
+            match next {
+                Some(Ok(delivery)) => {
+                    let receipt = acknowledger.receipt(delivery.delivery_tag);
+                    if deliveries.send(received(from.clone(), delivery, receipt)).await.is_err() {
+                        break;
+                    }
+                }
+                Some(Err(error)) => return Err(consume_error(error)),
+                None => return Err(Error::transient("Consuming", "the broker cancelled the consumer")),
+            }
+        }
+        // The channel stays open until every delivery is settled, and the broker told so.
+        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.map_err(consume_error)?;
+        deliveries.closed().await;
+        acknowledger.finish(CLOSE_TIMEOUT).await;
+        close(&connection).await;
+        Ok(())
+    }
+
+    async fn waiting(&self, queue: &str) -> Result<Option<u32>> {
+        let connection = self.open_publisher(&mut *self.publisher.lock().await).await?.connection.clone();
+        waiting(&connection, queue).await
+    }
+
+    async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
+        let connection = self.connect("reader").await?;
+        if waiting(&connection, queue).await?.is_none() {
+            close(&connection).await;
+            return Ok(None);
+        }
+        let channel = connection.create_channel().await.map_err(consume_error)?;
+        Ok(Some(Box::new(LapinReading { connection, channel, queue: queue.into() })))
+    }
+
+    async fn close(&self) {
+        // A broker that blocks who publishes may keep a declaration waiting, and the lock with it.
+        if let Ok(mut slot) = tokio::time::timeout(CLOSE_TIMEOUT, self.publisher.lock()).await
+            && let Some(publisher) = slot.take()
+        {
+            close(&publisher.connection).await;
+        }
+    }
+}
+
+async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
+    let mut properties = BasicProperties::default()
+        .with_delivery_mode(PERSISTENT)
+        .with_content_type("application/json".into());
+    if !message.headers.is_empty() {
+        let text = |(name, value): &(String, String)| {
+            (name.as_str().into(), AMQPValue::LongString(value.as_str().into()))
+        };
+        let headers: BTreeMap<ShortString, AMQPValue> = message.headers.iter().map(text).collect();
+        properties = properties.with_headers(headers.into());
+    }
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let confirm = channel
+        .basic_publish("".into(), (*message.first_queue()).into(), options, &message.body, properties)
+        .await
+        .map_err(publish_error)?
+        .await
+        .map_err(publish_error)?;
+    if !confirm.is_ack() {
+        return Err(Error::transient("Publishing", "the broker did not take the message"));
+    }
+    match confirm.take_message() {
+        Some(_) => {
+            Err(Error::transient("Publishing", format!("the queue '{}' does not exist", message.queue)))
+        }
+        None => Ok(()),
+    }
+}
+
+fn connect_error(address: &AmqpAddress, error: &lapin::Error) -> Error {
+    Error::transient("Connecting to RabbitMQ", format!("{address}: {}", with_causes(error)))
+}
+
+fn publish_error(error: lapin::Error) -> Error {
+    amqp_error("Publishing", &error)
+}
+
+fn consume_error(error: lapin::Error) -> Error {
+    amqp_error("Consuming", &error)
+}

@@ -1,0 +1,130 @@
+//! Queues of RabbitMQ: taken as they are, declared where they are not, and looked into.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lapin::message::Delivery as LapinDelivery;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection, ErrorKind};
+
+use super::client::{REPLY_SUCCESS, amqp_error, close};
+use crate::error::Result;
+use crate::ports::arguments::{Argument, Arguments};
+use crate::ports::broker::{Delivery, Reading, Receipt};
+
+const NOT_FOUND: u16 = 404;
+
+/// How many messages wait in a queue; none where there is no such queue.
+pub(super) async fn waiting(connection: &Connection, queue: &str) -> Result<Option<u32>> {
+    let failed = |error: lapin::Error| amqp_error("Looking at the queue", &error);
+    // On a channel of its own: asking for a queue that is not there closes the channel.
+    let channel = connection.create_channel().await.map_err(failed)?;
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    match channel.queue_declare(queue.into(), passive, FieldTable::default()).await {
+        Ok(found) => {
+            channel.close(REPLY_SUCCESS, "seen".into()).await.map_err(failed)?;
+            Ok(Some(found.message_count()))
+        }
+        Err(error) => match error.kind() {
+            ErrorKind::ProtocolError(answer) if answer.get_id() == NOT_FOUND => Ok(None),
+            _ => Err(failed(error)),
+        },
+    }
+}
+
+/// Makes sure that a queue exists. One that does is taken as it is, whatever its arguments.
+pub(super) async fn ensure(
+    connection: &Connection,
+    channel: &Channel,
+    queue: &str,
+    arguments: Arguments,
+) -> Result<()> {
+    if waiting(connection, queue).await?.is_some() {
+        return Ok(());
+    }
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    let declared = channel.queue_declare(queue.into(), durable, table(arguments)).await;
+    declared.map(drop).map_err(|error| amqp_error("Declaring the queue", &error))
+}
+
+fn table(arguments: Arguments) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, argument) in arguments {
+        let value = match argument {
+            Argument::Text(text) => AMQPValue::LongString(text.into()),
+            Argument::Number(number) => AMQPValue::LongLongInt(number),
+        };
+        table.insert(name.into(), value);
+    }
+    table
+}
+
+/// A queue being looked at, over a connection of its own.
+pub(super) struct LapinReading {
+    pub(super) connection: Connection,
+    pub(super) channel: Channel,
+    pub(super) queue: Arc<str>,
+}
+
+#[async_trait]
+impl Reading for LapinReading {
+    async fn next(&mut self) -> Result<Option<Delivery>> {
+        let got = self.channel.basic_get((&*self.queue).into(), BasicGetOptions::default()).await;
+        let got = got.map_err(|error| amqp_error("Reading the queue", &error))?;
+        Ok(got.map(|message| {
+            let receipt = Box::new(ReadingReceipt {
+                channel: self.channel.clone(),
+                tag: message.delivery.delivery_tag,
+            });
+            received(self.queue.clone(), message.delivery, receipt)
+        }))
+    }
+
+    async fn close(self: Box<Self>) {
+        close(&self.connection).await;
+    }
+}
+
+pub(super) fn received(queue: Arc<str>, mut delivery: LapinDelivery, receipt: Box<dyn Receipt>) -> Delivery {
+    let headers = delivery.properties.headers().iter().flat_map(|table| table.inner()).filter_map(text);
+    Delivery {
+        queue,
+        headers: headers.collect(),
+        body: std::mem::take(&mut delivery.data),
+        redelivered: delivery.redelivered,
+        receipt,
+    }
+}
+
+fn text((name, value): (&lapin::types::ShortString, &AMQPValue)) -> Option<(String, String)> {
+    match value {
+        AMQPValue::LongString(text) => {
+            Some((name.to_string(), String::from_utf8_lossy(text.as_bytes()).into()))
+        }
+        _ => None,
+    }
+}
+
+/// The receipt of a message that was looked at: it is one at a time, and settled before the next.
+struct ReadingReceipt {
+    channel: Channel,
+    tag: u64,
+}
+
+#[async_trait]
+impl Receipt for ReadingReceipt {
+    async fn ack(self: Box<Self>) {
+        // A lost connection is no error here: the message stays where it is.
+        if let Err(error) = self.channel.basic_ack(self.tag, BasicAckOptions::default()).await {
+            tracing::debug!(%error, "acknowledgement lost");
+        }
+    }
+
+    async fn requeue(self: Box<Self>) {
+        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+        if let Err(error) = self.channel.basic_nack(self.tag, options).await {
+            tracing::debug!(%error, "negative acknowledgement lost");
+        }
+    }
+}

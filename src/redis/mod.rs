@@ -1,0 +1,99 @@
+//! Redis as the coordination store: one server, a Cluster, or a master that Sentinels know.
+
+mod connection;
+mod leases;
+mod server;
+mod settings;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use redis::Script;
+
+use self::connection::Connections;
+use self::leases::LeaseScripts;
+use self::server::Server;
+use crate::error::{Error, Result};
+use crate::ports::coordination::CoordinationStore;
+
+pub use settings::{Address, RedisSettings, RedisTls, Sentinels};
+
+/// Redis, connected when first needed and again whenever the connection is lost.
+pub struct RedisStore {
+    prefix: String,
+    connections: Arc<Connections>,
+    leases: LeaseScripts,
+    increment: Script,
+}
+
+impl RedisStore {
+    /// Opens no connection.
+    ///
+    /// # Errors
+    /// Options that are not an address.
+    pub fn new(settings: &RedisSettings) -> Result<Self> {
+        let server = Server::new(settings).map_err(|error| {
+            Error::setup("Option redis", error.category().to_owned() + ": not an address of Redis")
+        })?;
+        let connections = Arc::new(Connections::new(server));
+        Ok(Self {
+            prefix: settings.key_prefix.clone(),
+            leases: LeaseScripts::new(connections.clone()),
+            connections,
+            increment: Script::new(
+                "local n = redis.call('INCR', KEYS[1]); redis.call('EXPIRE', KEYS[1], ARGV[1]); return n",
+            ),
+        })
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+}
+
+#[async_trait]
+impl CoordinationStore for RedisStore {
+    async fn increment(&self, key: &str, ttl: u64) -> Result<i64> {
+        self.connections.invoke(self.increment.key(self.key(key)).arg(ttl)).await
+    }
+
+    async fn set_if_not_exist(&self, key: &str, value: &str, ttl: u64) -> Result<bool> {
+        let mut set = redis::cmd("SET");
+        let set: Option<String> =
+            self.connections.query(set.arg(self.key(key)).arg(value).arg("NX").arg("EX").arg(ttl)).await?;
+        Ok(set.is_some())
+    }
+
+    async fn extend_ttl(&self, key: &str, ttl: u64) -> Result<bool> {
+        self.connections.query(redis::cmd("EXPIRE").arg(self.key(key)).arg(ttl)).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        self.connections.query::<i64>(redis::cmd("DEL").arg(self.key(key))).await.map(drop)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>> {
+        self.connections.query(redis::cmd("GET").arg(self.key(key))).await
+    }
+
+    async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
+        self.leases.acquire(self.key(key), owner, ttl).await
+    }
+
+    async fn close(&self) {
+        self.leases.settle().await;
+        self.connections.close().await;
+    }
+
+    async fn release(&self, key: &str, owner: &str) -> Result<()> {
+        self.leases.release(self.key(key), owner).await;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,202 @@
+//! Leases: "this node is being executed, by me, until I say otherwise or am not heard of".
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::error::{Error, Result};
+use crate::ports::coordination::CoordinationStore;
+use crate::ports::keys;
+
+/// How long a store that failed is not asked again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// The leases one worker holds, renewed by time for as long as it holds them.
+pub struct Leases {
+    store: Arc<dyn CoordinationStore>,
+    owner: String,
+    /// Seconds a lease outlives its last renewal; renewed at a third of it.
+    ttl: u64,
+    /// The key of each, and what stands in it: no two takings of a lease are the same.
+    held: Mutex<BTreeMap<String, String>>,
+    taken: AtomicU64,
+    reach: Mutex<Reach>,
+}
+
+/// Whether the store answers.
+#[derive(Debug, Default)]
+struct Reach {
+    /// Since it last failed to: it is not asked again at once.
+    failed: Option<(Instant, Error)>,
+    /// Whether that was said.
+    said: bool,
+}
+
+impl Leases {
+    /// No lease is held yet. `owner` is this worker's name, unique in the fleet.
+    pub fn new(store: Arc<dyn CoordinationStore>, owner: String, ttl: u64) -> Self {
+        Self { store, owner, ttl, held: Mutex::default(), taken: AtomicU64::new(0), reach: Mutex::default() }
+    }
+
+    /// Takes the lease of a node; whether it was free.
+    ///
+    /// # Errors
+    /// The store is out of reach.
+    pub async fn take(&self, run: &str, node: &str) -> Result<bool> {
+        let key = keys::node_lock(run, node);
+        // One worker may get the same job twice: its own lease does not let it run both.
+        let token = self.token();
+        if !self.hold(&key, &token) {
+            return Ok(false);
+        }
+        let taken = self.acquire(&key, &token, self.ttl).await;
+        if !matches!(taken, Ok(true)) {
+            self.with_held(|held| held.remove(&key));
+        }
+        taken
+    }
+
+    /// Takes a lease that nobody else can see, while the store is out of reach; whether this worker had it already.
+    /// It becomes a real one with the next renewal.
+    pub fn take_unseen(&self, run: &str, node: &str) -> bool {
+        self.hold(&keys::node_lock(run, node), &self.token())
+    }
+
+    /// Notes a lease as held; whether it was not.
+    fn hold(&self, key: &str, token: &str) -> bool {
+        self.with_held(|held| match held.entry(key.to_owned()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(token.to_owned());
+                true
+            }
+        })
+    }
+
+    fn token(&self) -> String {
+        format!("{}#{}", self.owner, self.taken.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Takes a lease, or a place of its own where the store is out of reach; whether it was free.
+    pub async fn take_or_go_without(&self, run: &str, node: &str) -> bool {
+        match self.take(run, node).await {
+            Ok(taken) => taken,
+            Err(_) => self.take_unseen(run, node),
+        }
+    }
+
+    /// Whether the store answered when it was last asked.
+    pub fn is_reachable(&self) -> bool {
+        self.with_reach(|reach| reach.failed.is_none())
+    }
+
+    /// Gives up the lead.
+    pub async fn resign(&self, key: &str) {
+        self.release(key, &self.owner).await;
+    }
+
+    /// Whether the store is out of reach, and nobody said so yet.
+    pub fn is_newly_lost(&self) -> bool {
+        self.with_reach(|reach| reach.failed.is_some() && !std::mem::replace(&mut reach.said, true))
+    }
+
+    /// Whether the store answers again after it was said to be out of reach.
+    pub fn is_back(&self) -> bool {
+        self.with_reach(|reach| reach.failed.is_none() && std::mem::take(&mut reach.said))
+    }
+
+    /// Takes, or keeps, a lead of `ttl` seconds among the workers; whether this worker has it.
+    ///
+    /// # Errors
+    /// The store is out of reach.
+    pub async fn lead(&self, key: &str, ttl: u64) -> Result<bool> {
+        self.acquire(key, &self.owner, ttl).await
+    }
+
+    /// Asks the store, unless it failed to answer a moment ago.
+    async fn acquire(&self, key: &str, token: &str, ttl: u64) -> Result<bool> {
+        // One finds out whether it answers again; the others do not wait for that.
+        let known = self.with_reach(|reach| {
+            let (at, error) = reach.failed.as_mut()?;
+            let recent = at.elapsed() < RETRY;
+            if !recent {
+                *at = Instant::now();
+            }
+            recent.then(|| error.clone())
+        });
+        if let Some(error) = known {
+            return Err(error);
+        }
+        let answer = self.store.acquire(key, token, ttl).await;
+        self.with_reach(|reach| match &answer {
+            Ok(_) => reach.failed = None,
+            Err(error) => reach.failed = Some((Instant::now(), error.clone())),
+        });
+        answer
+    }
+
+    /// Gives a lease back; done when that is on its way. Where the store is out of reach it runs out by itself.
+    pub async fn give_back(&self, run: &str, node: &str) {
+        let key = keys::node_lock(run, node);
+        // First, so that the one who renews does not take it anew.
+        if let Some(token) = self.with_held(|held| held.remove(&key)) {
+            self.release(&key, &token).await;
+        }
+    }
+
+    async fn release(&self, key: &str, token: &str) {
+        if self.is_reachable()
+            && let Err(error) = self.store.release(key, token).await
+        {
+            debug!(%error, key, "lease left to run out");
+        }
+    }
+
+    /// Renews every lease held while the worker is `alive`, until `stop`; takes it anew where Redis has forgotten it.
+    pub async fn keep(&self, alive: impl Fn() -> bool, stop: CancellationToken) {
+        let mut beat = tokio::time::interval(Duration::from_millis(self.ttl * 1000 / 3));
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                _ = beat.tick() => {}
+            }
+            if !alive() {
+                warn!("JavaScript's event loop hangs: leases are left to run out");
+                continue;
+            }
+            let held: Vec<(String, String)> =
+                self.with_held(|held| held.iter().map(|(key, token)| (key.clone(), token.clone())).collect());
+            // All at once: they leave together.
+            join_all(held.iter().map(|(key, token)| self.renew(key, token))).await;
+        }
+    }
+
+    async fn renew(&self, key: &str, token: &str) {
+        match self.acquire(key, token, self.ttl).await {
+            // Given back while it was being renewed.
+            Ok(true) if self.with_held(|held| held.get(key).is_none_or(|own| own != token)) => {
+                self.release(key, token).await;
+            }
+            Ok(true) => {}
+            Ok(false) => debug!(key, "lease lost to another worker; the commit will decide"),
+            Err(error) => warn!(%error, key, "lease not renewed"),
+        }
+    }
+
+    fn with_reach<T>(&self, act: impl FnOnce(&mut Reach) -> T) -> T {
+        act(&mut self.reach.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn with_held<T>(&self, act: impl FnOnce(&mut BTreeMap<String, String>) -> T) -> T {
+        act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

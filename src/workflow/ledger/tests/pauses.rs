@@ -1,0 +1,218 @@
+//! Nodes that wait to be resumed.
+
+use super::super::{Event, Refusal, Resume, RunStatus::*, Standing};
+use super::support::{Result, Story, raw};
+use crate::workflow::blueprint::Blueprint;
+
+fn resumed(id: &str) -> Event {
+    Event::Resumed { node: id.into(), with: Resume::default() }
+}
+
+#[test]
+fn a_run_awaits_when_nothing_but_a_paused_node_is_left() {
+    let story = Story::of("a -> b").pauses("a").makes_due(&[]).has_due(&[]).is(Awaiting);
+    assert!(!story.ledger.status.is_end());
+    story.stands("a", Some(1), Standing::Settled).stands("a", None, Standing::Settled);
+}
+
+#[test]
+fn a_run_is_running_while_others_are_in_flight_beside_a_paused_node() {
+    Story::of("a, b -> c").pauses("a").is(Running).finishes("b").is(Running).finishes("c").is(Awaiting);
+}
+
+#[test]
+fn a_run_with_failures_still_awaits_its_paused_node_before_it_fails() {
+    Story::of("a, b")
+        .pauses("a")
+        .fails("b")
+        .is(Awaiting)
+        .resumes("a")
+        .finishes("a")
+        .failed_because("b is broken");
+}
+
+#[test]
+fn what_a_node_waits_for_is_kept_until_it_is_resumed() {
+    let story = Story::of("a").pauses("a");
+    let awaiting: Vec<_> = story
+        .ledger
+        .awaiting()
+        .map(|(id, entry)| (id.as_str(), entry.details.as_ref().unwrap().get()))
+        .collect();
+    assert_eq!(awaiting, [("a", r#"{"reason":"a person"}"#)]);
+    let story = story.resumes("a");
+    assert!(story.ledger.awaiting().next().is_none());
+    assert!(story.ledger.nodes["a"].details.is_none());
+}
+
+#[test]
+fn a_resumed_node_is_due_in_a_round_of_its_own_and_decides_its_edges() {
+    Story::of("a -yes-> b, a -no-> c")
+        .pauses("a")
+        .resumes("a")
+        .makes_due(&["a"])
+        .has_due_in_round("a", 2)
+        .is(Running)
+        .decides("a", "no")
+        .makes_due(&["c"])
+        .finishes("c")
+        .is(Completed);
+}
+
+#[test]
+fn what_a_node_is_resumed_with_is_kept_until_it_is_done() {
+    let with = Resume { action: Some("yes".into()), output: Some(raw("42")) };
+    let story = Story::of("a -> b").pauses("a").counts(Event::Resumed { node: "a".into(), with });
+    let kept = story.ledger.nodes["a"].resumed.clone().unwrap();
+    assert_eq!((kept.action.as_deref(), kept.output.unwrap().get()), (Some("yes"), "42"));
+    assert!(story.finishes("a").ledger.nodes["a"].resumed.is_none());
+}
+
+#[test]
+fn a_second_resume_is_refused() {
+    Story::of("a -> b")
+        .pauses("a")
+        .resumes("a")
+        .refuses(resumed("a"), Refusal::NotAwaiting)
+        .finishes("a")
+        .refuses(resumed("a"), Refusal::NotAwaiting);
+}
+
+#[test]
+fn only_a_node_that_waits_can_be_resumed() {
+    Story::of("a -> b")
+        .refuses(resumed("a"), Refusal::NotAwaiting)
+        .refuses(resumed("b"), Refusal::NotAwaiting)
+        .refuses(resumed("nobody"), Refusal::NotAwaiting);
+}
+
+#[test]
+fn after_a_resume_answers_of_the_round_before_are_refused() {
+    let story = Story::of("a -> b");
+    let (pause, finish) = (story.paused("a"), story.finished("a", 1, Result::default()));
+    story
+        .pauses("a")
+        .refuses(pause.clone(), Refusal::NotDue)
+        .refuses(finish.clone(), Refusal::NotDue)
+        .resumes("a")
+        .refuses(pause, Refusal::NotDue)
+        .refuses(finish, Refusal::NotDue)
+        .stands("a", Some(1), Standing::Settled)
+        .finishes("a")
+        .makes_due(&["b"]);
+}
+
+#[test]
+fn a_node_may_pause_again_and_again() {
+    let mut story = Story::of("a -> b");
+    for round in 1..=3 {
+        story = story.has_due_in_round("a", round).pauses("a").is(Awaiting).resumes("a");
+    }
+    story.finishes("a").finishes("b").is(Completed);
+}
+
+#[test]
+fn several_paused_nodes_are_resumed_one_by_one() {
+    let story = Story::of("a -> j, b -> j").pauses("a").pauses("b").is(Awaiting);
+    assert_eq!(story.ledger.awaiting().count(), 2);
+    story.resumes("b").is(Running).finishes("b").is(Awaiting).resumes("a").finishes("a").makes_due(&["j"]);
+}
+
+#[test]
+fn a_paused_node_may_fail_when_it_is_resumed_and_its_fallback_takes_over() {
+    Story::of("a -> p, a else f")
+        .pauses("a")
+        .resumes("a")
+        .fails("a")
+        .makes_due(&["f"])
+        .finishes("f")
+        .makes_due(&["p"]);
+}
+
+#[test]
+fn a_join_waits_for_a_paused_predecessor() {
+    Story::of("a -> j, b -> j")
+        .pauses("a")
+        .finishes("b")
+        .makes_due(&[])
+        .is(Awaiting)
+        .resumes("a")
+        .finishes("a")
+        .makes_due(&["j"]);
+}
+
+// A resume may come from a process that knows nothing of the blueprint.
+#[test]
+fn resuming_needs_no_blueprint() {
+    let mut story = Story::of("a -> b").pauses("a");
+    story.blueprint = Blueprint::unknown("story");
+    let mut story = story.resumes("a").makes_due(&["a"]);
+    story.blueprint = Blueprint::new(story.graph.clone());
+    story.finishes("a").makes_due(&["b"]);
+}
+
+#[test]
+fn an_awaiting_run_can_be_abandoned() {
+    Story::of("a")
+        .pauses("a")
+        .abandons("given up")
+        .failed_because("given up")
+        .refuses(resumed("a"), Refusal::Ended);
+}
+
+#[test]
+fn an_any_join_that_ran_does_not_run_again_for_a_predecessor_that_was_resumed() {
+    Story::of("a -> j, b -> j, any j")
+        .pauses("a")
+        .finishes("b")
+        .makes_due(&["j"])
+        .finishes("j")
+        .resumes("a")
+        .finishes("a")
+        .makes_due(&[])
+        .is(Completed);
+}
+
+// --- while a loop comes round ---
+
+const SIDE: &str = "in -> l, loop l, l -continue-> s -> e -> l, s -> x, l -break-> out";
+
+fn paused_side() -> Story {
+    Story::of(SIDE).finishes("in").decides("l", "continue").finishes("s").pauses("x")
+}
+
+#[test]
+fn a_loop_that_comes_round_while_a_node_is_paused_runs_it_again_afterwards() {
+    paused_side()
+        .finishes("e")
+        .decides("l", "continue")
+        .finishes("s")
+        .makes_due(&["e"])
+        .resumes("x")
+        .finishes("x")
+        .makes_due(&["x"]);
+}
+
+#[test]
+fn a_loop_that_comes_round_after_the_resume_runs_it_again_as_well() {
+    paused_side()
+        .resumes("x")
+        .finishes("e")
+        .decides("l", "continue")
+        .finishes("s")
+        .makes_due(&["e"])
+        .finishes("x")
+        .makes_due(&["x"]);
+}
+
+#[test]
+fn a_node_beside_a_cycle_that_was_resumed_runs_in_the_next_round() {
+    Story::starting_at(&["a"], "a -> b -> a, a -> x, any a, any b, any x")
+        .finishes("a")
+        .pauses("x")
+        .resumes("x")
+        .finishes("x")
+        .finishes("b")
+        .finishes("a")
+        .makes_due(&["b", "x"]);
+}

@@ -1,0 +1,389 @@
+//! The words the stories are told in.
+//!
+//! A story names a graph in one line and then says what happens, in order. Every step is also held to what
+//! is true of any step: an event that counts answers one job, and `due()` is what was handed out and not yet
+//! answered; one that is refused changes not a byte; the ledger survives being stored.
+
+use std::collections::BTreeSet;
+
+use crate::json::Json;
+
+use super::super::{
+    Arrival, Due, DynamicNode, Event, Ledger, NodeError, Pause, Refusal, Resume, RunStatus, Standing,
+    Transition,
+};
+use crate::workflow::blueprint::{Blueprint, Description, EdgeDescription, NodeDescription};
+
+/// A graph from its description in one line, of parts set apart by commas:
+///
+/// - `a -> b` an edge always taken, `a -go-> b` one bound to the action `go`, `a -?-> b` one with a condition;
+///   a chain `a -> b -> c` is two edges
+/// - `any j` joins by its first predecessor
+/// - `loop l` is a loop controller (which core always makes an `any` join)
+/// - `p else f` has a fallback
+///
+/// A run begins where core would: at the nodes no edge leads to, short of fallbacks.
+pub fn graph(text: &str) -> Description {
+    let mut description = Description {
+        id: "story".into(),
+        version: serde_json::Value::Null,
+        nodes: vec![],
+        edges: vec![],
+        starts: vec![],
+    };
+    for part in text.split(',') {
+        let words: Vec<&str> = part.split_whitespace().collect();
+        match words.as_slice() {
+            ["any", id] => node(&mut description, id).any = true,
+            ["loop", id] => {
+                let node = node(&mut description, id);
+                (node.any, node.uses) = (true, "loop-controller".into());
+            }
+            [primary, "else", fallback] => {
+                node(&mut description, fallback);
+                node(&mut description, primary).fallback = Some((*fallback).into());
+            }
+            [first, chain @ ..] => {
+                node(&mut description, first);
+                let mut source = *first;
+                for link in chain.chunks(2) {
+                    let [arrow, target] = link else { panic!("an arrow leads nowhere: {part}") };
+                    node(&mut description, target);
+                    let label = arrow.trim_start_matches('-').trim_end_matches("->");
+                    description.edges.push(EdgeDescription {
+                        source: source.into(),
+                        target: (*target).into(),
+                        action: (!matches!(label, "" | "?" | ">")).then(|| label.into()),
+                        conditional: label == "?",
+                    });
+                    source = target;
+                }
+            }
+            [] => {}
+        }
+    }
+    let led_to = |id: &str| {
+        description.edges.iter().any(|edge| edge.target == id)
+            || description.nodes.iter().any(|node| node.fallback.as_deref() == Some(id))
+    };
+    description.starts =
+        description.nodes.iter().map(|node| node.id.clone()).filter(|id| !led_to(id)).collect();
+    description
+}
+
+fn node<'a>(description: &'a mut Description, id: &str) -> &'a mut NodeDescription {
+    let index = description.nodes.iter().position(|node| node.id == id).unwrap_or_else(|| {
+        description.nodes.push(NodeDescription {
+            id: id.into(),
+            uses: String::new(),
+            any: false,
+            fallback: None,
+        });
+        description.nodes.len() - 1
+    });
+    &mut description.nodes[index]
+}
+
+/// The edges core matches for a result: those bound to its action, or else those bound to none. A fallback
+/// also has the edges of every node that names it, which is how core lists them.
+pub fn matched(graph: &Description, id: &str, action: Option<&str>) -> Vec<Arrival> {
+    let named_by =
+        graph.nodes.iter().filter(|node| node.fallback.as_deref() == Some(id)).map(|node| node.id.as_str());
+    let sources: Vec<&str> = std::iter::once(id).chain(named_by).collect();
+    let with = |wanted: Option<&str>| -> Vec<Arrival> {
+        let leaving =
+            sources.iter().flat_map(|&source| graph.edges.iter().filter(move |edge| edge.source == source));
+        leaving
+            .filter(|edge| edge.action.as_deref() == wanted && !edge.conditional)
+            .map(|edge| arrival(&edge.source, &edge.target))
+            .collect()
+    };
+    let bound = if action.is_some() { with(action) } else { Vec::new() };
+    if bound.is_empty() { with(None) } else { bound }
+}
+
+pub fn arrival(source: &str, target: &str) -> Arrival {
+    Arrival { source: source.into(), target: target.into(), fed: false }
+}
+
+pub fn raw(json: &str) -> Json {
+    Json::parse(json.into()).unwrap()
+}
+
+pub fn due(node: &str, round: u32) -> Due {
+    Due { node: node.into(), round, attempt: 1, ..Due::default() }
+}
+
+pub fn stored(ledger: &Ledger) -> String {
+    serde_json::to_string(ledger).unwrap()
+}
+
+/// What a node that finishes did: which edges it takes, what it adds to the run.
+#[derive(Default)]
+pub struct Result<'a> {
+    pub action: Option<&'a str>,
+    /// Exactly these edges, rather than those core would match.
+    pub only: Option<&'a [&'a str]>,
+    pub adds: &'a [&'a str],
+    pub gather: Option<&'a str>,
+}
+
+pub struct Story {
+    pub graph: Description,
+    pub blueprint: Blueprint,
+    pub ledger: Ledger,
+    /// What the last event that counted led to.
+    pub last: Transition,
+    /// Every job that was ever handed out and not answered yet.
+    in_flight: BTreeSet<Due>,
+}
+
+impl Story {
+    /// A run of this graph that has just begun.
+    pub fn of(text: &str) -> Self {
+        Self::of_description(graph(text))
+    }
+
+    /// The same, with start nodes core would choose by other rules (the entry of a cycle).
+    pub fn starting_at(starts: &[&str], text: &str) -> Self {
+        let mut graph = graph(text);
+        graph.starts = starts.iter().map(|&id| id.into()).collect();
+        Self::of_description(graph)
+    }
+
+    pub fn of_description(graph: Description) -> Self {
+        let blueprint = Blueprint::new(graph.clone());
+        let ledger = Ledger::begin(&blueprint);
+        let in_flight = ledger.due().into_iter().collect();
+        Self { graph, blueprint, ledger, last: Transition::default(), in_flight }
+    }
+
+    // --- what happens ---
+
+    #[track_caller]
+    pub fn finishes(self, id: &str) -> Self {
+        self.finishes_with(id, Result::default())
+    }
+
+    /// It decides on an action.
+    #[track_caller]
+    pub fn decides(self, id: &str, action: &str) -> Self {
+        self.finishes_with(id, Result { action: Some(action), ..Result::default() })
+    }
+
+    /// It takes exactly its edges to these nodes, whatever their conditions.
+    #[track_caller]
+    pub fn takes(self, id: &str, only: &[&str]) -> Self {
+        self.finishes_with(id, Result { only: Some(only), ..Result::default() })
+    }
+
+    #[track_caller]
+    pub fn adds(self, id: &str, adds: &[&str], gather: &str) -> Self {
+        self.finishes_with(id, Result { adds, gather: Some(gather), ..Result::default() })
+    }
+
+    #[track_caller]
+    pub fn finishes_with(self, id: &str, result: Result<'_>) -> Self {
+        let round = self.round(id);
+        let event = self.finished(id, round, result);
+        self.counts(event)
+    }
+
+    #[track_caller]
+    pub fn fails(self, id: &str) -> Self {
+        let event = self.failed(id, true);
+        self.counts(event)
+    }
+
+    /// No fallback may take over.
+    #[track_caller]
+    pub fn fails_fatally(self, id: &str) -> Self {
+        let event = self.failed(id, false);
+        self.counts(event)
+    }
+
+    #[track_caller]
+    pub fn pauses(self, id: &str) -> Self {
+        let event = self.paused(id);
+        self.counts(event)
+    }
+
+    #[track_caller]
+    pub fn resumes(self, id: &str) -> Self {
+        self.counts(Event::Resumed { node: id.into(), with: Resume::default() })
+    }
+
+    #[track_caller]
+    pub fn abandons(self, reason: &str) -> Self {
+        let error = NodeError { node: "somewhere".into(), message: reason.into() };
+        self.counts(Event::Abandoned { error })
+    }
+
+    /// Outputs that another worker wrote are found in the row.
+    #[track_caller]
+    pub fn finds_outputs(mut self, of: &[&str]) -> Self {
+        let due = self.ledger.adopt(&self.blueprint, of.iter().copied());
+        // A job whose node is among the outputs was answered, unless the ledger knew the output already.
+        let still: BTreeSet<Due> = self.ledger.due().into_iter().collect();
+        self.in_flight.retain(|due| still.contains(due) || !of.contains(&due.node.as_str()));
+        self.in_flight.extend(due.iter().cloned());
+        self.last = Transition { due, ..Transition::default() };
+        self.holds_together();
+        self
+    }
+
+    /// A message of another worker names a node.
+    #[track_caller]
+    pub fn calls(mut self, id: &str, round: Option<u32>) -> Self {
+        assert_eq!(
+            self.ledger.call(&self.blueprint, id),
+            round,
+            "a call for '{id}' in {}",
+            stored(&self.ledger)
+        );
+        self.in_flight.extend(round.map(|round| due(id, round)));
+        self.holds_together();
+        self
+    }
+
+    // --- what is promised ---
+
+    /// These jobs, and no others, follow from what just happened.
+    #[track_caller]
+    pub fn makes_due(self, expected: &[&str]) -> Self {
+        let due: BTreeSet<&str> = self.last.due.iter().map(|due| due.node.as_str()).collect();
+        assert_eq!(due, expected.iter().copied().collect(), "due by this event; {}", stored(&self.ledger));
+        self
+    }
+
+    /// These jobs, and no others, are in flight.
+    #[track_caller]
+    pub fn has_due(self, expected: &[&str]) -> Self {
+        let due: Vec<_> = self.ledger.due().into_iter().map(|due| due.node).collect();
+        assert_eq!(due, expected, "in flight; {}", stored(&self.ledger));
+        self
+    }
+
+    #[track_caller]
+    pub fn has_due_in_round(self, id: &str, round: u32) -> Self {
+        assert_eq!(self.ledger.standing(id, None), Standing::Due(round), "{}", stored(&self.ledger));
+        self
+    }
+
+    #[track_caller]
+    pub fn is(self, status: RunStatus) -> Self {
+        assert_eq!(self.ledger.status, status, "{}", stored(&self.ledger));
+        self
+    }
+
+    /// The run is over, and this is why.
+    #[track_caller]
+    pub fn failed_because(self, reason: &str) -> Self {
+        let story = self.is(RunStatus::Failed);
+        assert_eq!(story.ledger.reason(), reason);
+        story
+    }
+
+    #[track_caller]
+    pub fn stands(self, id: &str, round: Option<u32>, expected: Standing) -> Self {
+        assert_eq!(self.ledger.standing(id, round), expected, "'{id}' {round:?}; {}", stored(&self.ledger));
+        self
+    }
+
+    /// The event changes nothing, down to the last byte.
+    #[track_caller]
+    pub fn refuses(mut self, event: Event, refusal: Refusal) -> Self {
+        let before = stored(&self.ledger);
+        assert_eq!(self.ledger.apply(&self.blueprint, event.clone()), Err(refusal), "{event:?}");
+        assert_eq!(stored(&self.ledger), before, "a refused event left a trace");
+        self
+    }
+
+    // --- events, to be told twice or late ---
+
+    pub fn finished(&self, id: &str, round: u32, result: Result<'_>) -> Event {
+        let taken = match result.only {
+            Some(only) => only.iter().map(|target| arrival(id, target)).collect(),
+            None => matched(&self.graph, id, result.action),
+        };
+        let added = result.adds.iter().map(|&id| DynamicNode {
+            id: id.into(),
+            definition: raw(&format!(r#"{{"id":"{id}"}}"#)),
+            gather: result.gather.map(Into::into),
+        });
+        Event::Finished {
+            node: id.into(),
+            round,
+            action: result.action.map(Into::into),
+            taken,
+            added: added.collect(),
+            again: None,
+        }
+    }
+
+    pub fn failed(&self, id: &str, recoverable: bool) -> Event {
+        Event::Failed {
+            node: id.into(),
+            round: self.round(id),
+            message: format!("{id} is broken"),
+            recoverable,
+        }
+    }
+
+    pub fn paused(&self, id: &str) -> Event {
+        let pause = Pause { details: Some(raw(r#"{"reason":"a person"}"#)), ..Pause::default() };
+        Event::Paused { node: id.into(), round: self.round(id), pause }
+    }
+
+    /// The round a node is in.
+    pub fn round(&self, id: &str) -> u32 {
+        self.ledger.nodes.get(id).map_or(0, |entry| entry.round)
+    }
+
+    /// Applies an event that must count.
+    #[track_caller]
+    pub fn counts(mut self, event: Event) -> Self {
+        let answered = match &event {
+            Event::Finished { node, round, .. }
+            | Event::Failed { node, round, .. }
+            | Event::Paused { node, round, .. } => Some(due(node, *round)),
+            _ => None,
+        };
+        let before = self.ledger.clone();
+        let applied = self.ledger.apply(&self.blueprint, event.clone());
+        grows_by_what_changed(&before, &self.ledger);
+        self.last = match applied {
+            Ok(transition) => transition,
+            Err(refusal) => panic!("{refusal:?}: {event:?} in {}", stored(&self.ledger)),
+        };
+        if let Some(answered) = answered {
+            assert!(self.in_flight.remove(&answered), "{answered:?} was never handed out");
+        }
+        self.in_flight.extend(self.last.due.iter().cloned());
+        self.holds_together();
+        self
+    }
+
+    #[track_caller]
+    fn holds_together(&self) {
+        let text = stored(&self.ledger);
+        let read: Ledger = serde_json::from_str(&text).unwrap();
+        assert_eq!(stored(&read), text, "the ledger is another one once stored");
+        if !self.ledger.status.is_end() {
+            let due: BTreeSet<Due> = self.ledger.due().into_iter().collect();
+            assert_eq!(
+                due, self.in_flight,
+                "what is due is not what was handed out and not answered; {text}"
+            );
+        }
+    }
+}
+
+/// What changed, written down and read again, makes the later ledger out of the earlier one.
+#[track_caller]
+pub fn grows_by_what_changed(before: &Ledger, after: &Ledger) {
+    let delta = serde_json::to_string(&after.since(before)).unwrap();
+    let mut grown = before.clone();
+    grown.grow(serde_json::from_str(&delta).unwrap());
+    assert_eq!(stored(&grown), stored(after), "{delta}");
+}

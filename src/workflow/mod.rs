@@ -1,0 +1,4 @@
+//! The rules of a workflow, pure: no server, no clock, no JavaScript.
+
+pub mod blueprint;
+pub mod ledger;
