@@ -1,13 +1,14 @@
 //! The engine of `@flowcraft/rabbitmq-adapter`: flowcraft workflows over RabbitMQ, PostgreSQL and Redis.
 //!
 //! A run is a row of PostgreSQL. What a finished node means for it is decided by the ledger, a pure state
-//! machine over a blueprint ([`workflow`]), and committed in one transaction by [`context`]. RabbitMQ ([`rabbitmq`]) only
+//! machine over a blueprint ([`workflow`]), and committed in one transaction by [`postgres`]. RabbitMQ ([`rabbitmq`]) only
 //! wakes workers up, and Redis ([`redis`]) only keeps two of them from doing the same work: both may
 //! lose or repeat what they hold. [`worker`] lives each job through, step by step; user code is reached
 //! through its [`ports::host::Host`].
 //!
 //! Arrows point down:
-//! `bridge` → `worker` → `context`, `rabbitmq`, `redis` → `ports` → `protocol` → `workflow` → `ids`, `json`, `time`, `error`.
+//! `bridge` → `postgres`, `rabbitmq`, `redis`, `worker` → `run_store` → `ports` → `protocol` → `record` → `workflow` → `ids`,
+//! `json`, `time`, `error`.
 //! Only `bridge` knows JavaScript; everything else compiles and tests without it
 //! (`cargo test --no-default-features`).
 
@@ -15,15 +16,17 @@ pub mod backoff;
 mod batcher;
 #[cfg(feature = "node")]
 mod bridge;
-pub mod context;
 pub mod error;
 mod fault_points;
 pub mod ids;
 pub mod json;
 pub mod ports;
+pub mod postgres;
 pub mod protocol;
 pub mod rabbitmq;
+pub mod record;
 pub mod redis;
+pub mod run_store;
 mod secret;
 pub mod time;
 pub mod worker;

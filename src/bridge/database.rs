@@ -10,14 +10,17 @@ use napi_derive::napi;
 use super::errors::{from_js, json, settings, to_js};
 use super::function::JsFunction;
 use super::runtime::promise;
-use crate::context::{self, ContextStore, PasswordSource, Patch, PostgresSettings, StatusTable, TableName};
 use crate::error::Result;
 use crate::ports::platform::Platform;
+use crate::ports::record::{self, Tables};
+use crate::postgres::{PasswordSource, Postgres, PostgresSettings};
+use crate::record::Patch;
+use crate::run_store::RunStore;
 
 /// A pool of connections.
 #[napi]
 pub struct Database {
-    pub(super) inner: context::Database,
+    pub(super) inner: Arc<dyn record::Database>,
 }
 
 #[napi]
@@ -27,7 +30,7 @@ impl Database {
     pub fn new(options: String, password: Option<JsFunction<(), Promise<String>>>) -> napi::Result<Self> {
         let options: PostgresSettings = settings(&options)?;
         let password = password.map(|ask| Arc::new(AskedPassword(ask)) as Arc<dyn PasswordSource>);
-        Ok(Self { inner: context::Database::new(&options, password).map_err(to_js)? })
+        Ok(Self { inner: Arc::new(Postgres::new(&options, password).map_err(to_js)?) })
     }
 
     /// Takes on runs that are `running` and were not heard of for so many seconds, a batch of them in the order of
@@ -41,11 +44,10 @@ impl Database {
         after: String,
         limit: u32,
     ) -> napi::Result<Object<'env>> {
-        let database = self.inner.clone();
+        let record = self.inner.record(&Tables { contexts: None, statuses: Some(status_table) });
         promise(env, async move {
             let threshold = std::time::Duration::try_from_secs_f64(threshold_seconds).unwrap_or_default();
-            let table = StatusTable::new(TableName::parse(&status_table));
-            table.claim_stalled(&database, threshold, &after, limit.into()).await
+            record.claim_stalled(threshold, &after, limit.into()).await
         })
     }
 
@@ -58,13 +60,12 @@ impl Database {
         status_table: String,
         down: bool,
     ) -> napi::Result<Object<'env>> {
-        let contexts =
-            ContextStore::new(self.inner.clone(), TableName::parse(&context_table), Platform::default());
-        let statuses = StatusTable::new(TableName::parse(&status_table));
+        let tables = Tables { contexts: Some(context_table), statuses: Some(status_table) };
+        let record = self.inner.record(&tables);
         promise(env, async move {
             match down {
-                false => contexts.migrate(&statuses).await,
-                true => contexts.unmigrate(&statuses).await,
+                false => record.migrate().await,
+                true => record.unmigrate().await,
             }
         })
     }
@@ -97,15 +98,15 @@ impl PasswordSource for AskedPassword {
 /// A context table: what a `PostgresContext` reads and writes.
 #[napi]
 pub struct ContextTable {
-    store: Arc<ContextStore>,
+    store: RunStore,
 }
 
 #[napi]
 impl ContextTable {
     #[napi(constructor)]
     pub fn new(database: &Database, table: String) -> Self {
-        let table = TableName::parse(&table);
-        Self { store: Arc::new(ContextStore::new(database.inner.clone(), table, Platform::default())) }
+        let record = database.inner.record(&Tables { contexts: Some(table), statuses: None });
+        Self { store: RunStore::new(record, Platform::default()) }
     }
 
     /// The value of a key as JSON; null when it is absent.

@@ -14,11 +14,12 @@ use super::errors::{json, to_js};
 use super::host::{HostFunctions, JsHost};
 use super::runtime::{promise, runtime};
 use super::store::Store;
-use crate::context::{ContextStore, StatusTable, TableName};
 use crate::error::Error;
 use crate::ids::NodeId;
 use crate::ports::platform::Platform;
+use crate::ports::record::Tables;
 use crate::protocol::message::JobMessage;
+use crate::run_store::RunStore;
 use crate::worker::{self, Queues, Settings, WithoutLeases, Worker};
 use crate::workflow::ledger::{Resume, RunStatus};
 
@@ -119,16 +120,12 @@ impl Engine {
         };
         let host = Arc::new(JsHost::new(host));
         let platform = Platform::default();
+        let tables = Tables { contexts: Some(options.context_table), statuses: Some(options.status_table) };
         let engine = worker::Engine::new(
             settings,
             platform.clone(),
             broker.inner.clone(),
-            ContextStore::new(
-                database.inner.clone(),
-                TableName::parse(&options.context_table),
-                platform.clone(),
-            ),
-            StatusTable::new(TableName::parse(&options.status_table)),
+            RunStore::new(database.inner.record(&tables), platform),
             store.inner.clone(),
             host.clone(),
         );
@@ -302,10 +299,7 @@ impl Engine {
             "cancelled" => RunStatus::Cancelled,
             _ => RunStatus::Failed,
         };
-        promise(
-            env,
-            async move { engine.contexts.write_result(&engine.statuses, &run, status, &result).await },
-        )
+        promise(env, async move { engine.runs.write_result(&run, status, &result).await })
     }
 }
 

@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use tokio::sync::oneshot;
 
-use crate::context::{Document, INPUTS};
 use crate::error::{Error, Kind, Result};
 use crate::json::Json;
 use crate::ports::host::Call;
 use crate::protocol::answer;
 use crate::protocol::outcome::Answer;
+use crate::record::{Document, INPUTS};
 use crate::workflow::ledger::Resume;
 
 /// An input of up to so many bytes comes with its job; a larger one is read when the node asks for it.

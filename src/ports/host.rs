@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::context::Document;
 use crate::error::Result;
 use crate::json::Json;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::Answer;
+use crate::record::Document;
 use crate::workflow::blueprint::Description;
 use crate::workflow::ledger::{Resume, RunStatus};
 

@@ -8,3 +8,4 @@ pub mod delay;
 pub mod host;
 pub mod keys;
 pub mod platform;
+pub mod record;

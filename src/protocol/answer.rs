@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::outcome::{Answer, Outcome, Taken};
-use crate::context::{Patch, RESERVED_KEY};
 use crate::ids::NodeId;
 use crate::json::Json;
+use crate::record::{Patch, RESERVED_KEY};
 use crate::time;
 use crate::workflow::ledger::{Arrival, DynamicNode, Pause};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::context::Patch;
 use crate::ids::NodeId;
 use crate::json::Json;
+use crate::record::Patch;
 use crate::workflow::ledger::{Arrival, DynamicNode, Pause};
 
 /// What came of a node.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::settle::conclude;
-use crate::context::{Decide, Document, Patch, ReservedKey, to_raw};
 use crate::error::Result;
 use crate::ports::keys;
+use crate::record::{Decide, Document, Patch, ReservedKey, to_raw};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Due, Ledger, Standing};
 
@@ -26,7 +26,7 @@ impl Engine {
             };
             Ok((Some(conclude(reserved, patch, deferred)?), ()))
         };
-        let committed = self.contexts.change(&self.statuses, run, true, decide).await?;
+        let committed = self.runs.change(run, true, decide).await?;
         if committed.changed {
             self.tell_blueprint(run, blueprint).await;
         }
@@ -46,7 +46,7 @@ impl Engine {
     ) -> Result<Document> {
         if !document.found || document.outputs(blueprint).next().is_some() {
             self.begin(run, blueprint).await?;
-            return self.contexts.load(run).await;
+            return self.runs.load(run).await;
         }
         let (deferred, queue, new) = (
             self.host.publishes_results(),
@@ -57,9 +57,9 @@ impl Engine {
             Some((reserved, patch)) => Ok(Some(conclude(reserved, patch, deferred)?)),
             None => Ok(None),
         });
-        let written = self.contexts.commit(&self.statuses, run, document.clone(), decide).await?;
+        let written = self.runs.commit(run, document.clone(), decide).await?;
         let Some(begun) = written.document else {
-            return self.contexts.load(run).await;
+            return self.runs.load(run).await;
         };
         self.tell_blueprint(run, blueprint).await;
         Ok(begun)
@@ -72,12 +72,12 @@ impl Engine {
     /// As [`begin`](Self::begin).
     pub(super) async fn take_over(&self, run: &str, blueprint: &Blueprint, join: &str) -> Result<Vec<Due>> {
         let reached = |ledger: &Ledger| ledger.standing(join, None) != Standing::NotReached;
-        if self.contexts.load(run).await?.reserved.is_some_and(|reserved| reached(&reserved.ledger)) {
+        if self.runs.load(run).await?.reserved.is_some_and(|reserved| reached(&reserved.ledger)) {
             return Ok(Vec::new());
         }
         self.begin(run, blueprint).await?;
         self.call_node(run, join, blueprint).await?;
-        let reserved = self.contexts.load(run).await?.reserved;
+        let reserved = self.runs.load(run).await?.reserved;
         let due = reserved.map(|reserved| reserved.ledger.due()).unwrap_or_default();
         Ok(due.into_iter().filter(|due| due.node == join).collect())
     }

@@ -12,7 +12,6 @@ use super::pulse::Pulse;
 use super::queues::Queues;
 use super::repair::Repair;
 use crate::backoff::Backoff;
-use crate::context::{ContextStore, StatusTable};
 use crate::error::{Error, Kind, Result};
 use crate::fault_points;
 use crate::ports::broker::{Broker, Outgoing};
@@ -21,6 +20,7 @@ use crate::ports::delay;
 use crate::ports::host::{Host, Level, Notice};
 use crate::ports::platform::Platform;
 use crate::protocol::message::JobMessage;
+use crate::run_store::RunStore;
 use crate::worker::leases::Leases;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::Due;
@@ -68,10 +68,8 @@ pub struct Engine {
     pub platform: Platform,
     /// Where jobs come from and go to.
     pub broker: Arc<dyn Broker>,
-    /// The record.
-    pub contexts: ContextStore,
-    /// Its public face.
-    pub statuses: Arc<StatusTable>,
+    /// The runs.
+    pub runs: RunStore,
     /// Keys that others look at.
     pub store: Arc<dyn CoordinationStore>,
     /// Who runs what.
@@ -94,8 +92,7 @@ impl Engine {
         settings: Settings,
         platform: Platform,
         broker: Arc<dyn Broker>,
-        contexts: ContextStore,
-        statuses: StatusTable,
+        runs: RunStore,
         store: Arc<dyn CoordinationStore>,
         host: Arc<dyn Host>,
     ) -> Self {
@@ -106,8 +103,7 @@ impl Engine {
             settings,
             platform,
             broker,
-            contexts,
-            statuses: Arc::new(statuses),
+            runs,
             store,
             leases,
             in_flight: InFlight::default(),
@@ -267,7 +263,7 @@ impl Engine {
     pub async fn close(&self) {
         self.broker.close().await;
         self.store.close().await;
-        self.contexts.database().let_go();
+        self.runs.record().let_go();
     }
 
     /// The worker is deaf to a queue from here on, and says so.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::context::{ContextStore, StatusTable};
+use crate::run_store::RunStore;
 
 /// How often the record is asked whether a run in flight was cancelled. Nodes that take less never cost a question.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -43,13 +43,7 @@ impl InFlight {
 
     /// Asks the record about the runs in flight, until `stop`, and passes a cancellation on. While the worker is
     /// `alive`, the record hears once a second that they are too, however long a node takes.
-    pub async fn watch(
-        &self,
-        contexts: &ContextStore,
-        statuses: &StatusTable,
-        alive: impl Fn() -> bool,
-        stop: CancellationToken,
-    ) {
+    pub async fn watch(&self, runs_of_record: &RunStore, alive: impl Fn() -> bool, stop: CancellationToken) {
         let mut seen: Vec<String> = Vec::new();
         let mut odd = false;
         loop {
@@ -67,10 +61,10 @@ impl InFlight {
             }
             odd = !odd;
             if odd && alive() {
-                let kept = statuses.keep_alive(contexts.database(), &lasting).await;
+                let kept = runs_of_record.record().keep_alive(&lasting).await;
                 let _ = kept.inspect_err(|error| debug!(%error, "could not say that runs are alive"));
             }
-            match contexts.cancelled(&lasting).await {
+            match runs_of_record.record().cancelled(&lasting).await {
                 Ok(cancelled) => self.cancel(&cancelled),
                 Err(error) => debug!(%error, "could not ask for cancelled runs"),
             }

@@ -20,13 +20,13 @@ use super::fleet;
 use super::place::{Place, place_of, publish_left, sleeps, standing};
 use super::settle::{Execution, Settled, settle};
 use super::unfit::{PutBack, abandon, bury, put_back, put_off, unreadable};
-use crate::context::{Decide, Document, Patch};
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::ports::broker::Delivery;
 use crate::ports::host::{Call, Notice};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
+use crate::record::{Decide, Document, Patch};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::Standing;
 
@@ -110,7 +110,7 @@ async fn panicked(
     let reason = "The engine panicked on this message";
     let Ok(job) = JobMessage::parse(body) else { return bury(engine, queue, body, reason, give_up).await };
     engine.leases.give_back(&job.run_id, &job.node_id).await;
-    let document = engine.insist(give_up, || engine.contexts.load(&job.run_id)).await?;
+    let document = engine.insist(give_up, || engine.runs.load(&job.run_id)).await?;
     let is_committed = matches!(standing(&document, &job), Standing::Settled | Standing::Ended);
     if !redelivered && is_committed {
         engine.warn(format!("{reason} (run '{}', node '{}'): it comes again", job.run_id, job.node_id));
@@ -151,7 +151,7 @@ async fn process(
         }
         // Somebody is running the node. The message is kept until the record says it is done: its own worker
         // may have died and this may be the only copy.
-        let document = engine.insist(give_up, || engine.contexts.peek(&job.run_id)).await?;
+        let document = engine.insist(give_up, || engine.runs.load_ledger(&job.run_id)).await?;
         let sleeping = job.wakes && job.round.is_some_and(|round| sleeps(&document, &job.node_id, round));
         match standing(&document, &job) {
             Standing::Settled if !sleeping => {
@@ -180,7 +180,7 @@ async fn look_ahead(engine: &Engine, job: &JobMessage, first: bool) -> Option<Do
         return None;
     }
     // What fails here is loaded again, and told then.
-    engine.contexts.load(&job.run_id).await.ok()
+    engine.runs.load(&job.run_id).await.ok()
 }
 
 async fn with_lease(
@@ -308,7 +308,7 @@ async fn commit(
             *decided.lock().unwrap_or_else(PoisonError::into_inner) = settled;
             Ok(change)
         });
-        engine.contexts.commit(&engine.statuses, &job.run_id, base.clone(), decide)
+        engine.runs.commit(&job.run_id, base.clone(), decide)
     };
     let written = match engine.insist(give_up, || attempt(answer)).await {
         Ok(written) => written,

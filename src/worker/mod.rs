@@ -71,8 +71,8 @@ impl Worker {
         engine.pulse.beat();
         let (watcher, watch) = (engine.clone(), ending.give_up.clone());
         engine.platform.spawn(async move {
-            let Engine { contexts, statuses, pulse, in_flight, .. } = &*watcher;
-            in_flight.watch(contexts, statuses, || pulse.is_felt(), watch).await;
+            let Engine { runs, pulse, in_flight, .. } = &*watcher;
+            in_flight.watch(runs, || pulse.is_felt(), watch).await;
         });
         let (keeper, keep) = (engine.clone(), ending.give_up.clone());
         engine.platform.spawn(async move { keeper.leases.keep(|| keeper.pulse.is_felt(), keep).await });

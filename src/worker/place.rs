@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::engine::Engine;
-use crate::context::{Document, ReservedKey};
 use crate::error::Result;
 use crate::protocol::message::JobMessage;
+use crate::record::{Document, ReservedKey};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::Standing;
 
@@ -39,7 +39,7 @@ pub(super) async fn place_of(
     give_up: &CancellationToken,
 ) -> Result<Place> {
     let run = job.run_id.as_str();
-    let load = || engine.contexts.load(run);
+    let load = || engine.runs.load(run);
     let mut document = match ahead {
         Some(document) => document,
         None => engine.insist(give_up, load).await?,
@@ -58,7 +58,7 @@ pub(super) async fn place_of(
     if needs_taking_over(&document, blueprint) {
         document = engine.insist(give_up, || engine.take_on(run, blueprint, &document)).await?;
     } else if document.unchecked {
-        engine.contexts.checked(run, &document);
+        engine.runs.checked(run, &document);
     }
     if job.round.is_none() && standing(&document, job) == Standing::NotReached {
         // Another worker may have seen its predecessors done.

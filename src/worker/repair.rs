@@ -175,12 +175,11 @@ impl Looks {
 
     /// Timers are messages too, and their runs may sleep for weeks.
     async fn wake_sleepers(&mut self, engine: &Engine, queue: &str, youngest: Option<u64>) -> Result<()> {
-        let database = engine.contexts.database();
-        let page = engine.statuses.awaiting(database, &self.sleeper, PAGE_OF_SLEEPERS).await?;
+        let page = engine.runs.record().awaiting(&self.sleeper, PAGE_OF_SLEEPERS).await?;
         self.sleeper = page.last.unwrap_or_default();
         self.woken.retain(|_, woken| woken.elapsed() < WOKEN_STAYS);
         let overslept = engine.platform.now().saturating_sub(time::milliseconds(2 * SILENCE));
-        let runs = engine.contexts.overdue(&page.awaiting, overslept).await?;
+        let runs = engine.runs.record().overdue(&page.awaiting, overslept).await?;
         let passed = Passed::now(engine, queue, youngest, runs.is_empty()).await?;
         let overdue = |due: &Due| due.not_before.is_some_and(|at| passed.has_timer(at));
         for run in runs {

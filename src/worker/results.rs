@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
 use crate::backoff::Backoff;
-use crate::context::{Change, Document, Ending, Patch};
 use crate::error::Result;
 use crate::ports::host::{Level, Notice};
+use crate::record::{Change, Document, Patch, StatusUpdate};
 
 /// What stands in a node's place in the key of the lease.
 const RESULT: &str = "<result>";
@@ -39,7 +39,7 @@ impl Engine {
     /// # Errors
     /// A server is out of reach, or `publishFinalResult` threw.
     pub async fn publish_pending_result(&self, run: &str) -> Result<()> {
-        if !self.contexts.peek(run).await?.is_unpublished() {
+        if !self.runs.load_ledger(run).await?.is_unpublished() {
             return Ok(());
         }
         // One at a time, however long it takes: only a worker that died is followed by another.
@@ -57,7 +57,7 @@ impl Engine {
     /// that was retried meanwhile may have come to another end, which found the lease taken.
     async fn publish_under_lease(&self, run: &str) -> Result<()> {
         loop {
-            let document = self.contexts.load(run).await?;
+            let document = self.runs.load(run).await?;
             let Some(reserved) = document.reserved.as_ref().filter(|_| document.is_unpublished()) else {
                 return Ok(());
             };
@@ -70,9 +70,9 @@ impl Engine {
                     return Ok((None, ()));
                 };
                 reserved.unpublished = false;
-                Ok((Some(Change { patch: Patch::default(), reserved, ending: Ending::Published }), ()))
+                Ok((Some(Change { patch: Patch::default(), reserved, status: StatusUpdate::Published }), ()))
             };
-            if self.contexts.change(&self.statuses, run, false, published).await?.changed {
+            if self.runs.change(run, false, published).await?.changed {
                 return Ok(());
             }
         }

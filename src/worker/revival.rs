@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::engine::Engine;
 use super::place::{needs_taking_over, other_version};
 use super::settle::conclude;
-use crate::context::{Document, Patch, Silent};
 use crate::error::{Error, Kind, Result};
 use crate::ids::NodeId;
 use crate::ports::keys;
+use crate::ports::record::StaleRun;
 use crate::protocol::message::JobMessage;
+use crate::record::{Document, Patch};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Due, Ledger};
 
@@ -21,7 +22,7 @@ pub(super) struct Revival<'a> {
     /// Only if its jobs go through this queue.
     pub queue: Option<&'a str>,
     /// Only if nobody else has since it was seen so.
-    pub claim: Option<&'a Silent>,
+    pub claim: Option<&'a StaleRun>,
     /// Which of its jobs can be lost.
     pub due: &'a (dyn Fn(&Due) -> bool + Sync),
 }
@@ -39,7 +40,7 @@ impl Engine {
 
     /// As [`reconcile`](Self::reconcile), as told; none where the run is of another queue.
     pub(super) async fn revive(&self, run: &str, how: Revival<'_>) -> Result<Option<BTreeSet<NodeId>>> {
-        let mut document = self.contexts.load(run).await?;
+        let mut document = self.runs.load(run).await?;
         let queue = document.reserved.as_ref().and_then(|reserved| reserved.queue.as_deref());
         if how.queue.is_some() && queue != how.queue {
             return Ok(None);
@@ -48,7 +49,7 @@ impl Engine {
         match self.matching_blueprint(&id, &document).await {
             Ok(blueprint) if needs_taking_over(&document, &blueprint) => {
                 self.begin(run, &blueprint).await?;
-                document = self.contexts.load(run).await?;
+                document = self.runs.load(run).await?;
             }
             Ok(_) => {}
             // What is due is in the ledger: another worker of the queue has the blueprint.
@@ -72,7 +73,7 @@ impl Engine {
             return Ok(Some(BTreeSet::new()));
         }
         if let Some(silent) = how.claim
-            && !self.statuses.claim(self.contexts.database(), silent).await?
+            && !self.runs.record().claim(silent).await?
         {
             return Ok(Some(BTreeSet::new()));
         }
@@ -83,7 +84,7 @@ impl Engine {
         if !idle.is_empty() {
             self.publish(&JobMessage::all_due(run, &id, &idle, at)).await?;
             // The run was just seen to: the next reconciler need not look at it at once.
-            self.statuses.keep_alive(self.contexts.database(), &[run.to_owned()]).await?;
+            self.runs.record().keep_alive(&[run.to_owned()]).await?;
         }
         Ok(Some(idle.into_iter().map(|due| due.node).collect()))
     }
@@ -123,7 +124,7 @@ impl Engine {
             reserved.ledger.conclude();
             Ok((Some(conclude(reserved, Patch::default(), deferred)?), ()))
         };
-        self.contexts.change(&self.statuses, run, false, decide).await.map(drop)
+        self.runs.change(run, false, decide).await.map(drop)
     }
 
     async fn blueprint_of(&self, run: &str, document: &Document) -> Result<String> {

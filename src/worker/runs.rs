@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::engine::Engine;
 use super::settle::conclude;
-use crate::context::{Document, Patch, to_raw};
 use crate::error::{Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::protocol::message::JobMessage;
+use crate::record::{Document, Patch, to_raw};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, Standing};
 
@@ -34,7 +34,7 @@ impl Engine {
                 Err(_) => Ok((None, false)),
             }
         };
-        self.contexts.change(&self.statuses, run, true, decide).await.map(|committed| committed.answer)
+        self.runs.change(run, true, decide).await.map(|committed| committed.answer)
     }
 
     /// A job was put back from the dead letters: the run that ended because of it goes on. Whether it does.
@@ -52,7 +52,7 @@ impl Engine {
             let change = conclude(reserved, Patch::default(), self.host.publishes_results())?;
             Ok((Some(change), Some((due, blueprint))))
         };
-        let committed = self.contexts.change(&self.statuses, run, true, decide).await?;
+        let committed = self.runs.change(run, true, decide).await?;
         let Some((due, blueprint)) = committed.answer else { return Ok(false) };
         // The job that is being replayed runs at once; what else was in flight needs its messages.
         let others: Vec<Due> = due.into_iter().filter(|due| due.node != node).collect();
@@ -139,7 +139,7 @@ impl Engine {
                 Err(_) => Ok((None, false)),
             }
         };
-        let committed = self.contexts.change(&self.statuses, run, false, decide).await?;
+        let committed = self.runs.change(run, false, decide).await?;
         self.publish_pending_result(run).await?;
         Ok(committed.answer)
     }
@@ -159,7 +159,7 @@ impl Engine {
     }
 
     /// Changes nothing of a run but its ledger, where `change` says that it did.
-    pub(super) async fn amend(&self, run: &str, change: impl Fn(&mut Ledger) -> bool) -> Result<()> {
+    pub(super) async fn amend(&self, run: &str, change: impl Fn(&mut Ledger) -> bool + Sync) -> Result<()> {
         let deferred = self.host.publishes_results();
         let decide = |document: Document| {
             let mut reserved = document.reserved.unwrap_or_default();
@@ -168,7 +168,7 @@ impl Engine {
                 false => Ok((None, ())),
             }
         };
-        self.contexts.change(&self.statuses, run, false, decide).await.map(drop)
+        self.runs.change(run, false, decide).await.map(drop)
     }
 
     /// Something that happens to a run from outside: the change, and the jobs that follow.
@@ -176,7 +176,7 @@ impl Engine {
         &self,
         run: &str,
         operation: &'static str,
-        change: impl Fn(&mut Ledger, &mut Patch) -> Result<Vec<Due>>,
+        change: impl Fn(&mut Ledger, &mut Patch) -> Result<Vec<Due>> + Sync,
     ) -> Result<BTreeSet<NodeId>> {
         let deferred = self.host.publishes_results();
         let decide = |document: Document| {
@@ -187,7 +187,7 @@ impl Engine {
             let due = change(&mut reserved.ledger, &mut patch)?;
             Ok((Some(conclude(reserved, patch, deferred)?), (due, blueprint)))
         };
-        let committed = self.contexts.change(&self.statuses, run, true, decide).await?;
+        let committed = self.runs.change(run, true, decide).await?;
         let (due, blueprint) = committed.answer;
         let jobs = JobMessage::all_due(run, &blueprint, &due, committed.at);
         if !jobs.is_empty() {

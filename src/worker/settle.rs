@@ -1,10 +1,10 @@
 //! From an answer to a change of the run: the rules applied to the row as it is now.
 
-use crate::context::{Change, Ending, Patch, ReservedKey, to_raw};
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::protocol::outcome::{Answer, Outcome, Taken};
+use crate::record::{Change, Patch, ReservedKey, StatusUpdate, to_raw};
 use crate::time::milliseconds;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Arrival, Due, Event, Ledger, Refusal, RunStatus, Transition};
@@ -87,20 +87,12 @@ pub fn conclude(mut reserved: ReservedKey, mut patch: Patch, deferred: bool) -> 
     show_awaiting(&mut patch, &reserved.ledger)?;
     let ended = reserved.ledger.status.is_end();
     reserved.unpublished = ended && deferred;
-    let ending = match (ended, deferred) {
-        (false, _) => Ending::None,
-        (true, false) => Ending::Written,
-        (true, true) => Ending::Deferred,
+    let status = match (ended, deferred) {
+        (false, _) => StatusUpdate::Keep,
+        (true, false) => StatusUpdate::End,
+        (true, true) => StatusUpdate::Defer,
     };
-    Ok(Change { patch, reserved, ending })
-}
-
-/// The final payload of a run that failed for a reason no ledger holds.
-///
-/// # Errors
-/// None that user data can cause.
-pub fn failure(reason: &str) -> Result<Json> {
-    to_raw(&serde_json::json!({ "status": RunStatus::Failed.as_str(), "reason": reason }))
+    Ok(Change { patch, reserved, status })
 }
 
 fn event_of(Execution { node, round, now }: Execution<'_>, outcome: &Outcome) -> Event {

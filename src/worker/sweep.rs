@@ -8,8 +8,8 @@ use tracing::debug;
 use super::engine::Engine;
 use super::repair::SILENCE;
 use super::revival::Revival;
-use crate::context::{Search, Silent};
 use crate::error::{Error, Kind, Result};
+use crate::ports::record::{StaleRun, StaleSearch};
 use crate::time;
 use crate::workflow::ledger::Due;
 
@@ -28,7 +28,7 @@ pub(super) struct Sweep {
     /// Those of them that can not be repaired here, as long as nothing happens to them.
     hopeless: HashMap<String, i64>,
     /// Where the page begins.
-    after: Silent,
+    after: StaleRun,
 }
 
 impl Sweep {
@@ -41,8 +41,8 @@ impl Sweep {
         youngest: Option<u64>,
     ) -> Result<bool> {
         let (at_least, after) = (engine.repair.silence(), self.after.clone());
-        let search = Search { at_least, at_most, after, limit: PAGE };
-        let page = engine.statuses.silent(engine.contexts.database(), &search).await?;
+        let search = StaleSearch { at_least, at_most, after, limit: PAGE };
+        let page = engine.runs.record().stale(&search).await?;
         // Asked afterwards: with nothing waiting now, nothing of the page can be waiting.
         let passed = Passed::now(engine, queue, youngest, page.is_empty()).await?;
         let mut suspects = HashMap::new();
@@ -93,7 +93,7 @@ enum Repaired {
     Failed(Error),
 }
 
-async fn repair_one(engine: &Engine, queue: &str, silent: &Silent, passed: Passed) -> Repaired {
+async fn repair_one(engine: &Engine, queue: &str, silent: &StaleRun, passed: Passed) -> Repaired {
     let lost = |due: &Due| due.not_before.is_none_or(|at| passed.has_timer(at));
     match engine.revive(&silent.run, Revival { queue: Some(queue), claim: Some(silent), due: &lost }).await {
         Ok(Some(nodes)) if nodes.is_empty() => Repaired::NotNow,

@@ -9,9 +9,9 @@ use tracing::debug;
 use super::dead_letters;
 use super::engine::Engine;
 use super::job::Settlement;
-use super::settle::failure;
 use crate::error::{Error, Kind, Result};
 use crate::protocol::message::JobMessage;
+use crate::record::final_result::failure;
 use crate::workflow::ledger::RunStatus;
 
 /// How soon a job that this worker can not run comes back, at first and at last. Shorter than the silence after
@@ -65,7 +65,7 @@ pub(super) async fn put_off(
     debug!(reason, "put back");
     // It is not lost: the run is seen to be looked after.
     let run = std::slice::from_ref(&job.run_id);
-    if let Err(error) = engine.statuses.keep_alive(engine.contexts.database(), run).await {
+    if let Err(error) = engine.runs.record().keep_alive(run).await {
         debug!(%error, "the run's status was not kept fresh");
     }
     Ok(())
@@ -134,7 +134,7 @@ async fn say_failed(
     give_up: &CancellationToken,
 ) -> Result<()> {
     let result = failure(reason)?;
-    let write = || engine.contexts.write_result(&engine.statuses, &job.run_id, RunStatus::Failed, &result);
+    let write = || engine.runs.write_result(&job.run_id, RunStatus::Failed, &result);
     match engine.insist(give_up, write).await {
         Err(error) if error.kind == Kind::Data => {
             debug!(%error, "the status could not be written either");

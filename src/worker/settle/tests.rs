@@ -70,7 +70,7 @@ fn a_result_is_written_with_the_inputs_that_arrived() {
     let (change, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", Some("1")));
     assert_eq!((set(&change, "_outputs.a"), set(&change, "_inputs.j")), (Some("1"), Some("1")));
     assert_eq!(settled, Settled { status: RunStatus::Running, ..Settled::default() });
-    assert_eq!(change.ending, Ending::None);
+    assert_eq!(change.status, StatusUpdate::Keep);
 }
 
 #[test]
@@ -143,9 +143,9 @@ fn a_refused_answer_changes_nothing_and_says_why() {
 
 #[test]
 fn the_end_of_a_run_is_written_at_once_or_left_to_the_adapter() {
-    for (deferred, ending) in [(false, Ending::Written), (true, Ending::Deferred)] {
+    for (deferred, ending) in [(false, StatusUpdate::End), (true, StatusUpdate::Defer)] {
         let ledger = Ledger { status: RunStatus::Completed, ..Ledger::default() };
         let change = conclude(reserved(ledger), Patch::default(), deferred).unwrap();
-        assert_eq!((change.ending, change.reserved.unpublished), (ending, deferred));
+        assert_eq!((change.status, change.reserved.unpublished), (ending, deferred));
     }
 }

@@ -4,29 +4,30 @@ use deadpool_postgres::Object;
 use tokio_postgres::error::SqlState;
 
 use super::connect::database_error;
-use super::document::{Patch, RESERVED_KEY, to_raw};
 use super::journal::{JournalTable, beside};
-use super::status::StatusTable;
-use super::store::{ContextStore, PRESENT};
+use super::session::Session;
+use super::sql::PRESENT;
 use crate::error::Result;
+use crate::ports::record::{Newer, RowText};
+use crate::record::{Document, Patch, RESERVED_KEY, to_raw};
 
 /// Runs folded at a time.
 const PAGE: usize = 200;
 /// How long to wait for locks that workers hold: they wait behind us meanwhile.
 const PATIENCE: &str = "SET LOCAL lock_timeout = '10s'";
 
-impl ContextStore {
+impl Session {
     /// Makes the journal beside the context table, a view of the contexts as they are at the moment, and an index by
     /// which runs that go on are found among those that ended. Workers that are running take it up by themselves.
     /// What is there already is left as it is.
     ///
     /// # Errors
     /// The tables are missing, may not be changed, or are in use for longer than 10 s; nothing is changed then.
-    pub async fn migrate(&self, statuses: &StatusTable) -> Result<()> {
+    pub async fn migrate(&self) -> Result<()> {
         let failed = |error: tokio_postgres::Error| database_error(&error);
-        let mut client = self.database.client().await?;
-        let contexts = self.table(&client).await?;
-        let open = statuses.open_runs(&client).await?;
+        let mut client = self.client().await?;
+        let contexts = self.contexts(&client).await?;
+        let open = self.statuses()?.open_runs(&client).await?;
         let (journal, live) = (JournalTable::of(contexts), beside(contexts, "live"));
         let transaction = client.transaction().await.map_err(failed)?;
         // Whoever writes a row as one document is done before the journal is there, or sees it.
@@ -42,15 +43,15 @@ impl ContextStore {
         self.journal.found();
         // In no transaction: the status table is written to while it is built.
         client.batch_execute(&open.create).await.map_err(failed)?;
-        self.compress(&client, statuses, "lz4").await
+        self.compress(&client, "lz4").await
     }
 
     /// How large contexts and results are compressed from now on. Most of what a megabyte costs at a run's end is the
     /// compression that is PostgreSQL's default; one without the other way of it keeps that.
-    async fn compress(&self, client: &Object, statuses: &StatusTable, method: &str) -> Result<()> {
-        let contexts = self.table(client).await?.to_owned();
-        let columns =
-            std::iter::once((contexts, "context_data")).chain(statuses.results(client).await?.cloned());
+    async fn compress(&self, client: &Object, method: &str) -> Result<()> {
+        let contexts = self.contexts(client).await?.to_owned();
+        let columns = std::iter::once((contexts, "context_data"))
+            .chain(self.statuses()?.results(client).await?.cloned());
         for (table, column) in columns {
             let alter = format!(
                 "BEGIN; {PATIENCE}; ALTER TABLE {table} ALTER COLUMN {column} SET COMPRESSION {method}; COMMIT"
@@ -72,13 +73,13 @@ impl ContextStore {
     ///
     /// # Errors
     /// As [`migrate`](Self::migrate).
-    pub async fn unmigrate(&self, statuses: &StatusTable) -> Result<()> {
+    pub async fn unmigrate(&self) -> Result<()> {
         let failed = |error: tokio_postgres::Error| database_error(&error);
-        let mut client = self.database.client().await?;
-        let contexts = self.table(&client).await?;
+        let mut client = self.client().await?;
+        let contexts = self.contexts(&client).await?;
         self.journal.look(&client, contexts).await?;
-        client.batch_execute(&statuses.open_runs(&client).await?.drop).await.map_err(failed)?;
-        self.compress(&client, statuses, "default").await?;
+        client.batch_execute(&self.statuses()?.open_runs(&client).await?.drop).await.map_err(failed)?;
+        self.compress(&client, "default").await?;
         if !self.journal.is_there() {
             return Ok(());
         }
@@ -98,8 +99,9 @@ impl ContextStore {
         let fold = transaction.prepare(&fold).await.map_err(failed)?;
         for page in runs.chunks(PAGE) {
             let page: Vec<&str> = page.iter().map(String::as_str).collect();
-            for (run, document) in self.entries_within(&transaction, contexts, &page).await? {
-                let document = document.map_err(|error| error.of_run(&run))?;
+            for newer in self.entries_within(&transaction, contexts, &page).await? {
+                let run = newer.run.clone();
+                let document = whole(newer).map_err(|error| error.of_run(&run))?;
                 let Patch { deletes, mut sets } = document.folded();
                 if let Some(reserved) = &document.reserved {
                     sets.insert(RESERVED_KEY.to_owned(), to_raw(reserved)?);
@@ -112,6 +114,19 @@ impl ContextStore {
         transaction.batch_execute(&drop).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         self.journal.look(&client, contexts).await
+    }
+}
+
+/// A run that was read as a whole.
+fn whole(newer: Newer) -> Result<Document> {
+    let text = match newer.text {
+        RowText::Text(text) => text,
+        RowText::Unchanged => None,
+    };
+    let document = Document::parse(text.as_deref())?;
+    match newer.last {
+        Some(last) => document.grown(&newer.entries, last),
+        None => Ok(document),
     }
 }
 

@@ -2,32 +2,21 @@
 //!
 //! Values are passed through as raw JSON. Only JavaScript parses them, and only those a node asks for.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
-use serde_json::value::to_raw_value;
 
+use super::keys::{NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY};
+use super::patch::{Patch, to_raw};
+use super::revision::Revision;
 use crate::error::{Error, Kind, Result};
-use crate::ids::NodeId;
 use crate::json::Json;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Ledger, RunStatus};
 
-/// The key the engine's own bookkeeping stays under; nodes and final results never see it.
-pub const RESERVED_KEY: &str = "_flowcraft";
-
-/// The prefix of a node's output.
-pub const OUTPUTS: &str = "_outputs.";
-/// The prefix of the input an edge brought to a node.
-pub const INPUTS: &str = "_inputs.";
-
 /// Bytes of memory that a byte of the document takes, with what keeps it in order.
-const WEIGHT: usize = 3;
-
-/// What is wrong with a row that holds something else.
-pub(super) const NOT_AN_OBJECT: &str = "context_data is not a JSON object";
+const MEMORY_OF_A_BYTE: usize = 3;
 
 /// Keys and what stands under them. A copy shares what it does not change, and the text of every key.
 pub type Values = OrdMap<Arc<str>, Json>;
@@ -55,41 +44,15 @@ pub struct Document {
     /// Whether there is a row.
     pub found: bool,
     /// Which state of the run it is.
-    pub version: Version,
+    pub revision: Revision,
     /// When it was loaded, by the server's clock: milliseconds since 1970; none where there is no row.
     pub at: Option<u64>,
     /// The engine's bookkeeping; none before the run's first job here.
     pub reserved: Option<ReservedKey>,
-    /// All of it was read, and nobody has looked yet whether others left outputs in it.
+    /// All of it was read, and nobody has looked yet whether workers of version 1 left outputs in it.
     pub unchecked: bool,
     /// About how many bytes of memory it takes.
-    pub weight: usize,
-}
-
-/// Which state of a run a document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version {
-    /// The transaction that wrote the row (`xmin`).
-    pub row: i64,
-    /// The last entry of the journal; 0 for none.
-    pub entry: i64,
-}
-
-impl Default for Version {
-    /// No row is of this version: no transaction has this number.
-    fn default() -> Self {
-        Self { row: -1, entry: 0 }
-    }
-}
-
-impl Version {
-    /// Transactions are counted up to four thousand million, and then from the start.
-    pub fn is_newer_than(self, other: Self) -> bool {
-        if self.row == other.row {
-            return self.entry > other.entry;
-        }
-        (self.row - other.row).rem_euclid(1 << 32) < 1 << 31
-    }
+    pub approximate_bytes: usize,
 }
 
 impl Document {
@@ -110,14 +73,14 @@ impl Document {
             .map(|raw| serde_json::from_str(raw.get()))
             .transpose()
             .map_err(|error| unreadable("its bookkeeping can not be read", error))?;
-        let weight = text.len() * WEIGHT;
+        let approximate_bytes = text.len() * MEMORY_OF_A_BYTE;
         Ok(Self {
             row: values.clone(),
             values,
             reserved,
             found: true,
             unchecked: true,
-            weight,
+            approximate_bytes,
             ..Self::default()
         })
     }
@@ -142,14 +105,15 @@ impl Document {
         after
     }
 
-    /// The document once it was written, as this version.
-    pub(super) fn written(self, at: Option<u64>, version: Version) -> Self {
+    /// The document once it was written, as this revision.
+    pub fn written(self, at: Option<u64>, revision: Revision) -> Self {
         // Without a journal, or with one that was folded, the row says all of it.
-        let row = if version.entry == 0 { self.values.clone() } else { self.row };
-        Self { at, version, row, ..self }
+        let row = if revision.entry == 0 { self.values.clone() } else { self.row };
+        Self { at, revision, row, ..self }
     }
 
-    pub(super) fn write(&mut self, patch: &Patch) {
+    /// Makes a change of its keys.
+    pub fn write(&mut self, patch: &Patch) {
         for key in &patch.deletes {
             // Removing what is not there would copy what is.
             if self.values.contains_key(key.as_str()) {
@@ -157,13 +121,13 @@ impl Document {
             }
         }
         for (key, value) in &patch.sets {
-            self.weight += WEIGHT * (key.len() + value.get().len());
+            self.approximate_bytes += MEMORY_OF_A_BYTE * (key.len() + value.get().len());
             self.values.insert(key.as_str().into(), value.clone());
         }
     }
 
     /// Whether something of the run is in flight: it neither rests nor is over.
-    pub(super) fn is_going_on(&self) -> bool {
+    pub fn is_going_on(&self) -> bool {
         self.reserved.as_ref().is_some_and(|reserved| reserved.ledger.status == RunStatus::Running)
     }
 
@@ -181,62 +145,6 @@ impl Document {
     pub fn visible_json(&self) -> Result<Json> {
         to_raw(&self.values)
     }
-}
-
-/// A change of a document: keys set and keys removed.
-#[derive(Debug, Clone, Default)]
-pub struct Patch {
-    /// Keys and their new values.
-    pub sets: BTreeMap<String, Json>,
-    /// Keys to remove.
-    pub deletes: Vec<String>,
-}
-
-impl Patch {
-    /// Sets a key to a value.
-    pub fn set(&mut self, key: impl Into<String>, value: Json) {
-        self.sets.insert(key.into(), value);
-    }
-
-    /// Sets the output of a node.
-    pub fn output(&mut self, node: &NodeId, value: Json) {
-        self.set(format!("{OUTPUTS}{node}"), value);
-    }
-
-    /// The node has no output: what an earlier round left is removed.
-    pub fn no_output(&mut self, node: &NodeId) {
-        self.deletes.push(format!("{OUTPUTS}{node}"));
-    }
-
-    /// Sets the input an edge brings to a node; an absent one removes what was there.
-    pub fn input(&mut self, node: &NodeId, value: Option<Json>) {
-        let key = format!("{INPUTS}{node}");
-        match value {
-            Some(value) => self.set(key, value),
-            None => self.deletes.push(key),
-        }
-    }
-
-    /// The keys set, as one JSON object.
-    pub fn sets_json(&self) -> Result<Json> {
-        to_raw(&self.sets)
-    }
-
-    /// The keys set and one more, as one JSON object.
-    pub fn sets_with(&self, key: &str, value: &Json) -> Result<Json> {
-        let mut sets: BTreeMap<&str, &Json> =
-            self.sets.iter().map(|(key, value)| (key.as_str(), value)).collect();
-        sets.insert(key, value);
-        to_raw(&sets)
-    }
-}
-
-/// Serialises a value of ours.
-///
-/// # Errors
-/// None of our types can fail here; an error would be ours.
-pub fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<Json> {
-    to_raw_value(value).map(Json::from).map_err(|error| Error::new(Kind::Data, "Writing JSON", error))
 }
 
 #[cfg(test)]

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_postgres::{
-    Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
-};
+use deadpool_postgres::{Connect, Hook, HookError, Manager, ManagerConfig, Object, RecyclingMethod, Runtime};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -71,12 +69,12 @@ pub trait PasswordSource: Send + Sync {
 
 /// A pool of connections, opened when first needed.
 #[derive(Clone)]
-pub struct Database {
-    pool: Pool,
+pub struct Pool {
+    pool: deadpool_postgres::Pool,
     opened: Arc<AtomicU64>,
 }
 
-impl Database {
+impl Pool {
     /// Opens no connection.
     ///
     /// # Errors
@@ -92,7 +90,7 @@ impl Database {
             connector,
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
-        let pool = Pool::builder(manager)
+        let pool = deadpool_postgres::Pool::builder(manager)
             .max_size(settings.max.unwrap_or(DEFAULT_POOL_SIZE).max(1))
             .runtime(Runtime::Tokio1)
             .create_timeout(Some(patience))
@@ -128,9 +126,9 @@ impl Database {
     }
 }
 
-impl fmt::Debug for Database {
+impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").finish_non_exhaustive()
+        f.debug_struct("Pool").finish_non_exhaustive()
     }
 }
 
@@ -319,7 +317,7 @@ mod tests {
 
     #[test]
     fn what_is_not_an_address_is_refused_without_repeating_it() {
-        let error = Database::new(&url("postgres://u:hunter2@h:port/db"), None).unwrap_err().to_string();
+        let error = Pool::new(&url("postgres://u:hunter2@h:port/db"), None).unwrap_err().to_string();
         assert!(error.contains("pgClient") && !error.contains("hunter2"), "{error}");
     }
 }

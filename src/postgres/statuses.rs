@@ -5,11 +5,12 @@ use std::time::Duration;
 use deadpool_postgres::{GenericClient, Object, Transaction};
 use tokio::sync::OnceCell;
 
-use super::connect::{Database, database_error, prepared, rows};
+use super::connect::{Pool, database_error, prepared, rows};
 use super::status_sql::{OpenRuns, Statements, Timed, Writing};
 use super::tables::{Table, TableName, missing};
 use crate::error::{Error, Result};
 use crate::json::Json;
+use crate::ports::record::{AwaitingPage, StaleRun, StaleSearch};
 use crate::workflow::ledger::RunStatus;
 
 const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, status TEXT, status_data JSONB, \
@@ -20,45 +21,12 @@ const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, status TEXT, st
 pub struct StatusTable {
     name: TableName,
     statements: OnceCell<Statements>,
-    /// The statements that write changes, over the context table of the same engine.
-    writing: OnceCell<Writing>,
-}
-
-/// A run that is `running` and was not heard of.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Silent {
-    /// The run.
-    pub run: String,
-    /// When it was last heard of: microseconds since 1970, by the server's clock.
-    pub since: i64,
-}
-
-/// What waits in a page of runs.
-#[derive(Debug, Default)]
-pub struct Awaiting {
-    /// The last run of the page; none where it was the last page.
-    pub last: Option<String>,
-    /// Those that wait.
-    pub awaiting: Vec<String>,
-}
-
-/// Which silent runs to look for.
-#[derive(Debug, Clone)]
-pub struct Search {
-    /// How long they have been silent.
-    pub at_least: Duration,
-    /// How long they have been silent at most.
-    pub at_most: Duration,
-    /// They come after this one.
-    pub after: Silent,
-    /// How many.
-    pub limit: i64,
 }
 
 impl StatusTable {
     /// A table by name; nothing is looked up yet.
     pub fn new(name: TableName) -> Self {
-        Self { name, statements: OnceCell::new(), writing: OnceCell::new() }
+        Self { name, statements: OnceCell::new() }
     }
 
     /// Notes that a run is alive, and where it stands.
@@ -106,8 +74,8 @@ impl StatusTable {
     ///
     /// # Errors
     /// The server is out of reach.
-    pub async fn keep_alive(&self, database: &Database, runs: &[String]) -> Result<()> {
-        let client = database.client().await?;
+    pub async fn keep_alive(&self, pool: &Pool, runs: &[String]) -> Result<()> {
+        let client = pool.client().await?;
         match &self.statements(&client).await?.timed {
             Some(timed) => rows(&client, &timed.keep_alive, &[&runs]).await.map(drop),
             None => Ok(()),
@@ -118,23 +86,23 @@ impl StatusTable {
     ///
     /// # Errors
     /// The table has no `updated_at`, or the server is out of reach.
-    pub async fn silent(&self, database: &Database, search: &Search) -> Result<Vec<Silent>> {
-        let client = database.client().await?;
-        let Search { at_least, at_most, after, limit } = search;
+    pub async fn stale(&self, pool: &Pool, search: &StaleSearch) -> Result<Vec<StaleRun>> {
+        let client = pool.client().await?;
+        let StaleSearch { at_least, at_most, after, limit } = search;
         let (at_least, at_most) = (at_least.as_secs_f64(), at_most.as_secs_f64());
         let silent = &self.timed(&client).await?.silent;
         let rows = rows(&client, silent, &[&at_least, &at_most, &after.since, &after.run, limit]).await?;
-        Ok(rows.iter().map(|row| Silent { run: row.get(0), since: row.get(1) }).collect())
+        Ok(rows.iter().map(|row| StaleRun { run: row.get(0), since: row.get(1) }).collect())
     }
 
     /// Takes a silent run on; whether nobody else had, and nothing had happened to it since.
     ///
     /// # Errors
-    /// As [`silent`](Self::silent).
-    pub async fn claim(&self, database: &Database, silent: &Silent) -> Result<bool> {
-        let client = database.client().await?;
+    /// As [`stale`](Self::stale).
+    pub async fn claim(&self, pool: &Pool, stale: &StaleRun) -> Result<bool> {
+        let client = pool.client().await?;
         let claim = prepared(&client, &self.timed(&client).await?.claim).await?;
-        let claimed = client.execute(&claim, &[&silent.run, &silent.since]).await;
+        let claimed = client.execute(&claim, &[&stale.run, &stale.since]).await;
         claimed.map(|count| count > 0).map_err(|error| database_error(&error))
     }
 
@@ -142,15 +110,15 @@ impl StatusTable {
     /// who ask, each gets others.
     ///
     /// # Errors
-    /// As [`silent`](Self::silent).
+    /// As [`stale`](Self::stale).
     pub async fn claim_stalled(
         &self,
-        database: &Database,
+        pool: &Pool,
         threshold: Duration,
         after: &str,
         limit: i64,
     ) -> Result<Vec<String>> {
-        let client = database.client().await?;
+        let client = pool.client().await?;
         let claim = &self.timed(&client).await?.claim_stalled;
         let rows = rows(&client, claim, &[&threshold.as_secs_f64(), &after, &limit]).await?;
         let mut runs: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
@@ -161,12 +129,12 @@ impl StatusTable {
     /// Those that wait of a page of all runs, in the order of their ids, after `after`.
     ///
     /// # Errors
-    /// As [`silent`](Self::silent).
-    pub async fn awaiting(&self, database: &Database, after: &str, limit: i64) -> Result<Awaiting> {
-        let client = database.client().await?;
+    /// As [`stale`](Self::stale).
+    pub async fn awaiting(&self, pool: &Pool, after: &str, limit: i64) -> Result<AwaitingPage> {
+        let client = pool.client().await?;
         let rows = rows(&client, &self.timed(&client).await?.awaiting, &[&after, &limit]).await?;
         let is_full = i64::try_from(rows.len()).unwrap_or(0) == limit;
-        Ok(Awaiting {
+        Ok(AwaitingPage {
             last: rows.last().filter(|_| is_full).map(|row| row.get(0)),
             awaiting: rows.iter().filter(|row| row.get(1)).map(|row| row.get(0)).collect(),
         })
@@ -192,10 +160,9 @@ impl StatusTable {
         Ok(self.statements(client).await?.results.as_ref())
     }
 
-    /// The statements that write changes of many runs.
-    pub(super) async fn writing(&self, client: &Object, contexts: &str) -> Result<&Writing> {
-        let build = || async { Ok(self.statements(client).await?.writing(contexts)) };
-        self.writing.get_or_try_init(build).await
+    /// The statements that write changes of many runs, over this context table too.
+    pub(super) async fn writing(&self, client: &Object, contexts: &str) -> Result<Writing> {
+        Ok(self.statements(client).await?.writing(contexts))
     }
 
     async fn statements(&self, client: &impl GenericClient) -> Result<&Statements> {

@@ -1,9 +1,9 @@
 //! The statements that fit a status table, whichever of the three shapes it has.
 
-use super::document::RESERVED_KEY;
 use super::journal::{JournalTable, beside};
-use super::store::{NOW, PRESENT};
+use super::sql::{NOW, PRESENT};
 use super::tables::Table;
+use crate::record::RESERVED_KEY;
 
 /// The statements that fit the columns a table has.
 #[derive(Debug)]

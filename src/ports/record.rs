@@ -1,0 +1,201 @@
+//! The record of runs, as the engine sees it: what a database does with two tables of the user's.
+//!
+//! Contexts hold one document a run, statuses what the user's clients look at. Everything here is one statement or one
+//! transaction. What stands above it once for every database (batches, the run cache, optimistic commits) is in
+//! [`run_store`](crate::run_store).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::json::Json;
+use crate::record::{Change, Document, Patch, Revision, Write, WriteKind};
+use crate::workflow::ledger::RunStatus;
+
+/// A database that holds records.
+pub trait Database: Send + Sync {
+    /// The record in these tables; nothing is looked up yet.
+    fn record(&self, tables: &Tables) -> Arc<dyn Record>;
+
+    /// Closes the connections nobody is using; the next use opens one again.
+    fn let_go(&self);
+}
+
+/// The tables of a record, as the user names them: `table` or `schema.table`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tables {
+    /// The contexts; none for who needs only the statuses.
+    pub contexts: Option<String>,
+    /// The statuses; none for who needs only the contexts.
+    pub statuses: Option<String>,
+}
+
+/// A run, and what is newer of it than the revision that was asked about.
+#[derive(Debug, Clone)]
+pub struct Newer {
+    /// The run.
+    pub run: String,
+    /// When, by the database's clock: milliseconds since 1970.
+    pub at: Option<u64>,
+    /// The revision of its row.
+    pub row: i64,
+    /// What the row says.
+    pub text: RowText,
+    /// The entries of its journal after the one asked about, or all where the row is another.
+    pub entries: Vec<String>,
+    /// The number of the last of them.
+    pub last: Option<i64>,
+}
+
+/// What a row says.
+#[derive(Debug, Clone)]
+pub enum RowText {
+    /// It is of the revision that was asked about.
+    Unchanged,
+    /// `context_data`, as text; none for SQL null.
+    Text(Option<String>),
+}
+
+/// Of each run that was written: when, by the database's clock, and the revision it is of now.
+pub type Written = BTreeMap<String, (Option<u64>, Revision)>;
+
+/// A change that was decided under the lock of a run's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockedChange {
+    /// It is written, at this moment by the database's clock.
+    Written(Option<u64>),
+    /// Nothing was to be changed.
+    Declined,
+    /// Runs have a journal: nothing was decided.
+    Journal,
+}
+
+/// What is asked of a run's row on behalf of a `PostgresContext`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InRow<T> {
+    /// This is what the row says.
+    Found(T),
+    /// There is no row.
+    NoRow,
+    /// Runs have a journal, which says the rest.
+    Journal,
+}
+
+/// A run that is `running` and was not heard of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StaleRun {
+    /// The run.
+    pub run: String,
+    /// When it was last heard of: microseconds since 1970, by the database's clock.
+    pub since: i64,
+}
+
+/// Which stale runs to look for.
+#[derive(Debug, Clone)]
+pub struct StaleSearch {
+    /// How long they have been silent.
+    pub at_least: Duration,
+    /// How long they have been silent at most.
+    pub at_most: Duration,
+    /// They come after this one.
+    pub after: StaleRun,
+    /// How many.
+    pub limit: i64,
+}
+
+/// What awaits in a page of runs.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct AwaitingPage {
+    /// The last run of the page; none where it was the last page.
+    pub last: Option<String>,
+    /// Those that await.
+    pub awaiting: Vec<String>,
+}
+
+/// Decides on a run under the lock of its row; whether it needs more than its bookkeeping was said before.
+pub type DecideLocked<'a> = &'a mut (dyn FnMut(Document) -> Result<Option<Change>> + Send);
+
+/// The record of one adapter. An implementation looks its tables up when it is first used.
+///
+/// Every operation fails with an error of kind `Transient` where the server is out of reach, `Setup` where a table, a
+/// column or a privilege is missing, and `Data` where a value cannot be stored or read.
+#[async_trait]
+pub trait Record: Send + Sync {
+    /// Whether runs have a journal, as far as is known here.
+    async fn has_journal(&self) -> Result<bool>;
+
+    /// Whether runs have a journal now: the database is asked.
+    async fn find_journal(&self) -> Result<bool>;
+
+    /// Counts what may have replaced the server by another that knows less: connections opened so far.
+    fn generation(&self) -> u64;
+
+    /// Runs, and of each what is newer than a revision of it; those that have a row.
+    async fn newest(&self, known: &[(&str, Revision)]) -> Result<Vec<Newer>>;
+
+    /// A run's bookkeeping alone, however large the rest is.
+    async fn bookkeeping(&self, run: &str) -> Result<InRow<Document>>;
+
+    /// Writes changes of one kind, each if its run is still of the revision it was decided on. Answers with those that
+    /// were written; with none where the journal has come or gone meanwhile.
+    async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written>;
+
+    /// Lets `decide` look at a run under the lock of its row, and writes what it answers in the same transaction. `whole`
+    /// says whether it needs every key or only the bookkeeping. Creates the row where there is none.
+    async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange>;
+
+    /// Creates an empty row for a run that has none.
+    async fn create(&self, run: &str) -> Result<()>;
+
+    /// The value of a key of a run's row, as JSON text.
+    async fn value(&self, run: &str, key: &str) -> Result<InRow<Option<String>>>;
+
+    /// Whether a run's row has a key.
+    async fn has_key(&self, run: &str, key: &str) -> Result<InRow<bool>>;
+
+    /// Changes keys of a run's row; creates it where there is none.
+    async fn patch_row(&self, run: &str, patch: &Patch) -> Result<()>;
+
+    /// Appends an entry to a run's journal if it is still of that revision; whether it was.
+    async fn append(&self, run: &str, base: Revision, entry: &Json) -> Result<bool>;
+
+    /// Which of these runs were cancelled.
+    async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>>;
+
+    /// Which of these runs have a node that was to wake up before a moment, in milliseconds since 1970.
+    async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>>;
+
+    /// Says that runs are alive, where they are still running.
+    async fn keep_alive(&self, runs: &[String]) -> Result<()>;
+
+    /// Runs that are `running` and were not heard of for a while, those silent for longest first.
+    async fn stale(&self, search: &StaleSearch) -> Result<Vec<StaleRun>>;
+
+    /// Takes a stale run on; whether nobody else had, and nothing had happened to it since.
+    async fn claim(&self, stale: &StaleRun) -> Result<bool>;
+
+    /// Takes on runs that were not heard of for `threshold`, in the order of their ids, after `after`. Of several who
+    /// ask, each gets others.
+    async fn claim_stalled(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>>;
+
+    /// Those that await of a page of all runs, in the order of their ids, after `after`.
+    async fn awaiting(&self, after: &str, limit: i64) -> Result<AwaitingPage>;
+
+    /// Says that a run ended, where the adapter's own `publishFinalResult` left the status row as it was.
+    async fn finish_unheard(&self, run: &str, status: RunStatus) -> Result<()>;
+
+    /// Stores a run's end and its result in the status row.
+    async fn write_result(&self, run: &str, status: RunStatus, result: &Json) -> Result<()>;
+
+    /// Gives runs a journal, beside workers that are running. What is there already is left as it is.
+    async fn migrate(&self) -> Result<()>;
+
+    /// Takes the journal away again: every run goes on as one document.
+    async fn unmigrate(&self) -> Result<()>;
+
+    /// Closes the connections nobody is using; the next use opens one again.
+    fn let_go(&self);
+}

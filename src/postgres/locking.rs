@@ -1,0 +1,110 @@
+//! A change that is decided under the lock of a run's row, where runs have no journal.
+
+use deadpool_postgres::Transaction;
+
+use super::connect::database_error;
+use super::journal::JournalTable;
+use super::session::Session;
+use super::sql::{BOOKKEEPING, NOW, PRESENT, moment};
+use crate::error::Result;
+use crate::ports::record::{DecideLocked, LockedChange};
+use crate::record::final_result::final_result;
+use crate::record::{Change, Document, RESERVED_KEY, StatusUpdate, to_raw};
+use crate::workflow::ledger::RunStatus;
+
+impl Session {
+    /// Lets `decide` look at a run under the lock of its row, and writes what it answers.
+    pub async fn change_locked(
+        &self,
+        run: &str,
+        whole: bool,
+        decide: DecideLocked<'_>,
+    ) -> Result<LockedChange> {
+        let failed = |error: tokio_postgres::Error| database_error(&error);
+        let mut client = self.client().await?;
+        let contexts = self.contexts(&client).await?;
+        let transaction = client.transaction().await.map_err(failed)?;
+        let Some(document) = self.lock(&transaction, contexts, run, whole).await? else {
+            self.journal.found();
+            return Ok(LockedChange::Journal);
+        };
+        let Some(change) = decide(document)? else {
+            transaction.rollback().await.map_err(failed)?;
+            return Ok(LockedChange::Declined);
+        };
+        let at = self.write_locked(&transaction, contexts, run, change).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(LockedChange::Written(at))
+    }
+
+    /// The run under the lock of its row, which is created where there is none; none where there is a journal.
+    async fn lock(
+        &self,
+        transaction: &Transaction<'_>,
+        contexts: &str,
+        run: &str,
+        whole: bool,
+    ) -> Result<Option<Document>> {
+        let failed = |error: tokio_postgres::Error| database_error(&error);
+        let needed = if whole { "context_data" } else { BOOKKEEPING };
+        let absent = JournalTable::is_absent(contexts);
+        let select =
+            format!("SELECT ({needed})::text, {absent} FROM {contexts} WHERE run_id = $1 FOR UPDATE");
+        let select = transaction.prepare_cached(&select).await.map_err(failed)?;
+        let mut found = true;
+        let row = match transaction.query_opt(&select, &[&run]).await.map_err(failed)? {
+            Some(row) => row,
+            None => {
+                found = false;
+                // No row to lock: two first jobs would each begin the run. Whoever inserts first has the lock.
+                let insert = format!(
+                    "INSERT INTO {contexts} (run_id, context_data) VALUES ($1, '{{}}') ON CONFLICT DO NOTHING"
+                );
+                let insert = transaction.prepare_cached(&insert).await.map_err(failed)?;
+                transaction.execute(&insert, &[&run]).await.map_err(failed)?;
+                transaction.query_one(&select, &[&run]).await.map_err(failed)?
+            }
+        };
+        match row.get(1) {
+            true => Ok(Some(Document { found, ..Document::parse(row.get(0))? })),
+            false => Ok(None),
+        }
+    }
+
+    /// Writes a change of a run whose row is locked; answers when.
+    async fn write_locked(
+        &self,
+        transaction: &Transaction<'_>,
+        contexts: &str,
+        run: &str,
+        change: Change,
+    ) -> Result<Option<u64>> {
+        let failed = |error: tokio_postgres::Error| database_error(&error);
+        let Change { mut patch, reserved, status } = change;
+        patch.set(RESERVED_KEY, to_raw(&reserved)?);
+        let update = format!(
+            "UPDATE {contexts} AS t SET context_data = ({PRESENT} - $2::text[]) || $3::text::jsonb WHERE run_id = $1 \
+             RETURNING CASE WHEN $4 THEN (context_data - '{RESERVED_KEY}')::text END, {NOW}"
+        );
+        let update = transaction.prepare_cached(&update).await.map_err(failed)?;
+        let ends = status == StatusUpdate::End;
+        let row = transaction
+            .query_one(&update, &[&run, &patch.deletes, &patch.sets_json()?.get(), &ends])
+            .await
+            .map_err(failed)?;
+        let (ledger, statuses) = (&reserved.ledger, self.statuses()?);
+        match status {
+            StatusUpdate::End => {
+                let context: &str = row.get(0);
+                let result = final_result(ledger.status, &ledger.reason(), context)?;
+                statuses.finish(transaction, run, ledger.status, &result).await?;
+            }
+            StatusUpdate::Keep => statuses.touch(transaction, run, ledger.status).await?,
+            StatusUpdate::Published => {
+                statuses.finish_unheard_within(transaction, run, ledger.status).await?;
+            }
+            StatusUpdate::Defer => statuses.touch(transaction, run, RunStatus::Running).await?,
+        }
+        Ok(moment(&row, 1))
+    }
+}

@@ -1,0 +1,159 @@
+//! The facade: PostgreSQL as a database that holds records, and each record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::connect::{PasswordSource, Pool, PostgresSettings, database_error};
+use super::session::Session;
+use crate::error::Result;
+use crate::json::Json;
+use crate::ports::record::{
+    AwaitingPage, Database, DecideLocked, InRow, LockedChange, Newer, Record, StaleRun, StaleSearch, Tables,
+    Written,
+};
+use crate::record::{Document, Patch, Revision, Write, WriteKind};
+use crate::workflow::ledger::RunStatus;
+
+/// A PostgreSQL database: a pool of connections, opened when first needed.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    pool: Pool,
+}
+
+impl Postgres {
+    /// Opens no connection.
+    ///
+    /// # Errors
+    /// Options that are not an address, or certificates that cannot be read.
+    pub fn new(settings: &PostgresSettings, password: Option<Arc<dyn PasswordSource>>) -> Result<Self> {
+        Ok(Self { pool: Pool::new(settings, password)? })
+    }
+}
+
+impl Database for Postgres {
+    fn record(&self, tables: &Tables) -> Arc<dyn Record> {
+        Arc::new(PostgresRecord { session: Session::new(self.pool.clone(), tables) })
+    }
+
+    fn let_go(&self) {
+        self.pool.let_go();
+    }
+}
+
+struct PostgresRecord {
+    session: Session,
+}
+
+#[async_trait]
+impl Record for PostgresRecord {
+    async fn has_journal(&self) -> Result<bool> {
+        if !self.session.has_found_contexts() {
+            let client = self.session.client().await?;
+            self.session.contexts(&client).await?;
+        }
+        Ok(self.session.journal.is_there())
+    }
+
+    async fn find_journal(&self) -> Result<bool> {
+        let client = self.session.client().await?;
+        let contexts = self.session.contexts(&client).await?;
+        self.session.journal.look(&client, contexts).await?;
+        Ok(self.session.journal.is_there())
+    }
+
+    fn generation(&self) -> u64 {
+        self.session.pool.opened()
+    }
+
+    async fn newest(&self, known: &[(&str, Revision)]) -> Result<Vec<Newer>> {
+        self.session.newest(known).await
+    }
+
+    async fn bookkeeping(&self, run: &str) -> Result<InRow<Document>> {
+        self.session.bookkeeping(run).await
+    }
+
+    async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written> {
+        self.session.write(kind, writes).await
+    }
+
+    async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange> {
+        self.session.change_locked(run, whole, decide).await
+    }
+
+    async fn create(&self, run: &str) -> Result<()> {
+        self.session.create(run).await
+    }
+
+    async fn value(&self, run: &str, key: &str) -> Result<InRow<Option<String>>> {
+        self.session.look_into_row(run, key, "(context_data->$2::text)::text").await
+    }
+
+    async fn has_key(&self, run: &str, key: &str) -> Result<InRow<bool>> {
+        let is_there = "coalesce(jsonb_typeof(context_data) = 'object' AND context_data ? $2::text, false)";
+        self.session.look_into_row(run, key, is_there).await
+    }
+
+    async fn patch_row(&self, run: &str, patch: &Patch) -> Result<()> {
+        self.session.patch_row(run, patch).await
+    }
+
+    async fn append(&self, run: &str, base: Revision, entry: &Json) -> Result<bool> {
+        self.session.append(run, base, entry).await
+    }
+
+    async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
+        self.session.cancelled(runs).await
+    }
+
+    async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>> {
+        self.session.overdue(runs, moment).await
+    }
+
+    async fn keep_alive(&self, runs: &[String]) -> Result<()> {
+        self.session.statuses()?.keep_alive(&self.session.pool, runs).await
+    }
+
+    async fn stale(&self, search: &StaleSearch) -> Result<Vec<StaleRun>> {
+        self.session.statuses()?.stale(&self.session.pool, search).await
+    }
+
+    async fn claim(&self, stale: &StaleRun) -> Result<bool> {
+        self.session.statuses()?.claim(&self.session.pool, stale).await
+    }
+
+    async fn claim_stalled(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>> {
+        self.session.statuses()?.claim_stalled(&self.session.pool, threshold, after, limit).await
+    }
+
+    async fn awaiting(&self, after: &str, limit: i64) -> Result<AwaitingPage> {
+        self.session.statuses()?.awaiting(&self.session.pool, after, limit).await
+    }
+
+    async fn finish_unheard(&self, run: &str, status: RunStatus) -> Result<()> {
+        let client = self.session.client().await?;
+        self.session.statuses()?.finish_unheard(&client, run, status).await
+    }
+
+    async fn write_result(&self, run: &str, status: RunStatus, result: &Json) -> Result<()> {
+        let failed = |error: tokio_postgres::Error| database_error(&error);
+        let mut client = self.session.client().await?;
+        let transaction = client.transaction().await.map_err(failed)?;
+        self.session.statuses()?.finish(&transaction, run, status, result).await?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        self.session.migrate().await
+    }
+
+    async fn unmigrate(&self) -> Result<()> {
+        self.session.unmigrate().await
+    }
+
+    fn let_go(&self) {
+        self.session.pool.let_go();
+    }
+}

@@ -1,0 +1,90 @@
+//! What every statement needs: connections, and the tables as they were found.
+
+use deadpool_postgres::{GenericClient, Object};
+use tokio::sync::OnceCell;
+
+use super::connect::Pool;
+use super::journal::JournalTable;
+use super::status_sql::Writing;
+use super::statuses::StatusTable;
+use super::tables::{Table, TableName, missing};
+use crate::error::{Error, Result};
+use crate::ports::record::Tables;
+
+const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL);";
+
+/// Connections, and the tables of one record.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub pool: Pool,
+    pub journal: JournalTable,
+    contexts: Option<TableName>,
+    /// Quoted, once it is known to have the columns it needs.
+    found: OnceCell<String>,
+    statuses: Option<StatusTable>,
+    writing: OnceCell<Writing>,
+}
+
+impl Session {
+    /// Nothing is looked up yet.
+    pub fn new(pool: Pool, tables: &Tables) -> Self {
+        let name = |written: &Option<String>| written.as_deref().map(TableName::parse);
+        Self {
+            pool,
+            journal: JournalTable::default(),
+            contexts: name(&tables.contexts),
+            found: OnceCell::new(),
+            statuses: name(&tables.statuses).map(StatusTable::new),
+            writing: OnceCell::new(),
+        }
+    }
+
+    /// A connection.
+    pub async fn client(&self) -> Result<Object> {
+        self.pool.client().await
+    }
+
+    /// The context table's quoted name, once it is known to have the columns it needs.
+    pub async fn contexts(&self, client: &impl GenericClient) -> Result<&str> {
+        let Some(name) = &self.contexts else { return Err(unnamed("context")) };
+        let find = || async {
+            let table = Table::find(client, name, DDL).await?;
+            table.require("run_id", name, DDL)?;
+            match table.require("context_data", name, DDL)? {
+                "jsonb" => {
+                    self.journal.look(client, &table.sql).await?;
+                    Ok(table.sql)
+                }
+                other => {
+                    let what =
+                        format!("the column 'context_data' of the table '{name}' is {other}, not jsonb");
+                    Err(missing(&what, name, DDL))
+                }
+            }
+        };
+        self.found.get_or_try_init(find).await.map(String::as_str)
+    }
+
+    /// Whether the context table was looked up.
+    pub fn has_found_contexts(&self) -> bool {
+        self.found.initialized()
+    }
+
+    /// The status table.
+    pub fn statuses(&self) -> Result<&StatusTable> {
+        self.statuses.as_ref().ok_or_else(|| unnamed("status"))
+    }
+
+    /// The statements that write changes of runs into both tables.
+    pub async fn writing(&self, client: &Object) -> Result<&Writing> {
+        let build = || async {
+            let contexts = self.contexts(client).await?;
+            self.statuses()?.writing(client, contexts).await
+        };
+        self.writing.get_or_try_init(build).await
+    }
+}
+
+fn unnamed(what: &str) -> Error {
+    Error::setup("Looking at the tables", format!("no {what} table was named"))
+}

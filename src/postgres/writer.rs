@@ -1,0 +1,141 @@
+//! Writing what was decided: as rows, as entries of the journal, or folding a journal into its row.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::Object;
+use futures_util::future::{join, try_join};
+use tokio_postgres::types::ToSql;
+
+use super::connect::{database_error, prepared, rows};
+use super::journal;
+use super::session::Session;
+use super::sql::{PRESENT, moment};
+use crate::error::{Error, Kind, Result};
+use crate::json::Json;
+use crate::ports::record::Written;
+use crate::record::{NOT_AN_OBJECT, Patch, Revision, Write, WriteKind};
+
+impl Session {
+    /// Writes changes of one kind, each if its run is still of the revision it was decided on.
+    pub async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written> {
+        let client = self.client().await?;
+        let answer = self.write_columns(&client, kind, &Columns::of(writes)).await;
+        let written = match answer {
+            Err(error) if kind != WriteKind::Row && self.journal.has_gone(&error) => {
+                return Ok(Written::new());
+            }
+            answer => answer?,
+        };
+        let rows_of: HashMap<&str, i64> = match kind {
+            WriteKind::Entry => writes.iter().map(|write| (write.run, write.base.row)).collect(),
+            WriteKind::Row | WriteKind::Fold => HashMap::new(),
+        };
+        let revision = |run: &str, number: i64| match rows_of.get(run) {
+            Some(row) => Revision { row: *row, entry: number },
+            None => Revision { row: number, entry: 0 },
+        };
+        let revisions = written.iter().map(|row| {
+            let run: String = row.get(0);
+            let revision = revision(&run, row.get(2));
+            (run, (moment(row, 1), revision))
+        });
+        Ok(revisions.collect())
+    }
+
+    async fn write_columns(
+        &self,
+        client: &Object,
+        kind: WriteKind,
+        columns: &Columns<'_>,
+    ) -> Result<Vec<tokio_postgres::Row>> {
+        let statements = self.writing(client).await?;
+        let Columns { runs, versions, entries, deletes, sets, states, ends, reasons } = columns;
+        match kind {
+            WriteKind::Row => {
+                let parameters: [Parameter<'_>; 7] = [runs, versions, deletes, sets, states, ends, reasons];
+                rows(client, &statements.rows, &parameters).await
+            }
+            WriteKind::Entry => rows(client, &statements.append, &[runs, versions, entries, sets]).await,
+            WriteKind::Fold => {
+                let lock = prepared(client, &statements.lock).await?;
+                let fold = prepared(client, &statements.fold).await?;
+                let parameters: [Parameter<'_>; 8] =
+                    [runs, versions, deletes, sets, states, ends, reasons, entries];
+                // All of it is on its way at once: each is sent when it is first looked at, in this order.
+                let locked: [Parameter<'_>; 1] = [runs];
+                let begun = try_join(client.batch_execute("BEGIN"), client.query(&lock, &locked));
+                let folded = try_join(client.query(&fold, &parameters), client.batch_execute("COMMIT"));
+                let (begun, folded) = join(begun, folded).await;
+                begun.and(folded).map(|(folded, ())| folded).map_err(|error| database_error(&error))
+            }
+        }
+    }
+
+    /// Creates an empty row for a run that has none.
+    pub async fn create(&self, run: &str) -> Result<()> {
+        let client = self.client().await?;
+        let contexts = self.contexts(&client).await?;
+        let insert = format!(
+            "INSERT INTO {contexts} (run_id, context_data) VALUES ($1, '{{}}') ON CONFLICT DO NOTHING"
+        );
+        rows(&client, &insert, &[&run]).await.map(drop)
+    }
+
+    /// Changes keys of a run's row; creates it where there is none.
+    pub async fn patch_row(&self, run: &str, patch: &Patch) -> Result<()> {
+        let client = self.client().await?;
+        let contexts = self.contexts(&client).await?;
+        let sql = format!(
+            "INSERT INTO {contexts} AS t (run_id, context_data) VALUES ($1, $3::text::jsonb) \
+             ON CONFLICT (run_id) DO UPDATE SET context_data = ({PRESENT} - $2::text[]) || EXCLUDED.context_data \
+             WHERE coalesce(jsonb_typeof(t.context_data), 'null') IN ('null', 'object')"
+        );
+        let sets = patch.sets_json()?;
+        let statement = prepared(&client, &sql).await?;
+        let written = client.execute(&statement, &[&run, &patch.deletes, &sets.get()]).await;
+        match written.map_err(|error| database_error(&error))? {
+            0 => Err(Error::new(Kind::Data, "Writing the context", NOT_AN_OBJECT)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends an entry to a run's journal if it is still of that revision.
+    pub async fn append(&self, run: &str, base: Revision, entry: &Json) -> Result<bool> {
+        let client = self.client().await?;
+        let sql = journal::append_patch(self.contexts(&client).await?);
+        let appended = rows(&client, &sql, &[&run, &base.row, &base.entry, &entry.get()]).await?;
+        Ok(!appended.is_empty())
+    }
+}
+
+type Parameter<'a> = &'a (dyn ToSql + Sync);
+
+/// The statements' parameters, a column each.
+#[derive(Debug, Default)]
+struct Columns<'a> {
+    runs: Vec<&'a str>,
+    versions: Vec<i64>,
+    entries: Vec<i64>,
+    deletes: Vec<Option<&'a str>>,
+    sets: Vec<&'a str>,
+    states: Vec<Option<&'static str>>,
+    ends: Vec<bool>,
+    reasons: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(writes: &'a [Write<'a>]) -> Self {
+        let mut columns = Self::default();
+        for write in writes {
+            columns.runs.push(write.run);
+            columns.versions.push(write.base.row);
+            columns.entries.push(write.base.entry);
+            columns.deletes.push(write.deletes.as_ref().map(Json::get));
+            columns.sets.push(write.sets.get());
+            columns.states.push(write.status.map(|status| status.as_str()));
+            columns.ends.push(write.ends);
+            columns.reasons.push(&write.reason);
+        }
+        columns
+    }
+}

@@ -1,0 +1,103 @@
+//! An entry of a run's journal: what one commit changed of it.
+//!
+//! Without a journal a run is one document, rewritten at every job: right for most, and too much where a run has a
+//! thousand nodes or its context a megabyte. With it `context_data` stays as the run began, each commit appends an
+//! entry, and the document is what comes of the row and its entries in their order. When the run pauses or ends,
+//! they are folded into the row, and the journal holds nothing more of it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imbl::ordmap::DiffItem;
+use serde::{Deserialize, Serialize};
+
+use super::change::Change;
+use super::document::{Document, ReservedKey};
+use super::patch::Patch;
+use super::revision::Revision;
+use crate::error::{Error, Kind, Result};
+use crate::json::Json;
+use crate::workflow::ledger::Delta;
+
+/// What one commit changed of a run, as the column `change` says it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Entry<'a> {
+    /// Keys removed, before the others are set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deletes: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    sets: Cow<'a, BTreeMap<String, Json>>,
+    /// Absent where somebody wrote into the context from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ledger: Option<Delta>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    queue: Option<Arc<str>>,
+}
+
+fn is_empty(sets: &BTreeMap<String, Json>) -> bool {
+    sets.is_empty()
+}
+
+impl<'a> Entry<'a> {
+    /// What a change does to a run.
+    pub fn of(before: &Document, change: &'a Change) -> Self {
+        let nothing = ReservedKey::default();
+        let reserved = before.reserved.as_ref().unwrap_or(&nothing);
+        let Change { reserved: ReservedKey { ledger, queue, .. }, .. } = change;
+        let queue = queue.clone().filter(|_| *queue != reserved.queue);
+        let ledger = Some(ledger.since(&reserved.ledger));
+        Self { ledger, queue, ..Self::of_patch(before, &change.patch) }
+    }
+
+    /// What a patch from outside does to it.
+    pub fn of_patch(before: &Document, patch: &'a Patch) -> Self {
+        let is_there = |key: &&String| before.values.contains_key(key.as_str());
+        Self {
+            deletes: patch.deletes.iter().filter(is_there).cloned().collect(),
+            sets: Cow::Borrowed(&patch.sets),
+            ..Self::default()
+        }
+    }
+
+    fn read(text: &str) -> Result<Self> {
+        let unreadable = |error| Error::new(Kind::Data, "Reading the run's journal", error);
+        serde_json::from_str(text).map_err(unreadable)
+    }
+}
+
+impl Document {
+    /// The document with entries of its journal, up to the one with the number `last`.
+    ///
+    /// # Errors
+    /// An entry cannot be read.
+    pub fn grown(mut self, entries: &[String], last: i64) -> Result<Self> {
+        for text in entries {
+            let Entry { deletes, sets, ledger, queue } = Entry::read(text)?;
+            let mut reserved = self.reserved.take();
+            if let Some(delta) = ledger {
+                let grown = reserved.get_or_insert_default();
+                grown.ledger.grow(delta);
+                grown.queue = queue.or(grown.queue.take());
+            }
+            self.write(&Patch { sets: sets.into_owned(), deletes });
+            self.reserved = reserved;
+        }
+        self.revision = Revision { entry: last, ..self.revision };
+        Ok(self)
+    }
+
+    /// What has to be done to the row to make it say what the document says.
+    pub fn folded(&self) -> Patch {
+        let mut patch = Patch::default();
+        for item in self.row.diff(&self.values) {
+            match item {
+                DiffItem::Add(key, value) | DiffItem::Update { new: (key, value), .. } => {
+                    patch.set(&**key, value.clone());
+                }
+                DiffItem::Remove(key, _) => patch.deletes.push(key.to_string()),
+            }
+        }
+        patch
+    }
+}

@@ -1,0 +1,24 @@
+//! What is stored of a run, as data: its document, changes of it, and how they are written. Pure: no server, no clock.
+//!
+//! A [`Document`] is a run at one moment. A decision answers with a [`Change`] of it; several decisions on one run merge
+//! into one ([`merge`]). A change is written as a [`Write`]: into the run's row, as an entry of its journal, or by folding
+//! the journal into the row.
+
+mod change;
+mod document;
+mod entry;
+pub mod final_result;
+mod keys;
+mod merge;
+mod patch;
+mod revision;
+mod write;
+
+pub use change::{Change, Decide, StatusUpdate};
+pub use document::{Document, ReservedKey, Values};
+pub use entry::Entry;
+pub use keys::{INPUTS, NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY};
+pub use merge::{Merged, merge};
+pub use patch::{Patch, to_raw};
+pub use revision::Revision;
+pub use write::{Write, WriteKind};

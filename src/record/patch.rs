@@ -1,0 +1,102 @@
+//! A change of a document's keys.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::to_raw_value;
+
+use super::keys::{INPUTS, OUTPUTS, RESERVED_KEY};
+use crate::error::{Error, Kind, Result};
+use crate::ids::NodeId;
+use crate::json::Json;
+
+/// Keys set and keys removed.
+#[derive(Debug, Clone, Default)]
+pub struct Patch {
+    /// Keys and their new values.
+    pub sets: BTreeMap<String, Json>,
+    /// Keys to remove.
+    pub deletes: Vec<String>,
+}
+
+impl Patch {
+    /// Sets a key to a value.
+    pub fn set(&mut self, key: impl Into<String>, value: Json) {
+        self.sets.insert(key.into(), value);
+    }
+
+    /// Sets the output of a node.
+    pub fn output(&mut self, node: &NodeId, value: Json) {
+        self.set(format!("{OUTPUTS}{node}"), value);
+    }
+
+    /// The node has no output: what an earlier round left is removed.
+    pub fn no_output(&mut self, node: &NodeId) {
+        self.deletes.push(format!("{OUTPUTS}{node}"));
+    }
+
+    /// Sets the input an edge brings to a node; an absent one removes what was there.
+    pub fn input(&mut self, node: &NodeId, value: Option<Json>) {
+        let key = format!("{INPUTS}{node}");
+        match value {
+            Some(value) => self.set(key, value),
+            None => self.deletes.push(key),
+        }
+    }
+
+    /// This patch, and another upon it.
+    #[must_use]
+    pub fn then(mut self, later: Self) -> Self {
+        let Self { sets, deletes } = later;
+        self.deletes.retain(|key| !sets.contains_key(key));
+        for key in deletes {
+            self.sets.remove(&key);
+            self.deletes.push(key);
+        }
+        self.sets.extend(sets);
+        self
+    }
+
+    /// The keys set, as one JSON object.
+    ///
+    /// # Errors
+    /// None of our types can fail to be written; an error would be ours.
+    pub fn sets_json(&self) -> Result<Json> {
+        to_raw(&self.sets)
+    }
+
+    /// The keys set and one more, as one JSON object.
+    ///
+    /// # Errors
+    /// As [`sets_json`](Self::sets_json).
+    pub fn sets_with(&self, key: &str, value: &Json) -> Result<Json> {
+        let mut sets: BTreeMap<&str, &Json> =
+            self.sets.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        sets.insert(key, value);
+        to_raw(&sets)
+    }
+
+    /// Refuses a patch from outside that touches the engine's own key.
+    ///
+    /// # Errors
+    /// It does.
+    pub fn refuse_reserved(&self) -> Result<()> {
+        let touched =
+            self.sets.contains_key(RESERVED_KEY) || self.deletes.iter().any(|key| key == RESERVED_KEY);
+        match touched {
+            true => Err(Error::setup(
+                "Writing the context",
+                format!("the key '{RESERVED_KEY}' is reserved for the engine"),
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Serialises a value of ours.
+///
+/// # Errors
+/// None of our types can fail here; an error would be ours.
+pub fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<Json> {
+    to_raw_value(value).map(Json::from).map_err(|error| Error::new(Kind::Data, "Writing JSON", error))
+}

@@ -1,0 +1,106 @@
+//! How a change is written: as data, whoever writes it.
+
+use super::change::{Change, StatusUpdate};
+use super::document::{Document, ReservedKey};
+use super::entry::Entry;
+use super::keys::RESERVED_KEY;
+use super::patch::{Patch, to_raw};
+use super::revision::Revision;
+use crate::error::Result;
+use crate::json::Json;
+use crate::workflow::ledger::RunStatus;
+
+/// How a change is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteKind {
+    /// Into the row: there is no journal.
+    Row,
+    /// As one more entry of the run's journal.
+    Entry,
+    /// Into the row, and the journal with it: the run rests or is over.
+    Fold,
+}
+
+impl WriteKind {
+    /// How a run that will be `after` is written, where runs have a journal or not.
+    pub fn of(has_journal: bool, after: &Document) -> Self {
+        match (has_journal, after.is_going_on()) {
+            (false, _) => Self::Row,
+            (true, true) => Self::Entry,
+            (true, false) => Self::Fold,
+        }
+    }
+}
+
+/// One run's change, to be written if the run is still of the revision it was decided on.
+#[derive(Debug)]
+pub struct Write<'a> {
+    /// The run.
+    pub run: &'a str,
+    /// The revision it was decided on.
+    pub base: Revision,
+    /// Keys to remove from the row, as a JSON array; none where none are, or where the change is an entry.
+    pub deletes: Option<Json>,
+    /// Keys to set in the row, the bookkeeping among them, as a JSON object; or the journal's entry.
+    pub sets: Json,
+    /// The status row's word; none leaves the row alone.
+    pub status: Option<RunStatus>,
+    /// The run ends, and its result is written too.
+    pub ends: bool,
+    /// Why it did not complete; empty where it did.
+    pub reason: String,
+}
+
+impl<'a> Write<'a> {
+    /// What `change` of a run that was as `base`, and will be `after`, is written as.
+    ///
+    /// # Errors
+    /// None of our types can fail to be written; an error would be ours.
+    pub fn new(
+        kind: WriteKind,
+        run: &'a str,
+        base: &Document,
+        change: &Change,
+        after: &Document,
+    ) -> Result<Self> {
+        let (deletes, sets) = match kind {
+            WriteKind::Entry => (None, change.as_entry(base)?),
+            WriteKind::Row => keys(&change.patch, &change.reserved)?,
+            WriteKind::Fold => keys(&after.folded(), &change.reserved)?,
+        };
+        let ledger = &change.reserved.ledger;
+        let ends = change.status == StatusUpdate::End;
+        let status = match change.status {
+            StatusUpdate::Keep | StatusUpdate::End => Some(ledger.status),
+            StatusUpdate::Defer => Some(RunStatus::Running),
+            StatusUpdate::Published => None,
+        };
+        let reason = if ends { ledger.reason() } else { String::new() };
+        Ok(Self { run, base: base.revision, deletes, sets, status, ends, reason })
+    }
+}
+
+impl Change {
+    /// What is written where a run is one document: the keys that change, the bookkeeping among them, as JSON.
+    ///
+    /// # Errors
+    /// None of our types can fail to be written; an error would be ours.
+    pub fn as_row(&self) -> Result<Json> {
+        keys(&self.patch, &self.reserved).map(|(_, sets)| sets)
+    }
+
+    /// What is written into the journal of a run that was as `before`, as JSON.
+    ///
+    /// # Errors
+    /// As [`as_row`](Self::as_row).
+    pub fn as_entry(&self, before: &Document) -> Result<Json> {
+        to_raw(&Entry::of(before, self))
+    }
+}
+
+/// The keys to remove from a row, and those to set, the bookkeeping among them.
+fn keys(patch: &Patch, reserved: &ReservedKey) -> Result<(Option<Json>, Json)> {
+    let deletes = (!patch.deletes.is_empty()).then(|| to_raw(&patch.deletes)).transpose()?;
+    let sets = patch.sets_with(RESERVED_KEY, &to_raw(reserved)?)?;
+    Ok((deletes, sets))
+}

@@ -1,0 +1,115 @@
+//! Loading runs: those that wait, in one statement; of each only what is newer than what is known here.
+
+use std::collections::HashMap;
+
+use tokio::sync::oneshot;
+
+use super::store::RunStore;
+use crate::batcher::Request;
+use crate::error::{Error, Result};
+use crate::ports::record::{InRow, Newer, RowText};
+use crate::record::{Document, Revision};
+
+/// A request for a run.
+#[derive(Debug)]
+pub(super) struct Load {
+    run: String,
+    answer: oneshot::Sender<Result<Document>>,
+}
+
+impl Request for Load {
+    fn exclusive(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl RunStore {
+    /// Everything that is stored of a run; an empty document where there is no row.
+    ///
+    /// # Errors
+    /// The table is missing, the server is out of reach, or the document is not one.
+    pub async fn load(&self, run: &str) -> Result<Document> {
+        let (answer, answered) = oneshot::channel();
+        let store = self.clone();
+        self.loads
+            .submit(Load { run: run.to_owned(), answer }, move |batch| {
+                let store = store.clone();
+                async move { store.load_all(batch).await }
+            })
+            .await;
+        let lost = |_| Err(Error::transient("Loading the run", "the answer was lost"));
+        answered.await.unwrap_or_else(lost).map_err(|error| error.of_run(run))
+    }
+
+    /// Somebody looked whether version 1 left outputs in a run: in this state of it nobody need look again.
+    pub fn checked(&self, run: &str, document: &Document) {
+        self.cache.put(run, &Document { unchecked: false, ..document.clone() });
+    }
+
+    /// A run's bookkeeping alone, however large the rest is.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn load_ledger(&self, run: &str) -> Result<Document> {
+        if !self.record.has_journal().await? {
+            match self.record.bookkeeping(run).await.map_err(|error| error.of_run(run))? {
+                InRow::Found(document) => return Ok(document),
+                InRow::NoRow => return Ok(Document::default()),
+                InRow::Journal => {}
+            }
+        }
+        // Much of it may be known here, and the rest is entries of it.
+        self.load(run).await
+    }
+
+    async fn load_all(&self, batch: Vec<Load>) {
+        let runs: Vec<&str> = batch.iter().map(|load| load.run.as_str()).collect();
+        match self.newest(&runs).await {
+            Ok(found) => {
+                for Load { run, answer } in batch {
+                    // Copied: the same run may be asked for twice.
+                    let document = found.get(&run).cloned();
+                    let _ = answer.send(document.unwrap_or_else(|| Ok(Document::default())));
+                }
+            }
+            Err(error) => batch.into_iter().for_each(|load| drop(load.answer.send(Err(error.clone())))),
+        }
+    }
+
+    /// Runs as they are now, by run; those that have a row.
+    pub(super) async fn newest(&self, runs: &[&str]) -> Result<HashMap<String, Result<Document>>> {
+        self.cache.over(self.record.generation());
+        let known: Vec<Document> = runs.iter().map(|run| self.cache.get(run).unwrap_or_default()).collect();
+        let asked: Vec<(&str, Revision)> =
+            runs.iter().copied().zip(known.iter().map(|known| known.revision)).collect();
+        let newer = self.record.newest(&asked).await?;
+        let known: HashMap<&str, Document> = runs.iter().copied().zip(known).collect();
+        let mut found = HashMap::with_capacity(newer.len());
+        for newer in newer {
+            let run = newer.run.clone();
+            let document = grown(known.get(run.as_str()), newer);
+            if let Ok(document) = &document {
+                self.cache.put(&run, document);
+            }
+            found.insert(run, document);
+        }
+        Ok(found)
+    }
+}
+
+/// What is known of a run, with what is newer.
+fn grown(known: Option<&Document>, newer: Newer) -> Result<Document> {
+    let Newer { at, row, text, entries, last, .. } = newer;
+    let document = match (text, known) {
+        (RowText::Unchanged, Some(known)) => Document { at, ..known.clone() },
+        (RowText::Unchanged, None) => Document { at, ..Document::default() },
+        (RowText::Text(text), _) => {
+            let revision = Revision { row, entry: 0 };
+            Document { at, revision, ..Document::parse(text.as_deref())? }
+        }
+    };
+    match last {
+        Some(last) => document.grown(&entries, last),
+        None => Ok(document),
+    }
+}

@@ -1,0 +1,38 @@
+//! The store: a record, and what is known here of its runs.
+
+use std::sync::Arc;
+
+use super::cache::RunCache;
+use super::commit::Commit;
+use super::load::Load;
+use crate::batcher::Batches;
+use crate::ports::platform::Platform;
+use crate::ports::record::Record;
+
+/// The runs of one record. Clones share everything.
+#[derive(Clone)]
+pub struct RunStore {
+    pub(super) record: Arc<dyn Record>,
+    pub(super) platform: Platform,
+    pub(super) loads: Arc<Batches<Load>>,
+    pub(super) commits: Arc<Batches<Commit>>,
+    pub(super) cache: Arc<RunCache>,
+}
+
+impl RunStore {
+    /// Nothing is looked up yet.
+    pub fn new(record: Arc<dyn Record>, platform: Platform) -> Self {
+        Self {
+            record,
+            loads: Arc::new(Batches::new(platform.clone())),
+            commits: Arc::new(Batches::new(platform.clone())),
+            cache: Arc::default(),
+            platform,
+        }
+    }
+
+    /// The record itself, for what needs neither batches nor a cache.
+    pub fn record(&self) -> &dyn Record {
+        &*self.record
+    }
+}
