@@ -11,6 +11,7 @@
 //! Only `bridge` knows JavaScript; everything else compiles and tests without it
 //! (`cargo test --no-default-features`).
 
+mod acknowledger;
 pub mod backoff;
 mod batcher;
 #[cfg(feature = "node")]
