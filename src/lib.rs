@@ -16,6 +16,7 @@ pub mod backoff;
 mod batcher;
 #[cfg(feature = "node")]
 mod bridge;
+pub mod coalesced;
 pub mod context;
 pub mod error;
 mod fault_points;
