@@ -4,10 +4,10 @@
 //! machine over a blueprint ([`workflow`]), and committed in one transaction by [`context`]. RabbitMQ ([`rabbitmq`]) only
 //! wakes workers up, and Redis ([`redis`]) only keeps two of them from doing the same work: both may
 //! lose or repeat what they hold. [`worker`] lives each job through, step by step; user code is reached
-//! through its [`ports::host::Host`].
+//! through its [`ports::host::Host`]. [`memory`] stands in for servers.
 //!
 //! Arrows point down:
-//! `bridge` → `worker` → `context`, `rabbitmq`, `redis` → `ports` → `protocol` → `workflow` → `ids`, `json`, `time`, `error`.
+//! `bridge` → `worker` → `context`, `rabbitmq`, `redis`, `memory` → `acknowledger`, `batcher` → `ports` → `protocol` → `workflow` → `ids`, `json`, `time`, `error`.
 //! Only `bridge` knows JavaScript; everything else compiles and tests without it
 //! (`cargo test --no-default-features`).
 
@@ -22,6 +22,7 @@ pub mod error;
 mod fault_points;
 pub mod ids;
 pub mod json;
+pub mod memory;
 pub mod ports;
 pub mod protocol;
 pub mod rabbitmq;
