@@ -4,22 +4,26 @@
 //! machine over a blueprint ([`workflow`]), and committed in one transaction by [`postgres`]. RabbitMQ ([`rabbitmq`]) only
 //! wakes workers up, and Redis ([`redis`]) only keeps two of them from doing the same work: both may
 //! lose or repeat what they hold. [`worker`] lives each job through, step by step; user code is reached
-//! through its [`ports::host::Host`].
+//! through its [`ports::host::Host`]. [`memory`] stands in for servers.
 //!
 //! Arrows point down:
-//! `bridge` → `postgres`, `rabbitmq`, `redis`, `worker` → `run_store` → `ports` → `protocol` → `record` → `workflow` → `ids`,
+//! `bridge` → `postgres`, `rabbitmq`, `redis`, `memory`, `worker` → `run_store` → `acknowledger`, `batcher`, `coalesced` →
+//! `ports` → `protocol` → `record` → `workflow` → `ids`,
 //! `json`, `time`, `error`.
 //! Only `bridge` knows JavaScript; everything else compiles and tests without it
 //! (`cargo test --no-default-features`).
 
+mod acknowledger;
 pub mod backoff;
 mod batcher;
 #[cfg(feature = "node")]
 mod bridge;
+pub mod coalesced;
 pub mod error;
 mod fault_points;
 pub mod ids;
 pub mod json;
+pub mod memory;
 pub mod ports;
 pub mod postgres;
 pub mod protocol;

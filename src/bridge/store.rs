@@ -10,8 +10,10 @@ use napi_derive::napi;
 use super::errors::{settings, to_js};
 use super::function::{JsFunction, ask};
 use super::runtime::promise;
+use crate::coalesced::Coalesced;
 use crate::error::Result;
 use crate::ports::coordination::CoordinationStore;
+use crate::ports::platform::Platform;
 use crate::redis::{RedisSettings, RedisStore};
 
 /// A coordination store of either kind.
@@ -36,7 +38,8 @@ impl Store {
     #[napi(factory)]
     pub fn redis(options: String) -> napi::Result<Self> {
         let options: RedisSettings = settings(&options)?;
-        Ok(Self { inner: Arc::new(RedisStore::new(&options).map_err(to_js)?) })
+        let redis = Arc::new(RedisStore::new(&options).map_err(to_js)?);
+        Ok(Self { inner: Arc::new(Coalesced::new(redis, Platform::default())) })
     }
 
     /// The user's own object.

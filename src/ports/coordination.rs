@@ -4,14 +4,34 @@
 //! lost, the commit still counts only one of them.
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 
 use super::keys;
 use crate::error::Result;
 
+/// A lease, as somebody asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The key that stands for it.
+    pub key: String,
+    /// What stands in the key while it is held.
+    pub owner: String,
+    /// Seconds it lives; of no meaning to who gives it up.
+    pub ttl: u64,
+}
+
+impl Lease {
+    /// A lease of `owner`.
+    pub fn new(key: &str, owner: &str, ttl: u64) -> Self {
+        Self { key: key.to_owned(), owner: owner.to_owned(), ttl }
+    }
+}
+
 /// Core's `ICoordinationStore`, and leases made of it.
 ///
 /// A store of the user's own has only the first five operations; the leases built on them are as atomic as
-/// those allow. Our Redis store does each in one script.
+/// those allow. A store that takes many leases in one step says so by operations of its own for many, and is worth
+/// wrapping in [`Coalesced`](crate::coalesced::Coalesced).
 #[async_trait]
 pub trait CoordinationStore: Send + Sync {
     /// Adds one to a counter and gives it `ttl` seconds to live, in one step. Answers with its new value.
@@ -45,6 +65,17 @@ pub trait CoordinationStore: Send + Sync {
             Some(_) => Ok(false),
             None => self.set_if_not_exist(key, owner, ttl).await,
         }
+    }
+
+    /// Takes or renews leases as [`acquire`](Self::acquire) does; an answer for each, in their order.
+    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<bool>> {
+        join_all(leases.iter().map(|lease| self.acquire(&lease.key, &lease.owner, lease.ttl))).await
+    }
+
+    /// Gives leases up as [`release`](Self::release) does. Once polled, it is on its way where a connection is open.
+    async fn release_many(&self, leases: &[Lease]) -> Result<()> {
+        let all = leases.iter().map(|lease| self.release(&lease.key, &lease.owner));
+        join_all(all).await.into_iter().collect()
     }
 
     /// Closes what was opened here, when everything that is on its way has arrived; the next use opens it again.

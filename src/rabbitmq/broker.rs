@@ -20,13 +20,14 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::acknowledger::Acknowledger;
 use super::client::{CLOSE_TIMEOUT, amqp_error, close};
 use super::queues::{LapinReading, ensure, received, waiting};
 use super::uri::{AmqpAddress, AmqpSettings};
+use crate::acknowledger::Acknowledger;
 use crate::error::{Error, Result, with_causes};
 use crate::ports::arguments::{self, QueueType};
 use crate::ports::broker::{Broker, Delivery, Outgoing, Reading};
+use crate::ports::platform::Platform;
 
 const PERSISTENT: u8 = 2;
 /// What the connection is called that publishes.
@@ -169,7 +170,7 @@ impl Broker for RabbitMq {
             .await
             .map_err(consume_error)?;
         info!(queue, prefetch, "consuming");
-        let (from, acknowledger) = (Arc::<str>::from(queue), Acknowledger::of(channel.clone()));
+        let (from, acknowledger) = (Arc::<str>::from(queue), Acknowledger::of(channel.clone(), &Platform::default()));
         loop {
             let next = tokio::select! {
                 () = stop.cancelled() => break,

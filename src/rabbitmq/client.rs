@@ -1,10 +1,12 @@
-//! What everything that goes over lapin shares: its errors in our words, and an orderly close.
+//! What everything that goes over lapin shares: its errors in our words, acknowledgements, and an orderly close.
 
 use std::time::Duration;
 
-use lapin::Connection;
+use lapin::options::{BasicAckOptions, BasicNackOptions};
+use lapin::{Channel, Connection};
 
-use crate::error::{Error, with_causes};
+use crate::acknowledger;
+use crate::error::{Error, Result, with_causes};
 
 /// What a close says that has no reason but that all is done.
 pub(super) const REPLY_SUCCESS: u16 = 200;
@@ -20,4 +22,19 @@ pub(super) async fn close(connection: &Connection) {
 /// Whatever goes wrong on a connection may go well on another.
 pub(super) fn amqp_error(operation: &'static str, error: &lapin::Error) -> Error {
     Error::transient(operation, with_causes(error))
+}
+
+impl acknowledger::Channel for Channel {
+    async fn ack(&self, tag: u64, multiple: bool) -> Result<()> {
+        self.basic_ack(tag, BasicAckOptions { multiple }).await.map_err(settle_error)
+    }
+
+    async fn nack(&self, tag: u64) -> Result<()> {
+        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+        self.basic_nack(tag, options).await.map_err(settle_error)
+    }
+}
+
+fn settle_error(error: lapin::Error) -> Error {
+    amqp_error("Acknowledging", &error)
 }

@@ -1,6 +1,5 @@
 //! RabbitMQ over connections of our own: the broker for those who give a URL.
 
-mod acknowledger;
 mod broker;
 mod client;
 mod queues;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lapin::message::Delivery as LapinDelivery;
-use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
+use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind};
 
 use super::client::{REPLY_SUCCESS, amqp_error, close};
+use crate::acknowledger::Channel as _;
 use crate::error::Result;
 use crate::ports::arguments::{Argument, Arguments};
 use crate::ports::broker::{Delivery, Reading, Receipt};
@@ -116,14 +117,13 @@ struct ReadingReceipt {
 impl Receipt for ReadingReceipt {
     async fn ack(self: Box<Self>) {
         // A lost connection is no error here: the message stays where it is.
-        if let Err(error) = self.channel.basic_ack(self.tag, BasicAckOptions::default()).await {
+        if let Err(error) = self.channel.ack(self.tag, false).await {
             tracing::debug!(%error, "acknowledgement lost");
         }
     }
 
     async fn requeue(self: Box<Self>) {
-        let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-        if let Err(error) = self.channel.basic_nack(self.tag, options).await {
+        if let Err(error) = self.channel.nack(self.tag).await {
             tracing::debug!(%error, "negative acknowledgement lost");
         }
     }

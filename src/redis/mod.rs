@@ -15,7 +15,7 @@ use self::connection::Connections;
 use self::leases::LeaseScripts;
 use self::server::Server;
 use crate::error::{Error, Result};
-use crate::ports::coordination::CoordinationStore;
+use crate::ports::coordination::{CoordinationStore, Lease};
 
 pub use settings::{Address, RedisSettings, RedisTls, Sentinels};
 
@@ -39,7 +39,7 @@ impl RedisStore {
         let connections = Arc::new(Connections::new(server));
         Ok(Self {
             prefix: settings.key_prefix.clone(),
-            leases: LeaseScripts::new(connections.clone()),
+            leases: LeaseScripts::new(connections.clone(), settings.key_prefix.clone()),
             connections,
             increment: Script::new(
                 "local n = redis.call('INCR', KEYS[1]); redis.call('EXPIRE', KEYS[1], ARGV[1]); return n",
@@ -78,17 +78,24 @@ impl CoordinationStore for RedisStore {
     }
 
     async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
-        self.leases.acquire(self.key(key), owner, ttl).await
-    }
-
-    async fn close(&self) {
-        self.leases.settle().await;
-        self.connections.close().await;
+        let taken = self.leases.acquire(&[Lease::new(key, owner, ttl)]).await.pop();
+        taken.unwrap_or_else(|| Err(Error::transient("Taking a lease", "Redis left it unanswered")))
     }
 
     async fn release(&self, key: &str, owner: &str) -> Result<()> {
-        self.leases.release(self.key(key), owner).await;
-        Ok(())
+        self.leases.release(&[Lease::new(key, owner, 0)]).await
+    }
+
+    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<bool>> {
+        self.leases.acquire(leases).await
+    }
+
+    async fn release_many(&self, leases: &[Lease]) -> Result<()> {
+        self.leases.release(leases).await
+    }
+
+    async fn close(&self) {
+        self.connections.close().await;
     }
 }
 

@@ -5,24 +5,34 @@
 //! one frame, however many they are; one behind a job that is still running takes a frame of its own, and never waits.
 
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lapin::Channel;
-use lapin::options::{BasicAckOptions, BasicNackOptions};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
+use crate::error::Result;
 use crate::ports::broker::Receipt;
+use crate::ports::platform::Platform;
 
 /// Tags taken at a time.
 const LARGEST: usize = 1024;
 
+/// A channel of a broker, whose deliveries are numbered from 1. A lost channel is an error.
+pub(crate) trait Channel: Send + Sync + 'static {
+    /// Acknowledges a delivery; with `multiple`, every one up to it.
+    fn ack(&self, tag: u64, multiple: bool) -> impl Future<Output = Result<()>> + Send;
+
+    /// Puts a delivery back into its queue.
+    fn nack(&self, tag: u64) -> impl Future<Output = Result<()>> + Send;
+}
+
 /// The acknowledger of one channel.
-pub(super) struct Acknowledger {
+pub(crate) struct Acknowledger {
     tags: mpsc::UnboundedSender<Settled>,
-    task: JoinHandle<()>,
+    /// Closed when its task has ended.
+    ended: oneshot::Receiver<()>,
 }
 
 /// What became of a delivery, by its tag.
@@ -33,9 +43,14 @@ enum Settled {
 
 impl Acknowledger {
     /// Must be called within the shared runtime.
-    pub fn of(channel: Channel) -> Self {
+    pub fn of(channel: impl Channel, platform: &Platform) -> Self {
         let (tags, waiting) = mpsc::unbounded_channel();
-        Self { tags, task: tokio::spawn(settle(channel, waiting)) }
+        let (running, ended) = oneshot::channel();
+        platform.spawn(async move {
+            settle(&channel, waiting).await;
+            drop::<oneshot::Sender<()>>(running);
+        });
+        Self { tags, ended }
     }
 
     /// The receipt of a delivery.
@@ -46,7 +61,7 @@ impl Acknowledger {
     /// Waits until everything has left. Every receipt must be used, or gone.
     pub async fn finish(self, patience: Duration) {
         drop(self.tags);
-        if tokio::time::timeout(patience, self.task).await.is_err() {
+        if tokio::time::timeout(patience, self.ended).await.is_err() {
             debug!("acknowledgements left behind");
         }
     }
@@ -70,7 +85,7 @@ impl Receipt for ConsumerReceipt {
 }
 
 /// Settles what comes, until every receipt is gone.
-async fn settle(channel: Channel, mut waiting: mpsc::UnboundedReceiver<Settled>) {
+async fn settle(channel: &impl Channel, mut waiting: mpsc::UnboundedReceiver<Settled>) {
     let mut tags = Tags::default();
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, LARGEST).await > 0 {
@@ -80,25 +95,19 @@ async fn settle(channel: Channel, mut waiting: mpsc::UnboundedReceiver<Settled>)
                 Settled::Acknowledged(tag) => acknowledged.push(tag),
                 // Before the acknowledgements: one of them may settle everything up to a later tag.
                 Settled::Requeued(tag) => {
-                    requeue(&channel, tag).await;
+                    if let Err(error) = channel.nack(tag).await {
+                        debug!(%error, "negative acknowledgement lost");
+                    }
                     tags.requeued(tag);
                 }
             }
         }
         for frame in tags.acknowledged(acknowledged) {
             // A lost connection is no error here: the message comes again and finds its work done.
-            let options = BasicAckOptions { multiple: frame.multiple };
-            if let Err(error) = channel.basic_ack(frame.tag, options).await {
+            if let Err(error) = channel.ack(frame.tag, frame.multiple).await {
                 debug!(%error, "acknowledgement lost");
             }
         }
-    }
-}
-
-async fn requeue(channel: &Channel, tag: u64) {
-    let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-    if let Err(error) = channel.basic_nack(tag, options).await {
-        debug!(%error, "negative acknowledgement lost");
     }
 }
 

@@ -1,0 +1,161 @@
+//! Leases of many jobs in one request, for a store that takes many at a time.
+//!
+//! A job that is alone leaves alone; those that come while others are under way leave together. A store that has to take
+//! them one by one, such as the user's own object, gains nothing from this and is used as it is.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+use crate::batcher::{Batches, Request};
+use crate::error::{Error, Result};
+use crate::ports::coordination::{CoordinationStore, Lease};
+use crate::ports::platform::Platform;
+
+/// A lease that somebody waits for.
+struct Acquire {
+    lease: Lease,
+    answer: oneshot::Sender<Result<bool>>,
+}
+
+/// A lease to be given up.
+struct Release {
+    lease: Lease,
+    /// Gone when it is on its way.
+    sent: oneshot::Sender<()>,
+}
+
+impl Request for Acquire {
+    fn exclusive(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Request for Release {
+    fn exclusive(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// A store whose leases are taken and given up many at a time. Clones share everything.
+#[derive(Clone)]
+pub struct Coalesced {
+    store: Arc<dyn CoordinationStore>,
+    acquires: Arc<Batches<Acquire>>,
+    releases: Arc<Batches<Release>>,
+    /// Those that were sent and not answered.
+    releasing: TaskTracker,
+}
+
+impl Coalesced {
+    /// Over a store. Batches that nobody drives are tasks of `platform`.
+    pub fn new(store: Arc<dyn CoordinationStore>, platform: Platform) -> Self {
+        let releasing = TaskTracker::new();
+        // Whoever waits does so for what is under way; more may come.
+        releasing.close();
+        Self {
+            store,
+            acquires: Arc::new(Batches::new(platform.clone())),
+            releases: Arc::new(Batches::new(platform)),
+            releasing,
+        }
+    }
+
+    async fn acquire_all(&self, batch: Vec<Acquire>) {
+        let (leases, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|Acquire { lease, answer }| (lease, answer)).unzip();
+        let taken = self.store.acquire_many(&leases).await;
+        // A store that answers for fewer leaves the others without an answer, which is an error of theirs.
+        for (answer, taken) in answers.into_iter().zip(taken) {
+            let _ = answer.send(taken);
+        }
+    }
+
+    async fn release_all(&self, batch: Vec<Release>) {
+        let _under_way = self.releasing.token();
+        let (leases, sent): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|Release { lease, sent }| (lease, sent)).unzip();
+        let released = {
+            let mut asking = pin!(self.store.release_many(&leases));
+            let at_once = asking.as_mut().now_or_never();
+            // Asked once, it is on its way.
+            drop(sent);
+            match at_once {
+                Some(answer) => answer,
+                None => asking.await,
+            }
+        };
+        if let Err(error) = released {
+            debug!(%error, "leases left to run out");
+        }
+    }
+}
+
+#[async_trait]
+impl CoordinationStore for Coalesced {
+    async fn increment(&self, key: &str, ttl: u64) -> Result<i64> {
+        self.store.increment(key, ttl).await
+    }
+
+    async fn set_if_not_exist(&self, key: &str, value: &str, ttl: u64) -> Result<bool> {
+        self.store.set_if_not_exist(key, value, ttl).await
+    }
+
+    async fn extend_ttl(&self, key: &str, ttl: u64) -> Result<bool> {
+        self.store.extend_ttl(key, ttl).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        self.store.delete(key).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>> {
+        self.store.get(key).await
+    }
+
+    async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
+        let (answer, answered) = oneshot::channel();
+        let lease = Lease::new(key, owner, ttl);
+        let this = self.clone();
+        self.acquires
+            .submit(Acquire { lease, answer }, move |batch| {
+                let this = this.clone();
+                async move { this.acquire_all(batch).await }
+            })
+            .await;
+        answered.await.unwrap_or_else(|_| Err(Error::transient("Taking a lease", "the answer was lost")))
+    }
+
+    /// Comes back when that is on its way; only who takes it there, for many, sees the answer.
+    async fn release(&self, key: &str, owner: &str) -> Result<()> {
+        let (sent, on_its_way) = oneshot::channel();
+        let lease = Lease::new(key, owner, 0);
+        let this = self.clone();
+        self.releases
+            .submit(Release { lease, sent }, move |batch| {
+                let this = this.clone();
+                async move { this.release_all(batch).await }
+            })
+            .await;
+        let _ = on_its_way.await;
+        Ok(())
+    }
+
+    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<bool>> {
+        self.store.acquire_many(leases).await
+    }
+
+    async fn release_many(&self, leases: &[Lease]) -> Result<()> {
+        self.store.release_many(leases).await
+    }
+
+    async fn close(&self) {
+        self.releasing.wait().await;
+        self.store.close().await;
+    }
+}

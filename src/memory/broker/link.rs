@@ -1,0 +1,113 @@
+//! A connection to the memory broker, held by one client.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::server::BrokerServer;
+use super::state::{Arrival, Closed, Mail, Open, State};
+use crate::acknowledger::Channel;
+use crate::error::{Error, Result};
+use crate::memory::faults::{self, Event};
+
+/// Who opens connections.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    /// No two of a server have the same.
+    pub number: u64,
+    pub name: Arc<str>,
+}
+
+/// A connection, closed when the last who holds it lets go, as a process that dies closes its sockets.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub server: Arc<BrokerServer>,
+    pub client: Client,
+    number: u64,
+    closed: CancellationToken,
+}
+
+impl Link {
+    pub fn open(server: &Arc<BrokerServer>, client: &Client) -> Arc<Self> {
+        let (number, closed) = server.with(|broker, _| broker.connect(client.number));
+        Arc::new(Self { server: server.clone(), client: client.clone(), number, closed })
+    }
+
+    pub fn is_open(&self) -> bool {
+        !self.closed.is_cancelled()
+    }
+
+    /// Comes back when the connection is closed.
+    pub async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    pub fn close(&self) {
+        self.server.with(|broker, _| broker.close(self.number));
+    }
+
+    /// Does something over the connection. As long as it lasts: what is asked over one that is lost has no answer.
+    pub async fn ask<T>(
+        &self,
+        operation: &'static str,
+        event: Event<'_>,
+        act: impl FnOnce(&mut State, u64) -> Open<T>,
+    ) -> Result<T> {
+        let fault = self.server.faults.strike(&event);
+        let effect = || self.with(operation, act);
+        let lost = || {
+            self.close();
+            lost(operation)
+        };
+        let asked = faults::under(fault, &self.server.clock, effect, lost);
+        tokio::select! {
+            biased;
+            answer = asked => answer,
+            () = self.closed() => Err(self::lost(operation)),
+        }
+    }
+
+    fn with<T>(&self, operation: &'static str, act: impl FnOnce(&mut State, u64) -> Open<T>) -> Result<T> {
+        if !self.is_open() {
+            return Err(lost(operation));
+        }
+        self.server.with(act).map_err(|Closed| lost(operation))
+    }
+
+    pub fn consume(&self, queue: &str, prefetch: u16) -> Result<mpsc::UnboundedReceiver<Mail>> {
+        let mailbox = self.with("Consuming", |broker, _| broker.consume(self.number, queue, prefetch))?;
+        mailbox.ok_or_else(|| Error::transient("Consuming", format!("the queue '{queue}' does not exist")))
+    }
+
+    pub fn cancel(&self) -> Result<()> {
+        self.with("Consuming", |broker, _| broker.cancel(self.number))
+    }
+
+    pub async fn get(&self, queue: &Arc<str>) -> Result<Option<Arrival>> {
+        let event = Event::Look { client: &self.client.name, queue };
+        self.ask("Reading the queue", event, |broker, _| broker.get(self.number, queue)).await
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Channel for Arc<Link> {
+    async fn ack(&self, tag: u64, multiple: bool) -> Result<()> {
+        let event = Event::Settle { client: &self.client.name, tag, requeue: false };
+        self.ask("Acknowledging", event, |broker, _| broker.ack(self.number, tag, multiple)).await
+    }
+
+    async fn nack(&self, tag: u64) -> Result<()> {
+        let event = Event::Settle { client: &self.client.name, tag, requeue: true };
+        self.ask("Acknowledging", event, |broker, _| broker.nack(self.number, tag)).await
+    }
+}
+
+pub(super) fn lost(operation: &'static str) -> Error {
+    Error::transient(operation, "the connection was lost")
+}

@@ -1,0 +1,111 @@
+//! One queue: what is ready in it, in which order, and where a message goes when its time is up.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::ports::arguments::{Argument, Arguments, QueueType};
+
+/// A message in the broker.
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    /// Its place: messages are numbered as they arrive, over all queues.
+    pub number: u64,
+    pub body: Vec<u8>,
+    pub headers: BTreeMap<String, String>,
+    /// It was delivered before, and not acknowledged.
+    pub redelivered: bool,
+    /// How often it was delivered from this queue.
+    pub deliveries: u32,
+    /// When its time in this queue is up, if ever.
+    pub expires: Option<u64>,
+}
+
+/// Where the messages of a queue go when their time is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Expiry {
+    /// How long they stay, in milliseconds.
+    pub after: u64,
+    /// The queue they go to.
+    pub target: String,
+}
+
+/// A queue.
+#[derive(Debug)]
+pub(super) struct Queue {
+    /// No two queues have the same, even if they have one name in turn.
+    pub number: u64,
+    pub kind: QueueType,
+    pub expiry: Option<Expiry>,
+    /// The connections that consume it, the one whose turn it is first.
+    pub consumers: VecDeque<u64>,
+    /// By their numbers.
+    ready: BTreeMap<u64, Message>,
+    /// What was put back into a quorum queue, which delivers it before all others.
+    returned: VecDeque<Message>,
+}
+
+impl Queue {
+    /// Empty, as its arguments say.
+    pub fn new(number: u64, arguments: &Arguments) -> Self {
+        let kind = match text(arguments, "x-queue-type") {
+            Some("quorum") => QueueType::Quorum,
+            _ => QueueType::Classic,
+        };
+        let after = arguments.iter().find_map(|(name, argument)| match argument {
+            Argument::Number(after) if *name == "x-message-ttl" => u64::try_from(*after).ok(),
+            _ => None,
+        });
+        let target = text(arguments, "x-dead-letter-routing-key").map(str::to_owned);
+        let expiry = after.zip(target).map(|(after, target)| Expiry { after, target });
+        let (consumers, ready, returned) = Default::default();
+        Self { number, kind, expiry, consumers, ready, returned }
+    }
+
+    /// How many messages are ready.
+    pub fn waiting(&self) -> u32 {
+        u32::try_from(self.ready.len() + self.returned.len()).unwrap_or(u32::MAX)
+    }
+
+    /// A message arrives, at the end.
+    pub fn arrive(&mut self, message: Message) {
+        self.ready.insert(message.number, message);
+    }
+
+    /// A message that was delivered comes back: into its old place, or in front of all that was never delivered.
+    pub fn put_back(&mut self, mut message: Message) {
+        message.redelivered = true;
+        match self.kind {
+            QueueType::Classic => drop(self.ready.insert(message.number, message)),
+            QueueType::Quorum => self.returned.push_back(message),
+        }
+    }
+
+    /// The next message to be delivered, or to expire.
+    pub fn head(&self) -> Option<&Message> {
+        self.returned.front().or_else(|| self.ready.first_key_value().map(|(_, message)| message))
+    }
+
+    /// The head, to change it.
+    pub fn head_mut(&mut self) -> Option<&mut Message> {
+        match self.returned.is_empty() {
+            false => self.returned.front_mut(),
+            true => self.ready.first_entry().map(std::collections::btree_map::OccupiedEntry::into_mut),
+        }
+    }
+
+    /// Takes the head.
+    pub fn take(&mut self) -> Option<Message> {
+        self.returned.pop_front().or_else(|| self.ready.pop_first().map(|(_, message)| message))
+    }
+
+    /// What is ready, in its order.
+    pub fn ready(&self) -> impl Iterator<Item = &Message> {
+        self.returned.iter().chain(self.ready.values())
+    }
+}
+
+fn text<'a>(arguments: &'a Arguments, wanted: &str) -> Option<&'a str> {
+    arguments.iter().find_map(|(name, argument)| match argument {
+        Argument::Text(text) if *name == wanted => Some(text.as_str()),
+        _ => None,
+    })
+}

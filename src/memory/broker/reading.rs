@@ -1,0 +1,53 @@
+//! A queue being looked at, one message after the other.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tracing::debug;
+
+use super::delivery;
+use super::link::Link;
+use crate::acknowledger::Channel;
+use crate::error::Result;
+use crate::ports::broker::{Delivery, Reading, Receipt};
+
+pub(super) struct MemoryReading {
+    pub link: Arc<Link>,
+    pub queue: Arc<str>,
+}
+
+#[async_trait]
+impl Reading for MemoryReading {
+    async fn next(&mut self) -> Result<Option<Delivery>> {
+        let arrival = self.link.get(&self.queue).await?;
+        Ok(arrival.map(|arrival| {
+            let receipt = Box::new(ReadingReceipt { link: self.link.clone(), tag: arrival.tag });
+            delivery(&self.queue, arrival.message, receipt)
+        }))
+    }
+
+    async fn close(self: Box<Self>) {
+        self.link.close();
+    }
+}
+
+/// Settled at once: there is one at a time.
+struct ReadingReceipt {
+    link: Arc<Link>,
+    tag: u64,
+}
+
+#[async_trait]
+impl Receipt for ReadingReceipt {
+    async fn ack(self: Box<Self>) {
+        if let Err(error) = self.link.ack(self.tag, false).await {
+            debug!(%error, "acknowledgement lost");
+        }
+    }
+
+    async fn requeue(self: Box<Self>) {
+        if let Err(error) = self.link.nack(self.tag).await {
+            debug!(%error, "negative acknowledgement lost");
+        }
+    }
+}

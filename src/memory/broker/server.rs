@@ -1,0 +1,163 @@
+//! The broker of a memory server, as its clients share it. It has no task of its own: whoever waits for a message moves on
+//! those whose time is up.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc;
+
+use super::queue::Message;
+use super::state::{Mail, State};
+use crate::memory::clock::MemoryClock;
+use crate::memory::faults::FaultSlot;
+use crate::ports::platform::Clock;
+
+/// Queues and connections of one server.
+#[derive(Debug)]
+pub(crate) struct BrokerServer {
+    state: Mutex<Shared>,
+    pub(super) clock: Arc<MemoryClock>,
+    pub(super) faults: Arc<FaultSlot>,
+    /// The moment of the next expiry is another.
+    rescheduled: Notify,
+    /// The alarm is over.
+    unblocked: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    broker: State,
+    /// Memory or disk runs short: nobody's publishes are taken.
+    alarm: bool,
+}
+
+/// A queue, as a test looks at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueView {
+    /// What is ready, in its order.
+    pub ready: Vec<MessageView>,
+    /// What was delivered and is not settled, by the order of arrival in the queue.
+    pub held: Vec<MessageView>,
+}
+
+/// A message, as a test looks at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageView {
+    /// The body.
+    pub body: Vec<u8>,
+    /// Whether it carries the redelivered mark.
+    pub redelivered: bool,
+    /// How often it was delivered.
+    pub deliveries: u32,
+    /// When its time in this queue is up, in milliseconds since 1970.
+    pub expires: Option<u64>,
+}
+
+impl From<&Message> for MessageView {
+    fn from(message: &Message) -> Self {
+        let Message { body, redelivered, deliveries, expires, .. } = message;
+        Self { body: body.clone(), redelivered: *redelivered, deliveries: *deliveries, expires: *expires }
+    }
+}
+
+impl BrokerServer {
+    pub fn new(clock: Arc<MemoryClock>, faults: Arc<FaultSlot>) -> Self {
+        let state = Mutex::default();
+        Self { state, clock, faults, rescheduled: Notify::new(), unblocked: Notify::new() }
+    }
+
+    /// Does something to the broker as it is now: what has expired has moved on.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut State, u64) -> T) -> T {
+        let (answer, before, after) = {
+            let mut shared = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = self.clock.now();
+            let before = shared.broker.next_expiry();
+            shared.broker.expire(now, &self.faults);
+            let answer = act(&mut shared.broker, now);
+            // What was just done may be over already: a delay of nothing, or a queue that can take what waited for it.
+            shared.broker.expire(now, &self.faults);
+            (answer, before, shared.broker.next_expiry())
+        };
+        if after != before {
+            self.rescheduled.notify_waiters();
+        }
+        answer
+    }
+
+    /// The next mail of a consumer.
+    pub(super) async fn next(&self, mailbox: &mut mpsc::UnboundedReceiver<Mail>) -> Option<Mail> {
+        loop {
+            let rescheduled = self.rescheduled.notified();
+            // From here on, a change is not missed.
+            tokio::pin!(rescheduled);
+            rescheduled.as_mut().enable();
+            let next = self.with(|broker, _| broker.next_expiry());
+            tokio::select! {
+                biased;
+                mail = mailbox.recv() => return mail,
+                () = rescheduled => {}
+                () = self.clock.sleep_until(next.unwrap_or(u64::MAX)), if next.is_some() => {}
+            }
+        }
+    }
+
+    /// Whether publishes are to wait.
+    pub fn block_publishers(&self, alarm: bool) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).alarm = alarm;
+        if !alarm {
+            self.unblocked.notify_waiters();
+        }
+    }
+
+    /// Waits until publishes are taken.
+    pub(super) async fn unblocked(&self) {
+        loop {
+            let unblocked = self.unblocked.notified();
+            tokio::pin!(unblocked);
+            unblocked.as_mut().enable();
+            if !self.is_alarmed() {
+                return;
+            }
+            unblocked.await;
+        }
+    }
+
+    pub(super) fn is_alarmed(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).alarm
+    }
+
+    /// Cuts every client's connections.
+    pub fn cut_all(&self) {
+        self.with(|broker, _| broker.cut(None));
+    }
+
+    /// Deletes a queue with its messages.
+    pub fn delete_queue(&self, queue: &str) {
+        self.with(|broker, _| broker.delete(queue));
+    }
+
+    /// The names of the queues.
+    pub fn queues(&self) -> Vec<String> {
+        self.with(|broker, _| broker.names().map(|name| name.to_string()).collect())
+    }
+
+    /// What is in a queue; none where there is no such queue.
+    pub fn queue(&self, name: &str) -> Option<QueueView> {
+        self.with(|broker, _| {
+            let ready = broker.queue(name)?.ready().map(MessageView::from).collect();
+            let mut held: Vec<&Message> = broker.held(name).collect();
+            held.sort_by_key(|message| message.number);
+            Some(QueueView { ready, held: held.into_iter().map(MessageView::from).collect() })
+        })
+    }
+
+    /// Nothing is left: no connection, no queue, no alarm.
+    pub fn reset(&self) {
+        self.cut_all();
+        self.with(|broker, _| {
+            let names: Vec<_> = broker.names().cloned().collect();
+            names.iter().for_each(|name| broker.delete(name));
+        });
+        self.block_publishers(false);
+    }
+}

@@ -1,0 +1,325 @@
+//! The broker as data: queues, connections, and what each connection holds. No time passes here, and nobody waits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::queue::{Message, Queue};
+use crate::memory::faults::{Event, Fault, FaultSlot};
+use crate::ports::arguments::{Arguments, QueueType};
+use crate::time::milliseconds;
+
+/// The connection is closed.
+#[derive(Debug)]
+pub(super) struct Closed;
+
+/// What is done over a connection that may be closed.
+pub(super) type Open<T> = Result<T, Closed>;
+
+/// A message as a client gets it.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub tag: u64,
+    pub message: Message,
+}
+
+/// What comes to a consumer.
+#[derive(Debug)]
+pub(super) enum Mail {
+    Message(Arrival),
+    /// The consumer is gone; why.
+    Lost(&'static str),
+}
+
+/// A connection, with its one channel.
+#[derive(Debug)]
+struct Connection {
+    /// Whose it is.
+    client: u64,
+    closed: CancellationToken,
+    /// Deliveries so far.
+    tag: u64,
+    /// Delivered and not settled, by tag.
+    held: BTreeMap<u64, Held>,
+    consumer: Option<Consumer>,
+}
+
+#[derive(Debug)]
+struct Held {
+    queue: Arc<str>,
+    /// Which of the queues that had the name.
+    number: u64,
+    message: Message,
+}
+
+#[derive(Debug)]
+struct Consumer {
+    queue: Arc<str>,
+    /// Held at most; 0 is any number.
+    prefetch: u16,
+    mail: mpsc::UnboundedSender<Mail>,
+}
+
+impl Connection {
+    fn has_room(&self) -> bool {
+        let room =
+            |consumer: &Consumer| consumer.prefetch == 0 || self.held.len() < usize::from(consumer.prefetch);
+        self.consumer.as_ref().is_some_and(room)
+    }
+
+    fn deliver(&mut self, queue: &Arc<str>, number: u64, mut message: Message) -> Arrival {
+        message.deliveries += 1;
+        self.tag += 1;
+        let held = Held { queue: queue.clone(), number, message: message.clone() };
+        self.held.insert(self.tag, held);
+        Arrival { tag: self.tag, message }
+    }
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    queues: BTreeMap<Arc<str>, Queue>,
+    connections: BTreeMap<u64, Connection>,
+    numbers: u64,
+}
+
+impl State {
+    pub fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    pub fn connect(&mut self, client: u64) -> (u64, CancellationToken) {
+        let (number, closed) = (self.next_number(), CancellationToken::new());
+        let (held, consumer) = Default::default();
+        self.connections.insert(number, Connection { client, closed: closed.clone(), tag: 0, held, consumer });
+        (number, closed)
+    }
+
+    /// Closes the connections of a client, or all.
+    pub fn cut(&mut self, client: Option<u64>) {
+        let cut = |(number, connection): (&u64, &Connection)| {
+            client.is_none_or(|client| client == connection.client).then_some(*number)
+        };
+        let numbers: Vec<u64> = self.connections.iter().filter_map(cut).collect();
+        // All at once, as when a process dies: nothing goes from one of them to another.
+        let closed: Vec<Connection> =
+            numbers.into_iter().filter_map(|number| self.take_out(number, "the connection was lost")).collect();
+        self.put_back(closed.into_iter().flat_map(|connection| connection.held.into_values()).collect());
+    }
+
+    /// Closes a connection. What it holds goes back, and its consumer is lost.
+    pub fn close(&mut self, number: u64) {
+        if let Some(connection) = self.take_out(number, "the connection was closed") {
+            self.put_back(connection.held.into_values().collect());
+        }
+    }
+
+    fn take_out(&mut self, number: u64, reason: &'static str) -> Option<Connection> {
+        let mut connection = self.connections.remove(&number)?;
+        connection.closed.cancel();
+        if let Some(consumer) = connection.consumer.take() {
+            self.forget_consumer(number, &consumer);
+            let _ = consumer.mail.send(Mail::Lost(reason));
+        }
+        Some(connection)
+    }
+
+    fn put_back(&mut self, mut all: Vec<Held>) {
+        all.sort_by_key(|held| held.message.number);
+        let mut touched: Vec<Arc<str>> = all.iter().map(|held| held.queue.clone()).collect();
+        touched.sort();
+        touched.dedup();
+        for held in all {
+            if let Some(queue) = self.queues.get_mut(&held.queue).filter(|queue| queue.number == held.number) {
+                queue.put_back(held.message);
+            }
+        }
+        touched.iter().for_each(|queue| self.dispatch(queue));
+    }
+
+    /// Makes sure that a queue exists. One that does is taken as it is.
+    pub fn declare(&mut self, name: &str, arguments: &Arguments) {
+        if !self.queues.contains_key(name) {
+            let number = self.next_number();
+            self.queues.insert(name.into(), Queue::new(number, arguments));
+        }
+    }
+
+    /// Deletes a queue with its messages; its consumers are lost.
+    pub fn delete(&mut self, name: &str) {
+        for consumer in self.queues.remove(name).into_iter().flat_map(|queue| queue.consumers) {
+            let connection = self.connections.get_mut(&consumer);
+            if let Some(consumer) = connection.and_then(|connection| connection.consumer.take()) {
+                let _ = consumer.mail.send(Mail::Lost("the broker cancelled the consumer"));
+            }
+        }
+    }
+
+    pub fn queue(&self, name: &str) -> Option<&Queue> {
+        self.queues.get(name)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.queues.keys()
+    }
+
+    /// What was delivered from a queue and is not settled.
+    pub fn held(&self, queue: &str) -> impl Iterator<Item = &Message> {
+        let number = self.queue(queue).map(|queue| queue.number);
+        self.connections
+            .values()
+            .flat_map(|connection| connection.held.values())
+            .filter(move |held| Some(held.number) == number)
+            .map(|held| &held.message)
+    }
+
+    /// Whether there is such a queue to take the message.
+    pub fn publish(&mut self, queue: &str, headers: BTreeMap<String, String>, body: Vec<u8>, at: u64) -> bool {
+        let number = self.next_number();
+        let (redelivered, deliveries, expires) = (false, 0, None);
+        self.arrive(queue, Message { number, body, headers, redelivered, deliveries, expires }, at)
+    }
+
+    fn arrive(&mut self, name: &str, mut message: Message, at: u64) -> bool {
+        let Some(queue) = self.queues.get_mut(name) else { return false };
+        message.expires = queue.expiry.as_ref().map(|expiry| at.saturating_add(expiry.after));
+        queue.arrive(message);
+        self.dispatch(name);
+        true
+    }
+
+    /// Starts the consumer of a connection; none where there is no such queue.
+    pub fn consume(
+        &mut self,
+        connection: u64,
+        name: &str,
+        prefetch: u16,
+    ) -> Open<Option<mpsc::UnboundedReceiver<Mail>>> {
+        let own = self.connections.get_mut(&connection).ok_or(Closed)?;
+        let Some(queue) = self.queues.get_mut(name) else { return Ok(None) };
+        let (mail, mailbox) = mpsc::unbounded_channel();
+        own.consumer = Some(Consumer { queue: name.into(), prefetch, mail });
+        queue.consumers.push_back(connection);
+        self.dispatch(name);
+        Ok(Some(mailbox))
+    }
+
+    /// Ends the consumer of a connection. It keeps what it holds.
+    pub fn cancel(&mut self, connection: u64) -> Open<()> {
+        let consumer = self.connections.get_mut(&connection).ok_or(Closed)?.consumer.take();
+        if let Some(consumer) = consumer {
+            self.forget_consumer(connection, &consumer);
+        }
+        Ok(())
+    }
+
+    fn forget_consumer(&mut self, connection: u64, consumer: &Consumer) {
+        if let Some(queue) = self.queues.get_mut(&consumer.queue) {
+            queue.consumers.retain(|other| *other != connection);
+        }
+    }
+
+    /// Takes the next message for a connection that asks; none at the end.
+    pub fn get(&mut self, connection: u64, queue: &Arc<str>) -> Open<Option<Arrival>> {
+        let own = self.connections.get_mut(&connection).ok_or(Closed)?;
+        let from = self.queues.get_mut(queue).ok_or(Closed)?;
+        Ok(from.take().map(|message| own.deliver(queue, from.number, message)))
+    }
+
+    /// Settles a delivery, or every one up to it. A broker closes the channel of who settles what it does not hold.
+    pub fn ack(&mut self, connection: u64, tag: u64, multiple: bool) -> Open<()> {
+        let own = self.connections.get_mut(&connection).ok_or(Closed)?;
+        let mut settled = match own.held.remove(&tag) {
+            Some(held) => vec![held],
+            None => {
+                self.close(connection);
+                return Err(Closed);
+            }
+        };
+        if multiple {
+            let later = own.held.split_off(&tag);
+            settled.extend(std::mem::replace(&mut own.held, later).into_values());
+        }
+        settled.iter().for_each(|held| self.dispatch(&held.queue));
+        Ok(())
+    }
+
+    /// Puts a delivery back.
+    pub fn nack(&mut self, connection: u64, tag: u64) -> Open<()> {
+        let own = self.connections.get_mut(&connection).ok_or(Closed)?;
+        let Some(held) = own.held.remove(&tag) else {
+            self.close(connection);
+            return Err(Closed);
+        };
+        self.put_back(vec![held]);
+        Ok(())
+    }
+
+    /// Hands what is ready to the consumers that have room, one after the other.
+    fn dispatch(&mut self, name: &str) {
+        let Some(name) = self.queues.get_key_value(name).map(|(name, _)| name.clone()) else { return };
+        let Some(queue) = self.queues.get_mut(&name) else { return };
+        while queue.head().is_some() {
+            let connections = &self.connections;
+            let has_room = |number: &u64| connections.get(number).is_some_and(Connection::has_room);
+            let Some(turn) = queue.consumers.iter().position(has_room) else { return };
+            let Some(number) = queue.consumers.remove(turn) else { return };
+            queue.consumers.push_back(number);
+            let (Some(own), Some(message)) = (self.connections.get_mut(&number), queue.take()) else { return };
+            let arrival = own.deliver(&name, queue.number, message);
+            if let Some(consumer) = &own.consumer {
+                let _ = consumer.mail.send(Mail::Message(arrival));
+            }
+        }
+    }
+
+    /// When the next message expires; none where none ever does.
+    pub fn next_expiry(&self) -> Option<u64> {
+        self.next_to_expire().map(|(at, ..)| at)
+    }
+
+    /// The moment, the message's number and its queue. A message that cannot go on in safety stays.
+    fn next_to_expire(&self) -> Option<(u64, u64, &Arc<str>)> {
+        let next = |(name, queue): (_, &Queue)| {
+            let expiry = queue.expiry.as_ref()?;
+            let stays = queue.kind == QueueType::Quorum && !self.queues.contains_key(&*expiry.target);
+            let head = queue.head().filter(|_| !stays)?;
+            Some((head.expires?, head.number, name))
+        };
+        self.queues.iter().filter_map(next).min()
+    }
+
+    /// Moves on every message whose time is up by `now`, in the order of their moments.
+    pub fn expire(&mut self, now: u64, faults: &FaultSlot) {
+        while let Some((at, _, name)) = self.next_to_expire().filter(|(at, ..)| *at <= now) {
+            let name = name.clone();
+            let Some(queue) = self.queues.get_mut(&name) else { return };
+            let may_lose = queue.kind == QueueType::Classic;
+            let (Some(expiry), Some(head)) = (queue.expiry.clone(), queue.head_mut()) else { return };
+            let event = Event::Expire { queue: &name, target: &expiry.target, body: &head.body };
+            let fault = may_lose.then(|| faults.strike(&event)).flatten();
+            if let Some(Fault::Delay(wait)) = fault {
+                head.expires = Some(at.saturating_add(milliseconds(wait).max(1)));
+                continue;
+            }
+            let message = queue.take().filter(|_| !matches!(fault, Some(Fault::FailBefore | Fault::FailAfter)));
+            if let Some(message) = message {
+                self.move_on(&name, &expiry.target, message, at);
+            }
+        }
+    }
+
+    /// A message goes on as a new one, which says where it comes from.
+    fn move_on(&mut self, from: &str, target: &str, message: Message, at: u64) {
+        let Message { body, mut headers, .. } = message;
+        for (name, value) in [("exchange", ""), ("queue", from), ("reason", "expired")] {
+            headers.entry(format!("x-first-death-{name}")).or_insert_with(|| value.to_owned());
+            headers.insert(format!("x-last-death-{name}"), value.to_owned());
+        }
+        self.publish(target, headers, body, at);
+    }
+}
