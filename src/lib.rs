@@ -32,6 +32,8 @@ pub mod record;
 pub mod redis;
 pub mod run_store;
 mod secret;
+#[cfg(test)]
+mod simulation;
 pub mod time;
 pub mod worker;
 pub mod workflow;

@@ -177,7 +177,8 @@ impl CoordinationStore for MemoryStore {
 
     async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<bool>> {
         let keys: Vec<&str> = leases.iter().map(|lease| lease.key.as_str()).collect();
-        let all = |mut now: Now<'_>| leases.iter().map(|lease| now.acquire(lease)).collect::<Result<Vec<_>>>();
+        let all =
+            |mut now: Now<'_>| leases.iter().map(|lease| now.acquire(lease)).collect::<Result<Vec<_>>>();
         match self.ask(Operation::Acquire, &keys, all).await {
             Ok(taken) => taken.into_iter().map(Ok).collect(),
             Err(error) => leases.iter().map(|_| Err(error.clone())).collect(),

@@ -76,6 +76,30 @@ pub enum Event<'a> {
         /// The keys it is about.
         keys: &'a [&'a str],
     },
+    /// A client asks something of the record.
+    Record {
+        /// The client's name.
+        client: &'a str,
+        /// What is asked.
+        operation: RecordOperation,
+        /// The runs it is about; none where it is about tables.
+        runs: &'a [&'a str],
+    },
+}
+
+/// What is asked of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordOperation {
+    /// Reads runs.
+    Load,
+    /// Looks at something else than whole runs.
+    Look,
+    /// Writes runs, in a transaction.
+    Write,
+    /// Changes status rows alone.
+    Touch,
+    /// Makes the journal, or takes it away.
+    Migrate,
 }
 
 /// An operation of a coordination store.

@@ -22,6 +22,7 @@ mod broker;
 mod clock;
 mod coordination;
 mod faults;
+mod record;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,13 +30,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::broker::BrokerServer;
 use self::coordination::Keys;
 use self::faults::FaultSlot;
+use self::record::RecordStore;
+use crate::error::Result;
 use crate::ports::arguments::QueueType;
 use crate::ports::platform::{Clock, Platform, SystemClock};
+use crate::ports::record::Tables;
 
 pub use self::broker::{MemoryBroker, MessageView, QueueView};
 pub use self::clock::MemoryClock;
 pub use self::coordination::MemoryStore;
-pub use self::faults::{Event, Fault, Faults, Operation};
+pub use self::faults::{Event, Fault, Faults, Operation, RecordOperation};
+pub use self::record::{MemoryDatabase, RunRow};
 
 /// The servers that have a name.
 static NAMED: Mutex<BTreeMap<String, Arc<MemoryServer>>> = Mutex::new(BTreeMap::new());
@@ -61,6 +66,7 @@ pub struct MemoryServer {
     faults: Arc<FaultSlot>,
     broker: Arc<BrokerServer>,
     keys: Keys,
+    record: Arc<RecordStore>,
 }
 
 impl MemoryServer {
@@ -68,7 +74,7 @@ impl MemoryServer {
     pub fn starting_at(start: u64) -> Arc<Self> {
         let (clock, faults) = (Arc::new(MemoryClock::starting_at(start)), Arc::<FaultSlot>::default());
         let broker = Arc::new(BrokerServer::new(clock.clone(), faults.clone()));
-        Arc::new(Self { clock, faults, broker, keys: Keys::default() })
+        Arc::new(Self { clock, faults, broker, keys: Keys::default(), record: Arc::default() })
     }
 
     /// The clock that delays and times to live go by.
@@ -94,6 +100,37 @@ impl MemoryServer {
     /// A client of the coordination store.
     pub fn coordination(self: &Arc<Self>, client: &str) -> MemoryStore {
         MemoryStore::new(self.clone(), client)
+    }
+
+    /// A client of the database that holds the record.
+    pub fn database(&self, client: &str) -> MemoryDatabase {
+        MemoryDatabase::new(self.record.clone(), self.clock.clone(), self.faults.clone(), client)
+    }
+
+    /// Inserts a run as a client of the user's does: a context row, and a status row if it says one.
+    ///
+    /// # Errors
+    /// The context is no JSON, or cannot be stored.
+    pub fn insert(&self, tables: &Tables, run: &str, context: &str, status: Option<&str>) -> Result<()> {
+        self.record.insert(tables, run, context, status, self.clock.now())
+    }
+
+    /// Removes a run's rows, as a client of the user's does.
+    pub fn remove(&self, tables: &Tables, run: &str) {
+        self.record.remove(tables, run);
+    }
+
+    /// What the tables say of a run.
+    ///
+    /// # Errors
+    /// An entry of its journal cannot be read.
+    pub fn row(&self, tables: &Tables, run: &str) -> Result<RunRow> {
+        self.record.row(tables, run)
+    }
+
+    /// Every run that has a row, in the order of their ids.
+    pub fn runs(&self, tables: &Tables) -> Vec<String> {
+        self.record.runs(tables)
     }
 
     /// Whether publishes have to wait, as when RabbitMQ runs short of memory or disk.
@@ -131,6 +168,7 @@ impl MemoryServer {
         self.set_faults(None);
         self.broker.reset();
         self.flush();
+        self.record.clear();
         self.clock.reset();
     }
 }

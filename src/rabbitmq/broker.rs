@@ -170,7 +170,8 @@ impl Broker for RabbitMq {
             .await
             .map_err(consume_error)?;
         info!(queue, prefetch, "consuming");
-        let (from, acknowledger) = (Arc::<str>::from(queue), Acknowledger::of(channel.clone(), &Platform::default()));
+        let (from, acknowledger) =
+            (Arc::<str>::from(queue), Acknowledger::of(channel.clone(), &Platform::default()));
         loop {
             let next = tokio::select! {
                 () = stop.cancelled() => break,

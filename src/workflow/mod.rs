@@ -2,3 +2,5 @@
 
 pub mod blueprint;
 pub mod ledger;
+#[cfg(test)]
+pub mod notation;

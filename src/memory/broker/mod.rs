@@ -112,12 +112,7 @@ impl MemoryBroker {
         let (first, target, delay) =
             (message.first_queue().into_owned(), message.queue.clone(), message.delay);
         let Outgoing { body, headers, .. } = message;
-        let event = Event::Publish {
-            client: &self.client.name,
-            queue: &target,
-            delay,
-            body: &body.clone(),
-        };
+        let event = Event::Publish { client: &self.client.name, queue: &target, delay, body: &body.clone() };
         let taken = publisher
             .link
             .ask(OPERATION, event, |broker, now| {
@@ -217,9 +212,9 @@ impl Broker for MemoryBroker {
         let publisher = self.publisher().await?;
         publisher.unblocked(OPERATION, false).await?;
         let event = Event::Look { client: &self.client.name, queue };
-        let waiting = publisher.link.ask(OPERATION, event, |broker, _| {
-            Ok(broker.queue(queue).map(queue::Queue::waiting))
-        });
+        let waiting = publisher
+            .link
+            .ask(OPERATION, event, |broker, _| Ok(broker.queue(queue).map(queue::Queue::waiting)));
         waiting.await
     }
 
@@ -248,7 +243,8 @@ impl Consumer {
     /// Hands a message over; whether anybody took it, and more is wanted.
     async fn hand_over(&self, arrival: Arrival, stop: &CancellationToken) -> Result<bool> {
         let Arrival { tag, message } = arrival;
-        let event = Event::Deliver { client: &self.link.client.name, queue: &self.queue, body: &message.body };
+        let event =
+            Event::Deliver { client: &self.link.client.name, queue: &self.queue, body: &message.body };
         let fault = self.link.server.faults.strike(&event);
         match fault {
             Some(Fault::FailBefore) => return Err(self.lose()),

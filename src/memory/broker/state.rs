@@ -95,7 +95,8 @@ impl State {
     pub fn connect(&mut self, client: u64) -> (u64, CancellationToken) {
         let (number, closed) = (self.next_number(), CancellationToken::new());
         let (held, consumer) = Default::default();
-        self.connections.insert(number, Connection { client, closed: closed.clone(), tag: 0, held, consumer });
+        self.connections
+            .insert(number, Connection { client, closed: closed.clone(), tag: 0, held, consumer });
         (number, closed)
     }
 
@@ -106,8 +107,10 @@ impl State {
         };
         let numbers: Vec<u64> = self.connections.iter().filter_map(cut).collect();
         // All at once, as when a process dies: nothing goes from one of them to another.
-        let closed: Vec<Connection> =
-            numbers.into_iter().filter_map(|number| self.take_out(number, "the connection was lost")).collect();
+        let closed: Vec<Connection> = numbers
+            .into_iter()
+            .filter_map(|number| self.take_out(number, "the connection was lost"))
+            .collect();
         self.put_back(closed.into_iter().flat_map(|connection| connection.held.into_values()).collect());
     }
 
@@ -134,7 +137,8 @@ impl State {
         touched.sort();
         touched.dedup();
         for held in all {
-            if let Some(queue) = self.queues.get_mut(&held.queue).filter(|queue| queue.number == held.number) {
+            if let Some(queue) = self.queues.get_mut(&held.queue).filter(|queue| queue.number == held.number)
+            {
                 queue.put_back(held.message);
             }
         }
@@ -178,7 +182,13 @@ impl State {
     }
 
     /// Whether there is such a queue to take the message.
-    pub fn publish(&mut self, queue: &str, headers: BTreeMap<String, String>, body: Vec<u8>, at: u64) -> bool {
+    pub fn publish(
+        &mut self,
+        queue: &str,
+        headers: BTreeMap<String, String>,
+        body: Vec<u8>,
+        at: u64,
+    ) -> bool {
         let number = self.next_number();
         let (redelivered, deliveries, expires) = (false, 0, None);
         self.arrive(queue, Message { number, body, headers, redelivered, deliveries, expires }, at)
@@ -269,7 +279,9 @@ impl State {
             let Some(turn) = queue.consumers.iter().position(has_room) else { return };
             let Some(number) = queue.consumers.remove(turn) else { return };
             queue.consumers.push_back(number);
-            let (Some(own), Some(message)) = (self.connections.get_mut(&number), queue.take()) else { return };
+            let (Some(own), Some(message)) = (self.connections.get_mut(&number), queue.take()) else {
+                return;
+            };
             let arrival = own.deliver(&name, queue.number, message);
             if let Some(consumer) = &own.consumer {
                 let _ = consumer.mail.send(Mail::Message(arrival));
@@ -306,7 +318,8 @@ impl State {
                 head.expires = Some(at.saturating_add(milliseconds(wait).max(1)));
                 continue;
             }
-            let message = queue.take().filter(|_| !matches!(fault, Some(Fault::FailBefore | Fault::FailAfter)));
+            let message =
+                queue.take().filter(|_| !matches!(fault, Some(Fault::FailBefore | Fault::FailAfter)));
             if let Some(message) = message {
                 self.move_on(&name, &expiry.target, message, at);
             }

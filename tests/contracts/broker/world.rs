@@ -1,7 +1,7 @@
 //! A broker, memory or real, and a client of it whose connections a test can cut.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flowcraft_rabbitmq_adapter::error::Result;
@@ -91,8 +91,13 @@ impl World {
                 let proxy = Proxy::before(server.clone()).await;
                 let url = url.replacen(&server, &proxy.address().to_string(), 1);
                 assert!(url.contains(&proxy.address().to_string()), "AMQP_URL names its port");
-                let settings =
-                    AmqpSettings { urls: vec![url], ca: None, cert: None, key: None, queue_type: *queue_type };
+                let settings = AmqpSettings {
+                    urls: vec![url],
+                    ca: None,
+                    cert: None,
+                    key: None,
+                    queue_type: *queue_type,
+                };
                 Client { broker: Arc::new(RabbitMq::new(&settings).unwrap()), way: Way::Real(proxy) }
             }
         }

@@ -107,7 +107,16 @@ async fn a_text_is_no_counter(world: &World) {
 }
 
 async fn keys_and_values_are_any_texts(world: &World) {
-    let texts = ["", " ", "a:b:{c}", "quote\" and 'quote'", "line\nline\r\n", "Grüße 世界 🦀", "nul\0nul", "%s {} $1"];
+    let texts = [
+        "",
+        " ",
+        "a:b:{c}",
+        "quote\" and 'quote'",
+        "line\nline\r\n",
+        "Grüße 世界 🦀",
+        "nul\0nul",
+        "%s {} $1",
+    ];
     for (place, text) in texts.iter().enumerate() {
         let key = format!("{place}{text}");
         assert!(world.store.set_if_not_exist(&key, text, 60).await.unwrap());

@@ -9,102 +9,10 @@ use std::collections::BTreeSet;
 use crate::json::Json;
 
 use super::super::{
-    Arrival, Due, DynamicNode, Event, Ledger, NodeError, Pause, Refusal, Resume, RunStatus, Standing,
-    Transition,
+    Due, DynamicNode, Event, Ledger, NodeError, Pause, Refusal, Resume, RunStatus, Standing, Transition,
 };
-use crate::workflow::blueprint::{Blueprint, Description, EdgeDescription, NodeDescription};
-
-/// A graph from its description in one line, of parts set apart by commas:
-///
-/// - `a -> b` an edge always taken, `a -go-> b` one bound to the action `go`, `a -?-> b` one with a condition;
-///   a chain `a -> b -> c` is two edges
-/// - `any j` joins by its first predecessor
-/// - `loop l` is a loop controller (which core always makes an `any` join)
-/// - `p else f` has a fallback
-///
-/// A run begins where core would: at the nodes no edge leads to, short of fallbacks.
-pub fn graph(text: &str) -> Description {
-    let mut description = Description {
-        id: "story".into(),
-        version: serde_json::Value::Null,
-        nodes: vec![],
-        edges: vec![],
-        starts: vec![],
-    };
-    for part in text.split(',') {
-        let words: Vec<&str> = part.split_whitespace().collect();
-        match words.as_slice() {
-            ["any", id] => node(&mut description, id).any = true,
-            ["loop", id] => {
-                let node = node(&mut description, id);
-                (node.any, node.uses) = (true, "loop-controller".into());
-            }
-            [primary, "else", fallback] => {
-                node(&mut description, fallback);
-                node(&mut description, primary).fallback = Some((*fallback).into());
-            }
-            [first, chain @ ..] => {
-                node(&mut description, first);
-                let mut source = *first;
-                for link in chain.chunks(2) {
-                    let [arrow, target] = link else { panic!("an arrow leads nowhere: {part}") };
-                    node(&mut description, target);
-                    let label = arrow.trim_start_matches('-').trim_end_matches("->");
-                    description.edges.push(EdgeDescription {
-                        source: source.into(),
-                        target: (*target).into(),
-                        action: (!matches!(label, "" | "?" | ">")).then(|| label.into()),
-                        conditional: label == "?",
-                    });
-                    source = target;
-                }
-            }
-            [] => {}
-        }
-    }
-    let led_to = |id: &str| {
-        description.edges.iter().any(|edge| edge.target == id)
-            || description.nodes.iter().any(|node| node.fallback.as_deref() == Some(id))
-    };
-    description.starts =
-        description.nodes.iter().map(|node| node.id.clone()).filter(|id| !led_to(id)).collect();
-    description
-}
-
-fn node<'a>(description: &'a mut Description, id: &str) -> &'a mut NodeDescription {
-    let index = description.nodes.iter().position(|node| node.id == id).unwrap_or_else(|| {
-        description.nodes.push(NodeDescription {
-            id: id.into(),
-            uses: String::new(),
-            any: false,
-            fallback: None,
-        });
-        description.nodes.len() - 1
-    });
-    &mut description.nodes[index]
-}
-
-/// The edges core matches for a result: those bound to its action, or else those bound to none. A fallback
-/// also has the edges of every node that names it, which is how core lists them.
-pub fn matched(graph: &Description, id: &str, action: Option<&str>) -> Vec<Arrival> {
-    let named_by =
-        graph.nodes.iter().filter(|node| node.fallback.as_deref() == Some(id)).map(|node| node.id.as_str());
-    let sources: Vec<&str> = std::iter::once(id).chain(named_by).collect();
-    let with = |wanted: Option<&str>| -> Vec<Arrival> {
-        let leaving =
-            sources.iter().flat_map(|&source| graph.edges.iter().filter(move |edge| edge.source == source));
-        leaving
-            .filter(|edge| edge.action.as_deref() == wanted && !edge.conditional)
-            .map(|edge| arrival(&edge.source, &edge.target))
-            .collect()
-    };
-    let bound = if action.is_some() { with(action) } else { Vec::new() };
-    if bound.is_empty() { with(None) } else { bound }
-}
-
-pub fn arrival(source: &str, target: &str) -> Arrival {
-    Arrival { source: source.into(), target: target.into(), fed: false }
-}
+use crate::workflow::blueprint::{Blueprint, Description};
+pub use crate::workflow::notation::{arrival, graph, matched};
 
 pub fn raw(json: &str) -> Json {
     Json::parse(json.into()).unwrap()

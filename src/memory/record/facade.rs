@@ -1,0 +1,309 @@
+//! The facade: a client's way to the record of a memory server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::super::clock::MemoryClock;
+use super::super::faults::{Event, Fault, FaultSlot, RecordOperation, under};
+use super::contexts::Row;
+use super::store::{RecordStore, TablesState};
+use super::write::Moment;
+use crate::error::{Error, Result};
+use crate::json::Json;
+use crate::ports::platform::Clock;
+use crate::ports::record::{
+    AwaitingPage, Database, DecideLocked, InRow, LockedChange, Newer, Record, RowText, StaleRun, StaleSearch,
+    Tables, Written,
+};
+use crate::record::{Document, Patch, Revision, Write, WriteKind};
+use crate::workflow::ledger::RunStatus;
+
+/// A memory server as a database.
+#[derive(Debug, Clone)]
+pub struct MemoryDatabase {
+    store: Arc<RecordStore>,
+    clock: Arc<MemoryClock>,
+    faults: Arc<FaultSlot>,
+    /// Who asks, as faults see it.
+    client: Arc<str>,
+}
+
+impl MemoryDatabase {
+    /// A client's way to it.
+    pub(in super::super) fn new(
+        store: Arc<RecordStore>,
+        clock: Arc<MemoryClock>,
+        faults: Arc<FaultSlot>,
+        client: &str,
+    ) -> Self {
+        Self { store, clock, faults, client: client.into() }
+    }
+}
+
+impl Database for MemoryDatabase {
+    fn record(&self, tables: &Tables) -> Arc<dyn Record> {
+        Arc::new(MemoryRecord { of: self.clone(), tables: tables.clone(), connections: AtomicU64::new(1) })
+    }
+
+    fn let_go(&self) {}
+}
+
+struct MemoryRecord {
+    of: MemoryDatabase,
+    tables: Tables,
+    /// How many connections were opened: one more after each that was lost.
+    connections: AtomicU64,
+}
+
+impl MemoryRecord {
+    /// Does something at the server, as its faults will it.
+    async fn ask<T: Send>(
+        &self,
+        operation: RecordOperation,
+        runs: &[&str],
+        effect: impl FnOnce() -> Result<T> + Send,
+    ) -> Result<T> {
+        let event = Event::Record { client: &self.of.client, operation, runs };
+        let fault = self.of.faults.strike(&event);
+        if matches!(fault, Some(Fault::FailBefore | Fault::FailAfter)) {
+            self.connections.fetch_add(1, Ordering::Relaxed);
+        }
+        let lost = || Error::transient("Talking to the record in memory", "the connection was lost");
+        under(fault, &self.of.clock, effect, lost).await
+    }
+
+    /// Reads, or changes what no revision counts.
+    async fn read<T: Send>(
+        &self,
+        operation: RecordOperation,
+        runs: &[&str],
+        act: impl FnOnce(TablesState<'_>, i64) -> T + Send,
+    ) -> Result<T> {
+        let effect = || {
+            let now = i64::try_from(self.of.clock.now().saturating_mul(1000)).unwrap_or(i64::MAX);
+            Ok(self.of.store.with(&self.tables, |state| act(state, now)))
+        };
+        self.ask(operation, runs, effect).await
+    }
+
+    /// Writes in a transaction of its own. Its moment is taken before it has its effect, as by a statement that waits.
+    async fn transact<T: Send>(
+        &self,
+        operation: RecordOperation,
+        runs: &[&str],
+        act: impl FnOnce(TablesState<'_>, Moment) -> Result<T> + Send,
+    ) -> Result<T> {
+        let at = self.of.clock.now();
+        self.ask(operation, runs, || self.of.store.transaction(&self.tables, at, act)).await
+    }
+}
+
+fn borrowed(runs: &[String]) -> Vec<&str> {
+    runs.iter().map(String::as_str).collect()
+}
+
+#[async_trait]
+impl Record for MemoryRecord {
+    async fn has_journal(&self) -> Result<bool> {
+        Ok(self.of.store.with(&self.tables, |state| state.contexts.journal.is_some()))
+    }
+
+    async fn find_journal(&self) -> Result<bool> {
+        self.read(RecordOperation::Look, &[], |state, _| state.contexts.journal.is_some()).await
+    }
+
+    fn generation(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    async fn newest(&self, known: &[(&str, Revision)]) -> Result<Vec<Newer>> {
+        let runs: Vec<&str> = known.iter().map(|(run, _)| *run).collect();
+        let at = self.of.clock.now();
+        let newer = self
+            .read(RecordOperation::Load, &runs, |state, _| {
+                let newer = |(run, known): &(&str, Revision)| {
+                    let row = state.contexts.rows.get(*run)?;
+                    Some(newer(run, *known, row, state.contexts.entries_after(run, *known), at))
+                };
+                known.iter().filter_map(newer).collect::<Result<Vec<Newer>>>()
+            })
+            .await?;
+        newer
+    }
+
+    async fn bookkeeping(&self, run: &str) -> Result<InRow<Document>> {
+        let at = self.of.clock.now();
+        self.read(RecordOperation::Load, &[run], |state, _| {
+            in_row(&state, run, |row| Ok(Document { at: Some(at), ..row.content.bookkeeping()? })).transpose()
+        })
+        .await?
+    }
+
+    async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written> {
+        let runs: Vec<&str> = writes.iter().map(|write| write.run).collect();
+        self.transact(RecordOperation::Write, &runs, |mut state, moment| state.write(kind, writes, moment))
+            .await
+    }
+
+    async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange> {
+        self.transact(RecordOperation::Write, &[run], |mut state, moment| {
+            if state.contexts.journal.is_some() {
+                return Ok(LockedChange::Journal);
+            }
+            let document = match state.contexts.rows.get(run) {
+                None => Document { found: false, ..Document::parse(None)? },
+                Some(row) if whole => Document::parse(Some(&row.content.text()?))?,
+                Some(row) => row.content.bookkeeping()?,
+            };
+            let Some(change) = decide(document)? else { return Ok(LockedChange::Declined) };
+            state.write_locked(run, change, moment)?;
+            Ok(LockedChange::Written(Some(moment.at)))
+        })
+        .await
+    }
+
+    async fn create(&self, run: &str) -> Result<()> {
+        self.transact(RecordOperation::Write, &[run], |state, moment| {
+            let new = || Row { xmin: moment.xid, content: Default::default() };
+            state.contexts.rows.entry(run.to_owned()).or_insert_with(new);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn value(&self, run: &str, key: &str) -> Result<InRow<Option<String>>> {
+        self.read(RecordOperation::Look, &[run], |state, _| {
+            in_row(&state, run, |row| {
+                let value = row.content.values().and_then(|values| values.get(key));
+                value.map(|value| value.get().to_owned())
+            })
+        })
+        .await
+    }
+
+    async fn has_key(&self, run: &str, key: &str) -> Result<InRow<bool>> {
+        self.read(RecordOperation::Look, &[run], |state, _| {
+            in_row(&state, run, |row| row.content.values().is_some_and(|values| values.contains_key(key)))
+        })
+        .await
+    }
+
+    async fn patch_row(&self, run: &str, patch: &Patch) -> Result<()> {
+        self.transact(RecordOperation::Write, &[run], |mut state, moment| state.patch_row(run, patch, moment))
+            .await
+    }
+
+    async fn append(&self, run: &str, base: Revision, entry: &Json) -> Result<bool> {
+        self.transact(RecordOperation::Write, &[run], |mut state, _| state.append(run, base, entry)).await
+    }
+
+    async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
+        let chosen = |state: &TablesState<'_>, run: &&String| {
+            state.contexts.rows.get(*run).is_some_and(|row| row.content.is_cancelled())
+        };
+        self.read(RecordOperation::Look, &borrowed(runs), |state, _| {
+            runs.iter().filter(|run| chosen(&state, run)).cloned().collect()
+        })
+        .await
+    }
+
+    async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>> {
+        let chosen = |state: &TablesState<'_>, run: &&String| {
+            state.contexts.rows.get(*run).is_some_and(|row| row.content.is_overdue(moment))
+        };
+        self.read(RecordOperation::Look, &borrowed(runs), |state, _| {
+            runs.iter().filter(|run| chosen(&state, run)).cloned().collect()
+        })
+        .await
+    }
+
+    async fn keep_alive(&self, runs: &[String]) -> Result<()> {
+        self.read(RecordOperation::Touch, &borrowed(runs), |state, now| state.statuses.keep_alive(runs, now))
+            .await
+    }
+
+    async fn stale(&self, search: &StaleSearch) -> Result<Vec<StaleRun>> {
+        self.read(RecordOperation::Look, &[], |state, now| state.statuses.stale(search, now)).await
+    }
+
+    async fn claim(&self, stale: &StaleRun) -> Result<bool> {
+        self.read(RecordOperation::Touch, &[&stale.run], |state, now| state.statuses.claim(stale, now)).await
+    }
+
+    async fn claim_stalled(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>> {
+        self.read(RecordOperation::Touch, &[], |state, now| {
+            state.statuses.claim_stalled(threshold, after, limit, now)
+        })
+        .await
+    }
+
+    async fn awaiting(&self, after: &str, limit: i64) -> Result<AwaitingPage> {
+        self.read(RecordOperation::Look, &[], |state, _| state.statuses.awaiting(after, limit)).await
+    }
+
+    async fn finish_unheard(&self, run: &str, status: RunStatus) -> Result<()> {
+        self.read(RecordOperation::Touch, &[run], |state, now| {
+            state.statuses.finish_unheard(run, status, now);
+        })
+        .await
+    }
+
+    async fn write_result(&self, run: &str, status: RunStatus, result: &Json) -> Result<()> {
+        self.transact(RecordOperation::Write, &[run], |state, moment| {
+            super::contexts::refuse_unstorable(result.get())?;
+            state.statuses.finish(run, status, result.clone(), moment.micros());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        self.transact(RecordOperation::Migrate, &[], |state, _| {
+            state.contexts.journal.get_or_insert_default();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn unmigrate(&self) -> Result<()> {
+        self.transact(RecordOperation::Migrate, &[], |mut state, moment| state.fold_all(moment)).await
+    }
+
+    fn let_go(&self) {}
+}
+
+/// What a row says, unless a journal says the rest.
+fn in_row<T>(state: &TablesState<'_>, run: &str, look: impl FnOnce(&Row) -> T) -> InRow<T> {
+    match state.contexts.rows.get(run) {
+        _ if state.contexts.journal.is_some() => InRow::Journal,
+        Some(row) => InRow::Found(look(row)),
+        None => InRow::NoRow,
+    }
+}
+
+impl<T> InRow<Result<T>> {
+    fn transpose(self) -> Result<InRow<T>> {
+        match self {
+            Self::Found(found) => found.map(InRow::Found),
+            Self::NoRow => Ok(InRow::NoRow),
+            Self::Journal => Ok(InRow::Journal),
+        }
+    }
+}
+
+fn newer(
+    run: &str,
+    known: Revision,
+    row: &Row,
+    (last, entries): (Option<i64>, Vec<String>),
+    at: u64,
+) -> Result<Newer> {
+    let text = match row.xmin == known.row {
+        true => RowText::Unchanged,
+        false => RowText::Text(Some(row.content.text()?)),
+    };
+    Ok(Newer { run: run.to_owned(), at: Some(at), row: row.xmin, text, entries, last })
+}

@@ -1,0 +1,17 @@
+//! The record of runs in memory: what PostgreSQL does with the two tables and the journal, without PostgreSQL.
+//!
+//! Transactions are numbered as `xmin` numbers them, a row is written only if it is of the revision it was decided on, an
+//! entry is appended only as the next one, and a value that cannot be stored fails every write of its statement. The moment
+//! a write is given is taken before the write has its effect: as in PostgreSQL, moments and commits may differ in order.
+//!
+//! Tables exist as soon as somebody names them. Object keys keep their order, where `jsonb` sorts them.
+
+mod contexts;
+mod facade;
+mod statuses;
+mod store;
+mod write;
+
+pub use facade::MemoryDatabase;
+pub(super) use store::RecordStore;
+pub use store::RunRow;

@@ -1,0 +1,128 @@
+//! The tables of a memory server, by name, and its transactions.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::contexts::{Content, Contexts, Row};
+use super::statuses::{StatusRow, Statuses};
+use super::write::Moment;
+use crate::error::Result;
+use crate::json::Json;
+use crate::ports::record::Tables;
+
+/// The tables of one server.
+#[derive(Debug, Default)]
+pub struct RecordStore(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The last transaction that wrote something.
+    xid: i64,
+    contexts: BTreeMap<String, Contexts>,
+    statuses: BTreeMap<String, Statuses>,
+}
+
+/// The two tables of a record, held.
+pub struct TablesState<'a> {
+    pub contexts: &'a mut Contexts,
+    pub statuses: &'a mut Statuses,
+}
+
+/// What the tables say of a run, as a test or a client of the user's looks at it.
+#[derive(Debug, Clone, Default)]
+pub struct RunRow {
+    /// `context_data` as it is at the moment, without the engine's bookkeeping; none where there is no row.
+    pub context: Option<String>,
+    /// `status`; none where there is no row.
+    pub status: Option<String>,
+    /// The final payload.
+    pub result: Option<Json>,
+    /// Microseconds since 1970.
+    pub updated_at: Option<i64>,
+}
+
+impl RecordStore {
+    /// Looks at two tables, or changes them, in one step.
+    pub fn with<T>(&self, tables: &Tables, act: impl FnOnce(TablesState<'_>) -> T) -> T {
+        self.within(tables, |state, _| act(state))
+    }
+
+    /// Changes two tables in a transaction of its own, whose moment was taken before.
+    pub fn transaction<T>(
+        &self,
+        tables: &Tables,
+        at: u64,
+        act: impl FnOnce(TablesState<'_>, Moment) -> Result<T>,
+    ) -> Result<T> {
+        self.within(tables, |state, xid| {
+            *xid += 1;
+            act(state, Moment { xid: *xid, at })
+        })
+    }
+
+    fn within<T>(&self, tables: &Tables, act: impl FnOnce(TablesState<'_>, &mut i64) -> T) -> T {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { xid, contexts, statuses } = &mut *state;
+        let name = |table: &Option<String>| table.clone().unwrap_or_default();
+        let contexts = contexts.entry(name(&tables.contexts)).or_default();
+        let statuses = statuses.entry(name(&tables.statuses)).or_default();
+        act(TablesState { contexts, statuses }, xid)
+    }
+
+    /// Inserts a run as a client of the user's does: a context row, and a status row if it says one.
+    ///
+    /// # Errors
+    /// The context is no JSON, or cannot be stored.
+    pub fn insert(
+        &self,
+        tables: &Tables,
+        run: &str,
+        context: &str,
+        status: Option<&str>,
+        at: u64,
+    ) -> Result<()> {
+        let content = Content::parse(context)?;
+        self.transaction(tables, at, |state, moment| {
+            state.contexts.rows.insert(run.to_owned(), Row { xmin: moment.xid, content });
+            if let Some(status) = status {
+                let row = StatusRow { status: status.to_owned(), result: None, updated_at: moment.micros() };
+                state.statuses.rows.insert(run.to_owned(), row);
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes a run's rows, as a client of the user's does.
+    pub fn remove(&self, tables: &Tables, run: &str) {
+        self.with(tables, |state| {
+            state.contexts.rows.remove(run);
+            state.statuses.rows.remove(run);
+        });
+    }
+
+    /// What the tables say of a run.
+    ///
+    /// # Errors
+    /// An entry of its journal cannot be read.
+    pub fn row(&self, tables: &Tables, run: &str) -> Result<RunRow> {
+        self.with(tables, |state| {
+            let status = state.statuses.rows.get(run);
+            Ok(RunRow {
+                context: state.contexts.live(run)?,
+                status: status.map(|row| row.status.clone()),
+                result: status.and_then(|row| row.result.clone()),
+                updated_at: status.map(|row| row.updated_at),
+            })
+        })
+    }
+
+    /// Every run that has a row, in the order of their ids.
+    pub fn runs(&self, tables: &Tables) -> Vec<String> {
+        self.with(tables, |state| state.contexts.rows.keys().cloned().collect())
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+    }
+}

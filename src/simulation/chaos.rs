@@ -1,0 +1,185 @@
+//! What happens to a fleet: its workers die, stand still, stop; its servers forget, refuse, lose their clients.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::plan::Trouble;
+use super::world::{LEASE_SECONDS, SimulatedWorker, World};
+use crate::ports::record::Database as _;
+
+/// Plays a plan from its first run to the end of its storm.
+pub async fn play(world: &Arc<World>) {
+    for _ in 0..world.plan.workers {
+        world.start_worker();
+    }
+    let clients = clients(world);
+    let begun = world.story.elapsed();
+    loop {
+        let pause = world.random(|random| random.u64(10..8_000));
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        if world.story.elapsed() - begun >= world.plan.stormy {
+            break;
+        }
+        strike(world).await;
+    }
+    for client in clients {
+        let _ = client.await;
+    }
+    calm(world).await;
+}
+
+/// Starts every run at a moment of its own, and tells it of the events that it waits for.
+fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
+    let names: Vec<String> = world.flows.keys().cloned().collect();
+    let runs = (0..world.plan.runs).map(|number| {
+        let (run, flow) = (format!("r{number}"), names[number % names.len()].clone());
+        let (start, event) = world.random(|random| (random.u64(..10_000), random.u64(..30_000)));
+        let world = world.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(start)).await;
+            world.start_run(&run, &flow).await;
+            tokio::time::sleep(Duration::from_millis(event)).await;
+            tell_events(&world, &run, &flow).await;
+        })
+    });
+    runs.collect()
+}
+
+async fn tell_events(world: &World, run: &str, flow: &str) {
+    let (engine, ..) = world.engine(&format!("client of {run}"), world.plan.seed);
+    let waiters: Vec<String> = world.flows[flow].waiters().map(|node| node.to_string()).collect();
+    for event in waiters {
+        for _ in 0..1_000 {
+            match engine.send_event(run, &event, None, None).await {
+                Ok(_) => break,
+                // The run is over, or a server is out of reach.
+                Err(error) if !error.is_transient() => break,
+                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+            }
+        }
+    }
+}
+
+/// One thing goes wrong.
+async fn strike(world: &Arc<World>) {
+    let Some(trouble) = world.random(|random| random.choice(world.plan.troubles.clone())) else { return };
+    let Some(worker) = world.pick() else { return world.start_worker() };
+    let lasting = Duration::from_millis(world.random(|random| random.u64(100..40_000)));
+    match trouble {
+        Trouble::Kill => kill(world, &worker),
+        Trouble::Stop => stop(world, &worker),
+        Trouble::Freeze => freeze(world, &worker, lasting),
+        Trouble::Cut => {
+            world.story.tell(format!("{} loses its connections to the broker", worker.name));
+            worker.broker.cut();
+        }
+        Trouble::Alarm => later(world, lasting / 4, "the broker lets nobody publish", |world, is_so| {
+            world.server.block_publishers(is_so);
+        }),
+        Trouble::Flush => flush(world, lasting),
+        Trouble::Journal => migrate(world).await,
+        Trouble::Reconcile => reconcile(world, &worker).await,
+        Trouble::Broker | Trouble::LostTimers | Trouble::Record | Trouble::Coordination | Trouble::Clocks => {
+        }
+    }
+}
+
+/// A worker dies: its connections first, then all it was doing.
+fn kill(world: &Arc<World>, worker: &Arc<SimulatedWorker>) {
+    world.story.tell(format!("{} dies", worker.name));
+    world.excuse(Some(&worker.name), Duration::MAX / 4);
+    worker.broker.cut();
+    worker.broker.set_reachable(false);
+    worker.tasks.kill();
+    world.bury(worker);
+    restart(world);
+}
+
+fn stop(world: &Arc<World>, worker: &Arc<SimulatedWorker>) {
+    world.story.tell(format!("{} stops", worker.name));
+    world.excuse(Some(&worker.name), Duration::MAX / 4);
+    world.bury(worker);
+    let (worker, patience) = (worker.clone(), world.random(|random| random.u64(..10_000)));
+    tokio::spawn(async move {
+        worker.worker.stop(Duration::from_millis(patience)).await;
+        worker.engine.close().await;
+    });
+    restart(world);
+}
+
+/// Another worker starts after a while.
+fn restart(world: &Arc<World>) {
+    let wait = Duration::from_millis(world.random(|random| random.u64(..5_000)));
+    let world = world.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(wait).await;
+        world.start_worker();
+    });
+}
+
+fn freeze(world: &Arc<World>, worker: &Arc<SimulatedWorker>, lasting: Duration) {
+    world.story.tell(format!("{} stands still for {} ms", worker.name, lasting.as_millis()));
+    world.excuse(Some(&worker.name), lasting + Duration::from_secs(LEASE_SECONDS));
+    worker.tasks.freeze();
+    let (world, worker) = (world.clone(), worker.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(lasting).await;
+        worker.tasks.thaw();
+        world.story.tell(format!("{} goes on", worker.name));
+    });
+}
+
+fn flush(world: &Arc<World>, lasting: Duration) {
+    // A lease that is forgotten is taken again by its holder with its next renewal.
+    world.excuse(None, lasting + Duration::from_secs(LEASE_SECONDS));
+    if world.random(fastrand::Rng::bool) {
+        world.story.tell("the coordination store forgets everything".into());
+        return world.server.flush();
+    }
+    later(world, lasting, "the coordination store is out of reach", |world, is_so| {
+        world.alive().iter().for_each(|worker| worker.store.set_reachable(!is_so));
+    });
+}
+
+/// Something is so for a while.
+fn later(world: &Arc<World>, lasting: Duration, what: &'static str, set: fn(&World, bool)) {
+    world.story.tell(format!("{what} for {} ms", lasting.as_millis()));
+    set(world, true);
+    let world = world.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(lasting).await;
+        set(&world, false);
+        world.story.tell(format!("no more: {what}"));
+    });
+}
+
+async fn migrate(world: &Arc<World>) {
+    let record = world.server.database("operator").record(&super::world::tables());
+    let up = world.random(fastrand::Rng::bool);
+    world.story.tell(format!("the journal {}", if up { "comes" } else { "goes" }));
+    let _ = if up { record.migrate().await } else { record.unmigrate().await };
+}
+
+async fn reconcile(world: &Arc<World>, worker: &Arc<SimulatedWorker>) {
+    let run = format!("r{}", world.random(|random| random.usize(..world.plan.runs)));
+    world.story.tell(format!("{} reconciles {run}", worker.name));
+    let engine = worker.engine.clone();
+    tokio::spawn(async move {
+        let _ = engine.reconcile(&run).await;
+    });
+}
+
+/// Nothing goes wrong any more, and somebody works.
+async fn calm(world: &Arc<World>) {
+    world.story.tell("nothing goes wrong any more".into());
+    world.faults.end();
+    world.server.block_publishers(false);
+    for worker in world.alive() {
+        worker.store.set_reachable(true);
+        worker.tasks.thaw();
+    }
+    tokio::time::sleep(Duration::from_secs(45)).await;
+    if world.alive().is_empty() {
+        world.start_worker();
+    }
+}

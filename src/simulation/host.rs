@@ -1,0 +1,115 @@
+//! User code in the simulation: it takes its time, answers as its flow says, and every execution is written down.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fastrand::Rng;
+
+use super::flows::{Flow, Turn};
+use super::story::Story;
+use crate::error::Result;
+use crate::json::Json;
+use crate::ports::host::{Call, Host, Level, Notice};
+use crate::protocol::outcome::Answer;
+use crate::workflow::blueprint::Description;
+use crate::workflow::ledger::RunStatus;
+
+/// One execution of a node.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    pub run: String,
+    pub node: String,
+    pub round: u32,
+    pub attempt: u32,
+    pub resumed: bool,
+    pub worker: String,
+    pub begun: Duration,
+    /// None where its worker died first.
+    pub ended: Option<Duration>,
+}
+
+/// Every execution of a simulated fleet, in the order they began.
+#[derive(Debug, Default)]
+pub struct Executions(Mutex<Vec<Execution>>);
+
+impl Executions {
+    /// All of them.
+    pub fn all(&self) -> Vec<Execution> {
+        self.with(|all| all.clone())
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Vec<Execution>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The user's code in one worker.
+#[derive(Debug)]
+pub struct SimulatedHost {
+    pub worker: String,
+    pub flows: Arc<BTreeMap<String, Flow>>,
+    pub executions: Arc<Executions>,
+    pub story: Arc<Story>,
+    pub random: Mutex<Rng>,
+    /// By which clock pauses are reckoned.
+    pub now: Arc<dyn crate::ports::platform::Clock>,
+}
+
+#[async_trait]
+impl Host for SimulatedHost {
+    async fn blueprint(&self, id: &str) -> Result<Option<Description>> {
+        Ok(self.flows.get(id).map(|flow| flow.description.clone()))
+    }
+
+    async fn execute(&self, call: Call) -> Result<Answer> {
+        let Call { job, document, resumed, attempt, .. } = &call;
+        let flow = &self.flows[&job.blueprint_id];
+        let entry = document.reserved.as_ref().and_then(|reserved| reserved.ledger.entry(&job.node_id));
+        let round = entry.map_or(0, |entry| entry.round);
+        let resumed = resumed.is_some();
+        let number = self.executions.with(|all| {
+            all.push(Execution {
+                run: job.run_id.clone(),
+                node: job.node_id.to_string(),
+                round,
+                attempt: *attempt,
+                resumed,
+                worker: self.worker.clone(),
+                begun: self.story.elapsed(),
+                ended: None,
+            });
+            all.len() - 1
+        });
+        let what = format!("{}/{}@{round}.{attempt}", job.run_id, job.node_id);
+        self.story.tell(format!("{} runs {what}", self.worker));
+        let latency = flow.latency(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::time::sleep(latency).await;
+        let now = self.now.now();
+        let turn = Turn { node: &job.node_id, round, attempt: *attempt, resumed, now };
+        let answer = flow.answer(&turn);
+        self.executions.with(|all| all[number].ended = Some(self.story.elapsed()));
+        self.story.tell(format!("{} answers {what}", self.worker));
+        Ok(answer)
+    }
+
+    fn publishes_results(&self) -> bool {
+        false
+    }
+
+    async fn publish_result(&self, _: &str, _: RunStatus, _: &str, _: &Json) -> Result<()> {
+        Ok(())
+    }
+
+    fn listens(&self) -> bool {
+        false
+    }
+
+    fn notify(&self, notice: Notice) {
+        if let Notice::Log { level: Level::Warn | Level::Error, message } | Notice::Deaf { message } = notice
+        {
+            self.story.tell(format!("{} says: {message}", self.worker));
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! A simulated fleet: several workers over servers in memory, in one thread, with time and every choice drawn from a seed.
+//!
+//! A [`world`] holds the servers, the workers and the clients; [`faults`] and [`chaos`] decide what goes wrong and when;
+//! [`host`] plays the user's code of a [`flows`] flow. When the last fault is over and the runs have had time to end,
+//! [`promises`] are checked. A seed that breaks one is shrunk ([`shrink`]) and told as a [`story`]: who did what, when.
+//!
+//! It stands on tokio's paused clock: time jumps to the next timer when nobody has anything to do, so that an hour takes
+//! milliseconds. madsim and turmoil were looked at: they replace sockets, where here the ports are replaced; shuttle and
+//! loom replace locks and atomics, which is another question. What lives in TypeScript (the channel, live amqplib
+//! connections, contexts) is not here: the suites on real servers have it.
+
+mod chaos;
+mod faults;
+mod flows;
+mod host;
+mod oracle;
+mod plan;
+mod promises;
+mod shrink;
+mod story;
+mod tasks;
+mod tests;
+mod world;

@@ -1,0 +1,95 @@
+//! What a seed means: how many workers and runs, which things may go wrong, and for how long.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+/// What may go wrong. Shrinking takes one after the other away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// Workers die, and others start.
+    Kill,
+    /// Workers stand still for a while.
+    Freeze,
+    /// Workers stop in order, and others start.
+    Stop,
+    /// Connections to the broker are cut.
+    Cut,
+    /// The broker lets nobody publish for a while.
+    Alarm,
+    /// Publishes, confirms and deliveries are late or lost.
+    Broker,
+    /// Messages are lost on their way through a delay.
+    LostTimers,
+    /// Statements are late, fail, or their answers are lost.
+    Record,
+    /// Leases are late or lost in between.
+    Coordination,
+    /// The coordination store forgets everything, or is out of reach.
+    Flush,
+    /// The workers' clocks differ.
+    Clocks,
+    /// The journal comes and goes.
+    Journal,
+    /// Runs are reconciled by hand, and messages come twice.
+    Reconcile,
+}
+
+impl Trouble {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Kill,
+        Self::Freeze,
+        Self::Stop,
+        Self::Cut,
+        Self::Alarm,
+        Self::Broker,
+        Self::LostTimers,
+        Self::Record,
+        Self::Coordination,
+        Self::Flush,
+        Self::Clocks,
+        Self::Journal,
+        Self::Reconcile,
+    ];
+}
+
+/// A simulation, as a seed has it or as it was shrunk.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub seed: u64,
+    pub workers: usize,
+    pub runs: usize,
+    pub concurrency: u16,
+    pub journal: bool,
+    pub troubles: Vec<Trouble>,
+    /// How long things go wrong.
+    pub stormy: Duration,
+    /// How long runs have to end afterwards.
+    pub calm: Duration,
+}
+
+impl Plan {
+    /// What a seed means.
+    pub fn of(seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let share = random.f64();
+        let mut troubles = Trouble::ALL.to_vec();
+        troubles.retain(|_| random.f64() < share);
+        Self {
+            seed,
+            workers: random.usize(1..4),
+            runs: random.usize(1..6),
+            concurrency: [1, 3, 10][random.usize(..3)],
+            journal: random.bool(),
+            troubles,
+            stormy: Duration::from_secs(random.u64(5..90)),
+            calm: Duration::from_secs(30 * 60),
+        }
+    }
+
+    /// Whether something may go wrong in it.
+    pub fn has(&self, trouble: Trouble) -> bool {
+        self.troubles.contains(&trouble)
+    }
+}

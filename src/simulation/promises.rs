@@ -1,0 +1,146 @@
+//! What is promised, checked when everything is over.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::host::Execution;
+use super::oracle::{End, end_of};
+use super::world::{Excuse, QUEUE, World, tables};
+use crate::workflow::ledger::RunStatus;
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broken {
+    /// A run has not ended.
+    NotEnded { run: String, status: Option<String> },
+    /// A run came to something else than its rules say.
+    Wrong { run: String, what: String },
+    /// A node was executed twice without a death, a standstill or a lost lease.
+    Twice { run: String, node: String, round: u32, attempt: u32 },
+    /// Messages are left in the queue.
+    Left { queue: String, messages: usize },
+    /// A message went to the dead letters.
+    DeadLetter { body: String },
+}
+
+impl Broken {
+    /// Of which kind it is: a shrunk plan must break the same promise.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotEnded { .. } => "a run has not ended",
+            Self::Wrong { .. } => "a run came to something else",
+            Self::Twice { .. } => "a node was executed twice",
+            Self::Left { .. } => "messages are left",
+            Self::DeadLetter { .. } => "a message went to the dead letters",
+        }
+    }
+}
+
+/// Waits until every run has ended, as long as the plan allows; answers with the promises that were broken.
+pub async fn check(world: &World) -> Vec<Broken> {
+    let mut waited = Duration::ZERO;
+    while waited < world.plan.calm && !unended(world).is_empty() {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        waited += Duration::from_secs(5);
+    }
+    // Late copies of jobs that are done are taken from the queue, and repeated jobs looked at.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let mut broken = unended(world);
+    broken.extend(ends(world));
+    broken.extend(twice(&world.executions.all(), &world.excuses()));
+    broken.extend(left(world));
+    broken
+}
+
+fn runs(world: &World) -> impl Iterator<Item = (String, String)> + '_ {
+    let names: Vec<&String> = world.flows.keys().collect();
+    (0..world.plan.runs).map(move |number| (format!("r{number}"), names[number % names.len()].clone()))
+}
+
+fn unended(world: &World) -> Vec<Broken> {
+    let unended = runs(world).filter_map(|(run, _)| {
+        let status = world.server.row(&tables(), &run).ok()?.status;
+        let ended = matches!(status.as_deref(), Some("completed" | "failed" | "cancelled"));
+        (!ended).then_some(Broken::NotEnded { run, status })
+    });
+    unended.collect()
+}
+
+/// Each result counts once: a run comes to what its rules say, and its status row says so.
+fn ends(world: &World) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for (run, flow) in runs(world) {
+        let expected = end_of(&world.flows[&flow]);
+        let Ok(row) = world.server.row(&tables(), &run) else { continue };
+        let mut wrong = |what: String| broken.push(Broken::Wrong { run: run.clone(), what });
+        if row.status.as_deref() != Some(expected.status.as_str()) {
+            wrong(format!("it is {:?}, not {}", row.status, expected.status.as_str()));
+            continue;
+        }
+        let outputs = outputs_of(row.context.as_deref().unwrap_or("{}"));
+        if outputs != expected.outputs {
+            wrong(format!("it has {outputs:?}, not {:?}", expected.outputs));
+        }
+        let result = row.result.map(|result| result.get().to_owned()).unwrap_or_default();
+        if !is_result_of(&result, &expected) {
+            wrong(format!("its result is {result}"));
+        }
+    }
+    broken
+}
+
+fn outputs_of(context: &str) -> BTreeMap<String, String> {
+    let values: BTreeMap<String, Box<serde_json::value::RawValue>> =
+        serde_json::from_str(context).unwrap_or_default();
+    let output = |(key, value): (String, Box<serde_json::value::RawValue>)| {
+        Some((key.strip_prefix(crate::record::OUTPUTS)?.to_owned(), value.get().to_owned()))
+    };
+    values.into_iter().filter_map(output).collect()
+}
+
+fn is_result_of(result: &str, expected: &End) -> bool {
+    let Ok(result) = serde_json::from_str::<serde_json::Value>(result) else { return false };
+    let context = &result["payload"]["context"];
+    let completed = expected.status == RunStatus::Completed;
+    result["status"] == expected.status.as_str()
+        && (!completed || outputs_of(&context.to_string()) == expected.outputs)
+}
+
+/// An execution is followed by another of the same job only if its worker died, stood still, stopped, or lost its lease.
+fn twice(executions: &[Execution], excuses: &[Excuse]) -> Vec<Broken> {
+    let mut last: BTreeMap<(&str, &str, u32, u32), &Execution> = BTreeMap::new();
+    let mut broken = Vec::new();
+    for execution in executions {
+        let Execution { run, node, round, attempt, .. } = execution;
+        let Some(earlier) = last.insert((run, node, *round, *attempt), execution) else { continue };
+        let excused = |excuse: &Excuse| {
+            excuse.worker.as_ref().is_none_or(|worker| *worker == earlier.worker)
+                && excuse.from <= execution.begun
+                && excuse.to >= earlier.begun
+        };
+        if !excuses.iter().any(excused) {
+            let (run, node) = (run.clone(), node.clone());
+            broken.push(Broken::Twice { run, node, round: *round, attempt: *attempt });
+        }
+    }
+    broken
+}
+
+fn left(world: &World) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for queue in world.server.queues() {
+        let Some(view) = world.server.queue(&queue) else { continue };
+        let messages: Vec<String> = view
+            .ready
+            .iter()
+            .chain(&view.held)
+            .map(|message| String::from_utf8_lossy(&message.body).into_owned())
+            .collect();
+        if queue == format!("{QUEUE}.dead") {
+            broken.extend(messages.into_iter().map(|body| Broken::DeadLetter { body }));
+        } else if !messages.is_empty() {
+            broken.push(Broken::Left { queue, messages: messages.len() });
+        }
+    }
+    broken
+}

@@ -1,0 +1,214 @@
+//! The simulated world: servers in memory, workers over them, clients that start runs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::faults::SeededFaults;
+use super::flows::Flow;
+use super::host::{Executions, SimulatedHost};
+use super::plan::{Plan, Trouble};
+use super::story::Story;
+use super::tasks::Tasks;
+use crate::memory::{MemoryBroker, MemoryServer, MemoryStore};
+use crate::ports::broker::{Broker, Outgoing};
+use crate::ports::platform::{Clock, Platform};
+use crate::ports::record::{Database, Tables};
+use crate::run_store::RunStore;
+use crate::worker::{Engine, Queues, Settings, WithoutLeases, Worker};
+
+/// Where time begins: 2026.
+const START: u64 = 1_790_000_000_000;
+/// The queue of all jobs.
+pub const QUEUE: &str = "jobs";
+/// Seconds a lease outlives its worker.
+pub const LEASE_SECONDS: u64 = 15;
+
+/// Everything there is.
+pub struct World {
+    pub plan: Plan,
+    pub server: Arc<MemoryServer>,
+    pub faults: Arc<SeededFaults>,
+    pub flows: Arc<BTreeMap<String, Flow>>,
+    pub executions: Arc<Executions>,
+    pub story: Arc<Story>,
+    random: Mutex<Rng>,
+    workers: Mutex<Workers>,
+}
+
+#[derive(Default)]
+struct Workers {
+    started: u32,
+    alive: Vec<Arc<SimulatedWorker>>,
+    /// When workers died, stood still or stopped, or lost their leases: an execution may be followed by another then.
+    excuses: Vec<Excuse>,
+}
+
+/// Why a node of a worker may be executed again.
+#[derive(Debug, Clone)]
+pub struct Excuse {
+    /// None for all workers.
+    pub worker: Option<String>,
+    pub from: Duration,
+    pub to: Duration,
+}
+
+/// One worker.
+pub struct SimulatedWorker {
+    pub name: String,
+    pub broker: Arc<MemoryBroker>,
+    pub store: Arc<MemoryStore>,
+    pub engine: Arc<Engine>,
+    pub tasks: Arc<Tasks>,
+    pub worker: Worker,
+}
+
+/// The tables of the record.
+pub fn tables() -> Tables {
+    Tables { contexts: Some("contexts".into()), statuses: Some("statuses".into()) }
+}
+
+/// A worker's clock: the servers', and how far it is off.
+#[derive(Debug)]
+struct SkewedClock {
+    of: Arc<dyn Clock>,
+    ahead: i64,
+}
+
+impl Clock for SkewedClock {
+    fn now(&self) -> u64 {
+        self.of.now().saturating_add_signed(self.ahead)
+    }
+}
+
+impl World {
+    /// The world of a plan, before anything happens in it.
+    pub fn new(plan: &Plan) -> Self {
+        let mut random = Rng::with_seed(plan.seed);
+        let flows = (0..3).map(|number| format!("flow-{number}"));
+        let flows = flows.map(|id| (id.clone(), Flow::draw(&id, &mut random))).collect();
+        let server = MemoryServer::starting_at(START);
+        let faults = Arc::new(SeededFaults::new(plan));
+        server.set_faults(Some(faults.clone()));
+        Self {
+            plan: plan.clone(),
+            server,
+            faults,
+            flows: Arc::new(flows),
+            executions: Arc::default(),
+            story: Arc::new(Story::new()),
+            random: Mutex::new(random),
+            workers: Mutex::default(),
+        }
+    }
+
+    /// Something drawn at random.
+    pub fn random<T>(&self, draw: impl FnOnce(&mut Rng) -> T) -> T {
+        draw(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Starts one more worker.
+    pub fn start_worker(&self) {
+        let number = self.with(|workers| {
+            workers.started += 1;
+            workers.started
+        });
+        let name = format!("w{number}");
+        let (engine, broker, store, tasks) = self.engine(&name, self.plan.seed ^ u64::from(number) << 32);
+        let worker = Worker::start(engine.clone());
+        self.story.tell(format!("{name} starts"));
+        let worker = SimulatedWorker { name, broker, store, engine, tasks, worker };
+        self.with(|workers| workers.alive.push(Arc::new(worker)));
+    }
+
+    /// An engine of that name: a worker's, or one that is never started.
+    pub fn engine(
+        &self,
+        name: &str,
+        seed: u64,
+    ) -> (Arc<Engine>, Arc<MemoryBroker>, Arc<MemoryStore>, Arc<Tasks>) {
+        let tasks = Arc::new(Tasks::default());
+        let ahead = match self.plan.has(Trouble::Clocks) {
+            true => self.random(|random| random.i64(-3_000..3_000)),
+            false => 0,
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SkewedClock { of: self.server.clock(), ahead });
+        let platform = Platform::default().with_clock(clock.clone()).seeded(seed, tasks.clone());
+        let broker = Arc::new(self.server.broker(name, platform.clone(), None));
+        let store = Arc::new(self.server.coordination(name));
+        let record = self.server.database(name).record(&tables());
+        let host = SimulatedHost {
+            worker: name.to_owned(),
+            flows: self.flows.clone(),
+            executions: self.executions.clone(),
+            story: self.story.clone(),
+            random: Mutex::new(Rng::with_seed(seed ^ 0x1057)),
+            now: clock,
+        };
+        let settings = Settings {
+            queues: Queues::new(QUEUE.into(), Default::default(), None),
+            concurrency: self.plan.concurrency,
+            lease_seconds: LEASE_SECONDS,
+            version_timeout: Duration::from_secs(3_600),
+            blueprint_timeout: Duration::from_secs(5),
+            repair_interval: Duration::from_secs(5),
+            without_leases: WithoutLeases::Continue,
+            event_loop_timeout: Duration::from_secs(1 << 30),
+            worker: name.to_owned(),
+        };
+        let runs = RunStore::new(record, platform.clone());
+        let engine = Engine::new(settings, platform, broker.clone(), runs, store.clone(), Arc::new(host));
+        (Arc::new(engine), broker, store, tasks)
+    }
+
+    /// The workers that are alive.
+    pub fn alive(&self) -> Vec<Arc<SimulatedWorker>> {
+        self.with(|workers| workers.alive.clone())
+    }
+
+    /// One of them.
+    pub fn pick(&self) -> Option<Arc<SimulatedWorker>> {
+        let alive = self.alive();
+        (!alive.is_empty()).then(|| alive[self.random(|random| random.usize(..alive.len()))].clone())
+    }
+
+    /// A worker is no more.
+    pub fn bury(&self, worker: &SimulatedWorker) {
+        self.with(|workers| workers.alive.retain(|other| other.name != worker.name));
+    }
+
+    /// From now on for so long, an execution may be followed by another of the same job.
+    pub fn excuse(&self, worker: Option<&str>, lasting: Duration) {
+        let from = self.story.elapsed();
+        let excuse = Excuse { worker: worker.map(str::to_owned), from, to: from + lasting };
+        self.with(|workers| workers.excuses.push(excuse));
+    }
+
+    /// All excuses.
+    pub fn excuses(&self) -> Vec<Excuse> {
+        self.with(|workers| workers.excuses.clone())
+    }
+
+    /// Starts a run as any client does: its rows, and a message for each start node, published until it is confirmed.
+    pub async fn start_run(&self, run: &str, flow: &str) {
+        if let Err(error) = self.server.insert(&tables(), run, "{}", Some("running")) {
+            panic!("{error}");
+        }
+        let client = self.server.broker("client", Platform::default(), None);
+        self.story.tell(format!("client starts {run} ({}: {})", flow, self.flows[flow].graph));
+        for node in &self.flows[flow].description.starts {
+            let body = format!(r#"{{"runId":"{run}","blueprintId":"{flow}","nodeId":"{node}"}}"#);
+            let message =
+                Outgoing { queue: QUEUE.into(), delay: None, body: body.into_bytes(), headers: vec![] };
+            while client.publish(vec![message.clone()]).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Workers) -> T) -> T {
+        act(&mut self.workers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
