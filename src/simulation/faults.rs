@@ -1,12 +1,13 @@
 //! What goes wrong between the workers and the servers: late, lost before its effect, lost after it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
 
 use super::plan::{Plan, Trouble};
+use super::story::Story;
 use crate::memory::{Event, Fault, Faults};
 
 /// Faults drawn from a seed, until the storm is over.
@@ -17,19 +18,34 @@ pub struct SeededFaults {
     /// How often, of a thousand.
     rate: u32,
     over: AtomicBool,
+    story: Arc<Story>,
+    /// When the coordination store did not answer: workers went on without leases then.
+    leaseless: Mutex<Vec<Duration>>,
 }
 
 impl SeededFaults {
     /// The faults of a plan.
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(plan: &Plan, story: Arc<Story>) -> Self {
         let mut random = Rng::with_seed(plan.seed ^ 0xfa17);
         let rate = [5, 30, 150][random.usize(..3)];
-        Self { random: Mutex::new(random), plan: plan.clone(), rate, over: AtomicBool::new(false) }
+        Self {
+            random: Mutex::new(random),
+            plan: plan.clone(),
+            rate,
+            over: AtomicBool::new(false),
+            story,
+            leaseless: Mutex::default(),
+        }
     }
 
     /// Nothing goes wrong any more.
     pub fn end(&self) {
         self.over.store(true, Ordering::Relaxed);
+    }
+
+    /// When the coordination store did not answer.
+    pub fn leaseless(&self) -> Vec<Duration> {
+        self.leaseless.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn trouble_of(event: &Event<'_>) -> Trouble {
@@ -64,12 +80,20 @@ impl Faults for SeededFaults {
                 _ => Some(Fault::Delay(late)),
             };
         }
-        let very_late = Duration::from_millis([20, 400, 3_000, 20_000][random.usize(..4)]);
-        Some(match random.u32(..4) {
+        // Leases that are later than their renewal are lost, which is another matter.
+        let latest = if matches!(event, Event::Coordinate { .. }) { 3 } else { 4 };
+        let very_late = Duration::from_millis([20, 400, 3_000, 20_000][random.usize(..latest)]);
+        let fault = match random.u32(..4) {
             0 => Fault::FailBefore,
             1 => Fault::FailAfter,
             2 => Fault::Delay(very_late.mul_f64(random.f64())),
             _ => Fault::DelayAnswer(very_late.mul_f64(random.f64())),
-        })
+        };
+        if matches!(event, Event::Coordinate { .. }) && matches!(fault, Fault::FailBefore | Fault::FailAfter)
+        {
+            let now = self.story.elapsed();
+            self.leaseless.lock().unwrap_or_else(PoisonError::into_inner).push(now);
+        }
+        Some(fault)
     }
 }

@@ -90,7 +90,8 @@ impl World {
         let flows = (0..3).map(|number| format!("flow-{number}"));
         let flows = flows.map(|id| (id.clone(), Flow::draw(&id, &mut random))).collect();
         let server = MemoryServer::starting_at(START);
-        let faults = Arc::new(SeededFaults::new(plan));
+        let story = Arc::new(Story::new());
+        let faults = Arc::new(SeededFaults::new(plan, story.clone()));
         server.set_faults(Some(faults.clone()));
         Self {
             plan: plan.clone(),
@@ -98,7 +99,7 @@ impl World {
             faults,
             flows: Arc::new(flows),
             executions: Arc::default(),
-            story: Arc::new(Story::new()),
+            story,
             random: Mutex::new(random),
             workers: Mutex::default(),
         }
@@ -188,7 +189,11 @@ impl World {
 
     /// All excuses.
     pub fn excuses(&self) -> Vec<Excuse> {
-        self.with(|workers| workers.excuses.clone())
+        let mut excuses = self.with(|workers| workers.excuses.clone());
+        let lasting = Duration::from_secs(LEASE_SECONDS + 5);
+        let leaseless = self.faults.leaseless().into_iter();
+        excuses.extend(leaseless.map(|from| Excuse { worker: None, from, to: from + lasting }));
+        excuses
     }
 
     /// Starts a run as any client does: its rows, and a message for each start node, published until it is confirmed.
