@@ -59,7 +59,7 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   async delete(key: string): Promise<boolean> {
-    return this.#table.delete(this.#runId, contextKey(key, ` of run '${this.#runId}'`))
+    return this.#table.delete(this.#runId, key)
   }
 
   async toJSON(): Promise<Record<string, unknown>> {

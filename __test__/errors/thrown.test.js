@@ -154,7 +154,7 @@ describe('about what a caller passes', () => {
     const far = { name: 'FlowcraftAdapterError', runId: 'nul\0', sqlState: '22021' }
     await throws('VALUE_NOT_STORABLE', () => adapter.createContext('nul\0').get('k'), far)
     await throws('RESERVED_KEY', () => context.set('_flowcraft', 1))
-    await throws('RESERVED_KEY', () => context.delete('_flowcraft'))
+    await throws('RESERVED_KEY', () => context.patch([{ op: 'delete', key: '_flowcraft' }]))
     await throws('INVALID_ARGUMENT', () => context.set(5, 1))
     await throws('INVALID_ARGUMENT', () => context.delete(5))
   })
