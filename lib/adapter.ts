@@ -17,7 +17,7 @@ import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
 import { Crossing, type Job, type Notice } from './crossing.js'
 import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './dead-letters.js'
-import { describeError } from './errors.js'
+import { errorOf, mistake, RunEndedError } from './errors.js'
 import { type JobHost, runJob } from './job.js'
 import { fromJson, toJson } from './json.js'
 import { type Database, Engine, Store } from './native.js'
@@ -25,6 +25,7 @@ import { type CheckedOptions, checkOptions, type RabbitMqAdapterOptions } from '
 import { contextOptionsOver, PostgresContext } from './postgres-context.js'
 import { nativeStoreOf } from './redis-coordination-store.js'
 import type { QueueRetryOptions } from './retries.js'
+import { describeError } from './thrown.js'
 import { Webhooks, webhookEvent } from './webhooks.js'
 
 /** A run's final result, as it is stored in the status table. */
@@ -133,7 +134,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @param output The paused node's output; absent for the one it had.
    * @param nodeId One of several paused nodes; absent for all.
    * @returns The nodes that go on.
-   * @throws When the run, or the node, does not wait to be resumed.
+   * @throws NotAwaitingError when the run, or the node, does not wait to be resumed; RunEndedError when the run is over.
    */
   async resumeWithAction(runId: string, action: string, output?: unknown, nodeId?: string): Promise<Set<string>> {
     const json = toJson(output, `The output to resume run '${runId}' with`)
@@ -145,7 +146,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * their output; while none does, the event is kept for the first that will. Needs no `start()`.
    *
    * @returns The nodes that go on.
-   * @throws When the run is over.
+   * @throws RunEndedError when the run is over.
    */
   async sendEvent(runId: string, eventName: string, payload?: unknown): Promise<Set<string>> {
     const json = toJson(payload, `The payload of event '${eventName}' for run '${runId}'`)
@@ -166,7 +167,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * Starts a failed run again from the nodes that failed, keeping what is done. Needs no `start()`.
    *
    * @returns The nodes that run again.
-   * @throws When the run has not failed.
+   * @throws FlowcraftAdapterError with the code `RUN_NOT_FAILED` when the run has not failed.
    */
   async retry(runId: string): Promise<Set<string>> {
     return new Set(await this.#engine.retry(runId))
@@ -198,28 +199,33 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * The URL that resumes a node of a run, and the name of the event its delivery is. Always the same for one run
    * and node, so that a node before the webhook can send it to whoever is to call it.
    *
-   * @throws Without the option `webhook`.
+   * @throws TypeError without the option `webhook`.
    */
   override async registerWebhookEndpoint(runId: string, nodeId: string): Promise<{ url: string; event: string }> {
-    if (!this.#webhooks) throw new Error('registerWebhookEndpoint is not implemented for RabbitMqAdapter')
+    if (!this.#webhooks) {
+      const message = 'registerWebhookEndpoint is not implemented for RabbitMqAdapter without the option webhook'
+      throw mistake('INVALID_OPTION', message, { option: 'webhook' })
+    }
     return this.#webhooks.endpoint(runId, nodeId)
   }
 
   /**
    * A request handler for the webhooks' URLs; mounts in `node:http`, Express and Fastify. Needs no `start()`.
    *
-   * @throws Without the option `webhook`.
+   * @throws TypeError without the option `webhook`.
    */
   webhookHandler(): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
     const webhooks = this.#webhooks
-    if (!webhooks) throw new Error('webhookHandler needs the option webhook: { baseUrl, secret }')
+    if (!webhooks) {
+      const message = 'webhookHandler needs the option webhook: { baseUrl, secret }'
+      throw mistake('INVALID_OPTION', message, { option: 'webhook' })
+    }
     const deliver = async (runId: string, nodeId: string, payload: string) => {
       try {
         await this.#engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId)
         return true
       } catch (error) {
-        // At the end: a run's id, which the message names before, may say anything.
-        if (error instanceof Error && /: the run is over: it is \w+$/.test(error.message)) return false
+        if (error instanceof RunEndedError) return false
         throw error
       }
     }
@@ -338,7 +344,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       if ('event' in notice) {
         await this.eventBus?.emit({ type: notice.event, payload: notice.payload } as unknown as FlowcraftEvent)
       } else if ('deaf' in notice) {
-        await this.#fail(new Error(notice.deaf))
+        await this.#fail(errorOf(notice.deaf, { code: 'BROKER_LOST' }))
       } else {
         this.logger[notice.level](`[Adapter] ${notice.message}`)
       }

@@ -3,8 +3,8 @@
  */
 import { GraphTraverser, sanitizeBlueprint, type WorkflowBlueprint } from 'flowcraft'
 import { isObject } from './connections/invalid.js'
-import { textOf } from './errors.js'
 import { toJson } from './json.js'
+import { textOf } from './thrown.js'
 
 /**
  * Copies of the user's blueprints, one per object. Core's edge transforms write into the blueprint they are

@@ -1,46 +1,150 @@
-/** What a thrown value says, in a sentence for a run's reason. */
-import { isObject } from './connections/invalid.js'
+/**
+ * What the adapter throws: errors with a `code`, and classes for those that are caught by class. `docs/errors.md` says
+ * of each code when it comes and what to do.
+ */
 
-/** How many causes deep a message goes. */
-const DEPTH = 8
-/** A reason is kept with the run and read by people: longer ones end here. */
-const LONGEST = 10_000
+/** What went wrong. A code never changes; a message may. */
+export type ErrorCode =
+  | 'RUN_NOT_FOUND'
+  | 'RUN_ENDED'
+  | 'RUN_NOT_FAILED'
+  | 'NODE_NOT_AWAITING'
+  | 'RUN_BUSY'
+  | 'CONTEXT_UNREADABLE'
+  | 'VALUE_NOT_STORABLE'
+  | 'RESERVED_KEY'
+  | 'BLUEPRINT_UNKNOWN'
+  | 'BLUEPRINT_VERSION'
+  | 'BLUEPRINT_INVALID'
+  | 'TABLE_MISSING'
+  | 'COLUMN_MISSING'
+  | 'DATABASE_UNREACHABLE'
+  | 'DATABASE_BUSY'
+  | 'DATABASE_REFUSED'
+  | 'BROKER_UNREACHABLE'
+  | 'BROKER_REFUSED'
+  | 'BROKER_LOST'
+  | 'QUEUE_MISSING'
+  | 'REDIS_UNREACHABLE'
+  | 'REDIS_REFUSED'
+  | 'COORDINATION_STORE_FAILED'
+  | 'RESULT_NOT_PUBLISHED'
+  | 'INVALID_OPTION'
+  | 'INVALID_ARGUMENT'
+  | 'STOPPING'
+  | 'INTERNAL'
 
-/** The message of whatever a node threw, with its causes and the node's name. Never throws, whatever it is given. */
-export function describeError(thrown: unknown, nodeId: string): string {
-  const messages: string[] = []
-  let error: unknown = thrown
-  for (let depth = 0; depth < DEPTH && error !== undefined && error !== null; depth++) {
-    const message = textOf(error)
-    if (message && !messages.some((earlier) => earlier.includes(message))) messages.push(message)
-    error = causeOf(error)
-  }
-  const text = messages.join(': ') || textOf(thrown)
-  const named = text.includes(`'${nodeId}'`) ? text : `Node '${nodeId}' failed: ${text}`
-  const short = named.length > LONGEST ? `${named.slice(0, LONGEST)} …` : named
-  // PostgreSQL has no place for U+0000.
-  return short.replaceAll('\0', '\uFFFD')
+/** What an error says besides its message. */
+export interface ErrorDetails {
+  code: ErrorCode
+  /** Default `false`. */
+  retryable?: boolean | undefined
+  runId?: string | undefined
+  nodeId?: string | undefined
+  sqlState?: string | undefined
+  cause?: unknown
 }
 
-/** What a thrown value says. Anything can be thrown: what has no text, or getters that throw, too. */
-export function textOf(thrown: unknown): string {
-  try {
-    return String(hasMessage(thrown) ? thrown.message : thrown)
-  } catch {
-    return 'something was thrown that can not be shown as text'
+/**
+ * Whatever goes wrong in the adapter or one of its servers. Mistakes in what a caller passes are a `TypeError` instead,
+ * with a `code` too.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await adapter.resumeWithAction(runId, 'approve')
+ * } catch (error) {
+ *   if (error instanceof FlowcraftAdapterError && error.retryable) return tryAgainLater()
+ *   throw error
+ * }
+ * ```
+ */
+export class FlowcraftAdapterError extends Error {
+  /** What went wrong: what a program decides by. */
+  readonly code: ErrorCode
+  /** Whether the same call may succeed later, with nothing changed by anybody. */
+  readonly retryable: boolean
+  /** The run it happened to, where it happened to one. */
+  declare readonly runId?: string
+  /** The node it happened to, where it happened to one. */
+  declare readonly nodeId?: string
+  /** The code of PostgreSQL's answer (SQLSTATE), where it gave one. */
+  declare readonly sqlState?: string
+
+  constructor(message: string, { code, retryable = false, runId, nodeId, sqlState, cause }: ErrorDetails) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.retryable = retryable
+    // Absent, rather than undefined: what is printed of an error shows only what is known.
+    Object.assign(this, defined({ runId, nodeId, sqlState }))
   }
 }
 
-/** Core lists a run's errors as plain objects with the fields of an error. */
-function hasMessage(error: unknown): error is { message: unknown } {
-  return error instanceof Error || (isObject(error) && typeof error.message === 'string')
+/** There is no such run: it has no context row. */
+export class RunNotFoundError extends FlowcraftAdapterError {}
+
+/** The run is over: completed, failed or cancelled. */
+export class RunEndedError extends FlowcraftAdapterError {}
+
+/** The run, or the node, does not wait to be resumed. */
+export class NotAwaitingError extends FlowcraftAdapterError {}
+
+/** A server does not answer, is too busy, or refuses the engine. */
+export class ConnectionError extends FlowcraftAdapterError {}
+
+/** Something has to be set up or mended before the call can succeed: a table, a column, a blueprint. */
+export class SetupError extends FlowcraftAdapterError {}
+
+const CLASSES = {
+  FlowcraftAdapterError,
+  RunNotFoundError,
+  RunEndedError,
+  NotAwaitingError,
+  ConnectionError,
+  SetupError,
 }
 
-function causeOf(error: unknown): unknown {
-  try {
-    if (error instanceof Error) return error.cause
-    return isObject(error) ? (error.cause ?? error.originalError) : undefined
-  } catch {
-    return undefined
-  }
+for (const [name, { prototype }] of Object.entries(CLASSES)) {
+  Object.defineProperty(prototype, 'name', { value: name, writable: true, configurable: true })
+}
+
+/** The classes of codes that have one of their own. */
+const BY_CODE: Partial<Record<ErrorCode, typeof FlowcraftAdapterError>> = {
+  RUN_NOT_FOUND: RunNotFoundError,
+  RUN_ENDED: RunEndedError,
+  NODE_NOT_AWAITING: NotAwaitingError,
+  DATABASE_UNREACHABLE: ConnectionError,
+  DATABASE_BUSY: ConnectionError,
+  DATABASE_REFUSED: ConnectionError,
+  BROKER_UNREACHABLE: ConnectionError,
+  BROKER_REFUSED: ConnectionError,
+  BROKER_LOST: ConnectionError,
+  QUEUE_MISSING: ConnectionError,
+  REDIS_UNREACHABLE: ConnectionError,
+  REDIS_REFUSED: ConnectionError,
+  COORDINATION_STORE_FAILED: ConnectionError,
+  TABLE_MISSING: SetupError,
+  COLUMN_MISSING: SetupError,
+  BLUEPRINT_UNKNOWN: SetupError,
+  BLUEPRINT_VERSION: SetupError,
+  BLUEPRINT_INVALID: SetupError,
+}
+
+/** An error of the class that its code has. */
+export function errorOf(message: string, details: ErrorDetails): FlowcraftAdapterError {
+  const Class = BY_CODE[details.code] ?? FlowcraftAdapterError
+  return new Class(message, details)
+}
+
+/** A mistake in what a caller passes, found before anything is sent. */
+export function mistake(
+  code: 'INVALID_OPTION' | 'INVALID_ARGUMENT' | 'RESERVED_KEY' | 'VALUE_NOT_STORABLE',
+  message: string,
+  details: { option?: string } = {},
+): TypeError {
+  return Object.assign(new TypeError(message), { code, ...details })
+}
+
+function defined(properties: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined))
 }

@@ -8,6 +8,16 @@ export type { AmqpOptions } from './connections/amqp.js'
 export type { PostgresOptions, PostgresTlsOptions } from './connections/postgres.js'
 export type { RedisOptions, RedisTlsOptions } from './connections/redis.js'
 export type { DeadLetter } from './dead-letters.js'
+export {
+  ConnectionError,
+  type ErrorCode,
+  type ErrorDetails,
+  FlowcraftAdapterError,
+  NotAwaitingError,
+  RunEndedError,
+  RunNotFoundError,
+  SetupError,
+} from './errors.js'
 export { type MigrateOptions, migrate } from './migrate.js'
 export type { AmqpConnectionLike, PgClientLike, QueueType, RabbitMqAdapterOptions } from './options.js'
 export { PostgresContext, type PostgresContextOptions } from './postgres-context.js'

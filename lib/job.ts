@@ -14,12 +14,12 @@ import {
 } from 'flowcraft'
 import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
 import type { Job } from './crossing.js'
-import { describeError, textOf } from './errors.js'
 import { JobContext, type Stored } from './job-context.js'
 import { toJson } from './json.js'
 import { pausedInside, pauseOf, resumeInside, webhookPause } from './pauses.js'
 import { attemptsOf, type QueueRetryOptions, waitAfter } from './retries.js'
 import { type Surroundings, surroundingsOf } from './surroundings.js'
+import { describeError, textOf } from './thrown.js'
 
 /** What a job needs of its adapter. */
 export interface JobHost {

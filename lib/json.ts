@@ -1,5 +1,6 @@
 /** Values to JSON text, with errors that say what could not be stored and where. */
-import { textOf } from './errors.js'
+import { mistake } from './errors.js'
+import { textOf } from './thrown.js'
 
 /** The engine's bookkeeping: neither nodes nor contexts can write it. */
 const RESERVED_KEY = '_flowcraft'
@@ -36,14 +37,18 @@ export function fromJson(text: string): unknown {
  * @throws TypeError when it is none, here, where the mistake is made.
  */
 export function contextKey(key: unknown, where = ''): string {
-  if (typeof key !== 'string') throw new TypeError(`A context key${where} is a string, not a ${typeof key}`)
-  if (key === RESERVED_KEY) throw new TypeError(`The context key '${RESERVED_KEY}'${where} is reserved for the engine`)
+  if (typeof key !== 'string') {
+    throw mistake('INVALID_ARGUMENT', `A context key${where} is a string, not a ${typeof key}`)
+  }
+  if (key === RESERVED_KEY) {
+    throw mistake('RESERVED_KEY', `The context key '${RESERVED_KEY}'${where} is reserved for the engine`)
+  }
   toJson(key, `The context key${where}`)
   return key
 }
 
 function unstorable(what: string, why: string): TypeError {
-  return new TypeError(`${what} can not be stored as JSON: ${why}`)
+  return mistake('VALUE_NOT_STORABLE', `${what} can not be stored as JSON: ${why}`)
 }
 
 /** What JSON can say and JSONB can not hold: U+0000, and half a surrogate pair. */

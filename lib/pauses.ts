@@ -9,9 +9,9 @@ import {
   type WorkflowState,
 } from 'flowcraft'
 import type { JobAnswer } from './answer.js'
-import { describeError } from './errors.js'
 import type { JobContext } from './job-context.js'
 import { toJson } from './json.js'
+import { describeError } from './thrown.js'
 import { webhookEvent } from './webhooks.js'
 
 type State = WorkflowState<Record<string, unknown>>

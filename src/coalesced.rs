@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::batcher::{Batches, Request};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ports::coordination::{CoordinationStore, Lease};
 use crate::ports::platform::Platform;
 
@@ -128,7 +128,9 @@ impl CoordinationStore for Coalesced {
                 async move { this.acquire_all(batch).await }
             })
             .await;
-        answered.await.unwrap_or_else(|_| Err(Error::transient("Taking a lease", "the answer was lost")))
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Error::new(Code::Internal, "Taking a lease", "the answer was lost")))
     }
 
     /// Comes back when that is on its way; only who takes it there, for many, sees the answer.

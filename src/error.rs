@@ -1,36 +1,71 @@
-//! The one error of the engine: what was being done, to which run and node, what happened.
+//! The one error of the engine: what went wrong, what was being done, to which run and node.
 //!
-//! Messages are written here from what servers answer, never from connection settings, and passwords in those
-//! answers are masked: no credential can get into them.
+//! Whoever decides by an error decides by its code and fields; its message is for people and is never parsed.
+//!
+//! No credential gets into a message, by construction: settings are never quoted, and neither is what a server
+//! says while it logs the engine in, for it may repeat the login. Other words of others go through [`redact`].
+//!
+//! [`redact`]: crate::redact
+
+mod code;
 
 use std::fmt;
 
-use crate::secret::masked;
+pub use code::{Code, Kind};
 
-/// What an error means for whoever meets it.
+/// The code that PostgreSQL gives an error: five characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A server is out of reach or busy: the same call may succeed later.
-    Transient,
-    /// The data itself can not be stored: trying again changes nothing.
-    Data,
-    /// Something the user has to change: a table, an option, a blueprint.
-    Setup,
-    /// The engine is stopping.
-    Stopping,
+pub struct SqlState([u8; 5]);
+
+impl SqlState {
+    /// A relation that does not exist.
+    pub const UNDEFINED_TABLE: Self = Self(*b"42P01");
+    /// A column that does not exist.
+    pub const UNDEFINED_COLUMN: Self = Self(*b"42703");
+    /// A schema that does not exist.
+    pub const UNDEFINED_SCHEMA: Self = Self(*b"3F000");
+
+    /// Takes what a server sends; none where it is no such code.
+    pub fn parse(text: &str) -> Option<Self> {
+        let characters: [u8; 5] = text.as_bytes().try_into().ok()?;
+        characters
+            .iter()
+            .all(|each| each.is_ascii_digit() || each.is_ascii_uppercase())
+            .then_some(Self(characters))
+    }
+
+    /// The code as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The first two characters: what kind of error it is.
+    pub fn class(&self) -> &str {
+        self.as_str().get(..2).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for SqlState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// What went wrong, in the engine's one shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Error {
-    /// What it means.
-    pub kind: Kind,
+    /// What went wrong.
+    pub code: Code,
     /// What was being done, as the start of a sentence.
     pub operation: &'static str,
     /// The run it was done to.
     pub run: Option<String>,
     /// The node it was done to.
     pub node: Option<String>,
+    /// The option that cannot work.
+    pub option: Option<&'static str>,
+    /// The code of PostgreSQL's answer.
+    pub sql_state: Option<SqlState>,
     /// What happened and what to do.
     pub message: String,
 }
@@ -39,19 +74,15 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error of this kind, not yet bound to a run.
-    pub fn new(kind: Kind, operation: &'static str, message: impl fmt::Display) -> Self {
-        Self { kind, operation, run: None, node: None, message: masked(message.to_string()) }
+    /// An error with this code, not yet bound to a run.
+    pub fn new(code: Code, operation: &'static str, message: impl fmt::Display) -> Self {
+        let message = message.to_string();
+        Self { code, operation, run: None, node: None, option: None, sql_state: None, message }
     }
 
-    /// A server is out of reach or busy.
-    pub fn transient(operation: &'static str, message: impl fmt::Display) -> Self {
-        Self::new(Kind::Transient, operation, message)
-    }
-
-    /// Something the user has to change.
-    pub fn setup(operation: &'static str, message: impl fmt::Display) -> Self {
-        Self::new(Kind::Setup, operation, message)
+    /// An option that cannot work. The message never quotes its value.
+    pub fn of_option(option: &'static str, message: impl fmt::Display) -> Self {
+        Self { option: Some(option), ..Self::new(Code::InvalidOption, "Reading the options", message) }
     }
 
     /// The same error, saying which run it happened to.
@@ -68,9 +99,26 @@ impl Error {
         self
     }
 
+    /// The same error, with the code of PostgreSQL's answer.
+    #[must_use]
+    pub fn with_sql_state(self, sql_state: Option<SqlState>) -> Self {
+        Self { sql_state, ..self }
+    }
+
+    /// What was not done because the engine stops; what failed until then stays the message.
+    #[must_use]
+    pub fn while_stopping(self) -> Self {
+        Self { code: Code::Stopping, ..self }
+    }
+
+    /// What it means for the engine.
+    pub fn kind(&self) -> Kind {
+        self.code.kind()
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
-        self.kind == Kind::Transient
+        self.kind() == Kind::Transient
     }
 }
 
@@ -82,6 +130,9 @@ impl fmt::Display for Error {
             (Some(run), None) => write!(f, " (run '{run}')")?,
             (None, Some(node)) => write!(f, " (node '{node}')")?,
             (None, None) => {}
+        }
+        if let Some(option) = self.option {
+            write!(f, " ({option})")?;
         }
         write!(f, ": {}", self.message)
     }
@@ -99,4 +150,26 @@ pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_five_characters_of_a_code_are_a_sql_state() {
+        assert_eq!(SqlState::parse("42P01"), Some(SqlState::UNDEFINED_TABLE));
+        assert_eq!(SqlState::UNDEFINED_TABLE.class(), "42");
+        for other in ["", "42P0", "42P011", "42p01", "hunte", "４"] {
+            assert_eq!(SqlState::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_message_names_the_run_and_node_and_keeps_the_first() {
+        let error =
+            Error::new(Code::RunEnded, "Resuming", "it is over").of_run("r").of_node("n").of_run("other");
+        assert_eq!(error.to_string(), "Resuming (run 'r', node 'n'): it is over");
+        assert_eq!(error.while_stopping().kind(), Kind::Stopping);
+    }
 }

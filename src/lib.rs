@@ -29,9 +29,9 @@ pub mod postgres;
 pub mod protocol;
 pub mod rabbitmq;
 pub mod record;
+mod redact;
 pub mod redis;
 pub mod run_store;
-mod secret;
 #[cfg(test)]
 mod simulation;
 pub mod time;

@@ -5,12 +5,16 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { PostgresContext, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
+import { createFlow } from 'flowcraft'
 import { openWorld } from '../support/world.js'
 import { PASSWORD, shapesIn } from './support/secret.js'
 
 const program = fileURLToPath(new URL('./programs/failures.js', import.meta.url))
 const BEGIN = '=== '
 const SERVERS = { amqp: 'RabbitMQ', database: 'PostgreSQL', redis: 'Redis' }
+
+const one = createFlow('one').node('a', async () => ({ output: 1 }))
 
 let world
 /** What was printed, by kind of server: a list of attempts. */
@@ -90,3 +94,20 @@ for (const [kind, server] of Object.entries(SERVERS)) {
     })
   })
 }
+
+it('a password that is an ordinary word hides no other word', async () => {
+  const ordinary = world.name
+  for (const describe of [
+    () => new RedisCoordinationStore({ host: '127.0.0.1', port: 1, password: ordinary }),
+    () => new PostgresContext('r', { client: `postgres://app:${ordinary}@127.0.0.1:1/db`, tableName: 't' }),
+    () => world.adapter(one, { started: false, amqpConnection: `amqp://app:${ordinary}@127.0.0.1:1` }),
+  ]) {
+    describe()
+  }
+  const missing = `${ordinary}.${ordinary}_contexts`
+  const context = new PostgresContext(ordinary, { client: world.database, tableName: missing })
+  await assert.rejects(context.get('key'), (error) => {
+    assert.ok(error.message.includes(`(run '${ordinary}')`) && error.message.includes(`'${missing}'`), error.message)
+    return true
+  })
+})

@@ -1,6 +1,8 @@
+import { mistake } from '../errors.js'
+
 /** One wording for a refused option: which one, what it accepts; never the value, which may hold a password. */
 export function invalidOption(option: string, accepts: string): TypeError {
-  return new TypeError(`Invalid option '${option}': expected ${accepts}`)
+  return mistake('INVALID_OPTION', `Invalid option '${option}': expected ${accepts}`, { option })
 }
 
 /** Whether a value is an object with properties to read. */

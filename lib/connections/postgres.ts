@@ -41,8 +41,8 @@ export interface PostgresTlsOptions {
 
 const ACCEPTS = 'a PostgreSQL connection string, a pg config object, or a live pg Client or Pool'
 const TLS_ACCEPTS = 'certificates (ca, cert) and their key as PEM text that belongs together'
-/** How the engine begins to say that certificates can not be used. */
-const TLS_REFUSED = 'Option pgClient.ssl'
+/** What the engine calls the option when certificates cannot be used. */
+const TLS = 'pgClient.ssl'
 
 /** Makes a pool; opens no connection. */
 export function openDatabase(option: unknown, name = 'pgClient'): Database {
@@ -52,8 +52,9 @@ export function openDatabase(option: unknown, name = 'pgClient'): Database {
     return new Database(json, passwordSource(options.password))
   } catch (error) {
     // Never in the engine's words: they may repeat a line of the key that could not be read.
-    const aboutTls = error instanceof Error && error.message.startsWith(TLS_REFUSED)
-    throw aboutTls ? invalidOption(`${name}.ssl`, TLS_ACCEPTS) : invalidOption(name, ACCEPTS)
+    throw (error as { option?: unknown }).option === TLS
+      ? invalidOption(`${name}.ssl`, TLS_ACCEPTS)
+      : invalidOption(name, ACCEPTS)
   }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use napi::Env;
 use napi::bindgen_prelude::{Buffer, FnArgs, Promise};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
 use napi_derive::napi;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::errors::{from_js, settings, to_js};
 use super::function::{JsFunction, ask};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, Arguments, QueueType};
 use crate::ports::broker::{self, Delivery, Outgoing, Reading, Receipt};
 use crate::rabbitmq::{AmqpSettings, RabbitMq};
@@ -79,15 +80,18 @@ pub struct LiveMessage {
 impl Broker {
     /// RabbitMQ, by its options as JSON.
     #[napi(factory)]
-    pub fn rabbitmq(options: String) -> napi::Result<Self> {
-        let options: AmqpSettings = settings(&options)?;
-        Ok(Self { inner: Arc::new(RabbitMq::new(&options).map_err(to_js)?), live: None })
+    pub fn rabbitmq(env: Env, options: String) -> napi::Result<Self> {
+        let options: AmqpSettings = settings(&env, &options)?;
+        Ok(Self {
+            inner: Arc::new(RabbitMq::new(&options).map_err(|error| to_js(&env, &error))?),
+            live: None,
+        })
     }
 
     /// The user's live connection; `queue_type` is the type of the queues that are declared (JSON).
     #[napi(factory)]
-    pub fn live(functions: LiveFunctions, queue_type: String) -> napi::Result<Self> {
-        let queue_type = settings(&queue_type)?;
+    pub fn live(env: Env, functions: LiveFunctions, queue_type: String) -> napi::Result<Self> {
+        let queue_type = settings(&env, &queue_type)?;
         let live =
             Arc::new(LiveBroker { functions: Arc::new(functions), queue_type, consumers: Mutex::default() });
         Ok(Self { inner: live.clone(), live: Some(live) })
@@ -163,7 +167,7 @@ impl LiveBroker {
     }
 
     async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<()> {
-        let failed = |error: napi::Error| from_js("Consuming", &error);
+        let failed = |error: napi::Error| from_js("Consuming", Code::BrokerUnreachable, &error);
         let declared = as_json(&arguments::of_queue(self.queue_type)).to_string();
         let arguments = (queue.to_owned(), declared, u32::from(prefetch)).into();
         self.functions.consume.call_async_catch(arguments).await.map_err(failed)?.await.map_err(failed)
@@ -173,7 +177,7 @@ impl LiveBroker {
 #[async_trait]
 impl broker::Broker for LiveBroker {
     async fn publish(&self, messages: Vec<Outgoing>) -> Result<()> {
-        let failed = |error: napi::Error| from_js("Publishing", &error);
+        let failed = |error: napi::Error| from_js("Publishing", Code::BrokerUnreachable, &error);
         let mut confirms = Vec::with_capacity(messages.len());
         for message in messages {
             let queues: serde_json::Map<String, serde_json::Value> = message
@@ -231,8 +235,8 @@ impl broker::Broker for LiveBroker {
         };
         if let Some(Lost { reason, for_good }) = lost {
             self.consumers().remove(queue);
-            let kind = if for_good { Kind::Setup } else { Kind::Transient };
-            return Err(Error::new(kind, "Consuming", reason));
+            let code = if for_good { Code::BrokerLost } else { Code::BrokerUnreachable };
+            return Err(Error::new(code, "Consuming", reason));
         }
         if let Ok(cancelled) = self.functions.cancel.call_async_catch(queue.to_owned()).await {
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, cancelled).await;
@@ -243,11 +247,11 @@ impl broker::Broker for LiveBroker {
     }
 
     async fn waiting(&self, queue: &str) -> Result<Option<u32>> {
-        ask!("Looking at the queue", self.functions.waiting, queue.to_owned())
+        ask!("Looking at the queue", Code::BrokerUnreachable, self.functions.waiting, queue.to_owned())
     }
 
     async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
-        let number = ask!(READING, self.functions.open_reading, queue.to_owned())?;
+        let number = ask!(READING, Code::BrokerUnreachable, self.functions.open_reading, queue.to_owned())?;
         let (queue, functions) = (Arc::<str>::from(queue), self.functions.clone());
         Ok(number.map(|number| Box::new(LiveReading { queue, number, functions }) as Box<dyn Reading>))
     }
@@ -273,7 +277,8 @@ struct LiveReading {
 #[async_trait]
 impl Reading for LiveReading {
     async fn next(&mut self) -> Result<Option<Delivery>> {
-        let read: Option<LiveRead> = ask!(READING, self.functions.read_next, self.number)?;
+        let read: Option<LiveRead> =
+            ask!(READING, Code::BrokerUnreachable, self.functions.read_next, self.number)?;
         Ok(read.map(|LiveRead { number, body, headers }| {
             let headers: BTreeMap<String, String> = serde_json::from_str(&headers).unwrap_or_default();
             Delivery {
@@ -287,7 +292,7 @@ impl Reading for LiveReading {
     }
 
     async fn close(self: Box<Self>) {
-        let _: Result<()> = ask!(READING, self.functions.close_reading, self.number);
+        let _: Result<()> = ask!(READING, Code::BrokerUnreachable, self.functions.close_reading, self.number);
     }
 }
 

@@ -10,7 +10,7 @@ use napi_derive::napi;
 use super::errors::{from_js, json, settings, to_js};
 use super::function::JsFunction;
 use super::runtime::promise;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::ports::platform::Platform;
 use crate::ports::record::{self, Tables};
 use crate::postgres::{PasswordSource, Postgres, PostgresSettings};
@@ -27,10 +27,14 @@ pub struct Database {
 impl Database {
     /// By its options as JSON, and a function for the password where it is not a constant.
     #[napi(constructor)]
-    pub fn new(options: String, password: Option<JsFunction<(), Promise<String>>>) -> napi::Result<Self> {
-        let options: PostgresSettings = settings(&options)?;
+    pub fn new(
+        env: Env,
+        options: String,
+        password: Option<JsFunction<(), Promise<String>>>,
+    ) -> napi::Result<Self> {
+        let options: PostgresSettings = settings(&env, &options)?;
         let password = password.map(|ask| Arc::new(AskedPassword(ask)) as Arc<dyn PasswordSource>);
-        Ok(Self { inner: Arc::new(Postgres::new(&options, password).map_err(to_js)?) })
+        Ok(Self { inner: Arc::new(Postgres::new(&options, password).map_err(|error| to_js(&env, &error))?) })
     }
 
     /// Takes on runs that are `running` and were not heard of for so many seconds, a batch of them in the order of
@@ -90,7 +94,8 @@ struct AskedPassword(JsFunction<(), Promise<String>>);
 #[async_trait]
 impl PasswordSource for AskedPassword {
     async fn password(&self) -> Result<String> {
-        let failed = |error: napi::Error| from_js("Asking for the PostgreSQL password", &error);
+        let failed =
+            |error: napi::Error| from_js("Asking for the PostgreSQL password", Code::DatabaseRefused, &error);
         self.0.call_async_catch(()).await.map_err(failed)?.await.map_err(failed)
     }
 }
@@ -146,7 +151,7 @@ impl ContextTable {
     ) -> napi::Result<Object<'env>> {
         let mut patch = Patch { deletes, ..Patch::default() };
         for write in sets {
-            patch.set(write.key, json(write.value)?);
+            patch.set(write.key, json(env, write.value)?);
         }
         let store = self.store.clone();
         promise(env, async move { store.patch(&run, &patch).await })

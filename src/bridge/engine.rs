@@ -14,7 +14,7 @@ use super::errors::{json, to_js};
 use super::host::{HostFunctions, JsHost};
 use super::runtime::{promise, runtime};
 use super::store::Store;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::ids::NodeId;
 use crate::ports::platform::Platform;
 use crate::ports::record::Tables;
@@ -164,8 +164,8 @@ impl Engine {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn enqueue<'env>(&self, env: &'env Env, job: String) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
-        let job =
-            JobMessage::parse(job.as_bytes()).map_err(|error| to_js(Error::setup("Publishing", error)))?;
+        let job = JobMessage::parse(job.as_bytes())
+            .map_err(|error| to_js(env, &Error::new(Code::InvalidArgument, "Publishing", error)))?;
         promise(env, async move { engine.publish(&[job]).await })
     }
 
@@ -187,7 +187,7 @@ impl Engine {
         output: Option<String>,
     ) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
-        let with = Resume { action, output: output.map(json).transpose()? };
+        let with = Resume { action, output: output.map(|text| json(env, text)).transpose()? };
         promise(env, async move { engine.resume(&run, node.as_deref(), &with).await.map(names) })
     }
 
@@ -202,7 +202,7 @@ impl Engine {
         node: Option<String>,
     ) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
-        let payload = payload.map(json).transpose()?;
+        let payload = payload.map(|text| json(env, text)).transpose()?;
         promise(env, async move { engine.send_event(&run, &name, payload, node.as_deref()).await.map(names) })
     }
 
@@ -293,7 +293,7 @@ impl Engine {
         result: String,
     ) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();
-        let result = json(result)?;
+        let result = json(env, result)?;
         let status = match status.as_str() {
             "completed" => RunStatus::Completed,
             "cancelled" => RunStatus::Cancelled,

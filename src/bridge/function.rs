@@ -9,8 +9,8 @@ pub type JsFunction<Arguments, Return> =
 
 /// Calls a function of JavaScript that answers with a promise, and waits for what it promised.
 macro_rules! ask {
-    ($operation:expr, $function:expr, $arguments:expr) => {{
-        let failed = |error: napi::Error| $crate::bridge::errors::from_js($operation, &error);
+    ($operation:expr, $code:expr, $function:expr, $arguments:expr) => {{
+        let failed = |error: napi::Error| $crate::bridge::errors::from_js($operation, $code, &error);
         match $function.call_async_catch($arguments).await {
             Ok(promise) => promise.await.map_err(failed),
             Err(error) => Err(failed(error)),

@@ -9,7 +9,7 @@ use super::errors::{from_js, gone};
 use super::function::{JsFunction, ask};
 use super::job::{Jobs, Opened};
 use super::mailbox::Mailbox;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::host::{Call, Host, Level, Notice};
 use crate::protocol::outcome::Answer;
@@ -58,13 +58,15 @@ impl JsHost {
 impl Host for JsHost {
     async fn blueprint(&self, id: &str) -> Result<Option<Description>> {
         const OPERATION: &str = "Reading the blueprint";
-        let described = self.describe.call_async_catch(id.to_owned()).await.map_err(|error| {
-            let error = from_js(OPERATION, &error);
-            if error.kind == Kind::Stopping { error } else { Error { kind: Kind::Setup, ..error } }
-        })?;
+        let described = self
+            .describe
+            .call_async_catch(id.to_owned())
+            .await
+            .map_err(|error| from_js(OPERATION, Code::BlueprintInvalid, &error))?;
         let parse = |text: String| {
             serde_json::from_str(&text).map_err(|error| {
-                Error::setup(OPERATION, format!("the blueprint '{id}' is malformed: {error}"))
+                let what = format!("the blueprint '{id}' is malformed: {error}");
+                Error::new(Code::BlueprintInvalid, OPERATION, what)
             })
         };
         described.map(parse).transpose()
@@ -97,7 +99,7 @@ impl Host for JsHost {
         const OPERATION: &str = "publishFinalResult";
         let arguments =
             (run.to_owned(), status.as_str().to_owned(), reason.to_owned(), context.get().to_owned()).into();
-        let answer: Result<()> = ask!(OPERATION, self.publish_result, arguments);
+        let answer: Result<()> = ask!(OPERATION, Code::ResultNotPublished, self.publish_result, arguments);
         answer.map_err(|error| error.of_run(run))
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use tokio::sync::oneshot;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::host::Call;
 use crate::protocol::answer;
@@ -104,7 +104,7 @@ impl Jobs {
             },
         };
         let letter = serde_json::to_string(&letter)
-            .map_err(|error| Error::new(Kind::Data, "Handing the job to JavaScript", error))?;
+            .map_err(|error| Error::new(Code::Internal, "Handing the job to JavaScript", error))?;
         self.with(|open| open.jobs.insert(number, Job { document, reply }));
         Ok(Opened { number, letter, answer })
     }

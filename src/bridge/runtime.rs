@@ -11,7 +11,7 @@ use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use super::errors::to_js;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 /// Threads of the engine: it waits far more than it works.
 const THREADS: usize = 2;
@@ -47,11 +47,9 @@ where
     let (deferred, promise) = env.create_deferred()?;
     let work = runtime.spawn(future);
     runtime.spawn(async move {
-        match work.await {
-            Ok(Ok(value)) => deferred.resolve(move |_| Ok(value)),
-            Ok(Err(error)) => deferred.reject(to_js(error)),
-            Err(panic) => deferred.reject(napi::Error::from_reason(format!("Internal error: {panic}"))),
-        }
+        let done =
+            work.await.unwrap_or_else(|panic| Err(Error::new(Code::Internal, "Internal error", panic)));
+        deferred.resolve(move |env| done.map_err(|error| to_js(&env, &error)));
     });
     Ok(promise)
 }

@@ -11,7 +11,7 @@ use super::errors::{settings, to_js};
 use super::function::{JsFunction, ask};
 use super::runtime::promise;
 use crate::coalesced::Coalesced;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::ports::coordination::CoordinationStore;
 use crate::ports::platform::Platform;
 use crate::redis::{RedisSettings, RedisStore};
@@ -36,9 +36,9 @@ pub struct StoreFunctions {
 impl Store {
     /// Redis, by its options as JSON.
     #[napi(factory)]
-    pub fn redis(options: String) -> napi::Result<Self> {
-        let options: RedisSettings = settings(&options)?;
-        let redis = Arc::new(RedisStore::new(&options).map_err(to_js)?);
+    pub fn redis(env: Env, options: String) -> napi::Result<Self> {
+        let options: RedisSettings = settings(&env, &options)?;
+        let redis = Arc::new(RedisStore::new(&options).map_err(|error| to_js(&env, &error))?);
         Ok(Self { inner: Arc::new(Coalesced::new(redis, Platform::default())) })
     }
 
@@ -93,23 +93,38 @@ const OPERATION: &str = "Calling the coordination store";
 #[async_trait]
 impl CoordinationStore for CustomStore {
     async fn increment(&self, key: &str, ttl: u64) -> Result<i64> {
-        ask!(OPERATION, self.0.increment, (key.to_owned(), seconds(ttl)).into())
+        ask!(
+            OPERATION,
+            Code::CoordinationStoreFailed,
+            self.0.increment,
+            (key.to_owned(), seconds(ttl)).into()
+        )
     }
 
     async fn set_if_not_exist(&self, key: &str, value: &str, ttl: u64) -> Result<bool> {
-        ask!(OPERATION, self.0.set_if_not_exist, (key.to_owned(), value.to_owned(), seconds(ttl)).into())
+        ask!(
+            OPERATION,
+            Code::CoordinationStoreFailed,
+            self.0.set_if_not_exist,
+            (key.to_owned(), value.to_owned(), seconds(ttl)).into()
+        )
     }
 
     async fn extend_ttl(&self, key: &str, ttl: u64) -> Result<bool> {
-        ask!(OPERATION, self.0.extend_ttl, (key.to_owned(), seconds(ttl)).into())
+        ask!(
+            OPERATION,
+            Code::CoordinationStoreFailed,
+            self.0.extend_ttl,
+            (key.to_owned(), seconds(ttl)).into()
+        )
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
-        ask!(OPERATION, self.0.delete, key.to_owned())
+        ask!(OPERATION, Code::CoordinationStoreFailed, self.0.delete, key.to_owned())
     }
 
     async fn get(&self, key: &str) -> Result<Option<String>> {
-        ask!(OPERATION, self.0.get, key.to_owned())
+        ask!(OPERATION, Code::CoordinationStoreFailed, self.0.get, key.to_owned())
     }
 }
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::MemoryServer;
 use super::faults::{self, Event, Operation};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ports::coordination::{CoordinationStore, Lease};
 use crate::ports::keys;
 use crate::ports::platform::Clock;
@@ -58,7 +58,7 @@ impl Now<'_> {
     /// As Redis does, refuses to set what would not live.
     fn set(&mut self, key: &str, value: &str, ttl: u64) -> Result<()> {
         if ttl == 0 {
-            return Err(Error::transient(OPERATION, "a key cannot live for 0 seconds"));
+            return Err(Error::new(Code::RedisUnreachable, OPERATION, "a key cannot live for 0 seconds"));
         }
         let expires = self.after(ttl);
         self.keys.insert(key.to_owned(), Entry { value: value.to_owned(), expires });
@@ -74,9 +74,9 @@ impl Now<'_> {
     fn increment(&mut self, key: &str, ttl: u64) -> Result<i64> {
         let count = match self.value(key) {
             None => 0,
-            Some(value) => value
-                .parse::<i64>()
-                .map_err(|_| Error::transient(OPERATION, format!("the key '{key}' is not a number")))?,
+            Some(value) => value.parse::<i64>().map_err(|_| {
+                Error::new(Code::RedisUnreachable, OPERATION, format!("the key '{key}' is not a number"))
+            })?,
         };
         let count = count.saturating_add(1);
         let expires = self.after(ttl);
@@ -130,9 +130,12 @@ impl MemoryStore {
         let clock = &self.server.clock;
         let effect = || match self.reachable.load(Ordering::Relaxed) {
             true => self.server.keys.at(clock.now(), act),
-            false => Err(Error::transient(OPERATION, "the store is out of reach")),
+            false => Err(Error::new(Code::RedisUnreachable, OPERATION, "the store is out of reach")),
         };
-        faults::under(fault, clock, effect, || Error::transient(OPERATION, "the answer was lost")).await
+        faults::under(fault, clock, effect, || {
+            Error::new(Code::RedisUnreachable, OPERATION, "the answer was lost")
+        })
+        .await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Connections to PostgreSQL: where, as whom, how encrypted.
 
+use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,16 +13,17 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::DbError;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::ssl::{self, SslSettings};
 use super::standby;
-use crate::error::{Error, Kind, Result, with_causes};
-use crate::secret;
+use crate::error::{Code, Error, Result, SqlState, with_causes};
+use crate::redact;
 
 const OPERATION: &str = "Talking to PostgreSQL";
+const CONNECTING: &str = "Connecting to PostgreSQL";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Where there are several servers, one that does not answer for this long is passed over.
 const CONNECT_TIMEOUT_OF_ONE: Duration = Duration::from_secs(3);
@@ -100,7 +102,7 @@ impl Pool {
                 false => Ok(()),
             }))
             .build()
-            .map_err(|error| Error::setup("Option pgClient", error))?;
+            .map_err(|error| Error::of_option("pgClient", error))?;
         Ok(Self { pool, opened })
     }
 
@@ -110,8 +112,8 @@ impl Pool {
     /// Transient, when the server is out of reach; of the user's making, when it refuses the login.
     pub async fn client(&self) -> Result<Object> {
         self.pool.get().await.map_err(|error| match error {
-            deadpool_postgres::PoolError::Backend(error) => database_error(&error),
-            other => Error::transient("Connecting to PostgreSQL", other),
+            deadpool_postgres::PoolError::Backend(error) => login_error(&error),
+            other => Error::new(Code::DatabaseUnreachable, CONNECTING, other),
         })
     }
 
@@ -138,7 +140,7 @@ fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
     let ssl = settings.ssl.clone().unwrap_or_default();
     let mut config: Config = text.parse().map_err(|_| {
         // The driver's own words may repeat a part of the string, which may be the password.
-        Error::setup("Option pgClient", "not a PostgreSQL connection string")
+        Error::of_option("pgClient", "not a PostgreSQL connection string")
     })?;
     for host in &settings.hosts {
         config.host(host);
@@ -155,10 +157,6 @@ fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
     }
     if let Some(password) = &settings.password {
         config.password(password);
-    }
-    if let Some(password) = config.get_password() {
-        let password = String::from_utf8_lossy(password).into_owned();
-        secret::keep(config.get_user().unwrap_or_default(), &password);
     }
     if let Some(database) = &settings.database {
         config.dbname(database);
@@ -213,10 +211,7 @@ impl Connect for Connector {
             if let Some(source) = &self.password {
                 // Without a password the server says what it misses; that answer is the clearest one.
                 match source.password().await {
-                    Ok(password) => {
-                        secret::keep(config.get_user().unwrap_or_default(), &password);
-                        config.password(password);
-                    }
+                    Ok(password) => drop(config.password(password)),
                     Err(error) => tracing::warn!(%error, "the password function failed"),
                 }
             }
@@ -253,24 +248,71 @@ pub(super) async fn rows(
     client.query(&statement, parameters).await.map_err(|error| database_error(&error))
 }
 
-/// What an error of the server means for the engine.
+/// What an error means for the engine.
 pub(super) fn database_error(error: &tokio_postgres::Error) -> Error {
     let Some(answer) = error.as_db_error() else {
-        return Error::transient(OPERATION, with_causes(error));
+        return Error::new(Code::DatabaseUnreachable, OPERATION, local_words(error));
     };
-    let code = answer.code();
-    if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+    let state = state_of(answer);
+    let shown = answer.code().code();
+    let message = redact::urls(answer.message());
+    Error::new(code_of(state), OPERATION, format!("{message} (SQLSTATE {shown})")).with_sql_state(state)
+}
+
+/// Why a connection could not be opened. The server's own words may repeat the login: only its code is said.
+fn login_error(error: &tokio_postgres::Error) -> Error {
+    let Some(answer) = error.as_db_error() else {
+        return Error::new(Code::DatabaseUnreachable, CONNECTING, local_words(error));
+    };
+    let state = state_of(answer);
+    let why = match state.as_ref().map(SqlState::class) {
+        Some("28") => "the server refuses the login",
+        Some("3D") => "the database does not exist",
+        Some("42") => "the user may not connect to the database",
+        Some("53") => "the server has no connection left",
+        Some("57") => "the server is starting up or shutting down",
+        _ => "the server refuses the connection",
+    };
+    let message = match state {
+        Some(state) => format!("{why} (SQLSTATE {state})"),
+        None => why.to_owned(),
+    };
+    Error::new(code_of(state), CONNECTING, message).with_sql_state(state)
+}
+
+/// The code of an answer. One that means that the server cannot be written to is remembered.
+fn state_of(answer: &DbError) -> Option<SqlState> {
+    if *answer.code() == tokio_postgres::error::SqlState::READ_ONLY_SQL_TRANSACTION {
         standby::met();
     }
-    let kind = match code.code().get(..2) {
-        // Data exceptions: U+0000 in a text, a number out of range, a document too large.
-        Some("22" | "54") => Kind::Data,
-        // Wrong password, no such database, a missing privilege, table or column; whatever else is our own
-        // mistake or the user's. A statement cancelled or a serialization failure is none of those.
-        Some("28" | "3D" | "42" | "23") if *code != SqlState::T_R_SERIALIZATION_FAILURE => Kind::Setup,
-        _ => Kind::Transient,
+    SqlState::parse(answer.code().code())
+}
+
+fn code_of(state: Option<SqlState>) -> Code {
+    match state {
+        Some(SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_SCHEMA) => Code::TableMissing,
+        Some(SqlState::UNDEFINED_COLUMN) => Code::ColumnMissing,
+        _ => match state.as_ref().map(SqlState::class) {
+            // Data exceptions: U+0000 in a text, a number out of range, a document too large.
+            Some("22" | "54") => Code::ValueNotStorable,
+            // Wrong password, no such database, a missing privilege; whatever else is our own mistake or the user's.
+            Some("28" | "3D" | "42" | "23") => Code::DatabaseRefused,
+            Some("08" | "57") => Code::DatabaseUnreachable,
+            _ => Code::DatabaseBusy,
+        },
+    }
+}
+
+/// What the client itself says of an error, with its causes.
+fn local_words(error: &tokio_postgres::Error) -> String {
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::Other)
     };
-    Error::new(kind, OPERATION, format!("{} (SQLSTATE {})", answer.message(), code.code()))
+    match error.source() {
+        // The server's last word in a SCRAM login.
+        Some(cause) if refused(cause) => error.to_string(),
+        _ => with_causes(error),
+    }
 }
 
 #[cfg(test)]

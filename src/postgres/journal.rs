@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use deadpool_postgres::GenericClient;
 
 use super::connect::database_error;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result, SqlState};
 
 /// The journal's table, as far as this worker knows.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl JournalTable {
     /// Whether a statement over the journal failed because it was taken away; if so, that is known now. Of several
     /// that were under way then, each is told so. Where another table is missing, whatever is done next says it.
     pub fn has_gone(&self, error: &Error) -> bool {
-        let gone = error.kind == Kind::Setup && error.message.contains(UNDEFINED_TABLE);
+        let gone = error.sql_state == Some(SqlState::UNDEFINED_TABLE);
         if gone {
             self.is_there.store(false, Ordering::Relaxed);
         }
@@ -53,8 +53,6 @@ impl JournalTable {
         format!("to_regclass('{}') IS NULL", Self::of(contexts).replace('\'', "''"))
     }
 }
-
-const UNDEFINED_TABLE: &str = "SQLSTATE 42P01";
 
 /// The quoted name of something that belongs to a table. PostgreSQL cuts names off after 63 bytes: a longer one ends
 /// with a number made of all of it.

@@ -8,7 +8,7 @@ use super::journal::JournalTable;
 use super::status_sql::Writing;
 use super::statuses::StatusTable;
 use super::tables::{Table, TableName, missing};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ports::record::Tables;
 
 const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL);";
@@ -58,7 +58,7 @@ impl Session {
                 other => {
                     let what =
                         format!("the column 'context_data' of the table '{name}' is {other}, not jsonb");
-                    Err(missing(&what, name, DDL))
+                    Err(missing(Code::ColumnMissing, &what, name, DDL))
                 }
             }
         };
@@ -86,5 +86,5 @@ impl Session {
 }
 
 fn unnamed(what: &str) -> Error {
-    Error::setup("Looking at the tables", format!("no {what} table was named"))
+    Error::new(Code::InvalidArgument, "Looking at the tables", format!("no {what} table was named"))
 }

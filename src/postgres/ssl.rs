@@ -12,7 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};
 
-const OPERATION: &str = "Option pgClient.ssl";
+const OPTION: &str = "pgClient.ssl";
 
 /// Whether a connection is encrypted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -61,7 +61,7 @@ pub(super) fn connector(settings: &SslSettings) -> Result<Option<MakeRustlsConne
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::setup(OPERATION, error))?;
+        .map_err(|error| Error::of_option(OPTION, error))?;
     let builder = if settings.mode == Mode::Unverified {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
     } else {
@@ -71,8 +71,8 @@ pub(super) fn connector(settings: &SslSettings) -> Result<Option<MakeRustlsConne
         Some((cert, key)) => {
             let chain = certificates(cert)?;
             let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
-                .map_err(|error| Error::setup(OPERATION, error))?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| Error::setup(OPERATION, error))?
+                .map_err(|error| Error::of_option(OPTION, error))?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| Error::of_option(OPTION, error))?
         }
         None => builder.with_no_client_auth(),
     };
@@ -84,7 +84,7 @@ fn roots(ca: Option<&str>) -> Result<RootCertStore> {
     match ca {
         Some(pem) => {
             for certificate in certificates(pem)? {
-                roots.add(certificate).map_err(|error| Error::setup(OPERATION, error))?;
+                roots.add(certificate).map_err(|error| Error::of_option(OPTION, error))?;
             }
         }
         None => {
@@ -97,7 +97,7 @@ fn roots(ca: Option<&str>) -> Result<RootCertStore> {
 fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
     CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(|error| Error::setup(OPERATION, format!("a certificate is not PEM: {error}")))
+        .map_err(|error| Error::of_option(OPTION, format!("a certificate is not PEM: {error}")))
 }
 
 /// Accepts any certificate, for users who asked for it in as many words.

@@ -32,7 +32,7 @@ pub(super) fn came_after(moment: Instant) -> bool {
 /// The user asks for one of those.
 pub(super) fn avoid(config: &mut Config) -> Result<()> {
     if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
-        return Err(Error::setup("Option pgClient", "a server that can not be written to is of no use"));
+        return Err(Error::of_option("pgClient", "a server that can not be written to is of no use"));
     }
     if config.get_hosts().len() > 1 {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);

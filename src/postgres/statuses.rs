@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use super::connect::{Pool, database_error, prepared, rows};
 use super::status_sql::{OpenRuns, Statements, Timed, Writing};
 use super::tables::{Table, TableName, missing};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::record::{AwaitingPage, StaleRun, StaleSearch};
 use crate::workflow::ledger::RunStatus;
@@ -146,7 +146,7 @@ impl StatusTable {
                 "the table '{}' has no column 'updated_at', by which stalled runs are found",
                 self.name
             );
-            missing(&what, &self.name, DDL)
+            missing(Code::ColumnMissing, &what, &self.name, DDL)
         })
     }
 
@@ -171,7 +171,8 @@ impl StatusTable {
                 let table = Table::find(client, &self.name, DDL).await?;
                 table.require("run_id", &self.name, DDL)?;
                 Statements::for_columns(&table).ok_or_else(|| {
-                    missing(&format!("the table '{}' has no column 'status'", self.name), &self.name, DDL)
+                    let what = format!("the table '{}' has no column 'status'", self.name);
+                    missing(Code::ColumnMissing, &what, &self.name, DDL)
                 })
             })
             .await

@@ -6,7 +6,7 @@ use std::fmt;
 use deadpool_postgres::GenericClient;
 
 use super::connect::database_error;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// A table's name as the user wrote it: `table` or `schema.table`, each part quoted or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,21 +85,22 @@ impl Table {
                 return Ok(Self { sql, columns: rows.iter().map(|row| (row.get(0), row.get(1))).collect() });
             }
         }
-        Err(missing(&format!("the table '{name}' does not exist"), name, ddl))
+        Err(missing(Code::TableMissing, &format!("the table '{name}' does not exist"), name, ddl))
     }
 
     /// The type of a column that has to be there.
     pub fn require(&self, column: &str, name: &TableName, ddl: &str) -> Result<&str> {
-        self.columns
-            .get(column)
-            .map(String::as_str)
-            .ok_or_else(|| missing(&format!("the table '{name}' has no column '{column}'"), name, ddl))
+        self.columns.get(column).map(String::as_str).ok_or_else(|| {
+            let what = format!("the table '{name}' has no column '{column}'");
+            missing(Code::ColumnMissing, &what, name, ddl)
+        })
     }
 }
 
 /// One clear error, with the statement that mends it.
-pub(super) fn missing(what: &str, name: &TableName, ddl: &str) -> Error {
-    Error::setup(
+pub(super) fn missing(code: Code, what: &str, name: &TableName, ddl: &str) -> Error {
+    Error::new(
+        code,
         "Looking at the tables",
         format!("{what}. Create it with:\n{}", ddl.replace("$TABLE", &name.written)),
     )

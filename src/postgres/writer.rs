@@ -10,7 +10,7 @@ use super::connect::{database_error, prepared, rows};
 use super::journal;
 use super::session::Session;
 use super::sql::{PRESENT, moment};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::record::Written;
 use crate::record::{NOT_AN_OBJECT, Patch, Revision, Write, WriteKind};
@@ -94,7 +94,7 @@ impl Session {
         let statement = prepared(&client, &sql).await?;
         let written = client.execute(&statement, &[&run, &patch.deletes, &sets.get()]).await;
         match written.map_err(|error| database_error(&error))? {
-            0 => Err(Error::new(Kind::Data, "Writing the context", NOT_AN_OBJECT)),
+            0 => Err(Error::new(Code::ContextUnreadable, "Writing the context", NOT_AN_OBJECT)),
             _ => Ok(()),
         }
     }

@@ -20,11 +20,11 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::client::{CLOSE_TIMEOUT, amqp_error, close};
+use super::client::{CLOSE_TIMEOUT, amqp_error, close, connect_error};
 use super::queues::{LapinReading, ensure, received, waiting};
 use super::uri::{AmqpAddress, AmqpSettings};
 use crate::acknowledger::Acknowledger;
-use crate::error::{Error, Result, with_causes};
+use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, QueueType};
 use crate::ports::broker::{Broker, Delivery, Outgoing, Reading};
 use crate::ports::platform::Platform;
@@ -114,7 +114,7 @@ impl RabbitMq {
             channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
             *slot = Some(Publisher { connection: Arc::new(connection), channel, declared: HashSet::new() });
         }
-        slot.as_mut().ok_or_else(|| Error::transient("Publishing", "there is no channel"))
+        slot.as_mut().ok_or_else(|| Error::new(Code::BrokerUnreachable, "Publishing", "there is no channel"))
     }
 
     async fn declare(&self, publisher: &mut Publisher, messages: &[Outgoing]) -> Result<()> {
@@ -185,7 +185,13 @@ impl Broker for RabbitMq {
                     }
                 }
                 Some(Err(error)) => return Err(consume_error(error)),
-                None => return Err(Error::transient("Consuming", "the broker cancelled the consumer")),
+                None => {
+                    return Err(Error::new(
+                        Code::BrokerUnreachable,
+                        "Consuming",
+                        "the broker cancelled the consumer",
+                    ));
+                }
             }
         }
         // The channel stays open until every delivery is settled, and the broker told so.
@@ -240,18 +246,15 @@ async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
         .await
         .map_err(publish_error)?;
     if !confirm.is_ack() {
-        return Err(Error::transient("Publishing", "the broker did not take the message"));
+        return Err(Error::new(Code::BrokerUnreachable, "Publishing", "the broker did not take the message"));
     }
     match confirm.take_message() {
         Some(_) => {
-            Err(Error::transient("Publishing", format!("the queue '{}' does not exist", message.queue)))
+            let what = format!("the queue '{}' does not exist", message.queue);
+            Err(Error::new(Code::QueueMissing, "Publishing", what))
         }
         None => Ok(()),
     }
-}
-
-fn connect_error(address: &AmqpAddress, error: &lapin::Error) -> Error {
-    Error::transient("Connecting to RabbitMQ", format!("{address}: {}", with_causes(error)))
 }
 
 fn publish_error(error: lapin::Error) -> Error {

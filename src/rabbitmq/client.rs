@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use lapin::options::{BasicAckOptions, BasicNackOptions};
-use lapin::{Channel, Connection};
+use lapin::protocol::{AMQPError, AMQPErrorKind, AMQPHardError, AMQPSoftError};
+use lapin::{Channel, Connection, ErrorKind};
 
+use super::uri::AmqpAddress;
 use crate::acknowledger;
-use crate::error::{Error, Result, with_causes};
+use crate::error::{Code, Error, Result, with_causes};
+use crate::redact;
 
 /// What a close says that has no reason but that all is done.
 pub(super) const REPLY_SUCCESS: u16 = 200;
@@ -19,9 +22,50 @@ pub(super) async fn close(connection: &Connection) {
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
 }
 
-/// Whatever goes wrong on a connection may go well on another.
+/// What went wrong on a connection that is open.
 pub(super) fn amqp_error(operation: &'static str, error: &lapin::Error) -> Error {
-    Error::transient(operation, with_causes(error))
+    match error.kind() {
+        ErrorKind::ProtocolError(answer) => {
+            Error::new(code_of(answer), operation, redact::urls(&with_causes(error)))
+        }
+        _ => Error::new(Code::BrokerUnreachable, operation, local_words(error)),
+    }
+}
+
+/// Why a connection could not be opened. The broker's own words may repeat the login: only its code is said.
+pub(super) fn connect_error(address: &AmqpAddress, error: &lapin::Error) -> Error {
+    const OPERATION: &str = "Connecting to RabbitMQ";
+    match error.kind() {
+        ErrorKind::ProtocolError(answer) => {
+            let why = match answer.kind() {
+                AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => "the broker refuses the login",
+                AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => {
+                    "the virtual host does not exist, or the user has no access to it"
+                }
+                _ => "the broker refuses the connection",
+            };
+            Error::new(code_of(answer), OPERATION, format!("{address}: {why} (code {})", answer.get_id()))
+        }
+        _ => Error::new(Code::BrokerUnreachable, OPERATION, format!("{address}: {}", local_words(error))),
+    }
+}
+
+/// What the client itself says of an error.
+fn local_words(error: &lapin::Error) -> String {
+    match error.kind() {
+        // These quote what they cannot read.
+        ErrorKind::ParsingError(_) => "what the server answers is not AMQP".to_owned(),
+        ErrorKind::AuthProviderError(_) => "the login could not be made".to_owned(),
+        _ => with_causes(error),
+    }
+}
+
+fn code_of(answer: &AMQPError) -> Code {
+    match answer.kind() {
+        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+        | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => Code::BrokerRefused,
+        _ => Code::BrokerUnreachable,
+    }
 }
 
 impl acknowledger::Channel for Channel {

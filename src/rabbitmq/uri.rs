@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::ports::arguments::QueueType;
-use crate::secret;
 
 /// The connection options, as JavaScript normalised them.
 #[derive(Clone, Deserialize)]
@@ -44,7 +43,7 @@ impl AmqpSettings {
             AMQPUri::from_str(url).map(AmqpAddress::new).map_err(|_| {
                 let which =
                     if self.urls.len() == 1 { String::new() } else { format!(" number {}", index + 1) };
-                Error::setup("Option amqpConnection", format!("URL{which} is not an amqp: or amqps: URL"))
+                Error::of_option("amqpConnection", format!("URL{which} is not an amqp: or amqps: URL"))
             })
         };
         self.urls.iter().enumerate().map(parse).collect()
@@ -60,7 +59,6 @@ impl AmqpAddress {
         uri.query.connection_timeout.get_or_insert(10_000);
         // A worker that hangs keeps its connection and is sent jobs until the broker misses it.
         uri.query.heartbeat.get_or_insert(5);
-        secret::keep(&uri.authority.userinfo.username, &uri.authority.userinfo.password);
         Self(uri)
     }
 

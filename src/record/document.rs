@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::{NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY};
 use super::patch::{Patch, to_raw};
 use super::revision::Revision;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Ledger, RunStatus};
@@ -62,7 +62,7 @@ impl Document {
     /// The column holds something else than an object, or a ledger that can not be read.
     pub fn parse(text: Option<&str>) -> Result<Self> {
         let unreadable = |what: &str, error: serde_json::Error| {
-            Error::new(Kind::Data, "Reading the run's context", format!("{what}: {error}"))
+            Error::new(Code::ContextUnreadable, "Reading the run's context", format!("{what}: {error}"))
         };
         let text = text.unwrap_or("null");
         let values: Option<Values> =

@@ -16,7 +16,7 @@ use super::change::Change;
 use super::document::{Document, ReservedKey};
 use super::patch::Patch;
 use super::revision::Revision;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::workflow::ledger::Delta;
 
@@ -61,7 +61,7 @@ impl<'a> Entry<'a> {
     }
 
     fn read(text: &str) -> Result<Self> {
-        let unreadable = |error| Error::new(Kind::Data, "Reading the run's journal", error);
+        let unreadable = |error| Error::new(Code::ContextUnreadable, "Reading the run's journal", error);
         serde_json::from_str(text).map_err(unreadable)
     }
 }

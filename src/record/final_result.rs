@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::patch::to_raw;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::workflow::ledger::RunStatus;
 
@@ -31,7 +31,7 @@ struct FinalResult<'a> {
 /// The context is no JSON.
 pub fn final_result(status: RunStatus, reason: &str, context: &str) -> Result<Json> {
     let raw = Json::parse(context.to_owned())
-        .map_err(|error| Error::new(Kind::Data, "Writing the result", error))?;
+        .map_err(|error| Error::new(Code::ValueNotStorable, "Writing the result", error))?;
     let completed = status == RunStatus::Completed;
     let payload = Payload { context: &raw, serialized_context: context, status: status.as_str() };
     to_raw(&FinalResult {

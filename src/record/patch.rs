@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::to_raw_value;
 
 use super::keys::{INPUTS, OUTPUTS, RESERVED_KEY};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
 
@@ -84,7 +84,8 @@ impl Patch {
         let touched =
             self.sets.contains_key(RESERVED_KEY) || self.deletes.iter().any(|key| key == RESERVED_KEY);
         match touched {
-            true => Err(Error::setup(
+            true => Err(Error::new(
+                Code::ReservedKey,
                 "Writing the context",
                 format!("the key '{RESERVED_KEY}' is reserved for the engine"),
             )),
@@ -98,5 +99,7 @@ impl Patch {
 /// # Errors
 /// None of our types can fail here; an error would be ours.
 pub fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<Json> {
-    to_raw_value(value).map(Json::from).map_err(|error| Error::new(Kind::Data, "Writing JSON", error))
+    to_raw_value(value)
+        .map(Json::from)
+        .map_err(|error| Error::new(Code::ValueNotStorable, "Writing JSON", error))
 }

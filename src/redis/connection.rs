@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike, ConnectionManager};
 use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, FromRedisValue, Pipeline, RedisFuture, RedisResult, ScriptInvocation, Value};
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisFuture, RedisResult, ScriptInvocation,
+    ServerError, ServerErrorKind, Value,
+};
 use tokio::sync::Mutex;
 
 use super::server::Server;
-use crate::error::{Error, Result, with_causes};
+use crate::error::{Code, Error, Result, with_causes};
+use crate::redact;
 
 const OPERATION: &str = "Talking to Redis";
 /// How long a failure to connect speaks for those who waited meanwhile.
@@ -133,6 +137,35 @@ impl ConnectionLike for Connection {
     }
 }
 
-fn redis_error(error: redis::RedisError) -> Error {
-    Error::transient(OPERATION, with_causes(&error))
+fn redis_error(error: RedisError) -> Error {
+    let code = match error.kind() {
+        ErrorKind::AuthenticationFailed | ErrorKind::Server(ServerErrorKind::NoPerm) => Code::RedisRefused,
+        _ => Code::RedisUnreachable,
+    };
+    if error.is_io_error() {
+        return Error::new(code, OPERATION, with_causes(&error));
+    }
+    let kind = error.kind();
+    let message = match ServerError::try_from(error) {
+        // The answer to a command.
+        Ok(answer) => redact::urls(&answer.to_string()).into_owned(),
+        // Among these is what the server says while a connection is opened. It may repeat the login: Redis quotes the
+        // arguments of a command that it does not know, and `AUTH` may have been renamed.
+        Err(error) => words_for(kind).unwrap_or(error.category()).to_owned(),
+    };
+    Error::new(code, OPERATION, message)
+}
+
+/// What an error is called whose text is not quoted.
+fn words_for(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::AuthenticationFailed => Some("the server refuses the login"),
+        ErrorKind::Parse => Some("what the server answers is not of Redis"),
+        ErrorKind::ClusterConnectionNotFound => Some("no node of the Cluster can be reached"),
+        ErrorKind::MasterNameNotFoundBySentinel => Some("the Sentinels do not know the master"),
+        ErrorKind::Server(ServerErrorKind::ResponseError) => {
+            Some("the server refuses the connection or its database")
+        }
+        _ => None,
+    }
 }

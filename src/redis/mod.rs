@@ -14,7 +14,7 @@ use redis::Script;
 use self::connection::Connections;
 use self::leases::LeaseScripts;
 use self::server::Server;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ports::coordination::{CoordinationStore, Lease};
 
 pub use settings::{Address, RedisSettings, RedisTls, Sentinels};
@@ -34,7 +34,7 @@ impl RedisStore {
     /// Options that are not an address.
     pub fn new(settings: &RedisSettings) -> Result<Self> {
         let server = Server::new(settings).map_err(|error| {
-            Error::setup("Option redis", error.category().to_owned() + ": not an address of Redis")
+            Error::of_option("redis", error.category().to_owned() + ": not an address of Redis")
         })?;
         let connections = Arc::new(Connections::new(server));
         Ok(Self {
@@ -79,7 +79,9 @@ impl CoordinationStore for RedisStore {
 
     async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
         let taken = self.leases.acquire(&[Lease::new(key, owner, ttl)]).await.pop();
-        taken.unwrap_or_else(|| Err(Error::transient("Taking a lease", "Redis left it unanswered")))
+        taken.unwrap_or_else(|| {
+            Err(Error::new(Code::RedisUnreachable, "Taking a lease", "Redis left it unanswered"))
+        })
     }
 
     async fn release(&self, key: &str, owner: &str) -> Result<()> {

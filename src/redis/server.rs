@@ -15,7 +15,6 @@ use tokio::sync::Mutex;
 
 use super::connection::Link;
 use super::settings::{RedisSettings, RedisTls, Sentinels};
-use crate::secret;
 
 /// Without an answer for this long, a server counts as out of reach.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -39,7 +38,6 @@ pub(super) enum Server {
 impl Server {
     /// Opens no connection.
     pub fn new(settings: &RedisSettings) -> RedisResult<Self> {
-        keep_secret(settings.username.as_deref(), settings.password.as_deref());
         if !settings.cluster.is_empty() {
             return cluster(settings).map(Self::Cluster);
         }
@@ -100,8 +98,6 @@ fn one(settings: &RedisSettings) -> RedisResult<Client> {
         }
     };
     let info = info.set_tcp_settings(tcp());
-    let login = info.redis_settings();
-    keep_secret(login.username(), login.password());
     match settings.tls.as_ref().and_then(certificates) {
         Some(certificates) => Client::build_with_tls(info, certificates),
         None => Client::open(info),
@@ -113,7 +109,6 @@ fn cluster(settings: &RedisSettings) -> RedisResult<ClusterClient> {
     for url in &settings.cluster {
         let node = url.as_str().into_connection_info()?;
         let login = node.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
-        keep_secret(login.username(), login.password());
         nodes.push(node.set_redis_settings(login));
     }
     let mut builder = ClusterClient::builder(nodes)
@@ -140,7 +135,6 @@ fn cluster(settings: &RedisSettings) -> RedisResult<ClusterClient> {
 }
 
 fn master(settings: &RedisSettings, sentinels: &Sentinels) -> RedisResult<SentinelClient> {
-    keep_secret(sentinels.username.as_deref(), sentinels.password.as_deref());
     let addresses: Vec<_> = sentinels
         .addresses
         .iter()
@@ -203,8 +197,4 @@ fn certificates(tls: &RedisTls) -> Option<TlsCertificates> {
 /// A script is answered before the next one is sent: waiting to fill a packet only delays it.
 fn tcp() -> TcpSettings {
     TcpSettings::default().set_nodelay(true)
-}
-
-fn keep_secret(username: Option<&str>, password: Option<&str>) {
-    secret::keep(username.unwrap_or_default(), password.unwrap_or_default());
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::store::RunStore;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::record::LockedChange;
 use crate::record::{Change, Document, StatusUpdate, Write, WriteKind};
@@ -47,7 +47,7 @@ impl RunStore {
                 }
                 tokio::time::sleep(self.platform.jittered(Duration::from_millis(round.into()))).await;
             }
-            Err(Error::transient("Changing the run", "others keep changing it"))
+            Err(Error::new(Code::RunBusy, "Changing the run", "others keep changing it"))
         };
         changed.await.map_err(|error: Error| error.of_run(run))
     }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::change::Committed;
 use super::store::RunStore;
 use crate::batcher::Request;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::ports::record::Written;
 use crate::record::{Decide, Document, Merged, Write, WriteKind, merge};
 
@@ -116,7 +116,7 @@ impl RunStore {
                 async move { store.commit_all(batch).await }
             })
             .await;
-        let lost = |_| Err(Error::transient("Committing", "the answer was lost"));
+        let lost = |_| Err(Error::new(Code::Internal, "Committing", "the answer was lost"));
         answered.await.unwrap_or_else(lost).map_err(|error| error.of_run(run))
     }
 
@@ -175,7 +175,7 @@ impl RunStore {
     async fn write_all(&self, kind: WriteKind, plans: Vec<Plan>) -> (Vec<Group>, Vec<Group>) {
         match self.write(kind, &plans).await {
             Ok(written) => (self.answer_written(plans, &written), Vec::new()),
-            Err(error) if error.kind == Kind::Data => {
+            Err(error) if error.kind() == Kind::Data => {
                 (Vec::new(), plans.into_iter().map(|plan| plan.group).collect())
             }
             Err(error) => {

@@ -1,7 +1,7 @@
 //! The context of a run as a `PostgresContext` reads and writes it, from outside of any job.
 
 use super::store::RunStore;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::record::InRow;
 use crate::record::{Entry, Patch, RESERVED_KEY, to_raw};
@@ -89,6 +89,6 @@ impl RunStore {
                 return Ok(true);
             }
         }
-        Err(Error::transient("Writing the context", "others keep changing the run"))
+        Err(Error::new(Code::RunBusy, "Writing the context", "others keep changing the run"))
     }
 }

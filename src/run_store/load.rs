@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::store::RunStore;
 use crate::batcher::Request;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ports::record::{InRow, Newer, RowText};
 use crate::record::{Document, Revision};
 
@@ -37,7 +37,7 @@ impl RunStore {
                 async move { store.load_all(batch).await }
             })
             .await;
-        let lost = |_| Err(Error::transient("Loading the run", "the answer was lost"));
+        let lost = |_| Err(Error::new(Code::Internal, "Loading the run", "the answer was lost"));
         answered.await.unwrap_or_else(lost).map_err(|error| error.of_run(run))
     }
 

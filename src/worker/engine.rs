@@ -162,14 +162,14 @@ impl Engine {
         let mut backoff = Backoff::up_to(LEASE_BACKOFF, &self.platform);
         loop {
             let error = match self.watched(self.leases.take(&job.run_id, &job.node_id).await) {
-                Err(error) if error.kind != Kind::Stopping => error,
+                Err(error) if error.kind() != Kind::Stopping => error,
                 settled => return settled,
             };
             if self.settings.without_leases == WithoutLeases::Continue {
                 return Ok(self.leases.take_unseen(&job.run_id, &job.node_id));
             }
             if give_up.is_cancelled() {
-                return Err(Error { kind: Kind::Stopping, ..error });
+                return Err(error.while_stopping());
             }
             tokio::select! {
                 biased;
@@ -215,11 +215,11 @@ impl Engine {
         let mut backoff = Backoff::new(&self.platform);
         loop {
             let error = match attempt().await {
-                Err(error) if error.kind != Kind::Data => error,
+                Err(error) if error.kind() != Kind::Data => error,
                 settled => return settled,
             };
             if give_up.is_cancelled() {
-                return Err(Error { kind: Kind::Stopping, ..error });
+                return Err(error.while_stopping());
             }
             self.warn(format!("{error}; trying again"));
             tokio::select! {
@@ -236,7 +236,7 @@ impl Engine {
             Ok(_) if self.leases.is_back() => {
                 self.log(Level::Info, "Redis answers again: nodes are leased as before".to_owned());
             }
-            Err(error) if error.kind != Kind::Stopping && self.leases.is_newly_lost() => {
+            Err(error) if error.kind() != Kind::Stopping && self.leases.is_newly_lost() => {
                 let how = match self.settings.without_leases {
                     WithoutLeases::Continue => {
                         "the worker goes on without leases; a message that comes twice may have its node run twice, \

@@ -75,7 +75,7 @@ pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
     };
     let settlement = match settlement {
         // What can not be read is no better the next time: a person has to look at it.
-        Err(error) if error.kind == Kind::Data => unreadable(engine, &queue, &body, &error, give_up).await,
+        Err(error) if error.kind() == Kind::Data => unreadable(engine, &queue, &body, &error, give_up).await,
         other => other,
     };
     match settlement {
@@ -88,7 +88,7 @@ pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
             return fault_points::point("after-ack");
         }
         Ok(Settlement::HandBack) => {}
-        Err(error) if error.kind == Kind::Stopping => {
+        Err(error) if error.kind() == Kind::Stopping => {
             debug!(%error, "job handed back");
             // JavaScript is gone: this worker would only take jobs and hand them back.
             ending.now();
@@ -201,7 +201,7 @@ async fn with_lease(
                 PutBack::GivenUp => abandon(engine, job, &reason, give_up).await,
             };
         }
-        Err(error) if error.kind == Kind::Setup => {
+        Err(error) if error.kind() == Kind::Setup => {
             bury(engine, queue, &job.as_delivered(), &error.to_string(), give_up).await?;
             return abandon(engine, job, &error.message, give_up).await;
         }
@@ -312,7 +312,7 @@ async fn commit(
     };
     let written = match engine.insist(give_up, || attempt(answer)).await {
         Ok(written) => written,
-        Err(error) if error.kind == Kind::Data => {
+        Err(error) if error.kind() == Kind::Data => {
             // PostgreSQL can not store what the node returned: that is the node's failure.
             let message = format!("Node '{}': its result can not be stored. {}", job.node_id, error.message);
             let outcome = Outcome::Failed { message, recoverable: true };

@@ -28,6 +28,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
 
 use crate::backoff::Backoff;
+use crate::error::Code;
 use crate::ports::broker::Delivery;
 
 pub use dead_letters::DeadLetter;
@@ -125,7 +126,7 @@ async fn consume(
         match engine.broker.consume(&queue, concurrency, sender.clone(), stop.clone()).await {
             Ok(()) => return,
             Err(_) if stop.is_cancelled() => return,
-            Err(error) if !error.is_transient() => return engine.consumer_lost(&queue, &error),
+            Err(error) if error.code == Code::BrokerLost => return engine.consumer_lost(&queue, &error),
             Err(error) => {
                 engine.warn(format!("No jobs are received for the moment. {error}; connecting again"))
             }

@@ -128,7 +128,10 @@ pub(super) async fn repair(engine: Arc<Engine>, queue: String, stop: Cancellatio
         match looks.look(&engine, &queue).await {
             Ok(()) => said = false,
             // Somebody may mend it: a table that is not there yet, a password that has changed.
-            Err(error) if error.kind == Kind::Setup && !std::mem::replace(&mut said, true) => {
+            Err(error)
+                if matches!(error.kind(), Kind::Setup | Kind::Refused)
+                    && !std::mem::replace(&mut said, true) =>
+            {
                 engine.warn(format!("Lost jobs are not looked for at the moment. {error}"));
             }
             Err(error) => debug!(%error, "could not look for lost jobs"),

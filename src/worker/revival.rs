@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::place::{needs_taking_over, other_version};
+use super::runs::no_such_run;
 use super::settle::conclude;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::ids::NodeId;
 use crate::ports::keys;
 use crate::ports::record::StaleRun;
@@ -53,8 +54,8 @@ impl Engine {
             }
             Ok(_) => {}
             // What is due is in the ledger: another worker of the queue has the blueprint.
-            Err(error) if how.queue.is_some() && error.kind == Kind::Setup && document.reserved.is_some() => {
-            }
+            Err(error)
+                if how.queue.is_some() && error.kind() == Kind::Setup && document.reserved.is_some() => {}
             Err(error) => return Err(error.of_run(run)),
         }
         if document.is_unpublished() {
@@ -93,10 +94,10 @@ impl Engine {
     async fn matching_blueprint(&self, id: &str, document: &Document) -> Result<Arc<Blueprint>> {
         let Some(blueprint) = self.blueprint(id).await? else {
             let what = format!("the blueprint '{id}' is not in this adapter's runtime");
-            return Err(Error::setup(OPERATION, what));
+            return Err(Error::new(Code::BlueprintUnknown, OPERATION, what));
         };
         match other_version(document, &blueprint) {
-            Some(reason) => Err(Error::setup(OPERATION, reason)),
+            Some(reason) => Err(Error::new(Code::BlueprintVersion, OPERATION, reason)),
             None => Ok(blueprint),
         }
     }
@@ -131,8 +132,12 @@ impl Engine {
         match document.blueprint_id() {
             Some(id) => Ok(id),
             None => self.store.get(&keys::blueprint(run)).await?.ok_or_else(|| {
-                let what = "neither its context nor the coordination store says which blueprint it follows";
-                Error::setup(OPERATION, what).of_run(run)
+                let unsaid = "neither its context nor the coordination store says which blueprint it follows";
+                let error = match document.found {
+                    true => Error::new(Code::BlueprintUnknown, OPERATION, unsaid),
+                    false => no_such_run(OPERATION),
+                };
+                error.of_run(run)
             }),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::engine::Engine;
 use super::settle::conclude;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::protocol::message::JobMessage;
@@ -152,7 +152,8 @@ impl Engine {
         self.happen(run, "Retrying", |ledger, _| {
             apply(ledger, Event::TriedAgain).map_err(|_| {
                 let status = ledger.status.as_str();
-                Error::setup("Retrying", format!("only a failed run can be retried; this one is {status}"))
+                let what = format!("only a failed run can be retried; this one is {status}");
+                Error::new(Code::RunNotFailed, "Retrying", what)
             })
         })
         .await
@@ -202,26 +203,39 @@ impl Engine {
 fn require_row(document: &Document, operation: &'static str) -> Result<()> {
     match document.found {
         true => Ok(()),
-        false => Err(Error::setup(operation, "there is no such run: it has no context row")),
+        false => Err(no_such_run(operation)),
     }
+}
+
+/// A run that nothing is stored of.
+pub(super) fn no_such_run(operation: &'static str) -> Error {
+    Error::new(Code::RunNotFound, operation, "there is no such run: it has no context row")
 }
 
 /// Applies an event that concerns no edge of the blueprint.
 fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<Due>> {
     ledger.apply(&Blueprint::unknown(""), event).map(|transition| transition.due).map_err(|refusal| {
-        let why = match refusal {
-            Refusal::Ended => format!("the run is over: it is {}", ledger.status.as_str()),
-            Refusal::NotDue | Refusal::NotAwaiting => "the node does not wait to be resumed".to_owned(),
-            Refusal::NotFailed => "the run has not failed".to_owned(),
+        let (code, why) = match refusal {
+            Refusal::Ended => (Code::RunEnded, format!("the run is over: it is {}", ledger.status.as_str())),
+            Refusal::NotDue | Refusal::NotAwaiting => {
+                (Code::NodeNotAwaiting, "the node does not wait to be resumed".to_owned())
+            }
+            Refusal::NotFailed => (Code::RunNotFailed, "the run has not failed".to_owned()),
         };
-        Error::setup("Changing the run", why)
+        Error::new(code, "Changing the run", why)
     })
 }
 
 fn not_awaiting(ledger: &Ledger, node: Option<&str>) -> Error {
-    let what = match node {
-        Some(node) => format!("the node '{node}' does not wait to be resumed"),
-        None => format!("the run does not wait to be resumed: it is {}", ledger.status.as_str()),
-    };
-    Error::setup("Resuming", what)
+    let code = if ledger.status.is_end() { Code::RunEnded } else { Code::NodeNotAwaiting };
+    match node {
+        Some(node) => {
+            let what = format!("the node '{node}' does not wait to be resumed");
+            Error::new(code, "Resuming", what).of_node(node)
+        }
+        None => {
+            let what = format!("the run does not wait to be resumed: it is {}", ledger.status.as_str());
+            Error::new(code, "Resuming", what)
+        }
+    }
 }

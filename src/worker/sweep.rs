@@ -104,7 +104,7 @@ async fn repair_one(engine: &Engine, queue: &str, silent: &StaleRun, passed: Pas
             Repaired::Yes
         }
         Ok(None) => Repaired::NotHere,
-        Err(error) if error.kind != Kind::Transient => {
+        Err(error) if !matches!(error.kind(), Kind::Transient | Kind::Refused) => {
             debug!(%error, "not to be repaired here");
             Repaired::NotHere
         }

@@ -99,7 +99,7 @@ pub(super) async fn abandon(
     match abandoned {
         Ok(false) => return Ok(Settlement::Done),
         Ok(true) => {}
-        Err(error) if error.kind == Kind::Data => say_failed(engine, job, reason, give_up).await?,
+        Err(error) if error.kind() == Kind::Data => say_failed(engine, job, reason, give_up).await?,
         Err(error) => return Err(error),
     }
     engine.warn(dead_letters::shortened(&format!(
@@ -136,7 +136,7 @@ async fn say_failed(
     let result = failure(reason)?;
     let write = || engine.runs.write_result(&job.run_id, RunStatus::Failed, &result);
     match engine.insist(give_up, write).await {
-        Err(error) if error.kind == Kind::Data => {
+        Err(error) if error.kind() == Kind::Data => {
             debug!(%error, "the status could not be written either");
             Ok(())
         }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::server::BrokerServer;
 use super::state::{Arrival, Closed, Mail, Open, State};
 use crate::acknowledger::Channel;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::memory::faults::{self, Event};
 
 /// Who opens connections.
@@ -77,7 +77,9 @@ impl Link {
 
     pub fn consume(&self, queue: &str, prefetch: u16) -> Result<mpsc::UnboundedReceiver<Mail>> {
         let mailbox = self.with("Consuming", |broker, _| broker.consume(self.number, queue, prefetch))?;
-        mailbox.ok_or_else(|| Error::transient("Consuming", format!("the queue '{queue}' does not exist")))
+        mailbox.ok_or_else(|| {
+            Error::new(Code::QueueMissing, "Consuming", format!("the queue '{queue}' does not exist"))
+        })
     }
 
     pub fn cancel(&self) -> Result<()> {
@@ -109,5 +111,5 @@ impl Channel for Arc<Link> {
 }
 
 pub(super) fn lost(operation: &'static str) -> Error {
-    Error::transient(operation, "the connection was lost")
+    Error::new(Code::BrokerUnreachable, operation, "the connection was lost")
 }

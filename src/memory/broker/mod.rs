@@ -21,7 +21,7 @@ use self::reading::MemoryReading;
 use self::state::{Arrival, Mail};
 use super::faults::{self, Event, Fault};
 use crate::acknowledger::Acknowledger;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, QueueType};
 use crate::ports::broker::{Broker, Delivery, Outgoing, Reading, Receipt};
 use crate::ports::platform::Platform;
@@ -84,7 +84,7 @@ impl MemoryBroker {
         let fault = self.server.faults.strike(&Event::Connect { client: &self.client.name, purpose });
         let open = || match self.reachable.load(Ordering::Relaxed) {
             true => Ok(Link::open(&self.server, &self.client)),
-            false => Err(Error::transient(OPERATION, "the broker is out of reach")),
+            false => Err(Error::new(Code::BrokerUnreachable, OPERATION, "the broker is out of reach")),
         };
         faults::under(fault, &self.server.clock, open, || lost(OPERATION)).await
     }
@@ -121,7 +121,9 @@ impl MemoryBroker {
             .await?;
         match taken {
             true => Ok(()),
-            false => Err(Error::transient(OPERATION, format!("the queue '{target}' does not exist"))),
+            false => {
+                Err(Error::new(Code::QueueMissing, OPERATION, format!("the queue '{target}' does not exist")))
+            }
         }
     }
 }
@@ -200,7 +202,9 @@ impl Broker for MemoryBroker {
                         break;
                     }
                 }
-                Some(Mail::Lost(reason)) => return Err(Error::transient("Consuming", reason)),
+                Some(Mail::Lost(reason)) => {
+                    return Err(Error::new(Code::BrokerUnreachable, "Consuming", reason));
+                }
                 None => return Err(lost("Consuming")),
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::record::{Document, NOT_AN_OBJECT, Patch, RESERVED_KEY, Revision, Values, to_raw};
 use crate::workflow::ledger::{NodeState, RunStatus};
@@ -62,7 +62,7 @@ impl Content {
     /// Removes keys and sets others, as `(content - keys) || sets` does.
     pub fn patched(&self, patch: &Patch) -> Result<Self> {
         let Some(values) = self.values() else {
-            return Err(Error::new(Kind::Data, "Writing the context", NOT_AN_OBJECT));
+            return Err(Error::new(Code::ContextUnreadable, "Writing the context", NOT_AN_OBJECT));
         };
         let mut values = values.clone();
         for key in &patch.deletes {
@@ -196,7 +196,7 @@ pub fn refuse_unstorable(text: &str) -> Result<()> {
 }
 
 fn unstorable(why: &str) -> Error {
-    Error::new(Kind::Data, "Writing the context", why)
+    Error::new(Code::ValueNotStorable, "Writing the context", why)
 }
 
 #[cfg(test)]

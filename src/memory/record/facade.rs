@@ -11,7 +11,7 @@ use super::super::faults::{Event, Fault, FaultSlot, RecordOperation, under};
 use super::contexts::Row;
 use super::store::{RecordStore, TablesState};
 use super::write::Moment;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::platform::Clock;
 use crate::ports::record::{
@@ -71,7 +71,13 @@ impl MemoryRecord {
         if matches!(fault, Some(Fault::FailBefore | Fault::FailAfter)) {
             self.connections.fetch_add(1, Ordering::Relaxed);
         }
-        let lost = || Error::transient("Talking to the record in memory", "the connection was lost");
+        let lost = || {
+            Error::new(
+                Code::DatabaseUnreachable,
+                "Talking to the record in memory",
+                "the connection was lost",
+            )
+        };
         under(fault, &self.of.clock, effect, lost).await
     }
 

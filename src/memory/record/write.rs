@@ -177,6 +177,7 @@ fn deletes(write: &Write<'_>) -> Result<Vec<String>> {
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(json: &Json) -> Result<T> {
-    let unreadable = |error| crate::error::Error::new(crate::error::Kind::Data, "Writing the run", error);
+    let unreadable =
+        |error| crate::error::Error::new(crate::error::Code::ValueNotStorable, "Writing the run", error);
     serde_json::from_str(json.get()).map_err(unreadable)
 }

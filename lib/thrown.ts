@@ -1,0 +1,46 @@
+/** What a thrown value says, in a sentence for a run's reason. */
+import { isObject } from './connections/invalid.js'
+
+/** How many causes deep a message goes. */
+const DEPTH = 8
+/** A reason is kept with the run and read by people: longer ones end here. */
+const LONGEST = 10_000
+
+/** The message of whatever a node threw, with its causes and the node's name. Never throws, whatever it is given. */
+export function describeError(thrown: unknown, nodeId: string): string {
+  const messages: string[] = []
+  let error: unknown = thrown
+  for (let depth = 0; depth < DEPTH && error !== undefined && error !== null; depth++) {
+    const message = textOf(error)
+    if (message && !messages.some((earlier) => earlier.includes(message))) messages.push(message)
+    error = causeOf(error)
+  }
+  const text = messages.join(': ') || textOf(thrown)
+  const named = text.includes(`'${nodeId}'`) ? text : `Node '${nodeId}' failed: ${text}`
+  const short = named.length > LONGEST ? `${named.slice(0, LONGEST)} …` : named
+  // PostgreSQL has no place for U+0000.
+  return short.replaceAll('\0', '\uFFFD')
+}
+
+/** What a thrown value says. Anything can be thrown: what has no text, or getters that throw, too. */
+export function textOf(thrown: unknown): string {
+  try {
+    return String(hasMessage(thrown) ? thrown.message : thrown)
+  } catch {
+    return 'something was thrown that can not be shown as text'
+  }
+}
+
+/** Core lists a run's errors as plain objects with the fields of an error. */
+function hasMessage(error: unknown): error is { message: unknown } {
+  return error instanceof Error || (isObject(error) && typeof error.message === 'string')
+}
+
+function causeOf(error: unknown): unknown {
+  try {
+    if (error instanceof Error) return error.cause
+    return isObject(error) ? (error.cause ?? error.originalError) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,101 @@
+//! What can go wrong, as users tell it apart. `docs/errors.md` says of each code when it comes and what to do.
+
+/// What an error means for the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A server is out of reach or busy: the same call may succeed later.
+    Transient,
+    /// A server refuses the engine: a login or a privilege has to be changed.
+    Refused,
+    /// The data itself cannot be read or stored: trying again changes nothing.
+    Data,
+    /// Something the user has to change: a call, a table, an option, a blueprint.
+    Setup,
+    /// The engine is stopping.
+    Stopping,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $text:literal, $kind:ident;)*) => {
+        /// What went wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $($(#[$doc])* $code,)*
+        }
+
+        impl Code {
+            /// The code as users see it. It never changes.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $text,)*
+                }
+            }
+
+            /// What it means for the engine.
+            pub fn kind(self) -> Kind {
+                match self {
+                    $(Self::$code => Kind::$kind,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The run has no context row.
+    RunNotFound = "RUN_NOT_FOUND", Setup;
+    /// The run is over.
+    RunEnded = "RUN_ENDED", Setup;
+    /// Only a failed run can be retried, and this one has not failed.
+    RunNotFailed = "RUN_NOT_FAILED", Setup;
+    /// The run, or the node, does not wait to be resumed.
+    NodeNotAwaiting = "NODE_NOT_AWAITING", Setup;
+    /// Others keep changing the run.
+    RunBusy = "RUN_BUSY", Transient;
+    /// What is stored of the run cannot be read.
+    ContextUnreadable = "CONTEXT_UNREADABLE", Data;
+    /// PostgreSQL cannot store the value.
+    ValueNotStorable = "VALUE_NOT_STORABLE", Data;
+    /// The key is reserved for the engine.
+    ReservedKey = "RESERVED_KEY", Setup;
+    /// The runtime does not have the blueprint, or nothing says which one the run follows.
+    BlueprintUnknown = "BLUEPRINT_UNKNOWN", Setup;
+    /// The run follows another version of the blueprint.
+    BlueprintVersion = "BLUEPRINT_VERSION", Setup;
+    /// The blueprint cannot be run as it was meant.
+    BlueprintInvalid = "BLUEPRINT_INVALID", Setup;
+    /// A table does not exist.
+    TableMissing = "TABLE_MISSING", Setup;
+    /// A column does not exist, or has another type.
+    ColumnMissing = "COLUMN_MISSING", Setup;
+    /// PostgreSQL does not answer.
+    DatabaseUnreachable = "DATABASE_UNREACHABLE", Transient;
+    /// PostgreSQL answers, and cannot do it at the moment.
+    DatabaseBusy = "DATABASE_BUSY", Transient;
+    /// PostgreSQL refuses the login or the statement.
+    DatabaseRefused = "DATABASE_REFUSED", Refused;
+    /// RabbitMQ does not answer, or did not confirm.
+    BrokerUnreachable = "BROKER_UNREACHABLE", Transient;
+    /// RabbitMQ refuses the login or the operation.
+    BrokerRefused = "BROKER_REFUSED", Refused;
+    /// The user's live amqplib connection is closed for good.
+    BrokerLost = "BROKER_LOST", Setup;
+    /// The queue was deleted.
+    QueueMissing = "QUEUE_MISSING", Transient;
+    /// Redis does not answer, or is busy.
+    RedisUnreachable = "REDIS_UNREACHABLE", Transient;
+    /// Redis refuses the login or the command.
+    RedisRefused = "REDIS_REFUSED", Refused;
+    /// The user's own coordination store threw an error.
+    CoordinationStoreFailed = "COORDINATION_STORE_FAILED", Transient;
+    /// The user's override of `publishFinalResult` threw an error.
+    ResultNotPublished = "RESULT_NOT_PUBLISHED", Transient;
+    /// An option cannot work.
+    InvalidOption = "INVALID_OPTION", Setup;
+    /// An argument cannot be understood.
+    InvalidArgument = "INVALID_ARGUMENT", Setup;
+    /// The engine is stopping.
+    Stopping = "STOPPING", Stopping;
+    /// The engine has a defect.
+    Internal = "INTERNAL", Transient;
+}
