@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::ports::arguments::{Argument, Arguments, QueueType};
 
+/// How long RabbitMQ waits until it tries again to move on a message that must not be lost, in milliseconds.
+const RETRY: u64 = 180_000;
+
 /// A message in the broker.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
@@ -41,6 +44,8 @@ pub(super) struct Queue {
     ready: BTreeMap<u64, Message>,
     /// What was put back into a quorum queue, which delivers it before all others.
     returned: VecDeque<Message>,
+    /// What could not go on from a quorum queue, and when that is tried again.
+    kept: VecDeque<(u64, Message)>,
 }
 
 impl Queue {
@@ -56,8 +61,8 @@ impl Queue {
         });
         let target = text(arguments, "x-dead-letter-routing-key").map(str::to_owned);
         let expiry = after.zip(target).map(|(after, target)| Expiry { after, target });
-        let (consumers, ready, returned) = Default::default();
-        Self { number, kind, expiry, consumers, ready, returned }
+        let (consumers, ready, returned, kept) = Default::default();
+        Self { number, kind, expiry, consumers, ready, returned, kept }
     }
 
     /// How many messages are ready.
@@ -84,17 +89,31 @@ impl Queue {
         self.returned.front().or_else(|| self.ready.first_key_value().map(|(_, message)| message))
     }
 
-    /// The head, to change it.
-    pub fn head_mut(&mut self) -> Option<&mut Message> {
-        match self.returned.is_empty() {
-            false => self.returned.front_mut(),
-            true => self.ready.first_entry().map(std::collections::btree_map::OccupiedEntry::into_mut),
-        }
-    }
-
     /// Takes the head.
     pub fn take(&mut self) -> Option<Message> {
         self.returned.pop_front().or_else(|| self.ready.pop_first().map(|(_, message)| message))
+    }
+
+    /// When the next message goes on, and its number.
+    pub fn next_expiry(&self) -> Option<(u64, u64)> {
+        let kept = self.kept.front().map(|(at, message)| (*at, message.number));
+        let head = self.head().and_then(|head| Some((head.expires?, head.number)));
+        kept.into_iter().chain(head).min()
+    }
+
+    /// Takes the message that goes on next.
+    pub fn take_expired(&mut self) -> Option<Message> {
+        match self.kept.front().map(|(at, message)| (*at, message.number)) {
+            Some(kept) if Some(kept) == self.next_expiry() => {
+                self.kept.pop_front().map(|(_, message)| message)
+            }
+            _ => self.take(),
+        }
+    }
+
+    /// Keeps a message whose target is not there, until that is tried again.
+    pub fn keep(&mut self, message: Message, at: u64) {
+        self.kept.push_back((at.saturating_add(RETRY), message));
     }
 
     /// What is ready, in its order.

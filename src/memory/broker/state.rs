@@ -294,14 +294,9 @@ impl State {
         self.next_to_expire().map(|(at, ..)| at)
     }
 
-    /// The moment, the message's number and its queue. A message that cannot go on in safety stays.
+    /// The moment, the message's number and its queue.
     fn next_to_expire(&self) -> Option<(u64, u64, &Arc<str>)> {
-        let next = |(name, queue): (_, &Queue)| {
-            let expiry = queue.expiry.as_ref()?;
-            let stays = queue.kind == QueueType::Quorum && !self.queues.contains_key(&*expiry.target);
-            let head = queue.head().filter(|_| !stays)?;
-            Some((head.expires?, head.number, name))
-        };
+        let next = |(name, queue): (_, &Queue)| queue.next_expiry().map(|(at, number)| (at, number, name));
         self.queues.iter().filter_map(next).min()
     }
 
@@ -310,19 +305,34 @@ impl State {
         while let Some((at, _, name)) = self.next_to_expire().filter(|(at, ..)| *at <= now) {
             let name = name.clone();
             let Some(queue) = self.queues.get_mut(&name) else { return };
-            let may_lose = queue.kind == QueueType::Classic;
-            let (Some(expiry), Some(head)) = (queue.expiry.clone(), queue.head_mut()) else { return };
-            let event = Event::Expire { queue: &name, target: &expiry.target, body: &head.body };
-            let fault = may_lose.then(|| faults.strike(&event)).flatten();
-            if let Some(Fault::Delay(wait)) = fault {
-                head.expires = Some(at.saturating_add(milliseconds(wait).max(1)));
-                continue;
+            let (Some(expiry), Some(message)) = (queue.expiry.clone(), queue.take_expired()) else { return };
+            match queue.kind {
+                QueueType::Classic => self.expire_unsafely(&name, &expiry.target, (message, at), faults),
+                QueueType::Quorum if self.queues.contains_key(&*expiry.target) => {
+                    self.move_on(&name, &expiry.target, message, at);
+                }
+                QueueType::Quorum => queue.keep(message, at),
             }
-            let message =
-                queue.take().filter(|_| !matches!(fault, Some(Fault::FailBefore | Fault::FailAfter)));
-            if let Some(message) = message {
-                self.move_on(&name, &expiry.target, message, at);
+        }
+    }
+
+    /// A classic queue may lose the message, or be late with it and all that is behind it.
+    fn expire_unsafely(
+        &mut self,
+        from: &str,
+        target: &str,
+        (mut message, at): (Message, u64),
+        faults: &FaultSlot,
+    ) {
+        match faults.strike(&Event::Expire { queue: from, target, body: &message.body }) {
+            Some(Fault::FailBefore | Fault::FailAfter) => {}
+            Some(Fault::Delay(wait)) => {
+                message.expires = Some(at.saturating_add(milliseconds(wait).max(1)));
+                if let Some(queue) = self.queues.get_mut(from) {
+                    queue.arrive(message);
+                }
             }
+            Some(Fault::DelayAnswer(_)) | None => self.move_on(from, target, message, at),
         }
     }
 

@@ -160,10 +160,11 @@ async fn a_consumer_that_stops_leaves_what_it_did_not_settle(world: &World) {
     let mut consumer = client.consume(&queue, 3);
     let (_, mut taken) = consumer.take(2).await;
     taken.remove(0).receipt.ack().await;
+    world.until_waiting(&client, &queue, 0).await;
     drop(taken);
     consumer.stop.cancel();
     consumer.end().await.unwrap();
     world.until_waiting(&client, &queue, 3).await;
-    // The third was on its way.
-    assert_eq!(client.look(&queue).await, [again(["b", "c"]), new(["d"])].concat());
+    // Two of them were on their way.
+    assert_eq!(client.look(&queue).await, again(["b", "c", "d"]));
 }

@@ -67,6 +67,11 @@ impl World {
         *queue_type == Some(QueueType::Quorum)
     }
 
+    /// Whether its clock can leap.
+    pub fn is_memory(&self) -> bool {
+        matches!(self, Self::Memory { .. })
+    }
+
     /// The name of a queue, which nobody else uses.
     pub fn queue(&self, name: &str) -> String {
         match self {
