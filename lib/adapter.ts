@@ -11,21 +11,21 @@ import {
   type NodeDefinition,
   type WorkflowResult,
 } from 'flowcraft'
-import { answerLine } from './answer.js'
-import { describeBlueprint, findBlueprint } from './blueprints.js'
+import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './api/dead-letters.js'
+import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
+import { nativeStoreOf } from './api/redis-coordination-store.js'
+import { Webhooks, webhookEvent } from './api/webhooks.js'
+import { Channel, type Job, type Notice } from './bridge/channel.js'
+import { fromJson, toJson } from './bridge/json.js'
+import { type Database, Engine, Store } from './bridge/native.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
-import { Crossing, type Job, type Notice } from './crossing.js'
-import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './dead-letters.js'
 import { describeError } from './errors.js'
-import { type JobHost, runJob } from './job.js'
-import { fromJson, toJson } from './json.js'
-import { type Database, Engine, Store } from './native.js'
-import { type CheckedOptions, checkOptions, type RabbitMqAdapterOptions } from './options.js'
-import { contextOptionsOver, PostgresContext } from './postgres-context.js'
-import { nativeStoreOf } from './redis-coordination-store.js'
-import type { QueueRetryOptions } from './retries.js'
-import { Webhooks, webhookEvent } from './webhooks.js'
+import { answerLine } from './execution/answer.js'
+import { describeBlueprint, findBlueprint } from './execution/blueprints.js'
+import { type JobHost, runJob } from './execution/job.js'
+import type { QueueRetryOptions } from './execution/retries.js'
+import { type CheckedOptions, checkOptions, type RabbitMqAdapterOptions } from './options/adapter.js'
 
 /** A run's final result, as it is stored in the status table. */
 export interface FinalResult {
@@ -46,7 +46,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #webhooks: Webhooks | undefined
   readonly #database: Database
   readonly #engine: Engine
-  readonly #crossing: Crossing
+  readonly #channel: Channel
   readonly #jobHost: JobHost
   readonly #onError: ((error: Error) => void) | undefined
   /** Keeps the process alive while the worker is started, which the engine's own threads do not, and tells them that
@@ -70,7 +70,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#webhooks = webhooks
     this.#onError = options.onError
     this.#database = database
-    this.#crossing = new Crossing(() => this.#engine, {
+    this.#channel = new Channel(() => this.#engine, {
       run: (job, controller) => void this.#run(job, controller),
       hear: (notice) => void this.#notify(notice),
     })
@@ -273,7 +273,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         const blueprint = findBlueprint(this.runtime.options.blueprints, id)
         return blueprint ? describeBlueprint(id, blueprint) : null
       },
-      wake: () => this.#crossing.wake(),
+      wake: () => this.#channel.wake(),
       hasEventBus: this.eventBus !== undefined,
       publishesResults: overridden || ownSerializer,
       publishResult: (runId: string, status: string, reason: string, context: string) =>
@@ -312,7 +312,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       const message = describeError(error, job.nodeId)
       line = answerLine(job.number, { outcome: 'failed', message, recoverable: false })
     }
-    this.#crossing.answer(job, line)
+    this.#channel.answer(job, line)
   }
 
   async #publishResult(runId: string, status: string, reason: string, contextJson: string): Promise<void> {

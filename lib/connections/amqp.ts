@@ -1,9 +1,10 @@
 /** `amqpConnection`: a URL, several, an options object, or a live amqplib connection. */
-import { LiveAmqp, type LiveAmqpConnection } from '../live-amqp.js'
-import { Broker } from '../native.js'
-import type { QueueType } from '../options.js'
+import { LiveAmqp, type LiveAmqpConnection } from '../bridge/live-amqp.js'
+import { Broker } from '../bridge/native.js'
+import { isObject } from '../is-object.js'
+import type { QueueType } from '../options/adapter.js'
+import { invalidOption } from '../options/invalid.js'
 import { type Certificates, certificates } from './certificates.js'
-import { invalidOption, isObject } from './invalid.js'
 
 /** Where RabbitMQ is, field by field; the same names as amqplib's, and TLS options as Node.js knows them. */
 export interface AmqpOptions {

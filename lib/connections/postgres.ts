@@ -1,7 +1,8 @@
 /** `pgClient`: a connection string, a `pg` config, or a live `pg` Client or Pool whose parameters are read. */
 import { userInfo } from 'node:os'
-import { Database } from '../native.js'
-import { invalidOption, isObject } from './invalid.js'
+import { Database } from '../bridge/native.js'
+import { isObject } from '../is-object.js'
+import { invalidOption } from '../options/invalid.js'
 import { encryption } from './postgres-tls.js'
 
 /** Where PostgreSQL is: the fields of a `pg` config that matter for a connection. */

@@ -1,7 +1,8 @@
 /** Redis: a URL, an options object, or an `ioredis` client whose options are read; one server, a Cluster or Sentinels. */
-import { Store } from '../native.js'
+import { Store } from '../bridge/native.js'
+import { isObject } from '../is-object.js'
+import { invalidOption } from '../options/invalid.js'
 import { certificates } from './certificates.js'
-import { invalidOption, isObject } from './invalid.js'
 
 /** Where Redis is, in ioredis' names. */
 export interface RedisOptions {

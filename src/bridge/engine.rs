@@ -220,10 +220,10 @@ impl Engine {
         promise(env, async move { engine.retry(&run).await.map(names) })
     }
 
-    /// The letters that wait: a JSON array.
+    /// The messages that wait: a JSON array.
     #[napi]
     pub fn fetch(&self) -> String {
-        self.host.mailbox.fetch()
+        self.host.outbox.fetch()
     }
 
     /// Answers jobs: a line each, with the job's number and its answer as JSON. Only a job's first answer counts.

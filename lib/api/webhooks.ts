@@ -2,8 +2,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ILogger } from 'flowcraft'
-import { invalidOption, isObject } from './connections/invalid.js'
-import { toJson } from './json.js'
+import { toJson } from '../bridge/json.js'
+import { isObject } from '../is-object.js'
+import { invalidOption } from '../options/invalid.js'
 
 /** Options of an adapter's webhooks. */
 export interface WebhookOptions {

@@ -1,10 +1,10 @@
 /** A run's context in PostgreSQL, read and written directly. */
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
-import { invalidOption } from './connections/invalid.js'
-import { openDatabase, type PostgresOptions } from './connections/postgres.js'
-import { contextKey, fromJson, toJson } from './json.js'
-import { ContextTable, type Database } from './native.js'
-import type { PgClientLike } from './options.js'
+import { contextKey, fromJson, toJson } from '../bridge/json.js'
+import { ContextTable, type Database } from '../bridge/native.js'
+import { openDatabase, type PostgresOptions } from '../connections/postgres.js'
+import type { PgClientLike } from '../options/adapter.js'
+import { invalidOption } from '../options/invalid.js'
 
 /** Options of a {@link PostgresContext}. */
 export interface PostgresContextOptions {

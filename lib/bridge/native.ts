@@ -7,5 +7,5 @@ export type {
   DeadLetter as NativeDeadLetter,
   LiveMessage,
   LiveRead,
-} from '../binding.js'
-export { Broker, ContextTable, Database, Engine, Store } from '../binding.js'
+} from '../../binding.js'
+export { Broker, ContextTable, Database, Engine, Store } from '../../binding.js'

@@ -1,8 +1,8 @@
 /** A reconciler: finds runs nobody has worked on for a while, and publishes again what of them is due. */
 import { ConsoleLogger, type ILogger } from 'flowcraft'
-import { invalidOption } from './connections/invalid.js'
-import { openDatabase, type PostgresOptions } from './connections/postgres.js'
-import type { PgClientLike } from './options.js'
+import { openDatabase, type PostgresOptions } from '../connections/postgres.js'
+import type { PgClientLike } from '../options/adapter.js'
+import { invalidOption } from '../options/invalid.js'
 
 /** Options of {@link createRabbitMqReconciler}. */
 export interface RabbitMqReconcilerOptions {

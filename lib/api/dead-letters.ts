@@ -1,7 +1,8 @@
 /** Dead letters: messages that could not be processed, as `listDeadLetters` shows them. */
-import { invalidOption } from './connections/invalid.js'
-import type { NativeDeadLetter } from './native.js'
-import { whole } from './options.js'
+
+import type { NativeDeadLetter } from '../bridge/native.js'
+import { whole } from '../options/adapter.js'
+import { invalidOption } from '../options/invalid.js'
 
 /** More than a queue can hold. */
 export const ALL = 2 ** 31

@@ -8,11 +8,11 @@ import {
   type WorkflowResult,
   type WorkflowState,
 } from 'flowcraft'
+import { webhookEvent } from '../api/webhooks.js'
+import { toJson } from '../bridge/json.js'
+import { describeError } from '../errors.js'
 import type { JobAnswer } from './answer.js'
-import { describeError } from './errors.js'
 import type { JobContext } from './job-context.js'
-import { toJson } from './json.js'
-import { webhookEvent } from './webhooks.js'
 
 type State = WorkflowState<Record<string, unknown>>
 type Runtime = FlowRuntime<Record<string, unknown>, Record<string, unknown>>

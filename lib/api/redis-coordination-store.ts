@@ -1,7 +1,7 @@
 /** The coordination store on Redis: counters and locks that workers look at. */
 import type { ICoordinationStore } from 'flowcraft'
-import { openRedis, type RedisOptions } from './connections/redis.js'
-import type { Store } from './native.js'
+import type { Store } from '../bridge/native.js'
+import { openRedis, type RedisOptions } from '../connections/redis.js'
 
 /** What is read of a live `ioredis` client or Cluster: its options. It is not used for commands. */
 export interface IoRedisLike {

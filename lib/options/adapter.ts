@@ -1,9 +1,10 @@
 /** The adapter's options: what each accepts, and one clear TypeError for what it does not. */
 import type { ICoordinationStore, IEventBus, RuntimeOptions } from 'flowcraft'
-import type { AmqpOptions } from './connections/amqp.js'
-import { invalidOption, isObject } from './connections/invalid.js'
-import type { PostgresOptions } from './connections/postgres.js'
-import type { WebhookOptions } from './webhooks.js'
+import type { WebhookOptions } from '../api/webhooks.js'
+import type { AmqpOptions } from '../connections/amqp.js'
+import type { PostgresOptions } from '../connections/postgres.js'
+import { isObject } from '../is-object.js'
+import { invalidOption } from './invalid.js'
 
 /** A live amqplib connection (promise API, 0.10 to 2). It is driven as it is: amqplib keeps no credentials. */
 export interface AmqpConnectionLike {

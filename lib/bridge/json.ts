@@ -1,5 +1,5 @@
 /** Values to JSON text, with errors that say what could not be stored and where. */
-import { textOf } from './errors.js'
+import { textOf } from '../errors.js'
 
 /** The engine's bookkeeping: neither nodes nor contexts can write it. */
 const RESERVED_KEY = '_flowcraft'

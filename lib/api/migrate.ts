@@ -1,7 +1,8 @@
 /** The tables of our own, for runs of many nodes and large contexts: made on request, and taken away again. */
-import { invalidOption } from './connections/invalid.js'
-import { openDatabase, type PostgresOptions } from './connections/postgres.js'
-import type { PgClientLike } from './options.js'
+
+import { openDatabase, type PostgresOptions } from '../connections/postgres.js'
+import type { PgClientLike } from '../options/adapter.js'
+import { invalidOption } from '../options/invalid.js'
 
 /** Options of {@link migrate}. */
 export interface MigrateOptions {
