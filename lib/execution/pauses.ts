@@ -8,7 +8,6 @@ import {
   type WorkflowResult,
   type WorkflowState,
 } from 'flowcraft'
-import { webhookEvent } from '../api/webhooks.js'
 import { toJson } from '../bridge/json.js'
 import { describeError } from '../errors.js'
 import type { JobAnswer } from './answer.js'
@@ -20,6 +19,9 @@ type Pause = Pick<JobAnswer, 'details' | 'event' | 'until' | 'output'>
 
 /** Where a subflow keeps its own context while it is paused. */
 const subflowKey = (nodeId: string) => `_subflowState.${nodeId}`
+
+/** The name of the event a webhook's delivery is. */
+export const webhookEvent = (nodeId: string) => `webhook:${nodeId}`
 
 /** What a node that marked itself as awaiting waits for. */
 export async function pauseOf(

@@ -14,4 +14,5 @@ mod host;
 mod job;
 mod outbox;
 mod runtime;
+mod settings;
 mod store;
