@@ -11,17 +11,131 @@ export interface AmqpConnectionLike {
 
 /** Where RabbitMQ is, field by field; the same names as amqplib's, and TLS options as Node.js knows them. */
 export interface AmqpOptions {
+  /**
+   * Plain or encrypted.
+   *
+   * @defaultValue `'amqp'`
+   *
+   * @example
+   * ```ts
+   * protocol: 'amqps'
+   * ```
+   */
   protocol?: 'amqp' | 'amqps' | 'amqp:' | 'amqps:'
+  /**
+   * The server's name or address.
+   *
+   * @defaultValue `'localhost'`
+   *
+   * @example
+   * ```ts
+   * hostname: 'rabbit.internal'
+   * ```
+   */
   hostname?: string
+  /**
+   * The server's port.
+   *
+   * @defaultValue 5672, with TLS 5671
+   *
+   * @example
+   * ```ts
+   * port: 5672
+   * ```
+   */
   port?: number
+  /**
+   * The user.
+   *
+   * @defaultValue `'guest'`
+   *
+   * @example
+   * ```ts
+   * username: 'orders'
+   * ```
+   */
   username?: string
+  /**
+   * The user's password.
+   *
+   * @defaultValue `'guest'`
+   *
+   * @example
+   * ```ts
+   * password: process.env.RABBITMQ_PASSWORD
+   * ```
+   */
   password?: string
+  /**
+   * The virtual host.
+   *
+   * @defaultValue `'/'`
+   *
+   * @example
+   * ```ts
+   * vhost: 'orders'
+   * ```
+   */
   vhost?: string
+  /**
+   * The time between two heartbeats.
+   *
+   * @defaultValue what the server suggests
+   *
+   * @example
+   * ```ts
+   * heartbeat: 30
+   * ```
+   */
   heartbeat?: number
+  /**
+   * One or several URLs of one cluster, in place of the fields above.
+   *
+   * @example
+   * ```ts
+   * url: ['amqp://a', 'amqp://b']
+   * ```
+   */
   url?: string | string[]
+  /**
+   * Certificate authorities to trust, as PEM. Their certificates come in addition to the system's.
+   *
+   * @defaultValue the system's
+   *
+   * @example
+   * ```ts
+   * ca: readFileSync('ca.pem')
+   * ```
+   */
   ca?: string | Uint8Array | (string | Uint8Array)[]
+  /**
+   * The client's certificate, as PEM. It needs `key`.
+   *
+   * @example
+   * ```ts
+   * cert: readFileSync('client.pem')
+   * ```
+   */
   cert?: string | Uint8Array
+  /**
+   * The key of the client's certificate, as PEM. It needs `cert`.
+   *
+   * @example
+   * ```ts
+   * key: readFileSync('client.key')
+   * ```
+   */
   key?: string | Uint8Array
+  /**
+   * The server's certificate is always verified. `false` is refused: pass a private authority as `ca`.
+   *
+   * @defaultValue `true`
+   *
+   * @example
+   * ```ts
+   * rejectUnauthorized: true
+   * ```
+   */
   rejectUnauthorized?: true
 }
 

@@ -5,9 +5,43 @@ import type { Schema } from './schema.js'
 
 /** Options of a migration. */
 export interface MigrateOptions {
+  /**
+   * PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool.
+   *
+   * @example
+   * ```ts
+   * pgClient: process.env.DATABASE_URL
+   * ```
+   */
   pgClient: PgClientLike | PostgresOptions | string
+  /**
+   * The table of contexts, `table` or `schema.table`.
+   *
+   * @example
+   * ```ts
+   * contextTableName: 'flowcraft_contexts'
+   * ```
+   */
   contextTableName: string
+  /**
+   * The table of statuses, `table` or `schema.table`.
+   *
+   * @example
+   * ```ts
+   * statusTableName: 'flowcraft_statuses'
+   * ```
+   */
   statusTableName: string
+  /**
+   * `up` makes what is missing. `down` takes it all away, and every run goes on as before.
+   *
+   * @defaultValue `'up'`
+   *
+   * @example
+   * ```ts
+   * direction: 'down'
+   * ```
+   */
   direction?: 'up' | 'down'
 }
 

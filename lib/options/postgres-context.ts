@@ -5,7 +5,23 @@ import type { Schema } from './schema.js'
 
 /** Options of a context that is read and written directly. */
 export interface PostgresContextOptions {
+  /**
+   * PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool.
+   *
+   * @example
+   * ```ts
+   * client: process.env.DATABASE_URL
+   * ```
+   */
   client: PgClientLike | PostgresOptions | string
+  /**
+   * The table of contexts, `table` or `schema.table`.
+   *
+   * @example
+   * ```ts
+   * tableName: 'flowcraft_contexts'
+   * ```
+   */
   tableName: string
 }
 

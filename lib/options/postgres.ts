@@ -14,15 +14,110 @@ export interface PostgresTlsOptions extends TlsOptions {}
 
 /** Where PostgreSQL is: the fields of a `pg` config that matter for a connection. */
 export interface PostgresOptions {
+  /**
+   * A connection URL, of one server or several. The other fields come before what it says.
+   *
+   * @example
+   * ```ts
+   * connectionString: 'postgres://user@a:5432,b:5432/db'
+   * ```
+   */
   connectionString?: string
+  /**
+   * A host name, an address, or the folder of a socket. Of several (an array, or separated by commas) the adapter
+   * uses the first that can be written to.
+   *
+   * @defaultValue `PGHOST` or `localhost`
+   *
+   * @example
+   * ```ts
+   * host: ['a.internal', 'b.internal']
+   * ```
+   */
   host?: string | string[]
+  /**
+   * One port for each host, or one for all.
+   *
+   * @defaultValue `PGPORT` or 5432
+   *
+   * @example
+   * ```ts
+   * port: 5432
+   * ```
+   */
   port?: number | number[]
+  /**
+   * The role.
+   *
+   * @defaultValue `PGUSER` or the system user
+   *
+   * @example
+   * ```ts
+   * user: 'flowcraft'
+   * ```
+   */
   user?: string
+  /**
+   * The role's password, or a function that the adapter calls for every new connection.
+   *
+   * @defaultValue `PGPASSWORD`
+   *
+   * @example
+   * ```ts
+   * password: () => readSecret()
+   * ```
+   */
   password?: string | (() => string | Promise<string>)
+  /**
+   * The database.
+   *
+   * @defaultValue `PGDATABASE` or the user's name
+   *
+   * @example
+   * ```ts
+   * database: 'orders'
+   * ```
+   */
   database?: string
+  /**
+   * Encryption. The server's certificate is verified unless `rejectUnauthorized` is `false`.
+   *
+   * @defaultValue what the connection string or `PGSSLMODE` says
+   *
+   * @example
+   * ```ts
+   * ssl: true
+   * ```
+   */
   ssl?: boolean | PostgresTlsOptions
+  /**
+   * Command-line options for the server.
+   *
+   * @example
+   * ```ts
+   * options: '-c search_path=orders'
+   * ```
+   */
   options?: string
+  /**
+   * The name in `pg_stat_activity`.
+   *
+   * @example
+   * ```ts
+   * application_name: 'order-worker'
+   * ```
+   */
   application_name?: string
+  /**
+   * Connections held at most.
+   *
+   * @defaultValue `8`
+   *
+   * @example
+   * ```ts
+   * max: 16
+   * ```
+   */
   max?: number
 }
 

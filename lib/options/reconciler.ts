@@ -6,10 +6,52 @@ import type { Schema } from './schema.js'
 
 /** Options of a reconciler. */
 export interface RabbitMqReconcilerOptions {
+  /**
+   * The adapter whose `reconcile` is called for each stalled run. It need not be started.
+   *
+   * @example
+   * ```ts
+   * adapter
+   * ```
+   */
   adapter: { reconcile(runId: string): Promise<Set<string>> }
+  /**
+   * PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool.
+   *
+   * @example
+   * ```ts
+   * pgClient: process.env.DATABASE_URL
+   * ```
+   */
   pgClient: PgClientLike | PostgresOptions | string
+  /**
+   * The table of statuses, `table` or `schema.table`. It needs the column `updated_at`.
+   *
+   * @example
+   * ```ts
+   * statusTableName: 'flowcraft_statuses'
+   * ```
+   */
   statusTableName: string
+  /**
+   * How long a `running` run must have been silent before it counts as stalled.
+   *
+   * @example
+   * ```ts
+   * stalledThresholdSeconds: 300
+   * ```
+   */
   stalledThresholdSeconds: number
+  /**
+   * Gets the reasons of runs that cannot be reconciled.
+   *
+   * @defaultValue the console
+   *
+   * @example
+   * ```ts
+   * logger: new ConsoleLogger()
+   * ```
+   */
   logger?: ILogger
 }
 

@@ -15,19 +15,143 @@ export interface RedisTlsOptions extends TlsOptions {}
 
 /** Where Redis is, in ioredis' names. */
 export interface RedisOptions {
+  /**
+   * The server's name or address.
+   *
+   * @defaultValue `'127.0.0.1'`
+   *
+   * @example
+   * ```ts
+   * host: 'redis.internal'
+   * ```
+   */
   host?: string
+  /**
+   * The server's port.
+   *
+   * @defaultValue `6379`
+   *
+   * @example
+   * ```ts
+   * port: 6379
+   * ```
+   */
   port?: number
+  /**
+   * A Unix socket, in place of host and port.
+   *
+   * @example
+   * ```ts
+   * path: '/run/redis/redis.sock'
+   * ```
+   */
   path?: string
+  /**
+   * The number of the database.
+   *
+   * @defaultValue `0`
+   *
+   * @example
+   * ```ts
+   * db: 2
+   * ```
+   */
   db?: number
+  /**
+   * The ACL user.
+   *
+   * @example
+   * ```ts
+   * username: 'orders'
+   * ```
+   */
   username?: string
+  /**
+   * The password.
+   *
+   * @example
+   * ```ts
+   * password: process.env.REDIS_PASSWORD
+   * ```
+   */
   password?: string
+  /**
+   * Encryption. The server's certificate is verified unless `rejectUnauthorized` is `false`.
+   *
+   * @defaultValue `false`
+   *
+   * @example
+   * ```ts
+   * tls: true
+   * ```
+   */
   tls?: boolean | RedisTlsOptions
+  /**
+   * Text before every key. Give every worker the same.
+   *
+   * @defaultValue `''`
+   *
+   * @example
+   * ```ts
+   * keyPrefix: 'orders:'
+   * ```
+   */
   keyPrefix?: string
+  /**
+   * Nodes of a Redis Cluster, in place of an address. The adapter asks one of them for the others.
+   *
+   * @example
+   * ```ts
+   * cluster: ['redis://a:6379', 'redis://b:6379']
+   * ```
+   */
   cluster?: string[]
+  /**
+   * Sentinels, in place of an address. They say where the master is.
+   *
+   * @example
+   * ```ts
+   * sentinels: [{ host: 'sentinel-a', port: 26379 }]
+   * ```
+   */
   sentinels?: { host?: string; port?: number }[]
+  /**
+   * What the Sentinels call the master.
+   *
+   * @example
+   * ```ts
+   * name: 'mymaster'
+   * ```
+   */
   name?: string
+  /**
+   * The ACL user at the Sentinels.
+   *
+   * @example
+   * ```ts
+   * sentinelUsername: 'watcher'
+   * ```
+   */
   sentinelUsername?: string
+  /**
+   * The password at the Sentinels.
+   *
+   * @example
+   * ```ts
+   * sentinelPassword: process.env.SENTINEL_PASSWORD
+   * ```
+   */
   sentinelPassword?: string
+  /**
+   * Encryption of the connection to the Sentinels.
+   *
+   * @defaultValue `false`
+   *
+   * @example
+   * ```ts
+   * sentinelTLS: true
+   * ```
+   */
   sentinelTLS?: boolean | RedisTlsOptions
 }
 

@@ -4,9 +4,45 @@ import type { AnyOption, Schema } from './schema.js'
 
 /** TLS options, in Node.js' names. */
 export interface TlsOptions {
+  /**
+   * Certificate authorities to trust, as PEM. Their certificates come in addition to the system's.
+   *
+   * @defaultValue the system's
+   *
+   * @example
+   * ```ts
+   * ca: readFileSync('ca.pem')
+   * ```
+   */
   ca?: string | Uint8Array | (string | Uint8Array)[]
+  /**
+   * The client's certificate, as PEM. It needs `key`.
+   *
+   * @example
+   * ```ts
+   * cert: readFileSync('client.pem')
+   * ```
+   */
   cert?: string | Uint8Array
+  /**
+   * The key of the client's certificate, as PEM. It needs `cert`.
+   *
+   * @example
+   * ```ts
+   * key: readFileSync('client.key')
+   * ```
+   */
   key?: string | Uint8Array
+  /**
+   * Whether the server's certificate is verified. `false` accepts any server, an impostor too.
+   *
+   * @defaultValue `true`
+   *
+   * @example
+   * ```ts
+   * rejectUnauthorized: true
+   * ```
+   */
   rejectUnauthorized?: boolean
 }
 

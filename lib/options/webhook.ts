@@ -4,8 +4,34 @@ import type { Schema } from './schema.js'
 
 /** Options of an adapter's webhooks. */
 export interface WebhookOptions {
+  /**
+   * Where the handler is mounted, as the outside world reaches it.
+   *
+   * @example
+   * ```ts
+   * baseUrl: 'https://example.com/hooks'
+   * ```
+   */
   baseUrl: string
+  /**
+   * The key that signs the URLs. Give every worker the same.
+   *
+   * @example
+   * ```ts
+   * secret: process.env.WEBHOOK_SECRET
+   * ```
+   */
   secret: string
+  /**
+   * The largest body accepted. A larger one is answered with 413.
+   *
+   * @defaultValue `1048576`
+   *
+   * @example
+   * ```ts
+   * maxBodyBytes: 65_536
+   * ```
+   */
   maxBodyBytes?: number
 }
 
