@@ -11,22 +11,25 @@ import {
   type NodeDefinition,
   type WorkflowResult,
 } from 'flowcraft'
-import { answerLine } from './answer.js'
-import { describeBlueprint, findBlueprint } from './blueprints.js'
+import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './api/dead-letters.js'
+import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
+import { nativeStoreOf, unknownStoreOptions } from './api/redis-coordination-store.js'
+import { Webhooks } from './api/webhooks.js'
+import { Channel, type Job, type Notice } from './bridge/channel.js'
+import { fromJson, toJson } from './bridge/json.js'
+import { type Database, Engine, Store } from './bridge/native.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
-import { Crossing, type Job, type Notice } from './crossing.js'
-import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './dead-letters.js'
 import { errorOf, mistake, RunEndedError } from './errors.js'
-import { type JobHost, runJob } from './job.js'
-import { fromJson, toJson } from './json.js'
-import { type Database, Engine, Store } from './native.js'
-import { type CheckedOptions, checkOptions, type RabbitMqAdapterOptions } from './options.js'
-import { contextOptionsOver, PostgresContext } from './postgres-context.js'
-import { nativeStoreOf } from './redis-coordination-store.js'
-import type { QueueRetryOptions } from './retries.js'
+import { answerLine } from './execution/answer.js'
+import { describeBlueprint, findBlueprint } from './execution/blueprints.js'
+import { type JobHost, runJob } from './execution/job.js'
+import { webhookEvent } from './execution/pauses.js'
+import type { QueueRetryOptions } from './execution/retries.js'
+import type { RabbitMqAdapterOptions } from './options/adapter.js'
+import { ADAPTER_SCHEMA, type CheckedOptions, checkOptions, engineOptions } from './options/adapter-schema.js'
+import { unknownOptions } from './options/schema.js'
 import { describeError } from './thrown.js'
-import { Webhooks, webhookEvent } from './webhooks.js'
 
 /** A run's final result, as it is stored in the status table. */
 export interface FinalResult {
@@ -47,7 +50,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #webhooks: Webhooks | undefined
   readonly #database: Database
   readonly #engine: Engine
-  readonly #crossing: Crossing
+  readonly #channel: Channel
   readonly #jobHost: JobHost
   readonly #onError: ((error: Error) => void) | undefined
   /** Keeps the process alive while the worker is started, which the engine's own threads do not, and tells them that
@@ -61,42 +64,29 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   constructor(options: RabbitMqAdapterOptions) {
     const checked = checkOptions(options)
-    const broker = openBroker(options.amqpConnection, checked.queueType)
-    const database = openDatabase(options.pgClient)
-    const webhooks = options.webhook === undefined ? undefined : new Webhooks(options.webhook)
+    const broker = openBroker(checked.amqpConnection, checked.queueType)
+    const database = openDatabase(checked.pgClient)
+    const webhooks = checked.webhook && new Webhooks(checked.webhook)
     super(options)
     this.queueName = checked.queueName
-    this.#contextTableName = options.contextTableName
+    this.#contextTableName = checked.contextTableName
     this.#checked = checked
     this.#webhooks = webhooks
-    this.#onError = options.onError
+    this.#onError = checked.onError
     this.#database = database
-    this.#crossing = new Crossing(() => this.#engine, {
+    this.#channel = new Channel(() => this.#engine, {
       run: (job, controller) => void this.#run(job, controller),
       hear: (notice) => void this.#notify(notice),
     })
     this.#engine = new Engine(
-      {
-        queue: checked.queueName,
-        queues: checked.queues,
-        ...(checked.consume && { consume: checked.consume }),
-        contextTable: options.contextTableName,
-        statusTable: options.statusTableName,
-        concurrency: checked.concurrency,
-        leaseSeconds: checked.leaseSeconds,
-        versionTimeout: checked.versionTimeout,
-        blueprintTimeout: checked.blueprintTimeout,
-        repairInterval: checked.repairInterval,
-        waitForLeases: checked.withoutRedis === 'wait',
-        eventLoopTimeout: checked.eventLoopTimeout,
-        worker: `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`,
-      },
+      JSON.stringify({ ...engineOptions(checked), worker: workerName() }),
       broker,
       database,
       nativeStoreOf(options.coordinationStore) ?? customStore(options.coordinationStore),
       this.#host(options),
     )
     this.#jobHost = this.#hostOfJobs()
+    this.#warnOfUnknown(options)
   }
 
   /** Starts the worker: it consumes jobs until {@link stop}, reconnecting as often as it takes. */
@@ -269,6 +259,19 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     return undefined
   }
 
+  /** A misspelt option is said, not refused: a drop-in is given options it need not know. */
+  #warnOfUnknown(options: RabbitMqAdapterOptions): void {
+    const unknown = [
+      ...unknownOptions(ADAPTER_SCHEMA, { ...options }),
+      ...unknownStoreOptions(options.coordinationStore),
+    ]
+    try {
+      for (const warning of unknown) this.logger.warn(`[Adapter] ${warning}`)
+    } catch {
+      // A logger that throws breaks nothing.
+    }
+  }
+
   /** What the engine calls. */
   #host(options: RabbitMqAdapterOptions): ConstructorParameters<typeof Engine>[4] {
     const overridden = this.publishFinalResult !== RabbitMqAdapter.prototype.publishFinalResult
@@ -279,7 +282,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         const blueprint = findBlueprint(this.runtime.options.blueprints, id)
         return blueprint ? describeBlueprint(id, blueprint) : null
       },
-      wake: () => this.#crossing.wake(),
+      wake: () => this.#channel.wake(),
       hasEventBus: this.eventBus !== undefined,
       publishesResults: overridden || ownSerializer,
       publishResult: (runId: string, status: string, reason: string, context: string) =>
@@ -318,7 +321,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       const message = describeError(error, job.nodeId)
       line = answerLine(job.number, { outcome: 'failed', message, recoverable: false })
     }
-    this.#crossing.answer(job, line)
+    this.#channel.answer(job, line)
   }
 
   async #publishResult(runId: string, status: string, reason: string, contextJson: string): Promise<void> {
@@ -352,6 +355,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       // The engine does not depend on who listens.
     }
   }
+}
+
+/** A name for this worker, unique in the fleet: the owner of its leases, and the sender of its dead letters. */
+function workerName(): string {
+  return `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
 }
 
 /** A store of the user's own, called through its five methods. */

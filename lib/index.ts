@@ -1,13 +1,28 @@
 /**
  * `@flowcraft/rabbitmq-adapter`: flowcraft workflows over RabbitMQ, PostgreSQL and Redis.
  *
+ * Imports point down, and a check refuses a circle:
+ *
+ * ```text
+ * index         what the package exports
+ * adapter       the class a worker or a client makes
+ * api/          what users hold besides: contexts, stores, the reconciler, migrations, dead letters, webhooks
+ * execution/    one job: the node's view, its context, its answer, its retries and pauses
+ * connections/  servers as users describe them, made into what the engine opens
+ * bridge/       the engine's classes, the channel to it, JSON, and the live amqplib connection it drives
+ * options/      what every options object may hold
+ * errors, is-object
+ * ```
+ *
  * @packageDocumentation
  */
 export { type FinalResult, RabbitMqAdapter } from './adapter.js'
-export type { AmqpOptions } from './connections/amqp.js'
-export type { PostgresOptions, PostgresTlsOptions } from './connections/postgres.js'
-export type { RedisOptions, RedisTlsOptions } from './connections/redis.js'
-export type { DeadLetter } from './dead-letters.js'
+export type { DeadLetter } from './api/dead-letters.js'
+export { migrate } from './api/migrate.js'
+export { PostgresContext } from './api/postgres-context.js'
+export { createRabbitMqReconciler, type ReconciliationStats } from './api/reconciler.js'
+export { RedisCoordinationStore } from './api/redis-coordination-store.js'
+export type { WebhookRequest } from './api/webhooks.js'
 export {
   ConnectionError,
   type ErrorCode,
@@ -18,10 +33,12 @@ export {
   RunNotFoundError,
   SetupError,
 } from './errors.js'
-export { type MigrateOptions, migrate } from './migrate.js'
-export type { AmqpConnectionLike, PgClientLike, QueueType, RabbitMqAdapterOptions } from './options.js'
-export { PostgresContext, type PostgresContextOptions } from './postgres-context.js'
-export { createRabbitMqReconciler, type RabbitMqReconcilerOptions, type ReconciliationStats } from './reconciler.js'
-export { type IoRedisLike, RedisCoordinationStore } from './redis-coordination-store.js'
-export type { QueueRetryOptions } from './retries.js'
-export type { WebhookOptions, WebhookRequest } from './webhooks.js'
+export type { QueueRetryOptions } from './execution/retries.js'
+export type { QueueType, RabbitMqAdapterOptions } from './options/adapter.js'
+export type { AmqpConnectionLike, AmqpOptions } from './options/amqp.js'
+export type { MigrateOptions } from './options/migrate.js'
+export type { PgClientLike, PostgresOptions, PostgresTlsOptions } from './options/postgres.js'
+export type { PostgresContextOptions } from './options/postgres-context.js'
+export type { RabbitMqReconcilerOptions } from './options/reconciler.js'
+export type { IoRedisLike, RedisOptions, RedisTlsOptions } from './options/redis.js'
+export type { WebhookOptions } from './options/webhook.js'

@@ -1,5 +1,5 @@
 /** What a thrown value says, in a sentence for a run's reason. */
-import { isObject } from './connections/invalid.js'
+import { isObject } from './is-object.js'
 
 /** How many causes deep a message goes. */
 const DEPTH = 8

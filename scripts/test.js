@@ -101,6 +101,10 @@ if (!only) {
   await check('Rust formatting', 'cargo', ['fmt', '--check'])
   await check('Rust lints', 'cargo', ['clippy', '--quiet', ...cargo, '--all-targets', '--', '-D', 'warnings'])
   await check('TypeScript types', process.execPath, [tool('typescript/bin/tsc'), '-p', 'tsconfig.json', '--noEmit'])
+  await check('No circle of imports in lib', process.execPath, [
+    tool('dpdm/lib/bin/dpdm.js'),
+    ...['--no-warning', '--no-tree', '--no-progress', '--exit-code', 'circular:1', 'lib/**/*.ts'],
+  ])
   await check('JavaScript formatting and lints', process.execPath, [tool('@biomejs/biome/bin/biome'), 'check', '.'])
   await rustTests('Rust tests, without Node.js', ['--no-default-features'])
 }

@@ -121,49 +121,6 @@ describe('the class', () => {
   })
 })
 
-describe('options', () => {
-  const bad = {
-    runtimeOptions: undefined,
-    coordinationStore: { get() {} },
-    eventBus: {},
-    amqpConnection: 'http://example.com',
-    pgClient: 42,
-    contextTableName: '',
-    statusTableName: undefined,
-    queueName: '',
-    concurrency: 0,
-    stopTimeout: -1,
-    leaseSeconds: 1.5,
-  }
-  for (const [option, value] of Object.entries(bad)) {
-    it(`refuses ${option} by name`, () => {
-      assert.throws(
-        () => new RabbitMqAdapter({ ...world.options(flow()), [option]: value }),
-        (error) => error instanceof TypeError && error.message.includes(`'${option}'`),
-      )
-    })
-  }
-
-  it('refuses things that are no connection', () => {
-    for (const connection of [null, 7, {}, [], [7], '', { query() {} }, new Map()]) {
-      assert.throws(() => new RabbitMqAdapter({ ...world.options(flow()), amqpConnection: connection }), TypeError)
-      assert.throws(() => new RabbitMqAdapter({ ...world.options(flow()), pgClient: connection }), TypeError)
-      assert.throws(() => new RedisCoordinationStore(connection), TypeError)
-    }
-  })
-
-  it('repeats no password', () => {
-    const secret = 'hunter2'
-    for (const make of [
-      () => new RabbitMqAdapter({ ...world.options(flow()), amqpConnection: `amqp://u:${secret}@h:port` }),
-      () => new RabbitMqAdapter({ ...world.options(flow()), pgClient: `postgres://u:${secret}@h:port/db` }),
-      () => new RedisCoordinationStore(`redis://u:${secret}@h:port`),
-    ]) {
-      assert.throws(make, (error) => error instanceof TypeError && !error.message.includes(secret))
-    }
-  })
-})
-
 describe('connections', () => {
   const ports = { amqp: new URL(urls.amqp), redis: new URL(urls.redis) }
 
@@ -319,10 +276,11 @@ describe('events', () => {
     const runId = await world.begin(failing)
     await world.settled(runId)
     await until(() => events.filter((event) => event.type === 'job:processed').length === 2)
-    const [enqueued] = events.filter((event) => event.type === 'job:enqueued')
+    // The broker may deliver a message before it confirms it: the job may be processed first.
+    const enqueued = await until(() => events.find((event) => event.type === 'job:enqueued'))
     assert.deepEqual(enqueued.payload, { runId, blueprintId: 'events', nodeId: 'b', queueName: world.queue })
     const processed = events.filter((event) => event.type === 'job:processed').map((event) => event.payload)
-    // In either order: the broker may deliver a message before it confirms it.
+    // In either order, for the same reason.
     assert.deepEqual(processed.map(({ nodeId, success }) => [nodeId, success]).sort(), [
       ['a', true],
       ['b', false],

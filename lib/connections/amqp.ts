@@ -1,39 +1,13 @@
 /** `amqpConnection`: a URL, several, an options object, or a live amqplib connection. */
-import { LiveAmqp, type LiveAmqpConnection } from '../live-amqp.js'
-import { Broker } from '../native.js'
-import type { QueueType } from '../options.js'
+import { LiveAmqp, type LiveAmqpConnection } from '../bridge/live-amqp.js'
+import { Broker } from '../bridge/native.js'
+import { isObject } from '../is-object.js'
+import type { QueueType } from '../options/adapter.js'
+import { type AmqpOptions, amqpServer, isLiveAmqp } from '../options/amqp.js'
+import { invalidOption } from '../options/invalid.js'
 import { type Certificates, certificates } from './certificates.js'
-import { invalidOption, isObject } from './invalid.js'
 
-/** Where RabbitMQ is, field by field; the same names as amqplib's, and TLS options as Node.js knows them. */
-export interface AmqpOptions {
-  /** `amqp` (default) or `amqps`. */
-  protocol?: 'amqp' | 'amqps' | 'amqp:' | 'amqps:'
-  /** Default `localhost`. */
-  hostname?: string
-  /** Default 5672, with TLS 5671. */
-  port?: number
-  /** Default `guest`. */
-  username?: string
-  /** Default `guest`. */
-  password?: string
-  /** Default `/`. */
-  vhost?: string
-  /** Seconds between heartbeats; default what the server suggests. */
-  heartbeat?: number
-  /** One or several URLs of one cluster, in place of the fields above. */
-  url?: string | string[]
-  /** Certificate authorities to trust besides the system's, PEM. */
-  ca?: string | Uint8Array | (string | Uint8Array)[]
-  /** The client's certificate, PEM. */
-  cert?: string | Uint8Array
-  /** The client's key, PEM. */
-  key?: string | Uint8Array
-}
-
-const ACCEPTS =
-  'an amqp: or amqps: URL, an array of such URLs, an options object ({ hostname, port, username, … }), ' +
-  'or a live amqplib connection (promise API)'
+const { accepts: ACCEPTS } = amqpServer()
 
 /** Makes the broker; opens no connection. */
 export function openBroker(option: unknown, queueType?: QueueType): Broker {
@@ -47,9 +21,7 @@ export function openBroker(option: unknown, queueType?: QueueType): Broker {
 }
 
 function isLiveConnection(option: unknown): option is LiveAmqpConnection {
-  return (
-    isObject(option) && typeof option.createChannel === 'function' && typeof option.createConfirmChannel === 'function'
-  )
+  return isObject(option) && isLiveAmqp(option)
 }
 
 function describe(option: unknown): Certificates & { urls: string[] } {
@@ -60,12 +32,6 @@ function describe(option: unknown): Certificates & { urls: string[] } {
   const given = options.url === undefined ? undefined : [options.url].flat()
   if (!given && options.hostname === undefined && options.port === undefined && options.protocol === undefined) {
     throw invalidOption('amqpConnection', ACCEPTS)
-  }
-  if ('rejectUnauthorized' in option && option.rejectUnauthorized === false) {
-    throw invalidOption(
-      'amqpConnection.rejectUnauthorized',
-      'true; for a private authority, pass its certificate as ca',
-    )
   }
   return { urls: urls(given ?? [fromFields(options)]), ...certificates(options, 'amqpConnection') }
 }

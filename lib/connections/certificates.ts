@@ -3,7 +3,7 @@
  * and an error never repeats a part of a key.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { invalidOption } from './invalid.js'
+import { invalidOption } from '../options/invalid.js'
 
 /** PEM text, as the engine takes it. */
 export interface Certificates {

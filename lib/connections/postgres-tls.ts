@@ -3,8 +3,9 @@
  * else by `PGSSLMODE`. Where encryption is asked for, there is none without it, and it is verified unless they say so.
  */
 import { readFileSync } from 'node:fs'
+import { isObject } from '../is-object.js'
+import { invalidOption } from '../options/invalid.js'
 import { type Certificates, certificates } from './certificates.js'
-import { invalidOption, isObject } from './invalid.js'
 
 /** What the engine takes. */
 interface Encryption extends Certificates {

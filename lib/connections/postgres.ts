@@ -1,45 +1,11 @@
 /** `pgClient`: a connection string, a `pg` config, or a live `pg` Client or Pool whose parameters are read. */
 import { userInfo } from 'node:os'
-import { Database } from '../native.js'
-import { invalidOption, isObject } from './invalid.js'
+import { Database } from '../bridge/native.js'
+import { isObject } from '../is-object.js'
+import { invalidOption } from '../options/invalid.js'
+import { POSTGRES_ACCEPTS as ACCEPTS, type PostgresOptions } from '../options/postgres.js'
 import { encryption } from './postgres-tls.js'
 
-/** Where PostgreSQL is: the fields of a `pg` config that matter for a connection. */
-export interface PostgresOptions {
-  /** A connection URL, of one server or several; the other fields come before what it says. */
-  connectionString?: string
-  /**
-   * Host name, address, or the folder of a socket; default `PGHOST` or `localhost`. Of several (an array, or separated by
-   * commas) the first is used that can be written to.
-   */
-  host?: string | string[]
-  /** One for each host, or one for all; default `PGPORT` or 5432. */
-  port?: number | number[]
-  /** Default `PGUSER` or the system user. */
-  user?: string
-  /** A constant, or a function asked for every new connection; default `PGPASSWORD`. */
-  password?: string | (() => string | Promise<string>)
-  /** Default `PGDATABASE` or the user's name. */
-  database?: string
-  /** Encryption; verified unless `rejectUnauthorized` is `false`. */
-  ssl?: boolean | PostgresTlsOptions
-  /** Command-line options for the server. */
-  options?: string
-  /** Shown in `pg_stat_activity`. */
-  application_name?: string
-  /** Connections held at most; default 8. */
-  max?: number
-}
-
-/** TLS options, in Node.js' names. */
-export interface PostgresTlsOptions {
-  ca?: string | Uint8Array | (string | Uint8Array)[]
-  cert?: string | Uint8Array
-  key?: string | Uint8Array
-  rejectUnauthorized?: boolean
-}
-
-const ACCEPTS = 'a PostgreSQL connection string, a pg config object, or a live pg Client or Pool'
 const TLS_ACCEPTS = 'certificates (ca, cert) and their key as PEM text that belongs together'
 /** What the engine calls the option when certificates cannot be used. */
 const TLS = 'pgClient.ssl'

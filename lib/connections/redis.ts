@@ -1,51 +1,9 @@
 /** Redis: a URL, an options object, or an `ioredis` client whose options are read; one server, a Cluster or Sentinels. */
-import { Store } from '../native.js'
+import { Store } from '../bridge/native.js'
+import { isObject } from '../is-object.js'
+import { invalidOption } from '../options/invalid.js'
+import { REDIS_ACCEPTS as ACCEPTS, type RedisOptions } from '../options/redis.js'
 import { certificates } from './certificates.js'
-import { invalidOption, isObject } from './invalid.js'
-
-/** Where Redis is, in ioredis' names. */
-export interface RedisOptions {
-  /** Default `127.0.0.1`. */
-  host?: string
-  /** Default 6379. */
-  port?: number
-  /** A Unix socket, in place of host and port. */
-  path?: string
-  /** Database number; default 0. */
-  db?: number
-  /** ACL user. */
-  username?: string
-  /** Password. */
-  password?: string
-  /** TLS; verified unless `rejectUnauthorized` is `false`. */
-  tls?: boolean | RedisTlsOptions
-  /** Put before every key. */
-  keyPrefix?: string
-  /** Nodes of a Redis Cluster, `redis:` or `rediss:` URLs, in place of an address: those that are asked first. */
-  cluster?: string[]
-  /** Sentinels, in place of an address: they say where the master is. */
-  sentinels?: { host?: string; port?: number }[]
-  /** What the Sentinels call the master. */
-  name?: string
-  /** ACL user, at the Sentinels. */
-  sentinelUsername?: string
-  /** Password, at the Sentinels. */
-  sentinelPassword?: string
-  /** TLS to the Sentinels. */
-  sentinelTLS?: boolean | RedisTlsOptions
-}
-
-/** TLS options, in Node.js' names. */
-export interface RedisTlsOptions {
-  ca?: string | Uint8Array | (string | Uint8Array)[]
-  cert?: string | Uint8Array
-  key?: string | Uint8Array
-  rejectUnauthorized?: boolean
-}
-
-const ACCEPTS =
-  'a redis: or rediss: URL, an options object ({ host, port, … }, { cluster: [urls] } or ' +
-  '{ sentinels: [{ host, port }], name }), or an ioredis client'
 
 /** Makes the store; opens no connection. */
 export function openRedis(option: unknown): Store {

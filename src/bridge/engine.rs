@@ -10,51 +10,18 @@ use napi_derive::napi;
 
 use super::broker::Broker;
 use super::database::Database;
-use super::errors::{json, to_js};
+use super::errors::{json, settings, to_js};
 use super::host::{HostFunctions, JsHost};
 use super::runtime::{promise, runtime};
+use super::settings::EngineSettings;
 use super::store::Store;
 use crate::error::{Code, Error};
 use crate::ids::NodeId;
 use crate::ports::platform::Platform;
-use crate::ports::record::Tables;
 use crate::protocol::message::JobMessage;
 use crate::run_store::RunStore;
-use crate::worker::{self, Queues, Settings, WithoutLeases, Worker};
+use crate::worker::{self, Worker};
 use crate::workflow::ledger::{Resume, RunStatus};
-
-/// What the user chose.
-#[napi(object)]
-pub struct EngineOptions {
-    pub queue: String,
-    /// Blueprints whose jobs travel through a queue of their own.
-    pub queues: Vec<BlueprintQueue>,
-    /// The queues a started worker consumes; all of them where none are named.
-    pub consume: Option<Vec<String>>,
-    pub context_table: String,
-    pub status_table: String,
-    pub concurrency: u16,
-    pub lease_seconds: u32,
-    /// Milliseconds.
-    pub version_timeout: u32,
-    /// Milliseconds.
-    pub blueprint_timeout: u32,
-    /// Milliseconds; 0 for never.
-    pub repair_interval: u32,
-    /// While Redis is out of reach: wait rather than go on without leases.
-    pub wait_for_leases: bool,
-    /// Milliseconds.
-    pub event_loop_timeout: u32,
-    /// This worker's name, unique in the fleet.
-    pub worker: String,
-}
-
-/// A blueprint and the queue that its jobs travel through.
-#[napi(object)]
-pub struct BlueprintQueue {
-    pub blueprint: String,
-    pub queue: String,
-}
 
 /// A message that could not be processed.
 #[napi(object)]
@@ -94,42 +61,28 @@ pub struct Engine {
 
 #[napi]
 impl Engine {
-    /// Opens no connection.
+    /// By its options as JSON; opens no connection.
     #[napi(constructor)]
     pub fn new(
-        options: EngineOptions,
+        options: String,
         broker: &Broker,
         database: &Database,
         store: &Store,
         host: HostFunctions,
-    ) -> Self {
-        let by_blueprint = options.queues.into_iter().map(|each| (each.blueprint, each.queue)).collect();
-        let settings = Settings {
-            queues: Queues::new(options.queue, by_blueprint, options.consume),
-            concurrency: options.concurrency.max(1),
-            lease_seconds: options.lease_seconds.max(1).into(),
-            version_timeout: Duration::from_millis(options.version_timeout.into()),
-            blueprint_timeout: Duration::from_millis(options.blueprint_timeout.into()),
-            repair_interval: Duration::from_millis(options.repair_interval.into()),
-            without_leases: match options.wait_for_leases {
-                true => WithoutLeases::Wait,
-                false => WithoutLeases::Continue,
-            },
-            event_loop_timeout: Duration::from_millis(options.event_loop_timeout.into()),
-            worker: options.worker,
-        };
+    ) -> napi::Result<Self> {
+        let options: EngineSettings = settings(&options)?;
+        let runs = database.inner.record(&options.tables());
         let host = Arc::new(JsHost::new(host));
         let platform = Platform::default();
-        let tables = Tables { contexts: Some(options.context_table), statuses: Some(options.status_table) };
         let engine = worker::Engine::new(
-            settings,
+            options.settings(),
             platform.clone(),
             broker.inner.clone(),
-            RunStore::new(database.inner.record(&tables), platform),
+            RunStore::new(runs, platform),
             store.inner.clone(),
             host.clone(),
         );
-        Self { inner: Arc::new(engine), host, worker: Mutex::new(None) }
+        Ok(Self { inner: Arc::new(engine), host, worker: Mutex::new(None) })
     }
 
     /// Starts consuming; a second start does nothing.
@@ -220,10 +173,10 @@ impl Engine {
         promise(env, async move { engine.retry(&run).await.map(names) })
     }
 
-    /// The letters that wait: a JSON array.
+    /// The messages that wait: a JSON array.
     #[napi]
     pub fn fetch(&self) -> String {
-        self.host.mailbox.fetch()
+        self.host.outbox.fetch()
     }
 
     /// Answers jobs: a line each, with the job's number and its answer as JSON. Only a job's first answer counts.

@@ -1,4 +1,4 @@
-//! User code behind the engine's [`Host`]: a letter for each job, and an answer.
+//! User code behind the engine's [`Host`]: a message for each job, and an answer.
 
 use async_trait::async_trait;
 use napi::bindgen_prelude::{FnArgs, Promise};
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::errors::{from_js, gone};
 use super::function::{JsFunction, ask};
 use super::job::{Jobs, Opened};
-use super::mailbox::Mailbox;
+use super::outbox::Outbox;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::host::{Call, Host, Level, Notice};
@@ -24,7 +24,7 @@ type FinalResult = FnArgs<(String, String, String, String)>;
 pub struct HostFunctions {
     /// The description of a blueprint as JSON; null for none. Throws when it can not be run.
     pub describe: JsFunction<String, Option<String>>,
-    /// Letters wait: a JSON array of them is to be had from [`Engine::fetch`](super::engine::Engine::fetch).
+    /// Messages wait: a JSON array of them is to be had from [`Engine::fetch`](super::engine::Engine::fetch).
     pub wake: JsFunction<(), ()>,
     /// Whether somebody listens to events.
     pub has_event_bus: bool,
@@ -43,14 +43,14 @@ pub struct JsHost {
     /// What JavaScript is running.
     pub jobs: Jobs,
     /// What it has yet to hear.
-    pub mailbox: Mailbox,
+    pub outbox: Outbox,
 }
 
 impl JsHost {
     pub fn new(functions: HostFunctions) -> Self {
         let HostFunctions { describe, wake, has_event_bus, publish_result, publishes_results } = functions;
-        let (jobs, mailbox) = (Jobs::default(), Mailbox::new(wake));
-        Self { describe, publish_result, publishes_results, has_event_bus, jobs, mailbox }
+        let (jobs, outbox) = (Jobs::default(), Outbox::new(wake));
+        Self { describe, publish_result, publishes_results, has_event_bus, jobs, outbox }
     }
 }
 
@@ -76,15 +76,15 @@ impl Host for JsHost {
         const OPERATION: &str = "Running the node";
         let cancelled = call.cancelled.clone();
         let (run, node) = (call.job.run_id.clone(), call.job.node_id.clone());
-        let Opened { number, letter, mut answer } = self.jobs.open(call)?;
-        if !self.mailbox.put(&letter) {
+        let Opened { number, message, mut answer } = self.jobs.open(call)?;
+        if !self.outbox.put(&message) {
             self.jobs.close(number);
             return Err(gone(OPERATION).of_run(&run).of_node(&node));
         }
         let answered = tokio::select! {
             answered = &mut answer => answered,
             () = cancelled.cancelled() => {
-                self.mailbox.put(&json!({ "abort": number }).to_string());
+                self.outbox.put(&json!({ "abort": number }).to_string());
                 answer.await
             }
         };
@@ -123,7 +123,7 @@ impl Host for JsHost {
             Notice::Deaf { message } => json!({ "deaf": message }),
             Notice::Log { level, message } => json!({ "level": level_name(level), "message": message }),
         };
-        self.mailbox.put(&notice.to_string());
+        self.outbox.put(&notice.to_string());
     }
 }
 

@@ -39,17 +39,17 @@ struct Job {
 pub struct Opened {
     pub number: u32,
     /// What JavaScript has to know of it, as JSON.
-    pub letter: String,
+    pub message: String,
     pub answer: oneshot::Receiver<Answer>,
 }
 
-/// `JobLetter` of `lib/crossing.ts`.
+/// `Message` of `lib/bridge/channel.ts`, for a job.
 #[derive(Serialize)]
-struct JobLetter<'a> {
+struct ExecuteMessage<'a> {
     job: JobFields<'a>,
 }
 
-/// `Job` of `lib/crossing.ts`.
+/// `Job` of `lib/bridge/channel.ts`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JobFields<'a> {
@@ -87,7 +87,7 @@ impl Jobs {
             open.last = open.last.wrapping_add(1);
             open.last
         });
-        let letter = JobLetter {
+        let message = ExecuteMessage {
             job: JobFields {
                 number,
                 run_id: &job.run_id,
@@ -103,10 +103,10 @@ impl Jobs {
                 added: &added,
             },
         };
-        let letter = serde_json::to_string(&letter)
+        let message = serde_json::to_string(&message)
             .map_err(|error| Error::new(Code::Internal, "Handing the job to JavaScript", error))?;
         self.with(|open| open.jobs.insert(number, Job { document, reply }));
-        Ok(Opened { number, letter, answer })
+        Ok(Opened { number, message, answer })
     }
 
     /// Forgets a job.

@@ -2,7 +2,7 @@
 //! tests without this module.
 //!
 //! The frontier is strict. JSON crosses as text and is marked as such; an absent value is `null` or
-//! `undefined`, never the text "null"; errors are mapped in one place. JavaScript's side is `lib/native.ts`.
+//! `undefined`, never the text "null"; errors are mapped in one place. JavaScript's side is `lib/bridge/native.ts`.
 #![allow(missing_docs, reason = "the classes are internal: the package's documented surface is lib/")]
 
 mod broker;
@@ -12,6 +12,7 @@ mod errors;
 mod function;
 mod host;
 mod job;
-mod mailbox;
+mod outbox;
 mod runtime;
+mod settings;
 mod store;

@@ -1,7 +1,7 @@
 /** Dead letters: messages that could not be processed, as `listDeadLetters` shows them. */
-import { invalidOption } from './connections/invalid.js'
-import type { NativeDeadLetter } from './native.js'
-import { whole } from './options.js'
+
+import type { NativeDeadLetter } from '../bridge/native.js'
+import { kind, wholeNumber } from '../options/kinds.js'
 
 /** More than a queue can hold. */
 export const ALL = 2 ** 31
@@ -38,13 +38,18 @@ export function deadLetterOf(letter: NativeDeadLetter): DeadLetter {
   }
 }
 
-/** How many letters are asked for. */
+const LIMIT = wholeNumber({ from: 1, to: ALL })
+const IDS = kind<string[]>(
+  "an array of dead letters' ids",
+  (ids) => Array.isArray(ids) && ids.every((id) => typeof id === 'string'),
+)
+
+/** How many dead letters are asked for. */
 export function checkLimit(limit: unknown): number {
-  return whole(limit, 'limit', 1, ALL)
+  return LIMIT.read(limit, 'limit')
 }
 
-/** Which letters are asked for; all where nothing is said. */
+/** Which dead letters are asked for; all where nothing is said. */
 export function checkIds(ids: unknown): string[] | undefined {
-  if (ids === undefined || (Array.isArray(ids) && ids.every((id) => typeof id === 'string'))) return ids
-  throw invalidOption('ids', "an array of dead letters' ids")
+  return ids === undefined ? undefined : IDS.read(ids, 'ids')
 }

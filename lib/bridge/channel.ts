@@ -1,7 +1,7 @@
 /**
- * The crossing between the engine and JavaScript. What waits on one side goes over together: everything the engine has
- * to say is fetched with one call, and answers given one after the other leave with one. Nobody waits for company: a
- * lone job is fetched when it comes, and a lone answer leaves when the code that gave it has run.
+ * The channel between the engine and JavaScript. It batches: one call fetches every message the engine has, and answers
+ * given one after the other leave with one call. It never waits to fill a batch: a lone job is fetched when it comes, and
+ * a lone answer leaves when the code that gave it has run.
  */
 import type { NodeDefinition } from 'flowcraft'
 import { fromJson } from './json.js'
@@ -37,11 +37,11 @@ export type Notice =
   | { level: 'debug' | 'info' | 'warn' | 'error'; message: string }
   | { deaf: string }
 
-type Letter = { job: Job } | { abort: number } | Notice
+type Message = { job: Job } | { abort: number } | Notice
 
 /** The engine's side. */
 export interface Engine {
-  /** The letters that wait, as a JSON array. */
+  /** The messages that wait, as a JSON array. */
   fetch(): string
   /** Takes answers, a line each. */
   answer(lines: string): void
@@ -49,7 +49,7 @@ export interface Engine {
 
 /** The adapter's side. */
 export interface Receiver {
-  /** Runs a job, and gives its answer with {@link Crossing.answer}. */
+  /** Runs a job, and gives its answer with {@link Channel.answer}. */
   run(job: Job, signal: AbortController): void
   hear(notice: Notice): void
 }
@@ -57,7 +57,7 @@ export interface Receiver {
 /** How long an answer may wait for others while jobs are begun, in milliseconds. */
 const TOGETHER = 0.25
 
-export class Crossing {
+export class Channel {
   readonly #engine: () => Engine
   readonly #receiver: Receiver
   /** The jobs without an answer. */
@@ -74,16 +74,16 @@ export class Crossing {
     this.#receiver = receiver
   }
 
-  /** Letters wait. */
+  /** Messages wait. */
   wake(): void {
-    for (const letter of fromJson(this.#engine().fetch()) as Letter[]) {
-      if ('job' in letter) {
-        this.#running.set(letter.job.number, new AbortController())
-        this.#waiting.push(letter.job)
-      } else if ('abort' in letter) {
-        this.#running.get(letter.abort)?.abort()
+    for (const message of fromJson(this.#engine().fetch()) as Message[]) {
+      if ('job' in message) {
+        this.#running.set(message.job.number, new AbortController())
+        this.#waiting.push(message.job)
+      } else if ('abort' in message) {
+        this.#running.get(message.abort)?.abort()
       } else {
-        this.#receiver.hear(letter)
+        this.#receiver.hear(message)
       }
     }
     if (this.#isBeginning || this.#waiting.length === 0) return

@@ -3,9 +3,9 @@
  * result. Values are fetched and parsed when they are first asked for.
  */
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
+import type { Job } from '../bridge/channel.js'
+import { contextKey, fromJson, toJson } from '../bridge/json.js'
 import type { Writes } from './answer.js'
-import type { Job } from './crossing.js'
-import { contextKey, fromJson, toJson } from './json.js'
 
 const INPUTS = '_inputs.'
 const OUTPUTS = '_outputs.'

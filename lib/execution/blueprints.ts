@@ -2,9 +2,9 @@
  * The user's blueprints: found in the runtime, cleaned as core cleans them, and described for the engine.
  */
 import { GraphTraverser, sanitizeBlueprint, type WorkflowBlueprint } from 'flowcraft'
-import { isObject } from './connections/invalid.js'
-import { toJson } from './json.js'
-import { textOf } from './thrown.js'
+import { toJson } from '../bridge/json.js'
+import { isObject } from '../is-object.js'
+import { textOf } from '../thrown.js'
 
 /**
  * Copies of the user's blueprints, one per object. Core's edge transforms write into the blueprint they are

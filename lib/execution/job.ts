@@ -12,14 +12,14 @@ import {
   type WorkflowBlueprint,
   WorkflowState,
 } from 'flowcraft'
+import type { Job } from '../bridge/channel.js'
+import { toJson } from '../bridge/json.js'
+import { describeError, textOf } from '../thrown.js'
 import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
-import type { Job } from './crossing.js'
 import { JobContext, type Stored } from './job-context.js'
-import { toJson } from './json.js'
+import { type NodeView, nodeViewOf } from './node-view.js'
 import { pausedInside, pauseOf, resumeInside, webhookPause } from './pauses.js'
 import { attemptsOf, type QueueRetryOptions, waitAfter } from './retries.js'
-import { type Surroundings, surroundingsOf } from './surroundings.js'
-import { describeError, textOf } from './thrown.js'
 
 /** What a job needs of its adapter. */
 export interface JobHost {
@@ -35,7 +35,7 @@ export interface JobHost {
 }
 
 /** One execution of a node, as every step of it needs it. */
-interface Execution extends Surroundings {
+interface Execution extends NodeView {
   host: JobHost
   job: Job
   context: JobContext
@@ -49,7 +49,7 @@ export async function runJob(
   base: WorkflowBlueprint,
   abort: AbortController,
 ): Promise<JobAnswer> {
-  const { blueprint, node, fallback, onward } = surroundingsOf(job, base)
+  const { blueprint, node, fallback, onward } = nodeViewOf(job, base)
   const context = new JobContext(job, host.stored)
   const execution: Execution = { host, job, blueprint, node, fallback, onward, context, signal: abort.signal }
   const timeLimit = limitTime(node, abort)

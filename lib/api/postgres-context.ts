@@ -1,18 +1,10 @@
 /** A run's context in PostgreSQL, read and written directly. */
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
-import { invalidOption } from './connections/invalid.js'
-import { openDatabase, type PostgresOptions } from './connections/postgres.js'
-import { contextKey, fromJson, toJson } from './json.js'
-import { ContextTable, type Database } from './native.js'
-import type { PgClientLike } from './options.js'
-
-/** Options of a {@link PostgresContext}. */
-export interface PostgresContextOptions {
-  /** A live `pg` Client or Pool (its parameters are read), a connection string, or a config object. */
-  client: PgClientLike | PostgresOptions | string
-  /** The context table: `table` or `schema.table`. */
-  tableName: string
-}
+import { contextKey, fromJson, toJson } from '../bridge/json.js'
+import { ContextTable, type Database } from '../bridge/native.js'
+import { openDatabase } from '../connections/postgres.js'
+import { POSTGRES_CONTEXT_SCHEMA, type PostgresContextOptions } from '../options/postgres-context.js'
+import { check } from '../options/schema.js'
 
 /** Pools already made, by the object they were made from: contexts of one client share one. */
 const pools = new WeakMap<object, Database>()
@@ -38,11 +30,10 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
   readonly #table: ContextTable
 
   constructor(runId: string, options: PostgresContextOptions) {
-    if (typeof options?.tableName !== 'string' || options.tableName === '') {
-      throw invalidOption('tableName', 'the name of the context table')
-    }
+    const own = existing.get(options)
+    const { client, tableName } = own ? options : check(POSTGRES_CONTEXT_SCHEMA, options)
     this.#runId = String(runId)
-    this.#table = new ContextTable(existing.get(options) ?? pool(options.client), options.tableName)
+    this.#table = new ContextTable(own ?? pool(client), tableName)
   }
 
   async get(key: string): Promise<unknown> {

@@ -4,8 +4,3 @@ import { mistake } from '../errors.js'
 export function invalidOption(option: string, accepts: string): TypeError {
   return mistake('INVALID_OPTION', `Invalid option '${option}': expected ${accepts}`, { option })
 }
-
-/** Whether a value is an object with properties to read. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}

@@ -1,35 +1,35 @@
 // What goes over between the engine and JavaScript goes over together, and nobody waits for it. The engine's side of the
-// crossing is two functions here: what is promised is when they are called.
+// channel is two functions here: what is promised is when they are called.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { createFlow } from 'flowcraft'
-import { Crossing } from '../../dist/crossing.js'
+import { Channel } from '../../dist/bridge/channel.js'
 import { openWorld, until } from '../support/world.js'
 
-/** A crossing; `run` is a node's code. */
-function crossing(run) {
-  const side = { letters: [], left: [], heard: [] }
+/** A channel; `run` is a node's code. */
+function channel(run) {
+  const side = { messages: [], left: [], heard: [] }
   const engine = {
-    fetch: () => JSON.stringify(side.letters.splice(0)),
+    fetch: () => JSON.stringify(side.messages.splice(0)),
     answer: (lines) => side.left.push(lines.trimEnd().split('\n')),
   }
-  const made = new Crossing(() => engine, {
+  const made = new Channel(() => engine, {
     async run(job, controller) {
       await run(job, controller.signal)
       made.answer(job, `${job.number} done\n`)
     },
     hear: (notice) => side.heard.push(notice),
   })
-  const jobs = (...numbers) => side.letters.push(...numbers.map((number) => ({ job: { number, nodeId: 'a' } })))
+  const jobs = (...numbers) => side.messages.push(...numbers.map((number) => ({ job: { number, nodeId: 'a' } })))
   return { ...side, jobs, wake: () => made.wake() }
 }
 
 const line = (number) => `${number} done`
 
-describe('the crossing', () => {
+describe('the channel', () => {
   it('lets a lone answer leave in the turn of the event loop it was given in', async () => {
-    const { jobs, wake, left } = crossing(async () => {})
+    const { jobs, wake, left } = channel(async () => {})
     jobs(1)
     wake()
     await turn()
@@ -37,7 +37,7 @@ describe('the crossing', () => {
   })
 
   it('takes answers that are given one after the other over together', async () => {
-    const { jobs, wake, left } = crossing(async () => {})
+    const { jobs, wake, left } = channel(async () => {})
     const numbers = Array.from({ length: 200 }, (_, index) => index + 1)
     jobs(...numbers)
     wake()
@@ -48,7 +48,7 @@ describe('the crossing', () => {
 
   it('keeps no answer while the next job keeps the event loop', async () => {
     const seen = []
-    const side = crossing(async ({ number }) => {
+    const side = channel(async ({ number }) => {
       seen.push(side.left.flat().length)
       const begun = performance.now()
       while (performance.now() - begun < 5);
@@ -62,7 +62,7 @@ describe('the crossing', () => {
 
   it('does not wait for a job that waits', async () => {
     let goOn
-    const { jobs, wake, left } = crossing(async ({ number }) => {
+    const { jobs, wake, left } = channel(async ({ number }) => {
       if (number === 1) {
         await new Promise((resolve) => {
           goOn = resolve
@@ -80,9 +80,9 @@ describe('the crossing', () => {
 
   it('tells a job to stop before it begins', async () => {
     const seen = []
-    const { letters, jobs, wake } = crossing(async (_, signal) => seen.push(signal.aborted))
+    const { messages, jobs, wake } = channel(async (_, signal) => seen.push(signal.aborted))
     jobs(1, 2)
-    letters.push({ abort: 2 })
+    messages.push({ abort: 2 })
     wake()
     await turn()
     assert.deepEqual(seen, [false, true])

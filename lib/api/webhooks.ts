@@ -2,18 +2,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ILogger } from 'flowcraft'
-import { invalidOption, isObject } from './connections/invalid.js'
-import { toJson } from './json.js'
-
-/** Options of an adapter's webhooks. */
-export interface WebhookOptions {
-  /** Where the handler is mounted, as the outside world reaches it: `https://example.com/hooks`. */
-  baseUrl: string
-  /** The key URLs are signed with, at least 16 characters; the same for the whole fleet. */
-  secret: string
-  /** The largest body accepted, in bytes; default 1 MiB. */
-  maxBodyBytes?: number
-}
+import { toJson } from '../bridge/json.js'
+import { webhookEvent } from '../execution/pauses.js'
+import type { Checked } from '../options/schema.js'
+import type { WEBHOOK_SCHEMA } from '../options/webhook.js'
 
 /** What a webhook node's output holds as `request`. */
 export interface WebhookRequest {
@@ -23,26 +15,12 @@ export interface WebhookRequest {
   body: unknown
 }
 
-const DEFAULT_LIMIT = 1024 * 1024
-
-/** The name of the event a webhook's delivery is. */
-export const webhookEvent = (nodeId: string) => `webhook:${nodeId}`
-
 export class Webhooks {
   readonly #baseUrl: string
   readonly #secret: string
   readonly #limit: number
 
-  constructor(options: WebhookOptions) {
-    if (!isObject(options)) throw invalidOption('webhook', '{ baseUrl, secret }')
-    const { baseUrl, secret, maxBodyBytes = DEFAULT_LIMIT } = options as WebhookOptions
-    if (typeof baseUrl !== 'string' || !URL.canParse(baseUrl)) throw invalidOption('webhook.baseUrl', 'a URL')
-    if (typeof secret !== 'string' || secret.length < 16) {
-      throw invalidOption('webhook.secret', 'a text of at least 16 characters')
-    }
-    if (!Number.isInteger(maxBodyBytes) || maxBodyBytes < 1) {
-      throw invalidOption('webhook.maxBodyBytes', 'a number of bytes')
-    }
+  constructor({ baseUrl, secret, maxBodyBytes }: Checked<typeof WEBHOOK_SCHEMA>) {
     this.#baseUrl = baseUrl.replace(/\/+$/, '')
     this.#secret = secret
     this.#limit = maxBodyBytes

@@ -8,11 +8,10 @@ import {
   type WorkflowResult,
   type WorkflowState,
 } from 'flowcraft'
+import { toJson } from '../bridge/json.js'
+import { describeError } from '../thrown.js'
 import type { JobAnswer } from './answer.js'
 import type { JobContext } from './job-context.js'
-import { toJson } from './json.js'
-import { describeError } from './thrown.js'
-import { webhookEvent } from './webhooks.js'
 
 type State = WorkflowState<Record<string, unknown>>
 type Runtime = FlowRuntime<Record<string, unknown>, Record<string, unknown>>
@@ -20,6 +19,9 @@ type Pause = Pick<JobAnswer, 'details' | 'event' | 'until' | 'output'>
 
 /** Where a subflow keeps its own context while it is paused. */
 const subflowKey = (nodeId: string) => `_subflowState.${nodeId}`
+
+/** The name of the event a webhook's delivery is. */
+export const webhookEvent = (nodeId: string) => `webhook:${nodeId}`
 
 /** What a node that marked itself as awaiting waits for. */
 export async function pauseOf(

@@ -1,15 +1,18 @@
 /** The coordination store on Redis: counters and locks that workers look at. */
 import type { ICoordinationStore } from 'flowcraft'
-import { openRedis, type RedisOptions } from './connections/redis.js'
-import type { Store } from './native.js'
+import type { Store } from '../bridge/native.js'
+import { openRedis } from '../connections/redis.js'
+import { type IoRedisLike, type RedisOptions, redisServer } from '../options/redis.js'
+import { unknownInside } from '../options/schema.js'
 
-/** What is read of a live `ioredis` client or Cluster: its options. It is not used for commands. */
-export interface IoRedisLike {
-  readonly options: object
-  duplicate(...args: never[]): unknown
+/** What is behind one of our stores. */
+interface Behind {
+  store: Store
+  /** Sentences about options nobody knows. */
+  unknown: string[]
 }
 
-const stores = new WeakMap<RedisCoordinationStore, Store>()
+const behind = new WeakMap<RedisCoordinationStore, Behind>()
 
 /**
  * Core's `ICoordinationStore` on Redis. Every operation is one atomic step at the server; `increment` sets
@@ -23,8 +26,8 @@ export class RedisCoordinationStore implements ICoordinationStore {
    * object: of one server, of a Cluster (`cluster`), or of Sentinels (`sentinels`, `name`).
    */
   constructor(redis: IoRedisLike | RedisOptions | string) {
-    this.#store = openRedis(redis)
-    stores.set(this, this.#store)
+    this.#store = openRedis(redisServer.read(redis, 'redis'))
+    behind.set(this, { store: this.#store, unknown: unknownInside(redisServer, redis, 'redis') })
   }
 
   /** Adds one to a counter, gives it `ttlSeconds` to live, and answers with its new value. */
@@ -57,5 +60,10 @@ export class RedisCoordinationStore implements ICoordinationStore {
 export function nativeStoreOf(store: ICoordinationStore): Store | undefined {
   const own =
     store instanceof RedisCoordinationStore && Object.getPrototypeOf(store) === RedisCoordinationStore.prototype
-  return own ? stores.get(store) : undefined
+  return own ? behind.get(store)?.store : undefined
+}
+
+/** Sentences about options that a store was given and nobody knows, for an adapter's logger. */
+export function unknownStoreOptions(store: ICoordinationStore): string[] {
+  return behind.get(store as RedisCoordinationStore)?.unknown ?? []
 }

@@ -1,4 +1,4 @@
-//! What the engine tells JavaScript. Letters wait together: one call has JavaScript fetch all of them.
+//! What the engine tells JavaScript. Messages wait together: JavaScript fetches all of them with one call.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,25 +7,25 @@ use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
 
 use super::function::JsFunction;
 
-/// Letters to JavaScript, in their order.
-pub struct Mailbox {
+/// Messages to JavaScript, in their order.
+pub struct Outbox {
     /// A JSON array without its end; empty when there is nothing to fetch.
     waiting: Mutex<String>,
-    /// Has JavaScript fetch what waits. Called for the first letter only: the others go along.
+    /// Has JavaScript fetch what waits. Called for the first message only: the same fetch takes the others.
     wake: JsFunction<(), ()>,
 }
 
-impl Mailbox {
+impl Outbox {
     pub fn new(wake: JsFunction<(), ()>) -> Self {
         Self { waiting: Mutex::default(), wake }
     }
 
-    /// Leaves a letter (JSON); whether somebody is there to fetch it.
-    pub fn put(&self, letter: &str) -> bool {
+    /// Leaves a message (JSON); whether JavaScript is there to fetch it.
+    pub fn put(&self, message: &str) -> bool {
         let is_first = self.with(|waiting| {
             let is_first = waiting.is_empty();
             waiting.push(if is_first { '[' } else { ',' });
-            waiting.push_str(letter);
+            waiting.push_str(message);
             is_first
         });
         if !is_first || self.wake.call((), NonBlocking) == Status::Ok {
@@ -37,12 +37,12 @@ impl Mailbox {
 
     /// All that waits: a JSON array.
     pub fn fetch(&self) -> String {
-        let mut letters = self.with(std::mem::take);
-        if letters.is_empty() {
-            letters.push('[');
+        let mut messages = self.with(std::mem::take);
+        if messages.is_empty() {
+            messages.push('[');
         }
-        letters.push(']');
-        letters
+        messages.push(']');
+        messages
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut String) -> T) -> T {

@@ -3,8 +3,8 @@
  * connection of its own from it: the channels are opened and used here, behind the same interface.
  */
 
+import type { QueueType } from '../options/adapter.js'
 import { Broker, type LiveRead, type LiveMessage as Outgoing } from './native.js'
-import type { QueueType } from './options.js'
 
 const NOT_FOUND = 404
 

@@ -1,22 +1,8 @@
 /** A reconciler: finds runs nobody has worked on for a while, and publishes again what of them is due. */
-import { ConsoleLogger, type ILogger } from 'flowcraft'
-import { invalidOption } from './connections/invalid.js'
-import { openDatabase, type PostgresOptions } from './connections/postgres.js'
-import type { PgClientLike } from './options.js'
-
-/** Options of {@link createRabbitMqReconciler}. */
-export interface RabbitMqReconcilerOptions {
-  /** The adapter whose `reconcile` is called for each stalled run; it need not be started. */
-  adapter: { reconcile(runId: string): Promise<Set<string>> }
-  /** A connection string, a `pg` config object, or a live `pg` Client or Pool. */
-  pgClient: PgClientLike | PostgresOptions | string
-  /** The table of statuses; it needs `updated_at`. */
-  statusTableName: string
-  /** A run that is `running` and was not heard of for so many seconds is stalled. */
-  stalledThresholdSeconds: number
-  /** Default: the console. */
-  logger?: ILogger
-}
+import { ConsoleLogger } from 'flowcraft'
+import { openDatabase } from '../connections/postgres.js'
+import { type RabbitMqReconcilerOptions, RECONCILER_SCHEMA } from '../options/reconciler.js'
+import { check, unknownOptions } from '../options/schema.js'
 
 /** What one reconciliation found and did. */
 export interface ReconciliationStats {
@@ -33,15 +19,10 @@ const BATCH = 100
 
 /** Makes a reconciler. Run it from a schedule; several processes may, and each takes on runs of its own. */
 export function createRabbitMqReconciler(options: RabbitMqReconcilerOptions): { run(): Promise<ReconciliationStats> } {
-  const { adapter, statusTableName, stalledThresholdSeconds, logger = new ConsoleLogger() } = options
-  if (typeof adapter?.reconcile !== 'function') throw invalidOption('adapter', 'a RabbitMqAdapter')
-  if (typeof statusTableName !== 'string' || statusTableName === '') {
-    throw invalidOption('statusTableName', 'the name of a table')
-  }
-  if (!(typeof stalledThresholdSeconds === 'number' && stalledThresholdSeconds >= 0)) {
-    throw invalidOption('stalledThresholdSeconds', 'a number of seconds')
-  }
-  const database = openDatabase(options.pgClient)
+  const checked = check(RECONCILER_SCHEMA, options)
+  const { adapter, statusTableName, stalledThresholdSeconds, logger = new ConsoleLogger() } = checked
+  const database = openDatabase(checked.pgClient)
+  for (const warning of unknownOptions(RECONCILER_SCHEMA, { ...options })) logger.warn?.(`[Reconciler] ${warning}`)
 
   async function run(): Promise<ReconciliationStats> {
     const stats: ReconciliationStats = { stalledRuns: 0, reconciledRuns: 0, failedRuns: 0 }

@@ -1,6 +1,6 @@
 /** Values to JSON text, with errors that say what could not be stored and where. */
-import { mistake } from './errors.js'
-import { textOf } from './thrown.js'
+import { mistake } from '../errors.js'
+import { textOf } from '../thrown.js'
 
 /** The engine's bookkeeping: neither nodes nor contexts can write it. */
 const RESERVED_KEY = '_flowcraft'

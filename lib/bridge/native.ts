@@ -2,14 +2,14 @@
  * The frontier to Rust: the classes of the native engine, whose errors are thrown as the classes of `errors.ts`. JSON
  * crosses as text, absent values as `undefined` or `null`.
  */
-import * as binding from '../binding.js'
-import { type ErrorDetails, errorOf, mistake } from './errors.js'
+import * as binding from '../../binding.js'
+import { type ErrorDetails, errorOf, mistake } from '../errors.js'
 
 export type {
   DeadLetter as NativeDeadLetter,
   LiveMessage,
   LiveRead,
-} from '../binding.js'
+} from '../../binding.js'
 
 /** The engine's error as users catch it; anything else as it is. */
 function typed(error: unknown): unknown {

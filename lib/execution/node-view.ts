@@ -3,9 +3,9 @@
  * nodes, and a job is to cost no more for it.
  */
 import type { NodeDefinition, WorkflowBlueprint } from 'flowcraft'
-import type { Job } from './crossing.js'
+import type { Job } from '../bridge/channel.js'
 
-export interface Surroundings {
+export interface NodeView {
   /** The blueprint a job of the node works on. */
   readonly blueprint: WorkflowBlueprint
   /** The node in it; none where the blueprint does not have it. */
@@ -16,24 +16,24 @@ export interface Surroundings {
   readonly onward: WorkflowBlueprint
 }
 
-const known = new WeakMap<WorkflowBlueprint, Map<string, Surroundings>>()
+const known = new WeakMap<WorkflowBlueprint, Map<string, NodeView>>()
 
 /**
- * The surroundings of a job's node. The nodes added to the run are part of its blueprint. The job's own node comes
+ * The view of a job's node. The nodes added to the run are part of its blueprint. The job's own node comes
  * without its fallback, which the engine makes a job of its own, as core does in memory; and where an edge decided its
  * input, that input comes before the `inputs` of its definition.
  */
-export function surroundingsOf(job: Job, base: WorkflowBlueprint): Surroundings {
-  if (job.added) return surroundings(job, base)
-  const ofBase = known.get(base) ?? new Map<string, Surroundings>()
+export function nodeViewOf(job: Job, base: WorkflowBlueprint): NodeView {
+  if (job.added) return viewOf(job, base)
+  const ofBase = known.get(base) ?? new Map<string, NodeView>()
   if (!known.has(base)) known.set(base, ofBase)
   const name = job.fed ? `fed:${job.nodeId}` : `:${job.nodeId}`
-  const made = ofBase.get(name) ?? surroundings(job, base)
+  const made = ofBase.get(name) ?? viewOf(job, base)
   if (made.node) ofBase.set(name, made)
   return made
 }
 
-function surroundings({ nodeId, fed, added = [] }: Job, base: WorkflowBlueprint): Surroundings {
+function viewOf({ nodeId, fed, added = [] }: Job, base: WorkflowBlueprint): NodeView {
   const nodes = added.length > 0 ? [...base.nodes, ...added] : base.nodes
   const index = nodes.findIndex(({ id }) => id === nodeId)
   const found = nodes[index]

@@ -1,0 +1,258 @@
+/**
+ * Options of a `RabbitMqAdapter`: the one place that says what each takes, what holds without it, and what it means. A new
+ * option is an entry here, its type in `adapter.ts`, and the place that uses it; one that the engine reads is also a
+ * field in `src/bridge/settings.rs`. `npm run options` writes the documentation.
+ */
+import type { ICoordinationStore, IEventBus, RuntimeOptions } from 'flowcraft'
+import type { RabbitMqAdapterOptions } from './adapter.js'
+import { amqpServer } from './amqp.js'
+import { invalidOption } from './invalid.js'
+import {
+  callback,
+  list,
+  milliseconds,
+  object,
+  objectWith,
+  oneOf,
+  queueName,
+  queuesByBlueprint,
+  tableName,
+  wholeNumber,
+} from './kinds.js'
+import { postgresServer } from './postgres.js'
+import { type AnySchema, type Checked, check, type Schema } from './schema.js'
+import { WEBHOOK_SCHEMA, type WebhookOptions } from './webhook.js'
+
+/** What belongs together, in the order of the documentation. */
+export const GROUPS = {
+  workflows: 'Workflows',
+  servers: 'Servers and tables',
+  queues: 'Queues',
+  worker: 'The worker',
+  retries: 'Retries',
+  recovery: 'Faults and recovery',
+  webhooks: 'Webhooks',
+} as const
+
+type Grouped<S> = { readonly [K in keyof S]: S[K] & { readonly group: keyof typeof GROUPS } }
+
+const STORE_METHODS = ['increment', 'setIfNotExist', 'extendTTL', 'delete', 'get']
+
+export const ADAPTER_SCHEMA = {
+  runtimeOptions: {
+    group: 'workflows',
+    // biome-ignore lint/suspicious/noExplicitAny: core's own type for a runtime's dependencies
+    takes: objectWith<RuntimeOptions<any>>([], "a FlowRuntime's options ({ blueprints, registry, … })"),
+    words:
+      'The options of a `FlowRuntime`: blueprints, registry, dependencies, middleware, evaluator, serializer, logger, ' +
+      'eventBus.',
+    required: true,
+    example: 'runtimeOptions: { blueprints: { order: flow.toBlueprint() }, registry: { charge } }',
+  },
+  eventBus: {
+    group: 'workflows',
+    takes: objectWith<IEventBus>(['emit'], 'an object with the method emit'),
+    words: 'Gets the events `job:enqueued`, `job:processed`, `job:failed` and `worker:failed`.',
+    example: 'eventBus: { emit: async (event) => console.log(event.type) }',
+  },
+  onError: {
+    group: 'workflows',
+    takes: callback<(error: Error) => void>(),
+    words:
+      'Called when the worker receives no more jobs and cannot mend it: a live amqplib connection was closed for good. ' +
+      'The logger and the event bus (`worker:failed`) are told too.',
+    example: 'onError: () => process.exit(1)',
+  },
+  coordinationStore: {
+    group: 'servers',
+    takes: objectWith<ICoordinationStore>(STORE_METHODS, `an object with the methods ${STORE_METHODS.join(', ')}`),
+    words: "A `RedisCoordinationStore`, or your own object with the methods of core's `ICoordinationStore`.",
+    required: true,
+    example: "coordinationStore: new RedisCoordinationStore('redis://localhost')",
+  },
+  amqpConnection: {
+    group: 'servers',
+    takes: amqpServer(),
+    words:
+      'RabbitMQ: a URL (`amqp:`, `amqps:`), several URLs of one cluster, an options object, or a live amqplib connection ' +
+      '(0.10 to 2).',
+    required: true,
+    example: "amqpConnection: 'amqp://localhost'",
+  },
+  pgClient: {
+    group: 'servers',
+    takes: postgresServer(),
+    words:
+      'PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool, whose parameters the adapter ' +
+      'reads. It opens connections of its own.',
+    required: true,
+    example: "pgClient: 'postgresql://user:pass@localhost:5432/db'",
+  },
+  contextTableName: {
+    group: 'servers',
+    takes: tableName(),
+    words: 'The table of contexts: `table` or `schema.table`.',
+    required: true,
+    example: "contextTableName: 'flowcraft_contexts'",
+    engine: true,
+  },
+  statusTableName: {
+    group: 'servers',
+    takes: tableName(),
+    words: 'The table of statuses: `table` or `schema.table`.',
+    required: true,
+    example: "statusTableName: 'flowcraft_statuses'",
+    engine: true,
+  },
+  queueName: {
+    group: 'queues',
+    takes: queueName(),
+    words: 'The queue of jobs. The worker declares it as durable where there is none.',
+    default: 'flowcraft-queue',
+    example: "queueName: 'flowcraft-jobs'",
+    engine: true,
+  },
+  queues: {
+    group: 'queues',
+    takes: queuesByBlueprint(),
+    words:
+      'Queues by blueprint. The jobs of a blueprint that is named here travel through the queue it is given, all others ' +
+      'through `queueName`. Each queue has dead letters and delays of its own.',
+    default: {},
+    example: "queues: { video: 'video-jobs' }",
+    engine: true,
+  },
+  consume: {
+    group: 'queues',
+    takes: list<string>('an array of queues that queueName or queues names', (queue) => typeof queue === 'string'),
+    words:
+      'The queues a started adapter takes jobs from, of `queueName` and those in `queues`. `concurrency` is one limit for ' +
+      'all of them.',
+    otherwise: 'all of them',
+    example: "consume: ['video-jobs']",
+    engine: true,
+  },
+  queueType: {
+    group: 'queues',
+    takes: oneOf(['classic', 'quorum']),
+    words:
+      'The type of the queues the adapter declares: of jobs, of dead letters and of delays. It takes a queue that exists ' +
+      'as it is. Quorum queues need RabbitMQ 3.10.',
+    otherwise: "the broker's own",
+    example: "queueType: 'quorum'",
+  },
+  concurrency: {
+    group: 'worker',
+    takes: wholeNumber({ from: 1, to: 10_000 }),
+    words: 'How many nodes this worker runs at a time. It is the prefetch of its queues.',
+    default: 10,
+    example: 'concurrency: 50',
+    engine: true,
+  },
+  stopTimeout: {
+    group: 'worker',
+    takes: milliseconds({ from: 0 }),
+    words: 'How long `stop()` waits for nodes in flight.',
+    default: 30_000,
+    example: 'stopTimeout: 10_000',
+  },
+  eventLoopTimeout: {
+    group: 'worker',
+    takes: milliseconds({ from: 1_000 }),
+    words:
+      "How long your code may block the event loop before this worker's nodes count as dead and others take them over.",
+    default: 300_000,
+    example: 'eventLoopTimeout: 60_000',
+    engine: true,
+  },
+  retryMode: {
+    group: 'retries',
+    takes: oneOf(['in-process', 'queue']),
+    words:
+      "Where a node's retries (`config.maxRetries`) happen: within its job, as core does, or each as a job of its own. " +
+      'Through the queue each attempt waits `config.retryDelay`, doubled each time, and the worker is free meanwhile.',
+    default: 'in-process',
+    example: "retryMode: 'queue'",
+  },
+  retryMaxDelay: {
+    group: 'retries',
+    takes: milliseconds({ from: 0 }),
+    words: 'The longest wait between two attempts through the queue.',
+    default: 60_000,
+    example: 'retryMaxDelay: 600_000',
+  },
+  leaseSeconds: {
+    group: 'recovery',
+    takes: wholeNumber({ from: 1, to: 120, unit: 'seconds' }),
+    words:
+      'How long another worker waits before it takes over a node whose worker died. A running node renews its lease, ' +
+      'however long it takes.',
+    default: 15,
+    example: 'leaseSeconds: 30',
+    engine: true,
+  },
+  withoutRedis: {
+    group: 'recovery',
+    takes: oneOf(['continue', 'wait']),
+    words:
+      'What the worker does while Redis is out of reach: it goes on without leases, or it waits. Without leases a message ' +
+      'that comes twice may have its node run twice; its result still counts once. The log says which, once.',
+    default: 'continue',
+    example: "withoutRedis: 'wait'",
+    engine: true,
+  },
+  repairInterval: {
+    group: 'recovery',
+    takes: milliseconds({ from: 0 }),
+    words:
+      'How often a started adapter looks for due jobs of its runs that nobody holds, and publishes them again; 0 for ' +
+      'never. Of the workers of one queue one looks at a time.',
+    default: 5_000,
+    example: 'repairInterval: 1_000',
+    engine: true,
+  },
+  versionTimeout: {
+    group: 'recovery',
+    takes: milliseconds({ from: 0 }),
+    words:
+      'How long a job whose run was started under another version of its blueprint waits for a worker that has it. Then ' +
+      'it goes to the dead letters, and its run fails.',
+    default: 3_600_000,
+    example: 'versionTimeout: 600_000',
+    engine: true,
+  },
+  blueprintTimeout: {
+    group: 'recovery',
+    takes: milliseconds({ from: 0 }),
+    words:
+      'How long a job waits for a worker that has its blueprint at all. Then it goes to the dead letters, and its run ' +
+      'fails.',
+    default: 5_000,
+    example: 'blueprintTimeout: 60_000',
+    engine: true,
+  },
+  webhook: {
+    group: 'webhooks',
+    takes: object<WebhookOptions, typeof WEBHOOK_SCHEMA>(WEBHOOK_SCHEMA),
+    words: 'Serves webhooks: where the handler is mounted, and the key its URLs are signed with.',
+    otherwise: 'no webhooks',
+    example: "webhook: { baseUrl: 'https://example.com/hooks', secret: process.env.WEBHOOK_SECRET }",
+  },
+} as const satisfies Grouped<Schema<RabbitMqAdapterOptions>>
+
+export type CheckedOptions = Checked<typeof ADAPTER_SCHEMA>
+
+/** Refuses what cannot work, before anything is opened. */
+export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
+  const checked = check(ADAPTER_SCHEMA, options)
+  const known = [checked.queueName, ...Object.values(checked.queues)]
+  if (checked.consume?.some((queue) => !known.includes(queue)))
+    throw invalidOption('consume', ADAPTER_SCHEMA.consume.takes.accepts)
+  return checked
+}
+
+/** What the engine reads of the options. */
+export function engineOptions(checked: CheckedOptions): Partial<CheckedOptions> {
+  const schema: AnySchema = ADAPTER_SCHEMA
+  return Object.fromEntries(Object.entries(checked).filter(([name]) => schema[name]?.engine))
+}

@@ -1,0 +1,263 @@
+/** Options of a `RabbitMqAdapter`: their types. `adapter-schema.ts` has their defaults, bounds and words. */
+import type { ICoordinationStore, IEventBus, RuntimeOptions } from 'flowcraft'
+import type { AmqpConnectionLike, AmqpOptions } from './amqp.js'
+import type { PgClientLike, PostgresOptions } from './postgres.js'
+import type { WebhookOptions } from './webhook.js'
+
+/** A type of RabbitMQ's queues: on one node, or replicated. */
+export type QueueType = 'classic' | 'quorum'
+
+/** Options of a {@link RabbitMqAdapter}. */
+export interface RabbitMqAdapterOptions {
+  /**
+   * The options of a `FlowRuntime`: blueprints, registry, dependencies, middleware, evaluator, serializer, logger,
+   * eventBus.
+   *
+   * @example
+   * ```ts
+   * runtimeOptions: { blueprints: { order: flow.toBlueprint() }, registry: { charge } }
+   * ```
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: core's own type for a runtime's dependencies
+  runtimeOptions: RuntimeOptions<any>
+  /**
+   * Gets the events `job:enqueued`, `job:processed`, `job:failed` and `worker:failed`.
+   *
+   * @example
+   * ```ts
+   * eventBus: { emit: async (event) => console.log(event.type) }
+   * ```
+   */
+  eventBus?: IEventBus
+  /**
+   * Called when the worker receives no more jobs and cannot mend it: a live amqplib connection was closed for good.
+   * The logger and the event bus (`worker:failed`) are told too.
+   *
+   * @example
+   * ```ts
+   * onError: () => process.exit(1)
+   * ```
+   */
+  onError?: (error: Error) => void
+  /**
+   * A `RedisCoordinationStore`, or your own object with the methods of core's `ICoordinationStore`.
+   *
+   * @example
+   * ```ts
+   * coordinationStore: new RedisCoordinationStore('redis://localhost')
+   * ```
+   */
+  coordinationStore: ICoordinationStore
+  /**
+   * RabbitMQ: a URL (`amqp:`, `amqps:`), several URLs of one cluster, an options object, or a live amqplib
+   * connection (0.10 to 2).
+   *
+   * @example
+   * ```ts
+   * amqpConnection: 'amqp://localhost'
+   * ```
+   */
+  amqpConnection: AmqpConnectionLike | AmqpOptions | string | string[]
+  /**
+   * PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool, whose parameters the
+   * adapter reads. It opens connections of its own.
+   *
+   * @example
+   * ```ts
+   * pgClient: 'postgresql://user:pass@localhost:5432/db'
+   * ```
+   */
+  pgClient: PgClientLike | PostgresOptions | string
+  /**
+   * The table of contexts: `table` or `schema.table`.
+   *
+   * @example
+   * ```ts
+   * contextTableName: 'flowcraft_contexts'
+   * ```
+   */
+  contextTableName: string
+  /**
+   * The table of statuses: `table` or `schema.table`.
+   *
+   * @example
+   * ```ts
+   * statusTableName: 'flowcraft_statuses'
+   * ```
+   */
+  statusTableName: string
+  /**
+   * The queue of jobs. The worker declares it as durable where there is none.
+   *
+   * @defaultValue `'flowcraft-queue'`
+   *
+   * @example
+   * ```ts
+   * queueName: 'flowcraft-jobs'
+   * ```
+   */
+  queueName?: string
+  /**
+   * Queues by blueprint. The jobs of a blueprint that is named here travel through the queue it is given, all others
+   * through `queueName`. Each queue has dead letters and delays of its own.
+   *
+   * @defaultValue `{}`
+   *
+   * @example
+   * ```ts
+   * queues: { video: 'video-jobs' }
+   * ```
+   */
+  queues?: Record<string, string>
+  /**
+   * The queues a started adapter takes jobs from, of `queueName` and those in `queues`. `concurrency` is one limit
+   * for all of them.
+   *
+   * @defaultValue all of them
+   *
+   * @example
+   * ```ts
+   * consume: ['video-jobs']
+   * ```
+   */
+  consume?: string[]
+  /**
+   * The type of the queues the adapter declares: of jobs, of dead letters and of delays. It takes a queue that
+   * exists as it is. Quorum queues need RabbitMQ 3.10.
+   *
+   * @defaultValue the broker's own
+   *
+   * @example
+   * ```ts
+   * queueType: 'quorum'
+   * ```
+   */
+  queueType?: QueueType
+  /**
+   * How many nodes this worker runs at a time. It is the prefetch of its queues.
+   *
+   * @defaultValue `10`
+   *
+   * @example
+   * ```ts
+   * concurrency: 50
+   * ```
+   */
+  concurrency?: number
+  /**
+   * How long `stop()` waits for nodes in flight.
+   *
+   * @defaultValue `30000`
+   *
+   * @example
+   * ```ts
+   * stopTimeout: 10_000
+   * ```
+   */
+  stopTimeout?: number
+  /**
+   * How long your code may block the event loop before this worker's nodes count as dead and others take them over.
+   *
+   * @defaultValue `300000`
+   *
+   * @example
+   * ```ts
+   * eventLoopTimeout: 60_000
+   * ```
+   */
+  eventLoopTimeout?: number
+  /**
+   * Where a node's retries (`config.maxRetries`) happen: within its job, as core does, or each as a job of its own.
+   * Through the queue each attempt waits `config.retryDelay`, doubled each time, and the worker is free meanwhile.
+   *
+   * @defaultValue `'in-process'`
+   *
+   * @example
+   * ```ts
+   * retryMode: 'queue'
+   * ```
+   */
+  retryMode?: 'in-process' | 'queue'
+  /**
+   * The longest wait between two attempts through the queue.
+   *
+   * @defaultValue `60000`
+   *
+   * @example
+   * ```ts
+   * retryMaxDelay: 600_000
+   * ```
+   */
+  retryMaxDelay?: number
+  /**
+   * How long another worker waits before it takes over a node whose worker died. A running node renews its lease,
+   * however long it takes.
+   *
+   * @defaultValue `15`
+   *
+   * @example
+   * ```ts
+   * leaseSeconds: 30
+   * ```
+   */
+  leaseSeconds?: number
+  /**
+   * What the worker does while Redis is out of reach: it goes on without leases, or it waits. Without leases a
+   * message that comes twice may have its node run twice; its result still counts once. The log says which, once.
+   *
+   * @defaultValue `'continue'`
+   *
+   * @example
+   * ```ts
+   * withoutRedis: 'wait'
+   * ```
+   */
+  withoutRedis?: 'continue' | 'wait'
+  /**
+   * How often a started adapter looks for due jobs of its runs that nobody holds, and publishes them again; 0 for
+   * never. Of the workers of one queue one looks at a time.
+   *
+   * @defaultValue `5000`
+   *
+   * @example
+   * ```ts
+   * repairInterval: 1_000
+   * ```
+   */
+  repairInterval?: number
+  /**
+   * How long a job whose run was started under another version of its blueprint waits for a worker that has it. Then
+   * it goes to the dead letters, and its run fails.
+   *
+   * @defaultValue `3600000`
+   *
+   * @example
+   * ```ts
+   * versionTimeout: 600_000
+   * ```
+   */
+  versionTimeout?: number
+  /**
+   * How long a job waits for a worker that has its blueprint at all. Then it goes to the dead letters, and its run
+   * fails.
+   *
+   * @defaultValue `5000`
+   *
+   * @example
+   * ```ts
+   * blueprintTimeout: 60_000
+   * ```
+   */
+  blueprintTimeout?: number
+  /**
+   * Serves webhooks: where the handler is mounted, and the key its URLs are signed with.
+   *
+   * @defaultValue no webhooks
+   *
+   * @example
+   * ```ts
+   * webhook: { baseUrl: 'https://example.com/hooks', secret: process.env.WEBHOOK_SECRET }
+   * ```
+   */
+  webhook?: WebhookOptions
+}

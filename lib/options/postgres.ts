@@ -1,0 +1,196 @@
+/** `pgClient`: where PostgreSQL is. */
+import { either, kind, ports, server, text, texts, wholeNumber } from './kinds.js'
+import type { Kind, Schema } from './schema.js'
+import { TLS_SCHEMA, type TlsOptions } from './tls.js'
+
+/** A live `pg` Client or Pool. The adapter reads its connection parameters and opens connections of its own. */
+export interface PgClientLike {
+  query(...args: never[]): unknown
+  connect(...args: never[]): unknown
+}
+
+/** TLS options, in Node.js' names. */
+export interface PostgresTlsOptions extends TlsOptions {}
+
+/** Where PostgreSQL is: the fields of a `pg` config that matter for a connection. */
+export interface PostgresOptions {
+  /**
+   * A connection URL, of one server or several. The other fields come before what it says.
+   *
+   * @example
+   * ```ts
+   * connectionString: 'postgres://user@a:5432,b:5432/db'
+   * ```
+   */
+  connectionString?: string
+  /**
+   * A host name, an address, or the folder of a socket. Of several (an array, or separated by commas) the adapter
+   * uses the first that can be written to.
+   *
+   * @defaultValue `PGHOST` or `localhost`
+   *
+   * @example
+   * ```ts
+   * host: ['a.internal', 'b.internal']
+   * ```
+   */
+  host?: string | string[]
+  /**
+   * One port for each host, or one for all.
+   *
+   * @defaultValue `PGPORT` or 5432
+   *
+   * @example
+   * ```ts
+   * port: 5432
+   * ```
+   */
+  port?: number | number[]
+  /**
+   * The role.
+   *
+   * @defaultValue `PGUSER` or the system user
+   *
+   * @example
+   * ```ts
+   * user: 'flowcraft'
+   * ```
+   */
+  user?: string
+  /**
+   * The role's password, or a function that the adapter calls for every new connection.
+   *
+   * @defaultValue `PGPASSWORD`
+   *
+   * @example
+   * ```ts
+   * password: () => readSecret()
+   * ```
+   */
+  password?: string | (() => string | Promise<string>)
+  /**
+   * The database.
+   *
+   * @defaultValue `PGDATABASE` or the user's name
+   *
+   * @example
+   * ```ts
+   * database: 'orders'
+   * ```
+   */
+  database?: string
+  /**
+   * Encryption. The server's certificate is verified unless `rejectUnauthorized` is `false`.
+   *
+   * @defaultValue what the connection string or `PGSSLMODE` says
+   *
+   * @example
+   * ```ts
+   * ssl: true
+   * ```
+   */
+  ssl?: boolean | PostgresTlsOptions
+  /**
+   * Command-line options for the server.
+   *
+   * @example
+   * ```ts
+   * options: '-c search_path=orders'
+   * ```
+   */
+  options?: string
+  /**
+   * The name in `pg_stat_activity`.
+   *
+   * @example
+   * ```ts
+   * application_name: 'order-worker'
+   * ```
+   */
+  application_name?: string
+  /**
+   * Connections held at most.
+   *
+   * @defaultValue `8`
+   *
+   * @example
+   * ```ts
+   * max: 16
+   * ```
+   */
+  max?: number
+}
+
+export const POSTGRES_SCHEMA = {
+  connectionString: {
+    takes: text(),
+    words: 'A connection URL, of one server or several. The other fields come before what it says.',
+    example: "connectionString: 'postgres://user@a:5432,b:5432/db'",
+  },
+  host: {
+    takes: texts(),
+    words:
+      'A host name, an address, or the folder of a socket. Of several (an array, or separated by commas) the adapter ' +
+      'uses the first that can be written to.',
+    otherwise: '`PGHOST` or `localhost`',
+    example: "host: ['a.internal', 'b.internal']",
+  },
+  port: {
+    takes: ports(),
+    words: 'One port for each host, or one for all.',
+    otherwise: '`PGPORT` or 5432',
+    example: 'port: 5432',
+  },
+  user: { takes: text(), words: 'The role.', otherwise: '`PGUSER` or the system user', example: "user: 'flowcraft'" },
+  password: {
+    takes: kind<string | (() => string | Promise<string>)>(
+      'a text, or a function',
+      (value) => typeof value === 'string' || typeof value === 'function',
+    ),
+    words: "The role's password, or a function that the adapter calls for every new connection.",
+    otherwise: '`PGPASSWORD`',
+    example: 'password: () => readSecret()',
+  },
+  database: {
+    takes: text(),
+    words: 'The database.',
+    otherwise: "`PGDATABASE` or the user's name",
+    example: "database: 'orders'",
+  },
+  ssl: {
+    takes: either<boolean | PostgresTlsOptions>(
+      'true or false, or TLS options ({ ca, cert, key, rejectUnauthorized })',
+      (value) => typeof value === 'boolean' || typeof value === 'string',
+      TLS_SCHEMA,
+    ),
+    words: "Encryption. The server's certificate is verified unless `rejectUnauthorized` is `false`.",
+    otherwise: 'what the connection string or `PGSSLMODE` says',
+    example: 'ssl: true',
+  },
+  options: {
+    takes: text(),
+    words: 'Command-line options for the server.',
+    example: "options: '-c search_path=orders'",
+  },
+  application_name: {
+    takes: text(),
+    words: 'The name in `pg_stat_activity`.',
+    example: "application_name: 'order-worker'",
+  },
+  max: {
+    takes: wholeNumber({ from: 1, to: 10_000 }),
+    words: 'Connections held at most.',
+    default: 8,
+    example: 'max: 16',
+  },
+} as const satisfies Schema<PostgresOptions>
+
+export const POSTGRES_ACCEPTS = 'a PostgreSQL connection string, a pg config object, or a live pg Client or Pool'
+
+/** A live Client has resolved its config into parameters; a live Pool keeps its config and a Client class. */
+function isLive(value: Record<string, unknown>): boolean {
+  return typeof value.query === 'function' || typeof value.Client === 'function' || 'connectionParameters' in value
+}
+
+export const postgresServer = (): Kind<PgClientLike | PostgresOptions | string> =>
+  server(POSTGRES_ACCEPTS, POSTGRES_SCHEMA, isLive)

@@ -1,0 +1,48 @@
+// `npm run options`: writes what the options schema says where people read it: the table in README.md, docs/options.md,
+// and the doc comments of the options' types. With --check it changes nothing, and fails where something is out of date.
+import { readFile, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { describeOptions } from '../dist/options/describe.js'
+import { optionsPage, optionsTable } from './options/markdown.js'
+import { commented } from './options/types.js'
+
+const ROOT = new URL('..', import.meta.url)
+const BEGIN = '<!-- options: written by `npm run options` -->'
+const END = '<!-- /options -->'
+
+/** The files with what the schema says in them: path, and how the text is made of the present one. */
+const TARGETS = [
+  ['README.md', (text) => between(text, optionsTable(describeOptions()))],
+  ['docs/options.md', () => optionsPage(describeOptions())],
+  ...describeOptions().map(({ type, file, options }) => [
+    `lib/options/${file}`,
+    (text) => commented(text, type, options),
+  ]),
+]
+
+/** The files that are out of date, written anew unless told not to. */
+export async function writeOptions({ write = true } = {}) {
+  const stale = []
+  for (const [path, make] of TARGETS) {
+    const url = new URL(path, ROOT)
+    const present = await readFile(url, 'utf8').catch(() => '')
+    const due = make(present)
+    if (due === present) continue
+    stale.push(path)
+    if (write) await writeFile(url, due)
+  }
+  return stale
+}
+
+function between(text, table) {
+  const [before, after] = [text.indexOf(BEGIN), text.indexOf(END)]
+  if (before < 0 || after < before) throw new Error(`README.md lacks ${BEGIN} … ${END}`)
+  return `${text.slice(0, before)}${BEGIN}\n\n${table}\n\n${text.slice(after)}`
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const isCheck = process.argv.includes('--check')
+  const stale = await writeOptions({ write: !isCheck })
+  for (const path of stale) console.log(isCheck ? `${path} is out of date: run npm run options` : `${path} written`)
+  process.exitCode = isCheck && stale.length > 0 ? 1 : 0
+}

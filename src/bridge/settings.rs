@@ -1,0 +1,74 @@
+//! The options of an engine, as JavaScript checked them: each under the name users know it by. Their defaults, bounds and
+//! words are in `lib/options/adapter-schema.ts`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::ports::record::Tables;
+use crate::worker::{Queues, Settings, WithoutLeases};
+
+/// What JavaScript passes. A name that only one side knows is refused, whichever side that is.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EngineSettings {
+    queue_name: String,
+    queues: HashMap<String, String>,
+    /// Absent for all of them.
+    consume: Option<Vec<String>>,
+    context_table_name: String,
+    status_table_name: String,
+    concurrency: u16,
+    lease_seconds: u64,
+    #[serde(deserialize_with = "milliseconds")]
+    version_timeout: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    blueprint_timeout: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    repair_interval: Duration,
+    without_redis: WithoutRedis,
+    #[serde(deserialize_with = "milliseconds")]
+    event_loop_timeout: Duration,
+    /// No option: this worker's name, unique in the fleet.
+    worker: String,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WithoutRedis {
+    Continue,
+    Wait,
+}
+
+impl EngineSettings {
+    /// The tables of the record.
+    pub fn tables(&self) -> Tables {
+        Tables {
+            contexts: Some(self.context_table_name.clone()),
+            statuses: Some(self.status_table_name.clone()),
+        }
+    }
+
+    /// What the worker goes by.
+    pub fn settings(self) -> Settings {
+        Settings {
+            queues: Queues::new(self.queue_name, self.queues, self.consume),
+            concurrency: self.concurrency,
+            lease_seconds: self.lease_seconds,
+            version_timeout: self.version_timeout,
+            blueprint_timeout: self.blueprint_timeout,
+            repair_interval: self.repair_interval,
+            without_leases: match self.without_redis {
+                WithoutRedis::Continue => WithoutLeases::Continue,
+                WithoutRedis::Wait => WithoutLeases::Wait,
+            },
+            event_loop_timeout: self.event_loop_timeout,
+            worker: self.worker,
+        }
+    }
+}
+
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_millis)
+}
