@@ -64,13 +64,14 @@ impl Engine {
     /// By its options as JSON; opens no connection.
     #[napi(constructor)]
     pub fn new(
+        env: Env,
         options: String,
         broker: &Broker,
         database: &Database,
         store: &Store,
         host: HostFunctions,
     ) -> napi::Result<Self> {
-        let options: EngineSettings = settings(&options)?;
+        let options: EngineSettings = settings(&env, &options)?;
         let runs = database.inner.record(&options.tables());
         let host = Arc::new(JsHost::new(host));
         let platform = Platform::default();

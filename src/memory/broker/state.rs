@@ -306,12 +306,12 @@ impl State {
             let name = name.clone();
             let Some(queue) = self.queues.get_mut(&name) else { return };
             let (Some(expiry), Some(message)) = (queue.expiry.clone(), queue.take_expired()) else { return };
-            match queue.kind {
-                QueueType::Classic => self.expire_unsafely(&name, &expiry.target, (message, at), faults),
-                QueueType::Quorum if self.queues.contains_key(&*expiry.target) => {
-                    self.move_on(&name, &expiry.target, message, at);
-                }
-                QueueType::Quorum => queue.keep(message, at),
+            if queue.kind == QueueType::Classic {
+                self.expire_unsafely(&name, &expiry.target, (message, at), faults);
+            } else if self.queues.contains_key(&*expiry.target) {
+                self.move_on(&name, &expiry.target, message, at);
+            } else if let Some(queue) = self.queues.get_mut(&name) {
+                queue.keep(message, at);
             }
         }
     }
