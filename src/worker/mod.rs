@@ -7,7 +7,6 @@ mod fleet;
 mod in_flight;
 mod job;
 mod leases;
-mod place;
 mod pulse;
 mod queues;
 mod repair;
@@ -160,7 +159,7 @@ async fn dispatch(engine: Arc<Engine>, mut deliveries: mpsc::Receiver<Delivery>,
         let span = info_span!("job", run = tracing::field::Empty, node = tracing::field::Empty);
         // On the heap from the start: it is large, and would be copied each time it is handed on.
         let live = Box::pin(async move {
-            job::live(&engine, delivery, &ending).await;
+            job::steps::live(&engine, delivery, &ending).await;
             drop(slot);
         });
         engine_of_job.platform.spawn(jobs.track_future(live.instrument(span)));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::engine::Engine;
-use super::place::{needs_taking_over, other_version};
+use super::job::admission::{needs_taking_over, other_version};
 use super::settle::conclude;
 use crate::context::{Document, Patch, Silent};
 use crate::error::{Error, Kind, Result};

@@ -8,7 +8,7 @@ use tracing::debug;
 
 use super::dead_letters;
 use super::engine::Engine;
-use super::job::Settlement;
+use super::job::steps::Settlement;
 use super::settle::failure;
 use crate::error::{Error, Kind, Result};
 use crate::protocol::message::JobMessage;

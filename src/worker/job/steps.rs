@@ -14,12 +14,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug};
 
-use super::Ending;
-use super::engine::Engine;
-use super::fleet;
-use super::place::{Place, place_of, publish_left, sleeps, standing};
-use super::settle::{Execution, Settled, settle};
-use super::unfit::{PutBack, abandon, bury, put_back, put_off, unreadable};
+use super::admission::{self, Tried, Verdict, admit};
+use super::reason::Reason;
 use crate::context::{Decide, Document, Patch};
 use crate::error::{Kind, Result};
 use crate::fault_points;
@@ -27,8 +23,12 @@ use crate::ports::broker::Delivery;
 use crate::ports::host::{Call, Notice};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
+use crate::worker::Ending;
+use crate::worker::engine::Engine;
+use crate::worker::fleet;
+use crate::worker::settle::{Execution, Settled, settle};
+use crate::worker::unfit::{PutBack, abandon, bury, put_back, put_off, unreadable};
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::Standing;
 
 /// How often a job whose node somebody else is running looks again, and how often before it waits elsewhere.
 const LEASE_POLL: Duration = Duration::from_millis(250);
@@ -42,7 +42,7 @@ const HANG_WAIT: Duration = Duration::from_secs(1);
 const ACK_LEAVES: Duration = Duration::from_millis(100);
 
 /// What to do with the message in the end.
-pub(super) enum Settlement {
+pub(crate) enum Settlement {
     /// Everything it asked for is recorded.
     Done,
     /// The worker stops before it was: somebody else takes it.
@@ -50,7 +50,7 @@ pub(super) enum Settlement {
 }
 
 /// Lives one delivery through, and settles its message last.
-pub(super) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
+pub(crate) async fn live(engine: &Engine, delivery: Delivery, ending: &Ending) {
     let Delivery { queue, body, redelivered, receipt, .. } = delivery;
     let give_up = &ending.give_up;
     let work = async {
@@ -111,8 +111,7 @@ async fn panicked(
     let Ok(job) = JobMessage::parse(body) else { return bury(engine, queue, body, reason, give_up).await };
     engine.leases.give_back(&job.run_id, &job.node_id).await;
     let document = engine.insist(give_up, || engine.contexts.load(&job.run_id)).await?;
-    let is_committed = matches!(standing(&document, &job), Standing::Settled | Standing::Ended);
-    if !redelivered && is_committed {
+    if admission::comes_again_after_panic(&document, &job, redelivered) {
         engine.warn(format!("{reason} (run '{}', node '{}'): it comes again", job.run_id, job.node_id));
         return Ok(Settlement::HandBack);
     }
@@ -149,18 +148,12 @@ async fn process(
             fault_points::point("after-release");
             return settlement;
         }
-        // Somebody is running the node. The message is kept until the record says it is done: its own worker
-        // may have died and this may be the only copy.
         let document = engine.insist(give_up, || engine.contexts.peek(&job.run_id)).await?;
-        let sleeping = job.wakes && job.round.is_some_and(|round| sleeps(&document, &job.node_id, round));
-        match standing(&document, &job) {
-            Standing::Settled if !sleeping => {
-                // It may be the lease of a worker that died after its commit.
-                publish_left(engine, &job, document, give_up).await?;
-                return Ok(Settlement::Done);
+        if let Some(verdict) = admission::admit_beside_lease(&document, &job) {
+            if let Verdict::Republish(due) = verdict {
+                engine.publish_due(&job.run_id, &job.blueprint_id, &due, document.at, give_up).await?;
             }
-            Standing::Ended => return Ok(Settlement::Done),
-            _ => {}
+            return Ok(Settlement::Done);
         }
         tokio::select! {
             biased;
@@ -190,40 +183,36 @@ async fn with_lease(
     give_up: &CancellationToken,
 ) -> Result<Settlement> {
     let begun = Instant::now();
-    let queue = engine.settings.queues.of(&job.blueprint_id);
     let blueprint = match engine.blueprint(&job.blueprint_id).await {
         Ok(Some(blueprint)) => blueprint,
         Ok(None) => {
-            let reason = format!("Blueprint '{}' is not in this worker's runtime", job.blueprint_id);
-            let limit = engine.settings.blueprint_timeout;
-            return match put_back(engine, job, &reason, limit, give_up).await? {
-                PutBack::Waits => Ok(Settlement::Done),
-                PutBack::GivenUp => abandon(engine, job, &reason, give_up).await,
-            };
+            let reason = Reason::BlueprintMissing { blueprint: job.blueprint_id.clone() };
+            return reschedule(engine, job, &reason, give_up).await;
         }
         Err(error) if error.kind == Kind::Setup => {
-            bury(engine, queue, &job.as_delivered(), &error.to_string(), give_up).await?;
-            return abandon(engine, job, &error.message, give_up).await;
+            return dead_letter(engine, job, &Reason::BlueprintUnusable(error), true, give_up).await;
         }
         Err(error) => return Err(error),
     };
     fault_points::point("before-load");
-    let (document, round) = match place_of(engine, job, &blueprint, ahead, give_up).await? {
-        Place::Due(document, round) => (*document, round),
-        Place::Nothing => return Ok(Settlement::Done),
-        Place::OtherVersion(reason) => {
-            let limit = engine.settings.version_timeout;
-            return match put_back(engine, job, &reason, limit, give_up).await? {
-                PutBack::Waits => Ok(Settlement::Done),
-                PutBack::GivenUp => abandon(engine, job, &reason, give_up).await,
-            };
+    let (document, verdict) = admitted(engine, job, &blueprint, ahead, give_up).await?;
+    let round = match verdict {
+        Verdict::Run { round } => round,
+        Verdict::Reschedule(reason) => return reschedule(engine, job, &reason, give_up).await,
+        Verdict::DeadLetter { reason, fails_run } => {
+            return dead_letter(engine, job, &reason, fails_run, give_up).await;
         }
-        Place::Nowhere { reason, ends_run } => {
-            bury(engine, queue, &job.as_delivered(), &reason, give_up).await?;
-            return match ends_run {
-                true => abandon(engine, job, &reason, give_up).await,
-                false => Ok(Settlement::Done),
-            };
+        Verdict::Republish(due) => {
+            engine.publish_due(&job.run_id, &job.blueprint_id, &due, document.at, give_up).await?;
+            return Ok(Settlement::Done);
+        }
+        Verdict::PublishResult => {
+            engine.publish_result_or_report(&job.run_id, give_up).await;
+            return Ok(Settlement::Done);
+        }
+        verdict => {
+            debug!(?verdict, round = job.round, "nothing to do for this message");
+            return Ok(Settlement::Done);
         }
     };
     fault_points::point("after-load");
@@ -256,6 +245,92 @@ async fn with_lease(
         engine.publish_result_or_report(&job.run_id, give_up).await;
     }
     Ok(Settlement::Done)
+}
+
+/// Performs what admission asks for on the way, until its verdict is a last one. The run as it is then, and the verdict.
+async fn admitted(
+    engine: &Engine,
+    job: &JobMessage,
+    blueprint: &Arc<Blueprint>,
+    ahead: Option<Document>,
+    give_up: &CancellationToken,
+) -> Result<(Document, Verdict)> {
+    let run = job.run_id.as_str();
+    let load = || engine.contexts.load(run);
+    let mut document = match ahead {
+        Some(document) => document,
+        None => engine.insist(give_up, load).await?,
+    };
+    let mut tried = Tried::default();
+    loop {
+        let verdict = admit(&document, blueprint, job, tried);
+        let was_looked_through = !matches!(
+            verdict,
+            Verdict::Reschedule(_)
+                | Verdict::DeadLetter { .. }
+                | Verdict::Reopen
+                | Verdict::Begin
+                | Verdict::Adopt
+        );
+        if was_looked_through && document.unchecked {
+            engine.contexts.checked(run, &document);
+        }
+        match verdict {
+            Verdict::Begin | Verdict::Adopt => {
+                tried.take_over = true;
+                document = engine.insist(give_up, || engine.take_on(run, blueprint, &document)).await?;
+                continue;
+            }
+            Verdict::Reopen => {
+                tried.reopen = true;
+                engine.insist(give_up, || engine.reopen(run, &job.node_id)).await?;
+            }
+            Verdict::Call => {
+                tried.call = true;
+                engine.insist(give_up, || engine.call_node(run, &job.node_id, blueprint)).await?;
+            }
+            Verdict::Wake { round } => {
+                tried.wake = true;
+                engine.insist(give_up, || engine.wake(run, &job.node_id, round)).await?;
+            }
+            last => return Ok((document, last)),
+        }
+        document = engine.insist(give_up, load).await?;
+        if verdict == Verdict::Call && admission::is_reached(&document, job) {
+            engine.repair.met_a_stranger();
+        }
+    }
+}
+
+async fn reschedule(
+    engine: &Engine,
+    job: &JobMessage,
+    reason: &Reason,
+    give_up: &CancellationToken,
+) -> Result<Settlement> {
+    let limit = match reason {
+        Reason::OtherVersion { .. } => engine.settings.version_timeout,
+        _ => engine.settings.blueprint_timeout,
+    };
+    match put_back(engine, job, &reason.to_string(), limit, give_up).await? {
+        PutBack::Waits => Ok(Settlement::Done),
+        PutBack::GivenUp => abandon(engine, job, &reason.of_run(), give_up).await,
+    }
+}
+
+async fn dead_letter(
+    engine: &Engine,
+    job: &JobMessage,
+    reason: &Reason,
+    fails_run: bool,
+    give_up: &CancellationToken,
+) -> Result<Settlement> {
+    let queue = engine.settings.queues.of(&job.blueprint_id);
+    bury(engine, queue, &job.as_delivered(), &reason.to_string(), give_up).await?;
+    match fails_run {
+        true => abandon(engine, job, &reason.of_run(), give_up).await,
+        false => Ok(Settlement::Done),
+    }
 }
 
 /// Crosses into JavaScript; none when the worker stops first.
