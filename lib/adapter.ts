@@ -11,8 +11,8 @@ import {
   type NodeDefinition,
   type WorkflowResult,
 } from 'flowcraft'
-import { answerLine } from './answer.js'
-import { describeBlueprint, findBlueprint } from './blueprints.js'
+import { answerLine, outdatedLine } from './answer.js'
+import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf } from './blueprints.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
 import { Crossing, type Job, type Notice } from './crossing.js'
@@ -273,6 +273,10 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         const blueprint = findBlueprint(this.runtime.options.blueprints, id)
         return blueprint ? describeBlueprint(id, blueprint) : null
       },
+      revision: (id: string) => {
+        const blueprint = findBlueprint(this.runtime.options.blueprints, id)
+        return blueprint ? revisionOf(id, blueprint) : null
+      },
       wake: () => this.#crossing.wake(),
       hasEventBus: this.eventBus !== undefined,
       publishesResults: overridden || ownSerializer,
@@ -304,9 +308,10 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   async #run(job: Job, controller: AbortController): Promise<void> {
     let line: string
     try {
-      const blueprint = findBlueprint(this.runtime.options.blueprints, job.blueprintId)
-      if (!blueprint) throw new Error(`Blueprint '${job.blueprintId}' has gone from the runtime`)
-      line = answerLine(job.number, await runJob(this.#jobHost, job, blueprint, controller))
+      const blueprint = blueprintOfJob(this.runtime.options.blueprints, job)
+      line = blueprint
+        ? answerLine(job.number, await runJob(this.#jobHost, job, blueprint, controller))
+        : outdatedLine(job.number)
     } catch (error) {
       // What user code throws does not get here; what does is answered all the same, or the run would wait for ever.
       const message = describeError(error, job.nodeId)

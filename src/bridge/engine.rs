@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::ids::NodeId;
 use crate::ports::platform::Platform;
 use crate::protocol::message::JobMessage;
-use crate::worker::{self, Queues, Settings, WithoutLeases, Worker};
+use crate::worker::{self, Ports, Queues, Settings, WithoutLeases, Worker};
 use crate::workflow::ledger::{Resume, RunStatus};
 
 /// What the user chose.
@@ -86,7 +86,7 @@ impl From<worker::DeadLetter> for DeadLetter {
 
 #[napi]
 pub struct Engine {
-    inner: Arc<worker::Engine>,
+    inner: worker::Engine,
     host: Arc<JsHost>,
     worker: Mutex<Option<Worker>>,
 }
@@ -109,7 +109,7 @@ impl Engine {
             lease_seconds: options.lease_seconds.max(1).into(),
             version_timeout: Duration::from_millis(options.version_timeout.into()),
             blueprint_timeout: Duration::from_millis(options.blueprint_timeout.into()),
-            repair_interval: Duration::from_millis(options.repair_interval.into()),
+            recovery_interval: Duration::from_millis(options.repair_interval.into()),
             without_leases: match options.wait_for_leases {
                 true => WithoutLeases::Wait,
                 false => WithoutLeases::Continue,
@@ -119,20 +119,16 @@ impl Engine {
         };
         let host = Arc::new(JsHost::new(host));
         let platform = Platform::default();
-        let engine = worker::Engine::new(
-            settings,
-            platform.clone(),
-            broker.inner.clone(),
-            ContextStore::new(
-                database.inner.clone(),
-                TableName::parse(&options.context_table),
-                platform.clone(),
-            ),
-            StatusTable::new(TableName::parse(&options.status_table)),
-            store.inner.clone(),
-            host.clone(),
-        );
-        Self { inner: Arc::new(engine), host, worker: Mutex::new(None) }
+        let contexts = TableName::parse(&options.context_table);
+        let ports = Ports {
+            broker: broker.inner.clone(),
+            contexts: ContextStore::new(database.inner.clone(), contexts, platform.clone()),
+            statuses: StatusTable::new(TableName::parse(&options.status_table)),
+            store: store.inner.clone(),
+            host: host.clone(),
+            platform,
+        };
+        Self { inner: worker::Engine::new(settings, ports), host, worker: Mutex::new(None) }
     }
 
     /// Starts consuming; a second start does nothing.
@@ -141,9 +137,9 @@ impl Engine {
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         if worker.is_none() {
             let _inside = runtime()?.enter();
-            let started = Worker::start(self.inner.clone());
+            let started = Worker::start(&self.inner);
             // A worker thread may end without a stop(); the engine's own threads would go on without it.
-            env.add_env_cleanup_hook(started.ending(), |ending| ending.now())?;
+            env.add_env_cleanup_hook(started.shutdown(), |shutdown| shutdown.now())?;
             *worker = Some(started);
         }
         Ok(())
@@ -169,7 +165,7 @@ impl Engine {
         let engine = self.inner.clone();
         let job =
             JobMessage::parse(job.as_bytes()).map_err(|error| to_js(Error::setup("Publishing", error)))?;
-        promise(env, async move { engine.publish(&[job]).await })
+        promise(env, async move { engine.publish(job).await })
     }
 
     /// Publishes again what of a run is due and not being run.
@@ -257,7 +253,7 @@ impl Engine {
     /// The event loop turned.
     #[napi]
     pub fn beat(&self) {
-        self.inner.pulse.beat();
+        self.inner.beat();
     }
 
     /// The oldest dead letters.
@@ -302,10 +298,7 @@ impl Engine {
             "cancelled" => RunStatus::Cancelled,
             _ => RunStatus::Failed,
         };
-        promise(
-            env,
-            async move { engine.contexts.write_result(&engine.statuses, &run, status, &result).await },
-        )
+        promise(env, async move { engine.write_result(&run, status, &result).await })
     }
 }
 

@@ -55,6 +55,14 @@ impl Verdict {
     pub fn depends_on_blueprint(&self) -> bool {
         matches!(self, Self::Begin | Self::Adopt | Self::Call | Self::Reschedule(_) | Self::DeadLetter { .. })
     }
+
+    /// Whether outputs of others were looked for before it was decided.
+    pub fn has_seen_outputs(&self) -> bool {
+        !matches!(
+            self,
+            Self::Begin | Self::Adopt | Self::Reopen | Self::Reschedule(_) | Self::DeadLetter { .. }
+        )
+    }
 }
 
 /// What was tried for this delivery already.
@@ -68,6 +76,19 @@ pub struct Tried {
     pub call: bool,
     /// The node was woken.
     pub wake: bool,
+}
+
+impl Tried {
+    /// Notes what a verdict asked for.
+    pub fn note(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Begin | Verdict::Adopt => self.take_over = true,
+            Verdict::Reopen => self.reopen = true,
+            Verdict::Call => self.call = true,
+            Verdict::Wake { .. } => self.wake = true,
+            _ => {}
+        }
+    }
 }
 
 /// What is to be done with a message.
