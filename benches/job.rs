@@ -27,14 +27,14 @@ fn runs() -> [(&'static str, Run); 3] {
 /// What an answer means, by the rules.
 fn state_machine(criterion: &mut Criterion) {
     for (name, run) in runs() {
-        criterion.bench_function(&format!("settle/{name}"), |b| b.iter(|| black_box(&run).settle()));
+        criterion.bench_function(&format!("settle/{name}"), |b| b.iter(|| black_box(&run).complete()));
     }
 }
 
 /// What is written for it.
 fn commit(criterion: &mut Criterion) {
     for (name, run) in runs() {
-        let (change, _) = run.settle();
+        let (change, _) = run.complete();
         criterion.bench_function(&format!("write an entry/{name}"), |b| {
             b.iter(|| change.as_entry(black_box(&run.document)))
         });

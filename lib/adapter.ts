@@ -21,8 +21,8 @@ import { type Database, Engine, Store } from './bridge/native.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
 import { errorOf, mistake, RunEndedError } from './errors.js'
-import { answerLine } from './execution/answer.js'
-import { describeBlueprint, findBlueprint } from './execution/blueprints.js'
+import { answerLine, outdatedLine } from './execution/answer.js'
+import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf } from './execution/blueprints.js'
 import { type JobHost, runJob } from './execution/job.js'
 import { webhookEvent } from './execution/pauses.js'
 import type { QueueRetryOptions } from './execution/retries.js'
@@ -282,6 +282,10 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         const blueprint = findBlueprint(this.runtime.options.blueprints, id)
         return blueprint ? describeBlueprint(id, blueprint) : null
       },
+      revision: (id: string) => {
+        const blueprint = findBlueprint(this.runtime.options.blueprints, id)
+        return blueprint ? revisionOf(id, blueprint) : null
+      },
       wake: () => this.#channel.wake(),
       hasEventBus: this.eventBus !== undefined,
       publishesResults: overridden || ownSerializer,
@@ -313,9 +317,10 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   async #run(job: Job, controller: AbortController): Promise<void> {
     let line: string
     try {
-      const blueprint = findBlueprint(this.runtime.options.blueprints, job.blueprintId)
-      if (!blueprint) throw new Error(`Blueprint '${job.blueprintId}' has gone from the runtime`)
-      line = answerLine(job.number, await runJob(this.#jobHost, job, blueprint, controller))
+      const blueprint = blueprintOfJob(this.runtime.options.blueprints, job)
+      line = blueprint
+        ? answerLine(job.number, await runJob(this.#jobHost, job, blueprint, controller))
+        : outdatedLine(job.number)
     } catch (error) {
       // What user code throws does not get here; what does is answered all the same, or the run would wait for ever.
       const message = describeError(error, job.nodeId)

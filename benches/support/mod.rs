@@ -1,11 +1,11 @@
 //! A run at some point of its life, for benches and counts: its blueprint, its document, and the next job's answer.
 
+use flowcraft_rabbitmq_adapter::context::{Change, Document, Patch, ReservedKey};
 use flowcraft_rabbitmq_adapter::ids::NodeId;
 use flowcraft_rabbitmq_adapter::json::Json;
 use flowcraft_rabbitmq_adapter::protocol::message::JobMessage;
 use flowcraft_rabbitmq_adapter::protocol::outcome::{Answer, Outcome, Taken};
-use flowcraft_rabbitmq_adapter::record::{Change, Document, Patch, ReservedKey};
-use flowcraft_rabbitmq_adapter::worker::settle::{Execution, Settled, settle};
+use flowcraft_rabbitmq_adapter::worker::job::completion::{Completion, Execution, complete};
 use flowcraft_rabbitmq_adapter::workflow::blueprint::{
     Blueprint, Description, EdgeDescription, NodeDescription,
 };
@@ -70,29 +70,29 @@ impl Run {
     }
 
     /// What the answer means.
-    pub fn settle(&self) -> (Change, Settled) {
+    pub fn complete(&self) -> (Change, Completion) {
         let reserved = self.document.reserved.clone().expect("the run has begun");
-        let execution = Execution { node: &self.node, round: 1, now: 0 };
-        let (change, settled) =
-            settle(reserved, &self.blueprint, execution, &self.answer, false).expect("it settles");
-        (change.expect("the answer counts"), settled)
+        let execution = Execution { node: &self.node, round: 1, now: 0, deferred: false };
+        let (change, completion) =
+            complete(reserved, &self.blueprint, execution, &self.answer).expect("it completes");
+        (change.expect("the answer counts"), completion)
     }
 
     fn go_on(&mut self) {
-        let (change, _) = self.settle();
+        let (change, _) = self.complete();
         self.document = self.document.after(&change.patch, &change.reserved);
     }
 
-    /// The part of a job that waits for nobody: read the message, find the node due, settle the answer, write down what
+    /// The part of a job that waits for nobody: read the message, find the node due, complete it with the answer, write down what
     /// changed and the messages that follow. Answers with how many bytes that came to.
     pub fn live(&self) -> usize {
         let job = JobMessage::parse(MESSAGE).expect("it is a job");
         let reserved = self.document.reserved.as_ref().expect("the run has begun");
         let standing = reserved.ledger.standing_of_attempt(&self.node, job.round, job.attempt);
-        let (change, settled) = self.settle();
+        let (change, completion) = self.complete();
         let entry = change.as_entry(&self.document).expect("it can be written");
         let after = self.document.after(&change.patch, &change.reserved);
-        let next = JobMessage::all_due(&job.run_id, &self.blueprint.id, &settled.due, after.at);
+        let next = JobMessage::all_due(&job.run_id, &self.blueprint.id, &completion.due, after.at);
         let published: usize = next.iter().map(|job| job.to_body().len()).sum();
         entry.get().len() + published + usize::from(format!("{standing:?}").is_empty())
     }

@@ -12,6 +12,8 @@ export interface Job {
   readonly number: number
   readonly runId: string
   readonly blueprintId: string
+  /** The revision of the blueprint by which the engine admitted the job. */
+  readonly revision: string
   readonly nodeId: string
   /** From 1. */
   readonly attempt: number

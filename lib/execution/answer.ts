@@ -87,3 +87,8 @@ function nodeText({ id, definition, gather }: AddedNode): string {
 function quoted(text: string): string {
   return JSON.stringify(text.toWellFormed())
 }
+
+/** The line that says that a job was not run: the blueprint is not of the revision it was admitted by any more. */
+export function outdatedLine(job: number): string {
+  return `${job} outdated\n`
+}

@@ -1,6 +1,7 @@
 /**
  * The user's blueprints: found in the runtime, cleaned as core cleans them, and described for the engine.
  */
+import { createHash } from 'node:crypto'
 import { GraphTraverser, sanitizeBlueprint, type WorkflowBlueprint } from 'flowcraft'
 import { toJson } from '../bridge/json.js'
 import { isObject } from '../is-object.js'
@@ -36,17 +37,65 @@ function clean(id: string, raw: WorkflowBlueprint): WorkflowBlueprint {
   }
 }
 
+/** What the engine has to know of a blueprint, and the revision that this is: a hash of it. */
+interface Described {
+  readonly revision: string
+  readonly description: object
+}
+
+/** One per object. A blueprint put in the place of another is another object; one that is changed in place stays as it
+ * was first seen, here and in the engine. */
+const described = new WeakMap<WorkflowBlueprint, Described>()
+
 /**
  * What the engine has to know of a blueprint, as JSON.
  *
  * @throws TypeError saying why it can not be run as it was meant.
  */
 export function describeBlueprint(id: string, blueprint: WorkflowBlueprint): string {
+  const { revision, description } = describedOnce(id, blueprint)
+  return JSON.stringify({ id, revision, ...description })
+}
+
+/**
+ * Which revision a blueprint is. Blueprints of one revision are the same to the engine.
+ *
+ * @throws TypeError as {@link describeBlueprint}.
+ */
+export function revisionOf(id: string, blueprint: WorkflowBlueprint): string {
+  return describedOnce(id, blueprint).revision
+}
+
+/** The blueprint of a job, if the runtime still has it in the revision by which the engine admitted the job. */
+export function blueprintOfJob(
+  blueprints: Record<string, WorkflowBlueprint> | undefined,
+  { blueprintId, revision }: { blueprintId: string; revision: string },
+): WorkflowBlueprint | undefined {
+  try {
+    const blueprint = findBlueprint(blueprints, blueprintId)
+    return blueprint && revisionOf(blueprintId, blueprint) === revision ? blueprint : undefined
+  } catch {
+    // The engine asks for it anew, and hears why it can not be run.
+    return undefined
+  }
+}
+
+function describedOnce(id: string, blueprint: WorkflowBlueprint): Described {
+  let known = described.get(blueprint)
+  if (!known) {
+    const description = describe(id, blueprint)
+    const revision = createHash('sha256').update(JSON.stringify(description)).digest('hex').slice(0, 16)
+    known = { revision, description }
+    described.set(blueprint, known)
+  }
+  return known
+}
+
+function describe(id: string, blueprint: WorkflowBlueprint): object {
   requireSound(id, blueprint)
   const starts = startsOf(id, blueprint)
   if (starts.length === 0) throw new TypeError(`Blueprint '${id}' has no start node`)
-  return JSON.stringify({
-    id,
+  return {
     version: blueprint.metadata?.version || null,
     nodes: blueprint.nodes.map((node) => ({
       id: node.id,
@@ -61,7 +110,7 @@ export function describeBlueprint(id: string, blueprint: WorkflowBlueprint): str
       conditional: edge.condition !== undefined,
     })),
     starts,
-  })
+  }
 }
 
 /** Core's own traverser chooses where a run begins, so that the two can not differ. */

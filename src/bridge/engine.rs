@@ -19,8 +19,7 @@ use crate::error::{Code, Error};
 use crate::ids::NodeId;
 use crate::ports::platform::Platform;
 use crate::protocol::message::JobMessage;
-use crate::run_store::RunStore;
-use crate::worker::{self, Worker};
+use crate::worker::{self, Ports, Worker};
 use crate::workflow::ledger::{Resume, RunStatus};
 
 /// A message that could not be processed.
@@ -54,7 +53,7 @@ impl From<worker::DeadLetter> for DeadLetter {
 
 #[napi]
 pub struct Engine {
-    inner: Arc<worker::Engine>,
+    inner: worker::Engine,
     host: Arc<JsHost>,
     worker: Mutex<Option<Worker>>,
 }
@@ -72,18 +71,15 @@ impl Engine {
         host: HostFunctions,
     ) -> napi::Result<Self> {
         let options: EngineSettings = settings(&env, &options)?;
-        let runs = database.inner.record(&options.tables());
         let host = Arc::new(JsHost::new(host));
-        let platform = Platform::default();
-        let engine = worker::Engine::new(
-            options.settings(),
-            platform.clone(),
-            broker.inner.clone(),
-            RunStore::new(runs, platform),
-            store.inner.clone(),
-            host.clone(),
-        );
-        Ok(Self { inner: Arc::new(engine), host, worker: Mutex::new(None) })
+        let ports = Ports {
+            platform: Platform::default(),
+            broker: broker.inner.clone(),
+            record: database.inner.record(&options.tables()),
+            store: store.inner.clone(),
+            host: host.clone(),
+        };
+        Ok(Self { inner: worker::Engine::new(options.settings(), ports), host, worker: Mutex::new(None) })
     }
 
     /// Starts consuming; a second start does nothing.
@@ -92,9 +88,9 @@ impl Engine {
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         if worker.is_none() {
             let _inside = runtime()?.enter();
-            let started = Worker::start(self.inner.clone());
+            let started = Worker::start(&self.inner);
             // A worker thread may end without a stop(); the engine's own threads would go on without it.
-            env.add_env_cleanup_hook(started.ending(), |ending| ending.now())?;
+            env.add_env_cleanup_hook(started.shutdown(), |shutdown| shutdown.now())?;
             *worker = Some(started);
         }
         Ok(())
@@ -120,7 +116,7 @@ impl Engine {
         let engine = self.inner.clone();
         let job = JobMessage::parse(job.as_bytes())
             .map_err(|error| to_js(env, &Error::new(Code::InvalidArgument, "Publishing", error)))?;
-        promise(env, async move { engine.publish(&[job]).await })
+        promise(env, async move { engine.publish(job).await })
     }
 
     /// Publishes again what of a run is due and not being run.
@@ -208,7 +204,7 @@ impl Engine {
     /// The event loop turned.
     #[napi]
     pub fn beat(&self) {
-        self.inner.pulse.beat();
+        self.inner.beat();
     }
 
     /// The oldest dead letters.
@@ -253,7 +249,7 @@ impl Engine {
             "cancelled" => RunStatus::Cancelled,
             _ => RunStatus::Failed,
         };
-        promise(env, async move { engine.runs.write_result(&run, status, &result).await })
+        promise(env, async move { engine.write_result(&run, status, &result).await })
     }
 }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use napi::bindgen_prelude::{FnArgs, Promise};
 use napi_derive::napi;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::errors::{from_js, gone};
@@ -11,8 +12,7 @@ use super::job::{Jobs, Opened};
 use super::outbox::Outbox;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
-use crate::ports::host::{Call, Host, Level, Notice};
-use crate::protocol::outcome::Answer;
+use crate::ports::host::{Call, Described, Host, Level, Notice, Reply, Revision};
 use crate::workflow::blueprint::Description;
 use crate::workflow::ledger::RunStatus;
 
@@ -24,6 +24,8 @@ type FinalResult = FnArgs<(String, String, String, String)>;
 pub struct HostFunctions {
     /// The description of a blueprint as JSON; null for none. Throws when it can not be run.
     pub describe: JsFunction<String, Option<String>>,
+    /// The revision of a blueprint; null for none. Throws when it cannot be run.
+    pub revision: JsFunction<String, Option<String>>,
     /// Messages wait: a JSON array of them is to be had from [`Engine::fetch`](super::engine::Engine::fetch).
     pub wake: JsFunction<(), ()>,
     /// Whether somebody listens to events.
@@ -37,6 +39,7 @@ pub struct HostFunctions {
 /// JavaScript, as the engine calls it.
 pub struct JsHost {
     describe: JsFunction<String, Option<String>>,
+    revision: JsFunction<String, Option<String>>,
     publish_result: JsFunction<FinalResult, Promise<()>>,
     publishes_results: bool,
     has_event_bus: bool,
@@ -48,31 +51,52 @@ pub struct JsHost {
 
 impl JsHost {
     pub fn new(functions: HostFunctions) -> Self {
-        let HostFunctions { describe, wake, has_event_bus, publish_result, publishes_results } = functions;
+        let HostFunctions { describe, revision, wake, has_event_bus, publish_result, publishes_results } =
+            functions;
         let (jobs, outbox) = (Jobs::default(), Outbox::new(wake));
-        Self { describe, publish_result, publishes_results, has_event_bus, jobs, outbox }
+        Self { describe, revision, publish_result, publishes_results, has_event_bus, jobs, outbox }
     }
+}
+
+const READING: &str = "Reading the blueprint";
+
+/// What `describe` answers with.
+#[derive(Deserialize)]
+struct DescribedText {
+    revision: String,
+    #[serde(flatten)]
+    description: Description,
+}
+
+/// JavaScript refuses to describe a blueprint.
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err asks for")]
+fn unusable(error: napi::Error) -> Error {
+    from_js(READING, Code::BlueprintInvalid, &error)
 }
 
 #[async_trait]
 impl Host for JsHost {
-    async fn blueprint(&self, id: &str) -> Result<Option<Description>> {
-        const OPERATION: &str = "Reading the blueprint";
-        let described = self
-            .describe
-            .call_async_catch(id.to_owned())
-            .await
-            .map_err(|error| from_js(OPERATION, Code::BlueprintInvalid, &error))?;
+    async fn blueprint(&self, id: &str) -> Result<Option<Described>> {
+        let described = self.describe.call_async_catch(id.to_owned()).await.map_err(unusable)?;
         let parse = |text: String| {
-            serde_json::from_str(&text).map_err(|error| {
-                let what = format!("the blueprint '{id}' is malformed: {error}");
-                Error::new(Code::BlueprintInvalid, OPERATION, what)
-            })
+            let described: DescribedText = serde_json::from_str(&text).map_err(|error| {
+                Error::new(
+                    Code::BlueprintInvalid,
+                    READING,
+                    format!("the blueprint '{id}' is malformed: {error}"),
+                )
+            })?;
+            Ok(Described { revision: described.revision.as_str().into(), description: described.description })
         };
         described.map(parse).transpose()
     }
 
-    async fn execute(&self, call: Call) -> Result<Answer> {
+    async fn revision(&self, id: &str) -> Result<Option<Revision>> {
+        let revision = self.revision.call_async_catch(id.to_owned()).await.map_err(unusable)?;
+        Ok(revision.map(|revision| revision.as_str().into()))
+    }
+
+    async fn execute(&self, call: Call) -> Result<Reply> {
         const OPERATION: &str = "Running the node";
         let cancelled = call.cancelled.clone();
         let (run, node) = (call.job.run_id.clone(), call.job.node_id.clone());

@@ -9,9 +9,8 @@ use tokio::sync::oneshot;
 
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
-use crate::ports::host::Call;
+use crate::ports::host::{Call, Reply};
 use crate::protocol::answer;
-use crate::protocol::outcome::Answer;
 use crate::record::{Document, INPUTS};
 use crate::workflow::ledger::Resume;
 
@@ -32,7 +31,7 @@ struct Open {
 
 struct Job {
     document: Document,
-    reply: oneshot::Sender<Answer>,
+    reply: oneshot::Sender<Reply>,
 }
 
 /// A job that was opened.
@@ -40,7 +39,7 @@ pub struct Opened {
     pub number: u32,
     /// What JavaScript has to know of it, as JSON.
     pub message: String,
-    pub answer: oneshot::Receiver<Answer>,
+    pub answer: oneshot::Receiver<Reply>,
 }
 
 /// `Message` of `lib/bridge/channel.ts`, for a job.
@@ -56,6 +55,7 @@ struct JobFields<'a> {
     number: u32,
     run_id: &'a str,
     blueprint_id: &'a str,
+    revision: &'a str,
     node_id: &'a str,
     attempt: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,13 +74,23 @@ struct JobFields<'a> {
     added: &'a [Json],
 }
 
+/// What JavaScript says instead of an answer, where it has another revision of the blueprint.
+const OUTDATED: &str = "outdated";
+
+fn reply(text: &str) -> Reply {
+    match text {
+        OUTDATED => Reply::Outdated,
+        answer => Reply::Answered(answer::read(answer)),
+    }
+}
+
 impl Jobs {
     /// Opens a job, until it is answered.
     ///
     /// # Errors
     /// None of our types can fail to be written; an error would be ours.
     pub fn open(&self, call: Call) -> Result<Opened> {
-        let Call { job, document, resumed, fed, beside_strangers, attempt, added, .. } = call;
+        let Call { job, document, revision, resumed, fed, beside_strangers, attempt, added, .. } = call;
         let input = document.values.get(format!("{INPUTS}{}", job.node_id).as_str());
         let (reply, answer) = oneshot::channel();
         let number = self.with(|open| {
@@ -92,6 +102,7 @@ impl Jobs {
                 number,
                 run_id: &job.run_id,
                 blueprint_id: &job.blueprint_id,
+                revision: revision.as_str(),
                 node_id: &job.node_id,
                 attempt,
                 is_last_attempt: job.is_last_attempt,
@@ -121,7 +132,7 @@ impl Jobs {
             let job = number.parse().ok().and_then(|number| self.with(|open| open.jobs.remove(&number)));
             if let Some(job) = job {
                 // Nobody listens any more when the worker gave the job up.
-                let _ = job.reply.send(answer::read(answer));
+                let _ = job.reply.send(reply(answer));
             }
         }
     }

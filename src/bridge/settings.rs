@@ -58,7 +58,7 @@ impl EngineSettings {
             lease_seconds: self.lease_seconds,
             version_timeout: self.version_timeout,
             blueprint_timeout: self.blueprint_timeout,
-            repair_interval: self.repair_interval,
+            recovery_interval: self.repair_interval,
             without_leases: match self.without_redis {
                 WithoutRedis::Continue => WithoutLeases::Continue,
                 WithoutRedis::Wait => WithoutLeases::Wait,

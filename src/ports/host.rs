@@ -1,5 +1,7 @@
 //! User code, as the engine sees it: one question a job, one answer.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +13,41 @@ use crate::record::Document;
 use crate::workflow::blueprint::Description;
 use crate::workflow::ledger::{Resume, RunStatus};
 
+/// Which state of a blueprint: the same for the same description, whoever describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision(Arc<str>);
+
+impl From<&str> for Revision {
+    fn from(revision: &str) -> Self {
+        Self(revision.into())
+    }
+}
+
+impl Revision {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A blueprint as JavaScript has it at one moment.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// Which revision it is.
+    pub revision: Revision,
+    /// What the engine has to know of it.
+    pub description: Description,
+}
+
+/// What JavaScript says when it is asked to run a node.
+#[derive(Debug)]
+pub enum Reply {
+    /// What came of the node.
+    Answered(Answer),
+    /// The blueprint is not of the revision asked for any more: nothing was run.
+    Outdated,
+}
+
 /// One node to run.
 #[derive(Debug)]
 pub struct Call {
@@ -18,6 +55,8 @@ pub struct Call {
     pub job: JobMessage,
     /// Everything stored of the run.
     pub document: Document,
+    /// The revision of the blueprint by which it was admitted: JavaScript runs it by no other.
+    pub revision: Revision,
     /// The node was paused and goes on with this.
     pub resumed: Option<Resume>,
     /// An edge decided the node's input.
@@ -81,17 +120,23 @@ pub enum Level {
 /// What the engine asks of JavaScript.
 #[async_trait]
 pub trait Host: Send + Sync {
-    /// The description of a blueprint, if the user's runtime has it.
+    /// A blueprint as it is now, if the user's runtime has it.
     ///
     /// # Errors
-    /// The blueprint can not be run at all, and why.
-    async fn blueprint(&self, id: &str) -> Result<Option<Description>>;
+    /// The blueprint cannot be run at all, and why.
+    async fn blueprint(&self, id: &str) -> Result<Option<Described>>;
 
-    /// Runs a node.
+    /// The revision of a blueprint as it is now, if the user's runtime has it.
+    ///
+    /// # Errors
+    /// As [`blueprint`](Self::blueprint).
+    async fn revision(&self, id: &str) -> Result<Option<Revision>>;
+
+    /// Runs a node, by the blueprint of the revision asked for.
     ///
     /// # Errors
     /// Only when JavaScript is gone: whatever user code does is an [`Answer`].
-    async fn execute(&self, call: Call) -> Result<Answer>;
+    async fn execute(&self, call: Call) -> Result<Reply>;
 
     /// Whether the run's result goes through the adapter's `publishFinalResult`: it is overridden, or the
     /// runtime has a serializer of its own.

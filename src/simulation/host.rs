@@ -11,9 +11,7 @@ use super::flows::{Flow, Turn};
 use super::story::Story;
 use crate::error::Result;
 use crate::json::Json;
-use crate::ports::host::{Call, Host, Level, Notice};
-use crate::protocol::outcome::Answer;
-use crate::workflow::blueprint::Description;
+use crate::ports::host::{Call, Described, Host, Level, Notice, Reply, Revision};
 use crate::workflow::ledger::RunStatus;
 
 /// One execution of a node.
@@ -23,7 +21,6 @@ pub struct Execution {
     pub node: String,
     pub round: u32,
     pub attempt: u32,
-    pub resumed: bool,
     pub worker: String,
     pub begun: Duration,
     /// None where its worker died first.
@@ -59,11 +56,17 @@ pub struct SimulatedHost {
 
 #[async_trait]
 impl Host for SimulatedHost {
-    async fn blueprint(&self, id: &str) -> Result<Option<Description>> {
-        Ok(self.flows.get(id).map(|flow| flow.description.clone()))
+    async fn blueprint(&self, id: &str) -> Result<Option<Described>> {
+        let described =
+            |flow: &Flow| Described { revision: flow.graph.into(), description: flow.description.clone() };
+        Ok(self.flows.get(id).map(described))
     }
 
-    async fn execute(&self, call: Call) -> Result<Answer> {
+    async fn revision(&self, id: &str) -> Result<Option<Revision>> {
+        Ok(self.flows.get(id).map(|flow| flow.graph.into()))
+    }
+
+    async fn execute(&self, call: Call) -> Result<Reply> {
         let Call { job, document, resumed, attempt, .. } = &call;
         let flow = &self.flows[&job.blueprint_id];
         let entry = document.reserved.as_ref().and_then(|reserved| reserved.ledger.entry(&job.node_id));
@@ -75,7 +78,6 @@ impl Host for SimulatedHost {
                 node: job.node_id.to_string(),
                 round,
                 attempt: *attempt,
-                resumed,
                 worker: self.worker.clone(),
                 begun: self.story.elapsed(),
                 ended: None,
@@ -91,7 +93,7 @@ impl Host for SimulatedHost {
         let answer = flow.answer(&turn);
         self.executions.with(|all| all[number].ended = Some(self.story.elapsed()));
         self.story.tell(format!("{} answers {what}", self.worker));
-        Ok(answer)
+        Ok(Reply::Answered(answer))
     }
 
     fn publishes_results(&self) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::flows::{Flow, Turn};
 use crate::record::{Patch, ReservedKey};
-use crate::worker::settle::{Execution, settle};
+use crate::worker::job::completion::{Execution, complete};
 use crate::workflow::ledger::{Event, Resume, RunStatus};
 
 /// What a run comes to.
@@ -31,9 +31,9 @@ pub fn end_of(flow: &Flow) -> End {
                 resumed: entry.resumed.is_some(),
                 now: 0,
             };
-            let execution = Execution { node: &due.node, round: due.round, now: 0 };
-            let settled = settle(reserved.clone(), &blueprint, execution, &flow.answer(&turn), false);
-            let Ok((Some(change), _)) = settled else { panic!("{due:?} is not counted: {settled:?}") };
+            let execution = Execution { node: &due.node, round: due.round, now: 0, deferred: false };
+            let completed = complete(reserved.clone(), &blueprint, execution, &flow.answer(&turn));
+            let Ok((Some(change), _)) = completed else { panic!("{due:?} is not counted: {completed:?}") };
             patch = patch.then(change.patch);
             reserved = change.reserved;
             continue;

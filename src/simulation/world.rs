@@ -16,8 +16,7 @@ use crate::memory::{MemoryBroker, MemoryServer, MemoryStore};
 use crate::ports::broker::{Broker, Outgoing};
 use crate::ports::platform::{Clock, Platform};
 use crate::ports::record::{Database, Tables};
-use crate::run_store::RunStore;
-use crate::worker::{Engine, Queues, Settings, WithoutLeases, Worker};
+use crate::worker::{Engine, Ports, Queues, Settings, WithoutLeases, Worker};
 
 /// Where time begins: 2026.
 const START: u64 = 1_790_000_000_000;
@@ -60,7 +59,7 @@ pub struct SimulatedWorker {
     pub name: String,
     pub broker: Arc<MemoryBroker>,
     pub store: Arc<MemoryStore>,
-    pub engine: Arc<Engine>,
+    pub engine: Engine,
     pub tasks: Arc<Tasks>,
     pub worker: Worker,
 }
@@ -118,18 +117,14 @@ impl World {
         });
         let name = format!("w{number}");
         let (engine, broker, store, tasks) = self.engine(&name, self.plan.seed ^ u64::from(number) << 32);
-        let worker = Worker::start(engine.clone());
+        let worker = Worker::start(&engine);
         self.story.tell(format!("{name} starts"));
         let worker = SimulatedWorker { name, broker, store, engine, tasks, worker };
         self.with(|workers| workers.alive.push(Arc::new(worker)));
     }
 
     /// An engine of that name: a worker's, or one that is never started.
-    pub fn engine(
-        &self,
-        name: &str,
-        seed: u64,
-    ) -> (Arc<Engine>, Arc<MemoryBroker>, Arc<MemoryStore>, Arc<Tasks>) {
+    pub fn engine(&self, name: &str, seed: u64) -> (Engine, Arc<MemoryBroker>, Arc<MemoryStore>, Arc<Tasks>) {
         let tasks = Arc::new(Tasks::default());
         let ahead = match self.plan.has(Trouble::Clocks) {
             true => self.random(|random| random.i64(-3_000..3_000)),
@@ -154,14 +149,14 @@ impl World {
             lease_seconds: LEASE_SECONDS,
             version_timeout: Duration::from_secs(3_600),
             blueprint_timeout: Duration::from_secs(5),
-            repair_interval: Duration::from_secs(5),
+            recovery_interval: Duration::from_secs(5),
             without_leases: WithoutLeases::Continue,
             event_loop_timeout: Duration::from_secs(1 << 30),
             worker: name.to_owned(),
         };
-        let runs = RunStore::new(record, platform.clone());
-        let engine = Engine::new(settings, platform, broker.clone(), runs, store.clone(), Arc::new(host));
-        (Arc::new(engine), broker, store, tasks)
+        let ports =
+            Ports { platform, broker: broker.clone(), record, store: store.clone(), host: Arc::new(host) };
+        (Engine::new(settings, ports), broker, store, tasks)
     }
 
     /// The workers that are alive.

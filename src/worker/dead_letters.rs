@@ -2,15 +2,17 @@
 //! worker in their headers, to be looked at and put back.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use uuid::Builder;
 
-use super::engine::Engine;
 use crate::error::Result;
-use crate::ports::broker::{Delivery, Outgoing, Reading, Receipt};
+use crate::ports::broker::{Broker, Delivery, Outgoing, Reading, Receipt};
 use crate::ports::platform::Platform;
 use crate::protocol::message::JobMessage;
 use crate::time;
+use crate::worker::retry::Retry;
+use crate::worker::settings::Settings;
 
 const ID: &str = "x-flowcraft-id";
 const REASON: &str = "x-flowcraft-reason";
@@ -41,36 +43,36 @@ pub struct DeadLetter {
     pub job: Option<JobMessage>,
 }
 
-/// The letter for a message.
-pub(super) fn letter(
-    platform: &Platform,
-    (queue, worker): (&str, &str),
-    body: &[u8],
-    reason: &str,
-) -> Outgoing {
-    let now = platform.now();
-    Outgoing {
-        queue: dead_queue(queue),
-        delay: None,
-        body: body.to_vec(),
-        headers: vec![
-            (ID.into(), id(platform, now)),
-            (REASON.into(), shortened(reason)),
-            (TIME.into(), time::iso(now)),
-            (WORKER.into(), worker.to_owned()),
-        ],
-    }
+/// The dead letters of one adapter's queues.
+pub struct DeadLetters {
+    broker: Arc<dyn Broker>,
+    settings: Arc<Settings>,
+    platform: Platform,
 }
 
-impl Engine {
+impl DeadLetters {
+    /// Over this broker.
+    pub fn new(broker: Arc<dyn Broker>, settings: Arc<Settings>, platform: Platform) -> Self {
+        Self { broker, settings, platform }
+    }
+
+    /// Puts a message among the dead letters of a queue, confirmed, for as long as it takes.
+    ///
+    /// # Errors
+    /// Only when the worker aborts, or when the broker refuses the message itself.
+    pub async fn put(&self, queue: &str, body: &[u8], reason: &str, retry: &Retry) -> Result<()> {
+        let letter = dead_letter(&self.platform, (queue, &self.settings.worker), body, reason);
+        retry.until_done(|| self.broker.publish(vec![letter.clone()])).await
+    }
+
     /// The oldest dead letters of the queues it consumes, at most `limit`; they stay where they are.
     ///
     /// # Errors
     /// Transient, when the broker is out of reach.
-    pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>> {
+    pub async fn list(&self, limit: usize) -> Result<Vec<DeadLetter>> {
         let mut letters = Vec::new();
         for queue in self.settings.queues.consumed() {
-            letters.extend(self.dead_letters_of(queue, limit).await?);
+            letters.extend(self.list_of(queue, limit).await?);
         }
         if self.settings.queues.consumed().len() > 1 {
             // Those of one queue are in order, whatever others put among them.
@@ -80,7 +82,7 @@ impl Engine {
         Ok(letters)
     }
 
-    async fn dead_letters_of(&self, queue: &str, limit: usize) -> Result<Vec<DeadLetter>> {
+    async fn list_of(&self, queue: &str, limit: usize) -> Result<Vec<DeadLetter>> {
         let mut letters = Vec::new();
         let Some(mut reading) = self.broker.read(&dead_queue(queue)).await? else {
             return Ok(letters);
@@ -160,6 +162,22 @@ impl DeadLetter {
     }
 }
 
+/// The dead letter that a message becomes.
+fn dead_letter(platform: &Platform, (queue, worker): (&str, &str), body: &[u8], reason: &str) -> Outgoing {
+    let now = platform.now();
+    Outgoing {
+        queue: dead_queue(queue),
+        delay: None,
+        body: body.to_vec(),
+        headers: vec![
+            (ID.into(), id(platform, now)),
+            (REASON.into(), shortened(reason)),
+            (TIME.into(), time::iso(now)),
+            (WORKER.into(), worker.to_owned()),
+        ],
+    }
+}
+
 /// Ids sort by their time.
 fn id(platform: &Platform, now: u64) -> String {
     let chance = platform.random(|random| random.u128(..)).to_le_bytes();
@@ -169,7 +187,7 @@ fn id(platform: &Platform, now: u64) -> String {
 }
 
 /// A reason as it can be kept and read.
-pub(super) fn shortened(reason: &str) -> String {
+pub fn shortened(reason: &str) -> String {
     let length = reason.chars().count();
     if length <= LONGEST_REASON {
         return reason.to_owned();
@@ -190,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_letter_says_why_when_and_who_in_headers_that_fit_a_frame() {
-        let letter = letter(&Platform::default(), ("jobs", "host:1"), b"x", &"é".repeat(1_000_000));
+        let letter = dead_letter(&Platform::default(), ("jobs", "host:1"), b"x", &"é".repeat(1_000_000));
         let header = |name: &str| letter.headers.iter().find(|(header, _)| header == name).unwrap().1.clone();
         assert_eq!(letter.queue, "jobs.dead");
         assert!(header(REASON).len() <= 2 * LONGEST_REASON);

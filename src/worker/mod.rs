@@ -1,176 +1,80 @@
-//! A worker: takes jobs from the queue and lives each of them through, in the order of [`job`].
+//! A worker: takes jobs from the queue and sees to each of them.
+//!
+//! # The way of one delivery
+//!
+//! ```text
+//!   broker ──► consumer::consume ──► consumer::dispatch ──► job::delivery::handle
+//!                                                            │ reads the message
+//!                                                            ▼
+//!                       not yet its time, or no event loop ◄ job::process ► lease held elsewhere: looks again
+//!                                                            │ lease taken, run loaded
+//!                                                            ▼
+//!                              ┌──────────────────────────── job::admitting ◄─┐ performs the verdict,
+//!                              │ last verdict                │ admission      ┘ loads, asks again
+//!                              ▼                             ▼ Run
+//!                       job::disposition                    job::execution: execute ► complete ► commit ► publish
+//!                              │                             │
+//!                              └─────────────► fate ◄────────┘
+//! ```
+//!
+//! # The fate of a message
+//!
+//! ```text
+//!              ┌────────────── unsettled ──────────────┐
+//!              │                   │                   │
+//!   what it asked for     a copy is confirmed      the worker stops first,
+//!   is recorded           elsewhere: later, or     JavaScript is gone,
+//!              │          among dead letters       or a panic after the commit
+//!              ▼                   ▼                   ▼
+//!              └── Acknowledge ────┘                Requeue ──► delivered again, as redelivered
+//! ```
+//!
+//! A worker that dies settles nothing: the broker delivers the message again, and admission finds in the record how
+//! far the dead worker got.
+//!
+//! # Who may import whom
+//!
+//! Each line may import those below it, never one above, and no file imports a module file:
+//!
+//! ```text
+//!   started                                          starts and stops everything
+//!   consumer, engine                                 what RabbitMQ delivers; what the adapter asks for
+//!   recovery: tick, scan, republish                  finds lost jobs
+//!   job: delivery, process, execution, admitting, disposition, context
+//!   services                                         puts the services together
+//!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes
+//!   runs: operations, beginning, store               the record
+//!   retry, leases, liveness, notices, shutdown, settings, queues
+//! ```
+//!
+//! Beside them stand the rules, which know nothing of the services, have no clock and no server, and may be imported from
+//! everywhere: [`job::admission`], [`job::completion`], [`job::reason`], [`recovery::judgement`], `runs::{finalize, state}`.
 
-mod begin;
+mod active_nodes;
+mod blueprints;
+mod consumer;
 mod dead_letters;
 mod engine;
-mod fleet;
-mod in_flight;
-mod job;
+pub mod job;
 mod leases;
-mod place;
-mod pulse;
+mod legacy;
+mod liveness;
+mod notices;
+mod publisher;
 mod queues;
-mod repair;
+pub mod recovery;
 mod results;
-mod revival;
+mod retry;
 mod runs;
-pub mod settle;
-mod sweep;
-mod unfit;
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{Instrument, info_span};
-
-use crate::backoff::Backoff;
-use crate::error::Code;
-use crate::ports::broker::Delivery;
+mod services;
+mod settings;
+mod shutdown;
+mod started;
+mod traffic;
 
 pub use dead_letters::DeadLetter;
-pub use engine::{Engine, Settings, WithoutLeases};
+pub use engine::Engine;
 pub use queues::Queues;
-
-/// A consumer that lasted this long was a working one: the next wait is a short one again.
-const STEADY: Duration = Duration::from_secs(10);
-
-/// A started worker. Dropping it does not stop it: [`Worker::stop`] does.
-pub struct Worker {
-    engine: Arc<Engine>,
-    ending: Ending,
-    tasks: TaskTracker,
-}
-
-/// The two steps of a worker's end.
-#[derive(Debug, Clone, Default)]
-pub struct Ending {
-    /// No more deliveries are asked for.
-    pub(super) stop_consuming: CancellationToken,
-    /// Nothing is waited for any more: nodes in flight get their signal, and messages go back to the queue.
-    pub(super) give_up: CancellationToken,
-}
-
-impl Ending {
-    /// Both steps at once: nobody is there any more to run user code.
-    pub fn now(&self) {
-        self.stop_consuming.cancel();
-        self.give_up.cancel();
-    }
-}
-
-impl Worker {
-    /// Starts consuming. Must be called within the shared runtime.
-    pub fn start(engine: Arc<Engine>) -> Self {
-        let worker = Self { engine: engine.clone(), ending: Ending::default(), tasks: TaskTracker::new() };
-        let concurrency = engine.settings.concurrency;
-        let (sender, receiver) = mpsc::channel(usize::from(concurrency));
-        let ending = worker.ending.clone();
-        engine.pulse.beat();
-        let (watcher, watch) = (engine.clone(), ending.give_up.clone());
-        engine.platform.spawn(async move {
-            let Engine { runs, pulse, in_flight, .. } = &*watcher;
-            in_flight.watch(runs, || pulse.is_felt(), watch).await;
-        });
-        let (keeper, keep) = (engine.clone(), ending.give_up.clone());
-        engine.platform.spawn(async move { keeper.leases.keep(|| keeper.pulse.is_felt(), keep).await });
-        for queue in engine.settings.queues.consumed() {
-            let stop = || ending.stop_consuming.clone();
-            worker.run(repair::repair(engine.clone(), queue.clone(), stop()));
-            worker.run(consume(engine.clone(), queue.clone(), sender.clone(), stop()));
-        }
-        drop(sender);
-        worker.run(dispatch(engine, receiver, ending));
-        worker
-    }
-
-    /// Runs a task that the worker waits for when it stops.
-    fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.engine.platform.spawn(self.tasks.track_future(task));
-    }
-
-    /// How to end the worker from where it can not be waited for.
-    pub fn ending(&self) -> Ending {
-        self.ending.clone()
-    }
-
-    /// Takes no more jobs, lets those in flight finish within `patience`, hands back what was not started.
-    pub async fn stop(&self, patience: Duration) {
-        self.ending.stop_consuming.cancel();
-        self.tasks.close();
-        if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
-            self.engine.warn(format!(
-                "Stopping: jobs still running after {} ms are handed back to the queue; their late results will be refused",
-                patience.as_millis()
-            ));
-        }
-        self.ending.give_up.cancel();
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
-    }
-}
-
-/// Keeps a consumer going: whatever ends one, another is opened, and the user hears of it.
-async fn consume(
-    engine: Arc<Engine>,
-    queue: String,
-    sender: mpsc::Sender<Delivery>,
-    stop: CancellationToken,
-) {
-    let concurrency = engine.settings.concurrency;
-    let mut backoff = Backoff::new(&engine.platform);
-    loop {
-        let begun = Instant::now();
-        match engine.broker.consume(&queue, concurrency, sender.clone(), stop.clone()).await {
-            Ok(()) => return,
-            Err(_) if stop.is_cancelled() => return,
-            Err(error) if error.code == Code::BrokerLost => return engine.consumer_lost(&queue, &error),
-            Err(error) => {
-                engine.warn(format!("No jobs are received for the moment. {error}; connecting again"))
-            }
-        }
-        if begun.elapsed() > STEADY {
-            backoff.reset();
-        }
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            () = backoff.wait() => {}
-        }
-    }
-}
-
-/// Hands each delivery to a task of its own; what arrives while stopping goes back.
-async fn dispatch(engine: Arc<Engine>, mut deliveries: mpsc::Receiver<Delivery>, ending: Ending) {
-    let jobs = TaskTracker::new();
-    let slots = Arc::new(Semaphore::new(usize::from(engine.settings.concurrency)));
-    loop {
-        let next = tokio::select! {
-            biased;
-            () = ending.stop_consuming.cancelled() => break,
-            next = deliveries.recv() => next,
-        };
-        let Some(delivery) = next else { break };
-        let Ok(slot) = slots.clone().acquire_owned().await else {
-            break;
-        };
-        let (engine_of_job, ending) = (engine.clone(), ending.clone());
-        let engine = engine.clone();
-        let span = info_span!("job", run = tracing::field::Empty, node = tracing::field::Empty);
-        // On the heap from the start: it is large, and would be copied each time it is handed on.
-        let live = Box::pin(async move {
-            job::live(&engine, delivery, &ending).await;
-            drop(slot);
-        });
-        engine_of_job.platform.spawn(jobs.track_future(live.instrument(span)));
-    }
-    jobs.close();
-    while let Ok(delivery) = deliveries.try_recv() {
-        delivery.receipt.requeue().await;
-    }
-    // Only when every receipt is used may the broker's side close its channel.
-    jobs.wait().await;
-    drop(deliveries);
-}
+pub use services::Ports;
+pub use settings::{Settings, WithoutLeases};
+pub use started::Worker;

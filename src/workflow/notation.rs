@@ -91,6 +91,7 @@ pub fn matched(graph: &Description, id: &str, action: Option<&str>) -> Vec<Arriv
     if bound.is_empty() { with(None) } else { bound }
 }
 
+/// An edge that was taken, without a transform.
 pub fn arrival(source: &str, target: &str) -> Arrival {
     Arrival { source: source.into(), target: target.into(), fed: false }
 }

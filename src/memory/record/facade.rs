@@ -128,16 +128,14 @@ impl Record for MemoryRecord {
     async fn newest(&self, known: &[(&str, Revision)]) -> Result<Vec<Newer>> {
         let runs: Vec<&str> = known.iter().map(|(run, _)| *run).collect();
         let at = self.of.clock.now();
-        let newer = self
-            .read(RecordOperation::Load, &runs, |state, _| {
-                let newer = |(run, known): &(&str, Revision)| {
-                    let row = state.contexts.rows.get(*run)?;
-                    Some(newer(run, *known, row, state.contexts.entries_after(run, *known), at))
-                };
-                known.iter().filter_map(newer).collect::<Result<Vec<Newer>>>()
-            })
-            .await?;
-        newer
+        self.read(RecordOperation::Load, &runs, |state, _| {
+            let newer = |(run, known): &(&str, Revision)| {
+                let row = state.contexts.rows.get(*run)?;
+                Some(newer(run, *known, row, state.contexts.entries_after(run, *known), at))
+            };
+            known.iter().filter_map(newer).collect::<Result<Vec<Newer>>>()
+        })
+        .await?
     }
 
     async fn bookkeeping(&self, run: &str) -> Result<InRow<Document>> {

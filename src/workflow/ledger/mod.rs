@@ -14,7 +14,7 @@ mod event;
 mod join;
 mod pause;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

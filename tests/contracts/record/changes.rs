@@ -1,6 +1,6 @@
 //! Changes that are decided under the lock of a run's row.
 
-use flowcraft_rabbitmq_adapter::error::Error;
+use flowcraft_rabbitmq_adapter::error::{Code, Error};
 use flowcraft_rabbitmq_adapter::ports::record::LockedChange;
 use flowcraft_rabbitmq_adapter::record::StatusUpdate;
 use flowcraft_rabbitmq_adapter::workflow::ledger::RunStatus;
@@ -64,8 +64,10 @@ async fn who_fails_changes_nothing(world: &World) {
     if world.journal {
         return;
     }
-    let failed =
-        world.record.change_locked("nobody", true, &mut |_| Err(Error::setup("Deciding", "no"))).await;
+    let failed = world
+        .record
+        .change_locked("nobody", true, &mut |_| Err(Error::new(Code::Internal, "Deciding", "no")))
+        .await;
     assert!(failed.is_err() && world.load("nobody").await.is_none());
 }
 

@@ -84,7 +84,7 @@ async fn a_value_that_cannot_be_stored_fails_the_whole_statement(world: &World) 
     };
     let writes = [write("good", &good, &fine), write("bad", &bad, &broken)];
     let error = world.record.write(kind, &writes).await.unwrap_err();
-    assert_eq!(error.kind, Kind::Data, "{error}");
+    assert_eq!(error.kind(), Kind::Data, "{error}");
     assert_eq!(value(&world.load("good").await.unwrap(), "a"), None);
 }
 

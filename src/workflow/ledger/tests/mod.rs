@@ -6,4 +6,4 @@ mod joins;
 mod loops;
 mod pauses;
 mod properties;
-mod support;
+pub mod support;

@@ -1,13 +1,13 @@
-//! From an answer to a change of the run: the rules applied to the row as it is now.
+//! Completion: what an answer means for its run, by the rules, on the run as it is now. Pure: no clock, no server.
 
 use crate::error::Result;
 use crate::ids::NodeId;
-use crate::json::Json;
 use crate::protocol::outcome::{Answer, Outcome, Taken};
-use crate::record::{Change, Patch, ReservedKey, StatusUpdate, to_raw};
+use crate::record::{Change, Patch, ReservedKey, to_raw};
 use crate::time::milliseconds;
+use crate::worker::runs::finalize::finalize;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{Arrival, Due, Event, Ledger, Refusal, RunStatus, Transition};
+use crate::workflow::ledger::{Arrival, Due, Event, Refusal, RunStatus, Transition};
 
 /// Where the execution that an answer belongs to stands: which node, in which round.
 #[derive(Debug, Clone, Copy)]
@@ -18,11 +18,13 @@ pub struct Execution<'a> {
     pub round: u32,
     /// When it was answered, in milliseconds since 1970.
     pub now: u64,
+    /// The adapter publishes results itself.
+    pub deferred: bool,
 }
 
 /// What a committed answer leads to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct Completion {
     /// Jobs to publish.
     pub due: Vec<Due>,
     /// Where the run stands now.
@@ -31,8 +33,8 @@ pub struct Settled {
     pub unpublished: bool,
     /// The node failed for good, and nothing takes its place.
     pub failed: bool,
-    /// Those of the due nodes that have a predecessor done by a worker of another kind.
-    pub beside_strangers: Vec<NodeId>,
+    /// Those of the due nodes that have a predecessor done by a worker of version 1.
+    pub beside_version_1: Vec<NodeId>,
     /// Where the answer was not counted: what the one that was led to, and is still due.
     pub left: Vec<Due>,
     /// Why the answer was not counted, if it was not.
@@ -43,13 +45,12 @@ pub struct Settled {
 ///
 /// # Errors
 /// None that user data can cause.
-pub fn settle(
+pub fn complete(
     mut reserved: ReservedKey,
     blueprint: &Blueprint,
     execution: Execution<'_>,
     answer: &Answer,
-    deferred: bool,
-) -> Result<(Option<Change>, Settled)> {
+) -> Result<(Option<Change>, Completion)> {
     let event = event_of(execution, &answer.outcome);
     let transition = match reserved.ledger.apply(blueprint, event) {
         Ok(transition) => transition,
@@ -58,44 +59,33 @@ pub fn settle(
             let (refused, left) = (Some(refusal), ledger.due_by(execution.node));
             return Ok((
                 None,
-                Settled { status: ledger.status, unpublished, left, refused, ..Settled::default() },
+                Completion { status: ledger.status, unpublished, left, refused, ..Completion::default() },
             ));
         }
     };
     let mut patch = answer.patch.clone();
     write_results(&mut patch, execution.node, &answer.outcome, &transition)?;
-    let change = conclude(reserved, patch, deferred)?;
+    let change = finalize(reserved, patch, execution.deferred)?;
     let ReservedKey { ledger, unpublished, .. } = &change.reserved;
-    let strangers = |due: &&Due| ledger.is_beside_strangers(blueprint, &due.node);
-    let settled = Settled {
+    let beside_version_1 = |due: &&Due| ledger.is_beside_strangers(blueprint, &due.node);
+    let completion = Completion {
         status: ledger.status,
         unpublished: *unpublished,
         failed: matches!(answer.outcome, Outcome::Failed { .. }) && !transition.replaced,
-        beside_strangers: transition.due.iter().filter(strangers).map(|due| due.node.clone()).collect(),
+        beside_version_1: transition
+            .due
+            .iter()
+            .filter(beside_version_1)
+            .map(|due| due.node.clone())
+            .collect(),
         due: transition.due,
         left: Vec::new(),
         refused: None,
     };
-    Ok((Some(change), settled))
+    Ok((Some(change), completion))
 }
 
-/// Completes a change once its ledger is final: the keys that show it, and what the status row is to say.
-///
-/// # Errors
-/// None that user data can cause.
-pub fn conclude(mut reserved: ReservedKey, mut patch: Patch, deferred: bool) -> Result<Change> {
-    show_awaiting(&mut patch, &reserved.ledger)?;
-    let ended = reserved.ledger.status.is_end();
-    reserved.unpublished = ended && deferred;
-    let status = match (ended, deferred) {
-        (false, _) => StatusUpdate::Keep,
-        (true, false) => StatusUpdate::End,
-        (true, true) => StatusUpdate::Defer,
-    };
-    Ok(Change { patch, reserved, status })
-}
-
-fn event_of(Execution { node, round, now }: Execution<'_>, outcome: &Outcome) -> Event {
+fn event_of(Execution { node, round, now, .. }: Execution<'_>, outcome: &Outcome) -> Event {
     let node = node.clone();
     match outcome {
         Outcome::Finished { action, taken, added, again, .. } => {
@@ -135,20 +125,6 @@ fn write_results(patch: &mut Patch, node: &NodeId, outcome: &Outcome, transition
         Outcome::Paused { output: Some(output), .. } => patch.output(node, output.clone()),
         Outcome::Failed { .. } | Outcome::Retry { .. } | Outcome::Paused { output: None, .. } => {}
     }
-    Ok(())
-}
-
-/// `_awaitingNodeIds` and `_awaitingDetails` are the ledger's, shown where core's users look for them.
-fn show_awaiting(patch: &mut Patch, ledger: &Ledger) -> Result<()> {
-    let awaiting: Vec<&NodeId> = ledger.awaiting().map(|(id, _)| id).collect();
-    if awaiting.is_empty() {
-        patch.deletes.extend(["_awaitingNodeIds".to_owned(), "_awaitingDetails".to_owned()]);
-        return Ok(());
-    }
-    let details: std::collections::BTreeMap<&NodeId, &Json> =
-        ledger.awaiting().filter_map(|(id, entry)| Some((id, entry.details.as_ref()?))).collect();
-    patch.set("_awaitingNodeIds", to_raw(&awaiting)?);
-    patch.set("_awaitingDetails", to_raw(&details)?);
     Ok(())
 }
 

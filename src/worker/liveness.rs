@@ -1,4 +1,4 @@
-//! Whether JavaScript still turns: a worker whose event loop hangs must not go on saying that its nodes are alive.
+//! Whether JavaScript's event loop responds: a worker whose loop hangs must not go on saying that its nodes are alive.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,13 +7,13 @@ use tokio::time::Instant;
 
 /// When the event loop last turned.
 #[derive(Debug)]
-pub struct Pulse {
+pub struct Liveness {
     last: Mutex<Instant>,
     /// A loop that has not turned for this long hangs.
     limit: Duration,
 }
 
-impl Pulse {
+impl Liveness {
     /// A loop that turns.
     pub fn new(limit: Duration) -> Self {
         Self { last: Mutex::new(Instant::now()), limit }
@@ -25,7 +25,7 @@ impl Pulse {
     }
 
     /// Whether it turns.
-    pub fn is_felt(&self) -> bool {
+    pub fn is_responsive(&self) -> bool {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < self.limit
     }
 }

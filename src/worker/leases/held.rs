@@ -1,4 +1,4 @@
-//! Leases: "this node is being executed, by me, until I say otherwise or am not heard of".
+//! The leases one worker holds, and whether the coordination store answers.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -18,8 +18,8 @@ use crate::ports::keys;
 /// How long a store that failed is not asked again.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// The leases one worker holds, renewed by time for as long as it holds them.
-pub struct Leases {
+/// The leases one worker holds, renewed by time for as long as it holds them. They are advice: the commit decides.
+pub struct HeldLeases {
     store: Arc<dyn CoordinationStore>,
     owner: String,
     /// Seconds a lease outlives its last renewal; renewed at a third of it.
@@ -39,7 +39,7 @@ struct Reach {
     said: bool,
 }
 
-impl Leases {
+impl HeldLeases {
     /// No lease is held yet. `owner` is this worker's name, unique in the fleet.
     pub fn new(store: Arc<dyn CoordinationStore>, owner: String, ttl: u64) -> Self {
         Self { store, owner, ttl, held: Mutex::default(), taken: AtomicU64::new(0), reach: Mutex::default() }
@@ -84,20 +84,12 @@ impl Leases {
         format!("{}#{}", self.owner, self.taken.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Takes a lease, or a place of its own where the store is out of reach; whether it was free.
-    pub async fn take_or_go_without(&self, run: &str, node: &str) -> bool {
-        match self.take(run, node).await {
-            Ok(taken) => taken,
-            Err(_) => self.take_unseen(run, node),
-        }
-    }
-
     /// Whether the store answered when it was last asked.
     pub fn is_reachable(&self) -> bool {
         self.with_reach(|reach| reach.failed.is_none())
     }
 
-    /// Gives up the lead.
+    /// Gives the lead up.
     pub async fn resign(&self, key: &str) {
         self.release(key, &self.owner).await;
     }
@@ -155,7 +147,7 @@ impl Leases {
         if self.is_reachable()
             && let Err(error) = self.store.release(key, token).await
         {
-            debug!(%error, key, "lease left to run out");
+            debug!(%error, key, "the lease was not given back; it runs out by itself");
         }
     }
 
@@ -170,7 +162,7 @@ impl Leases {
                 _ = beat.tick() => {}
             }
             if !alive() {
-                warn!("JavaScript's event loop hangs: leases are left to run out");
+                warn!("the event loop of JavaScript does not respond: the worker lets its leases run out");
                 continue;
             }
             let held: Vec<(String, String)> =
@@ -187,8 +179,8 @@ impl Leases {
                 self.release(key, token).await;
             }
             Ok(true) => {}
-            Ok(false) => debug!(key, "lease lost to another worker; the commit will decide"),
-            Err(error) => warn!(%error, key, "lease not renewed"),
+            Ok(false) => debug!(key, "another worker took the lease; the commit decides which result counts"),
+            Err(error) => warn!(%error, key, "the lease was not renewed"),
         }
     }
 

@@ -1,7 +1,8 @@
 use super::*;
+use crate::json::Json;
+use crate::record::StatusUpdate;
 use crate::workflow::blueprint::{Description, EdgeDescription, NodeDescription};
-use crate::workflow::ledger::Pause;
-use crate::workflow::ledger::Resume;
+use crate::workflow::ledger::{Ledger, Pause, Resume};
 
 /// `a` and `b` lead to `j`, which joins as asked; `a` has the fallback `f`.
 fn blueprint(any: bool) -> Blueprint {
@@ -52,12 +53,12 @@ fn of(outcome: Outcome) -> Answer {
     Answer { outcome, patch: Patch::default() }
 }
 
-/// Settles the answer of a node in its first round; the change must not be refused.
-fn change(ledger: Ledger, blueprint: &Blueprint, node: &str, answer: &Answer) -> (Change, Settled) {
+/// Completes the execution with the answer of a node in its first round; the change must not be refused.
+fn change(ledger: Ledger, blueprint: &Blueprint, node: &str, answer: &Answer) -> (Change, Completion) {
     let node = node.into();
-    let execution = Execution { node: &node, round: 1, now: 0 };
-    let (change, settled) = settle(reserved(ledger), blueprint, execution, answer, false).unwrap();
-    (change.unwrap(), settled)
+    let execution = Execution { node: &node, round: 1, now: 0, deferred: false };
+    let (change, completion) = complete(reserved(ledger), blueprint, execution, answer).unwrap();
+    (change.unwrap(), completion)
 }
 
 fn set<'a>(change: &'a Change, key: &str) -> Option<&'a str> {
@@ -67,21 +68,21 @@ fn set<'a>(change: &'a Change, key: &str) -> Option<&'a str> {
 #[test]
 fn a_result_is_written_with_the_inputs_that_arrived() {
     let blueprint = blueprint(false);
-    let (change, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", Some("1")));
+    let (change, completion) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", Some("1")));
     assert_eq!((set(&change, "_outputs.a"), set(&change, "_inputs.j")), (Some("1"), Some("1")));
-    assert_eq!(settled, Settled { status: RunStatus::Running, ..Settled::default() });
+    assert_eq!(completion, Completion { status: RunStatus::Running, ..Completion::default() });
     assert_eq!(change.status, StatusUpdate::Keep);
 }
 
 #[test]
 fn an_input_that_came_too_late_is_not_written() {
     let blueprint = blueprint(true);
-    let (first, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", Some("1")));
-    assert_eq!(settled.due, [Due { node: "j".into(), round: 1, attempt: 1, ..Due::default() }]);
-    let (second, settled) = change(first.reserved.ledger, &blueprint, "b", &finished("b", Some("2")));
+    let (first, completion) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", Some("1")));
+    assert_eq!(completion.due, [Due { node: "j".into(), round: 1, attempt: 1, ..Due::default() }]);
+    let (second, completion) = change(first.reserved.ledger, &blueprint, "b", &finished("b", Some("2")));
     assert_eq!((set(&second, "_outputs.b"), set(&second, "_inputs.j")), (Some("2"), None));
     assert!(!second.patch.deletes.contains(&"_inputs.j".to_owned()));
-    assert_eq!(settled.due, []);
+    assert_eq!(completion.due, []);
 }
 
 #[test]
@@ -97,9 +98,9 @@ fn a_result_without_output_removes_what_an_earlier_round_left() {
 fn a_primary_that_its_fallback_replaces_has_null_as_its_output() {
     let blueprint = blueprint(false);
     let failed = of(Outcome::Failed { message: "broken".into(), recoverable: true });
-    let (change, settled) = change(Ledger::begin(&blueprint), &blueprint, "a", &failed);
+    let (change, completion) = change(Ledger::begin(&blueprint), &blueprint, "a", &failed);
     assert_eq!(set(&change, "_outputs.a"), Some("null"));
-    assert_eq!(settled.due, [Due { node: "f".into(), round: 1, attempt: 1, ..Due::default() }]);
+    assert_eq!(completion.due, [Due { node: "f".into(), round: 1, attempt: 1, ..Due::default() }]);
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn what_a_paused_node_waits_for_is_shown_and_taken_away_again() {
 
     let mut ledger = paused.reserved.ledger;
     ledger.apply(&blueprint, Event::Resumed { node: "b".into(), with: Resume::default() }).unwrap();
-    let resumed = conclude(reserved(ledger), Patch::default(), false).unwrap();
+    let resumed = finalize(reserved(ledger), Patch::default(), false).unwrap();
     assert_eq!(resumed.patch.deletes, ["_awaitingNodeIds", "_awaitingDetails"]);
 }
 
@@ -132,20 +133,11 @@ fn what_a_paused_node_waits_for_is_shown_and_taken_away_again() {
 fn a_refused_answer_changes_nothing_and_says_why() {
     let blueprint = blueprint(false);
     let node = "j".into();
-    let execution = Execution { node: &node, round: 1, now: 0 };
+    let execution = Execution { node: &node, round: 1, now: 0, deferred: false };
     let answer = finished("j", Some("1"));
-    let (change, settled) =
-        settle(reserved(Ledger::begin(&blueprint)), &blueprint, execution, &answer, false).unwrap();
+    let (change, completion) =
+        complete(reserved(Ledger::begin(&blueprint)), &blueprint, execution, &answer).unwrap();
     assert!(change.is_none());
-    assert_eq!(settled.refused, Some(Refusal::NotDue));
-    assert_eq!(settled.status, RunStatus::Running);
-}
-
-#[test]
-fn the_end_of_a_run_is_written_at_once_or_left_to_the_adapter() {
-    for (deferred, ending) in [(false, StatusUpdate::End), (true, StatusUpdate::Defer)] {
-        let ledger = Ledger { status: RunStatus::Completed, ..Ledger::default() };
-        let change = conclude(reserved(ledger), Patch::default(), deferred).unwrap();
-        assert_eq!((change.status, change.reserved.unpublished), (ending, deferred));
-    }
+    assert_eq!(completion.refused, Some(Refusal::NotDue));
+    assert_eq!(completion.status, RunStatus::Running);
 }

@@ -1,0 +1,90 @@
+//! Consuming: a consumer for each queue, and a task for each delivery.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, info_span};
+
+use crate::backoff::Backoff;
+use crate::error::Code;
+use crate::ports::broker::Delivery;
+use crate::worker::job::delivery::handle;
+use crate::worker::retry::Retry;
+use crate::worker::services::Services;
+use crate::worker::shutdown::Shutdown;
+
+/// A consumer that lasted this long was a working one: the next wait is a short one again.
+const STEADY: Duration = Duration::from_secs(10);
+
+/// Keeps a consumer going: whatever ends one, another is opened, and the user hears of it.
+pub async fn consume(
+    services: Arc<Services>,
+    queue: String,
+    sender: mpsc::Sender<Delivery>,
+    stop: CancellationToken,
+) {
+    let concurrency = services.settings.concurrency;
+    let mut backoff = Backoff::new(&services.platform);
+    loop {
+        let begun = Instant::now();
+        match services.broker.consume(&queue, concurrency, sender.clone(), stop.clone()).await {
+            Ok(()) => return,
+            Err(_) if stop.is_cancelled() => return,
+            Err(error) if error.code == Code::BrokerLost => {
+                return services.notices.consumer_lost(&queue, &error);
+            }
+            Err(error) => services.notices.warn(format!(
+                "No jobs are received from '{queue}' for the moment. {error}; connecting again"
+            )),
+        }
+        if begun.elapsed() > STEADY {
+            backoff.reset();
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = backoff.wait() => {}
+        }
+    }
+}
+
+/// Hands each delivery to a task of its own; what arrives while stopping goes back.
+pub async fn dispatch(
+    services: Arc<Services>,
+    mut deliveries: mpsc::Receiver<Delivery>,
+    retry: Retry,
+    shutdown: Shutdown,
+) {
+    let jobs = TaskTracker::new();
+    let slots = Arc::new(Semaphore::new(usize::from(services.settings.concurrency)));
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = shutdown.stop_consuming.cancelled() => break,
+            next = deliveries.recv() => next,
+        };
+        let Some(delivery) = next else { break };
+        let Ok(slot) = slots.clone().acquire_owned().await else {
+            break;
+        };
+        let span = info_span!("job", run = tracing::field::Empty, node = tracing::field::Empty);
+        let (own, retry, shutdown) = (services.clone(), retry.clone(), shutdown.clone());
+        // On the heap from the start: it is large, and would be copied each time it is handed on.
+        let job = Box::pin(async move {
+            handle(&own, delivery, &retry, &shutdown).await;
+            drop(slot);
+        });
+        services.platform.spawn(jobs.track_future(job.instrument(span)));
+    }
+    jobs.close();
+    while let Ok(delivery) = deliveries.try_recv() {
+        delivery.receipt.requeue().await;
+    }
+    // Only when every receipt is used may the broker's side close its channel.
+    jobs.wait().await;
+    drop(deliveries);
+}

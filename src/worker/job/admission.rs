@@ -1,0 +1,235 @@
+//! Admission: what is to be done with a message, given its run and its blueprint. Rules only: no engine, no clock, no
+//! server.
+//!
+//! The worker performs the verdict, loads the run again and asks again, until the verdict is a last one. Each effect on
+//! the way is tried once a delivery ([`Tried`]), so this ends.
+
+use crate::protocol::message::JobMessage;
+use crate::record::Document;
+use crate::worker::job::reason::Reason;
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::{Due, Ledger, Standing};
+
+/// What is to be done with a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The node is due in this round: run it. A last verdict, as are those from `Reschedule` on.
+    Run {
+        /// The round.
+        round: u32,
+    },
+    /// The run has no ledger yet: it begins.
+    Begin,
+    /// Workers of version 1 went on with the run: what they did is taken over.
+    Adopt,
+    /// The message comes back from the dead letters, and the run ended because of it: the run goes on.
+    Reopen,
+    /// The message has no round and names a node that nothing led to: a worker of version 1 may have seen its
+    /// predecessors done.
+    Call,
+    /// The time of a sleeping node has come.
+    Wake {
+        /// The round it sleeps in.
+        round: u32,
+    },
+    /// Another worker can run it: it goes back to the queue and comes again later.
+    Reschedule(Reason),
+    /// Nobody can run it: it goes to the dead letters.
+    DeadLetter {
+        /// Why.
+        reason: Reason,
+        /// Whether its run cannot go on without it.
+        fails_run: bool,
+    },
+    /// The node is done, and its worker may have died before it published what its result made due.
+    Republish(Vec<Due>),
+    /// The run is over, and its result is not published yet.
+    PublishResult,
+    /// There is nothing to do.
+    Done,
+}
+
+impl Verdict {
+    /// Whether an outdated blueprint may be the reason for it: the worker then makes sure that it has the one
+    /// JavaScript has, before it performs the verdict. (`Run` makes sure of it when it hands the job over.)
+    pub fn depends_on_blueprint(&self) -> bool {
+        matches!(self, Self::Begin | Self::Adopt | Self::Call | Self::Reschedule(_) | Self::DeadLetter { .. })
+    }
+
+    /// Whether outputs of others were looked for before it was decided.
+    pub fn has_seen_outputs(&self) -> bool {
+        !matches!(
+            self,
+            Self::Begin | Self::Adopt | Self::Reopen | Self::Reschedule(_) | Self::DeadLetter { .. }
+        )
+    }
+}
+
+/// What was tried for this delivery already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// The run was to begin, or to be taken over.
+    pub take_over: bool,
+    /// The run was to be reopened.
+    pub reopen: bool,
+    /// The node was called.
+    pub call: bool,
+    /// The node was woken.
+    pub wake: bool,
+}
+
+impl Tried {
+    /// Notes what a verdict asked for.
+    pub fn note(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Begin | Verdict::Adopt => self.take_over = true,
+            Verdict::Reopen => self.reopen = true,
+            Verdict::Call => self.call = true,
+            Verdict::Wake { .. } => self.wake = true,
+            _ => {}
+        }
+    }
+}
+
+/// What is to be done with a message.
+pub fn admit(document: &Document, blueprint: &Blueprint, message: &JobMessage, tried: Tried) -> Verdict {
+    // First: nothing may be decided by edges the run does not have.
+    if let Some(reason) = other_version(document, blueprint) {
+        return Verdict::Reschedule(reason);
+    }
+    if let Some(reason) = misplaced(document, blueprint, message) {
+        let fails_run = document.found && is_unbegun(document) && document.blueprint_id().is_none();
+        return Verdict::DeadLetter { reason, fails_run };
+    }
+    let ledger = ledger_of(document);
+    let node = message.node_id.as_str();
+    if message.replayed && !tried.reopen && ledger.is_some_and(|ledger| ledger.was_abandoned_at(node)) {
+        return Verdict::Reopen;
+    }
+    if !tried.take_over && is_unbegun(document) {
+        return Verdict::Begin;
+    }
+    if !tried.take_over && others_went_on(document, blueprint) {
+        return Verdict::Adopt;
+    }
+    match message.round {
+        None if !tried.call && standing(document, message) == Standing::NotReached => return Verdict::Call,
+        Some(round) if message.wakes => {
+            if !tried.wake && ledger.is_some_and(|ledger| ledger.sleeps(node, round)) {
+                return Verdict::Wake { round };
+            }
+            // Awake, it goes on in a round of its own, with this very message.
+            if tried.wake
+                && let Some(Standing::Due(round)) =
+                    ledger.map(|ledger| ledger.standing_of_attempt(node, Some(round + 1), message.attempt))
+            {
+                return Verdict::Run { round };
+            }
+        }
+        _ => {}
+    }
+    by_standing(document, message)
+}
+
+fn by_standing(document: &Document, message: &JobMessage) -> Verdict {
+    match standing(document, message) {
+        Standing::Due(round) => Verdict::Run { round },
+        Standing::Settled => left_by(document, message),
+        Standing::Ended if document.is_unpublished() => Verdict::PublishResult,
+        Standing::Ended => Verdict::Done,
+        Standing::NotReached => {
+            let (run, node) = (message.run_id.clone(), message.node_id.clone());
+            Verdict::DeadLetter { reason: Reason::NotReached { run, node }, fails_run: false }
+        }
+    }
+}
+
+/// What is to be done with a message whose node another worker holds the lease of; none while only time will tell.
+pub fn admit_beside_lease(document: &Document, message: &JobMessage) -> Option<Verdict> {
+    let sleeps = |round| ledger_of(document).is_some_and(|ledger| ledger.sleeps(&message.node_id, round));
+    match standing(document, message) {
+        Standing::Settled if message.wakes && message.round.is_some_and(sleeps) => None,
+        // It may be the lease of a worker that died after its commit.
+        Standing::Settled => Some(left_by(document, message)),
+        Standing::Ended => Some(Verdict::Done),
+        // The message is kept until the record says that the node is done: the lease's worker may have died, and this
+        // may be the only copy.
+        Standing::Due(_) | Standing::NotReached => None,
+    }
+}
+
+/// Whether something led to the node of a message.
+pub fn is_reached(document: &Document, message: &JobMessage) -> bool {
+    standing(document, message) != Standing::NotReached
+}
+
+/// Whether a message that the engine panicked on comes again, as if its worker had died: once, where what it asked for
+/// is committed. Else it goes to the dead letters and fails its run.
+pub fn comes_again_after_panic(document: &Document, message: &JobMessage, redelivered: bool) -> bool {
+    !redelivered && matches!(standing(document, message), Standing::Settled | Standing::Ended)
+}
+
+/// Why a run that follows another version of the blueprint cannot go on with this one.
+pub fn other_version(document: &Document, blueprint: &Blueprint) -> Option<Reason> {
+    let started: serde_json::Value =
+        serde_json::from_str(document.values.get("blueprintVersion")?.get()).ok()?;
+    (started != blueprint.version).then(|| Reason::OtherVersion {
+        blueprint: blueprint.id.clone(),
+        started,
+        here: blueprint.version.clone(),
+    })
+}
+
+/// Whether a run is new here, or others have gone on with it.
+pub fn needs_taking_over(document: &Document, blueprint: &Blueprint) -> bool {
+    is_unbegun(document) || others_went_on(document, blueprint)
+}
+
+/// Why a message cannot belong to its run, if it cannot.
+fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -> Option<Reason> {
+    let (run, node) = (message.run_id.clone(), message.node_id.clone());
+    if let Some(follows) = document.blueprint_id().filter(|own| *own != blueprint.id) {
+        return Some(Reason::OtherBlueprint { run, follows, named: blueprint.id.clone() });
+    }
+    let is_added = || ledger_of(document).is_some_and(|ledger| ledger.added.contains_key(&node));
+    if blueprint.node(&node).is_none() && !is_added() {
+        return Some(Reason::UnknownNode { blueprint: blueprint.id.clone(), node });
+    }
+    if !document.found && !blueprint.starts.contains(&node) {
+        return Some(Reason::UnknownRun { run, node });
+    }
+    None
+}
+
+fn is_unbegun(document: &Document) -> bool {
+    ledger_of(document).is_none_or(Ledger::is_unbegun)
+}
+
+/// Whether the run has an output that its ledger does not know of.
+fn others_went_on(document: &Document, blueprint: &Blueprint) -> bool {
+    let unknown = |ledger: &Ledger| document.outputs(blueprint).any(|id| !ledger.knows_as_done(id));
+    document.unchecked && ledger_of(document).is_some_and(unknown)
+}
+
+/// What a message finds in its run.
+fn standing(document: &Document, message: &JobMessage) -> Standing {
+    let JobMessage { node_id, round, attempt, .. } = message;
+    ledger_of(document)
+        .map_or(Standing::NotReached, |ledger| ledger.standing_of_attempt(node_id, *round, *attempt))
+}
+
+/// The node is done. Where its worker died after the commit, what the result made due may never have been published.
+fn left_by(document: &Document, message: &JobMessage) -> Verdict {
+    let left = match ledger_of(document) {
+        Some(ledger) if message.repeated => ledger.due_by(&message.node_id),
+        _ => Vec::new(),
+    };
+    if left.is_empty() { Verdict::Done } else { Verdict::Republish(left) }
+}
+
+fn ledger_of(document: &Document) -> Option<&Ledger> {
+    document.reserved.as_ref().map(|reserved| &reserved.ledger)
+}
+
+#[cfg(test)]
+mod tests;

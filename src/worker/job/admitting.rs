@@ -1,0 +1,161 @@
+//! The loop around [`admission`](super::admission): performs what a verdict asks for, loads the run again and asks again,
+//! until the verdict is a last one.
+
+use super::admission::{Tried, Verdict, admit, is_reached};
+use super::context::JobContext;
+use super::reason::Reason;
+use crate::error::{Kind, Result};
+use crate::fault_points;
+use crate::protocol::message::JobMessage;
+use crate::record::Document;
+use crate::worker::blueprints::Analysed;
+use crate::worker::runs::operations::FollowUp;
+
+/// What admission came to.
+pub enum Admitted {
+    /// The node is to be executed.
+    Execute(Box<ToExecute>),
+    /// Anything else, by the run as it was loaded at that moment.
+    Other(Verdict, Option<u64>),
+}
+
+/// A node that is to be executed.
+pub struct ToExecute {
+    /// The run as it was loaded.
+    pub document: Document,
+    /// The blueprint that decided it.
+    pub analysed: Analysed,
+    /// Which execution of the node it is.
+    pub round: u32,
+}
+
+/// Admits a message, to its run as it was prefetched or as it is.
+///
+/// # Errors
+/// The run cannot be read, or the worker aborts.
+pub async fn admitted(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    prefetched: Option<Document>,
+) -> Result<Admitted> {
+    let blueprints = &context.services.blueprints;
+    let analysed = match usable(blueprints.last_seen(&message.blueprint_id).await, message)? {
+        Ok(analysed) => analysed,
+        Err(verdict) => return Ok(Admitted::Other(verdict, None)),
+    };
+    fault_points::point("before-load");
+    let document = match prefetched {
+        Some(document) => document,
+        None => load(context, message).await?,
+    };
+    let mut admitting = Admitting { context, message, analysed, document };
+    let (mut tried, mut is_current) = (Tried::default(), false);
+    loop {
+        let Admitting { analysed, document, .. } = &mut admitting;
+        let verdict = admit(document, &analysed.blueprint, message, tried);
+        if verdict.depends_on_blueprint() && !std::mem::replace(&mut is_current, true) {
+            match usable(blueprints.current(&message.blueprint_id).await, message)? {
+                Ok(current) if current.revision == analysed.revision => {}
+                Ok(current) => {
+                    *analysed = current;
+                    continue;
+                }
+                Err(verdict) => return Ok(Admitted::Other(verdict, document.at)),
+            }
+        }
+        if verdict.has_seen_outputs() && document.unchecked {
+            context.services.runs.looked_through(&message.run_id, document);
+        }
+        if !admitting.perform(&verdict).await? {
+            return Ok(admitting.end(verdict));
+        }
+        tried.note(&verdict);
+    }
+}
+
+/// A message on its way to a last verdict.
+struct Admitting<'a> {
+    context: &'a JobContext<'a>,
+    message: &'a JobMessage,
+    analysed: Analysed,
+    document: Document,
+}
+
+impl Admitting<'_> {
+    /// Does what a verdict asks for and loads the run again; not for a last verdict.
+    async fn perform(&mut self, verdict: &Verdict) -> Result<bool> {
+        let JobContext { services, retry, .. } = self.context;
+        let (run, node) = (&self.message.run_id, self.message.node_id.as_str());
+        match verdict {
+            Verdict::Begin | Verdict::Adopt => {
+                self.take_over().await?;
+                return Ok(true);
+            }
+            Verdict::Reopen => retry.until_done(|| self.reopen()).await?,
+            Verdict::Call => {
+                retry.until_done(|| services.runs.call(run, node, &self.analysed.blueprint)).await?;
+            }
+            Verdict::Wake { round } => retry.until_done(|| services.runs.wake(run, node, *round)).await?,
+            _ => return Ok(false),
+        }
+        self.document = load(self.context, self.message).await?;
+        if *verdict == Verdict::Call && is_reached(&self.document, self.message) {
+            services.traffic.met_version_1();
+        }
+        Ok(true)
+    }
+
+    async fn take_over(&mut self) -> Result<()> {
+        let JobContext { services, retry, .. } = self.context;
+        let (run, blueprint) = (&self.message.run_id, &self.analysed.blueprint);
+        let begin = || services.runs.begin_from(run, blueprint, &self.document);
+        let (has_begun, document) = retry.until_done(begin).await?;
+        if has_begun {
+            services.legacy.tell_blueprint(run, &blueprint.id).await;
+        }
+        self.document = match document {
+            Some(document) => document,
+            None => load(self.context, self.message).await?,
+        };
+        Ok(())
+    }
+
+    async fn reopen(&self) -> Result<()> {
+        let (services, run) = (self.context.services, &self.message.run_id);
+        if let Some(reopened) = services.runs.reopen(run, &self.message.node_id).await? {
+            let FollowUp { blueprint, due, at, .. } = reopened;
+            services.publisher.publish(&JobMessage::all_due(run, &blueprint, &due, at)).await?;
+        }
+        Ok(())
+    }
+
+    fn end(self, verdict: Verdict) -> Admitted {
+        let Self { document, analysed, .. } = self;
+        match verdict {
+            Verdict::Run { round } => Admitted::Execute(Box::new(ToExecute { document, analysed, round })),
+            verdict => Admitted::Other(verdict, document.at),
+        }
+    }
+}
+
+async fn load(context: &JobContext<'_>, message: &JobMessage) -> Result<Document> {
+    context.retry.until_done(|| context.services.runs.load(&message.run_id)).await
+}
+
+/// A blueprint that can be run, or the verdict on a message for one that cannot.
+fn usable(
+    found: Result<Option<Analysed>>,
+    message: &JobMessage,
+) -> Result<std::result::Result<Analysed, Verdict>> {
+    Ok(match found {
+        Ok(Some(analysed)) => Ok(analysed),
+        Ok(None) => {
+            let blueprint = message.blueprint_id.clone();
+            Err(Verdict::Reschedule(Reason::BlueprintMissing { blueprint }))
+        }
+        Err(error) if error.kind() == Kind::Setup => {
+            Err(Verdict::DeadLetter { reason: Reason::BlueprintUnusable(error), fails_run: true })
+        }
+        Err(error) => return Err(error),
+    })
+}

@@ -1,0 +1,40 @@
+//! What every step of a delivery needs: the services, retries until the worker aborts, and the delivery itself.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Result;
+use crate::protocol::message::JobMessage;
+use crate::worker::retry::Retry;
+use crate::worker::services::Services;
+use crate::workflow::ledger::Due;
+
+/// What every step of a delivery needs.
+#[derive(Clone, Copy)]
+pub struct JobContext<'a> {
+    /// The engine's services.
+    pub services: &'a Services,
+    /// Retries until the worker aborts.
+    pub retry: &'a Retry,
+    /// The queue the message came from.
+    pub queue: &'a str,
+    /// The message as it came.
+    pub body: &'a [u8],
+    /// The broker delivered it before and saw no acknowledgement.
+    pub redelivered: bool,
+}
+
+impl JobContext<'_> {
+    /// Cancelled when the worker waits for nothing any more.
+    pub fn abort(&self) -> &CancellationToken {
+        self.retry.abort()
+    }
+
+    /// Publishes the jobs that the run of `message` made due `at` that moment.
+    ///
+    /// # Errors
+    /// Only when the worker aborts.
+    pub async fn publish_due(&self, message: &JobMessage, due: &[Due], at: Option<u64>) -> Result<()> {
+        let jobs = JobMessage::all_due(&message.run_id, &message.blueprint_id, due, at);
+        self.services.publisher.publish_due(&jobs, self.retry).await
+    }
+}

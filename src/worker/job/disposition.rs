@@ -1,0 +1,161 @@
+//! What becomes of messages that cannot run here: rescheduled for a worker that can, or dead-lettered where a person can
+//! look at them. Whatever becomes of one is confirmed before it is acknowledged.
+
+use std::time::Duration;
+
+use tracing::debug;
+
+use super::context::JobContext;
+use super::fate::MessageFate;
+use super::reason::Reason;
+use crate::error::{Error, Kind, Result};
+use crate::protocol::message::JobMessage;
+use crate::record::final_result::failure;
+use crate::worker::dead_letters::shortened;
+use crate::worker::runs::operations::Failure;
+use crate::workflow::ledger::RunStatus;
+
+/// How soon a job that this worker cannot run comes back, at first and at last. Shorter than the time after which a run
+/// is stale.
+const SHORTEST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+/// How long a job waits before it comes again, by how long it has waited for a worker that can run it; none when that
+/// was long enough.
+fn next_wait(waited: Duration, limit: Duration) -> Option<Duration> {
+    (waited < limit).then_some(waited / 2)
+}
+
+/// Another worker may be able to run a job: it comes again, after a longer while each time. When none came within the
+/// time the user chose, its run fails.
+pub async fn reschedule(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    reason: &Reason,
+) -> Result<MessageFate> {
+    let settings = &context.services.settings;
+    let limit = match reason {
+        Reason::OtherVersion { .. } => settings.version_timeout,
+        _ => settings.blueprint_timeout,
+    };
+    let now = context.services.platform.now();
+    let since = message.put_back_since.unwrap_or(now);
+    match next_wait(Duration::from_millis(now.saturating_sub(since)), limit) {
+        Some(wait) => {
+            let message = JobMessage { put_back_since: Some(since), ..message.clone() };
+            come_again(context, &message, wait, &reason.to_string()).await
+        }
+        None => {
+            let why = format!("{reason}, nor did a worker that has it come within {} ms", limit.as_millis());
+            let queue = settings.queues.of(&message.blueprint_id);
+            dead_letter(context, queue, &message.as_delivered(), &why).await?;
+            fail_run(context, message, &reason.of_run()).await
+        }
+    }
+}
+
+/// Has a job come again a while later, without holding a slot of this worker meanwhile.
+pub async fn come_again(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    wait: Duration,
+    reason: &str,
+) -> Result<MessageFate> {
+    let services = context.services;
+    // Spread: two jobs in step would keep coming to each other's worker.
+    let wait = services.platform.jittered(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT));
+    let copy =
+        JobMessage { repeated: true, not_before: Some(services.platform.after(wait)), ..message.clone() };
+    context.retry.until_done(|| services.publisher.forward(std::slice::from_ref(&copy))).await?;
+    debug!(reason, "the job comes again later");
+    // It is not lost: its run is seen to be looked after.
+    if let Err(error) = services.runs.keep_alive(std::slice::from_ref(&message.run_id)).await {
+        debug!(%error, "the run's status was not kept fresh");
+    }
+    Ok(MessageFate::Acknowledge)
+}
+
+/// Nobody can run a job: it goes to the dead letters, and fails its run where that cannot go on without it.
+pub async fn give_up(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    reason: &Reason,
+    fails_run: bool,
+) -> Result<MessageFate> {
+    let queue = context.services.settings.queues.of(&message.blueprint_id);
+    let fate = dead_letter(context, queue, &message.as_delivered(), &reason.to_string()).await?;
+    if fails_run { fail_run(context, message, &reason.of_run()).await } else { Ok(fate) }
+}
+
+/// Puts a message among the dead letters of a queue.
+pub async fn dead_letter(
+    context: &JobContext<'_>,
+    queue: &str,
+    body: &[u8],
+    reason: &str,
+) -> Result<MessageFate> {
+    let services = context.services;
+    let why = shortened(reason);
+    services.notices.warn(format!("A message on '{queue}' went to the dead letters. {why}"));
+    services.dead_letters.put(queue, body, reason, context.retry).await?;
+    Ok(MessageFate::Acknowledge)
+}
+
+/// Fails a run that cannot go on because of this job. Its message is among the dead letters by then.
+pub async fn fail_run(context: &JobContext<'_>, message: &JobMessage, reason: &str) -> Result<MessageFate> {
+    let reason = &shortened(reason);
+    let JobMessage { run_id: run, node_id: node, blueprint_id: blueprint, .. } = message;
+    let services = context.services;
+    let failure = Failure { node, blueprint, reason };
+    match context.retry.until_done(|| services.runs.fail(run, failure)).await {
+        Ok(false) => return Ok(MessageFate::Acknowledge),
+        Ok(true) => {}
+        Err(error) if error.kind() == Kind::Data => write_failed(context, run, reason).await?,
+        Err(error) => return Err(error),
+    }
+    services.notices.warn(shortened(&format!("Run '{run}' failed at node '{node}': {reason}")));
+    services.results.publish_or_report(run, context.abort()).await;
+    Ok(MessageFate::Acknowledge)
+}
+
+/// The run's row cannot be read: neither by this worker nor, before somebody mends it, by any. Its message is kept,
+/// and its status says why.
+pub async fn unreadable(context: &JobContext<'_>, error: &Error) -> Result<MessageFate> {
+    let reason = error.to_string();
+    let fate = dead_letter(context, context.queue, context.body, &reason).await?;
+    if let Ok(message) = JobMessage::parse(context.body) {
+        write_failed(context, &message.run_id, &reason).await?;
+    }
+    Ok(fate)
+}
+
+/// Says in the status table alone that a run failed.
+async fn write_failed(context: &JobContext<'_>, run: &str, reason: &str) -> Result<()> {
+    let result = failure(reason)?;
+    let write = || context.services.runs.write_result(run, RunStatus::Failed, &result);
+    match context.retry.until_done(write).await {
+        Err(error) if error.kind() == Kind::Data => {
+            debug!(%error, run, "the status could not be written either");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_waits_longer_each_time_until_its_time_is_up() {
+        let seconds = Duration::from_secs;
+        for (waited, limit, expected) in [
+            (seconds(0), seconds(10), Some(seconds(0))),
+            (seconds(4), seconds(10), Some(seconds(2))),
+            (seconds(10), seconds(10), None),
+            (seconds(0), seconds(0), None),
+        ] {
+            assert_eq!(next_wait(waited, limit), expected, "{waited:?} of {limit:?}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A job under its lease: admit, execute, commit, publish.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::admission::Verdict;
+use super::admitting::{Admitted, ToExecute, admitted};
+use super::completion::{Completion, Execution, complete};
+use super::context::JobContext;
+use super::disposition::{give_up, reschedule};
+use super::fate::MessageFate;
+use crate::error::{Kind, Result};
+use crate::fault_points;
+use crate::ports::host::{Call, Notice, Reply};
+use crate::protocol::message::JobMessage;
+use crate::protocol::outcome::{Answer, Outcome};
+use crate::record::{Decide, Document, Patch};
+use crate::worker::legacy::Counted;
+
+/// How often a job is admitted anew because JavaScript has another blueprint by then.
+const ADMISSIONS: u32 = 10;
+
+/// Sees to a job whose lease this worker has.
+pub async fn with_lease(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    mut prefetched: Option<Document>,
+) -> Result<MessageFate> {
+    let begun = Instant::now();
+    for _ in 0..ADMISSIONS {
+        let to_execute = match admitted(context, message, prefetched.take()).await? {
+            Admitted::Execute(to_execute) => to_execute,
+            Admitted::Other(verdict, at) => return dispose(context, message, verdict, at).await,
+        };
+        fault_points::point("after-load");
+        match execute(context, message, &to_execute).await? {
+            None => return Ok(MessageFate::Requeue),
+            Some(Reply::Answered(answer)) => {
+                fault_points::point("after-call");
+                return finish(context, message, (*to_execute, answer), begun).await;
+            }
+            Some(Reply::Outdated) => {
+                debug!(blueprint = message.blueprint_id, "another blueprint took the place of this one");
+                // Now, and not when the next verdict asks for it: the next verdict is `Run` again.
+                context.services.blueprints.current(&message.blueprint_id).await.map(drop).or_else(
+                    |error| {
+                        if error.kind() == Kind::Setup { Ok(()) } else { Err(error) }
+                    },
+                )?;
+            }
+        }
+    }
+    Ok(MessageFate::Requeue)
+}
+
+/// Whatever admission came to but an execution.
+async fn dispose(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    verdict: Verdict,
+    at: Option<u64>,
+) -> Result<MessageFate> {
+    match verdict {
+        Verdict::Reschedule(reason) => return reschedule(context, message, &reason).await,
+        Verdict::DeadLetter { reason, fails_run } => {
+            return give_up(context, message, &reason, fails_run).await;
+        }
+        Verdict::Republish(due) => context.publish_due(message, &due, at).await?,
+        Verdict::PublishResult => {
+            context.services.results.publish_or_report(&message.run_id, context.abort()).await;
+        }
+        verdict => debug!(?verdict, round = message.round, "nothing to do for this message"),
+    }
+    Ok(MessageFate::Acknowledge)
+}
+
+/// Has JavaScript execute the node; none when the worker aborts first.
+async fn execute(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    ToExecute { document, analysed, .. }: &ToExecute,
+) -> Result<Option<Reply>> {
+    fault_points::point("before-call");
+    let cancelled = context.abort().child_token();
+    let _active = context.services.active_nodes.note(&message.run_id, cancelled.clone());
+    let mut call = Call {
+        job: message.clone(),
+        document: document.clone(),
+        revision: analysed.revision.clone(),
+        resumed: None,
+        fed: false,
+        beside_strangers: false,
+        attempt: 1,
+        added: Vec::new(),
+        cancelled,
+    };
+    if let Some(reserved) = &document.reserved {
+        let ledger = &reserved.ledger;
+        if let Some(entry) = ledger.entry(&message.node_id) {
+            (call.resumed, call.fed, call.attempt) = (entry.resumed.clone(), entry.fed, entry.failures + 1);
+        }
+        call.beside_strangers = ledger.is_beside_strangers(&analysed.blueprint, &message.node_id);
+        call.added = ledger.added.values().map(|added| added.definition.clone()).collect();
+    }
+    tokio::select! {
+        // First: it passes the signal on before this stops waiting for it.
+        biased;
+        reply = context.services.host.execute(call) => reply.map(Some),
+        () = context.abort().cancelled() => Ok(None),
+    }
+}
+
+/// Commits an answer and publishes what follows from it.
+async fn finish(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    (executed, answer): (ToExecute, Answer),
+    begun: Instant,
+) -> Result<MessageFate> {
+    let services = context.services;
+    let (answer, blueprint) = (Arc::new(answer), executed.analysed.blueprint.clone());
+    fault_points::point("before-commit");
+    let (mut completion, at) = commit(context, message, executed, &answer).await?;
+    fault_points::point("after-commit");
+    let mut due = std::mem::take(&mut completion.due);
+    match &completion.refused {
+        None => {
+            // Before what follows is published: its events come after this one.
+            tell_processed(context, message, &answer.outcome, begun);
+            let counted = Counted {
+                run: &message.run_id,
+                node: &message.node_id,
+                blueprint: &blueprint,
+                outcome: &answer.outcome,
+                failed: completion.failed,
+                beside_version_1: &completion.beside_version_1,
+            };
+            due = services.legacy.tell_result(counted, due, context.retry).await?;
+        }
+        Some(refusal) => {
+            debug!(?refusal, status = ?completion.status, "a late result was refused: another execution was counted");
+        }
+    }
+    context.publish_due(message, &due, at).await?;
+    if completion.unpublished {
+        services.results.publish_or_report(&message.run_id, context.abort()).await;
+    }
+    Ok(MessageFate::Acknowledge)
+}
+
+fn tell_processed(context: &JobContext<'_>, message: &JobMessage, outcome: &Outcome, begun: Instant) {
+    let notices = &context.services.notices;
+    if notices.are_heard() {
+        let duration = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+        let success = !matches!(outcome, Outcome::Failed { .. } | Outcome::Retry { .. });
+        notices.tell(Notice::Processed { job: message.clone(), duration, success });
+    }
+}
+
+/// Commits an answer. What PostgreSQL cannot store is the node's failure.
+async fn commit(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    ToExecute { document: base, analysed, round }: ToExecute,
+    answer: &Arc<Answer>,
+) -> Result<(Completion, Option<u64>)> {
+    let services = context.services;
+    let (deferred, now) = (services.runs.defers_results(), services.platform.now());
+    let decided: Arc<Mutex<Completion>> = Arc::default();
+    let attempts = AtomicU32::new(0);
+    let attempt = |answer: &Arc<Answer>| {
+        attempts.fetch_add(1, Ordering::Relaxed);
+        let (node, blueprint, answer, decided) =
+            (message.node_id.clone(), analysed.blueprint.clone(), answer.clone(), decided.clone());
+        let decide: Decide = Box::new(move |document| {
+            let execution = Execution { node: &node, round, now, deferred };
+            let reserved = document.reserved.clone().unwrap_or_default();
+            let (change, completion) = complete(reserved, &blueprint, execution, &answer)?;
+            *decided.lock().unwrap_or_else(PoisonError::into_inner) = completion;
+            Ok(change)
+        });
+        services.runs.commit(&message.run_id, base.clone(), decide)
+    };
+    let written = match context.retry.until_done(|| attempt(answer)).await {
+        Err(error) if error.kind() == Kind::Data => {
+            let message =
+                format!("Node '{}': its result can not be stored. {}", message.node_id, error.message);
+            let outcome = Outcome::Failed { message, recoverable: true };
+            let failed = Arc::new(Answer { outcome, patch: Patch::default() });
+            context.retry.until_done(|| attempt(&failed)).await?
+        }
+        written => written?,
+    };
+    let mut completion = std::mem::take(&mut *decided.lock().unwrap_or_else(PoisonError::into_inner));
+    if attempts.into_inner() > 1 {
+        // An attempt whose answer was lost may have been the one that counted: what it led to is still to be published.
+        completion.due.append(&mut completion.left);
+    }
+    Ok((completion, written.at))
+}

@@ -1,0 +1,12 @@
+//! One delivery, from the queue to its acknowledgement.
+
+pub mod admission;
+pub(super) mod admitting;
+pub mod completion;
+pub(super) mod context;
+pub(super) mod delivery;
+pub(super) mod disposition;
+pub(super) mod execution;
+pub(super) mod fate;
+pub(super) mod process;
+pub mod reason;

@@ -1,0 +1,89 @@
+//! The way of a job to its lease: its time has come, JavaScript responds, no other worker executes its node.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+
+use super::admission::{Verdict, admit_beside_lease};
+use super::context::JobContext;
+use super::disposition::come_again;
+use super::execution::with_lease;
+use super::fate::MessageFate;
+use crate::error::Result;
+use crate::fault_points;
+use crate::protocol::message::JobMessage;
+use crate::record::Document;
+
+/// How often a job whose node another worker executes looks again, and how often before it waits elsewhere.
+const LEASE_POLL: Duration = Duration::from_millis(250);
+const LEASE_POLLS: u32 = 4;
+/// How long it waits there.
+const LEASE_WAIT: Duration = Duration::from_secs(1);
+/// How soon a job goes back that came to a worker whose event loop hangs.
+const HANG_WAIT: Duration = Duration::from_secs(1);
+
+/// Sees to a job.
+pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<MessageFate> {
+    let services = context.services;
+    if message.not_before.and_then(|moment| services.platform.until(moment)).is_some() {
+        // On its way to a moment further off than one delay.
+        context.retry.until_done(|| services.publisher.forward(std::slice::from_ref(&message))).await?;
+        return Ok(MessageFate::Acknowledge);
+    }
+    if !services.liveness.is_responsive() {
+        // It would wait here with nobody to run it. Not at once: the broker may have no other worker for it.
+        tokio::time::sleep(HANG_WAIT).await;
+        return Ok(MessageFate::Requeue);
+    }
+    let message = JobMessage { repeated: message.repeated || context.redelivered, ..message };
+    for poll in 0..LEASE_POLLS {
+        if let Some(fate) = try_lease(context, &message, poll == 0).await? {
+            return Ok(fate);
+        }
+        tokio::select! {
+            biased;
+            () = context.abort().cancelled() => return Ok(MessageFate::Requeue),
+            () = tokio::time::sleep(LEASE_POLL) => {}
+        }
+    }
+    come_again(context, &message, LEASE_WAIT, "another worker executes the node").await
+}
+
+/// Takes the lease and sees to the job under it. None where another worker has the lease, and only time will tell.
+async fn try_lease(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    is_first: bool,
+) -> Result<Option<MessageFate>> {
+    let services = context.services;
+    let (run, node) = (&message.run_id, &message.node_id);
+    fault_points::point("before-lease");
+    let (leased, prefetched) =
+        join(services.leases.take(run, node, context.abort()), prefetch(context, message, is_first)).await;
+    if leased? {
+        fault_points::point("after-lease");
+        let fate = with_lease(context, message, prefetched).await;
+        fault_points::point("before-release");
+        services.leases.give_back(run, node).await;
+        fault_points::point("after-release");
+        return fate.map(Some);
+    }
+    let document = context.retry.until_done(|| services.runs.load_ledger(run)).await?;
+    match admit_beside_lease(&document, message) {
+        None => return Ok(None),
+        Some(Verdict::Republish(due)) => context.publish_due(message, &due, document.at).await?,
+        Some(_) => {}
+    }
+    Ok(Some(MessageFate::Acknowledge))
+}
+
+/// Loads the run while the lease is being taken. Not for a message that may be one of two: the other's result, committed
+/// before its lease was given back, must be seen.
+async fn prefetch(context: &JobContext<'_>, message: &JobMessage, is_first: bool) -> Option<Document> {
+    let is_the_only_one = is_first && message.round.is_some() && !message.repeated && !message.replayed;
+    if !is_the_only_one {
+        return None;
+    }
+    // What fails here is loaded again, and told then.
+    context.services.runs.load(&message.run_id).await.ok()
+}

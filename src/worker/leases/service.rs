@@ -1,0 +1,120 @@
+//! Taking leases: again and again while the coordination store is out of reach, or without it, as the user chose.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::held::HeldLeases;
+use crate::backoff::Backoff;
+use crate::error::{Kind, Result};
+use crate::ports::coordination::CoordinationStore;
+use crate::ports::platform::Platform;
+use crate::worker::notices::Notices;
+use crate::worker::settings::{Settings, WithoutLeases};
+
+/// How long a worker that waits for leases waits between two tries at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// A worker's leases.
+pub struct Leases {
+    held: HeldLeases,
+    without: WithoutLeases,
+    notices: Notices,
+    platform: Platform,
+}
+
+impl Leases {
+    /// No lease is held yet.
+    pub fn new(
+        store: Arc<dyn CoordinationStore>,
+        settings: &Settings,
+        notices: Notices,
+        platform: Platform,
+    ) -> Self {
+        let held = HeldLeases::new(store, settings.worker.clone(), settings.lease_seconds);
+        Self { held, without: settings.without_leases, notices, platform }
+    }
+
+    /// Takes the lease of a node; whether it was free. Where leases cannot be had, does as the user chose.
+    ///
+    /// # Errors
+    /// Only when the worker aborts.
+    pub async fn take(&self, run: &str, node: &str, abort: &CancellationToken) -> Result<bool> {
+        let mut backoff = Backoff::up_to(LONGEST_WAIT, &self.platform);
+        loop {
+            let error = match self.watched(self.held.take(run, node).await) {
+                Err(error) if error.kind() != Kind::Stopping => error,
+                taken => return taken,
+            };
+            if self.without == WithoutLeases::Continue {
+                return Ok(self.held.take_unseen(run, node));
+            }
+            if abort.is_cancelled() {
+                return Err(error.while_stopping());
+            }
+            tokio::select! {
+                biased;
+                () = abort.cancelled() => {}
+                () = backoff.wait() => {}
+            }
+        }
+    }
+
+    /// Takes a lease, or one that nobody else can see while the store is out of reach; whether it was free.
+    pub async fn take_or_go_without(&self, run: &str, node: &str) -> bool {
+        match self.held.take(run, node).await {
+            Ok(taken) => taken,
+            Err(_) => self.held.take_unseen(run, node),
+        }
+    }
+
+    /// Gives a lease back; done when that is on its way.
+    pub async fn give_back(&self, run: &str, node: &str) {
+        self.held.give_back(run, node).await;
+    }
+
+    /// Takes, or keeps, a lead of `ttl` seconds among the workers; whether this worker has it.
+    ///
+    /// # Errors
+    /// The store is out of reach.
+    pub async fn lead(&self, key: &str, ttl: u64) -> Result<bool> {
+        self.watched(self.held.lead(key, ttl).await)
+    }
+
+    /// Gives the lead up.
+    pub async fn resign(&self, key: &str) {
+        self.held.resign(key).await;
+    }
+
+    /// Whether the store answered when it was last asked.
+    pub fn is_reachable(&self) -> bool {
+        self.held.is_reachable()
+    }
+
+    /// Renews every lease held while the worker `is_responsive`, until `stop`.
+    pub async fn keep(&self, is_responsive: impl Fn() -> bool, stop: CancellationToken) {
+        self.held.keep(is_responsive, stop).await;
+    }
+
+    /// An answer of the store; the user hears when the store is lost, and when it is back.
+    fn watched<T>(&self, answer: Result<T>) -> Result<T> {
+        match &answer {
+            Ok(_) if self.held.is_back() => {
+                self.notices.info("Redis answers again: the worker leases its nodes as before".to_owned());
+            }
+            Err(error) if error.kind() != Kind::Stopping && self.held.is_newly_lost() => {
+                let how = match self.without {
+                    WithoutLeases::Continue => {
+                        "the worker goes on without leases; a message that comes twice may have its node run twice, \
+                         its result counts once"
+                    }
+                    WithoutLeases::Wait => "the worker waits for it",
+                };
+                self.notices.warn(format!("Redis is out of reach: {how} (option withoutRedis). {error}"));
+            }
+            _ => {}
+        }
+        answer
+    }
+}

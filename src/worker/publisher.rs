@@ -1,0 +1,84 @@
+//! Publishing jobs, each into the queue of its blueprint and for the moment it is for.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::fault_points;
+use crate::ports::broker::{Broker, Outgoing};
+use crate::ports::delay;
+use crate::ports::host::Notice;
+use crate::ports::platform::Platform;
+use crate::protocol::message::JobMessage;
+use crate::worker::notices::Notices;
+use crate::worker::retry::Retry;
+use crate::worker::settings::Settings;
+
+/// Publishes jobs.
+pub struct Publisher {
+    broker: Arc<dyn Broker>,
+    settings: Arc<Settings>,
+    notices: Notices,
+    platform: Platform,
+}
+
+impl Publisher {
+    /// Publishes through this broker.
+    pub fn new(
+        broker: Arc<dyn Broker>,
+        settings: Arc<Settings>,
+        notices: Notices,
+        platform: Platform,
+    ) -> Self {
+        Self { broker, settings, notices, platform }
+    }
+
+    /// Publishes jobs, confirmed, and says so.
+    ///
+    /// # Errors
+    /// Transient, when one was not confirmed.
+    pub async fn publish(&self, jobs: &[JobMessage]) -> Result<()> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        self.forward(jobs).await?;
+        if self.notices.are_heard() {
+            for job in jobs {
+                let queue = self.settings.queues.of(&job.blueprint_id).to_owned();
+                self.notices.tell(Notice::Enqueued { job: job.clone(), queue });
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes the jobs that a commit made due, for as long as it takes.
+    ///
+    /// # Errors
+    /// Only when the worker aborts.
+    pub async fn publish_due(&self, jobs: &[JobMessage], retry: &Retry) -> Result<()> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        fault_points::point("before-publish");
+        if fault_points::is_planned("between-publishes") && jobs.len() > 1 {
+            self.publish(&jobs[..1]).await?;
+            fault_points::point("between-publishes");
+        }
+        retry.until_done(|| self.publish(jobs)).await?;
+        fault_points::point("after-publish");
+        Ok(())
+    }
+
+    /// Publishes jobs without a word: copies of messages that were published before.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub async fn forward(&self, jobs: &[JobMessage]) -> Result<()> {
+        let outgoing = jobs.iter().map(|job| Outgoing {
+            queue: self.settings.queues.of(&job.blueprint_id).to_owned(),
+            delay: job.not_before.and_then(|moment| self.platform.until(moment)).map(delay::next_delay),
+            body: job.to_body(),
+            headers: Vec::new(),
+        });
+        self.broker.publish(outgoing.collect()).await
+    }
+}

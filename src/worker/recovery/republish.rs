@@ -1,0 +1,149 @@
+//! Every job of a run that is due and that nobody executes is published again.
+
+use std::collections::BTreeSet;
+
+use super::judgement::{Reach, is_free, leases_of};
+use crate::error::{Code, Error, Kind, Result};
+use crate::ids::NodeId;
+use crate::ports::keys;
+use crate::ports::record::StaleRun;
+use crate::protocol::message::JobMessage;
+use crate::record::Document;
+use crate::worker::blueprints::Analysed;
+use crate::worker::job::admission::{needs_taking_over, other_version};
+use crate::worker::runs::state::no_such_run;
+use crate::worker::services::Services;
+use crate::workflow::ledger::{Due, Ledger};
+
+const OPERATION: &str = "Reconciling";
+
+/// Which jobs of a run are to be published again, and when not.
+pub struct Republishing<'a> {
+    /// Only if the run's jobs go through this queue.
+    pub queue: Option<&'a str>,
+    /// Only if no other worker has since the run was seen stale.
+    pub claim: Option<&'a StaleRun>,
+    /// Which of its jobs.
+    pub reach: Reach,
+}
+
+/// Publishes jobs of a run again; which. None where the run is of another queue.
+///
+/// # Errors
+/// The run or its blueprint is unknown, or a server is out of reach.
+pub async fn republish(
+    services: &Services,
+    run: &str,
+    how: Republishing<'_>,
+) -> Result<Option<BTreeSet<NodeId>>> {
+    let document = services.runs.load(run).await?;
+    let queue = document.reserved.as_ref().and_then(|reserved| reserved.queue.as_deref());
+    if how.queue.is_some() && queue != how.queue {
+        return Ok(None);
+    }
+    let blueprint = blueprint_of(services, run, &document).await?;
+    let follows = Follows { run, blueprint: &blueprint, is_scanned: how.queue.is_some() };
+    let document = taken_over(services, document, follows).await?;
+    if document.is_unpublished() {
+        services.results.publish_pending(run).await?;
+    }
+    let at = document.at;
+    let ledger = document.reserved.map(|reserved| reserved.ledger).unwrap_or_default();
+    let idle = idle_jobs(services, run, &ledger, how.reach).await?;
+    let is_stuck = ledger.is_stuck();
+    if idle.is_empty() && !is_stuck {
+        return Ok(Some(BTreeSet::new()));
+    }
+    if let Some(stale) = how.claim
+        && !services.runs.claim(stale).await?
+    {
+        return Ok(Some(BTreeSet::new()));
+    }
+    if is_stuck {
+        services.runs.conclude(run).await?;
+        services.results.publish_pending(run).await?;
+    }
+    if !idle.is_empty() {
+        services.publisher.publish(&JobMessage::all_due(run, &blueprint, &idle, at)).await?;
+        // The run was just recovered: the next reconciler need not look at it at once.
+        services.runs.keep_alive(&[run.to_owned()]).await?;
+    }
+    Ok(Some(idle.into_iter().map(|due| due.node).collect()))
+}
+
+/// A run, and the blueprint it follows.
+#[derive(Clone, Copy)]
+struct Follows<'a> {
+    run: &'a str,
+    blueprint: &'a str,
+    /// A scan found it; nobody asked for it.
+    is_scanned: bool,
+}
+
+/// The run, once what workers of version 1 did of it is taken over. A scan goes on without the blueprint where the
+/// ledger says what is due: another worker of the queue has it.
+async fn taken_over(
+    services: &Services,
+    document: Document,
+    Follows { run, blueprint, is_scanned }: Follows<'_>,
+) -> Result<Document> {
+    match matching_blueprint(services, blueprint, &document).await {
+        Ok(Analysed { blueprint, .. }) if needs_taking_over(&document, &blueprint) => {
+            if services.runs.begin(run, &blueprint).await? {
+                services.legacy.tell_blueprint(run, &blueprint.id).await;
+            }
+            services.runs.load(run).await
+        }
+        Ok(_) => Ok(document),
+        Err(error) if is_scanned && error.kind() == Kind::Setup && document.reserved.is_some() => {
+            Ok(document)
+        }
+        Err(error) => Err(error.of_run(run)),
+    }
+}
+
+/// The blueprint a run follows, in its version.
+async fn matching_blueprint(services: &Services, id: &str, document: &Document) -> Result<Analysed> {
+    let Some(analysed) = services.blueprints.current(id).await? else {
+        let what = format!("the blueprint '{id}' is not in this adapter's runtime");
+        return Err(Error::new(Code::BlueprintUnknown, OPERATION, what));
+    };
+    match other_version(document, &analysed.blueprint) {
+        Some(reason) => Err(Error::new(Code::BlueprintVersion, OPERATION, reason)),
+        None => Ok(analysed),
+    }
+}
+
+/// The jobs within reach that nobody executes, and that nobody is about to publish.
+async fn idle_jobs(services: &Services, run: &str, ledger: &Ledger, reach: Reach) -> Result<Vec<Due>> {
+    let mut idle = Vec::new();
+    for due in reach.of(ledger) {
+        if is_idle(services, run, &due, ledger).await? {
+            idle.push(due);
+        }
+    }
+    Ok(idle)
+}
+
+async fn is_idle(services: &Services, run: &str, due: &Due, ledger: &Ledger) -> Result<bool> {
+    for node in leases_of(due, ledger) {
+        if !is_free(services.store.get(&keys::node_lock(run, node)).await?.as_deref()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn blueprint_of(services: &Services, run: &str, document: &Document) -> Result<String> {
+    match document.blueprint_id() {
+        Some(id) => Ok(id),
+        None => services.store.get(&keys::blueprint(run)).await?.ok_or_else(|| {
+            let unsaid = "neither its context nor the coordination store says which blueprint it follows";
+            let error = match document.found {
+                true => Error::new(Code::BlueprintUnknown, OPERATION, unsaid),
+                false => no_such_run(OPERATION),
+            };
+            error.of_run(run)
+        }),
+    }
+}

@@ -1,0 +1,93 @@
+//! How a run begins, or is taken over from workers of version 1.
+
+use std::sync::Arc;
+
+use super::state::{Decision, RunState};
+use super::store::{Runs, View};
+use crate::error::Result;
+use crate::record::{Document, to_raw};
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::{Event, Resume};
+
+impl Runs {
+    /// Gives a run its ledger, and takes over what others did of it; whether there was anything to do.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn begin(&self, run: &str, blueprint: &Blueprint) -> Result<bool> {
+        let queue = self.settings.queues.of(&blueprint.id);
+        let begun = self.update(run, View::Whole, |state| take_over(state, blueprint, queue)).await?;
+        Ok(begun.changed)
+    }
+
+    /// As [`begin`](Self::begin), for a run as it was loaded: mostly a new one, which needs nothing but its ledger.
+    /// Answers whether there was anything to do, and with the run as it is then, where that is known.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn begin_from(
+        &self,
+        run: &str,
+        blueprint: &Arc<Blueprint>,
+        document: &Document,
+    ) -> Result<(bool, Option<Document>)> {
+        if !document.found || document.outputs(blueprint).next().is_some() {
+            return Ok((self.begin(run, blueprint).await?, None));
+        }
+        let (queue, new) = (self.settings.queues.of(&blueprint.id).to_owned(), blueprint.clone());
+        let begin = move |state: &mut RunState| take_over(state, &new, &queue);
+        let written = self.update_from(run, document.clone(), begin).await?;
+        Ok((written.document.is_some(), written.document))
+    }
+
+    /// A message names a node that nothing led to: a worker of version 1 may have seen its predecessors done.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn call(&self, run: &str, node: &str, blueprint: &Blueprint) -> Result<()> {
+        let call = |state: &mut RunState| match state.ledger().call(blueprint, node) {
+            Some(_) => Ok(Decision::Write(())),
+            None => Ok(Decision::Leave(())),
+        };
+        self.update(run, View::Ledger, call).await.map(drop)
+    }
+
+    /// Wakes a node whose time has come, if it still sleeps in that round.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn wake(&self, run: &str, node: &str, round: u32) -> Result<()> {
+        let nowhere = Blueprint::unknown("");
+        let wake = |state: &mut RunState| {
+            let event = Event::Resumed { node: node.into(), with: Resume::default() };
+            let ledger = state.ledger();
+            match ledger.sleeps(node, round) && ledger.apply(&nowhere, event).is_ok() {
+                true => Ok(Decision::Write(())),
+                false => Ok(Decision::Leave(())),
+            }
+        };
+        self.update(run, View::Ledger, wake).await.map(drop)
+    }
+}
+
+/// The ledger and the keys of a run that is seen for the first time, or that others went on with.
+fn take_over(state: &mut RunState, blueprint: &Blueprint, queue: &str) -> Result<Decision<()>> {
+    let RunState { document, reserved, patch } = state;
+    let fresh = reserved.ledger.is_unbegun();
+    reserved.queue.get_or_insert_with(|| queue.into());
+    if fresh {
+        reserved.ledger.begin_with(blueprint);
+    }
+    let before = (reserved.ledger.nodes.len(), reserved.ledger.due());
+    reserved.ledger.adopt(blueprint, document.outputs(blueprint));
+    if !fresh && before == (reserved.ledger.nodes.len(), reserved.ledger.due()) {
+        return Ok(Decision::Leave(()));
+    }
+    if !document.values.contains_key("blueprintId") {
+        patch.set("blueprintId", to_raw(&blueprint.id)?);
+    }
+    if !document.values.contains_key("blueprintVersion") {
+        patch.set("blueprintVersion", to_raw(&blueprint.version)?);
+    }
+    Ok(Decision::Write(()))
+}

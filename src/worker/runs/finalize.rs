@@ -1,0 +1,69 @@
+//! The last step of every change, once its ledger is final: the keys that show it, and what the status row is to say.
+//! Pure.
+
+use std::collections::BTreeMap;
+
+use crate::error::Result;
+use crate::ids::NodeId;
+use crate::json::Json;
+use crate::record::{Change, Patch, ReservedKey, StatusUpdate, to_raw};
+use crate::workflow::ledger::Ledger;
+
+/// Makes the change of a run whose ledger is final. `deferred` says that the adapter publishes results itself.
+///
+/// # Errors
+/// None that user data can cause.
+pub fn finalize(mut reserved: ReservedKey, mut patch: Patch, deferred: bool) -> Result<Change> {
+    show_awaiting(&mut patch, &reserved.ledger)?;
+    let ended = reserved.ledger.status.is_end();
+    reserved.unpublished = ended && deferred;
+    let status = match (ended, deferred) {
+        (false, _) => StatusUpdate::Keep,
+        (true, false) => StatusUpdate::End,
+        (true, true) => StatusUpdate::Defer,
+    };
+    Ok(Change { patch, reserved, status })
+}
+
+/// The change that says that a run's result is published: the status row is the adapter's.
+pub fn published(mut reserved: ReservedKey, patch: Patch) -> Change {
+    reserved.unpublished = false;
+    Change { patch, reserved, status: StatusUpdate::Published }
+}
+
+/// `_awaitingNodeIds` and `_awaitingDetails` are the ledger's, shown where core's users look for them.
+fn show_awaiting(patch: &mut Patch, ledger: &Ledger) -> Result<()> {
+    let awaiting: Vec<&NodeId> = ledger.awaiting().map(|(id, _)| id).collect();
+    if awaiting.is_empty() {
+        patch.deletes.extend(["_awaitingNodeIds".to_owned(), "_awaitingDetails".to_owned()]);
+        return Ok(());
+    }
+    let details: BTreeMap<&NodeId, &Json> =
+        ledger.awaiting().filter_map(|(id, entry)| Some((id, entry.details.as_ref()?))).collect();
+    patch.set("_awaitingNodeIds", to_raw(&awaiting)?);
+    patch.set("_awaitingDetails", to_raw(&details)?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workflow::ledger::RunStatus;
+
+    #[test]
+    fn the_end_of_a_run_is_written_at_once_or_left_to_the_adapter() {
+        for (deferred, ending) in [(false, StatusUpdate::End), (true, StatusUpdate::Defer)] {
+            let ledger = Ledger { status: RunStatus::Completed, ..Ledger::default() };
+            let reserved = ReservedKey { ledger, ..ReservedKey::default() };
+            let change = finalize(reserved, Patch::default(), deferred).unwrap();
+            assert_eq!((change.status, change.reserved.unpublished), (ending, deferred));
+        }
+    }
+
+    #[test]
+    fn a_published_result_is_published_no_more() {
+        let reserved = ReservedKey { unpublished: true, ..ReservedKey::default() };
+        let change = published(reserved, Patch::default());
+        assert_eq!((change.status, change.reserved.unpublished), (StatusUpdate::Published, false));
+    }
+}

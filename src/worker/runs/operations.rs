@@ -1,0 +1,238 @@
+//! What happens to a run and is no node's result: it is resumed, told of an event, cancelled, retried, reopened, failed.
+
+use super::state::{Decision, RunState};
+use super::store::{Runs, View};
+use crate::error::{Code, Error, Result};
+use crate::ids::NodeId;
+use crate::json::Json;
+use crate::record::to_raw;
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, RunStatus, Standing};
+
+const RESUMING: &str = "Resuming";
+const RETRYING: &str = "Retrying";
+
+/// What follows from something that happened to a run.
+#[derive(Debug)]
+pub struct FollowUp {
+    /// What happened, as the start of a sentence.
+    pub operation: &'static str,
+    /// The blueprint the run follows, where it says so.
+    pub blueprint: String,
+    /// The jobs to publish.
+    pub due: Vec<Due>,
+    /// When it was committed, by the server's clock: milliseconds since 1970.
+    pub at: Option<u64>,
+}
+
+/// A job that a run cannot go on without, and why it cannot be processed.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure<'a> {
+    /// The node it names.
+    pub node: &'a str,
+    /// The blueprint it names.
+    pub blueprint: &'a str,
+    /// Why.
+    pub reason: &'a str,
+}
+
+impl Runs {
+    /// Fails a run that cannot go on because of a job; whether it was that job's run, and waited for it.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn fail(&self, run: &str, Failure { node, blueprint, reason }: Failure<'_>) -> Result<bool> {
+        let fail = |state: &mut RunState| {
+            let own = state.document.blueprint_id().is_none_or(|own| own == blueprint);
+            let ledger = state.ledger();
+            // A message that names another blueprint, or a node that is not due, ends no run but its own.
+            let waits = ledger.is_unbegun() || matches!(ledger.standing(node, None), Standing::Due(_));
+            let error = NodeError { node: node.into(), message: reason.to_owned() };
+            let failed = own
+                && waits
+                && ledger.apply(&Blueprint::unknown(blueprint), Event::Abandoned { error }).is_ok();
+            Ok(if failed { Decision::Write(true) } else { Decision::Leave(false) })
+        };
+        self.update(run, View::Whole, fail).await.map(|committed| committed.answer)
+    }
+
+    /// A job was put back from the dead letters: the run that ended because of it goes on. What follows, without that
+    /// job; none where the run did not end because of it.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn reopen(&self, run: &str, node: &str) -> Result<Option<FollowUp>> {
+        let reopen = |state: &mut RunState| {
+            if !state.ledger().was_abandoned_at(node) {
+                return Ok(Decision::Leave(None));
+            }
+            let due = apply(state.ledger(), Event::TriedAgain)?;
+            Ok(Decision::Write(Some((due, state.document.blueprint_id()))))
+        };
+        let committed = self.update(run, View::Whole, reopen).await?;
+        Ok(committed.answer.map(|(due, blueprint)| FollowUp {
+            operation: "Reopening",
+            blueprint: blueprint.unwrap_or_default(),
+            // The job that is replayed runs at once; what else was due needs its messages.
+            due: due.into_iter().filter(|due| due.node != node).collect(),
+            at: committed.at,
+        }))
+    }
+
+    /// Lets paused nodes go on: the one named, or all. Nodes that were resumed and did not get to it yet have
+    /// their jobs published again.
+    ///
+    /// # Errors
+    /// The run does not await, the node does not, or the server is out of reach.
+    pub async fn resume(&self, run: &str, node: Option<&str>, with: &Resume) -> Result<FollowUp> {
+        let chosen = |id: &NodeId| node.is_none_or(|node| node == id.as_str());
+        self.happen(run, RESUMING, |state| {
+            let ledger = &mut state.reserved.ledger;
+            let awaiting: Vec<NodeId> =
+                ledger.awaiting().map(|(id, _)| id).filter(|id| chosen(id)).cloned().collect();
+            if awaiting.is_empty() {
+                let resumed = ledger.due().into_iter().filter(|due| chosen(&due.node));
+                let resumed: Vec<Due> =
+                    resumed.filter(|due| ledger.nodes[&due.node].resumed.is_some()).collect();
+                return if resumed.is_empty() { Err(not_awaiting(ledger, node)) } else { Ok(resumed) };
+            }
+            if let Some(action) = &with.action {
+                state.patch.set("_resume.action", to_raw(action)?);
+            }
+            if let Some(output) = &with.output {
+                state.patch.set("_resume.output", output.clone());
+            }
+            let mut due = Vec::new();
+            for node in awaiting {
+                due.extend(apply(ledger, Event::Resumed { node, with: with.clone() })?);
+            }
+            Ok(due)
+        })
+        .await
+    }
+
+    /// Tells a run of an event. Nodes that wait for it go on; else it is kept for the first that will. An event
+    /// meant for one node, such as a webhook's, is dropped once that node is past it.
+    ///
+    /// # Errors
+    /// The run has ended, or the server is out of reach.
+    pub async fn send_event(
+        &self,
+        run: &str,
+        name: &str,
+        payload: Option<Json>,
+        node: Option<&str>,
+    ) -> Result<FollowUp> {
+        self.happen(run, "Sending the event", |state| {
+            let node = node.map(NodeId::from);
+            apply(state.ledger(), Event::Happened { name: name.to_owned(), payload: payload.clone(), node })
+        })
+        .await
+    }
+
+    /// Starts a failed run again from the nodes that failed.
+    ///
+    /// # Errors
+    /// The run has not failed, or the server is out of reach.
+    pub async fn retry(&self, run: &str) -> Result<FollowUp> {
+        self.happen(run, RETRYING, |state| {
+            let status = state.ledger().status;
+            if status != RunStatus::Failed {
+                let status = status.as_str();
+                return Err(Error::new(
+                    Code::RunNotFailed,
+                    RETRYING,
+                    format!("only a failed run can be retried; this one is {status}"),
+                ));
+            }
+            apply(state.ledger(), Event::TriedAgain)
+        })
+        .await
+    }
+
+    /// Ends a run: nothing new of it starts. Whether it was still going on.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn cancel(&self, run: &str, reason: &str) -> Result<bool> {
+        let cancel = |state: &mut RunState| {
+            state.require_row("Cancelling")?;
+            let event = Event::Cancelled { reason: reason.to_owned() };
+            let cancelled = state.ledger().apply(&Blueprint::unknown(""), event).is_ok();
+            Ok(if cancelled { Decision::Write(true) } else { Decision::Leave(false) })
+        };
+        self.update(run, View::Ledger, cancel).await.map(|committed| committed.answer)
+    }
+
+    /// Ends a run whose last nodes others did, and of which nobody will do another.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn conclude(&self, run: &str) -> Result<()> {
+        let conclude = |state: &mut RunState| {
+            if !state.ledger().is_stuck() {
+                return Ok(Decision::Leave(()));
+            }
+            state.ledger().conclude();
+            Ok(Decision::Write(()))
+        };
+        self.update(run, View::Ledger, conclude).await.map(drop)
+    }
+
+    /// Notes that the result of a run is published, where its end is still the one that was published. Whether it is.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn mark_published(&self, run: &str, end: &Ledger) -> Result<bool> {
+        let mark = |state: &mut RunState| match state.ledger().has_the_end_of(end) {
+            true => Ok(Decision::MarkPublished(())),
+            false => Ok(Decision::Leave(())),
+        };
+        self.update(run, View::Ledger, mark).await.map(|committed| committed.changed)
+    }
+
+    /// Something that happens to a run from outside: the change, and the jobs that follow.
+    async fn happen(
+        &self,
+        run: &str,
+        operation: &'static str,
+        change: impl Fn(&mut RunState) -> Result<Vec<Due>> + Sync,
+    ) -> Result<FollowUp> {
+        let happen = |state: &mut RunState| {
+            state.require_row(operation)?;
+            let due = change(state)?;
+            Ok(Decision::Write((due, state.document.blueprint_id().unwrap_or_default())))
+        };
+        let committed = self.update(run, View::Whole, happen).await?;
+        let (due, blueprint) = committed.answer;
+        Ok(FollowUp { operation, blueprint, due, at: committed.at })
+    }
+}
+
+/// Applies an event that concerns no edge of the blueprint.
+fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<Due>> {
+    ledger.apply(&Blueprint::unknown(""), event).map(|transition| transition.due).map_err(|refusal| {
+        let (code, why) = match refusal {
+            Refusal::Ended => (Code::RunEnded, format!("the run is over: it is {}", ledger.status.as_str())),
+            Refusal::NotDue | Refusal::NotAwaiting => {
+                (Code::NodeNotAwaiting, "the node does not wait to be resumed".to_owned())
+            }
+            Refusal::NotFailed => (Code::RunNotFailed, "the run has not failed".to_owned()),
+        };
+        Error::new(code, "Changing the run", why)
+    })
+}
+
+fn not_awaiting(ledger: &Ledger, node: Option<&str>) -> Error {
+    let code = if ledger.status.is_end() { Code::RunEnded } else { Code::NodeNotAwaiting };
+    match node {
+        Some(node) => {
+            let what = format!("the node '{node}' does not wait to be resumed");
+            Error::new(code, RESUMING, what).of_node(node)
+        }
+        None => {
+            let what = format!("the run does not wait to be resumed: it is {}", ledger.status.as_str());
+            Error::new(code, RESUMING, what)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A run while something is decided about it. Pure.
+
+use super::finalize::{finalize, published};
+use crate::error::{Code, Error, Result};
+use crate::record::{Change, Document, Patch, ReservedKey};
+use crate::workflow::ledger::Ledger;
+
+/// A run as it is: what is decided is changed here, and written if the [`Decision`] says so.
+#[derive(Debug)]
+pub struct RunState {
+    /// Its keys. Where only the ledger was asked for, none.
+    pub document: Document,
+    /// The ledger, and what stands beside it; a run without one has a ledger in which nothing happened.
+    pub reserved: ReservedKey,
+    /// The keys that change.
+    pub patch: Patch,
+}
+
+/// What was decided, with an answer for whoever asked.
+#[derive(Debug)]
+pub enum Decision<T> {
+    /// The run stays as it is.
+    Leave(T),
+    /// The change is written.
+    Write(T),
+    /// The run's result is published: the record is to say so.
+    MarkPublished(T),
+}
+
+impl RunState {
+    fn of(mut document: Document) -> Self {
+        let reserved = document.reserved.take().unwrap_or_default();
+        Self { document, reserved, patch: Patch::default() }
+    }
+
+    /// The ledger.
+    pub fn ledger(&mut self) -> &mut Ledger {
+        &mut self.reserved.ledger
+    }
+
+    /// Refuses a run that has no row.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn require_row(&self, operation: &'static str) -> Result<()> {
+        match self.document.found {
+            true => Ok(()),
+            false => Err(no_such_run(operation)),
+        }
+    }
+}
+
+/// Has something decided on a run, and makes a change of it.
+///
+/// # Errors
+/// Whatever `judge` says.
+pub fn decide<T>(
+    document: Document,
+    deferred: bool,
+    judge: &mut impl FnMut(&mut RunState) -> Result<Decision<T>>,
+) -> Result<(Option<Change>, T)> {
+    let mut state = RunState::of(document);
+    Ok(match judge(&mut state)? {
+        Decision::Leave(answer) => (None, answer),
+        Decision::Write(answer) => (Some(finalize(state.reserved, state.patch, deferred)?), answer),
+        Decision::MarkPublished(answer) => (Some(published(state.reserved, state.patch)), answer),
+    })
+}
+
+/// A run that nothing is stored of.
+pub fn no_such_run(operation: &'static str) -> Error {
+    Error::new(Code::RunNotFound, operation, "there is no such run: it has no context row")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::StatusUpdate;
+    use crate::workflow::ledger::RunStatus;
+
+    fn ended() -> Document {
+        let ledger = Ledger { status: RunStatus::Completed, ..Ledger::default() };
+        let reserved = ReservedKey { ledger, unpublished: true, ..ReservedKey::default() };
+        Document { found: true, reserved: Some(reserved), ..Document::default() }
+    }
+
+    #[test]
+    fn what_is_decided_is_written_as_it_was_left() {
+        let (change, answer) =
+            decide(ended(), false, &mut |state| Ok(Decision::Leave(state.document.found))).unwrap();
+        assert!(change.is_none() && answer);
+        for (deferred, ending) in [(false, StatusUpdate::End), (true, StatusUpdate::Defer)] {
+            let (change, ()) = decide(ended(), deferred, &mut |_| Ok(Decision::Write(()))).unwrap();
+            assert_eq!(change.unwrap().status, ending);
+        }
+        let (change, ()) = decide(ended(), true, &mut |_| Ok(Decision::MarkPublished(()))).unwrap();
+        let change = change.unwrap();
+        assert_eq!((change.status, change.reserved.unpublished), (StatusUpdate::Published, false));
+    }
+
+    #[test]
+    fn a_run_without_a_ledger_has_one_in_which_nothing_happened() {
+        let judge = &mut |state: &mut RunState| {
+            state.require_row("Testing")?;
+            Ok(Decision::Leave(state.ledger().is_unbegun()))
+        };
+        assert!(decide(Document::default(), false, judge).unwrap_err().to_string().contains("no such run"));
+        let found = Document { found: true, ..Document::default() };
+        assert!(decide(found, false, judge).unwrap().1);
+    }
+}

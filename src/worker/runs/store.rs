@@ -1,0 +1,164 @@
+//! The one place where the worker reads and writes the record.
+
+use std::sync::Arc;
+
+use super::state::{Decision, RunState, decide};
+use crate::error::Result;
+use crate::json::Json;
+use crate::ports::record::{AwaitingPage, StaleRun, StaleSearch};
+use crate::record::{Decide, Document};
+use crate::run_store::{Committed, Outcome, RunStore};
+use crate::worker::settings::Settings;
+use crate::workflow::ledger::RunStatus;
+
+/// How much of a run a decision needs to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// Every key.
+    Whole,
+    /// The ledger alone, however large the rest is.
+    Ledger,
+}
+
+/// The runs, as they are recorded.
+pub struct Runs {
+    store: RunStore,
+    /// Names the queue that a run's jobs go through.
+    pub(super) settings: Arc<Settings>,
+    /// The adapter publishes results itself.
+    pub(super) deferred: bool,
+}
+
+impl Runs {
+    /// Over this record. `deferred` says that the adapter publishes results itself.
+    pub fn new(store: RunStore, settings: Arc<Settings>, deferred: bool) -> Self {
+        Self { store, settings, deferred }
+    }
+
+    /// Whether the adapter publishes results itself.
+    pub fn defers_results(&self) -> bool {
+        self.deferred
+    }
+
+    /// Lets `judge` look at a run as it is, and writes what it decides; it is asked again where somebody else was
+    /// faster.
+    ///
+    /// # Errors
+    /// Whatever `judge` or the server says; nothing is changed then.
+    pub async fn update<T: Send>(
+        &self,
+        run: &str,
+        view: View,
+        mut judge: impl FnMut(&mut RunState) -> Result<Decision<T>> + Send,
+    ) -> Result<Committed<T>> {
+        let decide = |document| decide(document, self.deferred, &mut judge);
+        self.store.change(run, view == View::Whole, decide).await
+    }
+
+    /// As [`update`](Self::update), for a run as it was loaded: the decision is written with those of other runs.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    pub async fn update_from(
+        &self,
+        run: &str,
+        base: Document,
+        mut judge: impl FnMut(&mut RunState) -> Result<Decision<()>> + Send + Sync + 'static,
+    ) -> Result<Outcome> {
+        let deferred = self.deferred;
+        let decide = move |document: &Document| {
+            decide(document.clone(), deferred, &mut judge).map(|(change, ())| change)
+        };
+        self.commit(run, base, Box::new(decide)).await
+    }
+
+    /// Decides on a run as it was loaded, and writes what was decided with the commits of other runs.
+    ///
+    /// # Errors
+    /// Whatever `decide` or the server says. Where the server's answer was lost, the commit may have counted.
+    pub async fn commit(&self, run: &str, base: Document, decide: Decide) -> Result<Outcome> {
+        self.store.commit(run, base, decide).await
+    }
+
+    /// Everything that is stored of a run; an empty document where there is no row.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn load(&self, run: &str) -> Result<Document> {
+        self.store.load(run).await
+    }
+
+    /// The ledger of a run alone.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn load_ledger(&self, run: &str) -> Result<Document> {
+        self.store.load_ledger(run).await
+    }
+
+    /// Somebody looked through a run for outputs of others: in this state of it nobody need look again.
+    pub fn looked_through(&self, run: &str, document: &Document) {
+        self.store.checked(run, document);
+    }
+
+    /// Stores a run's end and its result in the status table.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the result cannot be stored.
+    pub async fn write_result(&self, run: &str, end: RunStatus, result: &Json) -> Result<()> {
+        self.store.write_result(run, end, result).await
+    }
+
+    /// Says that runs are alive, where they are still running.
+    ///
+    /// # Errors
+    /// The server is out of reach.
+    pub async fn keep_alive(&self, runs: &[String]) -> Result<()> {
+        self.store.record().keep_alive(runs).await
+    }
+
+    /// Which of these runs were cancelled.
+    ///
+    /// # Errors
+    /// The server is out of reach.
+    pub async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
+        self.store.record().cancelled(runs).await
+    }
+
+    /// Which of these runs have a node that was to wake up before a moment, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// The server is out of reach.
+    pub async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>> {
+        self.store.record().overdue(runs, moment).await
+    }
+
+    /// Runs that are `running` and were not heard of for a while.
+    ///
+    /// # Errors
+    /// The table has no `updated_at`, or the server is out of reach.
+    pub async fn stale(&self, search: &StaleSearch) -> Result<Vec<StaleRun>> {
+        self.store.record().stale(search).await
+    }
+
+    /// Takes a stale run on; whether nobody else had, and nothing had happened to it since.
+    ///
+    /// # Errors
+    /// As [`stale`](Self::stale).
+    pub async fn claim(&self, stale: &StaleRun) -> Result<bool> {
+        self.store.record().claim(stale).await
+    }
+
+    /// Those that wait of a page of all runs, in the order of their ids, after `after`.
+    ///
+    /// # Errors
+    /// As [`stale`](Self::stale).
+    pub async fn awaiting(&self, after: &str, limit: i64) -> Result<AwaitingPage> {
+        self.store.record().awaiting(after, limit).await
+    }
+
+    /// Closes what was opened here; whatever is used again opens again.
+    pub fn let_go(&self) {
+        self.store.record().let_go();
+    }
+}

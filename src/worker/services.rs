@@ -1,0 +1,111 @@
+//! What one adapter's engine is made of, put together.
+
+use std::sync::Arc;
+
+use crate::ports::broker::Broker;
+use crate::ports::coordination::CoordinationStore;
+use crate::ports::host::Host;
+use crate::ports::platform::Platform;
+use crate::ports::record::Record;
+use crate::run_store::RunStore;
+use crate::worker::active_nodes::ActiveNodes;
+use crate::worker::blueprints::Blueprints;
+use crate::worker::dead_letters::DeadLetters;
+use crate::worker::leases::service::Leases;
+use crate::worker::legacy::Legacy;
+use crate::worker::liveness::Liveness;
+use crate::worker::notices::Notices;
+use crate::worker::publisher::Publisher;
+use crate::worker::results::Results;
+use crate::worker::runs::store::Runs;
+use crate::worker::settings::Settings;
+use crate::worker::traffic::Traffic;
+
+/// What an engine stands on.
+pub struct Ports {
+    /// Time, chance and tasks.
+    pub platform: Platform,
+    /// Where jobs come from and go to.
+    pub broker: Arc<dyn Broker>,
+    /// The record.
+    pub record: Arc<dyn Record>,
+    /// Leases, and the keys that workers of version 1 look at.
+    pub store: Arc<dyn CoordinationStore>,
+    /// User code.
+    pub host: Arc<dyn Host>,
+}
+
+/// The services of one engine. Each knows only what it needs.
+pub struct Services {
+    /// What the user chose.
+    pub settings: Arc<Settings>,
+    /// Time, chance and tasks.
+    pub platform: Platform,
+    /// Where jobs come from.
+    pub broker: Arc<dyn Broker>,
+    /// Keys that others look at.
+    pub store: Arc<dyn CoordinationStore>,
+    /// User code.
+    pub host: Arc<dyn Host>,
+    /// What the user hears.
+    pub notices: Notices,
+    /// Whether JavaScript responds.
+    pub liveness: Liveness,
+    /// The nodes that are being executed.
+    pub active_nodes: Arc<ActiveNodes>,
+    /// The blueprints, by revision.
+    pub blueprints: Blueprints,
+    /// Who executes what.
+    pub leases: Arc<Leases>,
+    /// The record of the runs.
+    pub runs: Arc<Runs>,
+    /// Where jobs go to.
+    pub publisher: Publisher,
+    /// Results that the adapter publishes.
+    pub results: Results,
+    /// What workers of version 1 have to know.
+    pub legacy: Legacy,
+    /// Messages that nobody can process.
+    pub dead_letters: DeadLetters,
+    /// What the messages tell.
+    pub traffic: Traffic,
+}
+
+impl Services {
+    /// Puts the parts together; opens no connection.
+    pub fn new(settings: Settings, ports: Ports) -> Self {
+        let Ports { platform, broker, record, store, host } = ports;
+        let settings = Arc::new(settings);
+        let notices = Notices::new(host.clone());
+        let active_nodes: Arc<ActiveNodes> = Arc::default();
+        let leases = Arc::new(Leases::new(store.clone(), &settings, notices.clone(), platform.clone()));
+        let store_of_runs = RunStore::new(record, platform.clone());
+        let runs = Arc::new(Runs::new(store_of_runs, settings.clone(), host.publishes_results()));
+        let results = Results {
+            host: host.clone(),
+            runs: runs.clone(),
+            leases: leases.clone(),
+            active_nodes: active_nodes.clone(),
+            notices: notices.clone(),
+            platform: platform.clone(),
+        };
+        Self {
+            liveness: Liveness::new(settings.event_loop_timeout),
+            blueprints: Blueprints::new(host.clone()),
+            publisher: Publisher::new(broker.clone(), settings.clone(), notices.clone(), platform.clone()),
+            legacy: Legacy::new(store.clone(), leases.clone(), runs.clone()),
+            dead_letters: DeadLetters::new(broker.clone(), settings.clone(), platform.clone()),
+            traffic: Traffic::default(),
+            settings,
+            platform,
+            broker,
+            store,
+            host,
+            notices,
+            active_nodes,
+            leases,
+            runs,
+            results,
+        }
+    }
+}

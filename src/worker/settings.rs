@@ -1,0 +1,37 @@
+//! What the user chose.
+
+use std::time::Duration;
+
+use crate::worker::queues::Queues;
+
+/// What the user chose.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The queues jobs come from and go to.
+    pub queues: Queues,
+    /// How many nodes one worker executes at a time; the prefetch.
+    pub concurrency: u16,
+    /// Seconds a lease outlives its worker.
+    pub lease_seconds: u64,
+    /// How long a job whose run was started under another version of its blueprint waits for a worker that has it.
+    pub version_timeout: Duration,
+    /// How long a job waits for a worker that has its blueprint at all.
+    pub blueprint_timeout: Duration,
+    /// How often the worker scans for lost jobs; zero for never.
+    pub recovery_interval: Duration,
+    /// What to do while the coordination store is out of reach.
+    pub without_leases: WithoutLeases,
+    /// How long JavaScript's event loop may stand still before this worker's nodes count as dead.
+    pub event_loop_timeout: Duration,
+    /// This worker's name, unique in the fleet: the owner of its leases, and the sender of its dead letters.
+    pub worker: String,
+}
+
+/// What a worker does while the coordination store is out of reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithoutLeases {
+    /// It goes on: a message that comes twice may have its node run twice, its result counts once.
+    Continue,
+    /// It waits.
+    Wait,
+}

@@ -1,0 +1,81 @@
+//! A started worker: what runs until it stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::worker::consumer::{consume, dispatch};
+use crate::worker::engine::Engine;
+use crate::worker::recovery::tick::recover;
+use crate::worker::retry::Retry;
+use crate::worker::services::Services;
+use crate::worker::shutdown::Shutdown;
+
+/// A started worker. Dropping it does not stop it: [`Worker::stop`] does.
+pub struct Worker {
+    services: Arc<Services>,
+    shutdown: Shutdown,
+    tasks: TaskTracker,
+}
+
+impl Worker {
+    /// Starts consuming. Must be called within the shared runtime.
+    pub fn start(engine: &Engine) -> Self {
+        let services = engine.services().clone();
+        let worker =
+            Self { services: services.clone(), shutdown: Shutdown::default(), tasks: TaskTracker::new() };
+        let shutdown = &worker.shutdown;
+        services.liveness.beat();
+        worker.watch();
+        let (sender, receiver) = mpsc::channel(usize::from(services.settings.concurrency));
+        for queue in services.settings.queues.consumed() {
+            let stop = || shutdown.stop_consuming.clone();
+            worker.run(recover(services.clone(), queue.clone(), stop()));
+            worker.run(consume(services.clone(), queue.clone(), sender.clone(), stop()));
+        }
+        drop(sender);
+        let retry = Retry::new(services.notices.clone(), services.platform.clone(), shutdown.abort.clone());
+        worker.run(dispatch(services.clone(), receiver, retry, shutdown.clone()));
+        worker
+    }
+
+    /// Keeps leases and runs alive, and hears of cancellations, until the worker aborts.
+    fn watch(&self) {
+        let (watcher, stop) = (self.services.clone(), self.shutdown.abort.clone());
+        self.services.platform.spawn(async move {
+            let Services { active_nodes, runs, liveness, .. } = &*watcher;
+            active_nodes.watch(runs, || liveness.is_responsive(), stop).await;
+        });
+        let (keeper, stop) = (self.services.clone(), self.shutdown.abort.clone());
+        self.services.platform.spawn(async move {
+            keeper.leases.keep(|| keeper.liveness.is_responsive(), stop).await;
+        });
+    }
+
+    /// Runs a task that the worker waits for when it stops.
+    fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.services.platform.spawn(self.tasks.track_future(task));
+    }
+
+    /// How to end the worker from where it cannot be waited for.
+    pub fn shutdown(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
+    /// Takes no more jobs, lets those that are executing finish within `patience`, requeues what was not started.
+    pub async fn stop(&self, patience: Duration) {
+        self.shutdown.stop_consuming.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
+            self.services.notices.warn(format!(
+                "The worker stops: jobs that still run after {} ms go back to their queues, and their late results will be \
+                 refused (option stopTimeout)",
+                patience.as_millis()
+            ));
+        }
+        self.shutdown.abort.cancel();
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
+    }
+}

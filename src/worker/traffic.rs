@@ -1,0 +1,129 @@
+//! What a worker learns from the messages it gets: how far a queue has come, and whether version 1 shares it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::protocol::message::JobMessage;
+
+/// Deliveries this soon after a tick may have left the queue before it.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
+/// What was seen of the queues so far.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// By queue.
+    queues: HashMap<String, Queue>,
+    version_1: Option<Instant>,
+}
+
+/// What passes through a queue.
+#[derive(Debug, Default)]
+struct Queue {
+    /// When the last tick was.
+    ticked: Option<Instant>,
+    /// The youngest message delivered since then, by the moment it was made due: milliseconds since 1970.
+    youngest: Option<u64>,
+}
+
+impl Traffic {
+    /// A message was delivered.
+    pub fn delivered(&self, queue: &str, job: &JobMessage, redelivered: bool) {
+        let Some(at) = job.at.filter(|_| !redelivered && !job.repeated && job.not_before.is_none()) else {
+            return;
+        };
+        self.queue(queue, |queue| {
+            if queue.ticked.is_none_or(|ticked| ticked.elapsed() > UNDER_WAY) {
+                queue.youngest = queue.youngest.max(Some(at));
+            }
+        });
+    }
+
+    /// A message is of a worker of version 1.
+    pub fn met_version_1(&self) {
+        self.with(|seen| seen.version_1 = Some(Instant::now()));
+    }
+
+    /// How long ago that was last; none if never.
+    pub fn since_version_1(&self) -> Option<Duration> {
+        self.with(|seen| seen.version_1.map(|met| met.elapsed()))
+    }
+
+    /// The youngest message delivered since the last tick; this is the next one.
+    pub fn tick(&self, queue: &str) -> Option<u64> {
+        self.queue(queue, |queue| {
+            queue.ticked = Some(Instant::now());
+            queue.youngest.take()
+        })
+    }
+
+    fn queue<T>(&self, queue: &str, act: impl FnOnce(&mut Queue) -> T) -> T {
+        self.with(|seen| match seen.queues.get_mut(queue) {
+            Some(queue) => act(queue),
+            None => act(seen.queues.entry(queue.to_owned()).or_default()),
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
+        act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(at: u64) -> JobMessage {
+        JobMessage {
+            at: Some(at),
+            ..JobMessage::parse(br#"{"runId":"r","blueprintId":"b","nodeId":"n"}"#).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_tick_hears_of_the_youngest_message_delivered_since_the_last_one() {
+        let traffic = Traffic::default();
+        traffic.delivered("q", &job(5_000), false);
+        traffic.delivered("q", &job(4_000), false);
+        assert_eq!((traffic.tick("q"), traffic.tick("q")), (Some(5_000), None));
+    }
+
+    #[test]
+    fn a_message_that_may_have_left_the_queue_before_the_tick_proves_nothing() {
+        let traffic = Traffic::default();
+        traffic.tick("q");
+        traffic.delivered("q", &job(5_000), false);
+        assert_eq!(traffic.tick("q"), None);
+    }
+
+    #[test]
+    fn a_redelivered_or_delayed_message_proves_nothing() {
+        let traffic = Traffic::default();
+        traffic.delivered("q", &job(5_000), true);
+        traffic.delivered("q", &JobMessage { repeated: true, ..job(5_000) }, false);
+        traffic.delivered("q", &JobMessage { not_before: Some(1), ..job(5_000) }, false);
+        assert_eq!(traffic.tick("q"), None);
+    }
+
+    #[test]
+    fn what_passes_through_one_queue_proves_nothing_about_another() {
+        let traffic = Traffic::default();
+        traffic.delivered("q", &job(5_000), false);
+        assert_eq!((traffic.tick("p"), traffic.tick("q")), (None, Some(5_000)));
+    }
+
+    #[test]
+    fn version_1_is_met_by_a_message() {
+        let traffic = Traffic::default();
+        assert_eq!(traffic.since_version_1(), None);
+        traffic.met_version_1();
+        assert!(traffic.since_version_1().is_some());
+    }
+}
