@@ -19,7 +19,7 @@ pub enum Event<'a> {
         /// What the connection is for: `publisher`, `consumer` or `reader`.
         purpose: &'static str,
     },
-    /// A client publishes a message, and waits for its confirm.
+    /// A client publishes a message, and waits for its confirm. A failure is this message's alone.
     Publish {
         /// The client's name.
         client: &'a str,

@@ -71,8 +71,7 @@ impl World {
     }
 
     async fn publish(&self, body: &str, delay: Option<Duration>) -> Result<()> {
-        let message = Outgoing { queue: "jobs".into(), delay, body: body.into(), headers: Vec::new() };
-        self.broker.publish(vec![message]).await
+        self.broker.publish(vec![message(body, delay)]).await
     }
 
     fn consume(&self, prefetch: u16) -> Consumer {
@@ -98,6 +97,10 @@ impl Consumer {
     }
 }
 
+fn message(body: &str, delay: Option<Duration>) -> Outgoing {
+    Outgoing { queue: "jobs".into(), delay, body: body.into(), headers: Vec::new() }
+}
+
 fn texts(messages: &[MessageView]) -> Vec<String> {
     messages.iter().map(|message| String::from_utf8_lossy(&message.body).into()).collect()
 }
@@ -110,8 +113,12 @@ async fn a_publish_is_lost_before_or_after_its_effect() {
     assert!(world.publish("before", None).await.unwrap_err().is_transient());
     world.server.set_faults(once(is_publish, Fault::FailAfter));
     assert!(world.publish("after", None).await.unwrap_err().is_transient());
+    // Of several, each is taken or not for itself.
+    world.server.set_faults(once(is_publish, Fault::FailBefore));
+    let several = ["b", "c", "d"].map(|body| message(body, None)).to_vec();
+    assert!(world.broker.publish(several).await.unwrap_err().is_transient());
     world.publish("last", None).await.unwrap();
-    assert_eq!(world.ready("jobs"), ["first", "after", "last"]);
+    assert_eq!(world.ready("jobs"), ["first", "after", "c", "d", "last"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,18 +289,6 @@ async fn a_leap_of_the_clock_delivers_in_the_order_of_moments() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_settles_what_it_does_not_hold_loses_its_channel() {
-    let world = World::new(None);
-    world.publish("a", None).await.unwrap();
-    let link = super::broker::link_for_tests(&world.broker);
-    let queue: Arc<str> = "jobs".into();
-    assert_eq!(link.get(&queue).await.unwrap().unwrap().tag, 1);
-    crate::acknowledger::Channel::ack(&link, 1, false).await.unwrap();
-    assert!(crate::acknowledger::Channel::ack(&link, 1, false).await.is_err());
-    assert!(!link.is_open());
-}
-
-#[tokio::test(start_paused = true)]
 async fn dropping_a_consumer_is_as_good_as_killing_its_process() {
     let world = World::new(None);
     world.publish("a", None).await.unwrap();
@@ -371,13 +366,12 @@ async fn a_name_is_one_server_until_it_is_reset() {
     assert_eq!(other_store.get("key").await.unwrap().as_deref(), Some("one"));
     assert_eq!(server("another").coordination("one").get("key").await.unwrap(), None);
     let broker = one.broker("one", Platform::default(), None);
-    let message = Outgoing { queue: "jobs".into(), delay: None, body: b"{}".to_vec(), headers: Vec::new() };
-    broker.publish(vec![message.clone()]).await.unwrap();
+    broker.publish(vec![message("{}", None)]).await.unwrap();
     assert_eq!(other.queues(), ["jobs"]);
     reset("a test's own");
     assert!(other.queues().is_empty());
     assert_eq!(other_store.get("key").await.unwrap(), None);
     // Who was connected goes on with it.
-    broker.publish(vec![message]).await.unwrap();
+    broker.publish(vec![message("{}", None)]).await.unwrap();
     assert_eq!(server("a test's own").queue("jobs").unwrap().ready.len(), 1);
 }

@@ -56,8 +56,12 @@ impl Link {
     ) -> Result<T> {
         let fault = self.server.faults.strike(&event);
         let effect = || self.with(operation, act);
+        // A publish that fails is one that was refused, or whose confirm did not come: others go on.
+        let is_alone = matches!(event, Event::Publish { .. });
         let lost = || {
-            self.close();
+            if !is_alone {
+                self.close();
+            }
             lost(operation)
         };
         let asked = faults::under(fault, &self.server.clock, effect, lost);
@@ -112,4 +116,32 @@ impl Channel for Arc<Link> {
 
 pub(super) fn lost(operation: &'static str) -> Error {
     Error::new(Code::BrokerUnreachable, operation, "the connection was lost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::clock::MemoryClock;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_settles_what_it_does_not_hold_loses_its_channel() {
+        let server = Arc::new(BrokerServer::new(Arc::new(MemoryClock::starting_at(0)), Arc::default()));
+        let link = Link::open(&server, &Client { number: 1, name: "one".into() });
+        let queue: Arc<str> = "jobs".into();
+        for body in ["a", "b", "c"] {
+            server.with(|broker, now| {
+                broker.declare(&queue, &Vec::new());
+                broker.publish(&queue, Default::default(), body.into(), now)
+            });
+        }
+        for tag in 1..=3 {
+            assert_eq!(link.get(&queue).await.unwrap().unwrap().tag, tag);
+        }
+        link.ack(2, true).await.unwrap();
+        assert!(link.is_open());
+        assert!(link.ack(1, false).await.is_err());
+        assert!(!link.is_open());
+        let left = server.queue(&queue).unwrap();
+        assert_eq!((left.ready.len(), left.held.len(), left.ready[0].redelivered), (1, 0, true));
+    }
 }
