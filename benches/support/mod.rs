@@ -1,10 +1,10 @@
 //! A run at some point of its life, for benches and counts: its blueprint, its document, and the next job's answer.
 
-use flowcraft_rabbitmq_adapter::context::{Change, Document, Patch, ReservedKey};
 use flowcraft_rabbitmq_adapter::ids::NodeId;
 use flowcraft_rabbitmq_adapter::json::Json;
 use flowcraft_rabbitmq_adapter::protocol::message::JobMessage;
 use flowcraft_rabbitmq_adapter::protocol::outcome::{Answer, Outcome, Taken};
+use flowcraft_rabbitmq_adapter::record::{Change, Document, Patch, ReservedKey};
 use flowcraft_rabbitmq_adapter::worker::job::completion::{Completion, Execution, complete};
 use flowcraft_rabbitmq_adapter::workflow::blueprint::{
     Blueprint, Description, EdgeDescription, NodeDescription,

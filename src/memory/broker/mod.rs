@@ -283,12 +283,6 @@ impl Consumer {
     }
 }
 
-/// A connection of a client, to do with as a test likes.
-#[cfg(test)]
-pub(super) fn link_for_tests(broker: &MemoryBroker) -> Arc<Link> {
-    Link::open(&broker.server, &broker.client)
-}
-
 fn delivery(queue: &Arc<str>, message: Message, receipt: Box<dyn Receipt>) -> Delivery {
     let Message { body, headers, redelivered, .. } = message;
     Delivery { queue: queue.clone(), body, headers: headers.into_iter().collect(), redelivered, receipt }
