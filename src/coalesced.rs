@@ -14,13 +14,13 @@ use tracing::debug;
 
 use crate::batcher::{Batches, Request};
 use crate::error::{Code, Error, Result};
-use crate::ports::coordination::{CoordinationStore, Lease};
+use crate::ports::coordination::{Acquired, CoordinationStore, Lease};
 use crate::ports::platform::Platform;
 
 /// A lease that somebody waits for.
 struct Acquire {
     lease: Lease,
-    answer: oneshot::Sender<Result<bool>>,
+    answer: oneshot::Sender<Result<Acquired>>,
 }
 
 /// A lease to be given up.
@@ -118,7 +118,7 @@ impl CoordinationStore for Coalesced {
         self.store.get(key).await
     }
 
-    async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
+    async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<Acquired> {
         let (answer, answered) = oneshot::channel();
         let lease = Lease::new(key, owner, ttl);
         let this = self.clone();
@@ -148,7 +148,7 @@ impl CoordinationStore for Coalesced {
         Ok(())
     }
 
-    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<bool>> {
+    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<Acquired>> {
         self.store.acquire_many(leases).await
     }
 

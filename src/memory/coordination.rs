@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::MemoryServer;
 use super::faults::{self, Event, Operation};
 use crate::error::{Code, Error, Result};
-use crate::ports::coordination::{CoordinationStore, Lease};
+use crate::ports::coordination::{Acquired, CoordinationStore, GIVEN_UP_STAYS, Lease};
 use crate::ports::keys;
 use crate::ports::platform::Clock;
 
@@ -84,16 +84,19 @@ impl Now<'_> {
         Ok(count)
     }
 
-    fn acquire(&mut self, lease: &Lease) -> Result<bool> {
-        match self.value(&lease.key) {
-            Some(held) if held != lease.owner && held != keys::RECONCILER_MARK => Ok(false),
-            _ => self.set(&lease.key, &lease.owner, lease.ttl).map(|()| true),
-        }
+    fn acquire(&mut self, lease: &Lease) -> Result<Acquired> {
+        let acquired = match self.value(&lease.key) {
+            Some(held) if held != lease.owner && held != keys::RECONCILER_MARK => return Ok(Acquired::No),
+            Some(_) => Acquired::Yes,
+            None => Acquired::Fresh,
+        };
+        self.set(&lease.key, &lease.owner, lease.ttl).map(|()| acquired)
     }
 
-    fn release(&mut self, lease: &Lease) {
-        if self.value(&lease.key) == Some(&lease.owner) {
-            self.keys.remove(&lease.key);
+    fn release(&mut self, lease: &Lease) -> Result<()> {
+        match self.value(&lease.key) == Some(&lease.owner) {
+            true => self.set(&lease.key, keys::RECONCILER_MARK, GIVEN_UP_STAYS),
+            false => Ok(()),
         }
     }
 
@@ -169,7 +172,7 @@ impl CoordinationStore for MemoryStore {
         self.ask(Operation::Get, &[key], |mut now| Ok(now.value(key).map(str::to_owned))).await
     }
 
-    async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
+    async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<Acquired> {
         let lease = Lease::new(key, owner, ttl);
         self.ask(Operation::Acquire, &[key], |mut now| now.acquire(&lease)).await
     }
@@ -178,7 +181,7 @@ impl CoordinationStore for MemoryStore {
         self.release_many(&[Lease::new(key, owner, 0)]).await
     }
 
-    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<bool>> {
+    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<Acquired>> {
         let keys: Vec<&str> = leases.iter().map(|lease| lease.key.as_str()).collect();
         let all =
             |mut now: Now<'_>| leases.iter().map(|lease| now.acquire(lease)).collect::<Result<Vec<_>>>();
@@ -190,11 +193,8 @@ impl CoordinationStore for MemoryStore {
 
     async fn release_many(&self, leases: &[Lease]) -> Result<()> {
         let keys: Vec<&str> = leases.iter().map(|lease| lease.key.as_str()).collect();
-        self.ask(Operation::Release, &keys, |mut now| {
-            leases.iter().for_each(|lease| now.release(lease));
-            Ok(())
-        })
-        .await
+        self.ask(Operation::Release, &keys, |mut now| leases.iter().try_for_each(|lease| now.release(lease)))
+            .await
     }
 }
 

@@ -314,7 +314,7 @@ async fn answers_of_the_coordination_store_are_lost_and_late() {
     assert!(store.acquire("lease", "one", 60).await.unwrap_err().is_transient());
     assert_eq!(store.get("lease").await.unwrap().as_deref(), Some("one"));
     server.set_faults(once(is_coordination, Fault::DelayAnswer(61 * SECOND)));
-    assert!(store.acquire("late", "one", 60).await.unwrap());
+    assert!(store.acquire("late", "one", 60).await.unwrap().is_taken());
     assert_eq!(server.clock().now() - START, 61_000);
     // It was its owner's, and is not any more when the answer comes.
     assert_eq!(store.get("late").await.unwrap(), None);
@@ -354,7 +354,7 @@ async fn leases_that_wait_for_others_are_taken_together() {
     let store = Coalesced::new(Arc::new(server.coordination("one")), Platform::default());
     let keys = ["a", "b", "c", "d"];
     let taken = futures_util::future::join_all(keys.iter().map(|key| store.acquire(key, "one", 60))).await;
-    assert!(taken.into_iter().all(Result::unwrap));
+    assert!(taken.into_iter().all(|taken| taken.unwrap().is_taken()));
     assert_eq!(*batches.0.lock().unwrap(), [1, 3]);
 }
 

@@ -27,6 +27,28 @@ impl Lease {
     }
 }
 
+/// How long a store remembers that a lease was given up, in seconds. Meanwhile the key says what the original's reconciler
+/// writes, which gives way to everybody.
+pub const GIVEN_UP_STAYS: u64 = 2;
+
+/// What came of asking for a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acquired {
+    /// Another owner has it.
+    No,
+    /// It is the owner's. Somebody may have had it until a moment ago.
+    Yes,
+    /// It is the owner's, and nobody gave it up within [`GIVEN_UP_STAYS`].
+    Fresh,
+}
+
+impl Acquired {
+    /// Whether it is the owner's now.
+    pub fn is_taken(self) -> bool {
+        self != Self::No
+    }
+}
+
 /// Core's `ICoordinationStore`, and leases made of it.
 ///
 /// A store of the user's own has only the first five operations; the leases built on them are as atomic as
@@ -49,26 +71,28 @@ pub trait CoordinationStore: Send + Sync {
     /// The value of a key.
     async fn get(&self, key: &str) -> Result<Option<String>>;
 
-    /// Takes a lease for `ttl` seconds, or renews it; whether it is now `owner`'s.
+    /// Takes a lease for `ttl` seconds, or renews it. A store that does not remember what was given up never says
+    /// [`Fresh`](Acquired::Fresh).
     ///
     /// A lock of the original's reconciler marks that it published a job, not that somebody runs it: it gives way.
-    async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
+    async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<Acquired> {
         if self.set_if_not_exist(key, owner, ttl).await? {
-            return Ok(true);
+            return Ok(Acquired::Yes);
         }
-        match self.get(key).await? {
+        let taken = match self.get(key).await? {
             Some(held) if held == keys::RECONCILER_MARK => {
                 self.delete(key).await?;
-                self.set_if_not_exist(key, owner, ttl).await
+                self.set_if_not_exist(key, owner, ttl).await?
             }
-            Some(held) if held == owner => self.extend_ttl(key, ttl).await,
-            Some(_) => Ok(false),
-            None => self.set_if_not_exist(key, owner, ttl).await,
-        }
+            Some(held) if held == owner => self.extend_ttl(key, ttl).await?,
+            Some(_) => false,
+            None => self.set_if_not_exist(key, owner, ttl).await?,
+        };
+        Ok(if taken { Acquired::Yes } else { Acquired::No })
     }
 
     /// Takes or renews leases as [`acquire`](Self::acquire) does; an answer for each, in their order.
-    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<bool>> {
+    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<Acquired>> {
         join_all(leases.iter().map(|lease| self.acquire(&lease.key, &lease.owner, lease.ttl))).await
     }
 

@@ -9,10 +9,11 @@ use redis::Script;
 
 use super::connection::Connections;
 use crate::error::{Error, Result};
-use crate::ports::coordination::Lease;
+use crate::ports::coordination::{Acquired, GIVEN_UP_STAYS, Lease};
 use crate::ports::keys;
 
-/// 1 for every key that is now its owner's, 0 for one that is another's. What is no text is nobody's lease.
+/// 0 for every key that is another's; 1 for one that is now its owner's, and 2 where the key was not there: nobody gave it up
+/// a moment ago. What is no text is nobody's lease.
 const ACQUIRE: &str = "
     local taken = {}
     for i, key in ipairs(KEYS) do
@@ -21,15 +22,15 @@ const ACQUIRE: &str = "
             taken[i] = 0
         else
             redis.call('SET', key, owner, 'EX', ttl)
-            taken[i] = 1
+            taken[i] = held == false and 2 or 1
         end
     end
     return taken";
 
-/// Removes every key that is still its owner's.
+/// Gives up every key that is still its owner's: for a while it says so, in the word that gives way to everybody.
 const RELEASE: &str = "
     for i, key in ipairs(KEYS) do
-        if redis.pcall('GET', key) == ARGV[i] then redis.call('DEL', key) end
+        if redis.pcall('GET', key) == ARGV[i + 2] then redis.call('SET', key, ARGV[1], 'EX', ARGV[2]) end
     end";
 
 /// The leases of one Redis.
@@ -45,8 +46,8 @@ impl LeaseScripts {
         Self { connections, prefix, acquire: Script::new(ACQUIRE), release: Script::new(RELEASE) }
     }
 
-    /// Takes or renews leases; whether each is now its owner's.
-    pub async fn acquire(&self, leases: &[Lease]) -> Vec<Result<bool>> {
+    /// Takes or renews leases.
+    pub async fn acquire(&self, leases: &[Lease]) -> Vec<Result<Acquired>> {
         let scripts = self.scripts(leases).map(|together| self.acquire_together(together));
         join_all(scripts).await.into_iter().flatten().collect()
     }
@@ -63,19 +64,25 @@ impl LeaseScripts {
         leases.chunks(size.max(1))
     }
 
-    async fn acquire_together(&self, leases: &[Lease]) -> Vec<Result<bool>> {
+    async fn acquire_together(&self, leases: &[Lease]) -> Vec<Result<Acquired>> {
         let mut invocation = self.acquire.arg(keys::RECONCILER_MARK);
         for Lease { key, owner, ttl } in leases {
             invocation.key(self.key(key)).arg(owner).arg(ttl);
         }
-        match self.connections.invoke::<Vec<bool>>(&invocation).await {
-            Ok(taken) => taken.into_iter().map(Ok).collect(),
-            Err(error) => leases.iter().map(|_| Err::<bool, Error>(error.clone())).collect(),
+        let acquired = |taken| match taken {
+            0 => Acquired::No,
+            1 => Acquired::Yes,
+            _ => Acquired::Fresh,
+        };
+        match self.connections.invoke::<Vec<u8>>(&invocation).await {
+            Ok(taken) => taken.into_iter().map(|taken| Ok(acquired(taken))).collect(),
+            Err(error) => leases.iter().map(|_| Err::<Acquired, Error>(error.clone())).collect(),
         }
     }
 
     async fn release_together(&self, leases: &[Lease]) -> Result<()> {
-        let mut invocation = self.release.prepare_invoke();
+        let mut invocation = self.release.arg(keys::RECONCILER_MARK);
+        invocation.arg(GIVEN_UP_STAYS);
         for Lease { key, owner, .. } in leases {
             invocation.key(self.key(key)).arg(owner);
         }

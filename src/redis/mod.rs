@@ -15,7 +15,7 @@ use self::connection::Connections;
 use self::leases::LeaseScripts;
 use self::server::Server;
 use crate::error::{Code, Error, Result};
-use crate::ports::coordination::{CoordinationStore, Lease};
+use crate::ports::coordination::{Acquired, CoordinationStore, Lease};
 
 pub use settings::{Address, RedisSettings, RedisTls, Sentinels};
 
@@ -77,7 +77,7 @@ impl CoordinationStore for RedisStore {
         self.connections.query(redis::cmd("GET").arg(self.key(key))).await
     }
 
-    async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<bool> {
+    async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<Acquired> {
         let taken = self.leases.acquire(&[Lease::new(key, owner, ttl)]).await.pop();
         taken.unwrap_or_else(|| {
             Err(Error::new(Code::RedisUnreachable, "Taking a lease", "Redis left it unanswered"))
@@ -88,7 +88,7 @@ impl CoordinationStore for RedisStore {
         self.leases.release(&[Lease::new(key, owner, 0)]).await
     }
 
-    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<bool>> {
+    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<Acquired>> {
         self.leases.acquire(leases).await
     }
 

@@ -77,13 +77,18 @@ async fn dispose(
     Ok(MessageFate::Acknowledge)
 }
 
-/// Has JavaScript execute the node; none when the worker aborts first.
+/// Has JavaScript execute the node; none when the worker aborts first, or was so slow that its lease may have run out:
+/// another worker may be executing the node by now.
 async fn execute(
     context: &JobContext<'_>,
     message: &JobMessage,
     ToExecute { document, analysed, .. }: &ToExecute,
 ) -> Result<Option<Reply>> {
     fault_points::point("before-call");
+    let is_current = context.services.leases.is_current(&message.run_id, &message.node_id);
+    if !is_current || context.abort().is_cancelled() {
+        return Ok(None);
+    }
     let cancelled = context.abort().child_token();
     let _active = context.services.active_nodes.note(&message.run_id, cancelled.clone());
     let mut call = Call {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join;
+use tokio::time::Instant;
 
 use super::admission::{Verdict, admit_beside_lease};
 use super::context::JobContext;
@@ -11,6 +12,7 @@ use super::execution::with_lease;
 use super::fate::MessageFate;
 use crate::error::Result;
 use crate::fault_points;
+use crate::ports::coordination::{Acquired, GIVEN_UP_STAYS};
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
 
@@ -19,6 +21,8 @@ const LEASE_POLL: Duration = Duration::from_millis(250);
 const LEASE_POLLS: u32 = 4;
 /// How long it waits there.
 const LEASE_WAIT: Duration = Duration::from_secs(1);
+/// For how long the coordination store surely remembers that a lease was given up.
+const MEMORY_OF_THE_STORE: Duration = Duration::from_millis(GIVEN_UP_STAYS * 1000 / 2);
 /// How soon a job goes back that came to a worker whose event loop hangs.
 const HANG_WAIT: Duration = Duration::from_secs(1);
 
@@ -58,9 +62,15 @@ async fn try_lease(
     let services = context.services;
     let (run, node) = (&message.run_id, &message.node_id);
     fault_points::point("before-lease");
-    let (leased, prefetched) =
+    let begun = Instant::now();
+    let (acquired, prefetched) =
         join(services.leases.take(run, node, context.abort()), prefetch(context, message, is_first)).await;
-    if leased? {
+    let acquired = acquired?;
+    if acquired.is_taken() {
+        // Another worker may have had the lease, and committed, between the load and the lease: unless the store says that
+        // nobody gave it up since, the run is loaded under the lease.
+        let is_proven = acquired == Acquired::Fresh && begun.elapsed() < MEMORY_OF_THE_STORE;
+        let prefetched = prefetched.filter(|_| is_proven);
         fault_points::point("after-lease");
         let fate = with_lease(context, message, prefetched).await;
         fault_points::point("before-release");
@@ -77,8 +87,7 @@ async fn try_lease(
     Ok(Some(MessageFate::Acknowledge))
 }
 
-/// Loads the run while the lease is being taken. Not for a message that may be one of two: the other's result, committed
-/// before its lease was given back, must be seen.
+/// Loads the run while the lease is being taken. Not for a message that may be one of two: it would rarely be of use.
 async fn prefetch(context: &JobContext<'_>, message: &JobMessage, is_first: bool) -> Option<Document> {
     let is_the_only_one = is_first && message.round.is_some() && !message.repeated && !message.replayed;
     if !is_the_only_one {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::error::{Error, Result};
-use crate::ports::coordination::CoordinationStore;
+use crate::ports::coordination::{Acquired, CoordinationStore};
 use crate::ports::keys;
 
 /// How long a store that failed is not asked again.
@@ -24,10 +24,18 @@ pub struct HeldLeases {
     owner: String,
     /// Seconds a lease outlives its last renewal; renewed at a third of it.
     ttl: u64,
-    /// The key of each, and what stands in it: no two takings of a lease are the same.
-    held: Mutex<BTreeMap<String, String>>,
+    held: Mutex<BTreeMap<String, Held>>,
     taken: AtomicU64,
     reach: Mutex<Reach>,
+}
+
+/// A lease that is held, under its key.
+#[derive(Debug, Clone)]
+struct Held {
+    /// What stands in the key: no two takings of a lease are the same.
+    token: String,
+    /// When it was last asked for with success; none while nobody else can see it.
+    renewed: Option<Instant>,
 }
 
 /// Whether the store answers.
@@ -45,22 +53,24 @@ impl HeldLeases {
         Self { store, owner, ttl, held: Mutex::default(), taken: AtomicU64::new(0), reach: Mutex::default() }
     }
 
-    /// Takes the lease of a node; whether it was free.
+    /// Takes the lease of a node.
     ///
     /// # Errors
     /// The store is out of reach.
-    pub async fn take(&self, run: &str, node: &str) -> Result<bool> {
+    pub async fn take(&self, run: &str, node: &str) -> Result<Acquired> {
         let key = keys::node_lock(run, node);
         // One worker may get the same job twice: its own lease does not let it run both.
         let token = self.token();
         if !self.hold(&key, &token) {
-            return Ok(false);
+            return Ok(Acquired::No);
         }
-        let taken = self.acquire(&key, &token, self.ttl).await;
-        if !matches!(taken, Ok(true)) {
-            self.with_held(|held| held.remove(&key));
+        let asked = Instant::now();
+        let acquired = self.acquire(&key, &token, self.ttl).await;
+        match acquired {
+            Ok(Acquired::Yes | Acquired::Fresh) => self.note_renewal(&key, &token, asked),
+            _ => drop(self.with_held(|held| held.remove(&key))),
         }
-        taken
+        acquired
     }
 
     /// Takes a lease that nobody else can see, while the store is out of reach; whether this worker had it already.
@@ -69,12 +79,28 @@ impl HeldLeases {
         self.hold(&keys::node_lock(run, node), &self.token())
     }
 
+    /// Whether a lease that was taken has not run out since, as far as this worker can tell.
+    pub fn is_current(&self, run: &str, node: &str) -> bool {
+        let lasts = |held: &Held| {
+            held.renewed.is_none_or(|renewed| renewed.elapsed() < Duration::from_secs(self.ttl))
+        };
+        self.with_held(|held| held.get(&keys::node_lock(run, node)).is_some_and(lasts))
+    }
+
+    fn note_renewal(&self, key: &str, token: &str, asked: Instant) {
+        self.with_held(|held| {
+            if let Some(held) = held.get_mut(key).filter(|held| held.token == token) {
+                held.renewed = Some(asked);
+            }
+        });
+    }
+
     /// Notes a lease as held; whether it was not.
     fn hold(&self, key: &str, token: &str) -> bool {
         self.with_held(|held| match held.entry(key.to_owned()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(free) => {
-                free.insert(token.to_owned());
+                free.insert(Held { token: token.to_owned(), renewed: None });
                 true
             }
         })
@@ -109,11 +135,11 @@ impl HeldLeases {
     /// # Errors
     /// The store is out of reach.
     pub async fn lead(&self, key: &str, ttl: u64) -> Result<bool> {
-        self.acquire(key, &self.owner, ttl).await
+        self.acquire(key, &self.owner, ttl).await.map(Acquired::is_taken)
     }
 
     /// Asks the store, unless it failed to answer a moment ago.
-    async fn acquire(&self, key: &str, token: &str, ttl: u64) -> Result<bool> {
+    async fn acquire(&self, key: &str, token: &str, ttl: u64) -> Result<Acquired> {
         // One finds out whether it answers again; the others do not wait for that.
         let known = self.with_reach(|reach| {
             let (at, error) = reach.failed.as_mut()?;
@@ -138,8 +164,8 @@ impl HeldLeases {
     pub async fn give_back(&self, run: &str, node: &str) {
         let key = keys::node_lock(run, node);
         // First, so that the one who renews does not take it anew.
-        if let Some(token) = self.with_held(|held| held.remove(&key)) {
-            self.release(&key, &token).await;
+        if let Some(held) = self.with_held(|held| held.remove(&key)) {
+            self.release(&key, &held.token).await;
         }
     }
 
@@ -165,21 +191,26 @@ impl HeldLeases {
                 warn!("the event loop of JavaScript does not respond: the worker lets its leases run out");
                 continue;
             }
-            let held: Vec<(String, String)> =
-                self.with_held(|held| held.iter().map(|(key, token)| (key.clone(), token.clone())).collect());
+            let held: Vec<(String, String)> = self
+                .with_held(|held| held.iter().map(|(key, held)| (key.clone(), held.token.clone())).collect());
             // All at once: they leave together.
             join_all(held.iter().map(|(key, token)| self.renew(key, token))).await;
         }
     }
 
     async fn renew(&self, key: &str, token: &str) {
+        let asked = Instant::now();
         match self.acquire(key, token, self.ttl).await {
             // Given back while it was being renewed.
-            Ok(true) if self.with_held(|held| held.get(key).is_none_or(|own| own != token)) => {
+            Ok(Acquired::Yes | Acquired::Fresh)
+                if self.with_held(|held| held.get(key).is_none_or(|own| own.token != token)) =>
+            {
                 self.release(key, token).await;
             }
-            Ok(true) => {}
-            Ok(false) => debug!(key, "another worker took the lease; the commit decides which result counts"),
+            Ok(Acquired::Yes | Acquired::Fresh) => self.note_renewal(key, token, asked),
+            Ok(Acquired::No) => {
+                debug!(key, "another worker took the lease; the commit decides which result counts")
+            }
             Err(error) => warn!(%error, key, "the lease was not renewed"),
         }
     }
@@ -188,7 +219,7 @@ impl HeldLeases {
         act(&mut self.reach.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn with_held<T>(&self, act: impl FnOnce(&mut BTreeMap<String, String>) -> T) -> T {
+    fn with_held<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Held>) -> T) -> T {
         act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::held::HeldLeases;
 use crate::backoff::Backoff;
 use crate::error::{Kind, Result};
-use crate::ports::coordination::CoordinationStore;
+use crate::ports::coordination::{Acquired, CoordinationStore};
 use crate::ports::platform::Platform;
 use crate::worker::notices::Notices;
 use crate::worker::settings::{Settings, WithoutLeases};
@@ -36,11 +36,11 @@ impl Leases {
         Self { held, without: settings.without_leases, notices, platform }
     }
 
-    /// Takes the lease of a node; whether it was free. Where leases cannot be had, does as the user chose.
+    /// Takes the lease of a node. Where leases cannot be had, does as the user chose.
     ///
     /// # Errors
     /// Only when the worker aborts.
-    pub async fn take(&self, run: &str, node: &str, abort: &CancellationToken) -> Result<bool> {
+    pub async fn take(&self, run: &str, node: &str, abort: &CancellationToken) -> Result<Acquired> {
         let mut backoff = Backoff::up_to(LONGEST_WAIT, &self.platform);
         loop {
             let error = match self.watched(self.held.take(run, node).await) {
@@ -48,7 +48,8 @@ impl Leases {
                 taken => return taken,
             };
             if self.without == WithoutLeases::Continue {
-                return Ok(self.held.take_unseen(run, node));
+                let is_free = self.held.take_unseen(run, node);
+                return Ok(if is_free { Acquired::Yes } else { Acquired::No });
             }
             if abort.is_cancelled() {
                 return Err(error.while_stopping());
@@ -64,9 +65,14 @@ impl Leases {
     /// Takes a lease, or one that nobody else can see while the store is out of reach; whether it was free.
     pub async fn take_or_go_without(&self, run: &str, node: &str) -> bool {
         match self.held.take(run, node).await {
-            Ok(taken) => taken,
+            Ok(acquired) => acquired.is_taken(),
             Err(_) => self.held.take_unseen(run, node),
         }
+    }
+
+    /// Whether a lease that was taken has not run out since, as far as this worker can tell.
+    pub fn is_current(&self, run: &str, node: &str) -> bool {
+        self.held.is_current(run, node)
     }
 
     /// Gives a lease back; done when that is on its way.

@@ -122,9 +122,9 @@ async fn keys_and_values_are_any_texts(world: &World) {
         assert!(world.store.set_if_not_exist(&key, text, 60).await.unwrap());
         assert_eq!(world.store.get(&key).await.unwrap().as_deref(), Some(*text));
         let lease = format!("lease {key}");
-        assert!(world.store.acquire(&lease, text, 60).await.unwrap(), "{text:?}");
-        assert!(world.store.acquire(&lease, text, 60).await.unwrap(), "{text:?}");
-        assert!(!world.store.acquire(&lease, "other", 60).await.unwrap(), "{text:?}");
+        assert!(world.store.acquire(&lease, text, 60).await.unwrap().is_taken(), "{text:?}");
+        assert!(world.store.acquire(&lease, text, 60).await.unwrap().is_taken(), "{text:?}");
+        assert!(!world.store.acquire(&lease, "other", 60).await.unwrap().is_taken(), "{text:?}");
         world.store.release(&lease, text).await.unwrap();
     }
 }
