@@ -10,8 +10,8 @@
 //! `bridge` → `postgres`, `rabbitmq`, `redis`, `memory`, `worker` → `run_store` → `acknowledger`, `batcher`, `coalesced` →
 //! `ports` → `protocol` → `record` → `workflow` → `ids`,
 //! `json`, `time`, `error`.
-//! Only `bridge` knows JavaScript; everything else compiles and tests without it
-//! (`cargo test --no-default-features`).
+//! What is not drawn needs nothing that is; `tests/house` checks both. Only `bridge` knows JavaScript; everything
+//! else compiles and tests without it (`cargo test --no-default-features`).
 
 mod acknowledger;
 pub mod backoff;
