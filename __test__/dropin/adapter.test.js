@@ -11,7 +11,7 @@ import amqplib from 'amqplib'
 import { BaseDistributedAdapter, createFlow, NullLogger } from 'flowcraft'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { openWorld, STATUS_TABLES, until, urls } from '../support/world.js'
+import { openSharedServers, STATUS_TABLES, until, urls } from '../fixtures/shared-servers.js'
 
 const flow = () =>
   createFlow('order')
@@ -21,7 +21,7 @@ const flow = () =>
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 
@@ -203,7 +203,7 @@ describe('connections', () => {
 describe('the three status tables', () => {
   for (const shape of Object.keys(STATUS_TABLES)) {
     it(`works with the ${shape}’s`, async () => {
-      const own = await openWorld({ statusTable: shape })
+      const own = await openSharedServers({ statusTable: shape })
       try {
         const done = await own.runAlone(flow())
         assert.equal(done.status, 'completed')

@@ -4,12 +4,12 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
-import { openWorld, until } from '../support/world.js'
-import { declared, worker } from './support.js'
+import { declared } from '../fixtures/flows.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 
@@ -46,7 +46,7 @@ describe('retryMode: queue', () => {
     const enqueued = []
     const eventBus = { emit: async ({ type, payload }) => void (type === 'job:enqueued' && enqueued.push(payload)) }
     const flow = risky(attempts, { maxRetries: 3, retryDelay: 200 })
-    await worker(t, world, flow, { retryMode: 'queue', Adapter: Noting, eventBus })
+    await world.workerFor(t, flow, { retryMode: 'queue', Adapter: Noting, eventBus })
     const { status, context } = await world.run(flow)
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.risky-operation'], 'Succeeded on attempt 3')
@@ -66,7 +66,7 @@ describe('retryMode: queue', () => {
     const attempts = []
     const flow = risky(attempts, { maxRetries: 2, retryDelay: 1000 }, 1)
     const quick = createFlow('quick').node('quick', () => ({ output: 1 }))
-    await worker(t, world, [flow, quick], { retryMode: 'queue', concurrency: 1 })
+    await world.workerFor(t, [flow, quick], { retryMode: 'queue', concurrency: 1 })
     const runId = await world.begin(flow)
     await until(() => attempts.length === 1)
     for (let i = 0; i < 5; i++) assert.equal((await world.run(quick)).status, 'completed')
@@ -79,7 +79,7 @@ describe('retryMode: queue', () => {
   it('fails after the last attempt, with the last reason', async (t) => {
     const attempts = []
     const flow = risky(attempts, { maxRetries: 3, retryDelay: 10 }, 9)
-    await worker(t, world, flow, { retryMode: 'queue' })
+    await world.workerFor(t, flow, { retryMode: 'queue' })
     const { status, result } = await world.run(flow)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'risky-operation'.*Temporary failure!/)
@@ -104,7 +104,7 @@ describe('retryMode: queue', () => {
       .node('process-data', async ({ input }) => ({ output: `Processed: ${input}` }))
       .edge('primary-api', 'process-data')
       .edge('secondary-api', 'process-data')
-    await worker(t, world, flow, { retryMode: 'queue' })
+    await world.workerFor(t, flow, { retryMode: 'queue' })
     const { status, context } = await world.run(flow, {}, { starts: ['primary-api'] })
     assert.equal(status, 'completed')
     assert.deepEqual(ran, ['primary', 'primary', 'secondary'])
@@ -122,7 +122,7 @@ describe('retryMode: queue', () => {
     }
     const attempts = []
     const flow = risky(attempts, { maxRetries: 1 }, 3)
-    await worker(t, world, flow, { Adapter: Patient })
+    await world.workerFor(t, flow, { Adapter: Patient })
     const { status } = await world.run(flow)
     assert.equal(status, 'completed')
     assert.deepEqual(
@@ -146,7 +146,7 @@ describe('config.timeout', () => {
       },
       { config: { timeout: 150 } },
     )
-    await worker(t, world, flow)
+    await world.workerFor(t, flow)
     const { status, result, context } = await world.run(flow)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'slow' timed out after 150 ms/)
@@ -156,7 +156,7 @@ describe('config.timeout', () => {
 
   it('does not wait for a node that ignores its signal', async (t) => {
     const flow = createFlow('deaf').node('deaf', () => sleep(3000), { config: { timeout: 100 } })
-    await worker(t, world, flow)
+    await world.workerFor(t, flow)
     const from = Date.now()
     const { status, result } = await world.run(flow)
     assert.ok(Date.now() - from < 1500)
@@ -168,7 +168,7 @@ describe('config.timeout', () => {
     const flow = createFlow('guarded')
       .node('slow', ({ signal }) => sleep(3000, {}, { signal }), { config: { timeout: 100, fallback: 'fast' } })
       .node('fast', () => ({ output: 'fast' }))
-    await worker(t, world, flow)
+    await world.workerFor(t, flow)
     const { status, context } = await world.run(flow, {}, { starts: ['slow'] })
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.fast'], 'fast')
@@ -176,7 +176,7 @@ describe('config.timeout', () => {
 
   it('leaves a node in time alone', async (t) => {
     const flow = createFlow('in-time').node('quick', () => sleep(50, { output: 'done' }), { config: { timeout: 1000 } })
-    await worker(t, world, flow)
+    await world.workerFor(t, flow)
     assert.equal((await world.run(flow)).context['_outputs.quick'], 'done')
   })
 })
@@ -200,7 +200,7 @@ describe('cancel', () => {
   it('tells the node in flight, starts nothing more, and ends the run with the reason', async (t) => {
     const seen = {}
     const flow = working(seen)
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await until(() => seen.started)
     const from = Date.now()
@@ -220,7 +220,7 @@ describe('cancel', () => {
   it('works from an adapter that was never started', async (t) => {
     const seen = {}
     const flow = working(seen)
-    await worker(t, world, flow)
+    await world.workerFor(t, flow)
     const website = world.adapter(flow, { started: false })
     const runId = await world.begin(flow)
     await until(() => seen.started)
@@ -232,7 +232,7 @@ describe('cancel', () => {
 
   it('of a run that is over answers false', async (t) => {
     const flow = createFlow('short').node('a', () => ({ output: 1 }))
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await world.settled(runId)
     assert.equal(await adapter.cancel(runId), false)
@@ -246,7 +246,7 @@ describe('cancel', () => {
   it('before the first job keeps it from running', async (t) => {
     const seen = {}
     const flow = working(seen)
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow, { user: 'Alice' }, { starts: [] })
     assert.equal(await adapter.cancel(runId, 'too soon'), true)
     await world.send({ runId, blueprintId: 'working', nodeId: 'work' })
@@ -262,7 +262,7 @@ describe('cancel', () => {
       .wait('gate')
       .node('next', () => ({ output: 'ran' }))
       .edge('gate', 'next')
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     assert.equal(await adapter.cancel(runId), true)
@@ -277,7 +277,7 @@ describe('cancel', () => {
       .node('next', () => ({ output: 'ran' }))
       .edge('nap', 'next')
     const quick = createFlow('quick').node('quick', () => ({ output: 1 }))
-    const adapter = await worker(t, world, [flow, quick], { concurrency: 1, stopTimeout: 1000 })
+    const adapter = await world.workerFor(t, [flow, quick], { concurrency: 1, stopTimeout: 1000 })
     const runId = await world.begin(flow)
     await awaiting(runId)
     assert.equal(await adapter.cancel(runId), true)
@@ -312,7 +312,7 @@ describe('retry', () => {
       .edge('reserve', 'mail')
       .edge('charge', 'ship')
       .edge('label', 'ship')
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     const { status, result } = await world.settled(runId)
     assert.equal(status, 'failed')
@@ -332,7 +332,7 @@ describe('retry', () => {
       if (attempts < 3) throw new Error(`attempt ${attempts}`)
       return { output: attempts }
     })
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     assert.match((await world.settled(runId)).result.reason, /attempt 1/)
     await adapter.retry(runId)
@@ -351,7 +351,7 @@ describe('retry', () => {
       .wait('gate')
       .node('a', () => ({ output: 1 }))
       .edge('gate', 'a')
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     await assert.rejects(adapter.retry(runId), /only a failed run can be retried; this one is awaiting/)
@@ -388,7 +388,7 @@ describe('versions', () => {
   /** A run that version 1 began, resumed where only version 2 is left. */
   async function orphaned(t, ran, options) {
     const old = versioned('1', ran)
-    const first = await worker(t, world, old)
+    const first = await world.workerFor(t, old)
     const runId = await world.begin(old)
     const { context } = await awaiting(runId)
     assert.equal(context.blueprintVersion, '1')
@@ -440,7 +440,7 @@ describe('a blueprint that is unknown', () => {
   const known = (id) => createFlow(id).node('a', () => ({ output: id }))
 
   it('waits for a worker that has it', async (t) => {
-    await worker(t, world, known('here'))
+    await world.workerFor(t, known('here'))
     const elsewhere = known('elsewhere')
     const runId = await world.begin(elsewhere)
     await sleep(500)
@@ -453,7 +453,7 @@ describe('a blueprint that is unknown', () => {
   })
 
   it('fails its run, and is among the dead letters, when none comes in time', async (t) => {
-    await worker(t, world, known('here'), { blueprintTimeout: 400 })
+    await world.workerFor(t, known('here'), { blueprintTimeout: 400 })
     const runId = await world.begin(known('nowhere'))
     const { status, result } = await world.settled(runId)
     assert.equal(status, 'failed')
@@ -464,7 +464,7 @@ describe('a blueprint that is unknown', () => {
   })
 
   it('may be added to the runtime while the worker runs', async (t) => {
-    const adapter = await worker(t, world, known('here'))
+    const adapter = await world.workerFor(t, known('here'))
     const late = known('late')
     const runId = await world.begin(late)
     await sleep(300)
@@ -476,9 +476,8 @@ describe('a blueprint that is unknown', () => {
 
 describe('a message that is no job', () => {
   it('goes to the dead letters, with the reason', async (t) => {
-    await worker(
+    await world.workerFor(
       t,
-      world,
       createFlow('any').node('a', () => ({ output: 1 })),
     )
     await world.channel.assertQueue(`${world.queue}.dead`, { durable: true })

@@ -3,12 +3,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow, UnsafeEvaluator } from 'flowcraft'
-import { openWorld, until } from '../support/world.js'
-import { worker } from './support.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 
@@ -29,7 +28,7 @@ const eventDriven = (milliseconds = 0) =>
 describe('an event', () => {
   it('lets the node that waits for it go on, with the payload as its output', async (t) => {
     const flow = eventDriven()
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     assert.deepEqual([...(await adapter.sendEvent(runId, 'user_action', action))], ['wait_1'])
@@ -41,7 +40,7 @@ describe('an event', () => {
 
   it('comes from an adapter that was never started', async (t) => {
     const flow = eventDriven()
-    await worker(t, world, flow)
+    await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     const website = world.adapter(flow, { started: false })
@@ -52,7 +51,7 @@ describe('an event', () => {
 
   it('of another name wakes nobody', async (t) => {
     const flow = eventDriven()
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     assert.deepEqual([...(await adapter.sendEvent(runId, 'something_else', 1))], [])
@@ -63,7 +62,7 @@ describe('an event', () => {
 
   it('without a payload is an event all the same', async (t) => {
     const flow = eventDriven()
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     await adapter.sendEvent(runId, 'user_action')
@@ -80,7 +79,7 @@ describe('an event', () => {
       .edge('start', 'right')
       .edge('left', 'both')
       .edge('right', 'both')
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     assert.deepEqual([...(await adapter.sendEvent(runId, 'go-on', 7))].sort(), ['left', 'right'])
@@ -89,7 +88,7 @@ describe('an event', () => {
 
   it('to a run that is over is an error', async (t) => {
     const flow = eventDriven()
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const completed = await world.begin(flow)
     await awaiting(completed)
     await adapter.sendEvent(completed, 'user_action', action)
@@ -106,7 +105,7 @@ describe('an event', () => {
 describe('an event that comes first', () => {
   it('is kept for the node that will wait for it', async (t) => {
     const flow = eventDriven(400)
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await until(async () => (await world.look(runId)).context.blueprintId)
     assert.deepEqual([...(await adapter.sendEvent(runId, 'user_action', action))], [])
@@ -117,7 +116,7 @@ describe('an event that comes first', () => {
 
   it('is kept even before the run’s first job', async (t) => {
     const flow = eventDriven()
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow, { customer: 'Alice' }, { starts: [] })
     await adapter.sendEvent(runId, 'user_action', action)
     assert.equal((await world.look(runId)).status, 'running', 'the event alone does not end a run that has not begun')
@@ -139,7 +138,7 @@ describe('an event that comes first', () => {
       .edge('approved', 'wait_2', { action: 'yes' })
       .edge('approved', 'rejected', { action: 'no' })
       .edge('wait_2', 'paid')
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     const payment = { amount: 99, method: 'card' }
@@ -163,7 +162,7 @@ describe('an event that comes first', () => {
       .loop('inbox', { startNodeId: 'mail', endNodeId: 'read', condition: 'mails.length < 3' })
       .edge('init', 'inbox')
       .edge('mail', 'read')
-    const adapter = await worker(t, world, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
+    const adapter = await world.workerFor(t, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
     const runId = await world.begin(flow, {}, { starts: [] })
     for (const mail of ['first', 'second', 'third']) await adapter.sendEvent(runId, 'mail', mail)
     await world.send({ runId, blueprintId: 'inbox', nodeId: 'init' })

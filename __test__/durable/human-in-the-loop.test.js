@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow, UnsafeEvaluator } from 'flowcraft'
-import { openWorld, until } from '../support/world.js'
-import { outputs, worker } from './support.js'
+import { outputs } from '../fixtures/flows.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 
@@ -62,7 +62,7 @@ describe('a wait node', () => {
       .edge('wait-for-approval', 'process')
       .edge('start', 'notify')
       .edge('notify', 'archive')
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     const { context, result } = await awaiting(runId)
     assert.equal(context['_outputs.archive'], 'notified, archived')
@@ -86,7 +86,7 @@ describe('a wait node', () => {
     it(`goes on by the action '${action}', with its output`, async (t) => {
       const seen = []
       const flow = conditionalApproval(seen)
-      const adapter = await worker(t, world, flow)
+      const adapter = await world.workerFor(t, flow)
       const runId = await world.begin(flow)
       await awaiting(runId)
       await adapter.resumeWithAction(runId, action, { reviewer: 'john@example.com' })
@@ -102,7 +102,7 @@ describe('a wait node', () => {
     const flow = conditionalApproval()
       .node('file', () => ({ output: 'filed' }))
       .edge('review', 'file')
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     await adapter.resumeWithAction(runId, 'postpone')
@@ -126,7 +126,7 @@ describe('a wait node', () => {
       .edge('init', 'questions')
       .edge('ask', 'collect')
       .edge('questions', 'report')
-    const adapter = await worker(t, world, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
+    const adapter = await world.workerFor(t, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
     const runId = await world.begin(flow)
     for (const [round, answer] of ['who', 'where', 'why'].entries()) {
       const asked = await until(
@@ -148,7 +148,7 @@ describe('a wait node', () => {
 describe('resuming', () => {
   it('needs no worker in the process that resumes', async (t) => {
     const flow = conditionalApproval()
-    const first = await worker(t, world, flow)
+    const first = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     await first.stop()
@@ -165,7 +165,7 @@ describe('resuming', () => {
   it('lets every waiting node go on, unless one is named', async (t) => {
     const seen = []
     const flow = parallelReview(seen)
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     const { context } = await awaiting(runId)
     assert.deepEqual(context._awaitingNodeIds.toSorted(), ['legal-review', 'technical-review'])
@@ -178,7 +178,7 @@ describe('resuming', () => {
   it('lets only the named node go on', async (t) => {
     const seen = []
     const flow = parallelReview(seen)
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     const technical = { approved: true, comments: 'Looks good' }
@@ -204,7 +204,7 @@ describe('resuming', () => {
   it('happens once, however often it is called', async (t) => {
     const seen = []
     const flow = conditionalApproval(seen)
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const others = Array.from({ length: 3 }, () => world.adapter(flow))
     const runId = await world.begin(flow)
     await awaiting(runId)
@@ -219,7 +219,7 @@ describe('resuming', () => {
   it('keeps the first answer: a second one, with another action, changes nothing', async (t) => {
     const seen = []
     const flow = conditionalApproval(seen)
-    const first = await worker(t, world, flow)
+    const first = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await awaiting(runId)
     await first.stop()
@@ -238,7 +238,7 @@ describe('resuming', () => {
       await sleep(5000, undefined, { signal }).catch(() => {})
       return {}
     })
-    const adapter = await worker(t, world, [flow, busy])
+    const adapter = await world.workerFor(t, [flow, busy])
     const done = await world.begin(flow)
     await awaiting(done)
     await adapter.resumeWithAction(done, 'approve')
@@ -261,7 +261,7 @@ describe('resuming', () => {
   })
 
   it('is a clear error for a run that does not exist, and leaves nothing behind', async (t) => {
-    const adapter = await worker(t, world, conditionalApproval())
+    const adapter = await world.workerFor(t, conditionalApproval())
     const rows = async () =>
       (await world.pg.query(`SELECT 1 FROM ${world.contextTable} WHERE run_id = 'no-such-run'`)).rowCount
     const refused = await adapter.resumeWithAction('no-such-run', 'approve').catch((error) => error)

@@ -4,12 +4,11 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { BaseNode, createFlow, UnsafeEvaluator } from 'flowcraft'
-import { inMemory, openWorld, until } from '../support/world.js'
-import { worker } from './support.js'
+import { inMemory, openSharedServers, until } from '../fixtures/shared-servers.js'
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 
@@ -126,7 +125,7 @@ describe('a loop', () => {
       .loop('again', { startNodeId: 'increment', endNodeId: 'gate', condition: 'count < 3' })
       .edge('init', 'again')
       .edge('increment', 'gate')
-    const adapter = await worker(t, world, flow, { runtime })
+    const adapter = await world.workerFor(t, flow, { runtime })
     const runId = await world.begin(flow)
     for (const round of [1, 2, 3]) {
       await until(async () => {
@@ -154,7 +153,7 @@ describe('a loop', () => {
       .node('spin', () => ({ output: 1 }))
       .loop('ever', { startNodeId: 'spin', endNodeId: 'spin', condition: 'true' })
     flow.node('init', () => ({ output: 0 })).edge('init', 'ever')
-    await worker(t, world, flow, { runtime })
+    await world.workerFor(t, flow, { runtime })
     const begun = Date.now()
     const { status, result } = await world.settled(await world.begin(flow), undefined, 300_000)
     t.diagnostic(`${Date.now() - begun} ms`)
@@ -197,7 +196,7 @@ describe('a batch', () => {
       await sleep(60)
       return { output: input * 2 }
     })
-    await worker(t, world, flow, { Adapter: Noting, concurrency: 1 })
+    await world.workerFor(t, flow, { Adapter: Noting, concurrency: 1 })
     const other = world.adapter(flow, { Adapter: Noting, concurrency: 1 })
     const { context } = await world.run(flow)
     await other.stop()
@@ -272,7 +271,7 @@ describe('a batch', () => {
       if (input === 2 && ran.filter((item) => item === 2).length === 1) throw new Error('once')
       return { output: input * 2 }
     })
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     assert.equal((await world.settled(runId)).status, 'failed')
     await adapter.retry(runId)

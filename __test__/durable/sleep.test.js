@@ -3,12 +3,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createFlow, UnsafeEvaluator } from 'flowcraft'
-import { openWorld, until } from '../support/world.js'
-import { worker } from './support.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 
@@ -23,7 +22,7 @@ const delayed = (duration, id = `delayed-${duration}`) =>
 /** Runs flows that sleep; asserts that each wakes in time, with what came before the sleep. */
 async function wakesInTime(t, durations, options) {
   const flows = durations.map(([duration]) => delayed(duration))
-  await worker(t, world, flows, options)
+  await world.workerFor(t, flows, options)
   const runs = await Promise.all(flows.map((flow) => world.begin(flow)))
   for (const [index, [duration, milliseconds]] of durations.entries()) {
     const { status, context } = await world.settled(runs[index], undefined, 5000)
@@ -61,7 +60,7 @@ describe('a sleep node', () => {
 
   it('makes the run await meanwhile, and says until when', async (t) => {
     const flow = delayed(1000)
-    await worker(t, world, flow)
+    await world.workerFor(t, flow)
     const begun = Date.now()
     const runId = await world.begin(flow)
     const { context } = await world.settled(runId, ['awaiting'])
@@ -74,7 +73,7 @@ describe('a sleep node', () => {
 
   it('holds no worker: twenty sleep at a time where one node runs at a time', async (t) => {
     const flow = delayed('1s')
-    await worker(t, world, flow, { concurrency: 1 })
+    await world.workerFor(t, flow, { concurrency: 1 })
     const begun = Date.now()
     const runs = await Promise.all(Array.from({ length: 20 }, () => world.begin(flow)))
     for (const runId of runs) assert.equal((await world.settled(runId)).status, 'completed')
@@ -85,7 +84,7 @@ describe('a sleep node', () => {
 
   it('of a week is asleep, and holds nothing up', async (t) => {
     const flow = delayed('7d')
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     const { context } = await world.settled(runId, ['awaiting'])
     const days = (Date.parse(context._awaitingDetails.delay.wakeUpAt) - Date.now()) / 86_400_000
@@ -97,7 +96,7 @@ describe('a sleep node', () => {
 
   it('with a duration that is none fails the run, and says why', async (t) => {
     const flow = delayed('soon')
-    await worker(t, world, flow)
+    await world.workerFor(t, flow)
     const { status, result } = await world.run(flow)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'delay'.*'soon'/)
@@ -118,7 +117,7 @@ describe('resumeWithAction', () => {
       .edge('start', 'delay')
       .edge('delay', 'finish')
       .edge('finish', 'sign')
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     const runId = await world.begin(flow)
     await world.settled(runId, ['awaiting'])
     const begun = Date.now()
@@ -147,7 +146,7 @@ describe('resumeWithAction', () => {
       .loop('naps', { startNodeId: 'nap', endNodeId: 'awake', condition: 'wakes.length < 2' })
       .edge('init', 'naps')
       .edge('nap', 'awake')
-    const adapter = await worker(t, world, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
+    const adapter = await world.workerFor(t, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
     const runId = await world.begin(flow)
     await world.settled(runId, ['awaiting'])
     await pause(300)

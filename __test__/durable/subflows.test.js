@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
-import { inMemory, openWorld, until } from '../support/world.js'
-import { declared, worker } from './support.js'
+import { declared } from '../fixtures/flows.js'
+import { inMemory, openSharedServers, until } from '../fixtures/shared-servers.js'
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 
@@ -92,7 +92,7 @@ const reviewing = (seen = []) =>
 describe('a subflow', () => {
   it('gets its inputs, and gives its outputs', async (t) => {
     const flow = parent()
-    await worker(t, world, [flow, mathSubflow()])
+    await world.workerFor(t, [flow, mathSubflow()])
     const { status, context } = await world.run(flow)
     assert.equal(status, 'completed')
     assert.equal(context.addition_result, 30)
@@ -113,7 +113,7 @@ describe('a subflow', () => {
     const inner = createFlow('double').node('twice', async ({ input }) => ({ output: input * 2 }))
     const outer = around('hands', { blueprintId: 'double' })
     outer.toBlueprint().nodes[0].inputs = 'amount'
-    await worker(t, world, [outer, inner])
+    await world.workerFor(t, [outer, inner])
     const { context } = await world.run(outer, { amount: 21 })
     assert.equal(context['_outputs.after'], 42)
   })
@@ -122,7 +122,7 @@ describe('a subflow', () => {
     const inner = createFlow('innermost').node('shout', async ({ input }) => ({ output: `${input}!` }))
     const middle = around('middle', { blueprintId: 'innermost' })
     const outer = around('outer', { blueprintId: 'middle' })
-    await worker(t, world, [outer, middle, inner])
+    await world.workerFor(t, [outer, middle, inner])
     const { status, context } = await world.run(outer)
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.after'], 'begun!')
@@ -134,7 +134,7 @@ describe('a subflow', () => {
     })
     const middle = around('failing-middle', { blueprintId: 'failing' })
     const outer = around('failing-outer', { blueprintId: 'failing-middle' })
-    await worker(t, world, [outer, middle, inner])
+    await world.workerFor(t, [outer, middle, inner])
     const { status, result, context } = await world.run(outer)
     assert.equal(status, 'failed')
     assert.match(result.reason, /card declined/)
@@ -148,7 +148,7 @@ describe('a subflow', () => {
     })
     const outer = around('guarded', { blueprintId: 'failing' }, { fallback: 'instead' })
     outer.toBlueprint().nodes.push({ id: 'instead', uses: 'guarded.before' })
-    await worker(t, world, [outer, inner])
+    await world.workerFor(t, [outer, inner])
     const { status, context } = await world.run(outer, {}, { starts: ['before'] })
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.instead'], context['_outputs.after'])
@@ -156,7 +156,7 @@ describe('a subflow', () => {
 
   it('that nobody knows fails the run, and says so', async (t) => {
     const outer = around('lonely', { blueprintId: 'nowhere' })
-    await worker(t, world, outer)
+    await world.workerFor(t, outer)
     const { status, result } = await world.run(outer)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'nowhere'/)
@@ -168,7 +168,7 @@ describe('a pause inside a subflow', () => {
     it(`makes the run await, and the action '${action}' decides inside`, async (t) => {
       const seen = []
       const outer = around('with-review', { blueprintId: 'reviewing', outputs: { verdict: action } })
-      const adapter = await worker(t, world, [outer, reviewing(seen)])
+      const adapter = await world.workerFor(t, [outer, reviewing(seen)])
       const runId = await world.begin(outer)
       const { context } = await awaiting(runId)
       assert.deepEqual(context._awaitingNodeIds, ['inside'])
@@ -191,7 +191,7 @@ describe('a pause inside a subflow', () => {
       .edge('first', 'second')
       .edge('second', 'both')
     const outer = around('with-two', { blueprintId: 'twice' })
-    const adapter = await worker(t, world, [outer, inner])
+    const adapter = await world.workerFor(t, [outer, inner])
     const runId = await world.begin(outer)
     const before = (await awaiting(runId)).context['_subflowState.inside']
     await adapter.resumeWithAction(runId, 'on', 1)
@@ -209,7 +209,7 @@ describe('a pause inside a subflow', () => {
     const seen = []
     const middle = around('review-middle', { blueprintId: 'reviewing' })
     const outer = around('review-outer', { blueprintId: 'review-middle' })
-    const adapter = await worker(t, world, [outer, middle, reviewing(seen)])
+    const adapter = await world.workerFor(t, [outer, middle, reviewing(seen)])
     const runId = await world.begin(outer)
     await awaiting(runId)
     await adapter.resumeWithAction(runId, 'reject', 'Bob')
@@ -229,7 +229,7 @@ describe('a pause inside a subflow', () => {
       .edge('technical', 'both')
       .edge('legal', 'both')
     const outer = around('with-parallel', { blueprintId: 'parallel' })
-    const adapter = await worker(t, world, [outer, inner])
+    const adapter = await world.workerFor(t, [outer, inner])
     const runId = await world.begin(outer)
     const before = (await awaiting(runId)).context['_subflowState.inside']
     await adapter.resumeWithAction(runId, 'on', 'fine')
@@ -252,7 +252,7 @@ describe('a pause inside a subflow', () => {
       .edge('start', 'nap')
       .edge('nap', 'awake')
     const outer = around('with-nap', { blueprintId: 'napping' })
-    await worker(t, world, [outer, inner])
+    await world.workerFor(t, [outer, inner])
     const runId = await world.begin(outer)
     const { context } = await awaiting(runId)
     assert.equal(context._awaitingDetails.inside.reason, 'timer')
@@ -268,7 +268,7 @@ describe('a pause inside a subflow', () => {
       .node('paid', async ({ input }) => ({ output: input }))
       .edge('payment', 'paid')
     const outer = around('with-event', { blueprintId: 'listening' })
-    const adapter = await worker(t, world, [outer, inner])
+    const adapter = await world.workerFor(t, [outer, inner])
     const runId = await world.begin(outer)
     await awaiting(runId)
     await adapter.sendEvent(runId, 'payment_processed', { amount: 99 })
@@ -285,7 +285,7 @@ describe('a pause inside a subflow', () => {
       })
       .edge('gate', 'charge')
     const outer = around('with-failure', { blueprintId: 'then-fails' })
-    const adapter = await worker(t, world, [outer, inner])
+    const adapter = await world.workerFor(t, [outer, inner])
     const runId = await world.begin(outer)
     await awaiting(runId)
     await adapter.resumeWithAction(runId, 'on')

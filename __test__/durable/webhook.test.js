@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openWorld, until } from '../support/world.js'
-import { declared, worker } from './support.js'
+import { declared } from '../fixtures/flows.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
 let world
 let server
@@ -13,7 +13,7 @@ let server
 let mounted
 let webhook
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
   server = createServer((request, response) => mounted(request, response))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -64,7 +64,7 @@ function orders({ preparing = 0, shipped = [] } = {}) {
 
 /** A worker with its handler mounted. */
 async function mount(t, flow, options) {
-  const adapter = await worker(t, world, flow, { webhook, ...options })
+  const adapter = await world.workerFor(t, flow, { webhook, ...options })
   mounted = adapter.webhookHandler()
   return adapter
 }
@@ -172,7 +172,7 @@ describe('a webhook node', () => {
 
   it('takes deliveries in a process without a worker', async (t) => {
     const flow = orders()
-    await worker(t, world, flow, { webhook })
+    await world.workerFor(t, flow, { webhook })
     const website = world.adapter(flow, { started: false, webhook })
     mounted = website.webhookHandler()
     const runId = await world.begin(flow)
@@ -254,7 +254,7 @@ describe('the handler', () => {
 describe('without the option', () => {
   it('there are no webhooks, and the error is the original’s', async (t) => {
     const flow = orders()
-    const adapter = await worker(t, world, flow)
+    const adapter = await world.workerFor(t, flow)
     await assert.rejects(adapter.registerWebhookEndpoint('run', 'hook'), /not implemented/)
     assert.throws(() => adapter.webhookHandler(), /webhook: \{ baseUrl, secret \}/)
     const { status, result } = await world.run(flow)

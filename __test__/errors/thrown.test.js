@@ -12,7 +12,7 @@ import {
 } from '@flowcraft/rabbitmq-adapter'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
-import { openWorld, until, urls } from '../support/world.js'
+import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { promised } from './table.js'
 
 /** These come of races, of a process that ends, and of our own mistakes. */
@@ -37,7 +37,7 @@ let over
 const seen = new Set()
 before(async () => {
   table = await promised()
-  world = await openWorld()
+  world = await openSharedServers()
   adapter = world.adapter(pausing, { started: false })
   const worker = world.adapter(pausing)
   awaiting = await world.begin(pausing)

@@ -8,12 +8,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
 import * as fault from './support/faults.js'
 import { Fleet } from './support/fleet.js'
 import { flowsFor, outcomes } from './support/flows.js'
 import { Load } from './support/load.js'
 import { randomFrom } from './support/random.js'
-import { openSite, until } from './support/site.js'
 
 const seconds = Number(process.env.FLOWCRAFT_CHAOS_SECONDS ?? 8)
 const seed = Number(process.env.FLOWCRAFT_CHAOS_SEED ?? Date.now() % 1_000_000)
@@ -28,7 +28,7 @@ let fleet
 let load
 
 before(async () => {
-  site = await openSite()
+  site = await openPrivateServers()
   fleet = new Fleet(site, { size: 3 })
   await fleet.start()
   load = new Load(site, site.adapter(flowsFor(site.executions), { started: false }))

@@ -4,10 +4,10 @@
 // The steps are fault points of the engine, built into the repository's own builds only.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { counted } from './support/executions.js'
-import { WorkerProcess } from './support/fleet.js'
+import { counted } from '../fixtures/executions.js'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
+import { startWorker } from './support/fleet.js'
 import { flowsFor, outcomes } from './support/flows.js'
-import { openSite, until } from './support/site.js'
 
 const BEFORE_IT_RAN = ['before-lease', 'after-lease', 'before-load', 'after-load', 'before-call']
 const RAN_FOR_NOTHING = ['after-call', 'before-commit']
@@ -34,7 +34,7 @@ const CASES = [
 let site
 let pointless
 before(async () => {
-  site = await openSite()
+  site = await openPrivateServers()
   pointless = (await dies('before-lease', 1, 'probe')) ? undefined : 'this build of the engine has no fault points'
 })
 after(() => site?.close())
@@ -43,7 +43,7 @@ after(() => site?.close())
 async function dies(point, time, queue = `${point}-${time}`) {
   // One job at a time: the node it was busy with is known.
   const env = { FLOWCRAFT_FAULT: `crash@${point}:${time}` }
-  const worker = new WorkerProcess(site, { name: 'dying', env, queueName: queue, concurrency: 1 })
+  const worker = startWorker(site, { name: 'dying', env, queueName: queue, concurrency: 1 })
   try {
     await worker.started()
     const run = await site.begin('diamonds', { n: 7 }, { queue })

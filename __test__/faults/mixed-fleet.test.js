@@ -4,14 +4,14 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow, NullLogger } from 'flowcraft'
-import { PlainWorker } from '../support/plain-worker.js'
-import { openWorld, urls } from '../support/world.js'
+import { PlainWorker } from '../fixtures/plain-worker.js'
+import { openSharedServers, urls } from '../fixtures/shared-servers.js'
 
 const RUNS = 60
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 

@@ -4,17 +4,17 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { counted } from './support/executions.js'
+import { counted } from '../fixtures/executions.js'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
 import { postgres } from './support/faults.js'
 import { flowsFor, outcomes } from './support/flows.js'
 import { Log } from './support/log.js'
 import { NamedSocket } from './support/named-socket.js'
-import { openSite, until } from './support/site.js'
 
 let site
 let flows
 before(async () => {
-  site = await openSite()
+  site = await openPrivateServers()
   flows = flowsFor(site.executions)
 })
 after(() => site?.close())
@@ -41,7 +41,7 @@ async function assertOnce(runs) {
 
 /** A transaction of somebody else's. */
 async function transaction(t) {
-  const client = new pg.Client(site.servers.urls.database)
+  const client = new pg.Client(site.urls.database)
   await client.connect()
   t.after(() => client.end())
   await client.query('BEGIN')
@@ -81,7 +81,7 @@ describe('runs go on, every node executed once, when PostgreSQL', () => {
   for (const [what, strike] of Object.entries(faults)) it(what, (t) => goesOn(t, what, strike))
 
   it('fails over to a new address behind the same name', async (t) => {
-    const name = new NamedSocket(site.folder, site.servers.urls.database)
+    const name = new NamedSocket(site.folder, site.urls.database)
     await name.open()
     t.after(() => name.close())
     const failOver = async () => {
@@ -100,12 +100,12 @@ describe('a job taken while PostgreSQL is away', () => {
     await site.ended([await site.begin('line')])
     const runs = ['away-1', 'away-2', 'away-3']
     for (const run of runs) await site.insert(run)
-    await site.servers.postgres.stop()
+    await site.postgres.stop()
     for (const run of runs) await site.send(run, 'line')
     await until(async () => (await site.messages()).held === 3, { what: 'the worker to take the jobs' })
     await sleep(1000)
     assert.deepEqual(await site.messages(), { ready: 0, held: 3 })
-    await site.servers.postgres.start()
+    await site.postgres.start()
     await site.ended(runs)
     await assertOnce(runs)
     await until(async () => (await site.messages()).held === 0, { what: 'the jobs to be acknowledged' })
@@ -117,10 +117,10 @@ describe('a job taken while PostgreSQL is away', () => {
     const adapter = site.adapter(flows)
     const run = await site.begin('line', { ms: 500 })
     await until(() => executed([run], 'work') === 1)
-    await site.servers.postgres.stop()
+    await site.postgres.stop()
     await sleep(1500)
     assert.deepEqual(await site.messages(), { ready: 0, held: 1 })
-    await site.servers.postgres.start()
+    await site.postgres.start()
     await site.ended([run])
     await assertOnce([run])
     await adapter.stop()
@@ -151,7 +151,7 @@ describe('a statement that PostgreSQL refuses', () => {
   function worker(options) {
     site.freshQueue()
     const log = new Log()
-    const pgClient = { connectionString: site.servers.urls.database, options }
+    const pgClient = { connectionString: site.urls.database, options }
     return { log, adapter: site.adapter(flows, { ...log.options(), pgClient }) }
   }
 

@@ -5,29 +5,29 @@ import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import amqplib from 'amqplib'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
 import { rabbitmq } from './support/faults.js'
 import { flowsFor, outcomes } from './support/flows.js'
 import { Log } from './support/log.js'
-import { openSite, until } from './support/site.js'
 
 let site
 let flows
 before(async () => {
-  site = await openSite()
+  site = await openPrivateServers()
   flows = flowsFor(site.executions)
 })
 after(() => site?.close())
 
 /** A live connection, as a user opens it; `fails` resolves when it does. */
 async function live(t, recovery) {
-  const connection = await amqplib.connect(site.servers.urls.amqp, recovery && { recovery })
+  const connection = await amqplib.connect(site.urls.amqp, recovery && { recovery })
   connection.on('error', () => {})
   t.after(() => connection.close().catch(() => {}))
   return connection
 }
 
 const KINDS = {
-  'by URL': () => site.servers.urls.amqp,
+  'by URL': () => site.urls.amqp,
   'on a live connection with recovery': (t) => live(t, { initialDelay: 50, maxDelay: 1000 }),
 }
 
@@ -78,13 +78,13 @@ for (const [kind, connection] of Object.entries(KINDS)) {
 describe('a worker by URL', () => {
   it('tries again and again, less and less often, until there is a broker', async (t) => {
     site.freshQueue()
-    await site.servers.rabbitmq.stop()
+    await site.rabbitmq.stop()
     const log = new Log()
     const adapter = site.adapter(flows, log.options())
     await sleep(3000)
     const tries = log.said('warn', /No jobs are received/).length
     assert.ok(tries >= 3 && tries <= 12, `${tries} tries in three seconds`)
-    await site.servers.rabbitmq.start()
+    await site.rabbitmq.start()
     const over = Date.now()
     await site.ended([await site.begin('line')])
     t.diagnostic(`the first run ends ${Date.now() - over} ms after the broker came`)
@@ -110,7 +110,7 @@ describe('a live connection that can not come back', () => {
     assert.deepEqual(event.payload, { queueName: site.queue, error: log.errors[0] })
     await adapter.stop()
 
-    if (!site.servers.rabbitmq.pid) await site.servers.rabbitmq.start()
+    if (!site.rabbitmq.pid) await site.rabbitmq.start()
     const run = await site.begin('line')
     const second = site.adapter(flows, { amqpConnection: await live(t) })
     await site.ended([run])
@@ -130,7 +130,7 @@ describe('a live connection that can not come back', () => {
     const connection = await live(t, { initialDelay: 20, maxDelay: 50, maxRetries: 3 })
     await saysSo(t, connection, async () => {
       const gaveUp = once(connection, 'reconnect-failed')
-      await site.servers.rabbitmq.stop()
+      await site.rabbitmq.stop()
       await gaveUp
     })
   })

@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { counted } from './support/executions.js'
+import { counted } from '../fixtures/executions.js'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
 import { redis } from './support/faults.js'
 import { flowsFor, outcomes } from './support/flows.js'
 import { Log } from './support/log.js'
-import { openSite, until } from './support/site.js'
 
 const away = Number(process.env.FLOWCRAFT_REDIS_AWAY_SECONDS ?? 4) * 1000
 
@@ -20,7 +20,7 @@ const AGAIN = /Redis answers again/
 let site
 let flows
 before(async () => {
-  site = await openSite()
+  site = await openPrivateServers()
   flows = flowsFor(site.executions)
 })
 after(() => site?.close())
@@ -61,11 +61,11 @@ describe(`Redis is out of reach for ${away / 1000} seconds, and the worker`, () 
     site.freshQueue()
     const log = new Log()
     const adapter = site.adapter(flows, { ...log.options(), withoutRedis })
-    t.after(() => site.servers.redis.start())
+    t.after(() => site.redis.start())
     await site.ended([await site.begin('line')])
     const underWay = await site.begin('line', { ms: 500 })
     await until(() => site.executions.perNode(underWay).work === 1)
-    await site.servers.redis.stop({ signal: 'SIGKILL' })
+    await site.redis.stop({ signal: 'SIGKILL' })
     return { adapter, log, underWay, begun: Date.now() }
   }
 
@@ -75,11 +75,11 @@ describe(`Redis is out of reach for ${away / 1000} seconds, and the worker`, () 
     for (let n = 0; n < 5; n++) runs.push(await site.begin('diamonds', { n: 5 }))
     await site.ended(runs)
     const took = Date.now() - begun
-    assert.equal(site.servers.redis.pid, undefined, 'Redis is still away')
+    assert.equal(site.redis.pid, undefined, 'Redis is still away')
     t.diagnostic(`without Redis: six runs ended ${took} ms after it went`)
     assert.equal(log.said('warn', WITHOUT).length, 1)
     await sleep(Math.max(0, begun + away - Date.now()))
-    await site.servers.redis.start()
+    await site.redis.start()
     const back = Date.now()
     while (log.said('info', AGAIN).length === 0) {
       assert.ok(Date.now() < back + 10_000, 'it does not say that Redis is back')
@@ -100,7 +100,7 @@ describe(`Redis is out of reach for ${away / 1000} seconds, and the worker`, () 
     await until(() => log.said('warn', WAITS).length > 0, { what: 'the word that it waits' })
     await sleep(Math.max(0, begun + away - Date.now()))
     assert.deepEqual(site.executions.perNode(run), {}, 'nothing runs without a lease')
-    await site.servers.redis.start()
+    await site.redis.start()
     const over = Date.now()
     await site.ended([underWay, run])
     t.diagnostic(`the runs end ${Date.now() - over} ms after Redis came back`)

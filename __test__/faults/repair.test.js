@@ -5,15 +5,15 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRabbitMqReconciler } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, NullLogger } from 'flowcraft'
-import { withoutJournal } from '../support/journal.js'
-import { openWorld, until } from '../support/world.js'
+import { withoutJournal } from '../fixtures/journal.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
 const BACKLOG = 100_000
 const LOST = 5
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 

@@ -5,19 +5,19 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { counted } from './support/executions.js'
-import { Fleet, WorkerProcess } from './support/fleet.js'
+import { counted } from '../fixtures/executions.js'
+import { openPrivateServers, until as waitFor } from '../fixtures/private-servers.js'
+import { Fleet, startWorker } from './support/fleet.js'
 import { flowsFor, outcomes } from './support/flows.js'
-import { openSite, until as waitFor } from './support/site.js'
 
 let site
 before(async () => {
-  site = await openSite()
+  site = await openPrivateServers()
 })
 after(() => site?.close())
 
 async function worker(t, name, options) {
-  const worker = new WorkerProcess(site, { name, ...options })
+  const worker = startWorker(site, { name, ...options })
   t.after(() => worker.stop('SIGKILL'))
   await worker.started()
   return worker
@@ -60,7 +60,7 @@ describe('stopping under load, on SIGTERM', () => {
     await fleet.start()
     t.after(() => fleet.stop())
     const runs = []
-    const redis = new Redis(site.servers.urls.redis)
+    const redis = new Redis(site.urls.redis)
     t.after(() => redis.disconnect())
     for (let stops = 0; stops < 4; stops++) {
       for (let n = 0; n < 10; n++) runs.push(await site.begin('fan'))

@@ -2,9 +2,9 @@
 // odd run as in memory.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { declared } from '../durable/support.js'
-import { comparable, inMemory } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { declared } from '../fixtures/flows.js'
+import { comparable, inMemory } from '../fixtures/shared-servers.js'
 
 const functions = {
   pass: async () => ({ output: 'passed' }),
@@ -64,7 +64,7 @@ before(async () => {
   const flows = Object.entries({ ...UNSOUND, ...ODD }).map(([title, entry]) => flowOf(title, [entry].flat()[0]))
   flows.push(wide(), selfish())
   const nothings = Object.entries(NOTHING).map(([title, value]) => [id(title), value])
-  bench = await openBench(flows, { runtime: { registry: functions } })
+  bench = await openBadInput(flows, { runtime: { registry: functions } })
   world = bench.world
   Object.assign(bench.adapter.runtime.options.blueprints, Object.fromEntries(nothings))
 })

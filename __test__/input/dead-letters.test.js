@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
-import { until, urls } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { until, urls } from '../fixtures/shared-servers.js'
 
 const known = createFlow('known')
   .node('first', () => ({ output: 1 }))
@@ -17,7 +17,7 @@ const missing = createFlow('missing')
 
 /** A bench of its own: what lies among the dead letters is all of it. */
 async function open(t, options) {
-  const bench = await openBench(known, { blueprintTimeout: 200, ...options })
+  const bench = await openBadInput(known, { blueprintTimeout: 200, ...options })
   t.after(() => bench.close())
   const { world, adapter } = bench
   return {

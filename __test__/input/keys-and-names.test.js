@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { PostgresContext } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
-import { openWorld, STATUS_TABLES, urls } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { openSharedServers, STATUS_TABLES, urls } from '../fixtures/shared-servers.js'
 
 const NAMES = [
   '__proto__',
@@ -83,7 +83,7 @@ const keys = createFlow('keys')
 let bench
 let world
 before(async () => {
-  bench = await openBench([keys, ...NAMES.map(flowOf)])
+  bench = await openBadInput([keys, ...NAMES.map(flowOf)])
   world = bench.world
 })
 after(() => bench.close())
@@ -137,7 +137,7 @@ describe('context keys', () => {
         return {}
       }),
     )
-    const other = await openBench(flows)
+    const other = await openBadInput(flows)
     t.after(() => other.close())
     for (const flow of flows) {
       const { status, result } = await other.world.run(flow)
@@ -170,7 +170,7 @@ describe('nodes, runs and blueprints', () => {
 
   it('a run is controlled by its id, whatever it is', async () => {
     const flow = createFlow('gate').wait('gate')
-    const other = await openBench(flow)
+    const other = await openBadInput(flow)
     try {
       for (const name of NAMES.filter((each) => each.length < 1000)) {
         const runId = `${name} controlled`
@@ -191,7 +191,7 @@ describe('nodes, runs and blueprints', () => {
     for (const [index, name] of NAMES.entries()) {
       flow.node(`n${index}`, () => ({ output: 'here' })).edge('choose', `n${index}`, { action: name })
     }
-    const other = await openBench(flow)
+    const other = await openBadInput(flow)
     t.after(() => other.close())
     for (const [index, name] of NAMES.entries()) {
       const { status, context } = await other.world.run(flow, { action: name })
@@ -219,7 +219,7 @@ describe('tables', () => {
   }
   let other
   before(async () => {
-    other = await openWorld()
+    other = await openSharedServers()
   })
   after(() => other.close())
   const flow = createFlow('named').node('a', () => ({ output: 1 }))

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
-import { until, urls } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { until, urls } from '../fixtures/shared-servers.js'
 
 const MEGABYTES_10 = 10 * 1024 * 1024
 
@@ -14,7 +14,7 @@ const flow = createFlow('greeting').node('hello', async ({ context }) => ({
 
 let bench
 before(async () => {
-  bench = await openBench(flow, { blueprintTimeout: 300 })
+  bench = await openBadInput(flow, { blueprintTimeout: 300 })
 })
 after(() => bench.close())
 
@@ -92,7 +92,7 @@ describe('a message with long headers', () => {
 describe('a message too long for whatever it names goes to the dead letters', () => {
   let bench
   before(async () => {
-    bench = await openBench(flow, { blueprintTimeout: 300 })
+    bench = await openBadInput(flow, { blueprintTimeout: 300 })
   })
   after(() => bench.close())
 
@@ -146,7 +146,7 @@ describe('a job that says more than it has to is a job', () => {
 describe('through a live amqplib connection', () => {
   it('a message that is no job goes to the dead letters too', async (t) => {
     const connection = await amqplib.connect(urls.amqp)
-    const live = await openBench(flow, { amqpConnection: connection })
+    const live = await openBadInput(flow, { amqpConnection: connection })
     t.after(async () => {
       await live.close()
       await connection.close()
@@ -160,7 +160,7 @@ describe('through a live amqplib connection', () => {
 
 describe('the dead letter is there before the original is gone', () => {
   it('where the dead letters can not be taken, the message stays', async (t) => {
-    const full = await openBench(flow, { stopTimeout: 300 })
+    const full = await openBadInput(flow, { stopTimeout: 300 })
     const { world } = full
     t.after(() => full.close())
     await world.channel.deleteQueue(full.deadQueue)

@@ -5,8 +5,8 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, FlowcraftError } from 'flowcraft'
-import { until } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { until } from '../fixtures/shared-servers.js'
 
 const caused = (depth) => {
   let error = new Error('the bottom')
@@ -88,7 +88,7 @@ describe('whatever a node throws', () => {
   const events = []
   before(async () => {
     const eventBus = { emit: async (event) => void events.push(event) }
-    bench = await openBench([plain, retried, rescued], { eventBus })
+    bench = await openBadInput([plain, retried, rescued], { eventBus })
   })
   after(() => bench.close())
 
@@ -130,7 +130,7 @@ describe('whatever else throws', () => {
         if (blueprintId === 'fine') throw Object.create(null)
       }
     }
-    const bench = await openBench(flow, { Adapter: Odd })
+    const bench = await openBadInput(flow, { Adapter: Odd })
     t.after(() => bench.close())
     await bench.amongHealthyRuns(async () => {
       const { status, result } = await bench.world.run(flow)
@@ -143,7 +143,7 @@ describe('whatever else throws', () => {
       throw Object.create(null)
     }
     const logger = { debug: broken, info() {}, warn: broken, error: broken }
-    const bench = await openBench([flow, fails], { eventBus: { emit: broken }, runtime: { logger } })
+    const bench = await openBadInput([flow, fails], { eventBus: { emit: broken }, runtime: { logger } })
     t.after(() => bench.close())
     await bench.amongHealthyRuns(async () => {
       assert.equal((await bench.world.run(flow)).status, 'completed')
@@ -189,7 +189,7 @@ describe('whatever a node returns that is no result', () => {
     .edge('odd', 'next')
   let bench
   before(async () => {
-    bench = await openBench(flow)
+    bench = await openBadInput(flow)
   })
   after(() => bench.close())
 
@@ -227,7 +227,7 @@ describe('time', () => {
       },
       { config: { timeout: 100 } },
     )
-    const bench = await openBench(flow)
+    const bench = await openBadInput(flow)
     t.after(() => bench.close())
     await bench.amongHealthyRuns(async () => {
       const runId = await bench.world.begin(flow)
@@ -256,7 +256,7 @@ describe('time', () => {
 
   it('a node that never returns fails by its time-out, and does not hold stop() up', async (t) => {
     const { flow } = never({ timeout: 100 })
-    const bench = await openBench(flow, { concurrency: 2 })
+    const bench = await openBadInput(flow, { concurrency: 2 })
     t.after(() => bench.close())
     await bench.amongHealthyRuns(async () => {
       const { status, result } = await bench.world.run(flow)
@@ -270,7 +270,7 @@ describe('time', () => {
 
   it('a node that never returns and has no time-out does not keep its message when the worker stops', async (t) => {
     const { flow, seen } = never()
-    const bench = await openBench(flow, { stopTimeout: 300 })
+    const bench = await openBadInput(flow, { stopTimeout: 300 })
     t.after(() => bench.close())
     let runId
     await bench.amongHealthyRuns(async () => {

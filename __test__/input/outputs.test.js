@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
-import { until } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { until } from '../fixtures/shared-servers.js'
 
 const circular = () => {
   const value = { name: 'loop' }
@@ -123,7 +123,7 @@ let bench
 let world
 before(async () => {
   const evaluator = { evaluate: (_, { context }) => given(context.case) }
-  bench = await openBench([returns, writes, transforms, waits, big, handsOn], { runtime: { evaluator } })
+  bench = await openBadInput([returns, writes, transforms, waits, big, handsOn], { runtime: { evaluator } })
   world = bench.world
 })
 after(() => bench.close())
@@ -204,7 +204,7 @@ describe('a node may catch what its context refuses', () => {
       }
       return { output: await context.has('kept') }
     })
-    const careful = await openBench(flow)
+    const careful = await openBadInput(flow)
     t.after(() => careful.close())
     const { status, context } = await careful.world.run(flow)
     assert.deepEqual([status, context['_outputs.a']], ['completed', false])

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
 
 let ran = []
 const note = (name) => async () => {
@@ -17,7 +17,7 @@ const waiting = createFlow('waiting').wait('gate').node('after', note('after')).
 let bench
 let world
 before(async () => {
-  bench = await openBench([flow, other, waiting], { blueprintTimeout: 300 })
+  bench = await openBadInput([flow, other, waiting], { blueprintTimeout: 300 })
   world = bench.world
 })
 after(() => bench.close())

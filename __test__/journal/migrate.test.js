@@ -4,11 +4,11 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate, PostgresContext } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
-import { openWorld, STATUS_TABLES, until, urls } from '../support/world.js'
+import { openSharedServers, STATUS_TABLES, until, urls } from '../fixtures/shared-servers.js'
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
   await go('down') // where every suite runs on migrated tables, this one begins without
 })
 after(() => world.close())
@@ -98,7 +98,7 @@ describe('what it makes', () => {
 
   for (const [shape, columns] of Object.entries(STATUS_TABLES)) {
     it(`works beside the status table of the ${shape}`, async () => {
-      const other = await openWorld({ statusTable: shape })
+      const other = await openSharedServers({ statusTable: shape })
       try {
         await go('up', other)
         other.adapter(chain('steps', 3))

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { BaseNode, createFlow, FlowcraftError, UnsafeEvaluator } from 'flowcraft'
-import { comparable, inMemory, openWorld } from '../support/world.js'
+import { comparable, inMemory, openSharedServers } from '../fixtures/shared-servers.js'
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { it } from 'node:test'
 import { FlowRuntime, NullLogger } from 'flowcraft'
-import { PlainWorker } from '../support/plain-worker.js'
-import { openWorld, urls } from '../support/world.js'
+import { PlainWorker } from '../fixtures/plain-worker.js'
+import { openSharedServers, urls } from '../fixtures/shared-servers.js'
 import { constructs } from './constructs.js'
 
 /** How long a run may take before it counts as stuck: none of these flows takes a second. */
@@ -83,7 +83,7 @@ it('says what is so', async () => {
   // Each construct in a world of its own, all at once: what gets stuck is waited for together.
   const rows = await Promise.all(
     constructs.map(async (construct) => {
-      const world = await openWorld()
+      const world = await openSharedServers()
       try {
         const ours = await onOurs(world, construct)
         await world.freshQueue()

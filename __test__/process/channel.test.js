@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { createFlow } from 'flowcraft'
 import { Channel } from '../../dist/bridge/channel.js'
-import { openWorld, until } from '../support/world.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
 /** A channel; `run` is a node's code. */
 function channel(run) {
@@ -92,7 +92,7 @@ describe('the channel', () => {
 describe('a node that goes on after its answer', () => {
   let world
   before(async () => {
-    world = await openWorld()
+    world = await openSharedServers()
   })
   after(() => world.close())
 

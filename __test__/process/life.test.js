@@ -1,16 +1,16 @@
 // An adapter and its process: stopping, exiting, several adapters, worker threads. Never a crash, never a hang.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { createFlow } from 'flowcraft'
-import { openWorld, until, urls } from '../support/world.js'
+import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
+import { WorkerProcess } from '../fixtures/worker-process.js'
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 
@@ -19,20 +19,12 @@ const program = (name) => new URL(`./programs/${name}.js`, import.meta.url)
 /** Starts a program of its own process, told where things are. */
 function start(name, more = {}) {
   const settings = { contexts: world.contextTable, statuses: world.statusTable, queue: world.queue, ...more }
-  const child = spawn(process.execPath, [program(name).pathname], {
-    env: { ...process.env, SETTINGS: JSON.stringify(settings) },
-  })
-  child.printed = ''
-  child.stdout.on('data', (data) => (child.printed += data))
-  child.stderr.on('data', (data) => (child.printed += data))
-  return child
+  return new WorkerProcess(program(name), { name, settings })
 }
 
-/** Waits for a process to end by itself; kills it, and says what it printed, when it does not. */
-async function ended(child, timeout = 10_000) {
-  const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
-  const [code, signal] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode]
-  clearTimeout(timer)
+/** Waits for a process to end by itself, and says what it printed when it does not. */
+async function ended(child) {
+  const { code, signal } = await child.ended()
   assert.notEqual(signal, 'SIGKILL', `the process did not end by itself: ${child.printed}`)
   return code
 }

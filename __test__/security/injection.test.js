@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { createRabbitMqReconciler, PostgresContext } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, NullLogger } from 'flowcraft'
-import { declared } from '../durable/support.js'
-import { openWorld, STATUS_TABLES, until, urls } from '../support/world.js'
+import { declared } from '../fixtures/flows.js'
+import { openSharedServers, STATUS_TABLES, until, urls } from '../fixtures/shared-servers.js'
 import { canaryTable, plantCanary } from './support/canary.js'
 import { quoted, signs, statements } from './support/hostile-names.js'
 
@@ -13,7 +13,7 @@ let world
 let canary
 let names
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
   names = [...statements(canaryTable(world)), ...signs]
   canary = await plantCanary(world)
 })

@@ -1,43 +1,35 @@
 // A panic in Rust, wherever in a job's life, is an error of that job: its run fails and its message is kept where a
 // person can look at it, or, where its result was recorded, it goes on. The process lives, and so does all other work.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { openWorld, until } from '../support/world.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
+import { WorkerProcess } from '../fixtures/worker-process.js'
 import { flows } from './programs/flows.js'
 
 const RUNS = 4
-const program = fileURLToPath(new URL('./programs/worker.js', import.meta.url))
+const program = new URL('./programs/worker.js', import.meta.url)
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 
 /** A worker process that panics the first time a job passes a point. */
 async function panicking(t, queue, point) {
-  const env = { ...process.env, QUEUE: queue, TABLES: `${world.contextTable} ${world.statusTable}` }
-  const child = spawn(process.execPath, [program], { env: { ...env, FLOWCRAFT_FAULT: `panic@${point}:1` } })
-  let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    said += text
-  })
-  t.after(() => child.kill('SIGKILL'))
+  const settings = { contexts: world.contextTable, statuses: world.statusTable, queue }
+  const worker = new WorkerProcess(program, { settings, env: { FLOWCRAFT_FAULT: `panic@${point}:1` } })
+  t.after(() => worker.stop('SIGKILL'))
   return {
     /** It panicked, and has said what becomes of the message; behind the acknowledgement there is none. */
     panicked: () =>
-      said.includes(`planned a panic at ${point}`) &&
-      (point === 'after-ack' || /it comes again|to the dead letters/.test(said)),
-    said: () => said,
+      worker.stderr.includes(`planned a panic at ${point}`) &&
+      (point === 'after-ack' || /it comes again|to the dead letters/.test(worker.stderr)),
+    said: () => worker.stderr,
     /** Ends it in good order; answers with how it ended. */
     async end() {
-      assert.deepEqual([child.exitCode, child.signalCode], [null, null], `it lives\n${said}`)
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
-      return ended
+      assert.equal(worker.end, undefined, `it lives\n${worker.stderr}`)
+      return worker.stop('SIGTERM')
     },
   }
 }
@@ -58,7 +50,7 @@ async function runs(t, flow, point) {
   const ended = await Promise.all(begun.map((runId) => world.settled(runId)))
   await until(worker.panicked, { what: `a panic at ${point}: ${worker.said()}` })
   assert.equal((await world.settled(await begin())).status, 'completed', 'what comes later is done by the same process')
-  assert.deepEqual(await worker.end(), [0, null])
+  assert.deepEqual(await worker.end(), { code: 0, signal: null })
   const letters = await client.listDeadLetters()
   await client.stop()
   const left = await world.channel.checkQueue(queue)

@@ -9,7 +9,7 @@ import amqplib from 'amqplib'
 import { createFlow, NullLogger } from 'flowcraft'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { openWorld, until, urls } from '../support/world.js'
+import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { front, pem } from './support/fronts.js'
 
 const flow = createFlow('two')
@@ -27,7 +27,7 @@ const login = new URL(urls.amqp)
 
 let world
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(() => world.close())
 

@@ -8,8 +8,8 @@ import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { NullLogger } from 'flowcraft'
-import { declared } from '../durable/support.js'
-import { openWorld } from '../support/world.js'
+import { declared } from '../fixtures/flows.js'
+import { openSharedServers } from '../fixtures/shared-servers.js'
 
 const LIMIT = 64 * 1024
 const flow = declared(
@@ -30,7 +30,7 @@ let adapter
 let port
 const errors = []
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
   const logger = Object.assign(new NullLogger(), { error: (line) => errors.push(line) })
   adapter = world.adapter(flow, { webhook, runtime: { logger } })
   port = await mount(adapter)

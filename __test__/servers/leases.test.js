@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
 import { Redis } from 'ioredis'
-import { openSite, until } from '../faults/support/site.js'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
 
 const RUNS = 300
 const NODE_LOCK = 'flowcraft:nodelock:'
@@ -11,8 +11,8 @@ const NODE_LOCK = 'flowcraft:nodelock:'
 let site
 let redis
 before(async () => {
-  site = await openSite()
-  redis = new Redis(site.servers.urls.redis)
+  site = await openPrivateServers()
+  redis = new Redis(site.urls.redis)
 })
 after(async () => {
   redis?.disconnect()

@@ -5,7 +5,7 @@ import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import pg from 'pg'
 import { startPostgres } from '../../scripts/servers/postgres.js'
-import { openWorld, until } from '../support/world.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 import { missing, openPlace } from './support/servers.js'
 
 describe('a primary and its standby', { skip: missing('postgres') }, () => {
@@ -17,7 +17,7 @@ describe('a primary and its standby', { skip: missing('postgres') }, () => {
     place = openPlace()
     primary = await startPostgres(place.context('postgres', 'primary'))
     standby = await startPostgres(place.context('postgres', 'standby'), primary)
-    world = await openWorld({ database: primary.url })
+    world = await openSharedServers({ database: primary.url })
     world.pg.on('error', () => {}) // its server is killed
   })
   afterEach(async () => {

@@ -5,12 +5,12 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
-import { openWorld, until, urls } from '../support/world.js'
+import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 
 let world
 const made = []
 before(async () => {
-  world = await openWorld()
+  world = await openSharedServers()
 })
 after(async () => {
   const queues = made.flatMap((queue) => [queue, `${queue}.dead`])

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
-import { openSite, until } from '../faults/support/site.js'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
 
 /** What RabbitMQ 4 allows by default, and a few more. */
 const OFTEN = 25
@@ -12,8 +12,8 @@ const OFTEN = 25
 let site
 let client
 before(async () => {
-  site = await openSite()
-  client = await amqplib.connect(site.servers.urls.amqp)
+  site = await openPrivateServers()
+  client = await amqplib.connect(site.urls.amqp)
 })
 after(async () => {
   await client?.close()
@@ -57,7 +57,7 @@ function nap() {
 
 /** Every queue whose name begins so: its type and its arguments, as the broker tells them. */
 async function queues(prefix) {
-  const table = await site.servers.rabbitmq.ctl(
+  const table = await site.rabbitmq.ctl(
     ...['list_queues', '--quiet', '--no-table-headers', 'name', 'type', 'arguments'],
   )
   const lines = table.split('\n').map((line) => line.split('\t'))
@@ -78,7 +78,7 @@ async function waiting(queue) {
 
 for (const [way, connect] of [
   ['by URL', async () => undefined],
-  ['on a live connection', () => amqplib.connect(site.servers.urls.amqp)],
+  ['on a live connection', () => amqplib.connect(site.urls.amqp)],
 ]) {
   describe(`quorum queues, ${way}`, () => {
     let live

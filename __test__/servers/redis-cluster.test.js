@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { Cluster, Redis } from 'ioredis'
-import { openWorld, until } from '../support/world.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 import { startCluster } from './support/redis.js'
 import { missing, openPlace } from './support/servers.js'
 
@@ -19,7 +19,7 @@ describe('a Redis Cluster', { skip: missing('redis') }, () => {
   before(async () => {
     place = openPlace()
     cluster = await startCluster(place)
-    world = await openWorld()
+    world = await openSharedServers()
     client = new Cluster([{ host: '127.0.0.1', port: cluster.masters[1].server.ports[0] }], { keyPrefix: 'mine:' })
   })
   after(async () => {

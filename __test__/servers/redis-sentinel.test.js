@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { Redis } from 'ioredis'
-import { openWorld, until } from '../support/world.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 import { startSentinel } from './support/redis.js'
 import { missing, openPlace } from './support/servers.js'
 
@@ -19,7 +19,7 @@ describe('Redis behind a Sentinel', { skip: missing('redis') }, () => {
   before(async () => {
     place = openPlace()
     servers = await startSentinel(place, { name: NAME })
-    world = await openWorld()
+    world = await openSharedServers()
     sentinels = [{ host: '127.0.0.1', port: servers.sentinel.server.ports[0] }]
     client = new Redis({ sentinels, name: NAME, keyPrefix: 'mine:', lazyConnect: true })
   })

@@ -1,12 +1,10 @@
 // Full load for a long time: memory, connections and file handles stay where they were after warm-up. By a setting:
 //   FLOWCRAFT_SOAK_MINUTES=10 npm test soak
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { after, before, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { openWorld } from '../support/world.js'
+import { openSharedServers } from '../fixtures/shared-servers.js'
+import { WorkerProcess } from '../fixtures/worker-process.js'
 
 const MINUTES = Number(process.env.FLOWCRAFT_SOAK_MINUTES ?? 0)
 const IN_FLIGHT = 200
@@ -15,17 +13,14 @@ const MEGABYTE = 2 ** 20
 
 let world
 before(async () => {
-  if (MINUTES > 0) world = await openWorld()
+  if (MINUTES > 0) world = await openSharedServers()
 })
 after(() => world?.close())
 
-/** A worker process, and what it says of itself. */
+/** A worker process, which sends what there is to say of itself. */
 function startWorker() {
-  const env = { ...process.env, CONTEXTS: world.contextTable, STATUSES: world.statusTable, QUEUE: world.queue }
-  const child = fork(fileURLToPath(new URL('./programs/worker.js', import.meta.url)), { env })
-  const observed = []
-  child.on('message', (message) => observed.push(message))
-  return { child, observed }
+  const settings = { contexts: world.contextTable, statuses: world.statusTable, queue: world.queue }
+  return new WorkerProcess(new URL('./programs/worker.js', import.meta.url), { settings, sends: true })
 }
 
 /** Keeps so many runs going until it is over, and checks and removes those that end. */
@@ -74,11 +69,11 @@ function level(observed, from, to) {
 
 const skip = MINUTES > 0 ? false : 'set FLOWCRAFT_SOAK_MINUTES'
 it('is as large after a long time at full load as after the warm-up', { skip }, async () => {
-  const { child, observed } = startWorker()
+  const worker = startWorker()
+  const observed = worker.messages
   const runs = await keepBusy(Date.now() + MINUTES * 60_000)
   const loaded = observed.slice()
-  child.kill('SIGTERM')
-  assert.deepEqual(await once(child, 'exit'), [0, null])
+  assert.deepEqual(await worker.stop('SIGTERM', 60_000), { code: 0, signal: null }, worker.printed)
 
   const warm = level(loaded, 0.2, 0.4)
   const late = level(loaded, 0.8, 1)

@@ -10,30 +10,30 @@ import pg from 'pg'
 const A_WHILE = 3000
 
 export const rabbitmq = {
-  connectionsClosed: (site) => asSeen(site, () => site.servers.rabbitmq.ctl('close_all_connections', 'by a test')),
+  connectionsClosed: (site) => asSeen(site, () => site.rabbitmq.ctl('close_all_connections', 'by a test')),
 
   /** As the broker does when a delivery was not acknowledged in time, and for many another reason. */
   channelsClosed: (site) =>
     asSeen(site, () =>
-      site.servers.rabbitmq.ctl(
+      site.rabbitmq.ctl(
         'eval',
         '[exit(Channel, {amqp_error, precondition_failed, "by a test", none}) || Channel <- rabbit_channel:list_local()].',
       ),
     ),
 
-  restarted: (site) => site.servers.rabbitmq.restart(),
-  crashed: (site) => site.servers.rabbitmq.restart({ signal: 'SIGKILL' }),
+  restarted: (site) => site.rabbitmq.restart(),
+  crashed: (site) => site.rabbitmq.restart({ signal: 'SIGKILL' }),
 
   /** The broker reads nothing more from whoever publishes. */
   async memoryAlarm(site, duration = A_WHILE / 2) {
-    await site.servers.rabbitmq.ctl('set_vm_memory_high_watermark', '0')
+    await site.rabbitmq.ctl('set_vm_memory_high_watermark', '0')
     await sleep(duration)
-    await site.servers.rabbitmq.ctl('set_vm_memory_high_watermark', '0.4')
+    await site.rabbitmq.ctl('set_vm_memory_high_watermark', '0.4')
   },
 
   /** With every message in it, whose number is answered. */
   async queueDeleted(site, queue = site.queue) {
-    const connection = await amqplib.connect(site.servers.urls.amqp)
+    const connection = await amqplib.connect(site.urls.amqp)
     const channel = await connection.createChannel()
     const { messageCount } = await channel.deleteQueue(queue)
     await channel.assertQueue(queue, { durable: true })
@@ -44,7 +44,7 @@ export const rabbitmq = {
 
 /** A command takes a second to end: what it did, it did when a channel of ours went. Answers with that moment. */
 async function asSeen(site, command) {
-  const connection = await amqplib.connect(site.servers.urls.amqp)
+  const connection = await amqplib.connect(site.urls.amqp)
   connection.on('error', () => {})
   const channel = await connection.createChannel()
   channel.on('error', () => {})
@@ -62,13 +62,13 @@ export const postgres = {
     await client.end()
   },
 
-  restarted: (site) => site.servers.postgres.restart(),
-  crashed: (site) => site.servers.postgres.restart({ signal: 'SIGKILL' }),
+  restarted: (site) => site.postgres.restart(),
+  crashed: (site) => site.postgres.restart({ signal: 'SIGKILL' }),
 
   async away(site, duration = A_WHILE) {
-    await site.servers.postgres.stop()
+    await site.postgres.stop()
     await sleep(duration)
-    await site.servers.postgres.start()
+    await site.postgres.start()
   },
 
   /** Other clients hold every connection there is, those of the workers too. */
@@ -88,17 +88,17 @@ export const postgres = {
 
 export const redis = {
   async flushed(site) {
-    const client = new Redis(site.servers.urls.redis)
+    const client = new Redis(site.urls.redis)
     await client.flushall()
     client.disconnect()
   },
 
-  restarted: (site) => site.servers.redis.restart({ signal: 'SIGKILL' }),
+  restarted: (site) => site.redis.restart({ signal: 'SIGKILL' }),
 
   async away(site, duration = A_WHILE) {
-    await site.servers.redis.stop({ signal: 'SIGKILL' })
+    await site.redis.stop({ signal: 'SIGKILL' })
     await sleep(duration)
-    await site.servers.redis.start()
+    await site.redis.start()
   },
 }
 
@@ -114,7 +114,7 @@ export const worker = {
 }
 
 async function connect(site) {
-  const client = new pg.Client({ connectionString: site.servers.urls.database, application_name: 'fault' })
+  const client = new pg.Client({ connectionString: site.urls.database, application_name: 'fault' })
   client.on('error', () => {})
   await client.connect()
   return client

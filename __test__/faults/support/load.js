@@ -2,7 +2,7 @@
 // done, and tells in the end whether each came out right.
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { counted } from './executions.js'
+import { counted } from '../../fixtures/executions.js'
 import { outcomes } from './flows.js'
 
 const PACE = 40

@@ -1,7 +1,7 @@
 // What must not be touched while somebody tries to: a table, another run's rows, a key, a queue with a message.
 import assert from 'node:assert/strict'
 import { Redis } from 'ioredis'
-import { urls } from '../../support/world.js'
+import { urls } from '../../fixtures/shared-servers.js'
 
 /** The name of a canary's table, for statements that would drop it. */
 export const canaryTable = (world) => `${world.name}.canary`

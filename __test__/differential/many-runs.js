@@ -1,26 +1,26 @@
-// Several workers and a client that starts many runs at once, and waits for all of them.
+// Several workers in this process, and a client that starts many runs at once and waits for all of them.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
-import { openWorld } from '../support/world.js'
+import { openSharedServers } from '../fixtures/shared-servers.js'
 import { blueprintsOf, delays, distributedOutcome, Recorder, runtimeOptions, startsOf } from './compare.js'
 
 const ENDED = ['completed', 'failed', 'cancelled']
 
-export class Fleet {
+export class ManyRuns {
   /** What the workers know; blueprints may be added at any time. */
   blueprints = {}
   recorder = new Recorder()
 
   static async open({ workers = 3, concurrency = 40, seed = 0, longest = 20 } = {}) {
-    const fleet = new Fleet()
-    fleet.world = await openWorld()
+    const runs = new ManyRuns()
+    runs.world = await openSharedServers()
     for (let index = 0; index < workers; index++) {
-      const runtime = runtimeOptions(fleet.blueprints, delays(longest, seed + index), fleet.recorder)
-      const adapter = new RabbitMqAdapter({ ...fleet.world.options([]), runtimeOptions: runtime, concurrency })
-      fleet.world.adapters.push(adapter)
+      const runtime = runtimeOptions(runs.blueprints, delays(longest, seed + index), runs.recorder)
+      const adapter = new RabbitMqAdapter({ ...runs.world.options([]), runtimeOptions: runtime, concurrency })
+      runs.world.adapters.push(adapter)
       adapter.start()
     }
-    return fleet
+    return runs
   }
 
   close() {
