@@ -64,7 +64,7 @@ describe('the tarball', () => {
   ]) {
     for (const shape of Object.keys(STATUS_TABLES)) {
       it(`runs the page’s example with ${kind} on the ${shape}’s status table`, async () => {
-        const world = await openSharedServers({ statusTable: shape })
+        const servers = await openSharedServers({ statusTable: shape })
         const page = await readFile(join(here, 'page-example.js'), 'utf8')
         let example = page
           .replace('/* your workflow blueprints */', BLUEPRINT)
@@ -72,9 +72,9 @@ describe('the tarball', () => {
           .replace('amqp://localhost', urls.amqp)
           .replace('postgresql://user:pass@host:5432/db', urls.database)
           .replace('YOUR_REDIS_CONNECTION_STRING', urls.redis)
-          .replace("'flowcraft_contexts'", `'${world.contextTable}'`)
-          .replace("'flowcraft_statuses'", `'${world.statusTable}'`)
-          .replace("'flowcraft-jobs'", `'${world.queue}'`)
+          .replace("'flowcraft_contexts'", `'${servers.contextTable}'`)
+          .replace("'flowcraft_statuses'", `'${servers.statusTable}'`)
+          .replace("'flowcraft-jobs'", `'${servers.queue}'`)
         if (!live) {
           example = example
             .replace(/await amqplib.connect\((.*)\)/, '$1')
@@ -86,9 +86,9 @@ describe('the tarball', () => {
         await writeFile(file, example)
         const worker = new WorkerProcess(pathToFileURL(file), { cwd: path, env: withoutRust })
         try {
-          await world.pg.query(`INSERT INTO ${world.contextTable} VALUES ('first', '{}')`)
-          await world.send({ runId: 'first', blueprintId: 'demo', nodeId: 'hello' })
-          const { status, result } = await world.settled('first').catch((error) => {
+          await servers.pg.query(`INSERT INTO ${servers.contextTable} VALUES ('first', '{}')`)
+          await servers.send({ runId: 'first', blueprintId: 'demo', nodeId: 'hello' })
+          const { status, result } = await servers.settled('first').catch((error) => {
             throw new Error(`${error.message}\n${worker.printed}`)
           })
           assert.equal(status, 'completed')
@@ -96,7 +96,7 @@ describe('the tarball', () => {
           assert.match(worker.printed, /Flowcraft worker with RabbitMQ adapter is running/)
         } finally {
           assert.deepEqual(await worker.stop('SIGTERM', 10_000), { code: null, signal: 'SIGTERM' })
-          await world.close()
+          await servers.close()
         }
       })
     }

@@ -90,11 +90,11 @@ describe('the channel', () => {
 })
 
 describe('a node that goes on after its answer', () => {
-  let world
+  let servers
   before(async () => {
-    world = await openSharedServers()
+    servers = await openSharedServers()
   })
-  after(() => world.close())
+  after(() => servers.close())
 
   it('reads what is on record', async () => {
     const read = []
@@ -106,9 +106,9 @@ describe('a node that goes on after its answer', () => {
       },
       { config: { timeout: 50 } },
     )
-    world.adapter(flow)
-    const runId = await world.begin(flow, { known: 7 })
-    assert.equal((await world.settled(runId)).status, 'failed')
+    servers.adapter(flow)
+    const runId = await servers.begin(flow, { known: 7 })
+    assert.equal((await servers.settled(runId)).status, 'failed')
     await until(() => read.length === 3, { what: 'what the node read' })
     assert.deepEqual(read, [7, false, 7])
   })

@@ -14,20 +14,20 @@ const SERVERS = { amqp: 'RabbitMQ', database: 'PostgreSQL', redis: 'Redis' }
 
 const one = createFlow('one').node('a', async () => ({ output: 1 }))
 
-let world
+let servers
 /** What was printed, by kind of server: a list of attempts. */
 let printed
 before(async () => {
-  world = await openSharedServers()
+  servers = await openSharedServers()
   const kinds = Object.keys(SERVERS)
   const all = await Promise.all(kinds.map(failures))
   printed = Object.fromEntries(kinds.map((kind, index) => [kind, all[index]]))
 })
-after(() => world.close())
+after(() => servers.close())
 
 /** Everything the program printed for one kind of server, by attempt and stream. */
 async function failures(kind) {
-  const child = new WorkerProcess(program, { name: kind, args: [kind, world.queue], env: { FLOWCRAFT_LOG: 'trace' } })
+  const child = new WorkerProcess(program, { name: kind, args: [kind, servers.queue], env: { FLOWCRAFT_LOG: 'trace' } })
   const { code } = await child.exited
   const { stdout, stderr } = child
   assert.equal(code, 0, stderr.slice(-2000))
@@ -87,16 +87,16 @@ for (const [kind, server] of Object.entries(SERVERS)) {
 }
 
 it('a password that is an ordinary word hides no other word', async () => {
-  const ordinary = world.name
+  const ordinary = servers.name
   for (const describe of [
     () => new RedisCoordinationStore({ host: '127.0.0.1', port: 1, password: ordinary }),
     () => new PostgresContext('r', { client: `postgres://app:${ordinary}@127.0.0.1:1/db`, tableName: 't' }),
-    () => world.adapter(one, { started: false, amqpConnection: `amqp://app:${ordinary}@127.0.0.1:1` }),
+    () => servers.adapter(one, { started: false, amqpConnection: `amqp://app:${ordinary}@127.0.0.1:1` }),
   ]) {
     describe()
   }
   const missing = `${ordinary}.${ordinary}_contexts`
-  const context = new PostgresContext(ordinary, { client: world.database, tableName: missing })
+  const context = new PostgresContext(ordinary, { client: servers.database, tableName: missing })
   await assert.rejects(context.get('key'), (error) => {
     assert.ok(error.message.includes(`(run '${ordinary}')`) && error.message.includes(`'${missing}'`), error.message)
     return true

@@ -9,15 +9,15 @@ import { flows } from './programs/flows.js'
 const RUNS = 4
 const program = new URL('./programs/worker.js', import.meta.url)
 
-let world
+let servers
 before(async () => {
-  world = await openSharedServers()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 /** A worker process that panics the first time a job passes a point. */
 async function panicking(t, queue, point) {
-  const settings = { contexts: world.contextTable, statuses: world.statusTable, queue }
+  const settings = { contexts: servers.contextTable, statuses: servers.statusTable, queue }
   const worker = new WorkerProcess(program, { settings, env: { FLOWCRAFT_FAULT: `panic@${point}:1` } })
   t.after(() => worker.stop('SIGKILL'))
   return {
@@ -37,25 +37,29 @@ async function panicking(t, queue, point) {
 /** Several runs of a flow at a time, one job of which panics; answers with how they ended, and what is dead. */
 async function runs(t, flow, point) {
   const id = flow.toBlueprint().id
-  const queue = `${world.queue}_${id}_${point}`
-  const client = world.adapter(flow, { started: false, queueName: queue })
+  const queue = `${servers.queue}_${id}_${point}`
+  const client = servers.adapter(flow, { started: false, queueName: queue })
   const begin = async () => {
-    const runId = `${queue}_${world.runId()}`
-    await world.begin(flow, {}, { runId, starts: [] })
+    const runId = `${queue}_${servers.runId()}`
+    await servers.begin(flow, {}, { runId, starts: [] })
     await client.enqueueJob({ runId, blueprintId: id, nodeId: flow.toBlueprint().nodes[0].id })
     return runId
   }
   const begun = await Promise.all(Array.from({ length: RUNS }, begin))
   const worker = await panicking(t, queue, point)
-  const ended = await Promise.all(begun.map((runId) => world.settled(runId)))
+  const ended = await Promise.all(begun.map((runId) => servers.settled(runId)))
   await until(worker.panicked, { what: `a panic at ${point}: ${worker.said()}` })
-  assert.equal((await world.settled(await begin())).status, 'completed', 'what comes later is done by the same process')
+  assert.equal(
+    (await servers.settled(await begin())).status,
+    'completed',
+    'what comes later is done by the same process',
+  )
   assert.deepEqual(await worker.end(), { code: 0, signal: null })
   const letters = await client.listDeadLetters()
   await client.stop()
-  const left = await world.channel.checkQueue(queue)
+  const left = await servers.channel.checkQueue(queue)
   assert.equal(left.messageCount, 0, 'every message was settled')
-  await Promise.all([queue, `${queue}.dead`].map((name) => world.channel.deleteQueue(name)))
+  await Promise.all([queue, `${queue}.dead`].map((name) => servers.channel.deleteQueue(name)))
   return { begun, ended, letters }
 }
 

@@ -11,15 +11,15 @@ const IN_FLIGHT = 200
 const NODES = 10
 const MEGABYTE = 2 ** 20
 
-let world
+let servers
 before(async () => {
-  if (MINUTES > 0) world = await openSharedServers()
+  if (MINUTES > 0) servers = await openSharedServers()
 })
-after(() => world?.close())
+after(() => servers?.close())
 
 /** A worker process, which sends what there is to say of itself. */
 function startWorker() {
-  const settings = { contexts: world.contextTable, statuses: world.statusTable, queue: world.queue }
+  const settings = { contexts: servers.contextTable, statuses: servers.statusTable, queue: servers.queue }
   return new WorkerProcess(new URL('./programs/worker.js', import.meta.url), { settings, sends: true })
 }
 
@@ -29,9 +29,9 @@ async function keepBusy(until) {
   let ended = 0
   let next = 0
   while (Date.now() < until || going > 0) {
-    const { rows } = await world.pg.query(
-      `WITH ended AS (DELETE FROM ${world.statusTable} WHERE status <> 'running' RETURNING run_id, status)
-       DELETE FROM ${world.contextTable} c USING ended e WHERE c.run_id = e.run_id
+    const { rows } = await servers.pg.query(
+      `WITH ended AS (DELETE FROM ${servers.statusTable} WHERE status <> 'running' RETURNING run_id, status)
+       DELETE FROM ${servers.contextTable} c USING ended e WHERE c.run_id = e.run_id
        RETURNING e.status, context_data->'_outputs.s10' AS output`,
     )
     for (const { status, output } of rows) assert.deepEqual([status, output], ['completed', 7])
@@ -48,16 +48,16 @@ async function keepBusy(until) {
 
 async function begin(first, count) {
   const ids = Array.from({ length: count }, (_, index) => `soak-${first + index}`)
-  await world.pg.query(`INSERT INTO ${world.contextTable} SELECT id, '{}' FROM unnest($1::text[]) AS id`, [ids])
-  await world.pg.query(
-    `INSERT INTO ${world.statusTable} (run_id, status) SELECT id, 'running' FROM unnest($1::text[]) AS id`,
+  await servers.pg.query(`INSERT INTO ${servers.contextTable} SELECT id, '{}' FROM unnest($1::text[]) AS id`, [ids])
+  await servers.pg.query(
+    `INSERT INTO ${servers.statusTable} (run_id, status) SELECT id, 'running' FROM unnest($1::text[]) AS id`,
     [ids],
   )
   for (const runId of ids) {
     const job = { runId, blueprintId: 'soak', nodeId: 's1' }
-    world.channel.sendToQueue(world.queue, Buffer.from(JSON.stringify(job)), { persistent: true })
+    servers.channel.sendToQueue(servers.queue, Buffer.from(JSON.stringify(job)), { persistent: true })
   }
-  await world.channel.waitForConfirms()
+  await servers.channel.waitForConfirms()
 }
 
 /** Medians of a part of what was observed. */

@@ -4,15 +4,15 @@ import { WorkerProcess } from '../../fixtures/worker-process.js'
 const PROGRAM = new URL('worker.js', import.meta.url)
 
 /** Starts a worker process; `env` goes to it, the other options to its adapter. */
-export function startWorker(site, { name = 'worker', env, ...options } = {}) {
+export function startWorker(servers, { name = 'worker', env, ...options } = {}) {
   // Only what a process can be told: the worker makes the rest itself.
-  const { runtimeOptions, coordinationStore, ...settings } = site.settings({}, options)
-  const told = { ...settings, name, file: site.executions.file, redis: site.urls.redis }
+  const { runtimeOptions, coordinationStore, ...settings } = servers.settings({}, options)
+  const told = { ...settings, name, file: servers.executions.file, redis: servers.urls.redis }
   return new WorkerProcess(PROGRAM, { name, env, settings: told })
 }
 
 export class Fleet {
-  #site
+  #servers
   #size
   #options
   #started = 0
@@ -21,8 +21,8 @@ export class Fleet {
   workers = []
 
   /** `size` workers are kept alive; the options are those of `startWorker`. */
-  constructor(site, { size, ...options }) {
-    this.#site = site
+  constructor(servers, { size, ...options }) {
+    this.#servers = servers
     this.#size = size
     this.#options = options
   }
@@ -34,7 +34,7 @@ export class Fleet {
 
   #add() {
     this.#started += 1
-    const worker = startWorker(this.#site, { name: `worker-${this.#started}`, ...this.#options })
+    const worker = startWorker(this.#servers, { name: `worker-${this.#started}`, ...this.#options })
     this.workers.push(worker)
     worker.exited.then(() => {
       this.workers = this.workers.filter((each) => each !== worker)
