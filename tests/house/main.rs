@@ -32,7 +32,14 @@ const KNOWN_CIRCLES: &[&[&str]] = &[
     &["memory/record/store.rs", "memory/record/write.rs"],
     &["redis/connection.rs", "redis/server.rs"],
     &["run_store/change.rs", "run_store/commit.rs", "run_store/load.rs", "run_store/store.rs"],
-    &["worker/engine.rs", "worker/place.rs", "worker/repair.rs", "worker/revival.rs", "worker/sweep.rs"],
+    &[
+        "worker/engine.rs",
+        "worker/place.rs",
+        "worker/repair.rs",
+        "worker/revival.rs",
+        "worker/runs.rs",
+        "worker/sweep.rs",
+    ],
     &["worker/job.rs", "worker/mod.rs", "worker/unfit.rs"],
 ];
 
