@@ -7,11 +7,10 @@
 //! through its [`ports::host::Host`]. [`memory`] stands in for servers.
 //!
 //! Arrows point down:
-//! `bridge` → `postgres`, `rabbitmq`, `redis`, `memory`, `worker` → `run_store` → `acknowledger`, `batcher`, `coalesced` →
-//! `ports` → `protocol` → `record` → `workflow` → `ids`,
-//! `json`, `time`, `error`.
-//! Only `bridge` knows JavaScript; everything else compiles and tests without it
-//! (`cargo test --no-default-features`).
+//! `bridge` → `postgres`, `rabbitmq`, `redis`, `memory`, `worker` → `run_store` → `acknowledger`, `coalesced` →
+//! `backoff`, `batcher` → `ports` → `protocol` → `record` → `workflow` → `ids`, `json`, `time`, `error`.
+//! What is not drawn needs nothing that is; `tests/house` checks both. Only `bridge` knows JavaScript; everything
+//! else compiles and tests without it (`cargo test --no-default-features`).
 
 mod acknowledger;
 pub mod backoff;

@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { differences, inMemory, memoryOutcomes, short } from './compare.js'
-import { Fleet } from './fleet.js'
 import { generate, seedOf } from './generate.js'
 import { JOIN_BEHIND_LOOP, KNOWN, knownIn, readsAhead } from './known.js'
+import { ManyRuns } from './many-runs.js'
 import { print, shrink } from './shrink.js'
 
 const RUNS = Number(process.env.FLOWCRAFT_DIFFERENTIAL_RUNS ?? 400)
@@ -18,7 +18,7 @@ const MOST_SHOWN = 5
 
 let fleet
 before(async () => {
-  fleet = await Fleet.open({ seed: SEED })
+  fleet = await ManyRuns.open({ seed: SEED })
 })
 after(() => fleet.close())
 

@@ -11,7 +11,7 @@ import amqplib from 'amqplib'
 import { BaseDistributedAdapter, createFlow, NullLogger } from 'flowcraft'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { openWorld, STATUS_TABLES, until, urls } from '../support/world.js'
+import { openSharedServers, STATUS_TABLES, until, urls } from '../fixtures/shared-servers.js'
 
 const flow = () =>
   createFlow('order')
@@ -19,23 +19,23 @@ const flow = () =>
     .node('b', async ({ input }) => ({ output: input + 1 }))
     .edge('a', 'b')
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 describe('the class', () => {
   it('is a BaseDistributedAdapter, readable as one, and opens no connection when made', () => {
-    const adapter = new RabbitMqAdapter(world.options(flow(), { amqpConnection: 'amqp://nobody:pw@127.0.0.1:1' }))
+    const adapter = new RabbitMqAdapter(servers.options(flow(), { amqpConnection: 'amqp://nobody:pw@127.0.0.1:1' }))
     assert.ok(adapter instanceof BaseDistributedAdapter)
-    assert.equal(adapter.queueName, world.queue)
+    assert.equal(adapter.queueName, servers.queue)
     assert.ok(adapter.runtime && adapter.store && adapter.logger && adapter.serializer)
     assert.equal(adapter.runtime.dependencies.adapter, adapter)
   })
 
   it('has the original’s default queue', () => {
-    const { queueName: _, ...options } = world.options(flow())
+    const { queueName: _, ...options } = servers.options(flow())
     assert.equal(new RabbitMqAdapter(options).queueName, 'flowcraft-queue')
   })
 
@@ -56,7 +56,7 @@ describe('the class', () => {
         await super.publishFinalResult(runId, result)
       }
     }
-    const { status, result } = await world.runAlone(flow(), { Adapter: Mine, context: { start: 5 } })
+    const { status, result } = await servers.runAlone(flow(), { Adapter: Mine, context: { start: 5 } })
     assert.deepEqual(seen, [
       ['start', 'order', 'a'],
       ['start', 'order', 'b'],
@@ -70,7 +70,7 @@ describe('the class', () => {
     class Silent extends RabbitMqAdapter {
       async publishFinalResult() {}
     }
-    const { status, result } = await world.runAlone(flow(), { Adapter: Silent })
+    const { status, result } = await servers.runAlone(flow(), { Adapter: Silent })
     assert.equal(status, 'completed')
     assert.equal(result?.payload, undefined)
   })
@@ -90,20 +90,20 @@ describe('the class', () => {
         await super.publishFinalResult(runId, result)
       }
     }
-    await world.freshQueue()
+    await servers.freshQueue()
     // Nobody comes by to publish what was left.
-    const adapter = world.adapter(stubborn, { Adapter: Retrying, repairInterval: 0 })
-    const runId = await world.begin(stubborn)
-    await until(async () => (await world.look(runId)).status === 'completed')
+    const adapter = servers.adapter(stubborn, { Adapter: Retrying, repairInterval: 0 })
+    const runId = await servers.begin(stubborn)
+    await until(async () => (await servers.look(runId)).status === 'completed')
     assert.deepEqual(published, ['failed', 'completed'])
     await adapter.stop()
   })
 
   it('enqueues without having been started', async () => {
-    await world.freshQueue()
-    const adapter = world.adapter(flow(), { started: false })
+    await servers.freshQueue()
+    const adapter = servers.adapter(flow(), { started: false })
     await adapter.enqueueJob({ runId: 'x', blueprintId: 'order', nodeId: 'a', attempt: 1, isLastAttempt: true })
-    const message = await until(() => world.channel.get(world.queue, { noAck: true }))
+    const message = await until(() => servers.channel.get(servers.queue, { noAck: true }))
     assert.deepEqual(JSON.parse(message.content), {
       runId: 'x',
       blueprintId: 'order',
@@ -116,7 +116,7 @@ describe('the class', () => {
   })
 
   it('serves webhooks only where it is told how', async () => {
-    const adapter = world.adapter(flow(), { started: false })
+    const adapter = servers.adapter(flow(), { started: false })
     await assert.rejects(adapter.registerWebhookEndpoint('r', 'n'), /not implemented/)
   })
 })
@@ -128,8 +128,8 @@ describe('connections', () => {
     const amqpConnection = await amqplib.connect(urls.amqp)
     const pgClient = new pg.Client(urls.database)
     await pgClient.connect()
-    const redis = new Redis(urls.redis, { keyPrefix: `${world.name}:` })
-    const { status } = await world.runAlone(flow(), {
+    const redis = new Redis(urls.redis, { keyPrefix: `${servers.name}:` })
+    const { status } = await servers.runAlone(flow(), {
       amqpConnection,
       pgClient,
       coordinationStore: new RedisCoordinationStore(redis),
@@ -138,7 +138,7 @@ describe('connections', () => {
     const channel = await amqpConnection.createChannel()
     await channel.close()
     assert.equal((await pgClient.query('SELECT 1 AS one')).rows[0].one, 1)
-    assert.ok((await redis.keys('*')).some((key) => key.startsWith(`${world.name}:flowcraft:blueprint:`)))
+    assert.ok((await redis.keys('*')).some((key) => key.startsWith(`${servers.name}:flowcraft:blueprint:`)))
     await amqpConnection.close()
     await pgClient.end()
     redis.disconnect()
@@ -147,7 +147,7 @@ describe('connections', () => {
   it('takes options objects, pools and a password function', async () => {
     let asked = 0
     const database = new pg.Client(urls.database).connectionParameters
-    const { status } = await world.runAlone(flow(), {
+    const { status } = await servers.runAlone(flow(), {
       amqpConnection: {
         hostname: ports.amqp.hostname,
         port: Number(ports.amqp.port || 5672),
@@ -172,38 +172,38 @@ describe('connections', () => {
     assert.equal(status, 'completed')
     assert.ok(asked > 0)
     const pool = new pg.Pool({ connectionString: urls.database })
-    assert.equal((await world.runAlone(flow(), { pgClient: pool })).status, 'completed')
+    assert.equal((await servers.runAlone(flow(), { pgClient: pool })).status, 'completed')
     assert.equal(pool.totalCount, 0, 'its parameters are read, its connections are not used')
     await pool.end()
   })
 
   it('takes several URLs of one cluster, and goes to the next where one is down', async () => {
-    const { status } = await world.runAlone(flow(), { amqpConnection: ['amqp://127.0.0.1:1', urls.amqp] })
+    const { status } = await servers.runAlone(flow(), { amqpConnection: ['amqp://127.0.0.1:1', urls.amqp] })
     assert.equal(status, 'completed')
   })
 
   it('says what is wrong with a missing table, with the statement that mends it', async () => {
-    const context = new PostgresContext('r', { client: urls.database, tableName: `${world.name}.absent` })
+    const context = new PostgresContext('r', { client: urls.database, tableName: `${servers.name}.absent` })
     await assert.rejects(context.get('a'), /absent' does not exist[\s\S]*CREATE TABLE .*absent/)
     const lines = []
     const logger = Object.assign(new NullLogger(), { warn: (line) => lines.push(line) })
-    await world.freshQueue()
-    const adapter = world.adapter(flow(), {
-      statusTableName: `${world.name}.absent`,
+    await servers.freshQueue()
+    const adapter = servers.adapter(flow(), {
+      statusTableName: `${servers.name}.absent`,
       runtime: { logger },
       stopTimeout: 100,
     })
-    await world.begin(flow(), {}, { status: false })
+    await servers.begin(flow(), {}, { status: false })
     await until(() => lines.some((line) => line.includes('CREATE TABLE')))
     await adapter.stop()
-    assert.equal(await until(() => world.waiting()), 1, 'the job went back to the queue')
+    assert.equal(await until(() => servers.waiting()), 1, 'the job went back to the queue')
   })
 })
 
 describe('the three status tables', () => {
   for (const shape of Object.keys(STATUS_TABLES)) {
     it(`works with the ${shape}’s`, async () => {
-      const own = await openWorld({ statusTable: shape })
+      const own = await openSharedServers({ statusTable: shape })
       try {
         const done = await own.runAlone(flow())
         assert.equal(done.status, 'completed')
@@ -230,15 +230,15 @@ describe('the three status tables', () => {
     const watched = createFlow('watched')
     for (const id of ['a', 'b']) {
       watched.node(id, async ({ dependencies }) => {
-        moments.push(await world.look(dependencies.runtime.executionId))
+        moments.push(await servers.look(dependencies.runtime.executionId))
         await new Promise((resolve) => setTimeout(resolve, 20))
         return { output: id }
       })
     }
     watched.edge('a', 'b')
-    await world.freshQueue()
-    const adapter = world.adapter(watched)
-    await world.settled(await world.begin(watched, {}, { status: false }))
+    await servers.freshQueue()
+    const adapter = servers.adapter(watched)
+    await servers.settled(await servers.begin(watched, {}, { status: false }))
     assert.deepEqual(
       moments.map((moment) => moment.status),
       ['running', 'running'],
@@ -248,11 +248,13 @@ describe('the three status tables', () => {
   })
 
   it('reads table names as SQL does, and quotes them', async () => {
-    await world.pg.query(`CREATE TABLE ${world.name}."Odd ""Name"".x" (run_id TEXT PRIMARY KEY, context_data JSONB)`)
-    const context = new PostgresContext('r', { client: world.pg, tableName: `${world.name}."Odd ""Name"".x"` })
+    await servers.pg.query(
+      `CREATE TABLE ${servers.name}."Odd ""Name"".x" (run_id TEXT PRIMARY KEY, context_data JSONB)`,
+    )
+    const context = new PostgresContext('r', { client: servers.pg, tableName: `${servers.name}."Odd ""Name"".x"` })
     await context.set('a', 1)
     assert.equal(await context.get('a'), 1)
-    const folded = new PostgresContext('r', { client: world.pg, tableName: `${world.name}.CONTEXTS` })
+    const folded = new PostgresContext('r', { client: servers.pg, tableName: `${servers.name}.CONTEXTS` })
     await folded.set('a', 2)
     assert.equal(await folded.get('a'), 2)
   })
@@ -268,17 +270,17 @@ describe('events', () => {
         throw new Error('broken')
       })
       .edge('a', 'b')
-    await world.freshQueue()
-    const adapter = world.adapter(failing, {
+    await servers.freshQueue()
+    const adapter = servers.adapter(failing, {
       eventBus: { emit: async (event) => void events.push(event) },
       runtime: { eventBus: { emit: (event) => void runtimeEvents.push(event) } },
     })
-    const runId = await world.begin(failing)
-    await world.settled(runId)
+    const runId = await servers.begin(failing)
+    await servers.settled(runId)
     await until(() => events.filter((event) => event.type === 'job:processed').length === 2)
     // The broker may deliver a message before it confirms it: the job may be processed first.
     const enqueued = await until(() => events.find((event) => event.type === 'job:enqueued'))
-    assert.deepEqual(enqueued.payload, { runId, blueprintId: 'events', nodeId: 'b', queueName: world.queue })
+    assert.deepEqual(enqueued.payload, { runId, blueprintId: 'events', nodeId: 'b', queueName: servers.queue })
     const processed = events.filter((event) => event.type === 'job:processed').map((event) => event.payload)
     // In either order, for the same reason.
     assert.deepEqual(processed.map(({ nodeId, success }) => [nodeId, success]).sort(), [
@@ -304,7 +306,7 @@ describe('events', () => {
     const thrower = () => {
       throw new Error('listener')
     }
-    const { status } = await world.runAlone(flow(), { eventBus: { emit: thrower } })
+    const { status } = await servers.runAlone(flow(), { eventBus: { emit: thrower } })
     assert.equal(status, 'completed')
   })
 })
@@ -313,7 +315,7 @@ describe('the runtime’s options', () => {
   it('middleware, dependencies and a serializer are the user’s', async () => {
     const seen = []
     const flowing = createFlow('options').node('a', async ({ dependencies }) => ({ output: dependencies.price(2) }))
-    const { result, context } = await world.runAlone(flowing, {
+    const { result, context } = await servers.runAlone(flowing, {
       runtime: {
         dependencies: { price: (n) => n * 21 },
         serializer: { serialize: (data) => `mine:${Object.keys(data).length}`, deserialize: JSON.parse },
@@ -361,7 +363,7 @@ describe('the runtime’s options', () => {
         return map.get(key)
       },
     }
-    const { status } = await world.runAlone(flow(), { coordinationStore: own, workers: 2 })
+    const { status } = await servers.runAlone(flow(), { coordinationStore: own, workers: 2 })
     assert.equal(status, 'completed')
     assert.ok(calls.has('setIfNotExist') && calls.has('delete'))
     assert.ok(![...map.keys()].some((key) => key.includes('nodelock')), 'no lease is left behind')
@@ -370,44 +372,50 @@ describe('the runtime’s options', () => {
 
 describe('the reconciler', () => {
   it('finds stalled runs, publishes what is due, and counts', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const order = flow()
-    const stalled = await world.begin(order, {}, { starts: [] })
-    const unknown = await world.begin(order, {}, { starts: [] })
-    const fresh = await world.begin(order, {}, { starts: [] })
-    await world.pg.query(
-      `UPDATE ${world.contextTable} SET context_data = '{"blueprintId":"order"}' WHERE run_id <> $1`,
+    const stalled = await servers.begin(order, {}, { starts: [] })
+    const unknown = await servers.begin(order, {}, { starts: [] })
+    const fresh = await servers.begin(order, {}, { starts: [] })
+    await servers.pg.query(
+      `UPDATE ${servers.contextTable} SET context_data = '{"blueprintId":"order"}' WHERE run_id <> $1`,
       [unknown],
     )
-    await world.pg.query(`UPDATE ${world.statusTable} SET updated_at = now() - interval '1 hour' WHERE run_id <> $1`, [
+    await servers.pg.query(
+      `UPDATE ${servers.statusTable} SET updated_at = now() - interval '1 hour' WHERE run_id <> $1`,
+      [fresh],
+    )
+    await servers.pg.query(`DELETE FROM ${servers.statusTable} WHERE run_id NOT IN ($1, $2, $3)`, [
+      stalled,
+      unknown,
       fresh,
     ])
-    await world.pg.query(`DELETE FROM ${world.statusTable} WHERE run_id NOT IN ($1, $2, $3)`, [stalled, unknown, fresh])
-    const adapter = world.adapter(order, { started: false })
+    const adapter = servers.adapter(order, { started: false })
     const reconciler = createRabbitMqReconciler({
       adapter,
-      pgClient: world.pg,
-      statusTableName: world.statusTable,
+      pgClient: servers.pg,
+      statusTableName: servers.statusTable,
       stalledThresholdSeconds: 300,
       logger: new NullLogger(),
     })
     assert.deepEqual(await reconciler.run(), { stalledRuns: 2, reconciledRuns: 1, failedRuns: 1 })
-    assert.equal(await until(() => world.waiting()), 1)
+    assert.equal(await until(() => servers.waiting()), 1)
     assert.deepEqual(
       await reconciler.run(),
       { stalledRuns: 0, reconciledRuns: 0, failedRuns: 0 },
       'each was taken on a moment ago',
     )
     adapter.start()
-    assert.equal((await world.settled(stalled)).context['_outputs.b'], 2)
+    assert.equal((await servers.settled(stalled)).context['_outputs.b'], 2)
     await adapter.stop()
   })
 
   it('calls the adapter’s own reconcile', async () => {
-    const stale = await world.begin(flow(), {}, { starts: [] })
-    await world.pg.query(`UPDATE ${world.statusTable} SET updated_at = now() - interval '2 hours' WHERE run_id = $1`, [
-      stale,
-    ])
+    const stale = await servers.begin(flow(), {}, { starts: [] })
+    await servers.pg.query(
+      `UPDATE ${servers.statusTable} SET updated_at = now() - interval '2 hours' WHERE run_id = $1`,
+      [stale],
+    )
     const asked = []
     const reconciler = createRabbitMqReconciler({
       adapter: {
@@ -417,7 +425,7 @@ describe('the reconciler', () => {
         },
       },
       pgClient: urls.database,
-      statusTableName: world.statusTable,
+      statusTableName: servers.statusTable,
       stalledThresholdSeconds: 3700,
       logger: new NullLogger(),
     })
@@ -437,26 +445,26 @@ describe('duplicates', () => {
       })
       .node('b', async ({ input }) => ({ output: input }))
       .edge('a', 'b')
-    await world.freshQueue()
-    const adapters = [world.adapter(counted), world.adapter(counted)]
-    const runId = await world.begin(counted, {}, { starts: ['a', 'a', 'a', 'a', 'a'] })
-    const { context } = await world.settled(runId)
-    await until(async () => (await world.waiting()) === 0)
+    await servers.freshQueue()
+    const adapters = [servers.adapter(counted), servers.adapter(counted)]
+    const runId = await servers.begin(counted, {}, { starts: ['a', 'a', 'a', 'a', 'a'] })
+    const { context } = await servers.settled(runId)
+    await until(async () => (await servers.waiting()) === 0)
     await Promise.all(adapters.map((adapter) => adapter.stop()))
     assert.equal(runs, 1)
     assert.equal(context['_outputs.b'], 1)
   })
 
   it('a message that is no job goes to the dead letters with a reason, and holds nothing up', async () => {
-    await world.freshQueue()
-    await world.send('not json')
-    const adapter = world.adapter(flow())
-    assert.equal((await world.run(flow())).status, 'completed')
-    await world.channel.checkQueue(`${world.queue}.dead`)
-    const letter = await until(() => world.channel.get(`${world.queue}.dead`, { noAck: true }))
+    await servers.freshQueue()
+    await servers.send('not json')
+    const adapter = servers.adapter(flow())
+    assert.equal((await servers.run(flow())).status, 'completed')
+    await servers.channel.checkQueue(`${servers.queue}.dead`)
+    const letter = await until(() => servers.channel.get(`${servers.queue}.dead`, { noAck: true }))
     assert.equal(letter.content.toString(), 'not json')
     assert.match(String(letter.properties.headers['x-flowcraft-reason']), /not a job/)
     await adapter.stop()
-    await world.channel.deleteQueue(`${world.queue}.dead`)
+    await servers.channel.deleteQueue(`${servers.queue}.dead`)
   })
 })

@@ -1,14 +1,15 @@
 // The package as a user gets it: the packed tarball, installed into an empty project where no Rust is in
 // reach, running the usage example of the original's page as it stands but for its placeholders.
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { openWorld, STATUS_TABLES, until, urls } from '../support/world.js'
+import { openSharedServers, STATUS_TABLES, urls } from '../fixtures/shared-servers.js'
+import { WorkerProcess } from '../fixtures/worker-process.js'
 
 const run = promisify(execFile)
 const repository = fileURLToPath(new URL('../..', import.meta.url))
@@ -63,7 +64,7 @@ describe('the tarball', () => {
   ]) {
     for (const shape of Object.keys(STATUS_TABLES)) {
       it(`runs the page’s example with ${kind} on the ${shape}’s status table`, async () => {
-        const world = await openWorld({ statusTable: shape })
+        const servers = await openSharedServers({ statusTable: shape })
         const page = await readFile(join(here, 'page-example.js'), 'utf8')
         let example = page
           .replace('/* your workflow blueprints */', BLUEPRINT)
@@ -71,9 +72,9 @@ describe('the tarball', () => {
           .replace('amqp://localhost', urls.amqp)
           .replace('postgresql://user:pass@host:5432/db', urls.database)
           .replace('YOUR_REDIS_CONNECTION_STRING', urls.redis)
-          .replace("'flowcraft_contexts'", `'${world.contextTable}'`)
-          .replace("'flowcraft_statuses'", `'${world.statusTable}'`)
-          .replace("'flowcraft-jobs'", `'${world.queue}'`)
+          .replace("'flowcraft_contexts'", `'${servers.contextTable}'`)
+          .replace("'flowcraft_statuses'", `'${servers.statusTable}'`)
+          .replace("'flowcraft-jobs'", `'${servers.queue}'`)
         if (!live) {
           example = example
             .replace(/await amqplib.connect\((.*)\)/, '$1')
@@ -83,23 +84,19 @@ describe('the tarball', () => {
         }
         const file = join(path, `example-${live ? 'live' : 'urls'}-${shape}.js`)
         await writeFile(file, example)
-        const worker = spawn(process.execPath, [file], { cwd: path, env: withoutRust })
-        let printed = ''
-        worker.stdout.on('data', (data) => (printed += data))
-        worker.stderr.on('data', (data) => (printed += data))
+        const worker = new WorkerProcess(pathToFileURL(file), { cwd: path, env: withoutRust })
         try {
-          await world.pg.query(`INSERT INTO ${world.contextTable} VALUES ('first', '{}')`)
-          await world.send({ runId: 'first', blueprintId: 'demo', nodeId: 'hello' })
-          const { status, result } = await world.settled('first').catch((error) => {
-            throw new Error(`${error.message}\n${printed}`)
+          await servers.pg.query(`INSERT INTO ${servers.contextTable} VALUES ('first', '{}')`)
+          await servers.send({ runId: 'first', blueprintId: 'demo', nodeId: 'hello' })
+          const { status, result } = await servers.settled('first').catch((error) => {
+            throw new Error(`${error.message}\n${worker.printed}`)
           })
           assert.equal(status, 'completed')
           assert.equal(result.payload.context['_outputs.world'], 'hello world')
-          assert.match(printed, /Flowcraft worker with RabbitMQ adapter is running/)
+          assert.match(worker.printed, /Flowcraft worker with RabbitMQ adapter is running/)
         } finally {
-          worker.kill()
-          await until(() => worker.exitCode !== null || worker.signalCode !== null)
-          await world.close()
+          assert.deepEqual(await worker.stop('SIGTERM', 10_000), { code: null, signal: 'SIGTERM' })
+          await servers.close()
         }
       })
     }

@@ -4,22 +4,22 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
-import { openWorld, until } from '../support/world.js'
-import { declared, worker } from './support.js'
+import { declared } from '../fixtures/flows.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
-const awaiting = (runId) => world.settled(runId, ['awaiting'])
+const awaiting = (runId) => servers.settled(runId, ['awaiting'])
 
 /** The dead letters of the present queue, each with its headers. */
-async function deadLetter(queue = world.queue) {
+async function deadLetter(queue = servers.queue) {
   const dead = `${queue}.dead`
-  await world.channel.assertQueue(dead, { durable: true })
-  const letter = await until(() => world.channel.get(dead, { noAck: true }), { what: 'a dead letter' })
+  await servers.channel.assertQueue(dead, { durable: true })
+  const letter = await until(() => servers.channel.get(dead, { noAck: true }), { what: 'a dead letter' })
   return { job: JSON.parse(letter.content), headers: letter.properties.headers }
 }
 
@@ -46,8 +46,8 @@ describe('retryMode: queue', () => {
     const enqueued = []
     const eventBus = { emit: async ({ type, payload }) => void (type === 'job:enqueued' && enqueued.push(payload)) }
     const flow = risky(attempts, { maxRetries: 3, retryDelay: 200 })
-    await worker(t, world, flow, { retryMode: 'queue', Adapter: Noting, eventBus })
-    const { status, context } = await world.run(flow)
+    await servers.workerFor(t, flow, { retryMode: 'queue', Adapter: Noting, eventBus })
+    const { status, context } = await servers.run(flow)
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.risky-operation'], 'Succeeded on attempt 3')
     assert.equal(jobs.length, 3)
@@ -66,21 +66,21 @@ describe('retryMode: queue', () => {
     const attempts = []
     const flow = risky(attempts, { maxRetries: 2, retryDelay: 1000 }, 1)
     const quick = createFlow('quick').node('quick', () => ({ output: 1 }))
-    await worker(t, world, [flow, quick], { retryMode: 'queue', concurrency: 1 })
-    const runId = await world.begin(flow)
+    await servers.workerFor(t, [flow, quick], { retryMode: 'queue', concurrency: 1 })
+    const runId = await servers.begin(flow)
     await until(() => attempts.length === 1)
-    for (let i = 0; i < 5; i++) assert.equal((await world.run(quick)).status, 'completed')
+    for (let i = 0; i < 5; i++) assert.equal((await servers.run(quick)).status, 'completed')
     assert.equal(attempts.length, 1)
-    assert.equal((await world.look(runId)).status, 'running')
-    assert.equal((await world.settled(runId)).status, 'completed')
+    assert.equal((await servers.look(runId)).status, 'running')
+    assert.equal((await servers.settled(runId)).status, 'completed')
     assert.equal(attempts.length, 2)
   })
 
   it('fails after the last attempt, with the last reason', async (t) => {
     const attempts = []
     const flow = risky(attempts, { maxRetries: 3, retryDelay: 10 }, 9)
-    await worker(t, world, flow, { retryMode: 'queue' })
-    const { status, result } = await world.run(flow)
+    await servers.workerFor(t, flow, { retryMode: 'queue' })
+    const { status, result } = await servers.run(flow)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'risky-operation'.*Temporary failure!/)
     assert.equal(attempts.length, 3)
@@ -104,8 +104,8 @@ describe('retryMode: queue', () => {
       .node('process-data', async ({ input }) => ({ output: `Processed: ${input}` }))
       .edge('primary-api', 'process-data')
       .edge('secondary-api', 'process-data')
-    await worker(t, world, flow, { retryMode: 'queue' })
-    const { status, context } = await world.run(flow, {}, { starts: ['primary-api'] })
+    await servers.workerFor(t, flow, { retryMode: 'queue' })
+    const { status, context } = await servers.run(flow, {}, { starts: ['primary-api'] })
     assert.equal(status, 'completed')
     assert.deepEqual(ran, ['primary', 'primary', 'secondary'])
     assert.equal(context['_outputs.process-data'], 'Processed: Data from secondary API')
@@ -122,8 +122,8 @@ describe('retryMode: queue', () => {
     }
     const attempts = []
     const flow = risky(attempts, { maxRetries: 1 }, 3)
-    await worker(t, world, flow, { Adapter: Patient })
-    const { status } = await world.run(flow)
+    await servers.workerFor(t, flow, { Adapter: Patient })
+    const { status } = await servers.run(flow)
     assert.equal(status, 'completed')
     assert.deepEqual(
       attempts.map(({ last }) => last),
@@ -146,8 +146,8 @@ describe('config.timeout', () => {
       },
       { config: { timeout: 150 } },
     )
-    await worker(t, world, flow)
-    const { status, result, context } = await world.run(flow)
+    await servers.workerFor(t, flow)
+    const { status, result, context } = await servers.run(flow)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'slow' timed out after 150 ms/)
     assert.ok(aborted >= 140 && aborted < 1000, `${aborted} ms`)
@@ -156,9 +156,9 @@ describe('config.timeout', () => {
 
   it('does not wait for a node that ignores its signal', async (t) => {
     const flow = createFlow('deaf').node('deaf', () => sleep(3000), { config: { timeout: 100 } })
-    await worker(t, world, flow)
+    await servers.workerFor(t, flow)
     const from = Date.now()
-    const { status, result } = await world.run(flow)
+    const { status, result } = await servers.run(flow)
     assert.ok(Date.now() - from < 1500)
     assert.equal(status, 'failed')
     assert.match(result.reason, /timed out after 100 ms/)
@@ -168,16 +168,16 @@ describe('config.timeout', () => {
     const flow = createFlow('guarded')
       .node('slow', ({ signal }) => sleep(3000, {}, { signal }), { config: { timeout: 100, fallback: 'fast' } })
       .node('fast', () => ({ output: 'fast' }))
-    await worker(t, world, flow)
-    const { status, context } = await world.run(flow, {}, { starts: ['slow'] })
+    await servers.workerFor(t, flow)
+    const { status, context } = await servers.run(flow, {}, { starts: ['slow'] })
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.fast'], 'fast')
   })
 
   it('leaves a node in time alone', async (t) => {
     const flow = createFlow('in-time').node('quick', () => sleep(50, { output: 'done' }), { config: { timeout: 1000 } })
-    await worker(t, world, flow)
-    assert.equal((await world.run(flow)).context['_outputs.quick'], 'done')
+    await servers.workerFor(t, flow)
+    assert.equal((await servers.run(flow)).context['_outputs.quick'], 'done')
   })
 })
 
@@ -200,8 +200,8 @@ describe('cancel', () => {
   it('tells the node in flight, starts nothing more, and ends the run with the reason', async (t) => {
     const seen = {}
     const flow = working(seen)
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await until(() => seen.started)
     const from = Date.now()
     assert.equal(await adapter.cancel(runId, 'The customer left'), true)
@@ -209,50 +209,50 @@ describe('cancel', () => {
     t.diagnostic(`the signal came after ${seen.aborted - from} ms`)
     assert.ok(seen.aborted - from < 2000)
     await sleep(200)
-    const { status, result, context } = await world.look(runId)
+    const { status, result, context } = await servers.look(runId)
     assert.equal(status, 'cancelled')
     assert.deepEqual(result, { status: 'cancelled', reason: 'The customer left' })
     assert.equal(seen.next, undefined)
     assert.equal('_outputs.work' in context, false)
-    assert.equal(await world.waiting(), 0)
+    assert.equal(await servers.waiting(), 0)
   })
 
   it('works from an adapter that was never started', async (t) => {
     const seen = {}
     const flow = working(seen)
-    await worker(t, world, flow)
-    const website = world.adapter(flow, { started: false })
-    const runId = await world.begin(flow)
+    await servers.workerFor(t, flow)
+    const website = servers.adapter(flow, { started: false })
+    const runId = await servers.begin(flow)
     await until(() => seen.started)
     assert.equal(await website.cancel(runId), true)
     await until(() => seen.aborted, { timeout: 2000 })
-    assert.equal((await world.look(runId)).result.reason, 'Cancelled')
+    assert.equal((await servers.look(runId)).result.reason, 'Cancelled')
     await website.stop()
   })
 
   it('of a run that is over answers false', async (t) => {
     const flow = createFlow('short').node('a', () => ({ output: 1 }))
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
-    await world.settled(runId)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
+    await servers.settled(runId)
     assert.equal(await adapter.cancel(runId), false)
-    assert.equal((await world.look(runId)).status, 'completed')
-    const other = await world.begin(flow, {}, { starts: [] })
+    assert.equal((await servers.look(runId)).status, 'completed')
+    const other = await servers.begin(flow, {}, { starts: [] })
     assert.equal(await adapter.cancel(other, 'first'), true)
     assert.equal(await adapter.cancel(other, 'second'), false)
-    assert.equal((await world.look(other)).result.reason, 'first')
+    assert.equal((await servers.look(other)).result.reason, 'first')
   })
 
   it('before the first job keeps it from running', async (t) => {
     const seen = {}
     const flow = working(seen)
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow, { user: 'Alice' }, { starts: [] })
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow, { user: 'Alice' }, { starts: [] })
     assert.equal(await adapter.cancel(runId, 'too soon'), true)
-    await world.send({ runId, blueprintId: 'working', nodeId: 'work' })
+    await servers.send({ runId, blueprintId: 'working', nodeId: 'work' })
     await sleep(200)
-    assert.equal(await world.waiting(), 0)
-    const { status, result, context } = await world.look(runId)
+    assert.equal(await servers.waiting(), 0)
+    const { status, result, context } = await servers.look(runId)
     assert.deepEqual([status, result.reason, context.user], ['cancelled', 'too soon', 'Alice'])
     assert.deepEqual(seen, {})
   })
@@ -262,11 +262,11 @@ describe('cancel', () => {
       .wait('gate')
       .node('next', () => ({ output: 'ran' }))
       .edge('gate', 'next')
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     assert.equal(await adapter.cancel(runId), true)
-    const { status, context } = await world.look(runId)
+    const { status, context } = await servers.look(runId)
     assert.equal(status, 'cancelled')
     assert.equal('_awaitingNodeIds' in context, false)
   })
@@ -277,16 +277,16 @@ describe('cancel', () => {
       .node('next', () => ({ output: 'ran' }))
       .edge('nap', 'next')
     const quick = createFlow('quick').node('quick', () => ({ output: 1 }))
-    const adapter = await worker(t, world, [flow, quick], { concurrency: 1, stopTimeout: 1000 })
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, [flow, quick], { concurrency: 1, stopTimeout: 1000 })
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     assert.equal(await adapter.cancel(runId), true)
     await sleep(600)
-    const { status, context } = await world.look(runId)
+    const { status, context } = await servers.look(runId)
     assert.equal(status, 'cancelled')
     assert.equal('_outputs.next' in context, false)
-    const other = await world.begin(quick)
-    assert.equal((await world.settled(other, undefined, 3000)).status, 'completed')
+    const other = await servers.begin(quick)
+    assert.equal((await servers.settled(other, undefined, 3000)).status, 'completed')
   })
 })
 
@@ -312,14 +312,14 @@ describe('retry', () => {
       .edge('reserve', 'mail')
       .edge('charge', 'ship')
       .edge('label', 'ship')
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
-    const { status, result } = await world.settled(runId)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
+    const { status, result } = await servers.settled(runId)
     assert.equal(status, 'failed')
     assert.match(result.reason, /charge is down/)
     down = false
     assert.deepEqual([...(await adapter.retry(runId))].sort(), ['charge', 'label'])
-    const end = await world.settled(runId, ['completed'])
+    const end = await servers.settled(runId, ['completed'])
     assert.equal(end.result.status, 'completed')
     assert.deepEqual(end.context['_outputs.ship'], ['reserve', 'charge', 'ship'])
     assert.deepEqual(ran.sort(), ['charge', 'charge', 'label', 'label', 'mail', 'reserve', 'ship'])
@@ -332,18 +332,18 @@ describe('retry', () => {
       if (attempts < 3) throw new Error(`attempt ${attempts}`)
       return { output: attempts }
     })
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
-    assert.match((await world.settled(runId)).result.reason, /attempt 1/)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
+    assert.match((await servers.settled(runId)).result.reason, /attempt 1/)
     await adapter.retry(runId)
     const { result } = await until(async () => {
-      const seen = await world.look(runId)
+      const seen = await servers.look(runId)
       return seen.status === 'failed' && attempts === 2 && seen
     })
     assert.match(result.reason, /attempt 2/)
     assert.doesNotMatch(result.reason, /attempt 1/)
     await adapter.retry(runId)
-    assert.equal((await world.settled(runId, ['completed'])).context['_outputs.a'], 3)
+    assert.equal((await servers.settled(runId, ['completed'])).context['_outputs.a'], 3)
   })
 
   it('of a run that has not failed is an error', async (t) => {
@@ -351,14 +351,14 @@ describe('retry', () => {
       .wait('gate')
       .node('a', () => ({ output: 1 }))
       .edge('gate', 'a')
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     await assert.rejects(adapter.retry(runId), /only a failed run can be retried; this one is awaiting/)
     await adapter.resumeWithAction(runId, 'on')
-    await world.settled(runId)
+    await servers.settled(runId)
     await assert.rejects(adapter.retry(runId), /this one is completed/)
-    const cancelled = await world.begin(flow)
+    const cancelled = await servers.begin(flow)
     await awaiting(cancelled)
     await adapter.cancel(cancelled)
     await assert.rejects(adapter.retry(cancelled), /this one is cancelled/)
@@ -388,12 +388,12 @@ describe('versions', () => {
   /** A run that version 1 began, resumed where only version 2 is left. */
   async function orphaned(t, ran, options) {
     const old = versioned('1', ran)
-    const first = await worker(t, world, old)
-    const runId = await world.begin(old)
+    const first = await servers.workerFor(t, old)
+    const runId = await servers.begin(old)
     const { context } = await awaiting(runId)
     assert.equal(context.blueprintVersion, '1')
     await first.stop()
-    const second = world.adapter(versioned('2', ran), options)
+    const second = servers.adapter(versioned('2', ran), options)
     t.after(() => second.stop())
     await second.resumeWithAction(runId, 'on')
     return { runId, second }
@@ -404,10 +404,10 @@ describe('versions', () => {
     const { runId } = await orphaned(t, ran)
     await sleep(700)
     assert.deepEqual(ran, [])
-    assert.equal((await world.look(runId)).status, 'running')
-    const third = world.adapter(versioned('1', ran))
+    assert.equal((await servers.look(runId)).status, 'running')
+    const third = servers.adapter(versioned('1', ran))
     t.after(() => third.stop())
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.work'], '1')
     assert.deepEqual(ran, ['1'])
@@ -416,13 +416,13 @@ describe('versions', () => {
   it('runs of either version go on side by side', async (t) => {
     const ran = []
     const { runId } = await orphaned(t, ran)
-    const other = await world.begin(versioned('2'))
+    const other = await servers.begin(versioned('2'))
     await awaiting(other)
-    const third = world.adapter(versioned('1', ran))
+    const third = servers.adapter(versioned('1', ran))
     t.after(() => third.stop())
     await third.resumeWithAction(other, 'on')
-    assert.equal((await world.settled(runId, undefined, 40_000)).context['_outputs.work'], '1')
-    assert.equal((await world.settled(other, undefined, 40_000)).context['_outputs.work'], '2')
+    assert.equal((await servers.settled(runId, undefined, 40_000)).context['_outputs.work'], '1')
+    assert.equal((await servers.settled(other, undefined, 40_000)).context['_outputs.work'], '2')
   })
 
   it('it goes to the dead letters, with the reason, when none comes in time', async (t) => {
@@ -440,22 +440,22 @@ describe('a blueprint that is unknown', () => {
   const known = (id) => createFlow(id).node('a', () => ({ output: id }))
 
   it('waits for a worker that has it', async (t) => {
-    await worker(t, world, known('here'))
+    await servers.workerFor(t, known('here'))
     const elsewhere = known('elsewhere')
-    const runId = await world.begin(elsewhere)
+    const runId = await servers.begin(elsewhere)
     await sleep(500)
-    assert.equal((await world.look(runId)).status, 'running')
-    const other = world.adapter(elsewhere)
+    assert.equal((await servers.look(runId)).status, 'running')
+    const other = servers.adapter(elsewhere)
     t.after(() => other.stop())
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.a'], 'elsewhere')
   })
 
   it('fails its run, and is among the dead letters, when none comes in time', async (t) => {
-    await worker(t, world, known('here'), { blueprintTimeout: 400 })
-    const runId = await world.begin(known('nowhere'))
-    const { status, result } = await world.settled(runId)
+    await servers.workerFor(t, known('here'), { blueprintTimeout: 400 })
+    const runId = await servers.begin(known('nowhere'))
+    const { status, result } = await servers.settled(runId)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'nowhere'/)
     const { job, headers } = await deadLetter()
@@ -464,26 +464,25 @@ describe('a blueprint that is unknown', () => {
   })
 
   it('may be added to the runtime while the worker runs', async (t) => {
-    const adapter = await worker(t, world, known('here'))
+    const adapter = await servers.workerFor(t, known('here'))
     const late = known('late')
-    const runId = await world.begin(late)
+    const runId = await servers.begin(late)
     await sleep(300)
     for (const [key, implementation] of late.getFunctionRegistry()) adapter.runtime.registry.set(key, implementation)
     adapter.runtime.options.blueprints.late = late.toBlueprint()
-    assert.equal((await world.settled(runId)).status, 'completed')
+    assert.equal((await servers.settled(runId)).status, 'completed')
   })
 })
 
 describe('a message that is no job', () => {
   it('goes to the dead letters, with the reason', async (t) => {
-    await worker(
+    await servers.workerFor(
       t,
-      world,
       createFlow('any').node('a', () => ({ output: 1 })),
     )
-    await world.channel.assertQueue(`${world.queue}.dead`, { durable: true })
-    await world.send('{ "runId": 7 }')
-    const letter = await until(() => world.channel.get(`${world.queue}.dead`, { noAck: true }))
+    await servers.channel.assertQueue(`${servers.queue}.dead`, { durable: true })
+    await servers.send('{ "runId": 7 }')
+    const letter = await until(() => servers.channel.get(`${servers.queue}.dead`, { noAck: true }))
     assert.match(letter.properties.headers['x-flowcraft-reason'], /not a job/)
     assert.equal(letter.content.toString(), '{ "runId": 7 }')
   })

@@ -3,16 +3,15 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow, UnsafeEvaluator } from 'flowcraft'
-import { openWorld, until } from '../support/world.js'
-import { worker } from './support.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
-const awaiting = (runId) => world.settled(runId, ['awaiting'])
+const awaiting = (runId) => servers.settled(runId, ['awaiting'])
 const action = { userId: '123', action: 'approve' }
 
 const eventDriven = (milliseconds = 0) =>
@@ -29,11 +28,11 @@ const eventDriven = (milliseconds = 0) =>
 describe('an event', () => {
   it('lets the node that waits for it go on, with the payload as its output', async (t) => {
     const flow = eventDriven()
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     assert.deepEqual([...(await adapter.sendEvent(runId, 'user_action', action))], ['wait_1'])
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(context['_outputs.wait_1'], action)
     assert.equal(context['_outputs.received'], 'approve from user 123')
@@ -41,33 +40,33 @@ describe('an event', () => {
 
   it('comes from an adapter that was never started', async (t) => {
     const flow = eventDriven()
-    await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
-    const website = world.adapter(flow, { started: false })
+    const website = servers.adapter(flow, { started: false })
     await website.sendEvent(runId, 'user_action', action)
-    assert.equal((await world.settled(runId)).context['_outputs.received'], 'approve from user 123')
+    assert.equal((await servers.settled(runId)).context['_outputs.received'], 'approve from user 123')
     await website.stop()
   })
 
   it('of another name wakes nobody', async (t) => {
     const flow = eventDriven()
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     assert.deepEqual([...(await adapter.sendEvent(runId, 'something_else', 1))], [])
-    assert.deepEqual((await world.look(runId)).context._awaitingNodeIds, ['wait_1'])
+    assert.deepEqual((await servers.look(runId)).context._awaitingNodeIds, ['wait_1'])
     await adapter.sendEvent(runId, 'user_action', action)
-    assert.equal((await world.settled(runId)).status, 'completed')
+    assert.equal((await servers.settled(runId)).status, 'completed')
   })
 
   it('without a payload is an event all the same', async (t) => {
     const flow = eventDriven()
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     await adapter.sendEvent(runId, 'user_action')
-    assert.equal((await world.settled(runId)).context['_outputs.received'], 'undefined from user undefined')
+    assert.equal((await servers.settled(runId)).context['_outputs.received'], 'undefined from user undefined')
   })
 
   it('wakes every node that waits for its name', async (t) => {
@@ -80,23 +79,23 @@ describe('an event', () => {
       .edge('start', 'right')
       .edge('left', 'both')
       .edge('right', 'both')
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     assert.deepEqual([...(await adapter.sendEvent(runId, 'go-on', 7))].sort(), ['left', 'right'])
-    assert.deepEqual((await world.settled(runId)).context['_outputs.both'], [7, 7])
+    assert.deepEqual((await servers.settled(runId)).context['_outputs.both'], [7, 7])
   })
 
   it('to a run that is over is an error', async (t) => {
     const flow = eventDriven()
-    const adapter = await worker(t, world, flow)
-    const completed = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const completed = await servers.begin(flow)
     await awaiting(completed)
     await adapter.sendEvent(completed, 'user_action', action)
-    await world.settled(completed)
+    await servers.settled(completed)
     await assert.rejects(adapter.sendEvent(completed, 'user_action', action), /the run is over: it is completed/)
 
-    const cancelled = await world.begin(flow)
+    const cancelled = await servers.begin(flow)
     await awaiting(cancelled)
     await adapter.cancel(cancelled)
     await assert.rejects(adapter.sendEvent(cancelled, 'user_action', action), /the run is over: it is cancelled/)
@@ -106,23 +105,23 @@ describe('an event', () => {
 describe('an event that comes first', () => {
   it('is kept for the node that will wait for it', async (t) => {
     const flow = eventDriven(400)
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
-    await until(async () => (await world.look(runId)).context.blueprintId)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
+    await until(async () => (await servers.look(runId)).context.blueprintId)
     assert.deepEqual([...(await adapter.sendEvent(runId, 'user_action', action))], [])
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(context['_outputs.wait_1'], action)
   })
 
   it('is kept even before the run’s first job', async (t) => {
     const flow = eventDriven()
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow, { customer: 'Alice' }, { starts: [] })
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow, { customer: 'Alice' }, { starts: [] })
     await adapter.sendEvent(runId, 'user_action', action)
-    assert.equal((await world.look(runId)).status, 'running', 'the event alone does not end a run that has not begun')
-    await world.send({ runId, blueprintId: 'event-driven', nodeId: 'start' })
-    const { status, context } = await world.settled(runId)
+    assert.equal((await servers.look(runId)).status, 'running', 'the event alone does not end a run that has not begun')
+    await servers.send({ runId, blueprintId: 'event-driven', nodeId: 'start' })
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.received'], 'approve from user 123')
     assert.equal(context.customer, 'Alice')
@@ -139,13 +138,13 @@ describe('an event that comes first', () => {
       .edge('approved', 'wait_2', { action: 'yes' })
       .edge('approved', 'rejected', { action: 'no' })
       .edge('wait_2', 'paid')
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     const payment = { amount: 99, method: 'card' }
     assert.deepEqual([...(await adapter.sendEvent(runId, 'payment_processed', payment))], [])
     assert.deepEqual([...(await adapter.sendEvent(runId, 'approval', { approved: true, reviewer: 'Bob' }))], ['wait_1'])
-    const { context } = await world.settled(runId)
+    const { context } = await servers.settled(runId)
     assert.deepEqual(context['_outputs.paid'], { status: 'paid', payment })
   })
 
@@ -163,11 +162,11 @@ describe('an event that comes first', () => {
       .loop('inbox', { startNodeId: 'mail', endNodeId: 'read', condition: 'mails.length < 3' })
       .edge('init', 'inbox')
       .edge('mail', 'read')
-    const adapter = await worker(t, world, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
-    const runId = await world.begin(flow, {}, { starts: [] })
+    const adapter = await servers.workerFor(t, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
+    const runId = await servers.begin(flow, {}, { starts: [] })
     for (const mail of ['first', 'second', 'third']) await adapter.sendEvent(runId, 'mail', mail)
-    await world.send({ runId, blueprintId: 'inbox', nodeId: 'init' })
-    const { status, context } = await world.settled(runId)
+    await servers.send({ runId, blueprintId: 'inbox', nodeId: 'init' })
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(context.mails, ['first', 'second', 'third'])
   })

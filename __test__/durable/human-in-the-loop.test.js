@@ -3,16 +3,16 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow, UnsafeEvaluator } from 'flowcraft'
-import { openWorld, until } from '../support/world.js'
-import { outputs, worker } from './support.js'
+import { outputs } from '../fixtures/flows.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
-const awaiting = (runId) => world.settled(runId, ['awaiting'])
+const awaiting = (runId) => servers.settled(runId, ['awaiting'])
 
 /** The documentation's review, whose edges name the actions. */
 const conditionalApproval = (seen = []) =>
@@ -62,8 +62,8 @@ describe('a wait node', () => {
       .edge('wait-for-approval', 'process')
       .edge('start', 'notify')
       .edge('notify', 'archive')
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     const { context, result } = await awaiting(runId)
     assert.equal(context['_outputs.archive'], 'notified, archived')
     assert.deepEqual(context._awaitingNodeIds, ['wait-for-approval'])
@@ -72,7 +72,7 @@ describe('a wait node', () => {
     assert.equal(result, undefined, 'no final result yet')
 
     assert.deepEqual([...(await adapter.resumeWithAction(runId, 'done', { approved: true }))], ['wait-for-approval'])
-    const end = await world.settled(runId)
+    const end = await servers.settled(runId)
     assert.equal(end.status, 'completed')
     assert.equal(end.context['_outputs.process'], 'Approved')
     assert.equal('_awaitingNodeIds' in end.context, false)
@@ -86,11 +86,11 @@ describe('a wait node', () => {
     it(`goes on by the action '${action}', with its output`, async (t) => {
       const seen = []
       const flow = conditionalApproval(seen)
-      const adapter = await worker(t, world, flow)
-      const runId = await world.begin(flow)
+      const adapter = await servers.workerFor(t, flow)
+      const runId = await servers.begin(flow)
       await awaiting(runId)
       await adapter.resumeWithAction(runId, action, { reviewer: 'john@example.com' })
-      const { status, context } = await world.settled(runId)
+      const { status, context } = await servers.settled(runId)
       assert.equal(status, 'completed')
       assert.deepEqual(context['_outputs.review'], { reviewer: 'john@example.com' })
       assert.deepEqual(seen, [[taken, { reviewer: 'john@example.com' }]])
@@ -102,11 +102,11 @@ describe('a wait node', () => {
     const flow = conditionalApproval()
       .node('file', () => ({ output: 'filed' }))
       .edge('review', 'file')
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     await adapter.resumeWithAction(runId, 'postpone')
-    const { context } = await world.settled(runId)
+    const { context } = await servers.settled(runId)
     assert.deepEqual(Object.keys(outputs(context)).sort(), ['file', 'start'])
   })
 
@@ -126,12 +126,12 @@ describe('a wait node', () => {
       .edge('init', 'questions')
       .edge('ask', 'collect')
       .edge('questions', 'report')
-    const adapter = await worker(t, world, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
+    const runId = await servers.begin(flow)
     for (const [round, answer] of ['who', 'where', 'why'].entries()) {
       const asked = await until(
         async () => {
-          const seen = await world.look(runId)
+          const seen = await servers.look(runId)
           return seen.status === 'awaiting' && seen.context.answers.length === round && seen
         },
         { what: `question ${round + 1}` },
@@ -139,7 +139,7 @@ describe('a wait node', () => {
       assert.deepEqual(asked.context._awaitingNodeIds, ['ask'])
       await adapter.resumeWithAction(runId, 'answered', answer)
     }
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.report'], 'who where why')
   })
@@ -148,45 +148,45 @@ describe('a wait node', () => {
 describe('resuming', () => {
   it('needs no worker in the process that resumes', async (t) => {
     const flow = conditionalApproval()
-    const first = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const first = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     await first.stop()
 
-    const website = world.adapter(flow, { started: false })
+    const website = servers.adapter(flow, { started: false })
     await website.resumeWithAction(runId, 'approve', { reviewer: 'jane@example.com' })
-    assert.equal((await world.look(runId)).status, 'running')
+    assert.equal((await servers.look(runId)).status, 'running')
 
-    const second = world.adapter(flow)
-    assert.equal((await world.settled(runId)).context['_outputs.approve'], 'Document approved')
+    const second = servers.adapter(flow)
+    assert.equal((await servers.settled(runId)).context['_outputs.approve'], 'Document approved')
     await Promise.all([website.stop(), second.stop()])
   })
 
   it('lets every waiting node go on, unless one is named', async (t) => {
     const seen = []
     const flow = parallelReview(seen)
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     const { context } = await awaiting(runId)
     assert.deepEqual(context._awaitingNodeIds.toSorted(), ['legal-review', 'technical-review'])
     const resumed = await adapter.resumeWithAction(runId, 'done', { approved: true })
     assert.deepEqual([...resumed].sort(), ['legal-review', 'technical-review'])
-    assert.equal((await world.settled(runId)).context['_outputs.finalize'], 'Approved')
+    assert.equal((await servers.settled(runId)).context['_outputs.finalize'], 'Approved')
     assert.deepEqual(seen, ['finalize'])
   })
 
   it('lets only the named node go on', async (t) => {
     const seen = []
     const flow = parallelReview(seen)
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     const technical = { approved: true, comments: 'Looks good' }
     assert.deepEqual(
       [...(await adapter.resumeWithAction(runId, 'done', technical, 'technical-review'))],
       ['technical-review'],
     )
-    await until(async () => '_outputs.technical-review' in (await world.look(runId)).context)
+    await until(async () => '_outputs.technical-review' in (await servers.look(runId)).context)
     const { status, context } = await awaiting(runId)
     assert.equal(status, 'awaiting')
     assert.deepEqual(context._awaitingNodeIds, ['legal-review'])
@@ -197,21 +197,21 @@ describe('resuming', () => {
       /'technical-review' does not wait/,
     )
     await adapter.resumeWithAction(runId, 'done', { approved: false }, 'legal-review')
-    assert.equal((await world.settled(runId)).context['_outputs.finalize'], 'Rejected')
+    assert.equal((await servers.settled(runId)).context['_outputs.finalize'], 'Rejected')
     assert.deepEqual(seen, ['finalize'])
   })
 
   it('happens once, however often it is called', async (t) => {
     const seen = []
     const flow = conditionalApproval(seen)
-    const adapter = await worker(t, world, flow)
-    const others = Array.from({ length: 3 }, () => world.adapter(flow))
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow)
+    const others = Array.from({ length: 3 }, () => servers.adapter(flow))
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     const calls = [adapter, ...others, adapter, ...others].map((caller) => caller.resumeWithAction(runId, 'approve', 1))
     const answers = await Promise.allSettled(calls)
     assert.ok(answers.some(({ status }) => status === 'fulfilled'))
-    assert.equal((await world.settled(runId)).status, 'completed')
+    assert.equal((await servers.settled(runId)).status, 'completed')
     await Promise.all(others.map((other) => other.stop()))
     assert.deepEqual(seen, [['approve', 1]])
   })
@@ -219,15 +219,15 @@ describe('resuming', () => {
   it('keeps the first answer: a second one, with another action, changes nothing', async (t) => {
     const seen = []
     const flow = conditionalApproval(seen)
-    const first = await worker(t, world, flow)
-    const runId = await world.begin(flow)
+    const first = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     await first.stop()
-    const website = world.adapter(flow, { started: false })
+    const website = servers.adapter(flow, { started: false })
     await website.resumeWithAction(runId, 'approve', 'yes')
     await website.resumeWithAction(runId, 'reject', 'no').catch(() => {})
-    const second = world.adapter(flow)
-    await world.settled(runId)
+    const second = servers.adapter(flow)
+    await servers.settled(runId)
     assert.deepEqual(seen, [['approve', 'yes']])
     await Promise.all([website.stop(), second.stop()])
   })
@@ -238,32 +238,32 @@ describe('resuming', () => {
       await sleep(5000, undefined, { signal }).catch(() => {})
       return {}
     })
-    const adapter = await worker(t, world, [flow, busy])
-    const done = await world.begin(flow)
+    const adapter = await servers.workerFor(t, [flow, busy])
+    const done = await servers.begin(flow)
     await awaiting(done)
     await adapter.resumeWithAction(done, 'approve')
-    await world.settled(done)
+    await servers.settled(done)
     await assert.rejects(adapter.resumeWithAction(done, 'approve'), (error) => {
       assert.match(error.message, /does not wait to be resumed: it is completed/)
       assert.ok(error.message.includes(done), 'names the run')
       return true
     })
 
-    const running = await world.begin(busy)
-    await until(async () => (await world.look(running)).context.blueprintId)
+    const running = await servers.begin(busy)
+    await until(async () => (await servers.look(running)).context.blueprintId)
     await assert.rejects(adapter.resumeWithAction(running, 'approve'), /does not wait to be resumed: it is running/)
     await adapter.cancel(running)
     await assert.rejects(adapter.resumeWithAction(running, 'approve'), /it is cancelled/)
 
-    const wrong = await world.begin(flow)
+    const wrong = await servers.begin(flow)
     await awaiting(wrong)
     await assert.rejects(adapter.resumeWithAction(wrong, 'approve', 1, 'approve'), /'approve' does not wait/)
   })
 
   it('is a clear error for a run that does not exist, and leaves nothing behind', async (t) => {
-    const adapter = await worker(t, world, conditionalApproval())
+    const adapter = await servers.workerFor(t, conditionalApproval())
     const rows = async () =>
-      (await world.pg.query(`SELECT 1 FROM ${world.contextTable} WHERE run_id = 'no-such-run'`)).rowCount
+      (await servers.pg.query(`SELECT 1 FROM ${servers.contextTable} WHERE run_id = 'no-such-run'`)).rowCount
     const refused = await adapter.resumeWithAction('no-such-run', 'approve').catch((error) => error)
     assert.ok(refused instanceof Error)
     assert.match(refused.message, /no-such-run/)

@@ -4,14 +4,13 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { BaseNode, createFlow, UnsafeEvaluator } from 'flowcraft'
-import { inMemory, openWorld, until } from '../support/world.js'
-import { worker } from './support.js'
+import { inMemory, openSharedServers, until } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 const runtime = { evaluator: new UnsafeEvaluator() }
 
@@ -33,7 +32,7 @@ describe('a loop', () => {
       .loop('counter', { startNodeId: 'increment', endNodeId: 'increment', condition: 'count < 5' })
       .edge('initialize', 'counter')
       .edge('counter', 'after')
-    const { status, context } = await world.runAlone(flow, { runtime, workers: 2 })
+    const { status, context } = await servers.runAlone(flow, { runtime, workers: 2 })
     assert.equal(status, 'completed')
     assert.deepEqual(counts, [1, 2, 3, 4, 5])
     assert.equal(context.count, 5)
@@ -62,7 +61,7 @@ describe('a loop', () => {
       .edge('init', 'rows')
       .edge('next-row', 'columns')
       .edge('rows', 'done')
-    const { status, context } = await world.runAlone(flow, { runtime, workers: 2 })
+    const { status, context } = await servers.runAlone(flow, { runtime, workers: 2 })
     const memory = await inMemory(flow, {}, runtime)
     assert.equal(status, 'completed')
     assert.deepEqual(context.cells, ['1.1', '1.2', '2.1', '2.2', '3.1', '3.2'])
@@ -103,7 +102,7 @@ describe('a loop', () => {
       .edge('left', 'join')
       .edge('right', 'join')
       .edge('again', 'out')
-    const { status, context } = await world.runAlone(flow, { runtime, workers: 2 })
+    const { status, context } = await servers.runAlone(flow, { runtime, workers: 2 })
     assert.equal(status, 'completed')
     assert.deepEqual(ran, { left: 3, right: 3, join: 3 })
     assert.deepEqual(context['_outputs.out'], ['left 3', 'right 3'])
@@ -126,25 +125,25 @@ describe('a loop', () => {
       .loop('again', { startNodeId: 'increment', endNodeId: 'gate', condition: 'count < 3' })
       .edge('init', 'again')
       .edge('increment', 'gate')
-    const adapter = await worker(t, world, flow, { runtime })
-    const runId = await world.begin(flow)
+    const adapter = await servers.workerFor(t, flow, { runtime })
+    const runId = await servers.begin(flow)
     for (const round of [1, 2, 3]) {
       await until(async () => {
-        const { status, context } = await world.look(runId)
+        const { status, context } = await servers.look(runId)
         return status === 'awaiting' && context.count === round
       })
       if (round > 1) {
         for (const nodeId of ['increment', 'gate', 'again', 'init']) {
-          await world.send({ runId, blueprintId: 'redelivered', nodeId, round: 1 })
+          await servers.send({ runId, blueprintId: 'redelivered', nodeId, round: 1 })
         }
         await sleep(200)
-        assert.equal(await world.waiting(), 0)
+        assert.equal(await servers.waiting(), 0)
         assert.equal(ran.length, round)
-        assert.deepEqual((await world.look(runId)).context._awaitingNodeIds, ['gate'])
+        assert.deepEqual((await servers.look(runId)).context._awaitingNodeIds, ['gate'])
       }
       await adapter.resumeWithAction(runId, 'on')
     }
-    assert.equal((await world.settled(runId)).status, 'completed')
+    assert.equal((await servers.settled(runId)).status, 'completed')
     assert.deepEqual(ran, [1, 2, 3])
   })
 
@@ -154,9 +153,9 @@ describe('a loop', () => {
       .node('spin', () => ({ output: 1 }))
       .loop('ever', { startNodeId: 'spin', endNodeId: 'spin', condition: 'true' })
     flow.node('init', () => ({ output: 0 })).edge('init', 'ever')
-    await worker(t, world, flow, { runtime })
+    await servers.workerFor(t, flow, { runtime })
     const begun = Date.now()
-    const { status, result } = await world.settled(await world.begin(flow), undefined, 300_000)
+    const { status, result } = await servers.settled(await servers.begin(flow), undefined, 300_000)
     t.diagnostic(`${Date.now() - begun} ms`)
     assert.equal(status, 'failed')
     assert.match(result.reason, /10000 steps.*infinite loop/)
@@ -180,7 +179,7 @@ describe('a batch', () => {
       await sleep(100 - input * 3)
       return { output: input * 2 }
     })
-    const { status, context } = await world.runAlone(flow, { workers: 2 })
+    const { status, context } = await servers.runAlone(flow, { workers: 2 })
     assert.equal(status, 'completed')
     assert.deepEqual(context.doubled, [20, 40, 60])
     assert.equal(context['_outputs.sum-results'], 120)
@@ -197,9 +196,9 @@ describe('a batch', () => {
       await sleep(60)
       return { output: input * 2 }
     })
-    await worker(t, world, flow, { Adapter: Noting, concurrency: 1 })
-    const other = world.adapter(flow, { Adapter: Noting, concurrency: 1 })
-    const { context } = await world.run(flow)
+    await servers.workerFor(t, flow, { Adapter: Noting, concurrency: 1 })
+    const other = servers.adapter(flow, { Adapter: Noting, concurrency: 1 })
+    const { context } = await servers.run(flow)
     await other.stop()
     assert.deepEqual(context.doubled, [2, 4, 6, 8, 10, 12])
     const items = jobs.filter(({ nodeId }) => nodeId.startsWith('fn_batch_worker'))
@@ -220,7 +219,7 @@ describe('a batch', () => {
       },
       { chunkSize: 2 },
     )
-    const { status, context } = await world.runAlone(flow, { workers: 2 })
+    const { status, context } = await servers.runAlone(flow, { workers: 2 })
     assert.equal(status, 'completed')
     assert.deepEqual(context.doubled, [2, 4, 6, 8, 10])
     assert.equal(context['_outputs.sum-results'], 30)
@@ -229,7 +228,7 @@ describe('a batch', () => {
 
   it('of nothing gathers nothing', async () => {
     const flow = batch([], async ({ input }) => ({ output: input * 2 }))
-    const { status, context } = await world.runAlone(flow)
+    const { status, context } = await servers.runAlone(flow)
     assert.equal(status, 'completed')
     assert.deepEqual(context.doubled, [])
     assert.equal(context['_outputs.sum-results'], 0)
@@ -242,7 +241,7 @@ describe('a batch', () => {
       done.push(input)
       return { output: input * 2 }
     })
-    const { status, result, context } = await world.runAlone(flow, { workers: 2 })
+    const { status, result, context } = await servers.runAlone(flow, { workers: 2 })
     assert.equal(status, 'failed')
     assert.match(result.reason, /20 is out of stock/)
     assert.deepEqual(done.sort(), [10, 30])
@@ -260,7 +259,7 @@ describe('a batch', () => {
         return { output: value * 2 }
       }
     }
-    const { status, context } = await world.runAlone(batch([1, 2, 3], Double), { workers: 2 })
+    const { status, context } = await servers.runAlone(batch([1, 2, 3], Double), { workers: 2 })
     assert.equal(status, 'completed')
     assert.deepEqual(context.doubled, [2, 4, 6])
   })
@@ -272,11 +271,11 @@ describe('a batch', () => {
       if (input === 2 && ran.filter((item) => item === 2).length === 1) throw new Error('once')
       return { output: input * 2 }
     })
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
-    assert.equal((await world.settled(runId)).status, 'failed')
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
+    assert.equal((await servers.settled(runId)).status, 'failed')
     await adapter.retry(runId)
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(context.doubled, [2, 4, 6])
     assert.deepEqual(ran.sort(), [1, 2, 2, 3])
@@ -285,7 +284,7 @@ describe('a batch', () => {
   it('may be many items wide', async () => {
     const items = Array.from({ length: 50 }, (_, index) => index)
     const flow = batch(items, async ({ input }) => ({ output: input * 2 }))
-    const { status, context } = await world.runAlone(flow, { workers: 2 })
+    const { status, context } = await servers.runAlone(flow, { workers: 2 })
     assert.equal(status, 'completed')
     assert.deepEqual(
       context.doubled,

@@ -1,66 +1,32 @@
 // A pause of each kind, with every process and every server restarted in the middle: once in good order, once by a
 // crash of everything. Redis comes back empty. This scenario has servers of its own.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
-import amqplib from 'amqplib'
-import pg from 'pg'
-import { journalIfWished } from '../support/journal.js'
+import { openPrivateServers } from '../fixtures/private-servers.js'
+import { WorkerProcess } from '../fixtures/worker-process.js'
 import { blueprints, fleetAdapter } from './programs/flows.js'
-
-const shared = Object.fromEntries(['AMQP_URL', 'DATABASE_URL', 'REDIS_URL'].map((name) => [name, process.env[name]]))
 
 let servers
 before(async () => {
-  // Servers that the environment names are not ours to restart.
-  for (const name of Object.keys(shared)) delete process.env[name]
-  const { startServers } = await import('../../scripts/servers/index.js')
-  servers = await startServers()
-  await sql(`CREATE TABLE contexts (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL)`)
-  await sql(
-    `CREATE TABLE statuses (run_id TEXT PRIMARY KEY, status TEXT, status_data JSONB, updated_at TIMESTAMPTZ DEFAULT NOW())`,
-  )
-  await journalIfWished(servers.urls.database, 'contexts', 'statuses')
+  servers = await openPrivateServers()
 })
-after(async () => {
-  await servers?.stop()
-  for (const [name, value] of Object.entries(shared)) if (value !== undefined) process.env[name] = value
-})
-
-/** One statement on a connection of its own: none outlives a restart. */
-async function sql(text, values) {
-  const client = new pg.Client(servers.urls.database)
-  client.on('error', () => {})
-  await client.connect()
-  try {
-    return (await client.query(text, values)).rows
-  } finally {
-    await client.end()
-  }
-}
+after(() => servers?.close())
 
 /** Starts runs as any client does. */
 async function begin(runs) {
-  const connection = await amqplib.connect(servers.urls.amqp)
-  const channel = await connection.createConfirmChannel()
-  await channel.assertQueue('fleet', { durable: true })
   for (const [blueprintId, runId] of Object.entries(runs)) {
-    await sql(`INSERT INTO contexts VALUES ($1, '{}')`, [runId])
-    await sql(`INSERT INTO statuses (run_id, status) VALUES ($1, 'running')`, [runId])
-    const job = Buffer.from(JSON.stringify({ runId, blueprintId, nodeId: 'start' }))
-    channel.sendToQueue('fleet', job, { persistent: true })
+    await servers.insert(runId)
+    await servers.send(runId, blueprintId, 'fleet')
   }
-  await channel.waitForConfirms()
-  await connection.close()
 }
 
 /** Polls every run until all of them are as asked. */
 async function all(runs, ready, what, timeout = 20_000) {
   const deadline = Date.now() + timeout
   for (;;) {
-    const rows = await sql(
+    const rows = await servers.sql(
       `SELECT run_id, status, status_data, context_data FROM contexts JOIN statuses USING (run_id) WHERE run_id = ANY ($1)`,
       [Object.values(runs)],
     )
@@ -76,19 +42,11 @@ async function all(runs, ready, what, timeout = 20_000) {
   }
 }
 
-async function startWorker() {
-  const child = spawn(process.execPath, [new URL('./programs/worker.js', import.meta.url).pathname], {
-    env: { ...process.env, SERVERS: JSON.stringify(servers.urls) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  await once(child.stdout, 'data')
-  return child
-}
-
-async function end(child, signal) {
-  const ended = once(child, 'exit')
-  child.kill(signal)
-  await ended
+async function startWorker(t) {
+  const worker = new WorkerProcess(new URL('./programs/worker.js', import.meta.url), { settings: servers.urls })
+  t.after(() => worker.stop('SIGKILL'))
+  await worker.started()
+  return worker
 }
 
 /** Delivers a webhook to an adapter's handler, at the path that its URL names. */
@@ -113,8 +71,7 @@ describe('every pause lives through a restart of every process and server', () =
       // The website's process is the one that is not restarted: its connections break, and it goes on.
       const website = fleetAdapter(servers.urls)
       t.after(() => website.stop())
-      const first = await startWorker()
-      t.after(() => first.kill('SIGKILL'))
+      const first = await startWorker(t)
       const began = Date.now()
       await begin(runs)
       const paused = ({ status, context_data: context }, id) =>
@@ -123,11 +80,10 @@ describe('every pause lives through a restart of every process and server', () =
       assert.deepEqual([...(await website.sendEvent(runs.early, 'payment_processed', 'early'))], [])
       const { url } = await website.registerWebhookEndpoint(runs.webhook, 'pause')
 
-      await end(first, signal)
+      await first.stop(signal)
       await Promise.all([servers.rabbitmq, servers.postgres, servers.redis].map((server) => server.restart({ signal })))
       t.diagnostic(`all restarted ${Date.now() - began} ms after the runs began`)
-      const second = await startWorker()
-      t.after(() => second.kill('SIGKILL'))
+      const second = await startWorker(t)
 
       assert.deepEqual([...(await website.resumeWithAction(runs.wait, 'on', 'resumed'))], ['pause'])
       assert.deepEqual([...(await website.resumeWithAction(runs.early, 'on'))], ['pause'])
@@ -143,7 +99,7 @@ describe('every pause lives through a restart of every process and server', () =
       assert.equal(output('webhook').request.body, 'called')
       assert.equal(output('sleep'), 'started')
       assert.equal(output('retry'), 'up again')
-      await end(second, 'SIGTERM')
+      await second.stop('SIGTERM')
     })
   }
 })

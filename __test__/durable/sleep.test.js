@@ -3,14 +3,13 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createFlow, UnsafeEvaluator } from 'flowcraft'
-import { openWorld, until } from '../support/world.js'
-import { worker } from './support.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 const delayed = (duration, id = `delayed-${duration}`) =>
   createFlow(id)
@@ -23,10 +22,10 @@ const delayed = (duration, id = `delayed-${duration}`) =>
 /** Runs flows that sleep; asserts that each wakes in time, with what came before the sleep. */
 async function wakesInTime(t, durations, options) {
   const flows = durations.map(([duration]) => delayed(duration))
-  await worker(t, world, flows, options)
-  const runs = await Promise.all(flows.map((flow) => world.begin(flow)))
+  await servers.workerFor(t, flows, options)
+  const runs = await Promise.all(flows.map((flow) => servers.begin(flow)))
   for (const [index, [duration, milliseconds]] of durations.entries()) {
-    const { status, context } = await world.settled(runs[index], undefined, 5000)
+    const { status, context } = await servers.settled(runs[index], undefined, 5000)
     assert.equal(status, 'completed')
     const { task, begun, ended } = context['_outputs.finish']
     assert.equal(task, 'Review quarterly report', 'the input passes through')
@@ -55,29 +54,29 @@ describe('a sleep node', () => {
         [50, 50],
         [700, 700],
       ],
-      { amqpConnection: world.amqp },
+      { amqpConnection: servers.amqp },
     )
   })
 
   it('makes the run await meanwhile, and says until when', async (t) => {
     const flow = delayed(1000)
-    await worker(t, world, flow)
+    await servers.workerFor(t, flow)
     const begun = Date.now()
-    const runId = await world.begin(flow)
-    const { context } = await world.settled(runId, ['awaiting'])
+    const runId = await servers.begin(flow)
+    const { context } = await servers.settled(runId, ['awaiting'])
     assert.deepEqual(context._awaitingNodeIds, ['delay'])
     assert.equal(context._awaitingDetails.delay.reason, 'timer')
     const wakeUpAt = Date.parse(context._awaitingDetails.delay.wakeUpAt)
     assert.ok(wakeUpAt >= begun + 1000 && wakeUpAt < begun + 3000)
-    assert.equal((await world.settled(runId)).status, 'completed')
+    assert.equal((await servers.settled(runId)).status, 'completed')
   })
 
   it('holds no worker: twenty sleep at a time where one node runs at a time', async (t) => {
     const flow = delayed('1s')
-    await worker(t, world, flow, { concurrency: 1 })
+    await servers.workerFor(t, flow, { concurrency: 1 })
     const begun = Date.now()
-    const runs = await Promise.all(Array.from({ length: 20 }, () => world.begin(flow)))
-    for (const runId of runs) assert.equal((await world.settled(runId)).status, 'completed')
+    const runs = await Promise.all(Array.from({ length: 20 }, () => servers.begin(flow)))
+    for (const runId of runs) assert.equal((await servers.settled(runId)).status, 'completed')
     const took = Date.now() - begun
     t.diagnostic(`${took} ms`)
     assert.ok(took < 4000, `${took} ms`)
@@ -85,20 +84,20 @@ describe('a sleep node', () => {
 
   it('of a week is asleep, and holds nothing up', async (t) => {
     const flow = delayed('7d')
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
-    const { context } = await world.settled(runId, ['awaiting'])
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
+    const { context } = await servers.settled(runId, ['awaiting'])
     const days = (Date.parse(context._awaitingDetails.delay.wakeUpAt) - Date.now()) / 86_400_000
     assert.ok(days > 6.99 && days <= 7)
     await pause(300)
-    assert.equal((await world.look(runId)).status, 'awaiting')
+    assert.equal((await servers.look(runId)).status, 'awaiting')
     await adapter.cancel(runId)
   })
 
   it('with a duration that is none fails the run, and says why', async (t) => {
     const flow = delayed('soon')
-    await worker(t, world, flow)
-    const { status, result } = await world.run(flow)
+    await servers.workerFor(t, flow)
+    const { status, result } = await servers.run(flow)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'delay'.*'soon'/)
   })
@@ -118,19 +117,19 @@ describe('resumeWithAction', () => {
       .edge('start', 'delay')
       .edge('delay', 'finish')
       .edge('finish', 'sign')
-    const adapter = await worker(t, world, flow)
-    const runId = await world.begin(flow)
-    await world.settled(runId, ['awaiting'])
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
+    await servers.settled(runId, ['awaiting'])
     const begun = Date.now()
     assert.deepEqual([...(await adapter.resumeWithAction(runId, 'now'))], ['delay'])
-    await until(async () => (await world.look(runId)).context._awaitingNodeIds?.[0] === 'sign')
+    await until(async () => (await servers.look(runId)).context._awaitingNodeIds?.[0] === 'sign')
     assert.ok(Date.now() - begun < 800)
-    assert.equal((await world.look(runId)).context['_outputs.finish'], 'report', 'it keeps the output it had')
+    assert.equal((await servers.look(runId)).context['_outputs.finish'], 'report', 'it keeps the output it had')
     await pause(1300)
     assert.equal(finished, 1)
-    assert.equal((await world.look(runId)).status, 'awaiting')
+    assert.equal((await servers.look(runId)).status, 'awaiting')
     await adapter.resumeWithAction(runId, 'signed')
-    assert.equal((await world.settled(runId)).status, 'completed')
+    assert.equal((await servers.settled(runId)).status, 'completed')
   })
 
   it('leaves the sleep of the next round its full time', async (t) => {
@@ -147,12 +146,12 @@ describe('resumeWithAction', () => {
       .loop('naps', { startNodeId: 'nap', endNodeId: 'awake', condition: 'wakes.length < 2' })
       .edge('init', 'naps')
       .edge('nap', 'awake')
-    const adapter = await worker(t, world, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
-    const runId = await world.begin(flow)
-    await world.settled(runId, ['awaiting'])
+    const adapter = await servers.workerFor(t, flow, { runtime: { evaluator: new UnsafeEvaluator() } })
+    const runId = await servers.begin(flow)
+    await servers.settled(runId, ['awaiting'])
     await pause(300)
     await adapter.resumeWithAction(runId, 'now')
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     const [first, second] = context.wakes
     assert.ok(second - first >= 900, `the second nap took ${second - first} ms`)

@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
-import { inMemory, openWorld, until } from '../support/world.js'
-import { declared, worker } from './support.js'
+import { declared } from '../fixtures/flows.js'
+import { inMemory, openSharedServers, until } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
-const awaiting = (runId) => world.settled(runId, ['awaiting'])
+const awaiting = (runId) => servers.settled(runId, ['awaiting'])
 
 /** A flow of one node that runs another flow, between `before` and `after`. */
 function around(id, params, config) {
@@ -92,8 +92,8 @@ const reviewing = (seen = []) =>
 describe('a subflow', () => {
   it('gets its inputs, and gives its outputs', async (t) => {
     const flow = parent()
-    await worker(t, world, [flow, mathSubflow()])
-    const { status, context } = await world.run(flow)
+    await servers.workerFor(t, [flow, mathSubflow()])
+    const { status, context } = await servers.run(flow)
     assert.equal(status, 'completed')
     assert.equal(context.addition_result, 30)
     assert.equal(context['_outputs.report'], 'the sum is 30')
@@ -113,8 +113,8 @@ describe('a subflow', () => {
     const inner = createFlow('double').node('twice', async ({ input }) => ({ output: input * 2 }))
     const outer = around('hands', { blueprintId: 'double' })
     outer.toBlueprint().nodes[0].inputs = 'amount'
-    await worker(t, world, [outer, inner])
-    const { context } = await world.run(outer, { amount: 21 })
+    await servers.workerFor(t, [outer, inner])
+    const { context } = await servers.run(outer, { amount: 21 })
     assert.equal(context['_outputs.after'], 42)
   })
 
@@ -122,8 +122,8 @@ describe('a subflow', () => {
     const inner = createFlow('innermost').node('shout', async ({ input }) => ({ output: `${input}!` }))
     const middle = around('middle', { blueprintId: 'innermost' })
     const outer = around('outer', { blueprintId: 'middle' })
-    await worker(t, world, [outer, middle, inner])
-    const { status, context } = await world.run(outer)
+    await servers.workerFor(t, [outer, middle, inner])
+    const { status, context } = await servers.run(outer)
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.after'], 'begun!')
   })
@@ -134,8 +134,8 @@ describe('a subflow', () => {
     })
     const middle = around('failing-middle', { blueprintId: 'failing' })
     const outer = around('failing-outer', { blueprintId: 'failing-middle' })
-    await worker(t, world, [outer, middle, inner])
-    const { status, result, context } = await world.run(outer)
+    await servers.workerFor(t, [outer, middle, inner])
+    const { status, result, context } = await servers.run(outer)
     assert.equal(status, 'failed')
     assert.match(result.reason, /card declined/)
     assert.match(result.reason, /'inside'/)
@@ -148,16 +148,16 @@ describe('a subflow', () => {
     })
     const outer = around('guarded', { blueprintId: 'failing' }, { fallback: 'instead' })
     outer.toBlueprint().nodes.push({ id: 'instead', uses: 'guarded.before' })
-    await worker(t, world, [outer, inner])
-    const { status, context } = await world.run(outer, {}, { starts: ['before'] })
+    await servers.workerFor(t, [outer, inner])
+    const { status, context } = await servers.run(outer, {}, { starts: ['before'] })
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.instead'], context['_outputs.after'])
   })
 
   it('that nobody knows fails the run, and says so', async (t) => {
     const outer = around('lonely', { blueprintId: 'nowhere' })
-    await worker(t, world, outer)
-    const { status, result } = await world.run(outer)
+    await servers.workerFor(t, outer)
+    const { status, result } = await servers.run(outer)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'nowhere'/)
   })
@@ -168,13 +168,13 @@ describe('a pause inside a subflow', () => {
     it(`makes the run await, and the action '${action}' decides inside`, async (t) => {
       const seen = []
       const outer = around('with-review', { blueprintId: 'reviewing', outputs: { verdict: action } })
-      const adapter = await worker(t, world, [outer, reviewing(seen)])
-      const runId = await world.begin(outer)
+      const adapter = await servers.workerFor(t, [outer, reviewing(seen)])
+      const runId = await servers.begin(outer)
       const { context } = await awaiting(runId)
       assert.deepEqual(context._awaitingNodeIds, ['inside'])
       assert.deepEqual(context._awaitingDetails, { inside: { reason: 'external_event' } })
       assert.deepEqual([...(await adapter.resumeWithAction(runId, action, 'Bob'))], ['inside'])
-      const end = await world.settled(runId)
+      const end = await servers.settled(runId)
       assert.equal(end.status, 'completed')
       assert.deepEqual(seen, [action])
       assert.match(end.context.verdict, /^(approv|reject)ed by Bob$/)
@@ -191,16 +191,16 @@ describe('a pause inside a subflow', () => {
       .edge('first', 'second')
       .edge('second', 'both')
     const outer = around('with-two', { blueprintId: 'twice' })
-    const adapter = await worker(t, world, [outer, inner])
-    const runId = await world.begin(outer)
+    const adapter = await servers.workerFor(t, [outer, inner])
+    const runId = await servers.begin(outer)
     const before = (await awaiting(runId)).context['_subflowState.inside']
     await adapter.resumeWithAction(runId, 'on', 1)
     await until(async () => {
-      const { status, context } = await world.look(runId)
+      const { status, context } = await servers.look(runId)
       return status === 'awaiting' && context['_subflowState.inside'] !== before
     })
     await adapter.resumeWithAction(runId, 'on', 2)
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(context['_outputs.after'], [1, 2])
   })
@@ -209,11 +209,11 @@ describe('a pause inside a subflow', () => {
     const seen = []
     const middle = around('review-middle', { blueprintId: 'reviewing' })
     const outer = around('review-outer', { blueprintId: 'review-middle' })
-    const adapter = await worker(t, world, [outer, middle, reviewing(seen)])
-    const runId = await world.begin(outer)
+    const adapter = await servers.workerFor(t, [outer, middle, reviewing(seen)])
+    const runId = await servers.begin(outer)
     await awaiting(runId)
     await adapter.resumeWithAction(runId, 'reject', 'Bob')
-    const { status } = await world.settled(runId)
+    const { status } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(seen, ['reject'])
   })
@@ -229,17 +229,17 @@ describe('a pause inside a subflow', () => {
       .edge('technical', 'both')
       .edge('legal', 'both')
     const outer = around('with-parallel', { blueprintId: 'parallel' })
-    const adapter = await worker(t, world, [outer, inner])
-    const runId = await world.begin(outer)
+    const adapter = await servers.workerFor(t, [outer, inner])
+    const runId = await servers.begin(outer)
     const before = (await awaiting(runId)).context['_subflowState.inside']
     await adapter.resumeWithAction(runId, 'on', 'fine')
     await until(async () => {
-      const { status, context } = await world.look(runId)
+      const { status, context } = await servers.look(runId)
       return status !== 'running' && context['_subflowState.inside'] !== before
     })
-    assert.equal((await world.look(runId)).status, 'awaiting', 'the other one still waits')
+    assert.equal((await servers.look(runId)).status, 'awaiting', 'the other one still waits')
     await adapter.resumeWithAction(runId, 'on', 'legal too')
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(context['_outputs.after'], ['fine', 'legal too'])
   })
@@ -252,11 +252,11 @@ describe('a pause inside a subflow', () => {
       .edge('start', 'nap')
       .edge('nap', 'awake')
     const outer = around('with-nap', { blueprintId: 'napping' })
-    await worker(t, world, [outer, inner])
-    const runId = await world.begin(outer)
+    await servers.workerFor(t, [outer, inner])
+    const runId = await servers.begin(outer)
     const { context } = await awaiting(runId)
     assert.equal(context._awaitingDetails.inside.reason, 'timer')
-    const { status, context: end } = await world.settled(runId)
+    const { status, context: end } = await servers.settled(runId)
     assert.equal(status, 'completed')
     const slept = end['_outputs.after']
     assert.ok(slept >= 500 && slept < 1500, `${slept} ms`)
@@ -268,11 +268,11 @@ describe('a pause inside a subflow', () => {
       .node('paid', async ({ input }) => ({ output: input }))
       .edge('payment', 'paid')
     const outer = around('with-event', { blueprintId: 'listening' })
-    const adapter = await worker(t, world, [outer, inner])
-    const runId = await world.begin(outer)
+    const adapter = await servers.workerFor(t, [outer, inner])
+    const runId = await servers.begin(outer)
     await awaiting(runId)
     await adapter.sendEvent(runId, 'payment_processed', { amount: 99 })
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(context['_outputs.after'], { amount: 99 })
   })
@@ -285,11 +285,11 @@ describe('a pause inside a subflow', () => {
       })
       .edge('gate', 'charge')
     const outer = around('with-failure', { blueprintId: 'then-fails' })
-    const adapter = await worker(t, world, [outer, inner])
-    const runId = await world.begin(outer)
+    const adapter = await servers.workerFor(t, [outer, inner])
+    const runId = await servers.begin(outer)
     await awaiting(runId)
     await adapter.resumeWithAction(runId, 'on')
-    const { status, result } = await world.settled(runId)
+    const { status, result } = await servers.settled(runId)
     assert.equal(status, 'failed')
     assert.match(result.reason, /card declined/)
   })

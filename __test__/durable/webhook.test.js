@@ -4,16 +4,16 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openWorld, until } from '../support/world.js'
-import { declared, worker } from './support.js'
+import { declared } from '../fixtures/flows.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 let server
 /** The handler that is mounted at the moment. */
 let mounted
 let webhook
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
   server = createServer((request, response) => mounted(request, response))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -25,10 +25,10 @@ before(async () => {
 })
 after(async () => {
   server.close()
-  await world.close()
+  await servers.close()
 })
 
-const awaiting = (runId) => world.settled(runId, ['awaiting'])
+const awaiting = (runId) => servers.settled(runId, ['awaiting'])
 
 /** A payment is asked for; the provider calls; the order is shipped, and signed for. */
 function orders({ preparing = 0, shipped = [] } = {}) {
@@ -64,7 +64,7 @@ function orders({ preparing = 0, shipped = [] } = {}) {
 
 /** A worker with its handler mounted. */
 async function mount(t, flow, options) {
-  const adapter = await worker(t, world, flow, { webhook, ...options })
+  const adapter = await servers.workerFor(t, flow, { webhook, ...options })
   mounted = adapter.webhookHandler()
   return adapter
 }
@@ -76,7 +76,7 @@ describe('a webhook node', () => {
   it('waits for its delivery, whose request is its output', async (t) => {
     const flow = orders()
     const adapter = await mount(t, flow)
-    const runId = await world.begin(flow)
+    const runId = await servers.begin(flow)
     const { context } = await awaiting(runId)
     const endpoint = await adapter.registerWebhookEndpoint(runId, 'hook')
     assert.ok(endpoint.url.startsWith(`${webhook.baseUrl}/`))
@@ -92,24 +92,24 @@ describe('a webhook node', () => {
       },
     )
     assert.equal(response.status, 202)
-    await until(async () => (await world.look(runId)).context._awaitingNodeIds?.[0] === 'sign')
-    const { url, event, request } = (await world.look(runId)).context['_outputs.ship']
+    await until(async () => (await servers.look(runId)).context._awaitingNodeIds?.[0] === 'sign')
+    const { url, event, request } = (await servers.look(runId)).context['_outputs.ship']
     assert.deepEqual({ url, event }, endpoint)
     assert.equal(request.method, 'POST')
     assert.equal(request.headers['x-provider'], 'bank')
     assert.deepEqual(request.body, { type: 'payment', orderId: 7 })
     await adapter.resumeWithAction(runId, 'signed')
-    assert.equal((await world.settled(runId)).status, 'completed')
+    assert.equal((await servers.settled(runId)).status, 'completed')
   })
 
   it('takes a body that is not JSON as text', async (t) => {
     const flow = orders()
     const adapter = await mount(t, flow)
-    const runId = await world.begin(flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     const { url } = await adapter.registerWebhookEndpoint(runId, 'hook')
     assert.equal((await post(url, 'paid=yes', { 'content-type': 'text/plain' })).status, 202)
-    const seen = await until(async () => (await world.look(runId)).context['_outputs.ship'])
+    const seen = await until(async () => (await servers.look(runId)).context['_outputs.ship'])
     assert.equal(seen.request.body, 'paid=yes')
   })
 
@@ -123,11 +123,11 @@ describe('a webhook node', () => {
       request.body = JSON.parse(Buffer.concat(chunks))
       await handler(request, response)
     }
-    const runId = await world.begin(flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     const { url } = await adapter.registerWebhookEndpoint(runId, 'hook')
     assert.equal((await post(url, { type: 'refund' })).status, 202)
-    const seen = await until(async () => (await world.look(runId)).context['_outputs.ship'])
+    const seen = await until(async () => (await servers.look(runId)).context['_outputs.ship'])
     assert.deepEqual(seen.request.body, { type: 'refund' })
   })
 
@@ -135,8 +135,8 @@ describe('a webhook node', () => {
     const shipped = []
     const flow = orders({ preparing: 500, shipped })
     const adapter = await mount(t, flow)
-    const runId = await world.begin(flow)
-    await until(async () => (await world.look(runId)).context.blueprintId)
+    const runId = await servers.begin(flow)
+    await until(async () => (await servers.look(runId)).context.blueprintId)
     const { url } = await adapter.registerWebhookEndpoint(runId, 'hook')
     assert.equal((await post(url, 1)).status, 202)
     assert.equal((await post(url, 1)).status, 202)
@@ -144,7 +144,7 @@ describe('a webhook node', () => {
     await until(() => shipped.length > 0)
     assert.equal(shipped[0].request.body, 1)
     await awaiting(runId)
-    assert.deepEqual((await world.look(runId)).context._awaitingNodeIds, ['sign'])
+    assert.deepEqual((await servers.look(runId)).context._awaitingNodeIds, ['sign'])
     assert.equal(shipped.length, 1)
   })
 
@@ -152,7 +152,7 @@ describe('a webhook node', () => {
     const shipped = []
     const flow = orders({ shipped })
     const adapter = await mount(t, flow)
-    const runId = await world.begin(flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     const { url } = await adapter.registerWebhookEndpoint(runId, 'hook')
     const responses = await Promise.all([post(url, 'a', {}), post(url, 'a', {}), post(url, 'a', {})])
@@ -160,26 +160,26 @@ describe('a webhook node', () => {
       responses.map(({ status }) => status),
       [202, 202, 202],
     )
-    await until(async () => (await world.look(runId)).context._awaitingNodeIds?.[0] === 'sign')
+    await until(async () => (await servers.look(runId)).context._awaitingNodeIds?.[0] === 'sign')
     assert.equal((await post(url, 'a', {})).status, 202, 'when the node is past it')
     await sleep(200)
     assert.equal(shipped.length, 1)
     await adapter.resumeWithAction(runId, 'signed')
-    assert.equal((await world.settled(runId)).status, 'completed')
+    assert.equal((await servers.settled(runId)).status, 'completed')
     assert.equal((await post(url, 'a', {})).status, 409, 'when the run is over')
     assert.equal(shipped.length, 1)
   })
 
   it('takes deliveries in a process without a worker', async (t) => {
     const flow = orders()
-    await worker(t, world, flow, { webhook })
-    const website = world.adapter(flow, { started: false, webhook })
+    await servers.workerFor(t, flow, { webhook })
+    const website = servers.adapter(flow, { started: false, webhook })
     mounted = website.webhookHandler()
-    const runId = await world.begin(flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     const { url } = await website.registerWebhookEndpoint(runId, 'hook')
     assert.equal((await post(url, { from: 'outside' })).status, 202)
-    const seen = await until(async () => (await world.look(runId)).context['_outputs.ship'])
+    const seen = await until(async () => (await servers.look(runId)).context['_outputs.ship'])
     assert.deepEqual(seen.request.body, { from: 'outside' })
     await website.stop()
   })
@@ -189,7 +189,7 @@ describe('the handler', () => {
   it('knows only URLs that were signed', async (t) => {
     const flow = orders()
     const adapter = await mount(t, flow)
-    const [runId, other] = [await world.begin(flow), await world.begin(flow)]
+    const [runId, other] = [await servers.begin(flow), await servers.begin(flow)]
     await Promise.all([awaiting(runId), awaiting(other)])
     const { url } = await adapter.registerWebhookEndpoint(runId, 'hook')
     const [target, signature] = url.split('/').at(-1).split('.')
@@ -213,38 +213,41 @@ describe('the handler', () => {
       assert.equal(status, 404, path.slice(0, 80))
     }
     for (const run of [runId, other]) {
-      assert.deepEqual((await world.look(run)).context._awaitingNodeIds, ['hook'])
+      assert.deepEqual((await servers.look(run)).context._awaitingNodeIds, ['hook'])
     }
   })
 
   it('lets the URL of one run resume that run only', async (t) => {
     const flow = orders()
     const adapter = await mount(t, flow)
-    const [runId, other] = [await world.begin(flow), await world.begin(flow)]
+    const [runId, other] = [await servers.begin(flow), await servers.begin(flow)]
     await Promise.all([awaiting(runId), awaiting(other)])
     const { url } = await adapter.registerWebhookEndpoint(runId, 'hook')
     assert.equal((await post(url, {})).status, 202)
-    await until(async () => (await world.look(runId)).context._awaitingNodeIds?.[0] === 'sign')
-    assert.deepEqual((await world.look(other)).context._awaitingNodeIds, ['hook'])
+    await until(async () => (await servers.look(runId)).context._awaitingNodeIds?.[0] === 'sign')
+    assert.deepEqual((await servers.look(other)).context._awaitingNodeIds, ['hook'])
   })
 
   it('refuses a body over the limit', async (t) => {
     const flow = orders()
     const adapter = await mount(t, flow)
-    const runId = await world.begin(flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
     const { url } = await adapter.registerWebhookEndpoint(runId, 'hook')
     assert.equal((await post(url, 'x'.repeat(257), {})).status, 413)
-    assert.deepEqual((await world.look(runId)).context._awaitingNodeIds, ['hook'])
+    assert.deepEqual((await servers.look(runId)).context._awaitingNodeIds, ['hook'])
     assert.equal((await post(url, 'x'.repeat(256), {})).status, 202)
   })
 
   it('signs with the fleet’s secret: one of another fleet does not fit', async (t) => {
     const flow = orders()
     await mount(t, flow)
-    const runId = await world.begin(flow)
+    const runId = await servers.begin(flow)
     await awaiting(runId)
-    const stranger = world.adapter(flow, { started: false, webhook: { ...webhook, secret: 'another fleet’s secret' } })
+    const stranger = servers.adapter(flow, {
+      started: false,
+      webhook: { ...webhook, secret: 'another fleet’s secret' },
+    })
     const { url } = await stranger.registerWebhookEndpoint(runId, 'hook')
     assert.equal((await post(url, {})).status, 404)
     await stranger.stop()
@@ -254,10 +257,10 @@ describe('the handler', () => {
 describe('without the option', () => {
   it('there are no webhooks, and the error is the original’s', async (t) => {
     const flow = orders()
-    const adapter = await worker(t, world, flow)
+    const adapter = await servers.workerFor(t, flow)
     await assert.rejects(adapter.registerWebhookEndpoint('run', 'hook'), /not implemented/)
     assert.throws(() => adapter.webhookHandler(), /webhook: \{ baseUrl, secret \}/)
-    const { status, result } = await world.run(flow)
+    const { status, result } = await servers.run(flow)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'order'.*not implemented/)
   })
@@ -268,7 +271,7 @@ describe('without the option', () => {
       { baseUrl: 'https://example.com' },
       { baseUrl: 'nowhere', secret: 'long enough a secret' },
     ]) {
-      assert.throws(() => world.adapter(orders(), { started: false, webhook: half }), TypeError)
+      assert.throws(() => servers.adapter(orders(), { started: false, webhook: half }), TypeError)
     }
   })
 })

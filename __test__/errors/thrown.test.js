@@ -12,7 +12,7 @@ import {
 } from '@flowcraft/rabbitmq-adapter'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
-import { openWorld, until, urls } from '../support/world.js'
+import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { promised } from './table.js'
 
 /** These come of races, of a process that ends, and of our own mistakes. */
@@ -26,7 +26,7 @@ const pausing = createFlow('pausing')
   .wait('pause')
   .edge('a', 'pause')
 
-let world
+let servers
 let table
 /** Not started. */
 let adapter
@@ -37,17 +37,17 @@ let over
 const seen = new Set()
 before(async () => {
   table = await promised()
-  world = await openWorld()
-  adapter = world.adapter(pausing, { started: false })
-  const worker = world.adapter(pausing)
-  awaiting = await world.begin(pausing)
-  over = await world.begin(pausing)
-  await world.settled(awaiting, ['awaiting'])
-  await world.settled(over, ['awaiting'])
+  servers = await openSharedServers()
+  adapter = servers.adapter(pausing, { started: false })
+  const worker = servers.adapter(pausing)
+  awaiting = await servers.begin(pausing)
+  over = await servers.begin(pausing)
+  await servers.settled(awaiting, ['awaiting'])
+  await servers.settled(over, ['awaiting'])
   await adapter.cancel(over)
   await worker.stop()
 })
-after(() => world.close())
+after(() => servers.close())
 
 /** What a call throws: its code, the class and `retryable` of the table, and these properties. */
 async function throws(code, call, { name, ...properties } = {}) {
@@ -75,8 +75,8 @@ async function throws(code, call, { name, ...properties } = {}) {
 
 /** A run whose row is this. */
 async function row(context) {
-  const runId = world.runId()
-  await world.pg.query(`INSERT INTO ${world.contextTable} VALUES ($1, $2)`, [runId, JSON.stringify(context)])
+  const runId = servers.runId()
+  await servers.pg.query(`INSERT INTO ${servers.contextTable} VALUES ($1, $2)`, [runId, JSON.stringify(context)])
   return runId
 }
 
@@ -136,17 +136,17 @@ describe('about a run', () => {
     await throws('BLUEPRINT_UNKNOWN', () => adapter.reconcile(unnamed), { runId: unnamed })
     const blueprint = pausing.toBlueprint()
     const other = { ...blueprint, metadata: { version: 'other' } }
-    const newer = world.adapter(pausing, { started: false, runtime: { blueprints: { pausing: other } } })
+    const newer = servers.adapter(pausing, { started: false, runtime: { blueprints: { pausing: other } } })
     await throws('BLUEPRINT_VERSION', () => newer.reconcile(awaiting), { runId: awaiting })
     const broken = { ...blueprint, edges: [{ source: 'a', target: 'nowhere' }] }
-    const bad = world.adapter(pausing, { started: false, runtime: { blueprints: { pausing: broken } } })
+    const bad = servers.adapter(pausing, { started: false, runtime: { blueprints: { pausing: broken } } })
     await throws('BLUEPRINT_INVALID', () => bad.reconcile(awaiting), { runId: awaiting })
   })
 })
 
 describe('about what a caller passes', () => {
   it('to a context', async () => {
-    const context = new PostgresContext('r', { client: urls.database, tableName: world.contextTable })
+    const context = new PostgresContext('r', { client: urls.database, tableName: servers.contextTable })
     const circular = {}
     circular.self = circular
     await throws('VALUE_NOT_STORABLE', () => context.set('k', circular))
@@ -168,7 +168,7 @@ describe('about what a caller passes', () => {
   })
 
   it('to a constructor', async () => {
-    const options = world.options(pausing)
+    const options = servers.options(pausing)
     for (const [option, wrong] of [
       ['amqpConnection', 'amqp://h:port'],
       ['pgClient', 'postgres://h:port'],
@@ -186,15 +186,15 @@ describe('about what a caller passes', () => {
 })
 
 describe('about PostgreSQL', () => {
-  const context = (client, tableName = world.contextTable) => new PostgresContext('r', { client, tableName })
+  const context = (client, tableName = servers.contextTable) => new PostgresContext('r', { client, tableName })
 
   it('without a table or a column', async () => {
-    const none = `${world.name}.none`
+    const none = `${servers.name}.none`
     await throws('TABLE_MISSING', () => context(urls.database, none).get('k'), { runId: 'r' })
-    const tables = { pgClient: urls.database, contextTableName: none, statusTableName: world.statusTable }
+    const tables = { pgClient: urls.database, contextTableName: none, statusTableName: servers.statusTable }
     await throws('TABLE_MISSING', () => migrate(tables))
-    const narrow = `${world.name}.narrow`
-    await world.pg.query(`CREATE TABLE ${narrow} (run_id TEXT PRIMARY KEY, status TEXT)`)
+    const narrow = `${servers.name}.narrow`
+    await servers.pg.query(`CREATE TABLE ${narrow} (run_id TEXT PRIMARY KEY, status TEXT)`)
     await throws('COLUMN_MISSING', () => context(urls.database, narrow).get('k'), { runId: 'r' })
     const reconciler = createRabbitMqReconciler({
       adapter,
@@ -216,9 +216,9 @@ describe('about PostgreSQL', () => {
   })
 
   it('that has no connection left', async (t) => {
-    const role = `${world.name}_crowd`
-    await world.pg.query(`CREATE ROLE ${role} LOGIN PASSWORD 'crowd' CONNECTION LIMIT 0`)
-    t.after(() => world.pg.query(`DROP ROLE ${role}`))
+    const role = `${servers.name}_crowd`
+    await servers.pg.query(`CREATE ROLE ${role} LOGIN PASSWORD 'crowd' CONNECTION LIMIT 0`)
+    t.after(() => servers.pg.query(`DROP ROLE ${role}`))
     const crowded = changed(urls.database, { username: role, password: 'crowd' })
     await throws('DATABASE_BUSY', () => context(crowded).get('k'), { runId: 'r', sqlState: '53300' })
   })
@@ -226,7 +226,7 @@ describe('about PostgreSQL', () => {
 
 describe('about RabbitMQ', () => {
   const job = { runId: 'r', blueprintId: 'pausing', nodeId: 'a' }
-  const over = (amqpConnection) => world.adapter(pausing, { started: false, amqpConnection })
+  const over = (amqpConnection) => servers.adapter(pausing, { started: false, amqpConnection })
 
   it('out of reach', async () => {
     await throws('BROKER_UNREACHABLE', () => over(`amqp://${NOBODY}`).enqueueJob(job))
@@ -239,11 +239,11 @@ describe('about RabbitMQ', () => {
   })
 
   it('whose queue was deleted', async (t) => {
-    const queueName = `${world.queue}_deleted`
-    t.after(() => world.channel.deleteQueue(queueName))
-    const publisher = world.adapter(pausing, { started: false, queueName })
+    const queueName = `${servers.queue}_deleted`
+    t.after(() => servers.channel.deleteQueue(queueName))
+    const publisher = servers.adapter(pausing, { started: false, queueName })
     await publisher.enqueueJob(job)
-    await world.channel.deleteQueue(queueName)
+    await servers.channel.deleteQueue(queueName)
     await throws('QUEUE_MISSING', () => publisher.enqueueJob(job))
     await publisher.enqueueJob(job)
   })
@@ -251,8 +251,8 @@ describe('about RabbitMQ', () => {
   it('whose live connection is closed', async () => {
     const connection = await amqplib.connect(urls.amqp)
     const told = []
-    const worker = world.adapter(pausing, { amqpConnection: connection, onError: (error) => told.push(error) })
-    await until(async () => (await world.channel.checkQueue(world.queue)).consumerCount > 0)
+    const worker = servers.adapter(pausing, { amqpConnection: connection, onError: (error) => told.push(error) })
+    await until(async () => (await servers.channel.checkQueue(servers.queue)).consumerCount > 0)
     await connection.close()
     await until(() => told.length > 0)
     await throws('BROKER_LOST', () => Promise.reject(told[0]))
@@ -282,7 +282,7 @@ describe('about coordination', () => {
     }
     const methods = ['increment', 'setIfNotExist', 'extendTTL', 'delete', 'get']
     const coordinationStore = Object.fromEntries(methods.map((method) => [method, fail]))
-    const own = world.adapter(pausing, { started: false, coordinationStore })
+    const own = servers.adapter(pausing, { started: false, coordinationStore })
     const runId = await row({})
     const error = await throws('COORDINATION_STORE_FAILED', () => own.reconcile(runId))
     assert.match(error.message, /redis:\/\/user:\*\*\*@h\/ does not answer/)
@@ -295,7 +295,7 @@ it('about a final result that the user’s override did not publish', async () =
       throw new Error('the bucket is full')
     }
   }
-  const failing = world.adapter(pausing, { started: false, Adapter: Failing })
+  const failing = servers.adapter(pausing, { started: false, Adapter: Failing })
   await throws('RESULT_NOT_PUBLISHED', () => failing.cancel(awaiting), { runId: awaiting })
 })
 

@@ -8,12 +8,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
 import * as fault from './support/faults.js'
 import { Fleet } from './support/fleet.js'
 import { flowsFor, outcomes } from './support/flows.js'
 import { Load } from './support/load.js'
 import { randomFrom } from './support/random.js'
-import { openSite, until } from './support/site.js'
 
 const seconds = Number(process.env.FLOWCRAFT_CHAOS_SECONDS ?? 8)
 const seed = Number(process.env.FLOWCRAFT_CHAOS_SEED ?? Date.now() % 1_000_000)
@@ -23,20 +23,20 @@ const only = process.env.FLOWCRAFT_CHAOS_ONLY ?? ''
 const random = randomFrom(seed)
 const nodesOfARun = Object.values(outcomes.everything({ n: 0 }).nodes).reduce((sum, times) => sum + times, 0)
 
-let site
+let servers
 let fleet
 let load
 
 before(async () => {
-  site = await openSite()
-  fleet = new Fleet(site, { size: 3 })
+  servers = await openPrivateServers()
+  fleet = new Fleet(servers, { size: 3 })
   await fleet.start()
-  load = new Load(site, site.adapter(flowsFor(site.executions), { started: false }))
+  load = new Load(servers, servers.adapter(flowsFor(servers.executions), { started: false }))
 })
 after(async () => {
   await load?.stop()
   await fleet?.stop()
-  await site?.close()
+  await servers?.close()
 })
 
 const victim = () => random.oneOf(fleet.workers)
@@ -45,7 +45,7 @@ const victim = () => random.oneOf(fleet.workers)
 async function loseTheQueue() {
   for (let lost = 0; lost === 0; ) {
     await Promise.all(Array.from({ length: 20 }, () => load.begin()))
-    lost = await load.whileAllAreKnown(() => fault.rabbitmq.queueDeleted(site))
+    lost = await load.whileAllAreKnown(() => fault.rabbitmq.queueDeleted(servers))
   }
 }
 
@@ -57,23 +57,23 @@ const FAULTS = {
     'worker frozen': { strike: () => fault.worker.frozen(victim()), again: true },
   },
   broker: {
-    'broker closes connections': { strike: () => fault.rabbitmq.connectionsClosed(site) },
-    'broker closes channels': { strike: () => fault.rabbitmq.channelsClosed(site) },
-    'broker restarted': { strike: () => fault.rabbitmq.restarted(site) },
-    'broker crashed': { strike: () => fault.rabbitmq.crashed(site) },
-    'broker short of memory': { strike: () => fault.rabbitmq.memoryAlarm(site) },
+    'broker closes connections': { strike: () => fault.rabbitmq.connectionsClosed(servers) },
+    'broker closes channels': { strike: () => fault.rabbitmq.channelsClosed(servers) },
+    'broker restarted': { strike: () => fault.rabbitmq.restarted(servers) },
+    'broker crashed': { strike: () => fault.rabbitmq.crashed(servers) },
+    'broker short of memory': { strike: () => fault.rabbitmq.memoryAlarm(servers) },
     'broker loses the queue': { strike: loseTheQueue },
   },
   database: {
-    'database ends connections': { strike: () => fault.postgres.backendsTerminated(site) },
-    'database restarted': { strike: () => fault.postgres.restarted(site) },
-    'database crashed': { strike: () => fault.postgres.crashed(site) },
-    'database out of connections': { strike: () => fault.postgres.outOfConnections(site) },
+    'database ends connections': { strike: () => fault.postgres.backendsTerminated(servers) },
+    'database restarted': { strike: () => fault.postgres.restarted(servers) },
+    'database crashed': { strike: () => fault.postgres.crashed(servers) },
+    'database out of connections': { strike: () => fault.postgres.outOfConnections(servers) },
   },
   redis: {
-    'redis flushed': { strike: () => fault.redis.flushed(site), again: true },
-    'redis restarted empty': { strike: () => fault.redis.restarted(site), again: true },
-    'redis out of reach': { strike: () => fault.redis.away(site), again: true },
+    'redis flushed': { strike: () => fault.redis.flushed(servers), again: true },
+    'redis restarted empty': { strike: () => fault.redis.restarted(servers), again: true },
+    'redis out of reach': { strike: () => fault.redis.away(servers), again: true },
   },
 }
 
@@ -86,7 +86,7 @@ function recovery(runs, over) {
 }
 
 function figures(name, runs) {
-  const executions = site.executions.all(runs).length
+  const executions = servers.executions.all(runs).length
   const extra = executions - runs.length * nodesOfARun
   const perNode = (executions / (runs.length * nodesOfARun)).toFixed(3)
   return { extra, line: `${name}: ${runs.length} runs, ${perNode} executions a node, ${extra} extra` }
@@ -157,8 +157,8 @@ describe('every run ends right, and no result counts twice', () => {
     const runs = [...load.runs.keys()]
     t.diagnostic(`${figures('in all', runs).line}; seed ${seed}`)
     const empty = ({ ready, held }) => ready === 0 && held === 0
-    await until(async () => empty(await site.messages()), { what: 'the queue to be empty' })
-    const dead = await site.messages(`${site.queue}.dead`)
+    await until(async () => empty(await servers.messages()), { what: 'the queue to be empty' })
+    const dead = await servers.messages(`${servers.queue}.dead`)
     assert.ok(dead.ready === undefined || dead.ready === 0, `${dead.ready} dead letters`)
   })
 })

@@ -4,10 +4,10 @@
 // The steps are fault points of the engine, built into the repository's own builds only.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { counted } from './support/executions.js'
-import { WorkerProcess } from './support/fleet.js'
+import { counted } from '../fixtures/executions.js'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
+import { startWorker } from './support/fleet.js'
 import { flowsFor, outcomes } from './support/flows.js'
-import { openSite, until } from './support/site.js'
 
 const BEFORE_IT_RAN = ['before-lease', 'after-lease', 'before-load', 'after-load', 'before-call']
 const RAN_FOR_NOTHING = ['after-call', 'before-commit']
@@ -31,23 +31,23 @@ const CASES = [
   ['between-publishes', 2],
 ]
 
-let site
+let servers
 let pointless
 before(async () => {
-  site = await openSite()
+  servers = await openPrivateServers()
   pointless = (await dies('before-lease', 1, 'probe')) ? undefined : 'this build of the engine has no fault points'
 })
-after(() => site?.close())
+after(() => servers?.close())
 
 /** Whether a worker told to die at a step does so; answers with its run. */
 async function dies(point, time, queue = `${point}-${time}`) {
   // One job at a time: the node it was busy with is known.
   const env = { FLOWCRAFT_FAULT: `crash@${point}:${time}` }
-  const worker = new WorkerProcess(site, { name: 'dying', env, queueName: queue, concurrency: 1 })
+  const worker = startWorker(servers, { name: 'dying', env, queueName: queue, concurrency: 1 })
   try {
     await worker.started()
-    const run = await site.begin('diamonds', { n: 7 }, { queue })
-    await until(async () => worker.end || (await site.look(run)).status === 'completed', { what: 'its end' })
+    const run = await servers.begin('diamonds', { n: 7 }, { queue })
+    await until(async () => worker.end || (await servers.look(run)).status === 'completed', { what: 'its end' })
     if (!worker.end) return undefined
     assert.equal(worker.end.signal, 'SIGKILL', worker.printed)
     return { run, queue }
@@ -63,20 +63,20 @@ describe('a worker dies, another finishes its run', { concurrency: 4 }, () => {
       const died = await dies(point, time)
       assert.ok(died, 'the run ended, and the worker never came to that step')
       const { run, queue } = died
-      const executedBefore = site.executions.all([run])
+      const executedBefore = servers.executions.all([run])
       const begun = Date.now()
-      const second = site.adapter(flowsFor(site.executions, 'second'), { queueName: queue, concurrency: 1 })
-      await site.ended([run])
+      const second = servers.adapter(flowsFor(servers.executions, 'second'), { queueName: queue, concurrency: 1 })
+      await servers.ended([run])
       t.diagnostic(`${point}: the run ends ${Date.now() - begun} ms after another worker came`)
       await second.stop()
 
-      const { status, context } = await site.look(run)
+      const { status, context } = await servers.look(run)
       const { output, nodes } = outcomes.diamonds({ n: 7 })
       assert.equal(status, 'completed')
       assert.equal(context['_outputs.end'], output)
       assert.deepEqual(counted(context), nodes)
       const repeated = RAN_FOR_NOTHING.includes(point) ? { [executedBefore.at(-1).node]: 2 } : {}
-      assert.deepEqual(site.executions.perNode(run), { ...nodes, ...repeated })
+      assert.deepEqual(servers.executions.perNode(run), { ...nodes, ...repeated })
     })
   }
 })

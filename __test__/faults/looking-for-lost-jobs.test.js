@@ -4,13 +4,13 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
-import { openWorld, until } from '../support/world.js'
+import { openSharedServers, sharedServersFor, until } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 /** Two nodes; the second takes as long as told. `id` and `version` tell blueprints apart. */
 function twoSteps(milliseconds, { id = 'two-steps', version } = {}) {
@@ -28,12 +28,12 @@ function twoSteps(milliseconds, { id = 'two-steps', version } = {}) {
 
 /** A run that has done `a`, and whose job for `b` is nowhere; last heard of so long ago. */
 async function runThatLostItsJob(flow, { silentFor = '1 second' } = {}) {
-  const adapter = world.adapter(flow, { repairInterval: 0 })
-  const run = await world.begin(flow)
-  await until(async () => (await world.look(run)).context['_outputs.a'] === 1)
+  const adapter = servers.adapter(flow, { repairInterval: 0 })
+  const run = await servers.begin(flow)
+  await until(async () => (await servers.look(run)).context['_outputs.a'] === 1)
   await adapter.stop()
-  await world.channel.purgeQueue(world.queue)
-  await world.pg.query(`UPDATE ${world.statusTable} SET updated_at = now() - $2::interval WHERE run_id = $1`, [
+  await servers.channel.purgeQueue(servers.queue)
+  await servers.pg.query(`UPDATE ${servers.statusTable} SET updated_at = now() - $2::interval WHERE run_id = $1`, [
     run,
     silentFor,
   ])
@@ -42,14 +42,14 @@ async function runThatLostItsJob(flow, { silentFor = '1 second' } = {}) {
 
 describe('a lost job is found', () => {
   it('however long its run has been silent', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const run = await runThatLostItsJob(twoSteps(500), { silentFor: '3 days' })
-    world.adapter(twoSteps(0), { repairInterval: 500 })
-    assert.equal((await world.settled(run)).context['_outputs.b'], 2)
+    servers.adapter(twoSteps(0), { repairInterval: 500 })
+    assert.equal((await servers.settled(run)).context['_outputs.b'], 2)
   })
 
   it('beside a run whose result can not be published', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     class Unwilling extends RabbitMqAdapter {
       async publishFinalResult(runId, result) {
         if (runId === stuck) throw new Error('the receiver is away')
@@ -57,43 +57,43 @@ describe('a lost job is found', () => {
       }
     }
     let stuck
-    const first = world.adapter(twoSteps(0), { Adapter: Unwilling, repairInterval: 0 })
-    stuck = world.runId()
-    await world.begin(twoSteps(0), {}, { runId: stuck })
-    await until(async () => (await world.look(stuck)).context['_outputs.b'] === 2)
+    const first = servers.adapter(twoSteps(0), { Adapter: Unwilling, repairInterval: 0 })
+    stuck = servers.runId()
+    await servers.begin(twoSteps(0), {}, { runId: stuck })
+    await until(async () => (await servers.look(stuck)).context['_outputs.b'] === 2)
     await first.stop()
     const run = await runThatLostItsJob(twoSteps(500))
-    world.adapter(twoSteps(0), { Adapter: Unwilling, repairInterval: 500 })
-    assert.equal((await world.settled(run)).context['_outputs.b'], 2)
+    servers.adapter(twoSteps(0), { Adapter: Unwilling, repairInterval: 500 })
+    assert.equal((await servers.settled(run)).context['_outputs.b'], 2)
   })
 
   it('by a worker that does not have its blueprint, for one that has', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const run = await runThatLostItsJob(twoSteps(500, { id: 'theirs' }))
     const settings = { repairInterval: 500, blueprintTimeout: 60_000 }
-    world.adapter(twoSteps(0, { id: 'ours' }), settings)
+    servers.adapter(twoSteps(0, { id: 'ours' }), settings)
     await sleep(1_000) // it looks, and goes on being the one who looks
-    world.adapter(twoSteps(0, { id: 'theirs' }), { ...settings, repairInterval: 0 })
-    assert.equal((await world.settled(run)).context['_outputs.b'], 2)
+    servers.adapter(twoSteps(0, { id: 'theirs' }), { ...settings, repairInterval: 0 })
+    assert.equal((await servers.settled(run)).context['_outputs.b'], 2)
   })
 })
 
-describe('what is not lost is left alone', () => {
-  it('timers that wait in a backlog', async () => {
-    await world.freshQueue()
+describe('what is not lost is left alone', { concurrency: true }, () => {
+  it('timers that wait in a backlog', async (t) => {
+    const servers = await sharedServersFor(t)
     const sleeper = createFlow('sleeper').sleep('nap', { duration: 1500 })
     const published = []
     const eventBus = { emit: ({ type, payload }) => type === 'job:enqueued' && published.push(payload.nodeId) }
-    const first = world.adapter([sleeper, twoSteps(0)], { repairInterval: 0 })
+    const first = servers.adapter([sleeper, twoSteps(0)], { repairInterval: 0 })
     const runs = []
-    for (let n = 0; n < 20; n++) runs.push(await world.begin(sleeper))
-    for (const run of runs) await world.settled(run, ['awaiting'])
+    for (let n = 0; n < 20; n++) runs.push(await servers.begin(sleeper))
+    for (const run of runs) await servers.settled(run, ['awaiting'])
     await first.stop()
     // All timers come due, behind a worker that is busy for long.
-    await until(async () => (await world.waiting()) === 20)
+    await until(async () => (await servers.waiting()) === 20)
     const busy = twoSteps(20_000)
-    await world.begin(busy)
-    world.adapter([busy, sleeper], { concurrency: 1, repairInterval: 300, eventBus })
+    await servers.begin(busy)
+    servers.adapter([busy, sleeper], { concurrency: 1, repairInterval: 300, eventBus })
     await sleep(16_000)
     assert.deepEqual(
       published.filter((node) => node === 'nap'),
@@ -101,8 +101,8 @@ describe('what is not lost is left alone', () => {
     )
   })
 
-  it('a result that is being published: nobody publishes it a second time', async () => {
-    await world.freshQueue()
+  it('a result that is being published: nobody publishes it a second time', async (t) => {
+    const servers = await sharedServersFor(t)
     const calls = []
     class Slow extends RabbitMqAdapter {
       async publishFinalResult(runId, result) {
@@ -111,38 +111,38 @@ describe('what is not lost is left alone', () => {
         await super.publishFinalResult(runId, result)
       }
     }
-    for (let n = 0; n < 2; n++) world.adapter(twoSteps(0), { Adapter: Slow, repairInterval: 500 })
-    const run = await world.begin(twoSteps(0))
-    await world.settled(run)
+    for (let n = 0; n < 2; n++) servers.adapter(twoSteps(0), { Adapter: Slow, repairInterval: 500 })
+    const run = await servers.begin(twoSteps(0))
+    await servers.settled(run)
     assert.deepEqual(calls, [run])
   })
 })
 
 describe('a message of another blueprint or version', () => {
   it('ends no run: a run is failed only by a job of its own', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const flow = createFlow('patient').wait('hold')
-    const adapter = world.adapter(flow, { blueprintTimeout: 300 })
-    const run = await world.begin(flow)
-    await world.settled(run, ['awaiting'])
-    await world.send({ runId: run, blueprintId: 'typo', nodeId: 'hold' })
+    const adapter = servers.adapter(flow, { blueprintTimeout: 300 })
+    const run = await servers.begin(flow)
+    await servers.settled(run, ['awaiting'])
+    await servers.send({ runId: run, blueprintId: 'typo', nodeId: 'hold' })
     await until(async () => (await adapter.listDeadLetters()).some(({ job }) => job?.blueprintId === 'typo'))
-    assert.equal((await world.look(run)).status, 'awaiting')
+    assert.equal((await servers.look(run)).status, 'awaiting')
     await adapter.resumeWithAction(run, 'go')
-    await world.settled(run, ['completed'])
+    await servers.settled(run, ['completed'])
   })
 
   it('is put back where this worker’s version lacks the node', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const run = await runThatLostItsJob(twoSteps(500, { version: '2' }))
     const old = createFlow('two-steps').node('a', async () => ({ output: 1 }))
     const toBlueprint = old.toBlueprint.bind(old)
     old.toBlueprint = () => ({ ...toBlueprint(), metadata: { version: '1' } })
-    const worker = world.adapter(old, { repairInterval: 0 })
-    await world.send({ runId: run, blueprintId: 'two-steps', nodeId: 'b', round: 1 })
+    const worker = servers.adapter(old, { repairInterval: 0 })
+    await servers.send({ runId: run, blueprintId: 'two-steps', nodeId: 'b', round: 1 })
     await sleep(1_500)
     assert.deepEqual(await worker.listDeadLetters(), [])
-    world.adapter(twoSteps(0, { version: '2' }), { repairInterval: 0 })
-    assert.equal((await world.settled(run)).context['_outputs.b'], 2)
+    servers.adapter(twoSteps(0, { version: '2' }), { repairInterval: 0 })
+    assert.equal((await servers.settled(run)).context['_outputs.b'], 2)
   })
 })

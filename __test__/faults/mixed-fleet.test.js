@@ -4,16 +4,16 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow, NullLogger } from 'flowcraft'
-import { PlainWorker } from '../support/plain-worker.js'
-import { openWorld, urls } from '../support/world.js'
+import { PlainWorker } from '../fixtures/plain-worker.js'
+import { openSharedServers, urls } from '../fixtures/shared-servers.js'
 
 const RUNS = 60
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 const doneBy = { plain: 0, ours: 0 }
 
@@ -72,9 +72,9 @@ function plainWorker() {
     amqp: urls.amqp,
     database: urls.database,
     redis: urls.redis,
-    queue: world.queue,
-    contexts: world.contextTable,
-    statuses: world.statusTable,
+    queue: servers.queue,
+    contexts: servers.contextTable,
+    statuses: servers.statusTable,
     prefetch: 4,
   })
 }
@@ -83,22 +83,22 @@ async function beginRuns() {
   const runs = []
   for (let n = 1; n <= RUNS; n++) {
     // Version 1 refuses a run whose row has no version yet.
-    runs.push({ n, run: await world.begin(flow('ours'), { n, blueprintVersion: null }) })
+    runs.push({ n, run: await servers.begin(flow('ours'), { n, blueprintVersion: null }) })
   }
   return runs
 }
 
 async function assertRight({ n, run }) {
-  const { context } = await world.settled(run, ['completed'])
+  const { context } = await servers.settled(run, ['completed'])
   assert.equal(context['_outputs.sum'], 3 * n + 3, JSON.stringify(context, null, 1))
   assert.equal(context['_outputs.first'], 2 * (3 * n + 3) + 1)
 }
 
 describe('a mixed fleet', () => {
   it('ends every run right, whoever did which node', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const plain = [await plainWorker(), await plainWorker()]
-    for (let count = 0; count < 2; count++) world.adapter(flow('ours'), { concurrency: 4 })
+    for (let count = 0; count < 2; count++) servers.adapter(flow('ours'), { concurrency: 4 })
     const runs = await beginRuns()
     for (const run of runs) await assertRight(run)
     await Promise.all(plain.map((worker) => worker.stop()))
@@ -109,11 +109,11 @@ describe('a mixed fleet', () => {
   })
 
   it('is rolled over: what version 1 began, this one ends', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const plain = await plainWorker()
     const runs = await beginRuns()
     await sleep(150)
-    world.adapter(flow('ours'))
+    servers.adapter(flow('ours'))
     await plain.stop() // its messages come back
     for (const run of runs) await assertRight(run)
   })
@@ -121,7 +121,7 @@ describe('a mixed fleet', () => {
   it('leaves no counter of a join behind for ever', async () => {
     const { Redis } = await import('ioredis')
     const redis = new Redis(urls.redis)
-    const keys = await redis.keys(`flowcraft:*:${world.name}-*`)
+    const keys = await redis.keys(`flowcraft:*:${servers.name}-*`)
     const lasting = await Promise.all(keys.map((key) => redis.ttl(key)))
     await redis.quit()
     assert.ok(keys.length > 0 && lasting.every((seconds) => seconds > 0))

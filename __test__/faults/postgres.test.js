@@ -4,44 +4,44 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { counted } from './support/executions.js'
+import { counted } from '../fixtures/executions.js'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
 import { postgres } from './support/faults.js'
 import { flowsFor, outcomes } from './support/flows.js'
 import { Log } from './support/log.js'
 import { NamedSocket } from './support/named-socket.js'
-import { openSite, until } from './support/site.js'
 
-let site
+let servers
 let flows
 before(async () => {
-  site = await openSite()
-  flows = flowsFor(site.executions)
+  servers = await openPrivateServers()
+  flows = flowsFor(servers.executions)
 })
-after(() => site?.close())
+after(() => servers?.close())
 
 const SERIALIZABLE = '-c default_transaction_isolation=serializable'
 
-const executed = (runs, node) => site.executions.all(runs).filter((each) => each.node === node).length
+const executed = (runs, node) => servers.executions.all(runs).filter((each) => each.node === node).length
 
 /** Five runs, all in the middle of a node. */
 async function runsUnderWay() {
-  const runs = await Promise.all(Array.from({ length: 5 }, () => site.begin('line', { ms: 600 })))
+  const runs = await Promise.all(Array.from({ length: 5 }, () => servers.begin('line', { ms: 600 })))
   await until(() => executed(runs, 'work') === 5, { what: 'the runs to be under way' })
   return runs
 }
 
 async function assertOnce(runs) {
   for (const run of runs) {
-    const { status, context } = await site.look(run)
+    const { status, context } = await servers.look(run)
     assert.equal(status, 'completed')
     assert.deepEqual(counted(context), outcomes.line().nodes)
-    assert.deepEqual(site.executions.perNode(run), outcomes.line().nodes)
+    assert.deepEqual(servers.executions.perNode(run), outcomes.line().nodes)
   }
 }
 
 /** A transaction of somebody else's. */
 async function transaction(t) {
-  const client = new pg.Client(site.servers.urls.database)
+  const client = new pg.Client(servers.urls.database)
   await client.connect()
   t.after(() => client.end())
   await client.query('BEGIN')
@@ -51,20 +51,20 @@ async function transaction(t) {
 /** Waits until a worker waits for a row that somebody has locked. */
 async function workerWaits() {
   const waits = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'flowcraft' AND wait_event_type = 'Lock'`
-  await until(async () => (await site.sql(waits)).length > 0, { what: 'the worker to wait for a row' })
+  await until(async () => (await servers.sql(waits)).length > 0, { what: 'the worker to wait for a row' })
 }
 
 /** Strikes in the middle of five runs; they and a new one end as if nothing had been. */
 async function goesOn(t, what, strike, options) {
-  site.freshQueue()
-  const adapter = site.adapter(flows, options)
+  servers.freshQueue()
+  const adapter = servers.adapter(flows, options)
   const runs = await runsUnderWay()
   await strike()
   const over = Date.now()
-  const next = await site.begin('line')
-  await site.ended([next])
+  const next = await servers.begin('line')
+  await servers.ended([next])
   const back = Date.now() - over
-  await site.ended(runs)
+  await servers.ended(runs)
   t.diagnostic(`${what}: a new run ends ${back} ms after it, those under way ${Date.now() - over} ms`)
   await assertOnce([...runs, next])
   await adapter.stop()
@@ -72,16 +72,16 @@ async function goesOn(t, what, strike, options) {
 
 describe('runs go on, every node executed once, when PostgreSQL', () => {
   const faults = {
-    'ends all connections': () => postgres.backendsTerminated(site),
-    'is restarted': () => postgres.restarted(site),
-    crashes: () => postgres.crashed(site),
-    'is away for a while': () => postgres.away(site),
-    'is out of connections': () => postgres.outOfConnections(site),
+    'ends all connections': () => postgres.backendsTerminated(servers),
+    'is restarted': () => postgres.restarted(servers),
+    crashes: () => postgres.crashed(servers),
+    'is away for a while': () => postgres.away(servers),
+    'is out of connections': () => postgres.outOfConnections(servers),
   }
   for (const [what, strike] of Object.entries(faults)) it(what, (t) => goesOn(t, what, strike))
 
   it('fails over to a new address behind the same name', async (t) => {
-    const name = new NamedSocket(site.folder, site.servers.urls.database)
+    const name = new NamedSocket(servers.folder, servers.urls.database)
     await name.open()
     t.after(() => name.close())
     const failOver = async () => {
@@ -95,33 +95,33 @@ describe('runs go on, every node executed once, when PostgreSQL', () => {
 
 describe('a job taken while PostgreSQL is away', () => {
   it('stays unacknowledged, and is done when it is back', async () => {
-    site.freshQueue()
-    const adapter = site.adapter(flows)
-    await site.ended([await site.begin('line')])
+    servers.freshQueue()
+    const adapter = servers.adapter(flows)
+    await servers.ended([await servers.begin('line')])
     const runs = ['away-1', 'away-2', 'away-3']
-    for (const run of runs) await site.insert(run)
-    await site.servers.postgres.stop()
-    for (const run of runs) await site.send(run, 'line')
-    await until(async () => (await site.messages()).held === 3, { what: 'the worker to take the jobs' })
+    for (const run of runs) await servers.insert(run)
+    await servers.postgres.stop()
+    for (const run of runs) await servers.send(run, 'line')
+    await until(async () => (await servers.messages()).held === 3, { what: 'the worker to take the jobs' })
     await sleep(1000)
-    assert.deepEqual(await site.messages(), { ready: 0, held: 3 })
-    await site.servers.postgres.start()
-    await site.ended(runs)
+    assert.deepEqual(await servers.messages(), { ready: 0, held: 3 })
+    await servers.postgres.start()
+    await servers.ended(runs)
     await assertOnce(runs)
-    await until(async () => (await site.messages()).held === 0, { what: 'the jobs to be acknowledged' })
+    await until(async () => (await servers.messages()).held === 0, { what: 'the jobs to be acknowledged' })
     await adapter.stop()
   })
 
   it('is not acknowledged either when its node had run', async () => {
-    site.freshQueue()
-    const adapter = site.adapter(flows)
-    const run = await site.begin('line', { ms: 500 })
+    servers.freshQueue()
+    const adapter = servers.adapter(flows)
+    const run = await servers.begin('line', { ms: 500 })
     await until(() => executed([run], 'work') === 1)
-    await site.servers.postgres.stop()
+    await servers.postgres.stop()
     await sleep(1500)
-    assert.deepEqual(await site.messages(), { ready: 0, held: 1 })
-    await site.servers.postgres.start()
-    await site.ended([run])
+    assert.deepEqual(await servers.messages(), { ready: 0, held: 1 })
+    await servers.postgres.start()
+    await servers.ended([run])
     await assertOnce([run])
     await adapter.stop()
   })
@@ -129,18 +129,18 @@ describe('a job taken while PostgreSQL is away', () => {
 
 describe('a run whose row somebody has locked', () => {
   it('waits, and holds up no other', async (t) => {
-    site.freshQueue()
-    const adapter = site.adapter(flows)
-    const held = await site.begin('line', { ms: 300 })
+    servers.freshQueue()
+    const adapter = servers.adapter(flows)
+    const held = await servers.begin('line', { ms: 300 })
     await until(() => executed([held], 'work') === 1)
     const other = await transaction(t)
     await other.query('SELECT 1 FROM contexts WHERE run_id = $1 FOR UPDATE', [held])
     await workerWaits()
-    const runs = await Promise.all(Array.from({ length: 20 }, () => site.begin('line')))
-    await site.ended(runs, { timeout: 10_000 })
-    assert.equal((await site.look(held)).status, 'running')
+    const runs = await Promise.all(Array.from({ length: 20 }, () => servers.begin('line')))
+    await servers.ended(runs, { timeout: 10_000 })
+    assert.equal((await servers.look(held)).status, 'running')
     await other.query('COMMIT')
-    await site.ended([held])
+    await servers.ended([held])
     await assertOnce([held, ...runs])
     await adapter.stop()
   })
@@ -149,28 +149,28 @@ describe('a run whose row somebody has locked', () => {
 describe('a statement that PostgreSQL refuses', () => {
   /** A worker whose sessions are set so, and what it said. */
   function worker(options) {
-    site.freshQueue()
+    servers.freshQueue()
     const log = new Log()
-    const pgClient = { connectionString: site.servers.urls.database, options }
-    return { log, adapter: site.adapter(flows, { ...log.options(), pgClient }) }
+    const pgClient = { connectionString: servers.urls.database, options }
+    return { log, adapter: servers.adapter(flows, { ...log.options(), pgClient }) }
   }
 
   it('for the time it took is tried again', async (t) => {
     const { log, adapter } = worker('-c statement_timeout=200')
-    const run = await site.begin('line', { ms: 300 })
+    const run = await servers.begin('line', { ms: 300 })
     await until(() => executed([run], 'work') === 1)
     const other = await transaction(t)
     await other.query('SELECT 1 FROM contexts WHERE run_id = $1 FOR UPDATE', [run])
     await until(() => log.said('warn', /57014/).length > 1, { what: 'the statement to take too long, twice' })
     await other.query('COMMIT')
-    await site.ended([run])
+    await servers.ended([run])
     await assertOnce([run])
     await adapter.stop()
   })
 
   it('as a serialization failure is tried again', async (t) => {
     const { log, adapter } = worker(SERIALIZABLE)
-    const run = await site.begin('line', { ms: 300 })
+    const run = await servers.begin('line', { ms: 300 })
     await until(() => executed([run], 'work') === 1)
     const other = await transaction(t)
     // The worker's statement waits for the row, and finds it changed since it began.
@@ -178,21 +178,21 @@ describe('a statement that PostgreSQL refuses', () => {
     await workerWaits()
     await other.query('COMMIT')
     await until(() => log.said('warn', /40001/).length > 0, { what: 'the serialization failure' })
-    await site.ended([run])
+    await servers.ended([run])
     await assertOnce([run])
     await adapter.stop()
   })
 
   it('as a serialization failure is no result lost, where results of one run come together', async (t) => {
     const workers = Array.from({ length: 3 }, () => worker(SERIALIZABLE))
-    const runs = await Promise.all(Array.from({ length: 50 }, () => site.begin('fan')))
-    await site.ended(runs)
+    const runs = await Promise.all(Array.from({ length: 50 }, () => servers.begin('fan')))
+    await servers.ended(runs)
     for (const run of runs) {
-      const { context } = await site.look(run)
+      const { context } = await servers.look(run)
       const { output, nodes } = outcomes.fan()
       assert.equal(context['_outputs.end'], output)
       assert.deepEqual(counted(context), nodes)
-      assert.deepEqual(site.executions.perNode(run), nodes)
+      assert.deepEqual(servers.executions.perNode(run), nodes)
     }
     const failures = workers.reduce((sum, { log }) => sum + log.said('warn', /40001/).length, 0)
     t.diagnostic(`${failures} serialization failures in ${runs.length} runs of 12 nodes`)
@@ -202,7 +202,7 @@ describe('a statement that PostgreSQL refuses', () => {
   it('as the victim of a deadlock is tried again', async (t) => {
     // The worker is the first to look for a deadlock, and so its victim.
     const { log, adapter } = worker('-c deadlock_timeout=200')
-    const run = await site.begin('line', { ms: 300 })
+    const run = await servers.begin('line', { ms: 300 })
     await until(() => executed([run], 'work') === 1)
     const other = await transaction(t)
     await other.query(`SET deadlock_timeout = '60s'`)
@@ -212,7 +212,7 @@ describe('a statement that PostgreSQL refuses', () => {
     await other.query('SELECT 1 FROM contexts WHERE run_id = $1 FOR UPDATE', [run])
     await until(() => log.said('warn', /40P01/).length > 0, { what: 'the deadlock' })
     await other.query('COMMIT')
-    await site.ended([run])
+    await servers.ended([run])
     await assertOnce([run])
     await adapter.stop()
   })

@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { counted } from './support/executions.js'
+import { counted } from '../fixtures/executions.js'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
 import { redis } from './support/faults.js'
 import { flowsFor, outcomes } from './support/flows.js'
 import { Log } from './support/log.js'
-import { openSite, until } from './support/site.js'
 
 const away = Number(process.env.FLOWCRAFT_REDIS_AWAY_SECONDS ?? 4) * 1000
 
@@ -17,17 +17,17 @@ const WITHOUT = /Redis is out of reach: the worker goes on without leases/
 const WAITS = /Redis is out of reach: the worker waits/
 const AGAIN = /Redis answers again/
 
-let site
+let servers
 let flows
 before(async () => {
-  site = await openSite()
-  flows = flowsFor(site.executions)
+  servers = await openPrivateServers()
+  flows = flowsFor(servers.executions)
 })
-after(() => site?.close())
+after(() => servers?.close())
 
 async function assertCountedOnce(runs) {
   for (const run of runs) {
-    const { status, context } = await site.look(run)
+    const { status, context } = await servers.look(run)
     assert.equal(status, 'completed')
     assert.deepEqual(counted(context), outcomes[run.split('-')[0]]({ n: 5 }).nodes)
   }
@@ -35,19 +35,19 @@ async function assertCountedOnce(runs) {
 
 describe('no run notices that Redis', () => {
   for (const [what, strike] of [
-    ['was flushed', () => redis.flushed(site)],
-    ['was restarted and is empty', () => redis.restarted(site)],
+    ['was flushed', () => redis.flushed(servers)],
+    ['was restarted and is empty', () => redis.restarted(servers)],
   ]) {
     it(`${what}, in the middle of a node and between the branches of a join`, async (t) => {
-      site.freshQueue()
-      const workers = [site.adapter(flows), site.adapter(flows)]
-      const lines = await Promise.all(Array.from({ length: 5 }, () => site.begin('line', { ms: 1000 })))
-      const fans = await Promise.all(Array.from({ length: 20 }, () => site.begin('fan')))
-      const branches = () => site.executions.all(fans).filter(({ node }) => node.startsWith('branch')).length
+      servers.freshQueue()
+      const workers = [servers.adapter(flows), servers.adapter(flows)]
+      const lines = await Promise.all(Array.from({ length: 5 }, () => servers.begin('line', { ms: 1000 })))
+      const fans = await Promise.all(Array.from({ length: 20 }, () => servers.begin('fan')))
+      const branches = () => servers.executions.all(fans).filter(({ node }) => node.startsWith('branch')).length
       await until(() => branches() > 20, { what: 'the joins to be half-way' })
       await strike()
       const over = Date.now()
-      await site.ended([...lines, ...fans])
+      await servers.ended([...lines, ...fans])
       t.diagnostic(`${what}: all runs end ${Date.now() - over} ms after it`)
       await assertCountedOnce([...lines, ...fans])
       await Promise.all(workers.map((worker) => worker.stop()))
@@ -58,37 +58,38 @@ describe('no run notices that Redis', () => {
 describe(`Redis is out of reach for ${away / 1000} seconds, and the worker`, () => {
   /** A worker with one run in the middle of a node, and Redis gone. */
   async function without(t, withoutRedis) {
-    site.freshQueue()
+    servers.freshQueue()
     const log = new Log()
-    const adapter = site.adapter(flows, { ...log.options(), withoutRedis })
-    t.after(() => site.servers.redis.start())
-    await site.ended([await site.begin('line')])
-    const underWay = await site.begin('line', { ms: 500 })
-    await until(() => site.executions.perNode(underWay).work === 1)
-    await site.servers.redis.stop({ signal: 'SIGKILL' })
+    const adapter = servers.adapter(flows, { ...log.options(), withoutRedis })
+    t.after(() => servers.redis.start())
+    await servers.ended([await servers.begin('line')])
+    const underWay = await servers.begin('line', { ms: 500 })
+    await until(() => servers.executions.perNode(underWay).work === 1)
+    await servers.redis.stop({ signal: 'SIGKILL' })
     return { adapter, log, underWay, begun: Date.now() }
   }
 
   it('goes on without leases, and says so: runs begin and end meanwhile', async (t) => {
     const { adapter, log, underWay, begun } = await without(t, 'continue')
     const runs = [underWay]
-    for (let n = 0; n < 5; n++) runs.push(await site.begin('diamonds', { n: 5 }))
-    await site.ended(runs)
+    for (let n = 0; n < 5; n++) runs.push(await servers.begin('diamonds', { n: 5 }))
+    await servers.ended(runs)
     const took = Date.now() - begun
-    assert.equal(site.servers.redis.pid, undefined, 'Redis is still away')
+    assert.equal(servers.redis.pid, undefined, 'Redis is still away')
     t.diagnostic(`without Redis: six runs ended ${took} ms after it went`)
     assert.equal(log.said('warn', WITHOUT).length, 1)
     await sleep(Math.max(0, begun + away - Date.now()))
-    await site.servers.redis.start()
+    await servers.redis.start()
     const back = Date.now()
     while (log.said('info', AGAIN).length === 0) {
       assert.ok(Date.now() < back + 10_000, 'it does not say that Redis is back')
-      runs.push(await site.begin('diamonds', { n: 5 }))
-      await site.ended([runs.at(-1)])
+      runs.push(await servers.begin('diamonds', { n: 5 }))
+      await servers.ended([runs.at(-1)])
     }
     await assertCountedOnce(runs)
     for (const run of runs) {
-      for (const [node, times] of Object.entries(site.executions.perNode(run))) assert.equal(times, 1, `${run} ${node}`)
+      for (const [node, times] of Object.entries(servers.executions.perNode(run)))
+        assert.equal(times, 1, `${run} ${node}`)
     }
     assert.equal(log.said('warn', WITHOUT).length, 1, 'it says so once')
     await adapter.stop()
@@ -96,13 +97,13 @@ describe(`Redis is out of reach for ${away / 1000} seconds, and the worker`, () 
 
   it('waits, and says so: what began ends, and nothing begins until Redis is back', async (t) => {
     const { adapter, log, underWay, begun } = await without(t, 'wait')
-    const run = await site.begin('diamonds', { n: 5 })
+    const run = await servers.begin('diamonds', { n: 5 })
     await until(() => log.said('warn', WAITS).length > 0, { what: 'the word that it waits' })
     await sleep(Math.max(0, begun + away - Date.now()))
-    assert.deepEqual(site.executions.perNode(run), {}, 'nothing runs without a lease')
-    await site.servers.redis.start()
+    assert.deepEqual(servers.executions.perNode(run), {}, 'nothing runs without a lease')
+    await servers.redis.start()
     const over = Date.now()
-    await site.ended([underWay, run])
+    await servers.ended([underWay, run])
     t.diagnostic(`the runs end ${Date.now() - over} ms after Redis came back`)
     await until(() => log.said('info', AGAIN).length > 0, { what: 'the word that it is back' })
     assert.equal(log.said('warn', WAITS).length, 1, 'it says so once')

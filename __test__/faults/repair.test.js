@@ -5,17 +5,17 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRabbitMqReconciler } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, NullLogger } from 'flowcraft'
-import { withoutJournal } from '../support/journal.js'
-import { openWorld, until } from '../support/world.js'
+import { withoutJournal } from '../fixtures/journal.js'
+import { openSharedServers, sharedServersFor, until } from '../fixtures/shared-servers.js'
 
 const BACKLOG = 100_000
 const LOST = 5
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 /** Two nodes; the second takes as long as told. */
 function twoSteps(milliseconds) {
@@ -38,71 +38,73 @@ function listener() {
 }
 
 /** A run that has done `a`, and whose job for `b` is nowhere. */
-async function runThatLostItsJob(flow) {
-  await world.freshQueue()
+async function runThatLostItsJob(servers, flow) {
+  await servers.freshQueue()
   // It may have begun with `b` by then: it hands it back.
-  const adapter = world.adapter(flow, { stopTimeout: 0 })
-  const run = await world.begin(flow)
-  await until(async () => (await world.look(run)).context['_outputs.a'] === 1)
+  const adapter = servers.adapter(flow, { stopTimeout: 0 })
+  const run = await servers.begin(flow)
+  await until(async () => (await servers.look(run)).context['_outputs.a'] === 1)
   await adapter.stop()
-  await until(async () => (await world.waiting()) >= 1, { what: 'the job of b in the queue' })
+  await until(async () => (await servers.waiting()) >= 1, { what: 'the job of b in the queue' })
   // That of a may come back too, if it was not acknowledged yet.
   await sleep(500)
-  await world.channel.purgeQueue(world.queue)
+  await servers.channel.purgeQueue(servers.queue)
   return run
 }
 
 /** The context of such a run, as it would be in a queue of its own. */
 async function runLikeThoseThatLostTheirJobs() {
-  const { context } = await world.look(await runThatLostItsJob(twoSteps(500)))
-  await world.freshQueue()
-  context._flowcraft.queue = world.queue
+  const { context } = await servers.look(await runThatLostItsJob(servers, twoSteps(500)))
+  await servers.freshQueue()
+  context._flowcraft.queue = servers.queue
   return context
 }
 
-describe('a lost job', () => {
-  it('is published again by a started worker, within seconds', async () => {
-    const run = await runThatLostItsJob(twoSteps(500))
+describe('a lost job', { concurrency: true }, () => {
+  it('is published again by a started worker, within seconds', async (t) => {
+    const servers = await sharedServersFor(t)
+    const run = await runThatLostItsJob(servers, twoSteps(500))
     const bus = listener()
     const begun = Date.now()
-    world.adapter(twoSteps(0), { repairInterval: 1000, eventBus: bus })
-    assert.equal((await world.settled(run)).context['_outputs.b'], 2)
+    servers.adapter(twoSteps(0), { repairInterval: 1000, eventBus: bus })
+    assert.equal((await servers.settled(run)).context['_outputs.b'], 2)
     // The broker may deliver a message before it confirms it.
     await until(() => bus.published.length > 0)
     assert.deepEqual(bus.published, [`${run} b`])
     console.log(`# a lost job was found and done after ${((Date.now() - begun) / 1000).toFixed(1)} s`)
   })
 
-  it('is published by the workers of its own queue', async () => {
-    const run = await runThatLostItsJob(twoSteps(500))
-    const queue = world.queue
-    await world.freshQueue()
+  it('is published by the workers of its own queue', async (t) => {
+    const servers = await sharedServersFor(t)
+    const run = await runThatLostItsJob(servers, twoSteps(500))
+    const queue = servers.queue
+    await servers.freshQueue()
     const bus = listener()
-    const stranger = world.adapter(twoSteps(0), { repairInterval: 500, eventBus: bus })
+    const stranger = servers.adapter(twoSteps(0), { repairInterval: 500, eventBus: bus })
     await sleep(8_000)
     await stranger.stop()
-    assert.deepEqual([bus.published, (await world.look(run)).status], [[], 'running'])
-    world.queue = queue
-    world.adapter(twoSteps(0), { repairInterval: 500 })
-    await world.settled(run)
+    assert.deepEqual([bus.published, (await servers.look(run)).status], [[], 'running'])
+    servers.queue = queue
+    servers.adapter(twoSteps(0), { repairInterval: 500 })
+    await servers.settled(run)
   })
 
-  it('is not made of a node that is running, however long it takes', async () => {
-    await world.freshQueue()
+  it('is not made of a node that is running, however long it takes', async (t) => {
+    const servers = await sharedServersFor(t)
     const bus = listener()
-    world.adapter(twoSteps(12_000), { repairInterval: 500, eventBus: bus })
-    const other = world.adapter(twoSteps(12_000), { repairInterval: 500, eventBus: bus })
-    const run = await world.begin(twoSteps(12_000))
+    servers.adapter(twoSteps(12_000), { repairInterval: 500, eventBus: bus })
+    const other = servers.adapter(twoSteps(12_000), { repairInterval: 500, eventBus: bus })
+    const run = await servers.begin(twoSteps(12_000))
     await sleep(9_000)
     const reconciler = createRabbitMqReconciler({
       adapter: other,
-      pgClient: world.pg,
-      statusTableName: world.statusTable,
+      pgClient: servers.pg,
+      statusTableName: servers.statusTable,
       stalledThresholdSeconds: 3,
       logger: new NullLogger(),
     })
     assert.deepEqual(await reconciler.run(), { stalledRuns: 0, reconciledRuns: 0, failedRuns: 0 })
-    assert.equal((await world.settled(run)).status, 'completed')
+    assert.equal((await servers.settled(run)).status, 'completed')
     assert.deepEqual(bus.published, [`${run} b`], 'by the result of a, and by nobody else')
   })
 })
@@ -115,27 +117,27 @@ describe('a backlog', { skip: withoutJournal }, () => {
     await publishTheirJobs(begin)
 
     const bus = listener()
-    const slow = Array.from({ length: 2 }, () => world.adapter(twoSteps(50), { repairInterval: 1000, eventBus: bus }))
+    const slow = Array.from({ length: 2 }, () => servers.adapter(twoSteps(50), { repairInterval: 1000, eventBus: bus }))
     const lost = Array.from({ length: LOST }, (_, index) => `bulk-${index + 1} b`)
     await until(() => bus.published.length >= LOST, { timeout: 60_000, what: 'the lost jobs to be published again' })
-    assert.ok((await world.waiting()) > BACKLOG / 2, 'the queue is still long')
+    assert.ok((await servers.waiting()) > BACKLOG / 2, 'the queue is still long')
     await sleep(10_000) // several looks more
     await Promise.all(slow.map((adapter) => adapter.stop()))
 
     assert.deepEqual(bus.published.sort(), lost.sort())
-    const { rows } = await world.pg.query(
-      `SELECT count(*)::int AS done FROM ${world.statusTable} WHERE run_id LIKE 'bulk-%' AND status = 'completed'`,
+    const { rows } = await servers.pg.query(
+      `SELECT count(*)::int AS done FROM ${servers.statusTable} WHERE run_id LIKE 'bulk-%' AND status = 'completed'`,
     )
-    assert.equal((await world.waiting()) + rows[0].done, BACKLOG, 'every job waits once or is done')
+    assert.equal((await servers.waiting()) + rows[0].done, BACKLOG, 'every job waits once or is done')
   })
 
   async function insertWaitingRuns(template, begin) {
-    await world.pg.query(
-      `INSERT INTO ${world.contextTable} SELECT 'bulk-' || i, $1::jsonb FROM generate_series(1, ${BACKLOG}) AS i`,
+    await servers.pg.query(
+      `INSERT INTO ${servers.contextTable} SELECT 'bulk-' || i, $1::jsonb FROM generate_series(1, ${BACKLOG}) AS i`,
       [JSON.stringify(template)],
     )
-    await world.pg.query(
-      `INSERT INTO ${world.statusTable} (run_id, status, updated_at)
+    await servers.pg.query(
+      `INSERT INTO ${servers.statusTable} (run_id, status, updated_at)
        SELECT 'bulk-' || i, 'running', to_timestamp($1::float8 + i * 0.001) FROM generate_series(1, ${BACKLOG}) AS i`,
       [begin / 1000],
     )
@@ -145,10 +147,10 @@ describe('a backlog', { skip: withoutJournal }, () => {
   async function publishTheirJobs(begin) {
     for (let index = LOST + 1; index <= BACKLOG; index++) {
       const job = { runId: `bulk-${index}`, blueprintId: 'two-steps', nodeId: 'b', round: 1, at: begin + index }
-      world.channel.sendToQueue(world.queue, Buffer.from(JSON.stringify(job)), { persistent: true })
-      if (index % 5000 === 0) await world.channel.waitForConfirms()
+      servers.channel.sendToQueue(servers.queue, Buffer.from(JSON.stringify(job)), { persistent: true })
+      if (index % 5000 === 0) await servers.channel.waitForConfirms()
     }
-    await world.channel.waitForConfirms()
+    await servers.channel.waitForConfirms()
   }
 })
 
@@ -156,19 +158,19 @@ describe('several reconcilers', { skip: withoutJournal }, () => {
   it('share thousands of stalled runs: each is brought back once', async () => {
     const template = await runLikeThoseThatLostTheirJobs()
     const runs = 2_000
-    await world.pg.query(
-      `INSERT INTO ${world.contextTable} SELECT 'stalled-' || i, $1::jsonb FROM generate_series(1, ${runs}) AS i`,
+    await servers.pg.query(
+      `INSERT INTO ${servers.contextTable} SELECT 'stalled-' || i, $1::jsonb FROM generate_series(1, ${runs}) AS i`,
       [JSON.stringify(template)],
     )
-    await world.pg.query(
-      `INSERT INTO ${world.statusTable} (run_id, status, updated_at)
+    await servers.pg.query(
+      `INSERT INTO ${servers.statusTable} (run_id, status, updated_at)
        SELECT 'stalled-' || i, 'running', now() - interval '1 hour' FROM generate_series(1, ${runs}) AS i`,
     )
-    const options = { pgClient: world.pg, statusTableName: world.statusTable, stalledThresholdSeconds: 1800 }
+    const options = { pgClient: servers.pg, statusTableName: servers.statusTable, stalledThresholdSeconds: 1800 }
     const reconcilers = Array.from({ length: 3 }, () =>
       createRabbitMqReconciler({
         ...options,
-        adapter: world.adapter(twoSteps(0), { started: false }),
+        adapter: servers.adapter(twoSteps(0), { started: false }),
         logger: new NullLogger(),
       }),
     )
@@ -177,6 +179,6 @@ describe('several reconcilers', { skip: withoutJournal }, () => {
       stats.reduce((sum, { reconciledRuns }) => sum + reconciledRuns, 0),
       runs,
     )
-    assert.equal(await world.waiting(), runs, 'one job each')
+    assert.equal(await servers.waiting(), runs, 'one job each')
   })
 })

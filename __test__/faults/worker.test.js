@@ -5,119 +5,119 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { counted } from './support/executions.js'
-import { Fleet, WorkerProcess } from './support/fleet.js'
+import { counted } from '../fixtures/executions.js'
+import { openPrivateServers, until as waitFor } from '../fixtures/private-servers.js'
+import { Fleet, startWorker } from './support/fleet.js'
 import { flowsFor, outcomes } from './support/flows.js'
-import { openSite, until as waitFor } from './support/site.js'
 
-let site
+let servers
 before(async () => {
-  site = await openSite()
+  servers = await openPrivateServers()
 })
-after(() => site?.close())
+after(() => servers?.close())
 
 async function worker(t, name, options) {
-  const worker = new WorkerProcess(site, { name, ...options })
+  const worker = startWorker(servers, { name, ...options })
   t.after(() => worker.stop('SIGKILL'))
   await worker.started()
   return worker
 }
 
-const executions = (run, node) => site.executions.all([run]).filter((each) => each.node === node)
+const executions = (run, node) => servers.executions.all([run]).filter((each) => each.node === node)
 
 describe('a worker that hangs', () => {
   it('loses its lease, another takes the job, and its late result is refused', async (t) => {
-    site.freshQueue()
+    servers.freshQueue()
     const env = { FLOWCRAFT_LOG: 'flowcraft_rabbitmq_adapter=debug' }
     const hanging = await worker(t, 'hanging', { env })
-    const run = await site.begin('line', { ms: 1500 })
+    const run = await servers.begin('line', { ms: 1500 })
     await waitFor(() => executions(run, 'work').length === 1)
     hanging.signal('SIGSTOP')
     const begun = Date.now()
     await worker(t, 'other')
-    await site.ended([run])
+    await servers.ended([run])
     t.diagnostic(`the run ends ${Date.now() - begun} ms after its worker hung, 1500 ms of which are the node's own`)
-    const before = await site.look(run)
+    const before = await servers.look(run)
     assert.equal(before.context['_outputs.end'].worker, 'other')
 
     hanging.signal('SIGCONT')
     await waitFor(() => hanging.lines(/late result refused/).length > 0, { what: 'the late result to be refused' })
-    assert.deepEqual(await site.look(run), before, 'nothing of the late result was written')
+    assert.deepEqual(await servers.look(run), before, 'nothing of the late result was written')
     assert.deepEqual(counted(before.context), outcomes.line().nodes)
-    assert.deepEqual(site.executions.perNode(run), { start: 1, work: 2, end: 1 })
+    assert.deepEqual(servers.executions.perNode(run), { start: 1, work: 2, end: 1 })
 
-    const next = await site.begin('line')
+    const next = await servers.begin('line')
     await hanging.stop('SIGTERM')
-    await site.ended([next])
+    await servers.ended([next])
   })
 })
 
 describe('stopping under load, on SIGTERM', () => {
   it('loses nothing, repeats nothing, and leaves no lease behind', async (t) => {
-    site.freshQueue()
+    servers.freshQueue()
     // Repair would hide what was lost.
-    const fleet = new Fleet(site, { size: 2, repairInterval: 0 })
+    const fleet = new Fleet(servers, { size: 2, repairInterval: 0 })
     await fleet.start()
     t.after(() => fleet.stop())
     const runs = []
-    const redis = new Redis(site.servers.urls.redis)
+    const redis = new Redis(servers.urls.redis)
     t.after(() => redis.disconnect())
     for (let stops = 0; stops < 4; stops++) {
-      for (let n = 0; n < 10; n++) runs.push(await site.begin('fan'))
+      for (let n = 0; n < 10; n++) runs.push(await servers.begin('fan'))
       const [victim] = fleet.workers
-      await waitFor(() => site.executions.all().some(({ worker }) => worker === victim.name))
+      await waitFor(() => servers.executions.all().some(({ worker }) => worker === victim.name))
       const { code } = await victim.stop('SIGTERM')
       assert.equal(code, 0, victim.printed)
       assert.match(victim.printed, /stopped/)
     }
-    await site.ended(runs, { timeout: 30_000 })
+    await servers.ended(runs, { timeout: 30_000 })
     await fleet.stop()
     for (const run of runs) {
-      const { status, context } = await site.look(run)
+      const { status, context } = await servers.look(run)
       assert.equal(status, 'completed')
       assert.deepEqual(counted(context), outcomes.fan().nodes)
-      assert.deepEqual(site.executions.perNode(run), outcomes.fan().nodes)
+      assert.deepEqual(servers.executions.perNode(run), outcomes.fan().nodes)
     }
     assert.deepEqual(await redis.keys('flowcraft:nodelock:*'), [])
-    assert.deepEqual(await site.messages(), { ready: 0, held: 0 })
+    assert.deepEqual(await servers.messages(), { ready: 0, held: 0 })
   })
 })
 
-describe('a node that blocks the event loop', () => {
+describe('a node that blocks the event loop', { concurrency: true }, () => {
   /** A worker that is blocked by a node until `release()` is called, and its run. */
   async function blocked(t, options) {
-    site.freshQueue()
-    const until = join(site.folder, site.queue)
-    const process = await worker(t, 'blocked', options)
-    const run = await site.begin('line', { blocks: 'blocked', until })
+    const queueName = servers.freshQueue()
+    const until = join(servers.folder, queueName)
+    const process = await worker(t, 'blocked', { ...options, queueName })
+    const run = await servers.begin('line', { blocks: 'blocked', until }, { queue: queueName })
     await waitFor(() => executions(run, 'work').length === 1)
-    const other = site.adapter(flowsFor(site.executions, 'other'))
+    const other = servers.adapter(flowsFor(servers.executions, 'other'), { queueName })
     t.after(() => other.stop())
-    return { process, run, release: () => writeFile(until, '') }
+    return { process, run, queueName, release: () => writeFile(until, '') }
   }
 
   it('keeps its lease meanwhile: nobody else runs it', async (t) => {
-    const { run, release } = await blocked(t)
+    const { run, queueName, release } = await blocked(t)
     // The same job once more, as a broker may deliver it; and longer than a lease and the silence of a lost run.
-    await site.send(run, 'line', site.queue, 'work')
+    await servers.send(run, 'line', queueName, 'work')
     await sleep(8000)
     await release()
-    await site.ended([run])
-    assert.deepEqual(site.executions.perNode(run), outcomes.line().nodes)
-    assert.equal((await site.look(run)).context['_outputs.end'].worker, 'blocked')
+    await servers.ended([run])
+    assert.deepEqual(servers.executions.perNode(run), outcomes.line().nodes)
+    assert.equal((await servers.look(run)).context['_outputs.end'].worker, 'blocked')
   })
 
   it('for longer than the worker allows counts as dead: another runs it, and its late result is refused', async (t) => {
     const env = { FLOWCRAFT_LOG: 'flowcraft_rabbitmq_adapter=debug' }
     const { process, run, release } = await blocked(t, { eventLoopTimeout: 1000, env })
     const begun = Date.now()
-    await site.ended([run])
+    await servers.ended([run])
     t.diagnostic(`the run ends ${Date.now() - begun} ms after its worker was blocked`)
-    const before = await site.look(run)
+    const before = await servers.look(run)
     assert.equal(before.context['_outputs.end'].worker, 'other')
     await release()
     await waitFor(() => process.lines(/late result refused/).length > 0, { what: 'the late result to be refused' })
-    assert.deepEqual(await site.look(run), before)
+    assert.deepEqual(await servers.look(run), before)
     assert.deepEqual(counted(before.context), outcomes.line().nodes)
     assert.equal(executions(run, 'work').length, 2)
   })

@@ -2,9 +2,9 @@
 // odd run as in memory.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { declared } from '../durable/support.js'
-import { comparable, inMemory } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { declared } from '../fixtures/flows.js'
+import { comparable, inMemory } from '../fixtures/shared-servers.js'
 
 const functions = {
   pass: async () => ({ output: 'passed' }),
@@ -58,31 +58,31 @@ const ODD = {
 const id = (title) => title.replaceAll(' ', '-')
 const flowOf = (title, blueprint) => declared({ id: id(title), ...blueprint }, functions)
 
-let bench
-let world
+let badInput
+let servers
 before(async () => {
   const flows = Object.entries({ ...UNSOUND, ...ODD }).map(([title, entry]) => flowOf(title, [entry].flat()[0]))
   flows.push(wide(), selfish())
   const nothings = Object.entries(NOTHING).map(([title, value]) => [id(title), value])
-  bench = await openBench(flows, { runtime: { registry: functions } })
-  world = bench.world
-  Object.assign(bench.adapter.runtime.options.blueprints, Object.fromEntries(nothings))
+  badInput = await openBadInput(flows, { runtime: { registry: functions } })
+  servers = badInput.servers
+  Object.assign(badInput.adapter.runtime.options.blueprints, Object.fromEntries(nothings))
 })
-after(() => bench.close())
+after(() => badInput.close())
 
 /** Starts a run as whoever meant node `a` to be its start would. */
 async function run(title, nodeId = 'a') {
-  const runId = world.runId()
-  await world.pg.query(`INSERT INTO ${world.contextTable} VALUES ($1, '{}')`, [runId])
-  await world.insertStatus(runId)
-  await world.send({ runId, blueprintId: id(title), nodeId })
-  return world.settled(runId)
+  const runId = servers.runId()
+  await servers.pg.query(`INSERT INTO ${servers.contextTable} VALUES ($1, '{}')`, [runId])
+  await servers.insertStatus(runId)
+  await servers.send({ runId, blueprintId: id(title), nodeId })
+  return servers.settled(runId)
 }
 
 describe('a blueprint that can not be run fails its runs', () => {
   for (const [title, [, cause]] of Object.entries(UNSOUND)) {
     it(`with ${title}`, () =>
-      bench.amongHealthyRuns(async () => {
+      badInput.amongHealthyRuns(async () => {
         const { status, result, context } = await run(title)
         assert.equal(status, 'failed')
         assert.match(result.reason, cause)
@@ -92,7 +92,7 @@ describe('a blueprint that can not be run fails its runs', () => {
   }
   for (const title of Object.keys(NOTHING)) {
     it(`that is ${title}`, () =>
-      bench.amongHealthyRuns(async () => {
+      badInput.amongHealthyRuns(async () => {
         const { status, result } = await run(title)
         assert.equal(status, 'failed')
         assert.ok(result.reason.includes(`Blueprint '${id(title)}' is not an object`), result.reason)
@@ -102,7 +102,7 @@ describe('a blueprint that can not be run fails its runs', () => {
   it('until it is mended, without a restart', async () => {
     const title = 'an edge to nowhere'
     assert.equal((await run(title)).status, 'failed')
-    const { blueprints } = bench.adapter.runtime.options
+    const { blueprints } = badInput.adapter.runtime.options
     blueprints[id(title)] = { ...blueprints[id(title)], nodes: [a, node('ghost')] }
     const { status, context } = await run(title)
     assert.deepEqual([status, context['_outputs.ghost']], ['completed', 'passed'])
@@ -111,10 +111,10 @@ describe('a blueprint that can not be run fails its runs', () => {
 
 describe('a node that can not be run fails its run', () => {
   it('whose implementation nobody registered', () =>
-    bench.amongHealthyRuns(async () => {
+    badInput.amongHealthyRuns(async () => {
       const flow = declared({ id: 'unregistered', nodes: [node('a', { uses: 'nothing' })], edges: [] })
-      bench.adapter.runtime.options.blueprints.unregistered = flow.toBlueprint()
-      const { status, result } = await world.run(flow)
+      badInput.adapter.runtime.options.blueprints.unregistered = flow.toBlueprint()
+      const { status, result } = await servers.run(flow)
       assert.equal(status, 'failed')
       assert.match(result.reason, /'a'.*nothing|nothing.*'a'/)
     }))
@@ -123,11 +123,11 @@ describe('a node that can not be run fails its run', () => {
 describe('a blueprint that looks odd runs as in memory', () => {
   for (const [title, blueprint] of Object.entries(ODD)) {
     it(`with ${title}`, () =>
-      bench.amongHealthyRuns(async () => {
+      badInput.amongHealthyRuns(async () => {
         const flow = flowOf(title, { metadata: {}, ...blueprint })
         const memory = await inMemory(flow)
         const starts = title.startsWith('two parts') ? ['a', 'b'] : ['a']
-        const ended = await world.settled(await world.begin({ toBlueprint: () => sorted(flow) }, {}, { starts }))
+        const ended = await servers.settled(await servers.begin({ toBlueprint: () => sorted(flow) }, {}, { starts }))
         assert.equal(ended.status, memory.status)
         const nodes = Object.values(blueprint.nodes).map((each) => each.id)
         assert.deepEqual(comparable(ended.result.payload.context, nodes), comparable(memory.context, nodes))
@@ -135,13 +135,13 @@ describe('a blueprint that looks odd runs as in memory', () => {
   }
 
   it('with an edge from a node to itself', () =>
-    bench.amongHealthyRuns(async () => {
+    badInput.amongHealthyRuns(async () => {
       const { status, context } = await run('selfish', 'start')
       assert.deepEqual([status, context.count, context['_outputs.end']], ['completed', 3, 'passed'])
     }))
 
   it('with 2,000 nodes, of which most are not reached', () =>
-    bench.amongHealthyRuns(async () => {
+    badInput.amongHealthyRuns(async () => {
       const { status, context } = await run('wide', 'choose')
       assert.equal(status, 'completed')
       const reached = Object.keys(context).filter((key) => key.startsWith('_outputs.'))

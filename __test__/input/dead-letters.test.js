@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
-import { until, urls } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { until, urls } from '../fixtures/shared-servers.js'
 
 const known = createFlow('known')
   .node('first', () => ({ output: 1 }))
@@ -15,22 +15,22 @@ const missing = createFlow('missing')
   .node('second', ({ input }) => ({ output: [input] }))
   .edge('first', 'second')
 
-/** A bench of its own: what lies among the dead letters is all of it. */
+/** A `BadInput` of its own: what lies among the dead letters is all of it. */
 async function open(t, options) {
-  const bench = await openBench(known, { blueprintTimeout: 200, ...options })
-  t.after(() => bench.close())
-  const { world, adapter } = bench
+  const badInput = await openBadInput(known, { blueprintTimeout: 200, ...options })
+  t.after(() => badInput.close())
+  const { servers, adapter } = badInput
   return {
-    bench,
-    world,
+    badInput,
+    servers,
     adapter,
     /** Sends what is no job, and waits until so many letters lie there. */
     async refuse(...bodies) {
-      const already = await world.waiting(bench.deadQueue)
+      const already = await servers.waiting(badInput.deadQueue)
       for (const [index, body] of bodies.entries()) {
-        await world.send(body)
+        await servers.send(body)
         // One after the other: the order they died in is the order they are told in.
-        await holds(bench, already + index + 1)
+        await holds(badInput, already + index + 1)
       }
     },
     addMissing() {
@@ -40,14 +40,14 @@ async function open(t, options) {
   }
 }
 
-const holds = (bench, count) =>
-  until(async () => (await bench.world.waiting(bench.deadQueue)) === count, { what: `${count} dead letters` })
+const holds = (badInput, count) =>
+  until(async () => (await badInput.servers.waiting(badInput.deadQueue)) === count, { what: `${count} dead letters` })
 
 describe('listDeadLetters', () => {
   it('tells each with its reason, its time, its worker and its body, the oldest first', async (t) => {
-    const { bench, world, adapter, refuse } = await open(t)
-    await bench.amongHealthyRuns(() => refuse('not a job', '{ "runId": 7 }'))
-    const runId = world.runId()
+    const { badInput, servers, adapter, refuse } = await open(t)
+    await badInput.amongHealthyRuns(() => refuse('not a job', '{ "runId": 7 }'))
+    const runId = servers.runId()
     await refuse({ runId, blueprintId: 'known', nodeId: 'second' })
     const letters = await adapter.listDeadLetters()
     assert.equal(letters.length, 3)
@@ -69,34 +69,34 @@ describe('listDeadLetters', () => {
   })
 
   it('takes none away, however often it is asked', async (t) => {
-    const { bench, adapter, refuse } = await open(t)
+    const { badInput, adapter, refuse } = await open(t)
     await refuse('one', 'two', 'three')
     const first = await adapter.listDeadLetters()
     assert.deepEqual(await adapter.listDeadLetters(), first)
     await Promise.all([adapter.listDeadLetters(), adapter.listDeadLetters()])
-    await holds(bench, 3)
+    await holds(badInput, 3)
     assert.deepEqual(await adapter.listDeadLetters(), first)
   })
 
   it('tells as many as it is asked for, a hundred unless told', async (t) => {
-    const { bench, world, adapter } = await open(t)
-    for (let index = 0; index < 105; index++) await world.send(`no job ${index}`)
-    await holds(bench, 105)
+    const { badInput, servers, adapter } = await open(t)
+    for (let index = 0; index < 105; index++) await servers.send(`no job ${index}`)
+    await holds(badInput, 105)
     assert.equal((await adapter.listDeadLetters()).length, 100)
     assert.equal((await adapter.listDeadLetters({ limit: 3 })).length, 3)
     assert.equal((await adapter.listDeadLetters({ limit: 1000 })).length, 105)
-    await holds(bench, 105)
+    await holds(badInput, 105)
   })
 
   it('is empty where nothing was ever refused', async (t) => {
-    const { bench, world, adapter } = await open(t)
-    await world.channel.deleteQueue(bench.deadQueue)
+    const { badInput, servers, adapter } = await open(t)
+    await servers.channel.deleteQueue(badInput.deadQueue)
     assert.deepEqual(await adapter.listDeadLetters(), [])
     assert.equal(await adapter.replayDeadLetters(), 0)
   })
 
   it('and replayDeadLetters refuse what they can not take, by a TypeError', async (t) => {
-    const { bench, adapter, refuse } = await open(t)
+    const { badInput, adapter, refuse } = await open(t)
     await refuse('one')
     for (const options of [{ limit: 0 }, { limit: -1 }, { limit: 1.5 }, { limit: 'all' }]) {
       await assert.rejects(async () => adapter.listDeadLetters(options), TypeError, JSON.stringify(options))
@@ -105,24 +105,24 @@ describe('listDeadLetters', () => {
     for (const options of [{ ids: 'one' }, { ids: [7] }]) {
       await assert.rejects(async () => adapter.replayDeadLetters(options), TypeError, JSON.stringify(options))
     }
-    await holds(bench, 1)
+    await holds(badInput, 1)
   })
 })
 
 describe('replayDeadLetters', () => {
   it('runs a job whose blueprint was added, and its run completes', async (t) => {
-    const { bench, world, adapter, addMissing } = await open(t)
-    const runId = await world.begin(missing)
-    assert.equal((await world.settled(runId)).status, 'failed')
-    await holds(bench, 1)
+    const { badInput, servers, adapter, addMissing } = await open(t)
+    const runId = await servers.begin(missing)
+    assert.equal((await servers.settled(runId)).status, 'failed')
+    await holds(badInput, 1)
     addMissing()
-    await bench.amongHealthyRuns(async () => {
+    await badInput.amongHealthyRuns(async () => {
       assert.equal(await adapter.replayDeadLetters(), 1)
-      const { result, context } = await world.settled(runId, ['completed'])
+      const { result, context } = await servers.settled(runId, ['completed'])
       assert.equal(result.status, 'completed')
       assert.deepEqual(context['_outputs.second'], ['found'])
     })
-    await holds(bench, 0)
+    await holds(badInput, 0)
   })
 
   for (const [title, damaged, repaired] of [
@@ -130,47 +130,47 @@ describe('replayDeadLetters', () => {
     ['has bookkeeping that can not be read', { user: 'Ada', _flowcraft: 7 }, { user: 'Ada' }],
   ]) {
     it(`runs a job whose row ${title}, once it is repaired, and its run completes`, async (t) => {
-      const { bench, world, adapter } = await open(t)
-      const runId = await world.begin(known, damaged)
-      assert.equal((await world.settled(runId)).status, 'failed')
-      await holds(bench, 1)
-      const sql = `UPDATE ${world.contextTable} SET context_data = $2 WHERE run_id = $1`
-      await world.pg.query(sql, [runId, JSON.stringify(repaired)])
-      await bench.amongHealthyRuns(async () => {
+      const { badInput, servers, adapter } = await open(t)
+      const runId = await servers.begin(known, damaged)
+      assert.equal((await servers.settled(runId)).status, 'failed')
+      await holds(badInput, 1)
+      const sql = `UPDATE ${servers.contextTable} SET context_data = $2 WHERE run_id = $1`
+      await servers.pg.query(sql, [runId, JSON.stringify(repaired)])
+      await badInput.amongHealthyRuns(async () => {
         assert.equal(await adapter.replayDeadLetters(), 1)
-        const { result, context } = await world.settled(runId, ['completed'])
+        const { result, context } = await servers.settled(runId, ['completed'])
         assert.equal(result.status, 'completed')
         assert.deepEqual([context.user, context['_outputs.second']], ['Ada', 2])
       })
-      await holds(bench, 0)
+      await holds(badInput, 0)
     })
   }
 
   it('runs a job of a run without a row, once it has one', async (t) => {
-    const { bench, world, adapter, refuse } = await open(t)
-    const runId = world.runId()
+    const { badInput, servers, adapter, refuse } = await open(t)
+    const runId = servers.runId()
     await refuse({ runId, blueprintId: 'known', nodeId: 'second' })
-    await world.begin(known, {}, { runId })
-    await world.settled(runId, ['completed'])
+    await servers.begin(known, {}, { runId })
+    await servers.settled(runId, ['completed'])
     assert.equal(await adapter.replayDeadLetters(), 1)
-    await bench.amongHealthyRuns(async () => {})
-    await holds(bench, 0)
-    assert.equal((await world.look(runId)).context['_outputs.second'], 2)
+    await badInput.amongHealthyRuns(async () => {})
+    await holds(badInput, 0)
+    assert.equal((await servers.look(runId)).context['_outputs.second'], 2)
   })
 
   it('puts back those it is told to, and leaves the others as they are', async (t) => {
-    const { bench, world, adapter, addMissing } = await open(t)
+    const { badInput, servers, adapter, addMissing } = await open(t)
     const runs = []
     for (let count = 1; count <= 3; count++) {
-      runs.push(await world.begin(missing))
-      await holds(bench, count)
+      runs.push(await servers.begin(missing))
+      await holds(badInput, count)
     }
     addMissing()
     const letters = await adapter.listDeadLetters()
     const chosen = letters.find(({ job }) => job.runId === runs[1])
     assert.equal(await adapter.replayDeadLetters({ ids: [chosen.id] }), 1)
-    assert.equal((await world.settled(runs[1], ['completed'])).status, 'completed')
-    await holds(bench, 2)
+    assert.equal((await servers.settled(runs[1], ['completed'])).status, 'completed')
+    await holds(badInput, 2)
     assert.deepEqual(
       await adapter.listDeadLetters(),
       letters.filter((letter) => letter !== chosen),
@@ -178,72 +178,72 @@ describe('replayDeadLetters', () => {
     assert.equal(await adapter.replayDeadLetters({ ids: [chosen.id, 'nobody'] }), 0)
     assert.equal(await adapter.replayDeadLetters({ ids: [] }), 0)
     assert.equal(await adapter.replayDeadLetters({ limit: 1 }), 1)
-    assert.equal((await world.settled(runs[0], ['completed'])).status, 'completed')
-    assert.equal((await world.look(runs[2])).status, 'failed')
-    await holds(bench, 1)
+    assert.equal((await servers.settled(runs[0], ['completed'])).status, 'completed')
+    assert.equal((await servers.look(runs[2])).status, 'failed')
+    await holds(badInput, 1)
   })
 
   it('a letter whose cause is not mended comes back, byte for byte, and is put back once', async (t) => {
-    const { bench, adapter, refuse } = await open(t)
+    const { badInput, adapter, refuse } = await open(t)
     const bytes = Buffer.from([0xff, 0x00, 0x7b])
     await refuse('no job', bytes)
-    await bench.amongHealthyRuns(async () => {
+    await badInput.amongHealthyRuns(async () => {
       assert.equal(await adapter.replayDeadLetters(), 2)
-      await holds(bench, 2)
+      await holds(badInput, 2)
     })
-    await bench.letter(({ content }) => content.equals(bytes), /not a job/)
-    await bench.letter('no job', /not a job/)
+    await badInput.letter(({ content }) => content.equals(bytes), /not a job/)
+    await badInput.letter('no job', /not a job/)
   })
 
   it('a job comes back with every field it came with', async (t) => {
-    const { bench, world, adapter, refuse } = await open(t)
-    const job = { runId: world.runId(), blueprintId: 'known', nodeId: 'second', trace: { id: 'abc' } }
+    const { badInput, servers, adapter, refuse } = await open(t)
+    const job = { runId: servers.runId(), blueprintId: 'known', nodeId: 'second', trace: { id: 'abc' } }
     await refuse(job)
     const [letter] = await adapter.listDeadLetters()
     assert.deepEqual(JSON.parse(letter.body), job)
     assert.equal(await adapter.replayDeadLetters(), 1)
-    await holds(bench, 1)
+    await holds(badInput, 1)
   })
 
   it('twice at a time puts each back once', async (t) => {
-    const { bench, world, adapter, addMissing } = await open(t)
+    const { badInput, servers, adapter, addMissing } = await open(t)
     const runs = []
-    for (let count = 1; count <= 10; count++) runs.push(await world.begin(missing))
-    await holds(bench, 10)
+    for (let count = 1; count <= 10; count++) runs.push(await servers.begin(missing))
+    await holds(badInput, 10)
     addMissing()
     const counts = await Promise.all([adapter.replayDeadLetters(), adapter.replayDeadLetters()])
     assert.equal(counts[0] + counts[1], 10)
-    for (const runId of runs) assert.equal((await world.settled(runId, ['completed'])).status, 'completed')
-    await holds(bench, 0)
+    for (const runId of runs) assert.equal((await servers.settled(runId, ['completed'])).status, 'completed')
+    await holds(badInput, 0)
   })
 
   it('needs no start()', async (t) => {
-    const { bench, world, refuse, addMissing } = await open(t)
+    const { badInput, servers, refuse, addMissing } = await open(t)
     await refuse('no job')
-    const runId = await world.begin(missing)
-    await holds(bench, 2)
-    const website = world.adapter(known, { started: false })
+    const runId = await servers.begin(missing)
+    await holds(badInput, 2)
+    const website = servers.adapter(known, { started: false })
     assert.equal((await website.listDeadLetters()).length, 2)
     addMissing()
     assert.equal(await website.replayDeadLetters(), 2)
-    assert.equal((await world.settled(runId, ['completed'])).status, 'completed')
-    await holds(bench, 1)
+    assert.equal((await servers.settled(runId, ['completed'])).status, 'completed')
+    await holds(badInput, 1)
   })
 
   it('works through a live amqplib connection', async (t) => {
     const connection = await amqplib.connect(urls.amqp)
-    const { bench, world, adapter, refuse, addMissing } = await open(t, { amqpConnection: connection })
+    const { badInput, servers, adapter, refuse, addMissing } = await open(t, { amqpConnection: connection })
     t.after(() => connection.close())
     await refuse('no job')
-    const runId = await world.begin(missing)
-    await holds(bench, 2)
+    const runId = await servers.begin(missing)
+    await holds(badInput, 2)
     const letters = await adapter.listDeadLetters()
     assert.deepEqual([letters[0].body, letters[1].job.runId], ['no job', runId])
     addMissing()
-    await bench.amongHealthyRuns(async () => {
+    await badInput.amongHealthyRuns(async () => {
       assert.equal(await adapter.replayDeadLetters({ ids: [letters[1].id] }), 1)
-      assert.equal((await world.settled(runId, ['completed'])).status, 'completed')
+      assert.equal((await servers.settled(runId, ['completed'])).status, 'completed')
     })
-    await holds(bench, 1)
+    await holds(badInput, 1)
   })
 })

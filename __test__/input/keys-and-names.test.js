@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { PostgresContext } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
-import { openWorld, STATUS_TABLES, urls } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { openSharedServers, STATUS_TABLES, urls } from '../fixtures/shared-servers.js'
 
 const NAMES = [
   '__proto__',
@@ -80,21 +80,21 @@ const keys = createFlow('keys')
   })
   .edge('first', 'second')
 
-let bench
-let world
+let badInput
+let servers
 before(async () => {
-  bench = await openBench([keys, ...NAMES.map(flowOf)])
-  world = bench.world
+  badInput = await openBadInput([keys, ...NAMES.map(flowOf)])
+  servers = badInput.servers
 })
-after(() => bench.close())
+after(() => badInput.close())
 
 describe('context keys', () => {
   const given = Object.fromEntries(['', ...NAMES].map((name, index) => [name, index]))
   const written = Object.fromEntries(['', ...NAMES].map((name, index) => [name, { index }]))
 
   it('of any name are read, written and removed by nodes, each for itself', () =>
-    bench.amongHealthyRuns(async () => {
-      const { status, result, context } = await world.run(keys, given)
+    badInput.amongHealthyRuns(async () => {
+      const { status, result, context } = await servers.run(keys, given)
       assert.equal(status, 'completed', result?.reason)
       const { blueprintId, blueprintVersion, _flowcraft, '_inputs.second': input, ...own } = context
       assert.deepEqual(own, written)
@@ -102,9 +102,9 @@ describe('context keys', () => {
     }))
 
   it('of any name are read, written and removed in a context directly', () =>
-    bench.amongHealthyRuns(async () => {
-      const runId = world.runId()
-      const context = bench.adapter.createContext(runId)
+    badInput.amongHealthyRuns(async () => {
+      const runId = servers.runId()
+      const context = badInput.adapter.createContext(runId)
       await context.patch(Object.entries(given).map(([key, value]) => ({ op: 'set', key, value })))
       assert.deepEqual(await context.toJSON(), given)
       for (const [name, index] of Object.entries(given)) {
@@ -120,8 +120,8 @@ describe('context keys', () => {
     }))
 
   it('that can not be stored, or are no text, are refused where they are written', () =>
-    bench.amongHealthyRuns(async () => {
-      const context = bench.adapter.createContext(world.runId())
+    badInput.amongHealthyRuns(async () => {
+      const context = badInput.adapter.createContext(servers.runId())
       for (const key of ['a\0b', 'a\ud800', '\udc00', '_flowcraft', 7, null, undefined, Symbol('key'), {}]) {
         await assert.rejects(context.set(key, 1), TypeError, String(key))
         await assert.rejects(context.patch([{ op: 'delete', key }]), TypeError, String(key))
@@ -137,10 +137,10 @@ describe('context keys', () => {
         return {}
       }),
     )
-    const other = await openBench(flows)
+    const other = await openBadInput(flows)
     t.after(() => other.close())
     for (const flow of flows) {
-      const { status, result } = await other.world.run(flow)
+      const { status, result } = await other.servers.run(flow)
       assert.equal(status, 'failed')
       assert.match(result.reason, /Node 'writer'.*context key/)
     }
@@ -152,9 +152,9 @@ describe('nodes, runs and blueprints', () => {
     const title = name.length > 100 ? `${name.length} characters` : JSON.stringify(name)
     it(`called ${title} run as any other`, async () => {
       // What is longer than an index can hold, the client itself could not insert.
-      const runId = name.length > 1000 ? world.runId() : `${world.name} ${name}`
-      await world.begin(flowOf(name), { given: 'this' }, { runId })
-      const { status, result, context } = await world.settled(runId)
+      const runId = name.length > 1000 ? servers.runId() : `${servers.name} ${name}`
+      await servers.begin(flowOf(name), { given: 'this' }, { runId })
+      const { status, result, context } = await servers.settled(runId)
       assert.equal(status, 'completed', result?.reason)
       assert.deepEqual(
         [context[`_outputs.${name}`], context[`_outputs.after ${name}`], context.blueprintId],
@@ -164,20 +164,20 @@ describe('nodes, runs and blueprints', () => {
   }
 
   it('none of them was mistaken for another', async () => {
-    const { rows } = await world.pg.query(`SELECT context_data->>'blueprintId' AS id FROM ${world.contextTable}`)
+    const { rows } = await servers.pg.query(`SELECT context_data->>'blueprintId' AS id FROM ${servers.contextTable}`)
     for (const name of NAMES) assert.equal(rows.filter(({ id }) => id === name).length, 1, name)
   })
 
   it('a run is controlled by its id, whatever it is', async () => {
     const flow = createFlow('gate').wait('gate')
-    const other = await openBench(flow)
+    const other = await openBadInput(flow)
     try {
       for (const name of NAMES.filter((each) => each.length < 1000)) {
         const runId = `${name} controlled`
-        await other.world.begin(flow, {}, { runId })
-        await other.world.settled(runId, ['awaiting'])
+        await other.servers.begin(flow, {}, { runId })
+        await other.servers.settled(runId, ['awaiting'])
         assert.deepEqual([...(await other.adapter.resumeWithAction(runId, name, { name }))], ['gate'])
-        assert.deepEqual((await other.world.settled(runId)).context['_outputs.gate'], { name })
+        assert.deepEqual((await other.servers.settled(runId)).context['_outputs.gate'], { name })
       }
       await assert.rejects(other.adapter.resumeWithAction(`' OR true --`, 'on'), /there is no such run/)
       await assert.rejects(other.adapter.cancel('%', 'all'), /there is no such run/)
@@ -191,10 +191,10 @@ describe('nodes, runs and blueprints', () => {
     for (const [index, name] of NAMES.entries()) {
       flow.node(`n${index}`, () => ({ output: 'here' })).edge('choose', `n${index}`, { action: name })
     }
-    const other = await openBench(flow)
+    const other = await openBadInput(flow)
     t.after(() => other.close())
     for (const [index, name] of NAMES.entries()) {
-      const { status, context } = await other.world.run(flow, { action: name })
+      const { status, context } = await other.servers.run(flow, { action: name })
       const reached = Object.keys(context).filter((key) => /^_outputs\.n\d+$/.test(key))
       assert.deepEqual([status, reached], ['completed', [`_outputs.n${index}`]], name)
     }
@@ -219,7 +219,7 @@ describe('tables', () => {
   }
   let other
   before(async () => {
-    other = await openWorld()
+    other = await openSharedServers()
   })
   after(() => other.close())
   const flow = createFlow('named').node('a', () => ({ output: 1 }))
@@ -262,7 +262,7 @@ describe('tables', () => {
   })
 
   it('one that is not there is named in the error, with the statement that makes it', async () => {
-    const adapter = world.adapter(keys, { started: false, contextTableName: '"no ""such"" $1"' })
+    const adapter = servers.adapter(keys, { started: false, contextTableName: '"no ""such"" $1"' })
     await assert.rejects(adapter.createContext('r').get('k'), (error) => {
       assert.ok(error.message.includes('the table \'"no ""such"" $1"\' does not exist'), error.message)
       assert.ok(error.message.includes('CREATE TABLE "no ""such"" $1" ('), error.message)

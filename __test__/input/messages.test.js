@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
-import { until, urls } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { until, urls } from '../fixtures/shared-servers.js'
 
 const MEGABYTES_10 = 10 * 1024 * 1024
 
@@ -12,11 +12,11 @@ const flow = createFlow('greeting').node('hello', async ({ context }) => ({
   output: `hello ${await context.get('name')}`,
 }))
 
-let bench
+let badInput
 before(async () => {
-  bench = await openBench(flow, { blueprintTimeout: 300 })
+  badInput = await openBadInput(flow, { blueprintTimeout: 300 })
 })
-after(() => bench.close())
+after(() => badInput.close())
 
 /** A job with some fields changed. */
 const job = (fields) => JSON.stringify({ runId: 'nobody', blueprintId: 'greeting', nodeId: 'hello', ...fields })
@@ -68,33 +68,33 @@ describe('a message that is no job goes to the dead letters, byte for byte', () 
   }
   for (const [title, [message, reason]] of Object.entries(cases)) {
     it(`that ${title}`, () =>
-      bench.amongHealthyRuns(async () => {
+      badInput.amongHealthyRuns(async () => {
         const body = Buffer.from(message)
-        await bench.world.send(body)
-        await bench.letter(({ content }) => content.equals(body), reason)
-        assert.equal(await bench.world.waiting(), 0)
+        await badInput.servers.send(body)
+        await badInput.letter(({ content }) => content.equals(body), reason)
+        assert.equal(await badInput.servers.waiting(), 0)
       }))
   }
 })
 
 describe('a message with long headers', () => {
   it('is no obstacle, whether it is a job or not', () =>
-    bench.amongHealthyRuns(async () => {
+    badInput.amongHealthyRuns(async () => {
       // As long as amqplib can send.
       const headers = { trace: 'x'.repeat(60_000) }
-      const { world } = bench
-      world.channel.sendToQueue(world.queue, Buffer.from('with long headers'), { headers })
-      await bench.letter('with long headers', /not a job/)
-      assert.equal(await world.waiting(), 0)
+      const { servers } = badInput
+      servers.channel.sendToQueue(servers.queue, Buffer.from('with long headers'), { headers })
+      await badInput.letter('with long headers', /not a job/)
+      assert.equal(await servers.waiting(), 0)
     }))
 })
 
 describe('a message too long for whatever it names goes to the dead letters', () => {
-  let bench
+  let badInput
   before(async () => {
-    bench = await openBench(flow, { blueprintTimeout: 300 })
+    badInput = await openBadInput(flow, { blueprintTimeout: 300 })
   })
-  after(() => bench.close())
+  after(() => badInput.close())
 
   const long = 'x'.repeat(MEGABYTES_10)
   const cases = {
@@ -105,9 +105,9 @@ describe('a message too long for whatever it names goes to the dead letters', ()
   }
   for (const [title, [fields, reason]] of Object.entries(cases)) {
     it(title, () =>
-      bench.amongHealthyRuns(async () => {
-        await bench.world.send(job(fields))
-        await bench.letter(({ body }) => body.includes(job(fields).slice(0, -1)), reason)
+      badInput.amongHealthyRuns(async () => {
+        await badInput.servers.send(job(fields))
+        await badInput.letter(({ body }) => body.includes(job(fields).slice(0, -1)), reason)
       }),
     )
   }
@@ -121,38 +121,38 @@ describe('a job that says more than it has to is a job', () => {
   }
   for (const [title, fields] of Object.entries(cases)) {
     it(title, async () => {
-      const { world } = bench
-      const runId = await world.begin(flow, { name: 'Ada' }, { starts: [] })
-      await world.send(job({ runId, ...fields }))
-      assert.equal((await world.settled(runId)).context['_outputs.hello'], 'hello Ada')
+      const { servers } = badInput
+      const runId = await servers.begin(flow, { name: 'Ada' }, { starts: [] })
+      await servers.send(job({ runId, ...fields }))
+      assert.equal((await servers.settled(runId)).context['_outputs.hello'], 'hello Ada')
     })
   }
 
   it('with 10,000 levels in a field nobody knows', async () => {
-    const { world } = bench
-    const runId = await world.begin(flow, { name: 'Ada' }, { starts: [] })
-    await world.send(job({ runId, deep: '@' }).replace('"@"', nested(10_000, '[', ']')))
-    assert.equal((await world.settled(runId)).status, 'completed')
+    const { servers } = badInput
+    const runId = await servers.begin(flow, { name: 'Ada' }, { starts: [] })
+    await servers.send(job({ runId, deep: '@' }).replace('"@"', nested(10_000, '[', ']')))
+    assert.equal((await servers.settled(runId)).status, 'completed')
   })
 
   it('with space around it', async () => {
-    const { world } = bench
-    const runId = await world.begin(flow, { name: 'Ada' }, { starts: [] })
-    await world.send(`\r\n\t ${job({ runId })} \n`)
-    assert.equal((await world.settled(runId)).status, 'completed')
+    const { servers } = badInput
+    const runId = await servers.begin(flow, { name: 'Ada' }, { starts: [] })
+    await servers.send(`\r\n\t ${job({ runId })} \n`)
+    assert.equal((await servers.settled(runId)).status, 'completed')
   })
 })
 
 describe('through a live amqplib connection', () => {
   it('a message that is no job goes to the dead letters too', async (t) => {
     const connection = await amqplib.connect(urls.amqp)
-    const live = await openBench(flow, { amqpConnection: connection })
+    const live = await openBadInput(flow, { amqpConnection: connection })
     t.after(async () => {
       await live.close()
       await connection.close()
     })
     await live.amongHealthyRuns(async () => {
-      await live.world.send('no job')
+      await live.servers.send('no job')
       await live.letter('no job', /not a job/)
     })
   })
@@ -160,17 +160,17 @@ describe('through a live amqplib connection', () => {
 
 describe('the dead letter is there before the original is gone', () => {
   it('where the dead letters can not be taken, the message stays', async (t) => {
-    const full = await openBench(flow, { stopTimeout: 300 })
-    const { world } = full
+    const full = await openBadInput(flow, { stopTimeout: 300 })
+    const { servers } = full
     t.after(() => full.close())
-    await world.channel.deleteQueue(full.deadQueue)
-    await world.channel.assertQueue(full.deadQueue, {
+    await servers.channel.deleteQueue(full.deadQueue)
+    await servers.channel.assertQueue(full.deadQueue, {
       durable: true,
       arguments: { 'x-max-length': 0, 'x-overflow': 'reject-publish' },
     })
-    await full.amongHealthyRuns(() => world.send('no job'))
+    await full.amongHealthyRuns(() => servers.send('no job'))
     await full.adapter.stop()
-    const message = await until(() => world.channel.get(world.queue, { noAck: true }))
+    const message = await until(() => servers.channel.get(servers.queue, { noAck: true }))
     assert.equal(message.content.toString(), 'no job')
   })
 })

@@ -5,8 +5,8 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, FlowcraftError } from 'flowcraft'
-import { until } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { until } from '../fixtures/shared-servers.js'
 
 const caused = (depth) => {
   let error = new Error('the bottom')
@@ -84,22 +84,22 @@ const rescued = createFlow('rescued')
   .node('owe', () => ({ output: 'owed' }))
 
 describe('whatever a node throws', () => {
-  let bench
+  let badInput
   const events = []
   before(async () => {
     const eventBus = { emit: async (event) => void events.push(event) }
-    bench = await openBench([plain, retried, rescued], { eventBus })
+    badInput = await openBadInput([plain, retried, rescued], { eventBus })
   })
-  after(() => bench.close())
+  after(() => badInput.close())
 
   for (const [title, [, cause]] of Object.entries(THROWN)) {
     it(`${title}: the run fails, and says which node and why`, () =>
-      bench.amongHealthyRuns(async () => {
-        const { world } = bench
-        const begin = (flow) => world.begin(flow, { case: title })
+      badInput.amongHealthyRuns(async () => {
+        const { servers } = badInput
+        const begin = (flow) => servers.begin(flow, { case: title })
         const [runId, tried, saved] = await Promise.all([plain, retried, rescued].map(begin))
         for (const failed of [runId, tried]) {
-          const { status, result, context } = await world.settled(failed)
+          const { status, result, context } = await servers.settled(failed)
           assert.equal(status, 'failed')
           assert.match(result.reason, /'pay'/)
           assert.match(result.reason, cause)
@@ -111,7 +111,7 @@ describe('whatever a node throws', () => {
         }
         const told = events.find(({ type, payload }) => type === 'job:failed' && payload.runId === runId)
         assert.ok(told.payload.error instanceof Error)
-        const { status, context } = await world.settled(saved)
+        const { status, context } = await servers.settled(saved)
         const fatal = title.startsWith('a fatal')
         assert.deepEqual([status, context['_outputs.owe']], fatal ? ['failed', undefined] : ['completed', 'owed'])
       }))
@@ -130,10 +130,10 @@ describe('whatever else throws', () => {
         if (blueprintId === 'fine') throw Object.create(null)
       }
     }
-    const bench = await openBench(flow, { Adapter: Odd })
-    t.after(() => bench.close())
-    await bench.amongHealthyRuns(async () => {
-      const { status, result } = await bench.world.run(flow)
+    const badInput = await openBadInput(flow, { Adapter: Odd })
+    t.after(() => badInput.close())
+    await badInput.amongHealthyRuns(async () => {
+      const { status, result } = await badInput.servers.run(flow)
       assert.deepEqual([status, result.reason.includes("'a'")], ['failed', true])
     })
   })
@@ -143,11 +143,11 @@ describe('whatever else throws', () => {
       throw Object.create(null)
     }
     const logger = { debug: broken, info() {}, warn: broken, error: broken }
-    const bench = await openBench([flow, fails], { eventBus: { emit: broken }, runtime: { logger } })
-    t.after(() => bench.close())
-    await bench.amongHealthyRuns(async () => {
-      assert.equal((await bench.world.run(flow)).status, 'completed')
-      const { status, result } = await bench.world.run(fails)
+    const badInput = await openBadInput([flow, fails], { eventBus: { emit: broken }, runtime: { logger } })
+    t.after(() => badInput.close())
+    await badInput.amongHealthyRuns(async () => {
+      assert.equal((await badInput.servers.run(flow)).status, 'completed')
+      const { status, result } = await badInput.servers.run(fails)
       assert.deepEqual([status, result.reason.includes("'a'")], ['failed', true])
     })
   })
@@ -187,22 +187,22 @@ describe('whatever a node returns that is no result', () => {
     })
     .node('next', () => ({ output: 'next' }))
     .edge('odd', 'next')
-  let bench
+  let badInput
   before(async () => {
-    bench = await openBench(flow)
+    badInput = await openBadInput(flow)
   })
-  after(() => bench.close())
+  after(() => badInput.close())
 
   for (const name of Object.keys(RETURNED)) {
     it(`${name}: it is done all the same`, async () => {
-      const { status, context } = await bench.world.run(flow, { case: name })
+      const { status, context } = await badInput.servers.run(flow, { case: name })
       assert.deepEqual([status, context['_outputs.next']], ['completed', 'next'])
     })
   }
   for (const [name, [, cause]] of Object.entries(REFUSED)) {
     it(`${name}: it failed, and the run says why`, () =>
-      bench.amongHealthyRuns(async () => {
-        const { status, result, context } = await bench.world.run(flow, { case: name })
+      badInput.amongHealthyRuns(async () => {
+        const { status, result, context } = await badInput.servers.run(flow, { case: name })
         assert.equal(status, 'failed')
         assert.match(result.reason, cause)
         assert.equal('_outputs.next' in context, false)
@@ -227,16 +227,16 @@ describe('time', () => {
       },
       { config: { timeout: 100 } },
     )
-    const bench = await openBench(flow)
-    t.after(() => bench.close())
-    await bench.amongHealthyRuns(async () => {
-      const runId = await bench.world.begin(flow)
-      const end = await bench.world.settled(runId)
+    const badInput = await openBadInput(flow)
+    t.after(() => badInput.close())
+    await badInput.amongHealthyRuns(async () => {
+      const runId = await badInput.servers.begin(flow)
+      const end = await badInput.servers.settled(runId)
       assert.deepEqual([end.status, over], ['failed', false])
       assert.match(end.result.reason, /'late' timed out after 100 ms/)
       await until(() => over)
       await sleep(50)
-      assert.deepEqual(await bench.world.look(runId), end)
+      assert.deepEqual(await badInput.servers.look(runId), end)
     })
     assert.deepEqual(rejections, [])
   })
@@ -256,34 +256,34 @@ describe('time', () => {
 
   it('a node that never returns fails by its time-out, and does not hold stop() up', async (t) => {
     const { flow } = never({ timeout: 100 })
-    const bench = await openBench(flow, { concurrency: 2 })
-    t.after(() => bench.close())
-    await bench.amongHealthyRuns(async () => {
-      const { status, result } = await bench.world.run(flow)
+    const badInput = await openBadInput(flow, { concurrency: 2 })
+    t.after(() => badInput.close())
+    await badInput.amongHealthyRuns(async () => {
+      const { status, result } = await badInput.servers.run(flow)
       assert.equal(status, 'failed')
       assert.match(result.reason, /'never' timed out after 100 ms/)
     })
     const begun = Date.now()
-    await bench.adapter.stop()
+    await badInput.adapter.stop()
     assert.ok(Date.now() - begun < 3000, `stop() took ${Date.now() - begun} ms`)
   })
 
   it('a node that never returns and has no time-out does not keep its message when the worker stops', async (t) => {
     const { flow, seen } = never()
-    const bench = await openBench(flow, { stopTimeout: 300 })
-    t.after(() => bench.close())
+    const badInput = await openBadInput(flow, { stopTimeout: 300 })
+    t.after(() => badInput.close())
     let runId
-    await bench.amongHealthyRuns(async () => {
-      runId = await bench.world.begin(flow)
+    await badInput.amongHealthyRuns(async () => {
+      runId = await badInput.servers.begin(flow)
       await until(() => seen.started)
     })
     const begun = Date.now()
-    await bench.adapter.stop()
+    await badInput.adapter.stop()
     assert.ok(Date.now() - begun < 4000, `stop() took ${Date.now() - begun} ms`)
-    assert.equal(await bench.world.waiting(), 1)
+    assert.equal(await badInput.servers.waiting(), 1)
     const mended = createFlow('never').node('never', () => ({ output: 'at last' }))
-    bench.world.adapter(mended)
-    const { status, context } = await bench.world.settled(runId)
+    badInput.servers.adapter(mended)
+    const { status, context } = await badInput.servers.settled(runId)
     assert.deepEqual([status, context['_outputs.never']], ['completed', 'at last'])
   })
 })

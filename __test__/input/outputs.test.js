@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
-import { until } from '../support/world.js'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
+import { until } from '../fixtures/shared-servers.js'
 
 const circular = () => {
   const value = { name: 'loop' }
@@ -119,22 +119,22 @@ const handsOn = createFlow('hands-on')
   .node('measure', ({ input }) => ({ output: input.length }))
   .edge('make', 'measure')
 
-let bench
-let world
+let badInput
+let servers
 before(async () => {
   const evaluator = { evaluate: (_, { context }) => given(context.case) }
-  bench = await openBench([returns, writes, transforms, waits, big, handsOn], { runtime: { evaluator } })
-  world = bench.world
+  badInput = await openBadInput([returns, writes, transforms, waits, big, handsOn], { runtime: { evaluator } })
+  servers = badInput.servers
 })
-after(() => bench.close())
+after(() => badInput.close())
 
 /** The ends of one run for each way a node gives out a value. */
-const ends = (name) => Promise.all(carriers.map(({ flow }) => world.run(flow, { case: name })))
+const ends = (name) => Promise.all(carriers.map(({ flow }) => servers.run(flow, { case: name })))
 
 describe('a value that can not be stored fails its node, wherever it was given out', () => {
   for (const [name, [, cause]] of Object.entries(refused)) {
     it(`that ${name}`, () =>
-      bench.amongHealthyRuns(async () => {
+      badInput.amongHealthyRuns(async () => {
         for (const [index, { status, result, context }] of (await ends(name)).entries()) {
           const { key, says } = carriers[index]
           assert.equal(status, 'failed', says)
@@ -151,7 +151,7 @@ describe('a value that can not be stored fails its node, wherever it was given o
 describe('a value that JSON has a way to say is stored as JSON says it', () => {
   for (const [name, [, expected]] of Object.entries(stored)) {
     it(name, () =>
-      bench.amongHealthyRuns(async () => {
+      badInput.amongHealthyRuns(async () => {
         for (const [index, { status, context }] of (await ends(name)).entries()) {
           const { key, says } = carriers[index]
           assert.equal(status, 'completed', says)
@@ -165,14 +165,14 @@ describe('a value that JSON has a way to say is stored as JSON says it', () => {
 
 describe('a caller is told by a TypeError, and the run waits on', () => {
   it('for every value that can not be stored', () =>
-    bench.amongHealthyRuns(async () => {
-      const runId = await world.begin(waits)
-      await world.settled(runId, ['awaiting'])
-      const context = bench.adapter.createContext(runId)
+    badInput.amongHealthyRuns(async () => {
+      const runId = await servers.begin(waits)
+      await servers.settled(runId, ['awaiting'])
+      const context = badInput.adapter.createContext(runId)
       for (const [name, [make, cause]] of Object.entries(refused)) {
         const calls = {
-          resumeWithAction: () => bench.adapter.resumeWithAction(runId, 'on', make()),
-          sendEvent: () => bench.adapter.sendEvent(runId, 'paid', make()),
+          resumeWithAction: () => badInput.adapter.resumeWithAction(runId, 'on', make()),
+          sendEvent: () => badInput.adapter.sendEvent(runId, 'paid', make()),
           set: () => context.set('kept', make()),
           patch: () =>
             context.patch([
@@ -190,9 +190,9 @@ describe('a caller is told by a TypeError, and the run waits on', () => {
           .sort(),
         ['blueprintId', 'blueprintVersion'],
       )
-      assert.equal((await world.look(runId)).status, 'awaiting')
-      await bench.adapter.resumeWithAction(runId, 'on', 'fine')
-      assert.equal((await world.settled(runId)).context['_outputs.after'], 'fine')
+      assert.equal((await servers.look(runId)).status, 'awaiting')
+      await badInput.adapter.resumeWithAction(runId, 'on', 'fine')
+      assert.equal((await servers.settled(runId)).context['_outputs.after'], 'fine')
     }))
 })
 
@@ -204,21 +204,21 @@ describe('a node may catch what its context refuses', () => {
       }
       return { output: await context.has('kept') }
     })
-    const careful = await openBench(flow)
+    const careful = await openBadInput(flow)
     t.after(() => careful.close())
-    const { status, context } = await careful.world.run(flow)
+    const { status, context } = await careful.servers.run(flow)
     assert.deepEqual([status, context['_outputs.a']], ['completed', false])
   })
 })
 
 describe('size', () => {
   it('an output of 50 MB is stored', () =>
-    bench.amongHealthyRuns(async () => {
+    badInput.amongHealthyRuns(async () => {
       const size = 50 * 1024 * 1024
-      const runId = await world.begin(big, { size })
+      const runId = await servers.begin(big, { size })
       await until(async () => (await statusOf(runId)) !== 'running', { timeout: 30_000 })
-      const { rows } = await world.pg.query(
-        `SELECT length(context_data->>'_outputs.make') AS kept FROM ${world.contextTable} WHERE run_id = $1`,
+      const { rows } = await servers.pg.query(
+        `SELECT length(context_data->>'_outputs.make') AS kept FROM ${servers.contextTable} WHERE run_id = $1`,
         [runId],
       )
       assert.deepEqual([await statusOf(runId), rows[0].kept], ['completed', size])
@@ -226,14 +226,14 @@ describe('size', () => {
 
   it("an output of 2 MB is the next node's input", async () => {
     const size = 2 * 1024 * 1024
-    const runId = await world.begin(handsOn, { size })
+    const runId = await servers.begin(handsOn, { size })
     await until(async () => (await statusOf(runId)) !== 'running', { timeout: 30_000 })
-    assert.equal(await bench.adapter.createContext(runId).get('_outputs.measure'), size)
+    assert.equal(await badInput.adapter.createContext(runId).get('_outputs.measure'), size)
   })
 
   /** The status alone: what stands beside it is large. */
   async function statusOf(runId) {
-    const { rows } = await world.pg.query(`SELECT status FROM ${world.statusTable} WHERE run_id = $1`, [runId])
+    const { rows } = await servers.pg.query(`SELECT status FROM ${servers.statusTable} WHERE run_id = $1`, [runId])
     return rows[0].status
   }
 })

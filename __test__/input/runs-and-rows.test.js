@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
-import { openBench } from './bench.js'
+import { openBadInput } from '../fixtures/bad-input.js'
 
 let ran = []
 const note = (name) => async () => {
@@ -14,26 +14,26 @@ const flow = createFlow('steps').node('first', note('first')).node('second', not
 const other = createFlow('other').node('first', note('the first of other'))
 const waiting = createFlow('waiting').wait('gate').node('after', note('after')).edge('gate', 'after')
 
-let bench
-let world
+let badInput
+let servers
 before(async () => {
-  bench = await openBench([flow, other, waiting], { blueprintTimeout: 300 })
-  world = bench.world
+  badInput = await openBadInput([flow, other, waiting], { blueprintTimeout: 300 })
+  servers = badInput.servers
 })
-after(() => bench.close())
+after(() => badInput.close())
 beforeEach(() => {
   ran = []
 })
 
-const rows = async (table, runId) => (await world.pg.query(`SELECT * FROM ${table} WHERE run_id = $1`, [runId])).rows
-const insert = (runId, json) => world.pg.query(`INSERT INTO ${world.contextTable} VALUES ($1, $2)`, [runId, json])
+const rows = async (table, runId) => (await servers.pg.query(`SELECT * FROM ${table} WHERE run_id = $1`, [runId])).rows
+const insert = (runId, json) => servers.pg.query(`INSERT INTO ${servers.contextTable} VALUES ($1, $2)`, [runId, json])
 const job = (runId, nodeId = 'first', blueprintId = 'steps') => ({ runId, blueprintId, nodeId })
 
 describe('a run without a context row', () => {
   it('starts from an empty one at a start node', async () => {
-    const runId = world.runId()
-    await world.send(job(runId))
-    const { status, context } = await world.settled(runId)
+    const runId = servers.runId()
+    await servers.send(job(runId))
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(ran, ['first', 'second'])
     assert.deepEqual([context['_outputs.second'], context.blueprintId], ['second', 'steps'])
@@ -45,13 +45,13 @@ describe('a run without a context row', () => {
     'a node called __proto__': '__proto__',
   })) {
     it(`gets none from ${title}: a dead letter, and nothing runs`, () =>
-      bench.amongHealthyRuns(async () => {
-        const runId = world.runId()
-        await world.send(job(runId, nodeId))
-        const letter = await bench.letter(runId)
+      badInput.amongHealthyRuns(async () => {
+        const runId = servers.runId()
+        await servers.send(job(runId, nodeId))
+        const letter = await badInput.letter(runId)
         assert.ok(letter.reason.includes(`'${nodeId}'`), letter.reason)
-        assert.deepEqual(await rows(world.contextTable, runId), [])
-        assert.deepEqual(await rows(world.statusTable, runId), [])
+        assert.deepEqual(await rows(servers.contextTable, runId), [])
+        assert.deepEqual(await rows(servers.statusTable, runId), [])
         assert.deepEqual(ran, [])
       }))
   }
@@ -59,10 +59,10 @@ describe('a run without a context row', () => {
 
 describe('a run whose first message names a node its blueprint does not have', () => {
   it('can not begin: it fails, and the message is a dead letter', () =>
-    bench.amongHealthyRuns(async () => {
-      const runId = await world.begin(flow, { user: 'Ada' }, { starts: ['ghost'] })
-      await bench.letter(runId, /'ghost' is not in blueprint 'steps'/)
-      const { status, result, context } = await world.settled(runId)
+    badInput.amongHealthyRuns(async () => {
+      const runId = await servers.begin(flow, { user: 'Ada' }, { starts: ['ghost'] })
+      await badInput.letter(runId, /'ghost' is not in blueprint 'steps'/)
+      const { status, result, context } = await servers.settled(runId)
       assert.equal(status, 'failed')
       assert.match(result.reason, /'ghost' is not in blueprint 'steps'/)
       assert.equal(context.user, 'Ada')
@@ -72,94 +72,94 @@ describe('a run whose first message names a node its blueprint does not have', (
 
 describe('a message for a run that goes on', () => {
   async function paused() {
-    const runId = await world.begin(waiting)
-    await world.settled(runId, ['awaiting'])
+    const runId = await servers.begin(waiting)
+    await servers.settled(runId, ['awaiting'])
     return runId
   }
   async function goesOn(runId) {
-    await bench.adapter.resumeWithAction(runId, 'on')
-    assert.equal((await world.settled(runId)).status, 'completed')
+    await badInput.adapter.resumeWithAction(runId, 'on')
+    assert.equal((await servers.settled(runId)).status, 'completed')
     assert.deepEqual(ran, ['after'])
   }
 
   it('that names a node its blueprint does not have is a dead letter; the run goes on', () =>
-    bench.amongHealthyRuns(async () => {
+    badInput.amongHealthyRuns(async () => {
       const runId = await paused()
-      await world.send(job(runId, 'ghost', 'waiting'))
-      await bench.letter('"ghost"', /'ghost'/)
+      await servers.send(job(runId, 'ghost', 'waiting'))
+      await badInput.letter('"ghost"', /'ghost'/)
       await goesOn(runId)
     }))
 
   it('that names a node which is not due does nothing to it', () =>
-    bench.amongHealthyRuns(async () => {
+    badInput.amongHealthyRuns(async () => {
       const runId = await paused()
-      await world.send(job(runId, 'after', 'waiting'))
-      await world.send(job(runId, 'gate', 'waiting'))
+      await servers.send(job(runId, 'after', 'waiting'))
+      await servers.send(job(runId, 'gate', 'waiting'))
       await goesOn(runId)
     }))
 
   it('that names another blueprint is a dead letter, and runs none of its nodes', () =>
-    bench.amongHealthyRuns(async () => {
-      const runId = await world.begin(flow, {}, { starts: [] })
-      await world.pg.query(
-        `UPDATE ${world.contextTable} SET context_data = '{"blueprintId": "steps"}' WHERE run_id = $1`,
+    badInput.amongHealthyRuns(async () => {
+      const runId = await servers.begin(flow, {}, { starts: [] })
+      await servers.pg.query(
+        `UPDATE ${servers.contextTable} SET context_data = '{"blueprintId": "steps"}' WHERE run_id = $1`,
         [runId],
       )
-      await world.send(job(runId, 'first', 'other'))
-      await bench.letter(runId, /'other'.*'steps'|'steps'.*'other'/)
+      await servers.send(job(runId, 'first', 'other'))
+      await badInput.letter(runId, /'other'.*'steps'|'steps'.*'other'/)
       assert.deepEqual(ran, [])
-      await world.send(job(runId))
-      assert.equal((await world.settled(runId)).status, 'completed')
+      await servers.send(job(runId))
+      assert.equal((await servers.settled(runId)).status, 'completed')
       assert.deepEqual(ran, ['first', 'second'])
     }))
 
   it('that has ended changes nothing', () =>
-    bench.amongHealthyRuns(async () => {
+    badInput.amongHealthyRuns(async () => {
       const { runId, end } = await ended()
-      for (const nodeId of ['first', 'second', 'ghost']) await world.send(job(runId, nodeId))
-      await world.run(flow)
-      assert.deepEqual(await world.look(runId), end)
+      for (const nodeId of ['first', 'second', 'ghost']) await servers.send(job(runId, nodeId))
+      await servers.run(flow)
+      assert.deepEqual(await servers.look(runId), end)
     }))
 
   async function ended() {
-    const runId = await world.begin(flow)
-    return { runId, end: await world.settled(runId) }
+    const runId = await servers.begin(flow)
+    return { runId, end: await servers.settled(runId) }
   }
 })
 
 describe('a blueprint nobody has', () => {
   for (const blueprintId of ['nowhere', '__proto__', 'constructor', 'toString']) {
     it(`called '${blueprintId}' fails its run, and its job is a dead letter`, () =>
-      bench.amongHealthyRuns(async () => {
-        const runId = await world.begin(flow, { user: 'Ada' }, { starts: [] })
-        await world.send(job(runId, 'first', blueprintId))
-        const { status, result, context } = await world.settled(runId)
+      badInput.amongHealthyRuns(async () => {
+        const runId = await servers.begin(flow, { user: 'Ada' }, { starts: [] })
+        await servers.send(job(runId, 'first', blueprintId))
+        const { status, result, context } = await servers.settled(runId)
         assert.equal(status, 'failed')
         assert.ok(result.reason.includes(`'${blueprintId}'`), result.reason)
         assert.equal(context.user, 'Ada')
-        await bench.letter(runId, /is not in this worker's runtime/)
+        await badInput.letter(runId, /is not in this worker's runtime/)
         assert.deepEqual(ran, [])
       }))
   }
 })
 
 describe('context_data that is null is an empty context', () => {
-  before(() => world.pg.query(`ALTER TABLE ${world.contextTable} ALTER COLUMN context_data DROP NOT NULL`))
+  before(() => servers.pg.query(`ALTER TABLE ${servers.contextTable} ALTER COLUMN context_data DROP NOT NULL`))
 
   for (const [title, json] of Object.entries({ 'JSON null': 'null', 'SQL NULL': null })) {
     it(title, async () => {
-      const runId = world.runId()
+      const runId = servers.runId()
       await insert(runId, json)
-      await world.insertStatus(runId)
-      await world.send(job(runId))
-      const { status, context } = await world.settled(runId)
+      await servers.insertStatus(runId)
+      await servers.send(job(runId))
+      const { status, context } = await servers.settled(runId)
       assert.deepEqual([status, context['_outputs.second']], ['completed', 'second'])
     })
 
     it(`${title}, for a context read and written directly`, async () => {
-      const runId = world.runId()
+      const runId = servers.runId()
       await insert(runId, json)
-      const context = bench.adapter.createContext(runId)
+      const context = badInput.adapter.createContext(runId)
       assert.deepEqual([await context.get('a'), await context.has('a'), await context.toJSON()], [undefined, false, {}])
       assert.equal(await context.delete('a'), false)
       await context.set('a', 1)
@@ -172,13 +172,13 @@ describe('context_data that is not an object', () => {
   const cases = { 'an array': '[1, {"a": 2}]', 'a text': '"first"', 'a number': '7', 'a boolean': 'false' }
   for (const [title, json] of Object.entries(cases)) {
     it(`${title}: a dead letter, the run failed, the row as it was`, () =>
-      bench.amongHealthyRuns(async () => {
-        const runId = world.runId()
+      badInput.amongHealthyRuns(async () => {
+        const runId = servers.runId()
         await insert(runId, json)
-        await world.insertStatus(runId)
-        await world.send(job(runId))
-        await bench.letter(runId, /context_data is not a JSON object/)
-        const { status, result, context } = await world.settled(runId, undefined, 5000)
+        await servers.insertStatus(runId)
+        await servers.send(job(runId))
+        await badInput.letter(runId, /context_data is not a JSON object/)
+        const { status, result, context } = await servers.settled(runId, undefined, 5000)
         assert.equal(status, 'failed')
         assert.match(result.reason, /context_data is not a JSON object/)
         assert.deepEqual(context, JSON.parse(json))
@@ -186,9 +186,9 @@ describe('context_data that is not an object', () => {
       }))
 
     it(`${title}: whoever controls the run, or writes its context, is told`, async () => {
-      const runId = world.runId()
+      const runId = servers.runId()
       await insert(runId, json)
-      const { adapter } = bench
+      const { adapter } = badInput
       const context = adapter.createContext(runId)
       const calls = {
         resume: () => adapter.resumeWithAction(runId, 'on'),
@@ -202,7 +202,7 @@ describe('context_data that is not an object', () => {
       for (const [name, call] of Object.entries(calls)) {
         await assert.rejects(call(), (error) => error.message.includes(runId), name)
       }
-      assert.deepEqual((await world.look(runId)).context, JSON.parse(json))
+      assert.deepEqual((await servers.look(runId)).context, JSON.parse(json))
     })
   }
 })
@@ -221,11 +221,11 @@ describe('bookkeeping that is damaged', () => {
   }
   for (const [title, bookkeeping] of Object.entries(cases)) {
     it(`${title}: a dead letter, the run failed, the row as it was`, () =>
-      bench.amongHealthyRuns(async () => {
+      badInput.amongHealthyRuns(async () => {
         const row = { user: 'Ada', _flowcraft: bookkeeping }
-        const runId = await world.begin(flow, row)
-        await bench.letter(runId, /bookkeeping can not be read/)
-        const { status, result, context } = await world.settled(runId, undefined, 5000)
+        const runId = await servers.begin(flow, row)
+        await badInput.letter(runId, /bookkeeping can not be read/)
+        const { status, result, context } = await servers.settled(runId, undefined, 5000)
         assert.equal(status, 'failed')
         assert.match(result.reason, /bookkeeping can not be read/)
         assert.deepEqual(context, row)
@@ -241,7 +241,7 @@ describe('bookkeeping that is damaged', () => {
       '_resume.action': {},
       blueprintId: 7,
     }
-    const { status, context } = await world.run(flow, row)
+    const { status, context } = await servers.run(flow, row)
     assert.deepEqual([status, context['_outputs.second']], ['completed', 'second'])
   })
 })

@@ -4,17 +4,17 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate, PostgresContext } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
-import { openWorld, STATUS_TABLES, until, urls } from '../support/world.js'
+import { openSharedServers, STATUS_TABLES, until, urls } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
   await go('down') // where every suite runs on migrated tables, this one begins without
 })
-after(() => world.close())
+after(() => servers.close())
 
-/** Migrates the tables of a world. */
-function go(direction, of = world) {
+/** Migrates a test's tables. */
+function go(direction, of = servers) {
   of.migrated = direction === 'up' ? of.contextTable : undefined
   return migrate({
     pgClient: urls.database,
@@ -51,11 +51,11 @@ function fan(id, width) {
   return flow
 }
 
-const sql = async (text, values) => (await world.pg.query(text, values)).rows
+const sql = async (text, values) => (await servers.pg.query(text, values)).rows
 const tables = async () => {
   const found = await sql(
     `SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind IN ('r', 'v', 'i') ORDER BY 1`,
-    [world.name],
+    [servers.name],
   )
   return found.map(({ relname }) => relname).filter((name) => !name.endsWith('_pkey'))
 }
@@ -63,11 +63,11 @@ const compressions = async () => {
   const found = await sql(
     `SELECT attcompression FROM pg_attribute
      WHERE attrelid IN ($1::regclass, $2::regclass) AND attname IN ('context_data', 'status_data')`,
-    [world.contextTable, world.statusTable],
+    [servers.contextTable, servers.statusTable],
   )
   return found.map(({ attcompression }) => attcompression.trim())
 }
-const entries = async () => Number((await sql(`SELECT count(*) FROM ${world.contextTable}_journal`))[0].count)
+const entries = async () => Number((await sql(`SELECT count(*) FROM ${servers.contextTable}_journal`))[0].count)
 
 describe('what it makes', () => {
   after(() => go('down'))
@@ -87,8 +87,8 @@ describe('what it makes', () => {
   it('is refused where the tables are missing, with the statement that makes them, and changes nothing', async () => {
     const missing = {
       pgClient: urls.database,
-      contextTableName: `${world.name}.none`,
-      statusTableName: world.statusTable,
+      contextTableName: `${servers.name}.none`,
+      statusTableName: servers.statusTable,
     }
     await assert.rejects(migrate(missing), /none' does not exist[\s\S]*CREATE TABLE/)
     await assert.rejects(migrate({ ...missing, contextTableName: '' }), /contextTableName/)
@@ -98,7 +98,7 @@ describe('what it makes', () => {
 
   for (const [shape, columns] of Object.entries(STATUS_TABLES)) {
     it(`works beside the status table of the ${shape}`, async () => {
-      const other = await openWorld({ statusTable: shape })
+      const other = await openSharedServers({ statusTable: shape })
       try {
         await go('up', other)
         other.adapter(chain('steps', 3))
@@ -117,28 +117,30 @@ describe('runs in a journal', () => {
 
   it('end with the whole context in their row, the same as without, and leave no entry', async () => {
     const flow = chain('twelve', 12)
-    world.adapter(flow)
-    const journalled = await world.run(flow, { given: { by: 'user' } })
+    servers.adapter(flow)
+    const journalled = await servers.run(flow, { given: { by: 'user' } })
     await go('down')
-    const plain = await world.run(flow, { given: { by: 'user' } })
+    const plain = await servers.run(flow, { given: { by: 'user' } })
     await go('up')
     assert.deepEqual(journalled.context, plain.context)
     assert.deepEqual(journalled.result, plain.result)
-    const [row] = await sql(`SELECT context_data - '_flowcraft' AS row FROM ${world.contextTable} LIMIT 1`)
+    const [row] = await sql(`SELECT context_data - '_flowcraft' AS row FROM ${servers.contextTable} LIMIT 1`)
     assert.deepEqual(row.row, journalled.result.payload.context)
     assert.equal(await entries(), 0)
   })
 
   it('are seen as they are at the moment: in the view, and by a PostgresContext, which may write too', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const flow = chain('slow', 5, { milliseconds: 150 })
-    world.adapter(flow)
-    const run = await world.begin(flow, { given: 1 })
-    const context = new PostgresContext(run, { client: urls.database, tableName: world.contextTable })
+    servers.adapter(flow)
+    const run = await servers.begin(flow, { given: 1 })
+    const context = new PostgresContext(run, { client: urls.database, tableName: servers.contextTable })
     await until(async () => (await context.get('_outputs.n1')) === 2)
-    const [{ base }] = await sql(`SELECT context_data AS base FROM ${world.contextTable} WHERE run_id = $1`, [run])
+    const [{ base }] = await sql(`SELECT context_data AS base FROM ${servers.contextTable} WHERE run_id = $1`, [run])
     assert.deepEqual(base, { given: 1 }, 'the row is as the run began')
-    const [{ live }] = await sql(`SELECT context_data AS live FROM ${world.contextTable}_live WHERE run_id = $1`, [run])
+    const [{ live }] = await sql(`SELECT context_data AS live FROM ${servers.contextTable}_live WHERE run_id = $1`, [
+      run,
+    ])
     assert.equal(live['_outputs.n1'], 2)
     assert.equal('_flowcraft' in live, false)
     assert.equal(await context.has('key0'), true)
@@ -147,7 +149,7 @@ describe('runs in a journal', () => {
       { op: 'delete', key: 'given' },
     ])
     assert.equal(await context.delete('given'), false)
-    const { status, context: ended } = await world.settled(run)
+    const { status, context: ended } = await servers.settled(run)
     assert.deepEqual(
       [status, ended.note, 'given' in ended, ended['_outputs.n4']],
       ['completed', "a 'quoted' note", false, 5],
@@ -155,30 +157,30 @@ describe('runs in a journal', () => {
   })
 
   it('bring their row up to date when they pause, and go on from there', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const flow = createFlow('asks')
       .node('a', async () => ({ output: 1 }))
       .wait('person')
       .node('b', async ({ input }) => ({ output: input }))
       .edge('a', 'person')
       .edge('person', 'b')
-    const adapter = world.adapter(flow)
-    const run = await world.begin(flow)
-    await world.settled(run, ['awaiting'])
-    const [{ row }] = await sql(`SELECT context_data AS row FROM ${world.contextTable} WHERE run_id = $1`, [run])
+    const adapter = servers.adapter(flow)
+    const run = await servers.begin(flow)
+    await servers.settled(run, ['awaiting'])
+    const [{ row }] = await sql(`SELECT context_data AS row FROM ${servers.contextTable} WHERE run_id = $1`, [run])
     assert.deepEqual([row['_outputs.a'], row._awaitingNodeIds], [1, ['person']])
     await adapter.resumeWithAction(run, 'yes', 'fine')
-    const { context } = await world.settled(run)
+    const { context } = await servers.settled(run)
     assert.deepEqual([context['_outputs.b'], '_awaitingNodeIds' in context], ['fine', false])
   })
 
   it('are shared by several workers, none of whose results is lost or counted twice', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const flow = fan('wide', 150)
-    for (let i = 0; i < 3; i++) world.adapter(flow, { concurrency: 40 })
-    const runs = await Promise.all(Array.from({ length: 6 }, () => world.begin(flow)))
+    for (let i = 0; i < 3; i++) servers.adapter(flow, { concurrency: 40 })
+    const runs = await Promise.all(Array.from({ length: 6 }, () => servers.begin(flow)))
     for (const run of runs) {
-      const { status, context } = await world.settled(run)
+      const { status, context } = await servers.settled(run)
       assert.equal(status, 'completed')
       assert.equal(Object.keys(context).filter((key) => key.startsWith('_outputs.')).length, 152)
       assert.equal(context['_outputs.n149'], 150)
@@ -189,15 +191,15 @@ describe('runs in a journal', () => {
 
 describe('beside workers that are running', () => {
   it('the journal comes and goes, again and again: every run ends as it must, every node runs once', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const called = []
     const flow = chain('steady', 8, { milliseconds: 5, called })
-    for (let i = 0; i < 2; i++) world.adapter(flow, { concurrency: 20 })
+    for (let i = 0; i < 2; i++) servers.adapter(flow, { concurrency: 20 })
     const runs = []
     let over = false
     const clients = (async () => {
       while (!over) {
-        runs.push(await world.begin(flow, { given: runs.length }))
+        runs.push(await servers.begin(flow, { given: runs.length }))
         await sleep(3)
       }
     })()
@@ -210,7 +212,7 @@ describe('beside workers that are running', () => {
     over = true
     await clients
     for (const [index, run] of runs.entries()) {
-      const { status, context } = await world.settled(run)
+      const { status, context } = await servers.settled(run)
       assert.deepEqual([status, context['_outputs.n7'], context.given], ['completed', 8, index])
       assert.deepEqual(
         Object.keys(context).filter((key) => key.startsWith('key')),
@@ -223,7 +225,7 @@ describe('beside workers that are running', () => {
 
   it('a long run is no slower at its end than at its beginning', async () => {
     await go('up')
-    await world.freshQueue()
+    await servers.freshQueue()
     const moments = []
     let flow = createFlow('long')
     for (let i = 0; i < 600; i++) {
@@ -233,8 +235,8 @@ describe('beside workers that are running', () => {
       })
       if (i > 0) flow = flow.edge(`n${i - 1}`, `n${i}`)
     }
-    world.adapter(flow)
-    await world.run(flow)
+    servers.adapter(flow)
+    await servers.run(flow)
     const took = (from) => (moments[from + 99] - moments[from]) / 99
     console.log(`# a node at the beginning ${took(0).toFixed(2)} ms, at the end ${took(500).toFixed(2)} ms`)
     assert.ok(took(500) < 3 * took(0), `${took(0)} ms, then ${took(500)} ms`)

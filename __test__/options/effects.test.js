@@ -4,13 +4,13 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow } from 'flowcraft'
 import { Redis } from 'ioredis'
-import { openWorld, until, urls } from '../support/world.js'
+import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 describe('an option', () => {
   it('concurrency: so many nodes run at a time, and no more', async () => {
@@ -25,7 +25,7 @@ describe('an option', () => {
         return { output: id }
       })
     }
-    assert.equal((await world.runAlone(wide, { concurrency: 3 })).status, 'completed')
+    assert.equal((await servers.runAlone(wide, { concurrency: 3 })).status, 'completed')
     assert.equal(most, 3)
   })
 
@@ -39,11 +39,11 @@ describe('an option', () => {
       })
       return { output: 1 }
     })
-    await world.freshQueue()
-    runId = world.runId()
-    const adapter = world.adapter(held, { leaseSeconds: 7 })
-    await world.begin(held, {}, { runId })
-    await world.settled(runId)
+    await servers.freshQueue()
+    runId = servers.runId()
+    const adapter = servers.adapter(held, { leaseSeconds: 7 })
+    await servers.begin(held, {}, { runId })
+    await servers.settled(runId)
     assert.ok(left > 4_000 && left <= 7_000, `${left} ms`)
     await adapter.stop()
     redis.disconnect()
@@ -56,9 +56,9 @@ describe('an option', () => {
       await sleep(3_000)
       return { output: 1 }
     })
-    await world.freshQueue()
-    const adapter = world.adapter(endless, { stopTimeout: 200 })
-    await world.begin(endless)
+    await servers.freshQueue()
+    const adapter = servers.adapter(endless, { stopTimeout: 200 })
+    await servers.begin(endless)
     await until(() => begun)
     const before = performance.now()
     await adapter.stop()
@@ -69,10 +69,10 @@ describe('an option', () => {
   it('blueprintTimeout: a job that no worker has a blueprint for fails its run after that', async () => {
     const known = createFlow('known').node('a', async () => ({ output: 1 }))
     const unknown = createFlow('unknown').node('a', async () => ({ output: 1 }))
-    await world.freshQueue()
-    const adapter = world.adapter(known, { blueprintTimeout: 0 })
-    const runId = await world.begin(unknown)
-    const { status, result } = await world.settled(runId)
+    await servers.freshQueue()
+    const adapter = servers.adapter(known, { blueprintTimeout: 0 })
+    const runId = await servers.begin(unknown)
+    const { status, result } = await servers.settled(runId)
     assert.equal(status, 'failed')
     assert.match(result.reason, /unknown/)
     await adapter.stop()
@@ -89,7 +89,7 @@ describe('an option', () => {
       },
       { config: { maxRetries: 3, retryDelay: 20_000 } },
     )
-    const { status } = await world.runAlone(failing, { retryMode: 'queue', retryMaxDelay: 50 })
+    const { status } = await servers.runAlone(failing, { retryMode: 'queue', retryMaxDelay: 50 })
     assert.equal(status, 'completed')
     assert.ok(moments[2] - moments[0] < 15_000)
   })

@@ -2,17 +2,17 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { BaseNode, createFlow, FlowcraftError, UnsafeEvaluator } from 'flowcraft'
-import { comparable, inMemory, openWorld } from '../support/world.js'
+import { comparable, inMemory, openSharedServers } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 /** Runs a flow on two workers and in memory, and compares; answers with the distributed outcome. */
 async function both(flow, { context = {}, runtime = {}, expect = 'completed' } = {}) {
-  const distributed = await world.runAlone(flow, { context, runtime, workers: 2 })
+  const distributed = await servers.runAlone(flow, { context, runtime, workers: 2 })
   const memory = await inMemory(flow, context, runtime)
   assert.equal(memory.status, expect, 'in memory')
   assert.equal(distributed.status, expect, JSON.stringify(distributed.result))
@@ -86,7 +86,7 @@ describe('graphs', () => {
       .edge('start', 'slow')
       .edge('fast', 'first')
       .edge('slow', 'first')
-    const { status, context } = await world.runAlone(flow)
+    const { status, context } = await servers.runAlone(flow)
     assert.equal(status, 'completed')
     assert.equal(context['_outputs.first'], 'fast')
     assert.equal(times, 1)
@@ -111,7 +111,7 @@ describe('branches', () => {
       .node('a', value(1, { action: 'other' }))
       .node('b', pass)
       .edge('a', 'b', { action: 'go' })
-    const { status, context } = await world.runAlone(flow)
+    const { status, context } = await servers.runAlone(flow)
     assert.equal(status, 'completed')
     assert.equal('_outputs.b' in context, false)
   })
@@ -188,7 +188,7 @@ describe('inputs', () => {
       .edge('a', 'b', { transform: 'input.order.id' })
       .edge('a', 'c', { transform: 'input.order' })
     const before = JSON.stringify(flow.toBlueprint())
-    const { context } = await world.runAlone(flow)
+    const { context } = await servers.runAlone(flow)
     assert.equal(context['_outputs.b'], 9)
     assert.deepEqual(context['_outputs.c'], { id: 9 }, 'the transform comes before the inputs of the definition')
     assert.equal(JSON.stringify(flow.toBlueprint()), before)
@@ -233,7 +233,7 @@ describe('outputs', () => {
       .node('a', async () => {})
       .node('b', value('b'))
       .edge('a', 'b')
-    const { context } = await world.runAlone(flow)
+    const { context } = await servers.runAlone(flow)
     assert.equal(context['_outputs.b'], 'b')
   })
 })
@@ -277,7 +277,7 @@ describe('the context of a node', () => {
       await context.set('_flowcraft', {})
       return {}
     })
-    const { status, result } = await world.runAlone(flow)
+    const { status, result } = await servers.runAlone(flow)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'_flowcraft' is reserved/)
   })
@@ -353,7 +353,7 @@ describe('failures', () => {
       },
       { config: { maxRetries: 3 } },
     )
-    const { context } = await world.runAlone(flow)
+    const { context } = await servers.runAlone(flow)
     assert.equal(context['_outputs.a'], 3)
   })
 
@@ -369,25 +369,25 @@ describe('failures', () => {
         { config: { maxRetries: 3, fallback: 'f' } },
       )
       .node('f', value('f'))
-    const { status, context } = await world.runAlone(flow, { starts: ['a'] })
+    const { status, context } = await servers.runAlone(flow, { starts: ['a'] })
     assert.equal(status, 'failed')
     assert.equal(attempts, 1)
     assert.equal('_outputs.f' in context, false)
   })
 
   it('fails a run whose blueprint nobody has, with a reason', async () => {
-    await world.freshQueue()
-    world.adapter(createFlow('known').node('a', value(1)))
+    await servers.freshQueue()
+    servers.adapter(createFlow('known').node('a', value(1)))
     const unknown = createFlow('unknown').node('a', value(1))
-    const { status, result } = await world.run(unknown)
+    const { status, result } = await servers.run(unknown)
     assert.equal(status, 'failed')
     assert.match(result.reason, /'unknown'/)
-    await world.adapters.at(-1).stop()
+    await servers.adapters.at(-1).stop()
   })
 
   it('fails a node whose implementation is missing, with a reason', async () => {
     const flow = createFlow('missing').node('a', value(1))
-    const { status, result } = await world.runAlone(flow, {
+    const { status, result } = await servers.runAlone(flow, {
       runtime: { registry: { [flow.toBlueprint().nodes[0].uses]: undefined } },
     })
     assert.equal(status, 'failed')
@@ -403,7 +403,7 @@ describe('failures', () => {
       ['nul', 'a\u0000b', /can not be stored/],
     ]) {
       const flow = createFlow(`unstorable-${name}`).node('a', value(output))
-      const { status, result } = await world.runAlone(flow)
+      const { status, result } = await servers.runAlone(flow)
       assert.equal(status, 'failed')
       assert.match(result.reason, words)
     }
@@ -443,7 +443,7 @@ describe('fallbacks', () => {
         .node('process', pass)
         .edge('primary', 'process')
         .edge('secondary', 'process')
-      const { status, context } = await world.runAlone(flow, { starts: ['primary'] })
+      const { status, context } = await servers.runAlone(flow, { starts: ['primary'] })
       assert.equal(status, 'completed')
       assert.equal(context['_outputs.process'], fails ? 'secondary' : 'primary')
     }
@@ -487,7 +487,7 @@ describe('class nodes', () => {
       .node('rescued', Rescued)
       .edge('a', 'life')
       .edge('life', 'rescued', { action: 'done' })
-    const { context } = await world.runAlone(flow)
+    const { context } = await servers.runAlone(flow)
     assert.deepEqual(calls, ['prep', 'exec', 'exec', 'post', 'fallback', 'recover'])
     assert.equal(context['_outputs.life'], 4)
     assert.equal(context['_outputs.rescued'], 'rescued from always')

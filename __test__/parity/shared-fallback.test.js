@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow } from 'flowcraft'
-import { openWorld } from '../support/world.js'
+import { openSharedServers } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 for (const [name, first, second] of [
   ['the second fails long after the fallback is done', 0, 200],
@@ -29,7 +29,7 @@ for (const [name, first, second] of [
       .node('y', pass)
       .edge('p', 'x')
       .edge('q', 'y')
-    const { status, context } = await world.runAlone(flow, { starts: ['p', 'q'], workers: 2 })
+    const { status, context } = await servers.runAlone(flow, { starts: ['p', 'q'], workers: 2 })
     assert.equal(status, 'completed')
     assert.deepEqual([context['_outputs.x'], context['_outputs.y']], ['rescued', 'rescued'])
   })

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { it } from 'node:test'
 import { FlowRuntime, NullLogger } from 'flowcraft'
-import { PlainWorker } from '../support/plain-worker.js'
-import { openWorld, urls } from '../support/world.js'
+import { PlainWorker } from '../fixtures/plain-worker.js'
+import { openSharedServers, urls } from '../fixtures/shared-servers.js'
 import { constructs } from './constructs.js'
 
 /** How long a run may take before it counts as stuck: none of these flows takes a second. */
@@ -39,57 +39,57 @@ async function inMemory(construct) {
 }
 
 /** Starts a run and waits for its end; a run that does not end does not hold. */
-async function distributed(world, construct, begin, resume) {
-  const runId = world.runId()
+async function distributed(servers, construct, begin, resume) {
+  const runId = servers.runId()
   await begin(runId, construct.starts)
   if (construct.act) {
-    await world.settled(runId, ['awaiting'], PATIENCE).catch(() => {})
+    await servers.settled(runId, ['awaiting'], PATIENCE).catch(() => {})
     await resume?.(runId)
   }
-  const seen = await world.settled(runId, undefined, PATIENCE).catch(() => undefined)
+  const seen = await servers.settled(runId, undefined, PATIENCE).catch(() => undefined)
   return Boolean(seen && construct.holds({ status: seen.status, context: seen.context }))
 }
 
-async function onOurs(world, construct) {
+async function onOurs(servers, construct) {
   const { flow, runtimeOptions } = prepared(construct)
-  const adapter = world.adapter(flow, { runtime: { ...runtimeOptions, registry: construct.registry ?? {} } })
+  const adapter = servers.adapter(flow, { runtime: { ...runtimeOptions, registry: construct.registry ?? {} } })
   const resume = (runId) => adapter.resumeWithAction(runId, construct.act.action, construct.act.output)
   try {
-    return await distributed(world, construct, (runId, starts) => world.begin(flow, {}, { runId, starts }), resume)
+    return await distributed(servers, construct, (runId, starts) => servers.begin(flow, {}, { runId, starts }), resume)
   } finally {
     await adapter.stop()
   }
 }
 
-async function onPlain(world, construct) {
+async function onPlain(servers, construct) {
   const { flow, blueprint, runtimeOptions } = prepared(construct)
   const worker = await PlainWorker.start({
     runtimeOptions,
     ...urls,
-    queue: world.queue,
-    contexts: world.contextTable,
-    statuses: world.statusTable,
+    queue: servers.queue,
+    contexts: servers.contextTable,
+    statuses: servers.statusTable,
   })
   // Version 1 rejects a run without these; whoever got it to work wrote them.
   const context = { blueprintId: blueprint.id, blueprintVersion: null }
   try {
-    return await distributed(world, construct, (runId, starts) => world.begin(flow, context, { runId, starts }))
+    return await distributed(servers, construct, (runId, starts) => servers.begin(flow, context, { runId, starts }))
   } finally {
     await worker.stop()
   }
 }
 
 it('says what is so', async () => {
-  // Each construct in a world of its own, all at once: what gets stuck is waited for together.
+  // Each construct in a corner of its own, all at once: what gets stuck is waited for together.
   const rows = await Promise.all(
     constructs.map(async (construct) => {
-      const world = await openWorld()
+      const servers = await openSharedServers()
       try {
-        const ours = await onOurs(world, construct)
-        await world.freshQueue()
-        return [construct.name, await inMemory(construct), await onPlain(world, construct), ours]
+        const ours = await onOurs(servers, construct)
+        await servers.freshQueue()
+        return [construct.name, await inMemory(construct), await onPlain(servers, construct), ours]
       } finally {
-        await world.close()
+        await servers.close()
       }
     }),
   )

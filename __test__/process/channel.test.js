@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { createFlow } from 'flowcraft'
 import { Channel } from '../../dist/bridge/channel.js'
-import { openWorld, until } from '../support/world.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 
 /** A channel; `run` is a node's code. */
 function channel(run) {
@@ -90,11 +90,11 @@ describe('the channel', () => {
 })
 
 describe('a node that goes on after its answer', () => {
-  let world
+  let servers
   before(async () => {
-    world = await openWorld()
+    servers = await openSharedServers()
   })
-  after(() => world.close())
+  after(() => servers.close())
 
   it('reads what is on record', async () => {
     const read = []
@@ -106,9 +106,9 @@ describe('a node that goes on after its answer', () => {
       },
       { config: { timeout: 50 } },
     )
-    world.adapter(flow)
-    const runId = await world.begin(flow, { known: 7 })
-    assert.equal((await world.settled(runId)).status, 'failed')
+    servers.adapter(flow)
+    const runId = await servers.begin(flow, { known: 7 })
+    assert.equal((await servers.settled(runId)).status, 'failed')
     await until(() => read.length === 3, { what: 'what the node read' })
     assert.deepEqual(read, [7, false, 7])
   })

@@ -1,38 +1,30 @@
 // An adapter and its process: stopping, exiting, several adapters, worker threads. Never a crash, never a hang.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { createFlow } from 'flowcraft'
-import { openWorld, until, urls } from '../support/world.js'
+import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
+import { WorkerProcess } from '../fixtures/worker-process.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 const program = (name) => new URL(`./programs/${name}.js`, import.meta.url)
 
 /** Starts a program of its own process, told where things are. */
 function start(name, more = {}) {
-  const settings = { contexts: world.contextTable, statuses: world.statusTable, queue: world.queue, ...more }
-  const child = spawn(process.execPath, [program(name).pathname], {
-    env: { ...process.env, SETTINGS: JSON.stringify(settings) },
-  })
-  child.printed = ''
-  child.stdout.on('data', (data) => (child.printed += data))
-  child.stderr.on('data', (data) => (child.printed += data))
-  return child
+  const settings = { contexts: servers.contextTable, statuses: servers.statusTable, queue: servers.queue, ...more }
+  return new WorkerProcess(program(name), { name, settings })
 }
 
-/** Waits for a process to end by itself; kills it, and says what it printed, when it does not. */
-async function ended(child, timeout = 10_000) {
-  const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
-  const [code, signal] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode]
-  clearTimeout(timer)
+/** Waits for a process to end by itself, and says what it printed when it does not. */
+async function ended(child) {
+  const { code, signal } = await child.ended()
   assert.notEqual(signal, 'SIGKILL', `the process did not end by itself: ${child.printed}`)
   return code
 }
@@ -45,31 +37,31 @@ const slow = (id, ms) =>
 
 describe('stop()', () => {
   it('lets nodes in flight finish', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const flow = slow('inflight', 300)
-    const adapter = world.adapter(flow)
-    const runId = await world.begin(flow)
-    await until(async () => (await world.look(runId)).context.blueprintId)
+    const adapter = servers.adapter(flow)
+    const runId = await servers.begin(flow)
+    await until(async () => (await servers.look(runId)).context.blueprintId)
     await adapter.stop()
-    assert.equal((await world.look(runId)).status, 'completed')
+    assert.equal((await servers.look(runId)).status, 'completed')
   })
 
   it('hands back what it did not start', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const flow = slow('handback', 300)
-    const adapter = world.adapter(flow, { concurrency: 1 })
+    const adapter = servers.adapter(flow, { concurrency: 1 })
     const runs = []
-    for (let i = 0; i < 4; i++) runs.push(await world.begin(flow))
-    await until(async () => (await world.look(runs[0])).context.blueprintId)
+    for (let i = 0; i < 4; i++) runs.push(await servers.begin(flow))
+    await until(async () => (await servers.look(runs[0])).context.blueprintId)
     await adapter.stop()
-    const states = await Promise.all(runs.map(async (runId) => (await world.look(runId)).status))
+    const states = await Promise.all(runs.map(async (runId) => (await servers.look(runId)).status))
     const completed = states.filter((status) => status === 'completed').length
     assert.ok(completed >= 1 && completed < 4, states.join())
-    assert.equal(await until(() => world.waiting()), 4 - completed)
+    assert.equal(await until(() => servers.waiting()), 4 - completed)
   })
 
   it('is bounded: a node that does not end gets its signal, and its job goes to another worker', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     let aborted = false
     let first = true
     const flow = createFlow('endless').node('a', async ({ signal }) => {
@@ -79,39 +71,39 @@ describe('stop()', () => {
       aborted = true
       return { output: 'too late' }
     })
-    const adapter = world.adapter(flow, { stopTimeout: 200 })
-    const runId = await world.begin(flow)
+    const adapter = servers.adapter(flow, { stopTimeout: 200 })
+    const runId = await servers.begin(flow)
     await until(() => !first)
     const begun = Date.now()
     await adapter.stop()
     assert.ok(Date.now() - begun < 4000)
     await until(() => aborted)
-    const other = world.adapter(flow)
-    assert.equal((await world.settled(runId)).context['_outputs.a'], 'second worker')
+    const other = servers.adapter(flow)
+    assert.equal((await servers.settled(runId)).context['_outputs.a'], 'second worker')
     await other.stop()
   })
 
   it('may be called twice, without a start, and be followed by another start', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const flow = slow('again', 1)
-    const adapter = world.adapter(flow, { started: false })
+    const adapter = servers.adapter(flow, { started: false })
     await adapter.stop()
     adapter.start()
     adapter.start()
-    assert.equal((await world.run(flow)).status, 'completed')
+    assert.equal((await servers.run(flow)).status, 'completed')
     await Promise.all([adapter.stop(), adapter.stop()])
     adapter.start()
-    assert.equal((await world.run(flow)).status, 'completed')
+    assert.equal((await servers.run(flow)).status, 'completed')
     await adapter.stop()
   })
 
   it('leaves no lease behind', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const { Redis } = await import('ioredis')
     const redis = new Redis(urls.redis)
     const flow = slow('leases', 50)
-    const adapter = world.adapter(flow)
-    const runs = await Promise.all(Array.from({ length: 20 }, () => world.begin(flow)))
+    const adapter = servers.adapter(flow)
+    const runs = await Promise.all(Array.from({ length: 20 }, () => servers.begin(flow)))
     await sleep(60)
     await adapter.stop()
     const left = await Promise.all(runs.map((runId) => redis.get(`flowcraft:nodelock:${runId}:slow`)))
@@ -122,67 +114,68 @@ describe('stop()', () => {
 
 describe('a process', () => {
   it('ends by itself after stop()', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const child = start('stops', { kind: 'urls' })
     assert.equal(await ended(child), 0, child.printed)
     assert.match(child.printed, /stopped/)
   })
 
   it('ends by itself after stop(), with live objects closed by their owner', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const child = start('stops', { kind: 'live' })
     assert.equal(await ended(child), 0, child.printed)
   })
 
   it('that reconciles from a schedule, its adapter never started, ends by itself', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const flow = slow('cron', 1)
-    const runId = await world.begin(flow, { blueprintId: 'cron' }, { starts: [] })
-    await world.pg.query(`UPDATE ${world.statusTable} SET updated_at = now() - interval '1 day' WHERE run_id = $1`, [
-      runId,
-    ])
+    const runId = await servers.begin(flow, { blueprintId: 'cron' }, { starts: [] })
+    await servers.pg.query(
+      `UPDATE ${servers.statusTable} SET updated_at = now() - interval '1 day' WHERE run_id = $1`,
+      [runId],
+    )
     const child = start('cron')
     assert.equal(await ended(child), 0, child.printed)
     assert.match(child.printed, /"stalledRuns":1,"reconciledRuns":1,"failedRuns":0/)
-    assert.equal(await until(() => world.waiting()), 1)
+    assert.equal(await until(() => servers.waiting()), 1)
   })
 
   it('may exit while jobs run, and another worker carries them on', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const child = start('exits')
     const flow = slow('exits', 10)
-    const runs = await Promise.all(Array.from({ length: 30 }, () => world.begin(flow)))
+    const runs = await Promise.all(Array.from({ length: 30 }, () => servers.begin(flow)))
     assert.equal(await ended(child), 7, child.printed)
-    const adapter = world.adapter(flow)
-    for (const runId of runs) assert.equal((await world.settled(runId, undefined, 25_000)).status, 'completed')
+    const adapter = servers.adapter(flow)
+    for (const runId of runs) assert.equal((await servers.settled(runId, undefined, 25_000)).status, 'completed')
     await adapter.stop()
   })
 })
 
 describe('several adapters', () => {
   it('live side by side in one process', async () => {
-    await world.freshQueue()
+    await servers.freshQueue()
     const flow = createFlow('side')
       .node('a', async () => ({ output: 1 }))
       .node('b', async ({ input }) => ({ output: input + 1 }))
       .edge('a', 'b')
-    const adapters = Array.from({ length: 5 }, () => world.adapter(flow))
-    const runs = await Promise.all(Array.from({ length: 40 }, () => world.begin(flow)))
-    for (const runId of runs) assert.equal((await world.settled(runId)).context['_outputs.b'], 2)
+    const adapters = Array.from({ length: 5 }, () => servers.adapter(flow))
+    const runs = await Promise.all(Array.from({ length: 40 }, () => servers.begin(flow)))
+    for (const runId of runs) assert.equal((await servers.settled(runId)).context['_outputs.b'], 2)
     await Promise.all(adapters.map((adapter) => adapter.stop()))
   })
 
   it('live in worker threads, which may be terminated at any moment', async () => {
-    await world.freshQueue()
-    const settings = { contexts: world.contextTable, statuses: world.statusTable, queue: world.queue }
+    await servers.freshQueue()
+    const settings = { contexts: servers.contextTable, statuses: servers.statusTable, queue: servers.queue }
     const threads = Array.from({ length: 3 }, () => new Worker(program('thread'), { workerData: settings }))
     await Promise.all(threads.map((thread) => once(thread, 'message')))
     const flow = slow('thread', 20)
-    const runs = await Promise.all(Array.from({ length: 30 }, () => world.begin(flow)))
+    const runs = await Promise.all(Array.from({ length: 30 }, () => servers.begin(flow)))
     await sleep(50)
     await threads[0].terminate()
     await threads[1].terminate()
-    for (const runId of runs) assert.equal((await world.settled(runId, undefined, 30_000)).status, 'completed')
+    for (const runId of runs) assert.equal((await servers.settled(runId, undefined, 30_000)).status, 'completed')
     threads[2].postMessage('stop')
     await once(threads[2], 'exit')
   })

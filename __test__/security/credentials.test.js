@@ -1,46 +1,37 @@
 // No credential in any error, log line or event, nor in what the engine and its libraries trace: every connection is
 // failed in every way with a marked password, in a process of its own whose whole output is searched for it.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { PostgresContext, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
-import { openWorld } from '../support/world.js'
+import { openSharedServers } from '../fixtures/shared-servers.js'
+import { WorkerProcess } from '../fixtures/worker-process.js'
 import { PASSWORD, shapesIn } from './support/secret.js'
 
-const program = fileURLToPath(new URL('./programs/failures.js', import.meta.url))
+const program = new URL('./programs/failures.js', import.meta.url)
 const BEGIN = '=== '
 const SERVERS = { amqp: 'RabbitMQ', database: 'PostgreSQL', redis: 'Redis' }
 
 const one = createFlow('one').node('a', async () => ({ output: 1 }))
 
-let world
+let servers
 /** What was printed, by kind of server: a list of attempts. */
 let printed
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
   const kinds = Object.keys(SERVERS)
   const all = await Promise.all(kinds.map(failures))
   printed = Object.fromEntries(kinds.map((kind, index) => [kind, all[index]]))
 })
-after(() => world.close())
+after(() => servers.close())
 
 /** Everything the program printed for one kind of server, by attempt and stream. */
 async function failures(kind) {
-  const child = spawn(process.execPath, [program, kind, world.queue], {
-    env: { ...process.env, FLOWCRAFT_LOG: 'trace' },
-  })
-  const output = { stdout: '', stderr: '' }
-  for (const stream of Object.keys(output)) {
-    child[stream].setEncoding('utf8').on('data', (text) => {
-      output[stream] += text
-    })
-  }
-  const [code] = await once(child, 'close')
-  assert.equal(code, 0, output.stderr.slice(-2000))
-  return Object.entries(output).flatMap(([stream, text]) =>
+  const child = new WorkerProcess(program, { name: kind, args: [kind, servers.queue], env: { FLOWCRAFT_LOG: 'trace' } })
+  const { code } = await child.exited
+  const { stdout, stderr } = child
+  assert.equal(code, 0, stderr.slice(-2000))
+  return Object.entries({ stdout, stderr }).flatMap(([stream, text]) =>
     text.split(/^(?==== )/m).map((part) => {
       const end = part.indexOf('\n')
       return { attempt: part.slice(BEGIN.length, end), stream, text: part.slice(end) }
@@ -96,16 +87,16 @@ for (const [kind, server] of Object.entries(SERVERS)) {
 }
 
 it('a password that is an ordinary word hides no other word', async () => {
-  const ordinary = world.name
+  const ordinary = servers.name
   for (const describe of [
     () => new RedisCoordinationStore({ host: '127.0.0.1', port: 1, password: ordinary }),
     () => new PostgresContext('r', { client: `postgres://app:${ordinary}@127.0.0.1:1/db`, tableName: 't' }),
-    () => world.adapter(one, { started: false, amqpConnection: `amqp://app:${ordinary}@127.0.0.1:1` }),
+    () => servers.adapter(one, { started: false, amqpConnection: `amqp://app:${ordinary}@127.0.0.1:1` }),
   ]) {
     describe()
   }
   const missing = `${ordinary}.${ordinary}_contexts`
-  const context = new PostgresContext(ordinary, { client: world.database, tableName: missing })
+  const context = new PostgresContext(ordinary, { client: servers.database, tableName: missing })
   await assert.rejects(context.get('key'), (error) => {
     assert.ok(error.message.includes(`(run '${ordinary}')`) && error.message.includes(`'${missing}'`), error.message)
     return true

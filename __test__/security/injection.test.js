@@ -4,23 +4,23 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { createRabbitMqReconciler, PostgresContext } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, NullLogger } from 'flowcraft'
-import { declared } from '../durable/support.js'
-import { openWorld, STATUS_TABLES, until, urls } from '../support/world.js'
+import { declared } from '../fixtures/flows.js'
+import { openSharedServers, STATUS_TABLES, until, urls } from '../fixtures/shared-servers.js'
 import { canaryTable, plantCanary } from './support/canary.js'
 import { quoted, signs, statements } from './support/hostile-names.js'
 
-let world
+let servers
 let canary
 let names
 before(async () => {
-  world = await openWorld()
-  names = [...statements(canaryTable(world)), ...signs]
-  canary = await plantCanary(world)
+  servers = await openSharedServers()
+  names = [...statements(canaryTable(servers)), ...signs]
+  canary = await plantCanary(servers)
 })
 afterEach(() => canary.unharmed())
 after(async () => {
   await canary.remove()
-  await world.close()
+  await servers.close()
 })
 
 /** start → end, where `end` answers with the run's key `key`. */
@@ -30,7 +30,7 @@ const simple = createFlow('simple')
   .edge('a', 'b')
 
 describe('a PostgresContext', () => {
-  const context = (runId) => new PostgresContext(runId, { client: urls.database, tableName: world.contextTable })
+  const context = (runId) => new PostgresContext(runId, { client: urls.database, tableName: servers.contextTable })
 
   it('takes any text as a key and as a value, in every method', async () => {
     const run = context('keys')
@@ -52,7 +52,7 @@ describe('a PostgresContext', () => {
   it('takes any text as a run’s id, and touches only that run', async () => {
     await Promise.all(names.map((name) => context(`x${name}`).set('id', name)))
     for (const name of names) assert.deepEqual(await context(`x${name}`).toJSON(), { id: name })
-    const { rows } = await world.pg.query(`SELECT run_id FROM ${world.contextTable} WHERE run_id LIKE 'x%'`)
+    const { rows } = await servers.pg.query(`SELECT run_id FROM ${servers.contextTable} WHERE run_id LIKE 'x%'`)
     assert.deepEqual(rows.map((row) => row.run_id).sort(), names.map((name) => `x${name}`).sort())
   })
 
@@ -68,9 +68,9 @@ describe('a PostgresContext', () => {
   })
 
   it('never shows the engine’s own key, and never takes it', async () => {
-    const runId = await world.begin(simple, { key: 1 })
-    const adapter = world.adapter(simple)
-    await world.settled(runId)
+    const runId = await servers.begin(simple, { key: 1 })
+    const adapter = servers.adapter(simple)
+    await servers.settled(runId)
     await adapter.stop()
     const run = context(runId)
     assert.equal(await run.get('_flowcraft'), undefined)
@@ -79,18 +79,18 @@ describe('a PostgresContext', () => {
     assert.equal('_flowcraft' in (await run.toJSON()), false)
     await assert.rejects(run.set('_flowcraft', {}), /reserved/)
     await assert.rejects(run.patch([{ op: 'delete', key: '_flowcraft' }]), /reserved/)
-    assert.ok((await world.look(runId)).context._flowcraft.ledger)
+    assert.ok((await servers.look(runId)).context._flowcraft.ledger)
   })
 })
 
 describe('a run', () => {
   it('may have any id', async (t) => {
-    await world.freshQueue()
-    const adapter = world.adapter(simple, { concurrency: 20 })
+    await servers.freshQueue()
+    const adapter = servers.adapter(simple, { concurrency: 20 })
     t.after(() => adapter.stop())
-    await Promise.all(names.map((name) => world.begin(simple, { key: name }, { runId: name })))
+    await Promise.all(names.map((name) => servers.begin(simple, { key: name }, { runId: name })))
     for (const name of names) {
-      const { status, context } = await world.settled(name)
+      const { status, context } = await servers.settled(name)
       assert.equal(status, 'completed', name)
       assert.deepEqual(context['_outputs.b'], { got: name })
       assert.deepEqual([...(await adapter.reconcile(name))], [])
@@ -117,7 +117,7 @@ describe('a run', () => {
       .edge('read', 'by-action', { action: names[0] })
       .edge('by-action', 'fails')
     const given = Object.fromEntries(names.map((name) => [`given ${name}`, name]))
-    const { status, result, context } = await world.runAlone(flow, { context: { ...given, gone: 1 } })
+    const { status, result, context } = await servers.runAlone(flow, { context: { ...given, gone: 1 } })
     assert.equal(status, 'failed')
     assert.ok(result.reason.includes(names.join('\n')))
     assert.deepEqual(context['_outputs.read'], names)
@@ -137,7 +137,7 @@ describe('a run', () => {
       edges: names.slice(1).map((target, index) => ({ source: names[index], target })),
     }
     const flow = declared(blueprint, { step: async ({ input }) => ({ output: (input ?? 0) + 1 }) })
-    const { status, context } = await world.runAlone(flow)
+    const { status, context } = await servers.runAlone(flow)
     assert.equal(status, 'completed', JSON.stringify(context))
     assert.equal(context.blueprintId, names[0])
     assert.deepEqual(
@@ -147,19 +147,19 @@ describe('a run', () => {
   })
 
   it('of a blueprint that only every object has is one of a blueprint that is missing', async (t) => {
-    await world.freshQueue()
-    const adapter = world.adapter(simple, { blueprintTimeout: 0 })
+    await servers.freshQueue()
+    const adapter = servers.adapter(simple, { blueprintTimeout: 0 })
     t.after(() => adapter.stop())
     // The last is longer than a message's headers may be, which say why it is dead.
     for (const blueprintId of ['__proto__', 'constructor', 'toString', 'x'.repeat(200_000)]) {
-      const runId = world.runId()
-      await world.pg.query(`INSERT INTO ${world.contextTable} VALUES ($1, '{}')`, [runId])
-      await world.send({ runId, blueprintId, nodeId: 'a' })
-      const { status, result } = await world.settled(runId, ['failed'], 10_000)
+      const runId = servers.runId()
+      await servers.pg.query(`INSERT INTO ${servers.contextTable} VALUES ($1, '{}')`, [runId])
+      await servers.send({ runId, blueprintId, nodeId: 'a' })
+      const { status, result } = await servers.settled(runId, ['failed'], 10_000)
       assert.equal(status, 'failed')
       assert.match(result.reason, /is not in this worker's runtime/)
     }
-    await world.channel.deleteQueue(`${world.queue}.dead`)
+    await servers.channel.deleteQueue(`${servers.queue}.dead`)
   })
 
   it('may wait for any event, be resumed with any action, and be cancelled for any reason', async (t) => {
@@ -168,69 +168,69 @@ describe('a run', () => {
       nodes: names.map((eventName, index) => ({ id: `n${index}`, uses: 'wait', params: { eventName } })),
       edges: [],
     })
-    await world.freshQueue()
-    const adapter = world.adapter(waits)
+    await servers.freshQueue()
+    const adapter = servers.adapter(waits)
     t.after(() => adapter.stop())
-    const runId = await world.begin(waits)
-    await world.settled(runId, ['awaiting'])
+    const runId = await servers.begin(waits)
+    await servers.settled(runId, ['awaiting'])
     for (const [index, name] of names.entries()) {
       assert.deepEqual([...(await adapter.sendEvent(runId, name, { name }))], [`n${index}`], name)
     }
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     for (const [index, name] of names.entries()) assert.deepEqual(context[`_outputs.n${index}`], { name })
 
-    const other = await world.begin(waits)
-    await world.settled(other, ['awaiting'])
+    const other = await servers.begin(waits)
+    await servers.settled(other, ['awaiting'])
     await adapter.resumeWithAction(other, names[1], names[1], 'n0')
-    await until(async () => (await world.look(other)).context['_outputs.n0'] === names[1])
+    await until(async () => (await servers.look(other)).context['_outputs.n0'] === names[1])
     await adapter.cancel(other, names[0])
-    assert.equal((await world.settled(other)).result.reason, names[0])
+    assert.equal((await servers.settled(other)).result.reason, names[0])
   })
 
   it('may wait in a queue of any name', async () => {
     // RabbitMQ takes line breaks out of a queue's name when it is declared, and of no other mention of it.
     const able = names.filter((name) => !/[\r\n]/.test(name))
     const complete = async (name) => {
-      const queueName = `${world.name}${name}`
-      const adapter = world.adapter(simple, { queueName })
-      const runId = await world.begin(simple, { key: name }, { starts: [] })
+      const queueName = `${servers.name}${name}`
+      const adapter = servers.adapter(simple, { queueName })
+      const runId = await servers.begin(simple, { key: name }, { starts: [] })
       await adapter.enqueueJob({ runId, blueprintId: 'simple', nodeId: 'a' })
-      const { context } = await world.settled(runId)
+      const { context } = await servers.settled(runId)
       assert.deepEqual(context['_outputs.b'], { got: name })
       await adapter.stop()
-      await world.channel.deleteQueue(queueName)
+      await servers.channel.deleteQueue(queueName)
     }
-    await Promise.all([...able, 'q'.repeat(238 - world.name.length)].map(complete))
+    await Promise.all([...able, 'q'.repeat(238 - servers.name.length)].map(complete))
     for (const queueName of ['a\r\nb', 'q'.repeat(239), 'ü'.repeat(120), 7, '']) {
-      assert.throws(() => world.adapter(simple, { started: false, queueName }), /'queueName'/)
+      assert.throws(() => servers.adapter(simple, { started: false, queueName }), /'queueName'/)
     }
   })
 })
 
 describe('a table', () => {
   const hostile = () =>
-    [...statements(canaryTable(world)), `it's "so"`, 'a.b', '$1', 'MiXed', '%I', 'ünï🦀'].map((name) =>
+    [...statements(canaryTable(servers)), `it's "so"`, 'a.b', '$1', 'MiXed', '%I', 'ünï🦀'].map((name) =>
       name.slice(0, 60),
     )
 
   for (const shape of Object.keys(STATUS_TABLES)) {
     it(`may have any quoted name, with the status table of the ${shape}; the reconciler finds it too`, async (t) => {
       // A schema of its own: these tables are none of the canary's.
-      const schema = `${world.name}_${shape}`
-      await world.pg.query(`CREATE SCHEMA ${schema}`)
-      t.after(() => world.pg.query(`DROP SCHEMA ${schema} CASCADE`))
+      const schema = `${servers.name}_${shape}`
+      await servers.pg.query(`CREATE SCHEMA ${schema}`)
+      t.after(() => servers.pg.query(`DROP SCHEMA ${schema} CASCADE`))
       const complete = async (name, index) => {
         const [contexts, statuses] = [`c${name}`, `s${name}`].map((table) => `${schema}.${quoted(table)}`)
-        await world.pg.query(`CREATE TABLE ${contexts} (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL)`)
-        await world.pg.query(`CREATE TABLE ${statuses} ${STATUS_TABLES[shape]}`)
-        await world.pg.query(`INSERT INTO ${contexts} VALUES ('run', '{"key":1}')`)
+        await servers.pg.query(`CREATE TABLE ${contexts} (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL)`)
+        await servers.pg.query(`CREATE TABLE ${statuses} ${STATUS_TABLES[shape]}`)
+        await servers.pg.query(`INSERT INTO ${contexts} VALUES ('run', '{"key":1}')`)
         const queueName = `${schema}_${index}`
         const options = { queueName, contextTableName: contexts, statusTableName: statuses }
-        const adapter = world.adapter(simple, options)
+        const adapter = servers.adapter(simple, options)
         await adapter.enqueueJob({ runId: 'run', blueprintId: 'simple', nodeId: 'a' })
         const ended = async () => {
-          const { rows } = await world.pg.query(`SELECT to_jsonb(s) AS row FROM ${statuses} s`)
+          const { rows } = await servers.pg.query(`SELECT to_jsonb(s) AS row FROM ${statuses} s`)
           return (rows[0]?.row.status_data ?? rows[0]?.row.result)?.status === 'completed'
         }
         await until(ended, { what: `the run in ${statuses}`, timeout: 30_000 })
@@ -238,7 +238,7 @@ describe('a table', () => {
         const stats = await createRabbitMqReconciler({ ...found, logger: new NullLogger() }).run()
         assert.deepEqual(stats, { stalledRuns: 0, reconciledRuns: 0, failedRuns: 0 })
         await adapter.stop()
-        await world.channel.deleteQueue(queueName)
+        await servers.channel.deleteQueue(queueName)
       }
       await Promise.all(hostile().map(complete))
     })
@@ -246,10 +246,10 @@ describe('a table', () => {
 
   it('that does not exist is refused in a clear error, whatever its name wants', async () => {
     const wishes = [
-      `${world.contextTable}; DROP TABLE ${canaryTable(world)}`,
-      `${world.contextTable} AS t, ${canaryTable(world)}`,
-      `(SELECT 1) x; DROP TABLE ${canaryTable(world)}; --`,
-      `${quoted(world.name)}."contexts"; DROP TABLE ${canaryTable(world)}; --`,
+      `${servers.contextTable}; DROP TABLE ${canaryTable(servers)}`,
+      `${servers.contextTable} AS t, ${canaryTable(servers)}`,
+      `(SELECT 1) x; DROP TABLE ${canaryTable(servers)}; --`,
+      `${quoted(servers.name)}."contexts"; DROP TABLE ${canaryTable(servers)}; --`,
       `"unclosed`,
       'a..b',
       '.',
@@ -273,9 +273,9 @@ describe('a table', () => {
 
 describe('a key in Redis', () => {
   it('of any text is a key of its own', async () => {
-    const { store } = world.adapter(simple, { started: false })
+    const { store } = servers.adapter(simple, { started: false })
     for (const name of names) {
-      const key = `${world.name}${name}`
+      const key = `${servers.name}${name}`
       assert.equal(await store.setIfNotExist(key, name, 60), true, name)
       assert.equal(await store.get(key), name)
       assert.equal(await store.extendTTL(key, 60), true)

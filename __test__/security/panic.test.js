@@ -1,43 +1,35 @@
 // A panic in Rust, wherever in a job's life, is an error of that job: its run fails and its message is kept where a
 // person can look at it, or, where its result was recorded, it goes on. The process lives, and so does all other work.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { openWorld, until } from '../support/world.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
+import { WorkerProcess } from '../fixtures/worker-process.js'
 import { flows } from './programs/flows.js'
 
 const RUNS = 4
-const program = fileURLToPath(new URL('./programs/worker.js', import.meta.url))
+const program = new URL('./programs/worker.js', import.meta.url)
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 /** A worker process that panics the first time a job passes a point. */
 async function panicking(t, queue, point) {
-  const env = { ...process.env, QUEUE: queue, TABLES: `${world.contextTable} ${world.statusTable}` }
-  const child = spawn(process.execPath, [program], { env: { ...env, FLOWCRAFT_FAULT: `panic@${point}:1` } })
-  let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    said += text
-  })
-  t.after(() => child.kill('SIGKILL'))
+  const settings = { contexts: servers.contextTable, statuses: servers.statusTable, queue }
+  const worker = new WorkerProcess(program, { settings, env: { FLOWCRAFT_FAULT: `panic@${point}:1` } })
+  t.after(() => worker.stop('SIGKILL'))
   return {
     /** It panicked, and has said what becomes of the message; behind the acknowledgement there is none. */
     panicked: () =>
-      said.includes(`planned a panic at ${point}`) &&
-      (point === 'after-ack' || /it comes again|to the dead letters/.test(said)),
-    said: () => said,
+      worker.stderr.includes(`planned a panic at ${point}`) &&
+      (point === 'after-ack' || /it comes again|to the dead letters/.test(worker.stderr)),
+    said: () => worker.stderr,
     /** Ends it in good order; answers with how it ended. */
     async end() {
-      assert.deepEqual([child.exitCode, child.signalCode], [null, null], `it lives\n${said}`)
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
-      return ended
+      assert.equal(worker.end, undefined, `it lives\n${worker.stderr}`)
+      return worker.stop('SIGTERM')
     },
   }
 }
@@ -45,25 +37,29 @@ async function panicking(t, queue, point) {
 /** Several runs of a flow at a time, one job of which panics; answers with how they ended, and what is dead. */
 async function runs(t, flow, point) {
   const id = flow.toBlueprint().id
-  const queue = `${world.queue}_${id}_${point}`
-  const client = world.adapter(flow, { started: false, queueName: queue })
+  const queue = `${servers.queue}_${id}_${point}`
+  const client = servers.adapter(flow, { started: false, queueName: queue })
   const begin = async () => {
-    const runId = `${queue}_${world.runId()}`
-    await world.begin(flow, {}, { runId, starts: [] })
+    const runId = `${queue}_${servers.runId()}`
+    await servers.begin(flow, {}, { runId, starts: [] })
     await client.enqueueJob({ runId, blueprintId: id, nodeId: flow.toBlueprint().nodes[0].id })
     return runId
   }
   const begun = await Promise.all(Array.from({ length: RUNS }, begin))
   const worker = await panicking(t, queue, point)
-  const ended = await Promise.all(begun.map((runId) => world.settled(runId)))
+  const ended = await Promise.all(begun.map((runId) => servers.settled(runId)))
   await until(worker.panicked, { what: `a panic at ${point}: ${worker.said()}` })
-  assert.equal((await world.settled(await begin())).status, 'completed', 'what comes later is done by the same process')
-  assert.deepEqual(await worker.end(), [0, null])
+  assert.equal(
+    (await servers.settled(await begin())).status,
+    'completed',
+    'what comes later is done by the same process',
+  )
+  assert.deepEqual(await worker.end(), { code: 0, signal: null })
   const letters = await client.listDeadLetters()
   await client.stop()
-  const left = await world.channel.checkQueue(queue)
+  const left = await servers.channel.checkQueue(queue)
   assert.equal(left.messageCount, 0, 'every message was settled')
-  await Promise.all([queue, `${queue}.dead`].map((name) => world.channel.deleteQueue(name)))
+  await Promise.all([queue, `${queue}.dead`].map((name) => servers.channel.deleteQueue(name)))
   return { begun, ended, letters }
 }
 

@@ -9,7 +9,7 @@ import amqplib from 'amqplib'
 import { createFlow, NullLogger } from 'flowcraft'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { openWorld, until, urls } from '../support/world.js'
+import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { front, pem } from './support/fronts.js'
 
 const flow = createFlow('two')
@@ -25,11 +25,11 @@ const { username: user, pathname } = new URL(urls.database)
 const database = pathname.slice(1)
 const login = new URL(urls.amqp)
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 /** How each server is described with TLS options, by kind; none means encrypted and nothing else said. */
 const amqpUrl = (port) => `amqps://${login.username}:${login.password}@127.0.0.1:${port}`
@@ -39,11 +39,11 @@ const config = (port, ssl) => ({ host: 'localhost', port, user, database, ssl })
 /** A use of each server: the first connection, and an answer over it. */
 const use = {
   amqp: async (amqpConnection) => {
-    const adapter = world.adapter(flow, { started: false, amqpConnection, queueName: `${world.queue}_unused` })
+    const adapter = servers.adapter(flow, { started: false, amqpConnection, queueName: `${servers.queue}_unused` })
     await adapter.enqueueJob({ runId: 'none', blueprintId: 'two', nodeId: 'a' })
   },
   database: (description) =>
-    new PostgresContext('none', { client: description, tableName: world.contextTable }).get('a'),
+    new PostgresContext('none', { client: description, tableName: servers.contextTable }).get('a'),
   redis: (description) => new RedisCoordinationStore(description).get('none'),
 }
 
@@ -116,9 +116,9 @@ describe('a server’s certificate', () => {
       redis: (port) => ({ coordinationStore: new RedisCoordinationStore(`rediss://127.0.0.1:${port}`) }),
     })) {
       const { port } = await front(t, urls[server])
-      await world.freshQueue()
-      const adapter = world.adapter(flow, { ...option(port), runtime: { logger }, stopTimeout: 50 })
-      await world.begin(flow)
+      await servers.freshQueue()
+      const adapter = servers.adapter(flow, { ...option(port), runtime: { logger }, stopTimeout: 50 })
+      await servers.begin(flow)
       const names = { amqp: /RabbitMQ/, database: /PostgreSQL/, redis: /Redis/ }
       const says = (line) => names[server].test(line) && /certificate: UnknownIssuer/.test(line)
       await until(() => lines.some(says), { what: `a line about the certificate of ${server}` })
@@ -134,7 +134,7 @@ describe('a run completes over TLS', () => {
       [urls.amqp, urls.database, urls.redis].map((url) => front(t, url, options)),
     )
     const description = await describes(amqp.port, db.port, redis.port)
-    const { status } = await world.runAlone(flow, description)
+    const { status } = await servers.runAlone(flow, description)
     assert.equal(status, 'completed')
     for (const there of [amqp, db, redis]) {
       assert.ok(there.encrypted > 0)
@@ -181,8 +181,9 @@ describe('a run completes over TLS', () => {
 
 describe('certificates that can not be used', () => {
   const makes = {
-    amqpConnection: (tls) => new RabbitMqAdapter(world.options(flow, { amqpConnection: { url: amqpUrl(1), ...tls } })),
-    'pgClient.ssl': (tls) => new RabbitMqAdapter(world.options(flow, { pgClient: config(1, tls) })),
+    amqpConnection: (tls) =>
+      new RabbitMqAdapter(servers.options(flow, { amqpConnection: { url: amqpUrl(1), ...tls } })),
+    'pgClient.ssl': (tls) => new RabbitMqAdapter(servers.options(flow, { pgClient: config(1, tls) })),
     'redis.tls': (tls) => new RedisCoordinationStore({ port: 1, tls }),
   }
   const { cert, key } = client

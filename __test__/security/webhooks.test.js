@@ -8,8 +8,8 @@ import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { NullLogger } from 'flowcraft'
-import { declared } from '../durable/support.js'
-import { openWorld } from '../support/world.js'
+import { declared } from '../fixtures/flows.js'
+import { openSharedServers } from '../fixtures/shared-servers.js'
 
 const LIMIT = 64 * 1024
 const flow = declared(
@@ -25,17 +25,17 @@ const flow = declared(
 )
 const webhook = { baseUrl: 'https://example.com/hooks', secret: 'a secret of the whole fleet', maxBodyBytes: LIMIT }
 
-let world
+let servers
 let adapter
 let port
 const errors = []
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
   const logger = Object.assign(new NullLogger(), { error: (line) => errors.push(line) })
-  adapter = world.adapter(flow, { webhook, runtime: { logger } })
+  adapter = servers.adapter(flow, { webhook, runtime: { logger } })
   port = await mount(adapter)
 })
-after(() => world.close())
+after(() => servers.close())
 
 async function mount(mounted) {
   const server = createServer(mounted.webhookHandler()).listen(0, '127.0.0.1')
@@ -46,8 +46,8 @@ async function mount(mounted) {
 
 /** A run that waits to be called, and the path it waits at. */
 async function waiting() {
-  const runId = await world.begin(flow)
-  await world.settled(runId, ['awaiting'])
+  const runId = await servers.begin(flow)
+  await servers.settled(runId, ['awaiting'])
   const { url } = await adapter.registerWebhookEndpoint(runId, 'hook')
   return { runId, path: new URL(url).pathname }
 }
@@ -123,7 +123,7 @@ describe('a URL', () => {
       assert.match(answer, /^HTTP\/1\.1 404 /, at)
     }
     assert.deepEqual([...new Set(answers)].length, 1)
-    for (const run of [runId, other.runId]) assert.equal((await world.look(run)).status, 'awaiting')
+    for (const run of [runId, other.runId]) assert.equal((await servers.look(run)).status, 'awaiting')
     assert.deepEqual(errors, [])
   })
 
@@ -137,7 +137,7 @@ describe('a URL', () => {
   })
 
   it('leads to its own run, whatever the run’s id says', async (t) => {
-    const away = world.adapter(flow, { started: false, webhook, pgClient: 'postgres://127.0.0.1:1/none' })
+    const away = servers.adapter(flow, { started: false, webhook, pgClient: 'postgres://127.0.0.1:1/none' })
     t.after(() => away.stop())
     const elsewhere = await mount(away)
     for (const runId of ['the run is over', ': the run is over: it is completed', '../x', '"]["a', '__proto__']) {
@@ -161,10 +161,10 @@ describe('a body', () => {
       'endless nesting of objects': '{"a":'.repeat(10_000) + '1'.padEnd(10_001, '}'),
     }
     for (const [what, body] of Object.entries(bodies)) assert.equal((await post(path, body)).status, 400, what)
-    assert.equal((await world.look(runId)).status, 'awaiting')
+    assert.equal((await servers.look(runId)).status, 'awaiting')
     assert.deepEqual(errors, [], 'nobody has to be told')
     assert.equal((await post(path, '{}')).status, 202)
-    assert.equal((await world.settled(runId)).status, 'completed')
+    assert.equal((await servers.settled(runId)).status, 'completed')
   })
 
   it('of any other content is delivered as it came', async () => {
@@ -181,11 +181,11 @@ describe('a body', () => {
     for (const body of bodies) {
       const { runId, path } = await waiting()
       assert.equal((await post(path, body, { 'content-type': 'text/plain' })).status, 202)
-      const { context } = await world.settled(runId)
+      const { context } = await servers.settled(runId)
       assert.equal(context['_outputs.done'].body, body)
       const parsed = await waiting()
       assert.equal((await post(parsed.path, body)).status, 202, body.slice(0, 60))
-      assert.equal((await world.settled(parsed.runId)).status, 'completed')
+      assert.equal((await servers.settled(parsed.runId)).status, 'completed')
     }
   })
 
@@ -197,7 +197,7 @@ describe('a body', () => {
       evil,
     )
     assert.match(answer, /^HTTP\/1\.1 202 /)
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.equal(JSON.stringify(context['_outputs.done'].body).includes('"__proto__":{"polluted":1}'), true)
     assert.equal({}.polluted, undefined)
@@ -225,7 +225,7 @@ describe('a body', () => {
     await new Promise((resolve) => socket.on('close', resolve))
     assert.ok(sent < 50 * 1024 * 1024, `${sent} bytes were taken`)
     assert.match(answer, /^$|^HTTP\/1\.1 413 /)
-    assert.equal((await world.look(runId)).status, 'awaiting')
+    assert.equal((await servers.look(runId)).status, 'awaiting')
   })
 
   it('whose sender went away in the middle is no delivery, nor one that takes its time in anybody’s way', async () => {
@@ -235,10 +235,10 @@ describe('a body', () => {
     const other = await waiting()
     assert.equal((await post(other.path, '{}')).status, 202, 'others are served meanwhile')
     slow.resetAndDestroy()
-    await world.settled(other.runId)
-    assert.equal((await world.look(runId)).status, 'awaiting')
+    await servers.settled(other.runId)
+    assert.equal((await servers.look(runId)).status, 'awaiting')
     assert.equal((await post(path, '"whole"')).status, 202)
-    const { context } = await world.settled(runId)
+    const { context } = await servers.settled(runId)
     assert.equal(context['_outputs.done'].body, 'whole')
     assert.deepEqual(errors, [])
   })

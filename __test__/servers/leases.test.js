@@ -3,20 +3,20 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
 import { Redis } from 'ioredis'
-import { openSite, until } from '../faults/support/site.js'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
 
 const RUNS = 300
 const NODE_LOCK = 'flowcraft:nodelock:'
 
-let site
+let servers
 let redis
 before(async () => {
-  site = await openSite()
-  redis = new Redis(site.servers.urls.redis)
+  servers = await openPrivateServers()
+  redis = new Redis(servers.urls.redis)
 })
 after(async () => {
   redis?.disconnect()
-  await site?.close()
+  await servers?.close()
 })
 
 /** One node that holds its lease until the gate opens. */
@@ -41,17 +41,17 @@ async function scripts() {
 
 describe('leases', () => {
   it('of jobs that come together are taken and given up together', async (t) => {
-    site.freshQueue()
+    servers.freshQueue()
     const { open, settings } = held()
     const runs = []
-    for (let index = 0; index < RUNS; index++) runs.push(await site.begin('held'))
+    for (let index = 0; index < RUNS; index++) runs.push(await servers.begin('held'))
     const before = await scripts()
-    const adapter = site.adapter(settings, { concurrency: RUNS, repairInterval: 0, leaseSeconds: 60 })
+    const adapter = servers.adapter(settings, { concurrency: RUNS, repairInterval: 0, leaseSeconds: 60 })
     await until(async () => (await redis.keys(`${NODE_LOCK}*`)).length === RUNS, { what: 'a lease of every run' })
     const owners = new Set(await redis.mget(await redis.keys(`${NODE_LOCK}*`)))
     assert.equal(owners.size, RUNS, 'no two takings of a lease are the same')
     open()
-    await site.ended(runs)
+    await servers.ended(runs)
     await adapter.stop()
     const used = (await scripts()) - before
     t.diagnostic(`${used} scripts for ${RUNS} leases, taken and given up`)
@@ -60,17 +60,17 @@ describe('leases', () => {
   })
 
   it('a key that is no lease keeps nobody from working', async () => {
-    site.freshQueue()
+    servers.freshQueue()
     const { open, settings } = held()
     open()
     const strange = `${NODE_LOCK}strange:start`
     await redis.lpush(strange, 'not a text')
-    await site.insert('strange')
-    await site.send('strange', 'held')
+    await servers.insert('strange')
+    await servers.send('strange', 'held')
     const runs = ['strange']
-    for (let index = 0; index < 20; index++) runs.push(await site.begin('held'))
-    const adapter = site.adapter(settings, { repairInterval: 0, withoutRedis: 'wait' })
-    await site.ended(runs, { timeout: 5000 })
+    for (let index = 0; index < 20; index++) runs.push(await servers.begin('held'))
+    const adapter = servers.adapter(settings, { repairInterval: 0, withoutRedis: 'wait' })
+    await servers.ended(runs, { timeout: 5000 })
     await adapter.stop()
     assert.equal(await redis.exists(strange), 0)
   })

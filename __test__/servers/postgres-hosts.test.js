@@ -5,23 +5,23 @@ import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import pg from 'pg'
 import { startPostgres } from '../../scripts/servers/postgres.js'
-import { openWorld, until } from '../support/world.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 import { missing, openPlace } from './support/servers.js'
 
 describe('a primary and its standby', { skip: missing('postgres') }, () => {
   let place
   let primary
   let standby
-  let world
+  let servers
   beforeEach(async () => {
     place = openPlace()
     primary = await startPostgres(place.context('postgres', 'primary'))
     standby = await startPostgres(place.context('postgres', 'standby'), primary)
-    world = await openWorld({ database: primary.url })
-    world.pg.on('error', () => {}) // its server is killed
+    servers = await openSharedServers({ database: primary.url })
+    servers.pg.on('error', () => {}) // its server is killed
   })
   afterEach(async () => {
-    await world?.close()
+    await servers?.close()
     await place?.close()
   })
 
@@ -42,8 +42,8 @@ describe('a primary and its standby', { skip: missing('postgres') }, () => {
   /** The standby takes over; from here on the test looks there. */
   async function promote() {
     await ask(standby, 'SELECT pg_promote()')
-    const before = world.pg
-    world.pg = new pg.Pool({ connectionString: standby.url, max: 4 })
+    const before = servers.pg
+    servers.pg = new pg.Pool({ connectionString: standby.url, max: 4 })
     await before.end()
   }
 
@@ -83,8 +83,8 @@ describe('a primary and its standby', { skip: missing('postgres') }, () => {
     const { flow, open } = gated()
     open()
     for (const [how, describeThem] of Object.entries(descriptions)) {
-      const adapter = world.adapter(flow, { pgClient: describeThem() })
-      assert.equal((await world.run(flow)).status, 'completed', how)
+      const adapter = servers.adapter(flow, { pgClient: describeThem() })
+      assert.equal((await servers.run(flow)).status, 'completed', how)
       await adapter.stop()
     }
   })
@@ -94,25 +94,25 @@ describe('a primary and its standby', { skip: missing('postgres') }, () => {
     await ask(primary, `ALTER SYSTEM SET synchronous_standby_names = '*'`)
     await ask(primary, 'SELECT pg_reload_conf()')
     const { flow, open, ran } = gated()
-    const adapter = world.adapter(flow, { pgClient: url() })
-    const run = await world.begin(flow)
+    const adapter = servers.adapter(flow, { pgClient: url() })
+    const run = await servers.begin(flow)
     await until(() => ran.b === 1, { what: 'the run to be under way' })
 
     await primary.server.stop({ signal: 'SIGKILL' })
     const begun = Date.now()
     await promote()
     open()
-    const { status, context } = await world.settled(run)
+    const { status, context } = await servers.settled(run)
     t.diagnostic(`the run ends ${Date.now() - begun} ms after its server died`)
     assert.deepEqual([status, context['_outputs.c'], ran], ['completed', 'c', { a: 1, b: 1, c: 1 }])
-    assert.equal((await world.run(flow)).status, 'completed')
+    assert.equal((await servers.run(flow)).status, 'completed')
     await adapter.stop()
   })
 
   it('change places by hand: connections to the old primary, which lives on but refuses to write, are given up', async () => {
     const { flow, open, ran } = gated()
-    const adapter = world.adapter(flow, { pgClient: url() })
-    const run = await world.begin(flow)
+    const adapter = servers.adapter(flow, { pgClient: url() })
+    const run = await servers.begin(flow)
     await until(() => ran.b === 1, { what: 'the run to be under way' })
 
     await ask(primary, 'ALTER SYSTEM SET default_transaction_read_only = on')
@@ -122,9 +122,9 @@ describe('a primary and its standby', { skip: missing('postgres') }, () => {
     await until(async () => (await ask(standby, replayed))[0].done, { what: 'the standby to have everything' })
     await promote()
     open()
-    const { status } = await world.settled(run)
+    const { status } = await servers.settled(run)
     assert.deepEqual([status, ran], ['completed', { a: 1, b: 1, c: 1 }])
-    assert.equal((await world.run(flow)).status, 'completed')
+    assert.equal((await servers.run(flow)).status, 'completed')
     await adapter.stop()
   })
 
@@ -135,7 +135,7 @@ describe('a primary and its standby', { skip: missing('postgres') }, () => {
       [url('?target_session_attrs=read-only'), /'pgClient'/],
       [{ host: ['a', 'b', 'c'], port: [1, 2] }, /'pgClient.port'/],
     ]) {
-      assert.throws(() => new RabbitMqAdapter(world.options(flow, { pgClient })), {
+      assert.throws(() => new RabbitMqAdapter(servers.options(flow, { pgClient })), {
         name: 'TypeError',
         message: option,
       })

@@ -5,16 +5,16 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
-import { openWorld, until, urls } from '../support/world.js'
+import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 
-let world
+let servers
 const made = []
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
 after(async () => {
   const queues = made.flatMap((queue) => [queue, `${queue}.dead`])
-  await world.close({ queues })
+  await servers.close({ queues })
 })
 
 /** Two nodes; `gate` holds up the second. */
@@ -32,19 +32,19 @@ const heavy = twoSteps('heavy')
 
 /** Two queues nobody else uses: the one of everything, and the one of `heavy`. */
 async function twoQueues() {
-  await world.freshQueue()
-  const other = `${world.queue}_heavy`
-  await world.channel.assertQueue(other, { durable: true })
-  made.push(world.queue, other)
+  await servers.freshQueue()
+  const other = `${servers.queue}_heavy`
+  await servers.channel.assertQueue(other, { durable: true })
+  made.push(servers.queue, other)
   return { other, options: { queues: { heavy: other } } }
 }
 
 /** Starts a run by a message in that queue. */
 async function begin(flow, queue) {
-  const own = world.queue
-  world.queue = queue
-  const run = await world.begin(flow)
-  world.queue = own
+  const own = servers.queue
+  servers.queue = queue
+  const run = await servers.begin(flow)
+  servers.queue = own
   return run
 }
 
@@ -67,35 +67,35 @@ for (const [way, connect] of [
       live = await connect()
     })
     after(async () => {
-      await Promise.all(world.adapters.map((adapter) => adapter.stop()))
+      await Promise.all(servers.adapters.map((adapter) => adapter.stop()))
       await live?.close()
     })
 
-    const worker = (flows, options) => world.adapter(flows, { ...(live && { amqpConnection: live }), ...options })
+    const worker = (flows, options) => servers.adapter(flows, { ...(live && { amqpConnection: live }), ...options })
 
     it('carry the jobs of their blueprints, and one worker takes from both', async () => {
       const { other, options } = await twoQueues()
       const bus = listener()
       const adapter = worker([usual, heavy], { ...options, eventBus: bus })
-      const runs = [await begin(usual, world.queue), await begin(heavy, other)]
-      for (const run of runs) assert.equal((await world.settled(run)).status, 'completed')
+      const runs = [await begin(usual, servers.queue), await begin(heavy, other)]
+      for (const run of runs) assert.equal((await servers.settled(run)).status, 'completed')
       assert.deepEqual(bus.published.sort(), [
         ['heavy-b', other],
-        ['usual-b', world.queue],
+        ['usual-b', servers.queue],
       ])
-      assert.equal((await world.look(runs[1])).context._flowcraft.queue, other)
+      assert.equal((await servers.look(runs[1])).context._flowcraft.queue, other)
       await adapter.stop()
     })
 
     it('a worker takes from those it is told to, and leaves the other alone', async () => {
       const { other, options } = await twoQueues()
-      const runs = [await begin(usual, world.queue), await begin(heavy, other)]
+      const runs = [await begin(usual, servers.queue), await begin(heavy, other)]
       const pool = worker([usual, heavy], { ...options, consume: [other] })
-      await world.settled(runs[1])
-      assert.equal(await world.waiting(), 1)
-      assert.equal((await world.look(runs[0])).context['_outputs.usual-a'], undefined)
-      const rest = worker([usual, heavy], { ...options, consume: [world.queue] })
-      await world.settled(runs[0])
+      await servers.settled(runs[1])
+      assert.equal(await servers.waiting(), 1)
+      assert.equal((await servers.look(runs[0])).context['_outputs.usual-a'], undefined)
+      const rest = worker([usual, heavy], { ...options, consume: [servers.queue] })
+      await servers.settled(runs[0])
       await Promise.all([pool.stop(), rest.stop()])
     })
 
@@ -103,19 +103,19 @@ for (const [way, connect] of [
       const { other, options } = await twoQueues()
       const both = worker([usual, heavy], options)
       for (const [queue, body] of [
-        [world.queue, 'first'],
+        [servers.queue, 'first'],
         [other, 'second'],
-        [world.queue, 'third'],
+        [servers.queue, 'third'],
       ]) {
         const before = (await both.listDeadLetters()).length
-        world.channel.sendToQueue(queue, Buffer.from(body))
+        servers.channel.sendToQueue(queue, Buffer.from(body))
         await until(async () => (await both.listDeadLetters()).length > before, { what: 'the dead letter' })
       }
       const seen = (await both.listDeadLetters()).map(({ queue, body }) => [queue, body])
       assert.deepEqual(seen, [
-        [world.queue, 'first'],
+        [servers.queue, 'first'],
         [other, 'second'],
-        [world.queue, 'third'],
+        [servers.queue, 'third'],
       ])
       assert.equal((await both.listDeadLetters({ limit: 2 })).length, 2)
       await both.stop()
@@ -126,7 +126,7 @@ for (const [way, connect] of [
         ['second'],
       )
       assert.equal(await pool.replayDeadLetters(), 1)
-      assert.deepEqual([await world.waiting(other), await world.waiting()], [1, 0])
+      assert.deepEqual([await servers.waiting(other), await servers.waiting()], [1, 0])
     })
   })
 }
@@ -146,9 +146,10 @@ describe('of two queues', () => {
       })
     const flows = [busy('usual'), busy('heavy')]
     const runs = []
-    for (let count = 0; count < 6; count++) runs.push(await begin(flows[0], world.queue), await begin(flows[1], other))
-    const adapter = world.adapter(flows, { ...options, concurrency: 3 })
-    for (const run of runs) await world.settled(run)
+    for (let count = 0; count < 6; count++)
+      runs.push(await begin(flows[0], servers.queue), await begin(flows[1], other))
+    const adapter = servers.adapter(flows, { ...options, concurrency: 3 })
+    for (const run of runs) await servers.settled(run)
     await adapter.stop()
     assert.equal(most, 3)
   })
@@ -159,25 +160,25 @@ describe('of two queues', () => {
     const gate = new Promise((resolve) => {
       open = resolve
     })
-    const first = world.adapter([usual, twoSteps('heavy', gate)], { ...options, stopTimeout: 0 })
+    const first = servers.adapter([usual, twoSteps('heavy', gate)], { ...options, stopTimeout: 0 })
     const run = await begin(heavy, other)
-    await until(async () => (await world.look(run)).context['_outputs.heavy-a'] === 1)
+    await until(async () => (await servers.look(run)).context['_outputs.heavy-a'] === 1)
     await first.stop()
     open()
-    await until(async () => (await world.waiting(other)) >= 1, { what: 'the job, handed back' })
+    await until(async () => (await servers.waiting(other)) >= 1, { what: 'the job, handed back' })
     // The one before it may come back too, if it was not acknowledged yet.
     await sleep(500)
-    await world.channel.purgeQueue(other)
+    await servers.channel.purgeQueue(other)
 
     // A queue nobody empties says nothing about the other.
-    const waiting = await begin(usual, world.queue)
+    const waiting = await begin(usual, servers.queue)
     const bus = listener()
-    const pool = world.adapter([usual, heavy], { ...options, consume: [other], repairInterval: 500, eventBus: bus })
-    await world.settled(run)
+    const pool = servers.adapter([usual, heavy], { ...options, consume: [other], repairInterval: 500, eventBus: bus })
+    await servers.settled(run)
     // It is told once the broker has confirmed it; by then the job may be done.
     await until(() => bus.published.length > 0, { what: 'the notice of the job' })
     assert.deepEqual(bus.published, [['heavy-b', other]])
-    assert.equal((await world.look(waiting)).status, 'running')
+    assert.equal((await servers.look(waiting)).status, 'running')
     await pool.stop()
   })
 })
@@ -193,7 +194,7 @@ describe('what can not work is refused', () => {
   ]) {
     it(`${JSON.stringify(options)}`, () => {
       const refused = { name: 'TypeError', message: new RegExp(`'${option}'`) }
-      assert.throws(() => world.adapter([usual, heavy], { ...options, started: false }), refused)
+      assert.throws(() => servers.adapter([usual, heavy], { ...options, started: false }), refused)
     })
   }
 })

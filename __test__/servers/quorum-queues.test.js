@@ -4,20 +4,20 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
-import { openSite, until } from '../faults/support/site.js'
+import { openPrivateServers, until } from '../fixtures/private-servers.js'
 
 /** What RabbitMQ 4 allows by default, and a few more. */
 const OFTEN = 25
 
-let site
+let servers
 let client
 before(async () => {
-  site = await openSite()
-  client = await amqplib.connect(site.servers.urls.amqp)
+  servers = await openPrivateServers()
+  client = await amqplib.connect(servers.urls.amqp)
 })
 after(async () => {
   await client?.close()
-  await site?.close()
+  await servers?.close()
 })
 
 /** Publishes to a queue as it is. */
@@ -30,7 +30,7 @@ async function send(queue, message) {
 
 async function begin(queue, blueprintId) {
   const run = `${blueprintId} on ${queue}`
-  await site.insert(run)
+  await servers.insert(run)
   await send(queue, { runId: run, blueprintId, nodeId: 'start' })
   return run
 }
@@ -57,7 +57,7 @@ function nap() {
 
 /** Every queue whose name begins so: its type and its arguments, as the broker tells them. */
 async function queues(prefix) {
-  const table = await site.servers.rabbitmq.ctl(
+  const table = await servers.rabbitmq.ctl(
     ...['list_queues', '--quiet', '--no-table-headers', 'name', 'type', 'arguments'],
   )
   const lines = table.split('\n').map((line) => line.split('\t'))
@@ -65,7 +65,7 @@ async function queues(prefix) {
 }
 
 async function exists(queue) {
-  return (await site.messages(queue)).ready !== undefined
+  return (await servers.messages(queue)).ready !== undefined
 }
 
 /** As the queue itself tells it; the tables of rabbitmqctl are some seconds old. */
@@ -78,7 +78,7 @@ async function waiting(queue) {
 
 for (const [way, connect] of [
   ['by URL', async () => undefined],
-  ['on a live connection', () => amqplib.connect(site.servers.urls.amqp)],
+  ['on a live connection', () => amqplib.connect(servers.urls.amqp)],
 ]) {
   describe(`quorum queues, ${way}`, () => {
     let live
@@ -86,12 +86,12 @@ for (const [way, connect] of [
     before(async () => {
       live = await connect()
       live?.setMaxListeners(0) // one after the other, many workers share it
-      queue = site.freshQueue()
+      queue = servers.freshQueue()
     })
     after(() => live?.close())
 
     const worker = (flow, options) =>
-      site.adapter(flow, {
+      servers.adapter(flow, {
         queueName: queue,
         queueType: 'quorum',
         retryMode: 'queue',
@@ -104,8 +104,8 @@ for (const [way, connect] of [
       await until(() => exists(queue), { what: 'the queue' })
       const run = await begin(queue, 'nap')
       await send(queue, { no: 'job' })
-      await site.ended([run])
-      const { status, context } = await site.look(run)
+      await servers.ended([run])
+      const { status, context } = await servers.look(run)
       assert.deepEqual([status, context['_outputs.twice']], ['completed', 2])
       await until(async () => (await adapter.listDeadLetters()).length === 1, { what: 'the dead letter' })
       await adapter.stop()
@@ -150,8 +150,8 @@ for (const [way, connect] of [
       }
       patient = true
       const adapter = start()
-      await site.ended([run])
-      assert.equal((await site.look(run)).status, 'completed')
+      await servers.ended([run])
+      assert.equal((await servers.look(run)).status, 'completed')
       await adapter.stop()
     })
   })
@@ -159,17 +159,17 @@ for (const [way, connect] of [
 
 describe('queueType', () => {
   it('takes a queue that exists as it is', async () => {
-    const queue = site.freshQueue()
-    const run = await site.begin('nap', {}, { queue })
-    const adapter = site.adapter(nap(), { queueName: queue, queueType: 'quorum', retryMode: 'queue' })
-    await site.ended([run])
+    const queue = servers.freshQueue()
+    const run = await servers.begin('nap', {}, { queue })
+    const adapter = servers.adapter(nap(), { queueName: queue, queueType: 'quorum', retryMode: 'queue' })
+    await servers.ended([run])
     await adapter.stop()
     const { type } = (await queues(queue)).find(({ name }) => name === queue)
     assert.equal(type, 'classic')
   })
 
   it('is one of two', () => {
-    assert.throws(() => site.adapter(nap(), { queueType: 'stream', started: false }), {
+    assert.throws(() => servers.adapter(nap(), { queueType: 'stream', started: false }), {
       name: 'TypeError',
       message: /'queueType'/,
     })

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { Cluster, Redis } from 'ioredis'
-import { openWorld, until } from '../support/world.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 import { startCluster } from './support/redis.js'
 import { missing, openPlace } from './support/servers.js'
 
@@ -14,17 +14,17 @@ const KEYS = Array.from({ length: 60 }, (_, index) => `key-${index}`)
 describe('a Redis Cluster', { skip: missing('redis') }, () => {
   let place
   let cluster
-  let world
+  let servers
   let client
   before(async () => {
     place = openPlace()
     cluster = await startCluster(place)
-    world = await openWorld()
+    servers = await openSharedServers()
     client = new Cluster([{ host: '127.0.0.1', port: cluster.masters[1].server.ports[0] }], { keyPrefix: 'mine:' })
   })
   after(async () => {
     client?.disconnect()
-    await world?.close()
+    await servers?.close()
     await place?.close()
   })
 
@@ -72,14 +72,14 @@ describe('a Redis Cluster', { skip: missing('redis') }, () => {
     })
     const coordinationStore = new RedisCoordinationStore({ cluster: cluster.masters.map(({ url }) => url) })
     const runs = []
-    for (let index = 0; index < 40; index++) runs.push(await world.begin(flow))
-    const adapter = world.adapter(flow, { coordinationStore, concurrency: 40, withoutRedis: 'wait' })
+    for (let index = 0; index < 40; index++) runs.push(await servers.begin(flow))
+    const adapter = servers.adapter(flow, { coordinationStore, concurrency: 40, withoutRedis: 'wait' })
     await until(async () => (await perNode(cluster.masters)).reduce((sum, each) => sum + each) === 40, {
       what: 'the leases of all jobs',
     })
     assert.ok((await perNode(cluster.masters)).every((count) => count > 0))
     open()
-    for (const run of runs) assert.equal((await world.settled(run)).status, 'completed')
+    for (const run of runs) assert.equal((await servers.settled(run)).status, 'completed')
     await adapter.stop()
     assert.deepEqual(await perNode(cluster.masters), [0, 0, 0])
   })
@@ -98,9 +98,9 @@ describe('a Redis Cluster', { skip: missing('redis') }, () => {
     replica.disconnect()
 
     const flow = createFlow('after').node('only', () => ({ output: 1 }))
-    const adapter = world.adapter(flow, { coordinationStore: store, withoutRedis: 'wait' })
+    const adapter = servers.adapter(flow, { coordinationStore: store, withoutRedis: 'wait' })
     for (let index = 0; index < 10; index++)
-      assert.equal((await world.run(flow)).status, 'completed', 'leases can be had for every run')
+      assert.equal((await servers.run(flow)).status, 'completed', 'leases can be had for every run')
     await adapter.stop()
   })
 

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { Redis } from 'ioredis'
-import { openWorld, until } from '../support/world.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 import { startSentinel } from './support/redis.js'
 import { missing, openPlace } from './support/servers.js'
 
@@ -12,20 +12,20 @@ const NAME = 'mymaster'
 
 describe('Redis behind a Sentinel', { skip: missing('redis') }, () => {
   let place
+  let redis
   let servers
-  let world
   let sentinels
   let client
   before(async () => {
     place = openPlace()
-    servers = await startSentinel(place, { name: NAME })
-    world = await openWorld()
-    sentinels = [{ host: '127.0.0.1', port: servers.sentinel.server.ports[0] }]
+    redis = await startSentinel(place, { name: NAME })
+    servers = await openSharedServers()
+    sentinels = [{ host: '127.0.0.1', port: redis.sentinel.server.ports[0] }]
     client = new Redis({ sentinels, name: NAME, keyPrefix: 'mine:', lazyConnect: true })
   })
   after(async () => {
     client?.disconnect()
-    await world?.close()
+    await servers?.close()
     await place?.close()
   })
 
@@ -47,13 +47,13 @@ describe('Redis behind a Sentinel', { skip: missing('redis') }, () => {
   it('is found by its name, and written to', async () => {
     const store = new RedisCoordinationStore({ sentinels, name: NAME })
     assert.equal(await store.setIfNotExist('found', 'yes', 60), true)
-    assert.equal(await valueAt(servers.master, 'found'), 'yes')
+    assert.equal(await valueAt(redis.master, 'found'), 'yes')
   })
 
   it('is found by what an ioredis client with Sentinels was told', async () => {
     const store = new RedisCoordinationStore(client)
     assert.equal(await store.increment('counter', 60), 1)
-    assert.equal(await valueAt(servers.master, 'mine:counter'), '1')
+    assert.equal(await valueAt(redis.master, 'mine:counter'), '1')
   })
 
   it('that does not know the name says so', async () => {
@@ -68,19 +68,19 @@ describe('Redis behind a Sentinel', { skip: missing('redis') }, () => {
       .node('b', ({ input }) => ({ output: input + 1 }))
       .edge('a', 'b')
     // Without Redis nothing begins here: a run that ends had its leases.
-    const adapter = world.adapter(flow, { coordinationStore: store, withoutRedis: 'wait' })
-    assert.equal((await world.run(flow)).status, 'completed')
+    const adapter = servers.adapter(flow, { coordinationStore: store, withoutRedis: 'wait' })
+    assert.equal((await servers.run(flow)).status, 'completed')
 
-    await servers.master.server.stop({ signal: 'SIGKILL' })
+    await redis.master.server.stop({ signal: 'SIGKILL' })
     const begun = Date.now()
-    assert.equal((await world.run(flow)).status, 'completed')
+    assert.equal((await servers.run(flow)).status, 'completed')
     t.diagnostic(`a run that began as the master died ended after ${Date.now() - begun} ms`)
 
-    await servers.master.server.start()
-    await until(() => hasRole(servers.master, 'slave'), { timeout: 30_000, what: 'the old master to be a replica' })
-    assert.equal((await world.run(flow)).status, 'completed')
+    await redis.master.server.start()
+    await until(() => hasRole(redis.master, 'slave'), { timeout: 30_000, what: 'the old master to be a replica' })
+    assert.equal((await servers.run(flow)).status, 'completed')
     await until(() => store.setIfNotExist('later', 'new', 60).catch(() => false))
-    assert.equal(await valueAt(servers.replica, 'later'), 'new')
+    assert.equal(await valueAt(redis.replica, 'later'), 'new')
     await adapter.stop()
   })
 
@@ -90,10 +90,10 @@ describe('Redis behind a Sentinel', { skip: missing('redis') }, () => {
     const sentinel = new Redis(sentinels[0].port)
     await until(async () => (await sentinel.call('SENTINEL', 'FAILOVER', NAME).catch(() => '')) === 'OK')
     // Until then the old master takes what it is told, and forgets it.
-    await until(() => hasRole(servers.replica, 'slave'), { timeout: 30_000, what: 'the second to be a replica again' })
+    await until(() => hasRole(redis.replica, 'slave'), { timeout: 30_000, what: 'the second to be a replica again' })
     sentinel.disconnect()
     await until(() => store.setIfNotExist('again', 'first', 60).catch(() => false))
-    assert.equal(await valueAt(servers.master, 'again'), 'first')
+    assert.equal(await valueAt(redis.master, 'again'), 'first')
   })
 
   it('is refused where it can not be found', () => {

@@ -1,31 +1,26 @@
 // Full load for a long time: memory, connections and file handles stay where they were after warm-up. By a setting:
 //   FLOWCRAFT_SOAK_MINUTES=10 npm test soak
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { after, before, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { openWorld } from '../support/world.js'
+import { openSharedServers } from '../fixtures/shared-servers.js'
+import { WorkerProcess } from '../fixtures/worker-process.js'
 
 const MINUTES = Number(process.env.FLOWCRAFT_SOAK_MINUTES ?? 0)
 const IN_FLIGHT = 200
 const NODES = 10
 const MEGABYTE = 2 ** 20
 
-let world
+let servers
 before(async () => {
-  if (MINUTES > 0) world = await openWorld()
+  if (MINUTES > 0) servers = await openSharedServers()
 })
-after(() => world?.close())
+after(() => servers?.close())
 
-/** A worker process, and what it says of itself. */
+/** A worker process, which sends what there is to say of itself. */
 function startWorker() {
-  const env = { ...process.env, CONTEXTS: world.contextTable, STATUSES: world.statusTable, QUEUE: world.queue }
-  const child = fork(fileURLToPath(new URL('./programs/worker.js', import.meta.url)), { env })
-  const observed = []
-  child.on('message', (message) => observed.push(message))
-  return { child, observed }
+  const settings = { contexts: servers.contextTable, statuses: servers.statusTable, queue: servers.queue }
+  return new WorkerProcess(new URL('./programs/worker.js', import.meta.url), { settings, sends: true })
 }
 
 /** Keeps so many runs going until it is over, and checks and removes those that end. */
@@ -34,9 +29,9 @@ async function keepBusy(until) {
   let ended = 0
   let next = 0
   while (Date.now() < until || going > 0) {
-    const { rows } = await world.pg.query(
-      `WITH ended AS (DELETE FROM ${world.statusTable} WHERE status <> 'running' RETURNING run_id, status)
-       DELETE FROM ${world.contextTable} c USING ended e WHERE c.run_id = e.run_id
+    const { rows } = await servers.pg.query(
+      `WITH ended AS (DELETE FROM ${servers.statusTable} WHERE status <> 'running' RETURNING run_id, status)
+       DELETE FROM ${servers.contextTable} c USING ended e WHERE c.run_id = e.run_id
        RETURNING e.status, context_data->'_outputs.s10' AS output`,
     )
     for (const { status, output } of rows) assert.deepEqual([status, output], ['completed', 7])
@@ -53,16 +48,16 @@ async function keepBusy(until) {
 
 async function begin(first, count) {
   const ids = Array.from({ length: count }, (_, index) => `soak-${first + index}`)
-  await world.pg.query(`INSERT INTO ${world.contextTable} SELECT id, '{}' FROM unnest($1::text[]) AS id`, [ids])
-  await world.pg.query(
-    `INSERT INTO ${world.statusTable} (run_id, status) SELECT id, 'running' FROM unnest($1::text[]) AS id`,
+  await servers.pg.query(`INSERT INTO ${servers.contextTable} SELECT id, '{}' FROM unnest($1::text[]) AS id`, [ids])
+  await servers.pg.query(
+    `INSERT INTO ${servers.statusTable} (run_id, status) SELECT id, 'running' FROM unnest($1::text[]) AS id`,
     [ids],
   )
   for (const runId of ids) {
     const job = { runId, blueprintId: 'soak', nodeId: 's1' }
-    world.channel.sendToQueue(world.queue, Buffer.from(JSON.stringify(job)), { persistent: true })
+    servers.channel.sendToQueue(servers.queue, Buffer.from(JSON.stringify(job)), { persistent: true })
   }
-  await world.channel.waitForConfirms()
+  await servers.channel.waitForConfirms()
 }
 
 /** Medians of a part of what was observed. */
@@ -74,11 +69,11 @@ function level(observed, from, to) {
 
 const skip = MINUTES > 0 ? false : 'set FLOWCRAFT_SOAK_MINUTES'
 it('is as large after a long time at full load as after the warm-up', { skip }, async () => {
-  const { child, observed } = startWorker()
+  const worker = startWorker()
+  const observed = worker.messages
   const runs = await keepBusy(Date.now() + MINUTES * 60_000)
   const loaded = observed.slice()
-  child.kill('SIGTERM')
-  assert.deepEqual(await once(child, 'exit'), [0, null])
+  assert.deepEqual(await worker.stop('SIGTERM', 60_000), { code: 0, signal: null }, worker.printed)
 
   const warm = level(loaded, 0.2, 0.4)
   const late = level(loaded, 0.8, 1)

@@ -1,6 +1,6 @@
 //! The message broker, as the engine sees it.
 //!
-//! Two of them exist: [`rabbitmq`], a connection of our own, and one that drives a live amqplib connection
+//! Two of them exist: [`rabbitmq`](crate::rabbitmq), a connection of our own, and one that drives a live amqplib connection
 //! through JavaScript (`node::live_broker`). Nothing else in the engine knows which it is.
 
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! What is stored of a run, as data: its document, changes of it, and how they are written. Pure: no server, no clock.
 //!
 //! A [`Document`] is a run at one moment. A decision answers with a [`Change`] of it; several decisions on one run merge
-//! into one ([`merge`]). A change is written as a [`Write`]: into the run's row, as an entry of its journal, or by folding
+//! into one ([`mod@merge`]). A change is written as a [`Write`]: into the run's row, as an entry of its journal, or by folding
 //! the journal into the row.
 
 mod change;

@@ -10,30 +10,30 @@ import pg from 'pg'
 const A_WHILE = 3000
 
 export const rabbitmq = {
-  connectionsClosed: (site) => asSeen(site, () => site.servers.rabbitmq.ctl('close_all_connections', 'by a test')),
+  connectionsClosed: (servers) => asSeen(servers, () => servers.rabbitmq.ctl('close_all_connections', 'by a test')),
 
   /** As the broker does when a delivery was not acknowledged in time, and for many another reason. */
-  channelsClosed: (site) =>
-    asSeen(site, () =>
-      site.servers.rabbitmq.ctl(
+  channelsClosed: (servers) =>
+    asSeen(servers, () =>
+      servers.rabbitmq.ctl(
         'eval',
         '[exit(Channel, {amqp_error, precondition_failed, "by a test", none}) || Channel <- rabbit_channel:list_local()].',
       ),
     ),
 
-  restarted: (site) => site.servers.rabbitmq.restart(),
-  crashed: (site) => site.servers.rabbitmq.restart({ signal: 'SIGKILL' }),
+  restarted: (servers) => servers.rabbitmq.restart(),
+  crashed: (servers) => servers.rabbitmq.restart({ signal: 'SIGKILL' }),
 
   /** The broker reads nothing more from whoever publishes. */
-  async memoryAlarm(site, duration = A_WHILE / 2) {
-    await site.servers.rabbitmq.ctl('set_vm_memory_high_watermark', '0')
+  async memoryAlarm(servers, duration = A_WHILE / 2) {
+    await servers.rabbitmq.ctl('set_vm_memory_high_watermark', '0')
     await sleep(duration)
-    await site.servers.rabbitmq.ctl('set_vm_memory_high_watermark', '0.4')
+    await servers.rabbitmq.ctl('set_vm_memory_high_watermark', '0.4')
   },
 
   /** With every message in it, whose number is answered. */
-  async queueDeleted(site, queue = site.queue) {
-    const connection = await amqplib.connect(site.servers.urls.amqp)
+  async queueDeleted(servers, queue = servers.queue) {
+    const connection = await amqplib.connect(servers.urls.amqp)
     const channel = await connection.createChannel()
     const { messageCount } = await channel.deleteQueue(queue)
     await channel.assertQueue(queue, { durable: true })
@@ -43,8 +43,8 @@ export const rabbitmq = {
 }
 
 /** A command takes a second to end: what it did, it did when a channel of ours went. Answers with that moment. */
-async function asSeen(site, command) {
-  const connection = await amqplib.connect(site.servers.urls.amqp)
+async function asSeen(servers, command) {
+  const connection = await amqplib.connect(servers.urls.amqp)
   connection.on('error', () => {})
   const channel = await connection.createChannel()
   channel.on('error', () => {})
@@ -56,26 +56,26 @@ async function asSeen(site, command) {
 }
 
 export const postgres = {
-  async backendsTerminated(site) {
-    const client = await connect(site)
+  async backendsTerminated(servers) {
+    const client = await connect(servers)
     await terminateAllBut(client, 'fault')
     await client.end()
   },
 
-  restarted: (site) => site.servers.postgres.restart(),
-  crashed: (site) => site.servers.postgres.restart({ signal: 'SIGKILL' }),
+  restarted: (servers) => servers.postgres.restart(),
+  crashed: (servers) => servers.postgres.restart({ signal: 'SIGKILL' }),
 
-  async away(site, duration = A_WHILE) {
-    await site.servers.postgres.stop()
+  async away(servers, duration = A_WHILE) {
+    await servers.postgres.stop()
     await sleep(duration)
-    await site.servers.postgres.start()
+    await servers.postgres.start()
   },
 
   /** Other clients hold every connection there is, those of the workers too. */
-  async outOfConnections(site, duration = A_WHILE / 2) {
+  async outOfConnections(servers, duration = A_WHILE / 2) {
     const held = []
     const hold = async () => {
-      const clients = await Promise.allSettled(Array.from({ length: 20 }, () => connect(site)))
+      const clients = await Promise.allSettled(Array.from({ length: 20 }, () => connect(servers)))
       held.push(...clients.flatMap(({ value }) => value ?? []))
       return clients.some(({ status }) => status === 'rejected')
     }
@@ -87,18 +87,18 @@ export const postgres = {
 }
 
 export const redis = {
-  async flushed(site) {
-    const client = new Redis(site.servers.urls.redis)
+  async flushed(servers) {
+    const client = new Redis(servers.urls.redis)
     await client.flushall()
     client.disconnect()
   },
 
-  restarted: (site) => site.servers.redis.restart({ signal: 'SIGKILL' }),
+  restarted: (servers) => servers.redis.restart({ signal: 'SIGKILL' }),
 
-  async away(site, duration = A_WHILE) {
-    await site.servers.redis.stop({ signal: 'SIGKILL' })
+  async away(servers, duration = A_WHILE) {
+    await servers.redis.stop({ signal: 'SIGKILL' })
     await sleep(duration)
-    await site.servers.redis.start()
+    await servers.redis.start()
   },
 }
 
@@ -113,8 +113,8 @@ export const worker = {
   },
 }
 
-async function connect(site) {
-  const client = new pg.Client({ connectionString: site.servers.urls.database, application_name: 'fault' })
+async function connect(servers) {
+  const client = new pg.Client({ connectionString: servers.urls.database, application_name: 'fault' })
   client.on('error', () => {})
   await client.connect()
   return client

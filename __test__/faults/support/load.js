@@ -2,13 +2,13 @@
 // done, and tells in the end whether each came out right.
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { counted } from './executions.js'
+import { counted } from '../../fixtures/executions.js'
 import { outcomes } from './flows.js'
 
 const PACE = 40
 
 export class Load {
-  #site
+  #servers
   #resumer
   #resuming = new Set()
   #open = new Set()
@@ -22,8 +22,8 @@ export class Load {
   runs = new Map()
 
   /** `resumer` is an adapter, as the website of a user has one. */
-  constructor(site, resumer) {
-    this.#site = site
+  constructor(servers, resumer) {
+    this.#servers = servers
     this.#resumer = resumer
     this.#watching = this.#watch()
   }
@@ -34,7 +34,7 @@ export class Load {
     this.#begun += 1
     const n = this.#begun
     try {
-      const run = await this.#site.begin('everything', { n })
+      const run = await this.#servers.begin('everything', { n })
       this.runs.set(run, { n, begun: Date.now(), done: undefined })
       this.#open.add(run)
       return run
@@ -70,7 +70,7 @@ export class Load {
   }
 
   async #unknown() {
-    const [{ unknown }] = await this.#site.sql(
+    const [{ unknown }] = await this.#servers.sql(
       `SELECT count(*)::int AS unknown FROM contexts WHERE run_id = ANY ($1) AND NOT context_data ? '_flowcraft'`,
       [[...this.#open]],
     )
@@ -81,7 +81,7 @@ export class Load {
     for (const deadline = Date.now() + timeout; runs.some((run) => this.#open.has(run)); await sleep(20)) {
       if (Date.now() > deadline) {
         const left = runs.filter((run) => this.#open.has(run))
-        const { status, context } = await this.#site.look(left[0])
+        const { status, context } = await this.#servers.look(left[0])
         const ledger = JSON.stringify(context._flowcraft ?? context)
         throw new Error(`${left.length} of ${runs.length} runs have not ended; ${left[0]} is ${status}: ${ledger}`)
       }
@@ -91,7 +91,7 @@ export class Load {
   /** Every one of these runs has the right output, and every node's result is in it just as often as it should be. */
   async verify(runs) {
     for (const run of runs) {
-      const { status, context } = await this.#site.look(run)
+      const { status, context } = await this.#servers.look(run)
       const { output, nodes } = outcomes.everything(this.runs.get(run))
       assert.equal(status, 'completed', run)
       assert.deepEqual(context['_outputs.end'], output, run)
@@ -107,7 +107,7 @@ export class Load {
   async #watch() {
     while (!this.#over) {
       await sleep(30)
-      const rows = await this.#site.sql(
+      const rows = await this.#servers.sql(
         `SELECT run_id, status, context_data->'_awaitingNodeIds' ? 'approval' AS waits
          FROM contexts JOIN statuses USING (run_id) WHERE run_id = ANY ($1)`,
         [[...this.#open]],

@@ -10,7 +10,7 @@ export class Log {
     this.logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
   }
 
-  /** Options for `site.adapter`. */
+  /** Options for `servers.adapter`. */
   options() {
     return {
       runtime: { logger: this.logger },

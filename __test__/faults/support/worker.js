@@ -1,7 +1,7 @@
 // A worker process: told everything by its parent, tells it what the logger and the event bus hear. SIGTERM stops it
 // as a deployment would.
 import { RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
-import { Executions } from './executions.js'
+import { Executions } from '../../fixtures/executions.js'
 import { flowsFor } from './flows.js'
 
 const { name, file, redis, ...settings } = JSON.parse(process.env.SETTINGS)

@@ -3,8 +3,8 @@ import { RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-ada
 import { NullLogger } from 'flowcraft'
 import { flows } from './flows.js'
 
-const { AMQP_URL, DATABASE_URL, REDIS_URL, TABLES, QUEUE } = process.env
-const [contextTableName, statusTableName] = TABLES.split(' ')
+const { AMQP_URL, DATABASE_URL, REDIS_URL, SETTINGS } = process.env
+const { contexts, statuses, queue } = JSON.parse(SETTINGS)
 
 const adapter = new RabbitMqAdapter({
   runtimeOptions: {
@@ -15,9 +15,9 @@ const adapter = new RabbitMqAdapter({
   coordinationStore: new RedisCoordinationStore(REDIS_URL),
   amqpConnection: AMQP_URL,
   pgClient: DATABASE_URL,
-  contextTableName,
-  statusTableName,
-  queueName: QUEUE,
+  contextTableName: contexts,
+  statusTableName: statuses,
+  queueName: queue,
   leaseSeconds: 2,
 })
 adapter.start()

@@ -40,6 +40,9 @@ export async function startSentinel(place, { name }) {
   writeFileSync(config, `${lines.join('\n')}\n`)
   if (context.account) chownSync(config, context.account.uid, context.account.gid)
   const sentinel = await startRedis(context, { config, options: () => ['--sentinel'] })
+  // How often it asks its servers who they are, and tells what it knows. Before Redis 7 it keeps to its own periods, of
+  // ten seconds and two.
+  await at(cli, address(sentinel), 'sentinel', 'debug', 'info-period', 500, 'publish-period', 200)
   const replicas = () => at(cli, address(sentinel), 'sentinel', 'replicas', name)
   await settled(async () => (await replicas()).includes(String(replica.server.ports[0])))
   return { sentinel, master, replica }

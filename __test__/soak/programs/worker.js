@@ -3,7 +3,8 @@ import { readdirSync } from 'node:fs'
 import { RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, NullLogger } from 'flowcraft'
 
-const { AMQP_URL, DATABASE_URL, REDIS_URL, CONTEXTS, STATUSES, QUEUE } = process.env
+const { AMQP_URL, DATABASE_URL, REDIS_URL, SETTINGS } = process.env
+const { contexts, statuses, queue } = JSON.parse(SETTINGS)
 
 let jobs = 0
 const node = (work) => async (api) => {
@@ -61,9 +62,9 @@ const adapter = new RabbitMqAdapter({
   coordinationStore: new RedisCoordinationStore(REDIS_URL),
   amqpConnection: AMQP_URL,
   pgClient: DATABASE_URL,
-  contextTableName: CONTEXTS,
-  statusTableName: STATUSES,
-  queueName: QUEUE,
+  contextTableName: contexts,
+  statusTableName: statuses,
+  queueName: queue,
   concurrency: 50,
 })
 adapter.start()

@@ -1,0 +1,37 @@
+// The files of tests, and those that need no servers.
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { repository } from './run.js'
+
+/**
+ * Suites that run on the adapter's memory, by `npm run test:unit`, with FLOWCRAFT_SERVERS=memory: files or folders of
+ * `__test__/`. What a suite tests must be the same there; what only real servers do stays out.
+ */
+export const ON_MEMORY = []
+
+/** Files that take longest, begun first: a long one begun last leaves a core idle. */
+const LONGEST = []
+
+/** The files whose names have one of these parts, all if none is wanted. */
+export async function testFiles(wanted = []) {
+  const files = (await readdir(join(repository, '__test__'), { recursive: true })).filter((file) =>
+    file.endsWith('.test.js'),
+  )
+  const rank = (file) => (LONGEST.includes(file) ? LONGEST.indexOf(file) : LONGEST.length)
+  return files
+    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+    .sort((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1))
+    .map((file) => join('__test__', file))
+}
+
+/** The files on memory. Each entry of the list must name some: one that is misspelt would test nothing. */
+export async function memoryFiles() {
+  const found = await Promise.all(
+    ON_MEMORY.map(async (entry) => {
+      const files = (await testFiles()).filter((file) => `${file}/`.startsWith(`${join('__test__', entry)}/`))
+      if (files.length === 0) throw new Error(`There is no test in __test__/${entry}, which ON_MEMORY names`)
+      return files
+    }),
+  )
+  return found.flat()
+}

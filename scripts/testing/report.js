@@ -1,0 +1,89 @@
+// What came of the checks and tests: counts what passed and failed, and keeps the time of each part.
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { repository, run } from './run.js'
+
+const log = (line) => console.log(line)
+const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`
+
+export class Report {
+  #passed = 0
+  #failed = 0
+  #parts = []
+  #files = []
+  #begun = performance.now()
+
+  /** Does one part of the work, and keeps how long it took. */
+  async part(name, work) {
+    const begun = performance.now()
+    try {
+      return await work()
+    } finally {
+      this.#parts.push([name, performance.now() - begun])
+    }
+  }
+
+  /** One check that either holds or does not; its output is shown only when it does not. */
+  async check(name, command, args, { env } = {}) {
+    const begun = performance.now()
+    const { ok, printed } = await run(command, args, { env })
+    this.#count(ok ? { passed: 1 } : { failed: 1 })
+    log(`${ok ? '✔' : '✖'} ${name} (${seconds(performance.now() - begun)})`)
+    if (!ok) log(printed.trimEnd())
+  }
+
+  /** Rust tests, counted from the lines their runner closes with. */
+  async rust(name, args) {
+    const begun = performance.now()
+    const { ok, printed } = await run('cargo', ['test', '--quiet', ...args])
+    const results = [...printed.matchAll(/^test result: .*? (\d+) passed; (\d+) failed/gm)]
+    const passed = results.reduce((sum, [, count]) => sum + Number(count), 0)
+    const failed = results.reduce((sum, [, , count]) => sum + Number(count), 0)
+    // A test that does not compile, or that takes the process down, has no such line.
+    this.#count({ passed, failed: failed + (ok || failed > 0 ? 0 : 1) })
+    log(`${ok ? '✔' : '✖'} ${name}: ${passed} passed, ${failed} failed (${seconds(performance.now() - begun)})`)
+    if (!ok) log(printed.trimEnd())
+  }
+
+  /** Files of tests, by Node's runner, two at a time. */
+  async files(files, { env }) {
+    const folder = await mkdtemp(join(tmpdir(), 'flowcraft-test-'))
+    const summary = join(folder, 'summary.json')
+    const times = join(folder, 'times.jsonl')
+    const reporters = [
+      ['--test-reporter', 'spec', '--test-reporter-destination', 'stdout'],
+      ['--test-reporter', './scripts/testing/summary.js', '--test-reporter-destination', summary],
+    ].flat()
+    try {
+      const { ok } = await run(
+        process.execPath,
+        ['--test', '--test-concurrency=2', '--import', './scripts/testing/file-clock.js', ...reporters, ...files],
+        { env: { ...env, FLOWCRAFT_TEST: '1', FLOWCRAFT_TEST_TIMES: times }, show: true },
+      )
+      const { passed, failed } = JSON.parse(await readFile(summary, 'utf8'))
+      this.#count({ passed, failed: failed + (ok || failed > 0 ? 0 : 1) })
+      const lines = (await readFile(times, 'utf8')).trim().split('\n')
+      this.#files.push(...lines.map((line) => JSON.parse(line)))
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+
+  #count({ passed = 0, failed = 0 }) {
+    this.#passed += passed
+    this.#failed += failed
+  }
+
+  /** Says where the time went and what came of it all; the process ends accordingly. */
+  close() {
+    const slowest = this.#files.sort((one, other) => other.seconds - one.seconds).slice(0, 10)
+    if (slowest.length > 1) log('The slowest files:')
+    if (slowest.length > 1) {
+      for (const { file, seconds } of slowest) log(`${seconds.toFixed(1).padStart(7)} s  ${relative(repository, file)}`)
+    }
+    log(this.#parts.map(([name, took]) => `${name}: ${seconds(took)}`).join(', '))
+    log(`${this.#passed} passed, ${this.#failed} failed in ${seconds(performance.now() - this.#begun)}`)
+    process.exitCode = this.#failed === 0 && this.#passed > 0 ? 0 : 1
+  }
+}
