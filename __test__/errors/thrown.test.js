@@ -172,12 +172,13 @@ describe('about what a caller passes', () => {
     for (const [option, wrong] of [
       ['amqpConnection', 'amqp://h:port'],
       ['pgClient', 'postgres://h:port'],
-      ['pgClient', { host: 'h', max: 'many' }],
       ['queueType', 'stream'],
       ['concurrency', 0],
     ]) {
       await throws('INVALID_OPTION', () => new RabbitMqAdapter({ ...options, [option]: wrong }), { option })
     }
+    const many = { ...options, pgClient: { host: 'h', max: 'many' } }
+    await throws('INVALID_OPTION', () => new RabbitMqAdapter(many), { option: 'pgClient.max' })
     await throws('INVALID_OPTION', () => new RedisCoordinationStore('redis://h:port'), { option: 'redis' })
     await throws('INVALID_OPTION', () => migrate({ ...options, direction: 'sideways' }), { option: 'direction' })
     const wrong = { ...options, adapter, stalledThresholdSeconds: '1' }

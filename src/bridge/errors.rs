@@ -1,7 +1,7 @@
 //! The one place where errors change language.
 //!
 //! To JavaScript an error goes as an `Error` with properties: `code`, `retryable`, and where they are known `runId`,
-//! `nodeId`, `option`, `sqlState`. `lib/native.ts` makes of it one of the classes that users catch.
+//! `nodeId`, `option`, `sqlState`. `lib/bridge/native.ts` makes of it one of the classes that users catch.
 
 use napi::bindgen_prelude::{JsObjectValue, JsValue};
 use napi::{Env, Status};
