@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { counted } from '../fixtures/executions.js'
+import { leases } from '../fixtures/leases.js'
 import { openPrivateServers, until as waitFor } from '../fixtures/private-servers.js'
 import { Fleet, startWorker } from './support/fleet.js'
 import { flowsFor, outcomes } from './support/flows.js'
@@ -78,7 +79,7 @@ describe('stopping under load, on SIGTERM', () => {
       assert.deepEqual(counted(context), outcomes.fan().nodes)
       assert.deepEqual(servers.executions.perNode(run), outcomes.fan().nodes)
     }
-    assert.deepEqual(await redis.keys('flowcraft:nodelock:*'), [])
+    assert.deepEqual(await leases(redis), [])
     assert.deepEqual(await servers.messages(), { ready: 0, held: 0 })
   })
 })

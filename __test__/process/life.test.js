@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { createFlow } from 'flowcraft'
+import { isLease } from '../fixtures/leases.js'
 import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { WorkerProcess } from '../fixtures/worker-process.js'
 
@@ -107,7 +108,7 @@ describe('stop()', () => {
     await sleep(60)
     await adapter.stop()
     const left = await Promise.all(runs.map((runId) => redis.get(`flowcraft:nodelock:${runId}:slow`)))
-    assert.deepEqual(left.filter(Boolean), [])
+    assert.deepEqual(left.filter(isLease), [])
     redis.disconnect()
   })
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
 import { Redis } from 'ioredis'
+import { isLease, leases } from '../fixtures/leases.js'
 import { openPrivateServers, until } from '../fixtures/private-servers.js'
 
 const RUNS = 300
@@ -47,8 +48,8 @@ describe('leases', () => {
     for (let index = 0; index < RUNS; index++) runs.push(await servers.begin('held'))
     const before = await scripts()
     const adapter = servers.adapter(settings, { concurrency: RUNS, repairInterval: 0, leaseSeconds: 60 })
-    await until(async () => (await redis.keys(`${NODE_LOCK}*`)).length === RUNS, { what: 'a lease of every run' })
-    const owners = new Set(await redis.mget(await redis.keys(`${NODE_LOCK}*`)))
+    await until(async () => (await leases(redis)).length === RUNS, { what: 'a lease of every run' })
+    const owners = new Set(await leases(redis))
     assert.equal(owners.size, RUNS, 'no two takings of a lease are the same')
     open()
     await servers.ended(runs)
@@ -56,7 +57,7 @@ describe('leases', () => {
     const used = (await scripts()) - before
     t.diagnostic(`${used} scripts for ${RUNS} leases, taken and given up`)
     assert.ok(used < RUNS, `${used} scripts for ${2 * RUNS} steps`)
-    assert.deepEqual(await redis.keys(`${NODE_LOCK}*`), [], 'none is left behind')
+    assert.deepEqual(await leases(redis), [], 'none is left behind')
   })
 
   it('a key that is no lease keeps nobody from working', async () => {
@@ -72,6 +73,6 @@ describe('leases', () => {
     const adapter = servers.adapter(settings, { repairInterval: 0, withoutRedis: 'wait' })
     await servers.ended(runs, { timeout: 5000 })
     await adapter.stop()
-    assert.equal(await redis.exists(strange), 0)
+    assert.ok(!isLease(await redis.get(strange)))
   })
 })

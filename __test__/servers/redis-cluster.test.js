@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { Cluster, Redis } from 'ioredis'
+import { leases } from '../fixtures/leases.js'
 import { openSharedServers, until } from '../fixtures/shared-servers.js'
 import { startCluster } from './support/redis.js'
 import { missing, openPlace } from './support/servers.js'
@@ -28,14 +29,14 @@ describe('a Redis Cluster', { skip: missing('redis') }, () => {
     await place?.close()
   })
 
-  /** How many keys each of these nodes has. */
+  /** How many leases each of these nodes has. */
   const perNode = (nodes) =>
     Promise.all(
       nodes.map(async ({ url }) => {
         const node = new Redis(url)
-        const keys = await node.keys('*nodelock*')
+        const held = await leases(node)
         node.disconnect()
-        return keys.length
+        return held.length
       }),
     )
 
