@@ -48,7 +48,7 @@
 //! ```
 //!
 //! Beside them stand the rules, which know nothing of the services, have no clock and no server, and may be imported from
-//! everywhere: [`job::admission`], [`job::completion`], [`job::reason`], [`recovery::judgement`], `runs::{finalize, state}`.
+//! everywhere: `job::{admission, completion, reason}`, `recovery::judgement`, `runs::{finalize, state}`.
 
 mod active_nodes;
 mod blueprints;
@@ -62,7 +62,7 @@ mod liveness;
 mod notices;
 mod publisher;
 mod queues;
-pub mod recovery;
+mod recovery;
 mod results;
 mod retry;
 mod runs;

@@ -4,10 +4,10 @@
 //! been delivered, everything published before it has been delivered too, or is lost. So a job is lost when its
 //! run has been stale for a while, nobody holds its lease, and since it was first seen so the queue has either
 //! been empty or delivered something younger. A backlog, however long, is not a loss. All of this is decided in
-//! [`judgement`].
+//! `judgement`.
 //!
-//! One worker of a queue scans at a time ([`tick`]). A running node keeps its run from being stale, so a scan
-//! ([`scan`]) is a short query that mostly finds nothing. What it finds is published again by [`republish`].
+//! One worker of a queue scans at a time (`tick`). A running node keeps its run from being stale, so a scan
+//! (`scan`) is a short query that mostly finds nothing. What it finds is published again by `republish`.
 
 pub mod judgement;
 pub(super) mod republish;
