@@ -23,6 +23,7 @@ mod fault_points;
 pub mod ids;
 pub mod json;
 pub mod memory;
+mod mutants;
 pub mod ports;
 pub mod postgres;
 pub mod protocol;

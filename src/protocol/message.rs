@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::ids::NodeId;
+use crate::mutants::{Mutant, makes};
 use crate::workflow::ledger::Due;
 
 /// The body of a message: JSON, in the shape the original reads and writes. Fields that are ours are optional,
@@ -98,7 +99,7 @@ impl JobMessage {
             put_back_since: None,
             repeated: false,
             replayed: false,
-            at,
+            at: at.filter(|_| !makes(Mutant::ForgetsMoment)),
             original: None,
         }
     }

@@ -67,7 +67,10 @@ impl Faults for SeededFaults {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         // Everything takes its time, and never the same.
         let late = Duration::from_micros(random.u64(..3_000));
-        if self.over.load(Ordering::Relaxed) || !self.plan.has(Self::trouble_of(event)) {
+        // A run that nobody has begun yet has no trace but its message.
+        let is_a_beginning = |body: &[u8]| !body.windows(8).any(|field| field == b"\"round\":");
+        let is_spared = matches!(event, Event::Expire { body, .. } if is_a_beginning(body));
+        if self.over.load(Ordering::Relaxed) || is_spared || !self.plan.has(Self::trouble_of(event)) {
             return match event {
                 Event::Expire { .. } => None,
                 _ if random.bool() => Some(Fault::Delay(late)),

@@ -62,11 +62,18 @@ pub struct Plan {
     pub runs: usize,
     pub concurrency: u16,
     pub journal: bool,
+    /// Whether workers scan for lost jobs. Something depends on it only where messages are lost, or where a client's call
+    /// is recorded and its message cannot be published.
+    pub recovery: bool,
     pub troubles: Vec<Trouble>,
     /// How long things go wrong.
     pub stormy: Duration,
     /// How long runs have to end afterwards.
     pub calm: Duration,
+}
+
+fn needs_recovery(trouble: Trouble) -> bool {
+    matches!(trouble, Trouble::LostTimers | Trouble::Broker)
 }
 
 impl Plan {
@@ -82,6 +89,7 @@ impl Plan {
             runs: random.usize(1..6),
             concurrency: [1, 3, 10][random.usize(..3)],
             journal: random.bool(),
+            recovery: random.bool() || troubles.iter().any(|trouble| needs_recovery(*trouble)),
             troubles,
             stormy: Duration::from_secs(random.u64(5..90)),
             calm: Duration::from_secs(30 * 60),

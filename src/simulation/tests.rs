@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::promises::{Broken, check};
 use super::shrink::shrink;
 use super::world::World;
+use crate::mutants::{Mutant, making};
 
 /// Plays a plan; what was broken, and the story.
 pub fn simulate(plan: &Plan) -> (Vec<Broken>, String) {
@@ -36,18 +37,30 @@ fn setting(name: &str) -> Option<u64> {
 
 /// The story of a seed that breaks a promise, as short as it can be made.
 fn tell(seed: u64, broken: &[Broken]) -> String {
-    let kind = broken[0].kind();
-    let breaks = |plan: &Plan| simulate(plan).0.iter().any(|broken| broken.kind() == kind);
-    let plan = shrink(Plan::of(seed), breaks);
+    let plan = shrunk(seed, broken[0].kind());
     let (broken, story) = simulate(&plan);
     format!("seed {seed}: {broken:#?}\n{plan:#?}\n{story}")
+}
+
+/// The plan of a seed, as small as it can be made while it breaks the same promise.
+fn shrunk(seed: u64, kind: &str) -> Plan {
+    shrink(Plan::of(seed), |plan| simulate(plan).0.iter().any(|broken| broken.kind() == kind))
 }
 
 #[test]
 fn whatever_goes_wrong_every_run_comes_to_what_its_rules_say() {
     if let Some(seed) = setting("FLOWCRAFT_SIMULATION_SEED") {
-        let (broken, story) = simulate(&Plan::of(seed));
-        println!("{:#?}\n{story}", Plan::of(seed));
+        let found = simulate(&Plan::of(seed)).0;
+        let plan = found.first().map_or_else(|| Plan::of(seed), |broken| shrunk(seed, broken.kind()));
+        // With what the engine says of each step: `FLOWCRAFT_LOG` as for the addon.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_env("FLOWCRAFT_LOG"))
+            .with_writer(std::io::stdout)
+            .without_time()
+            .with_ansi(false)
+            .try_init();
+        let (broken, story) = simulate(&plan);
+        println!("{plan:#?}\n{story}");
         assert!(broken.is_empty(), "{broken:#?}");
         return;
     }
@@ -80,6 +93,27 @@ fn whatever_goes_wrong_every_run_comes_to_what_its_rules_say() {
     if let Some((seed, broken)) = failures.first() {
         panic!("{}", tell(*seed, broken));
     }
+}
+
+/// A simulation that finds nothing proves nothing: each mistake is made on purpose, and found.
+///
+/// `FLOWCRAFT_SIMULATION_MUTANTS` says within how many seeds (default 3,000).
+#[test]
+fn each_mistake_is_found() {
+    let limit = setting("FLOWCRAFT_SIMULATION_MUTANTS").unwrap_or(3_000);
+    let mut missed = Vec::new();
+    for mutant in Mutant::ALL {
+        let begun = Instant::now();
+        let found = making(Some(mutant), || {
+            (0..limit).find_map(|seed| Some((seed, simulate(&Plan::of(seed)).0.first()?.kind())))
+        });
+        let seconds = begun.elapsed().as_secs_f64();
+        match found {
+            Some((seed, kind)) => println!("{mutant:?}: {kind}, by seed {seed}, {seconds:.1} s"),
+            None => missed.push(mutant),
+        }
+    }
+    assert!(missed.is_empty(), "not found within {limit} seeds: {missed:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::fault_points;
+use crate::mutants::{Mutant, makes};
 use crate::ports::broker::{Broker, Outgoing};
 use crate::ports::delay;
 use crate::ports::host::Notice;
@@ -62,6 +63,11 @@ impl Publisher {
         if fault_points::is_planned("between-publishes") && jobs.len() > 1 {
             self.publish(&jobs[..1]).await?;
             fault_points::point("between-publishes");
+        }
+        let jobs = if makes(Mutant::ForgetsSibling) && jobs.len() > 1 { &jobs[1..] } else { jobs };
+        if makes(Mutant::AcknowledgesBeforeConfirm) {
+            let _ = tokio::time::timeout(std::time::Duration::from_micros(100), self.publish(jobs)).await;
+            return Ok(());
         }
         retry.until_done(|| self.publish(jobs)).await?;
         fault_points::point("after-publish");

@@ -4,6 +4,7 @@ use super::contexts::{Content, Contexts, Row, refuse_unstorable};
 use super::store::TablesState;
 use crate::error::Result;
 use crate::json::Json;
+use crate::mutants::{Mutant, makes};
 use crate::ports::record::Written;
 use crate::record::final_result::final_result;
 use crate::record::{
@@ -92,7 +93,7 @@ impl TablesState<'_> {
             Some(status) => self.statuses.touch(write.run, status, now),
             None => {}
         }
-        if let Some(journal) = &mut self.contexts.journal {
+        if let Some(journal) = self.contexts.journal.as_mut().filter(|_| !makes(Mutant::KeepsJournal)) {
             journal.remove(write.run);
         }
         self.contexts.rows.insert(write.run.to_owned(), Row { xmin: moment.xid, content });

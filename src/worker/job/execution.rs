@@ -14,6 +14,7 @@ use super::disposition::{give_up, reschedule};
 use super::fate::MessageFate;
 use crate::error::{Kind, Result};
 use crate::fault_points;
+use crate::mutants::{Mutant, makes};
 use crate::ports::host::{Call, Notice, Reply};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
@@ -68,6 +69,7 @@ async fn dispose(
         Verdict::DeadLetter { reason, fails_run } => {
             return give_up(context, message, &reason, fails_run).await;
         }
+        Verdict::Republish(_) if makes(Mutant::ForgetsLeftovers) => {}
         Verdict::Republish(due) => context.publish_due(message, &due, at).await?,
         Verdict::PublishResult => {
             context.services.results.publish_or_report(&message.run_id, context.abort()).await;
@@ -86,7 +88,8 @@ async fn execute(
 ) -> Result<Option<Reply>> {
     fault_points::point("before-call");
     let is_current = context.services.leases.is_current(&message.run_id, &message.node_id);
-    if !is_current || context.abort().is_cancelled() {
+    let is_late = !is_current && !makes(Mutant::IgnoresExpiry);
+    if is_late || (context.abort().is_cancelled() && !makes(Mutant::StartsWhileAborting)) {
         return Ok(None);
     }
     let cancelled = context.abort().child_token();
@@ -128,6 +131,13 @@ async fn finish(
     let services = context.services;
     let (answer, blueprint) = (Arc::new(answer), executed.analysed.blueprint.clone());
     fault_points::point("before-commit");
+    if makes(Mutant::PublishesBeforeCommit) {
+        let reserved = executed.document.reserved.clone().unwrap_or_default();
+        let (node, round, now) = (&message.node_id, executed.round, services.platform.now());
+        let execution = Execution { node, round, now, deferred: false };
+        let (_, early) = complete(reserved, &blueprint, execution, &answer)?;
+        context.publish_due(message, &early.due, executed.document.at).await?;
+    }
     let (mut completion, at) = commit(context, message, executed, &answer).await?;
     fault_points::point("after-commit");
     let mut due = std::mem::take(&mut completion.due);

@@ -12,6 +12,7 @@ use super::execution::with_lease;
 use super::fate::MessageFate;
 use crate::error::Result;
 use crate::fault_points;
+use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, GIVEN_UP_STAYS};
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
@@ -39,7 +40,8 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
         tokio::time::sleep(HANG_WAIT).await;
         return Ok(MessageFate::Requeue);
     }
-    let message = JobMessage { repeated: message.repeated || context.redelivered, ..message };
+    let repeated = (message.repeated || context.redelivered) && !makes(Mutant::ForgetsRepetition);
+    let message = JobMessage { repeated, ..message };
     for poll in 0..LEASE_POLLS {
         if let Some(fate) = try_lease(context, &message, poll == 0).await? {
             return Ok(fate);
@@ -69,7 +71,8 @@ async fn try_lease(
     if acquired.is_taken() {
         // Another worker may have had the lease, and committed, between the load and the lease: unless the store says that
         // nobody gave it up since, the run is loaded under the lease.
-        let is_proven = acquired == Acquired::Fresh && begun.elapsed() < MEMORY_OF_THE_STORE;
+        let is_proven = (acquired == Acquired::Fresh && begun.elapsed() < MEMORY_OF_THE_STORE)
+            || makes(Mutant::TrustsPrefetch);
         let prefetched = prefetched.filter(|_| is_proven);
         fault_points::point("after-lease");
         let fate = with_lease(context, message, prefetched).await;
@@ -81,6 +84,7 @@ async fn try_lease(
     let document = context.retry.until_done(|| services.runs.load_ledger(run)).await?;
     match admit_beside_lease(&document, message) {
         None => return Ok(None),
+        Some(Verdict::Republish(_)) if makes(Mutant::ForgetsLeftovers) => {}
         Some(Verdict::Republish(due)) => context.publish_due(message, &due, document.at).await?,
         Some(_) => {}
     }

@@ -6,6 +6,7 @@
 
 use super::{Due, Ledger, Mark, NodeEntry, NodeState, Transition};
 use crate::ids::NodeId;
+use crate::mutants::{Mutant, makes};
 use crate::workflow::blueprint::{Blueprint, Join};
 
 impl Ledger {
@@ -150,7 +151,7 @@ impl Ledger {
             round: entry.round + 1,
             wave: wave.max(entry.wave),
             level,
-            by: Some(by.clone()),
+            by: Some(if makes(Mutant::NamesWrongOrigin) { node.clone() } else { by.clone() }),
             fed: entry.fed,
             done_before: entry.done_before || entry.state == NodeState::Done,
             ..NodeEntry::default()

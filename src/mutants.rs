@@ -1,0 +1,86 @@
+//! Mistakes that a test has the engine make, to see that the simulation finds each of them. Outside of tests nobody makes
+//! any, and each question is a constant.
+
+/// A mistake, each at one place of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// A message is acknowledged before what follows from it is confirmed.
+    AcknowledgesBeforeConfirm,
+    /// What a result leads to is published before the result is committed.
+    PublishesBeforeCommit,
+    /// A result counts in whatever round its node is.
+    IgnoresRounds,
+    /// A result counts although its node is not due any more.
+    CountsLateResults,
+    /// Nodes are executed without a lease.
+    TakesNoLease,
+    /// A run that was loaded before its lease is taken as it is, whoever had the lease meanwhile.
+    TrustsPrefetch,
+    /// A worker starts a node although its lease has run out meanwhile.
+    IgnoresExpiry,
+    /// A worker that aborts starts a node all the same.
+    StartsWhileAborting,
+    /// A message that came before is taken for one that did not.
+    ForgetsRepetition,
+    /// A message does not say when what made it due was committed.
+    ForgetsMoment,
+    /// A due node names itself as the one that made it due.
+    NamesWrongOrigin,
+    /// Of several jobs that a result leads to, the last is not published.
+    ForgetsSibling,
+    /// What a dead worker's result led to is not published again.
+    ForgetsLeftovers,
+    /// The journal of a run outlives its fold.
+    KeepsJournal,
+    /// A commit that was decided on an old revision is written.
+    IgnoresRevision,
+}
+
+impl Mutant {
+    /// All of them.
+    #[cfg(test)]
+    pub const ALL: [Self; 15] = [
+        Self::AcknowledgesBeforeConfirm,
+        Self::PublishesBeforeCommit,
+        Self::IgnoresRounds,
+        Self::CountsLateResults,
+        Self::TakesNoLease,
+        Self::TrustsPrefetch,
+        Self::IgnoresExpiry,
+        Self::StartsWhileAborting,
+        Self::ForgetsRepetition,
+        Self::ForgetsMoment,
+        Self::NamesWrongOrigin,
+        Self::ForgetsSibling,
+        Self::ForgetsLeftovers,
+        Self::KeepsJournal,
+        Self::IgnoresRevision,
+    ];
+}
+
+#[cfg(test)]
+thread_local! {
+    static MADE: std::cell::Cell<Option<Mutant>> = const { std::cell::Cell::new(None) };
+}
+
+/// Whether the engine is to make this mistake.
+#[cfg(test)]
+pub fn makes(mistake: Mutant) -> bool {
+    MADE.get() == Some(mistake)
+}
+
+/// Does something with an engine that makes a mistake, in this thread.
+#[cfg(test)]
+pub fn making<T>(mistake: Option<Mutant>, act: impl FnOnce() -> T) -> T {
+    let before = MADE.replace(mistake);
+    let done = act();
+    MADE.set(before);
+    done
+}
+
+/// Whether the engine is to make this mistake: never.
+#[cfg(not(test))]
+#[inline]
+pub const fn makes(_: Mutant) -> bool {
+    false
+}
