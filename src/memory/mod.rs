@@ -15,7 +15,6 @@
 //! - **Clusters**: a queue without its leader, partitions between servers, Redis losing its last writes in a failover.
 //!   A simulation has their effects by cutting clients, by faults, and by [`MemoryServer::flush`].
 //! - **A consumer that regains room** keeps its turn; RabbitMQ queues it behind those that had room all the time.
-//! - **Deliveries that RabbitMQ counts** beyond the mark of redelivery are seen by tests only ([`MessageView`]).
 //! - **Time on the way**: what no fault delays takes no time at all.
 //! - **Passwords, TLS, virtual hosts, key prefixes**: a name is all there is.
 
