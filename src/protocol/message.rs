@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::ids::NodeId;
-use crate::mutants::{Mutant, makes};
 use crate::workflow::ledger::Due;
 
 /// The body of a message: JSON, in the shape the original reads and writes. Fields that are ours are optional,
@@ -99,7 +98,7 @@ impl JobMessage {
             put_back_since: None,
             repeated: false,
             replayed: false,
-            at: at.filter(|_| !makes(Mutant::ForgetsMoment)),
+            at,
             original: None,
         }
     }

@@ -101,8 +101,10 @@ fn stop(world: &Arc<World>, worker: &Arc<SimulatedWorker>) {
     world.excuse(Some(&worker.name), Duration::MAX / 4);
     world.bury(worker);
     let (worker, patience) = (worker.clone(), world.random(|random| random.u64(..10_000)));
+    let stopping = world.clone();
     tokio::spawn(async move {
         worker.worker.stop(Duration::from_millis(patience)).await;
+        stopping.note_stopped(&worker.name);
         worker.engine.close().await;
     });
     restart(world);

@@ -73,7 +73,7 @@ pub struct Plan {
 }
 
 fn needs_recovery(trouble: Trouble) -> bool {
-    matches!(trouble, Trouble::LostTimers | Trouble::Broker)
+    matches!(trouble, Trouble::LostTimers | Trouble::Broker | Trouble::Record)
 }
 
 impl Plan {

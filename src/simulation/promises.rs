@@ -17,6 +17,8 @@ pub enum Broken {
     Wrong { run: String, what: String },
     /// A node was executed twice without a death, a standstill or a lost lease.
     Twice { run: String, node: String, round: u32, attempt: u32 },
+    /// A worker that had stopped started a node.
+    AfterStop { worker: String, run: String, node: String },
     /// Messages are left in the queue.
     Left { queue: String, messages: usize },
     /// A message went to the dead letters.
@@ -30,6 +32,7 @@ impl Broken {
             Self::NotEnded { .. } => "a run has not ended",
             Self::Wrong { .. } => "a run came to something else",
             Self::Twice { .. } => "a node was executed twice",
+            Self::AfterStop { .. } => "a stopped worker started a node",
             Self::Left { .. } => "messages are left",
             Self::DeadLetter { .. } => "a message went to the dead letters",
         }
@@ -48,6 +51,7 @@ pub async fn check(world: &World) -> Vec<Broken> {
     let mut broken = unended(world);
     broken.extend(ends(world));
     broken.extend(twice(&world.executions.all(), &world.excuses()));
+    broken.extend(after_stop(&world.executions.all(), &world.stopped()));
     broken.extend(left(world));
     broken
 }
@@ -124,6 +128,18 @@ fn twice(executions: &[Execution], excuses: &[Excuse]) -> Vec<Broken> {
         }
     }
     broken
+}
+
+fn after_stop(executions: &[Execution], stopped: &BTreeMap<String, Duration>) -> Vec<Broken> {
+    let late = executions
+        .iter()
+        .filter(|execution| stopped.get(&execution.worker).is_some_and(|stopped| execution.begun > *stopped));
+    let broken = |Execution { worker, run, node, .. }: &Execution| Broken::AfterStop {
+        worker: worker.clone(),
+        run: run.clone(),
+        node: node.clone(),
+    };
+    late.map(broken).collect()
 }
 
 fn left(world: &World) -> Vec<Broken> {

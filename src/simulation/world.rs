@@ -43,6 +43,8 @@ struct Workers {
     alive: Vec<Arc<SimulatedWorker>>,
     /// When workers died, stood still or stopped, or lost their leases: an execution may be followed by another then.
     excuses: Vec<Excuse>,
+    /// When each worker that stopped had stopped.
+    stopped: BTreeMap<String, Duration>,
 }
 
 /// Why a node of a worker may be executed again.
@@ -175,6 +177,17 @@ impl World {
         self.with(|workers| workers.alive.retain(|other| other.name != worker.name));
     }
 
+    /// A worker has stopped: it does nothing any more.
+    pub fn note_stopped(&self, worker: &str) {
+        let now = self.story.elapsed();
+        self.with(|workers| workers.stopped.insert(worker.to_owned(), now));
+    }
+
+    /// When each worker that stopped had stopped.
+    pub fn stopped(&self) -> BTreeMap<String, Duration> {
+        self.with(|workers| workers.stopped.clone())
+    }
+
     /// From now on for so long, an execution may be followed by another of the same job.
     pub fn excuse(&self, worker: Option<&str>, lasting: Duration) {
         let from = self.story.elapsed();
@@ -196,7 +209,9 @@ impl World {
         if let Err(error) = self.server.insert(&tables(), run, "{}", Some("running")) {
             panic!("{error}");
         }
-        let client = self.server.broker("client", Platform::default(), None);
+        let platform = Platform::default().with_clock(self.server.clock());
+        let platform = platform.seeded(self.plan.seed, Arc::new(Tasks::default()));
+        let client = self.server.broker("client", platform, None);
         self.story.tell(format!("client starts {run} ({}: {})", flow, self.flows[flow].graph));
         for node in &self.flows[flow].description.starts {
             let body = format!(r#"{{"runId":"{run}","blueprintId":"{flow}","nodeId":"{node}"}}"#);
