@@ -1,8 +1,8 @@
-//! Acknowledgements of one consumer's channel. A job hands its tag over and does not wait for the socket; what has
-//! come together meanwhile leaves together.
+//! Acknowledgements of one consumer's channel. A job hands its tag over and does not wait for the socket; tags that
+//! gather meanwhile leave together.
 //!
-//! One frame settles every delivery up to a tag. So those that lie without a gap behind what is settled already take
-//! one frame, however many they are; one behind a job that is still running takes a frame of its own, and never waits.
+//! One frame can acknowledge every delivery up to a tag. Tags without a gap after the last settled one therefore share one
+//! frame. A tag behind a job that is still running takes a frame of its own and does not wait.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -16,12 +16,12 @@ use crate::error::Result;
 use crate::ports::broker::Receipt;
 use crate::ports::platform::Platform;
 
-/// Tags taken at a time.
+/// Tags handled at a time.
 const LARGEST: usize = 1024;
 
-/// A channel of a broker, whose deliveries are numbered from 1. A lost channel is an error.
+/// A channel of a broker, which numbers its deliveries from 1. A lost channel is an error.
 pub(crate) trait Channel: Send + Sync + 'static {
-    /// Acknowledges a delivery; with `multiple`, every one up to it.
+    /// Acknowledges a delivery; with `multiple`, every delivery up to it.
     fn ack(&self, tag: u64, multiple: bool) -> impl Future<Output = Result<()>> + Send;
 
     /// Puts a delivery back into its queue.
@@ -58,11 +58,11 @@ impl Acknowledger {
         Box::new(ConsumerReceipt { tag, tags: self.tags.clone() })
     }
 
-    /// Waits until everything has left. Every receipt must be used, or gone.
-    pub async fn finish(self, patience: Duration) {
+    /// Waits until every acknowledgement has left, at most for `timeout`. Every receipt must be used or dropped.
+    pub async fn finish(self, timeout: Duration) {
         drop(self.tags);
-        if tokio::time::timeout(patience, self.ended).await.is_err() {
-            debug!("acknowledgements left behind");
+        if tokio::time::timeout(timeout, self.ended).await.is_err() {
+            debug!("acknowledgements did not leave in time");
         }
     }
 }
@@ -75,7 +75,7 @@ struct ConsumerReceipt {
 #[async_trait]
 impl Receipt for ConsumerReceipt {
     async fn ack(self: Box<Self>) {
-        // The other side outlives every receipt.
+        // The receiver lives as long as any receipt.
         let _ = self.tags.send(Settled::Acknowledged(self.tag));
     }
 
@@ -84,7 +84,7 @@ impl Receipt for ConsumerReceipt {
     }
 }
 
-/// Settles what comes, until every receipt is gone.
+/// Settles deliveries until every receipt is gone.
 async fn settle(channel: &impl Channel, mut waiting: mpsc::UnboundedReceiver<Settled>) {
     let mut tags = Tags::default();
     let mut batch = Vec::new();
@@ -93,19 +93,19 @@ async fn settle(channel: &impl Channel, mut waiting: mpsc::UnboundedReceiver<Set
         for settled in batch.drain(..) {
             match settled {
                 Settled::Acknowledged(tag) => acknowledged.push(tag),
-                // Before the acknowledgements: one of them may settle everything up to a later tag.
+                // Before the acknowledgements: one of them may acknowledge everything up to a later tag.
                 Settled::Requeued(tag) => {
                     if let Err(error) = channel.nack(tag).await {
-                        debug!(%error, "negative acknowledgement lost");
+                        debug!(%error, "the broker did not get a negative acknowledgement");
                     }
                     tags.requeued(tag);
                 }
             }
         }
         for frame in tags.acknowledged(acknowledged) {
-            // A lost connection is no error here: the message comes again and finds its work done.
+            // A lost connection is no error here: the broker redelivers the message, whose work is done.
             if let Err(error) = channel.ack(frame.tag, frame.multiple).await {
-                debug!(%error, "acknowledgement lost");
+                debug!(%error, "the broker did not get an acknowledgement");
             }
         }
     }
@@ -115,27 +115,27 @@ async fn settle(channel: &impl Channel, mut waiting: mpsc::UnboundedReceiver<Set
 #[derive(Debug, PartialEq, Eq)]
 struct Frame {
     tag: u64,
-    /// It settles everything up to the tag.
+    /// It acknowledges everything up to the tag.
     multiple: bool,
 }
 
 /// Which deliveries of a channel are settled. The broker numbers them from 1.
 #[derive(Debug, Default)]
 struct Tags {
-    /// Every one up to here.
+    /// All up to this tag.
     up_to: u64,
-    /// Those behind one that is not.
+    /// Others beyond the first gap.
     beyond: BTreeSet<u64>,
 }
 
 impl Tags {
-    /// A delivery went back to the queue.
+    /// Notes that a delivery went back to the queue.
     fn requeued(&mut self, tag: u64) {
         self.beyond.insert(tag);
         self.close_up();
     }
 
-    /// Deliveries are to be acknowledged: by which frames.
+    /// The frames that acknowledge these deliveries.
     fn acknowledged(&mut self, mut tags: Vec<u64>) -> Vec<Frame> {
         tags.sort_unstable();
         self.beyond.extend(&tags);

@@ -1,8 +1,21 @@
-//! Requests that wait go to the server together: one statement for many, and none of them waits for company.
+//! Coalesces requests: those that wait share one statement, and a lone request does not wait for others.
 //!
-//! A request that finds nothing to wait for leaves at once, alone. While a batch is under way, requests gather, and leave
-//! together when it is back: the fewer batches, the less each request costs, on both sides. A batch that takes long
-//! (a lock that somebody holds, a large document, a server far away) is not waited for: another leaves beside it.
+//! A request that finds no batch under way leaves at once, alone. While a batch is under way, further requests gather and
+//! leave together when it returns: the fewer batches, the less each request costs, on both sides. A slow batch (a
+//! locked row, a large document, a distant server) holds nobody up: another batch leaves beside it.
+//!
+//! A batch occupies a *slot*. The states of a slot:
+//!
+//! ```text
+//!              a request finds no batch that blocks            answered
+//!     free ───────────────────────────────────────▶ blocking ───────────▶ next batch, or free
+//!                                                      │
+//!                                                      │ under way for 20 ms
+//!                                                      ▼        answered
+//!                                                     slow ───────────────▶ next batch if none blocks, or free
+//! ```
+//!
+//! At most one slot blocks: requests gather until it returns. Slow slots only keep their own runs from others.
 
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
@@ -18,19 +31,19 @@ use crate::ports::platform::Platform;
 
 /// Requests in one batch.
 const LARGEST: usize = 64;
-/// A batch that is under way for longer is not waited for.
-const PATIENCE: Duration = Duration::from_millis(20);
-/// Batches under way at a time, however long they take. A batch of commits may need two connections of a pool's eight, and
-/// must leave some to others.
-const LANES: usize = 3;
+/// A batch that is under way for longer is slow: another one leaves beside it.
+const SLOW_AFTER: Duration = Duration::from_millis(20);
+/// Batches under way at a time, slow ones included. A batch of commits may need two of a pool's eight connections and
+/// must leave some for other work.
+const SLOTS: usize = 3;
 
-/// A request that a batch is made of.
+/// A request that can be coalesced with others.
 pub(crate) trait Request: Send + 'static {
-    /// What no two batches may touch at a time, if there is such a thing: a run that is being changed.
+    /// What no two batches may touch at a time: the run that the request changes, if it changes one.
     fn exclusive(&self) -> Option<&str>;
 }
 
-/// A queue of requests, each with a way to answer it.
+/// The requests that wait, each with a way to answer it.
 #[derive(Debug)]
 pub(crate) struct Batches<R> {
     state: Mutex<State<R>>,
@@ -40,40 +53,40 @@ pub(crate) struct Batches<R> {
 #[derive(Debug)]
 struct State<R> {
     waiting: VecDeque<R>,
-    /// What batches under way touch.
+    /// What the batches under way touch.
     busy: HashSet<String>,
     /// Batches under way.
-    lanes: usize,
-    /// One of them is waited for.
-    awaited: bool,
+    slots: usize,
+    /// One of them blocks: requests gather until it returns or becomes slow.
+    blocks: bool,
 }
 
 impl<R> Batches<R> {
     /// None waits yet.
     pub fn new(platform: Platform) -> Self {
-        let state = State { waiting: VecDeque::new(), busy: HashSet::new(), lanes: 0, awaited: false };
+        let state = State { waiting: VecDeque::new(), busy: HashSet::new(), slots: 0, blocks: false };
         Self { state: Mutex::new(state), platform }
     }
 }
 
 impl<R: Request> Batches<R> {
-    /// Adds a request. `carry` takes a batch to the server and answers every request of it. Who finds nothing to wait
-    /// for goes along with the first batch, which saves a lone request the way to another task and back; what gathers
-    /// meanwhile is carried by a task of its own. Must be called within the shared runtime.
-    pub async fn submit<C, F>(self: &Arc<Self>, request: R, carry: C)
+    /// Adds a request. `send` takes a batch to the server and answers each of its requests. A caller that finds a free
+    /// slot drives the first batch itself, which saves a lone request the way to another task and back. A task of its
+    /// own drives the batches that gather meanwhile. Must be called within the shared runtime.
+    pub async fn submit<C, F>(self: &Arc<Self>, request: R, send: C)
     where
         C: Fn(Vec<R>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
         self.with(|state| state.waiting.push_back(request));
-        let Some(mut lane) = Lane::open(self) else { return };
-        let Some(batch) = lane.next() else { return };
-        // Boxed: whoever only waits, as most do under load, need not have room for this.
+        let Some(mut slot) = Slot::open(self) else { return };
+        let Some(batch) = slot.next() else { return };
+        // Boxed: most callers only wait under load and need no room for this.
         Box::pin(async move {
-            lane.carry(batch, &carry).await;
-            if let Some(gathered) = lane.next() {
-                let platform = lane.of.platform.clone();
-                platform.spawn(lane.carry_on(gathered, carry));
+            slot.send(batch, &send).await;
+            if let Some(gathered) = slot.next() {
+                let platform = slot.of.platform.clone();
+                platform.spawn(slot.drive_all(gathered, send));
             }
         })
         .await;
@@ -103,71 +116,71 @@ impl<R: Request> State<R> {
     }
 }
 
-/// A way to the server, for one batch after the other; gone when it is dropped, or has found nothing to take.
-struct Lane<R: Request> {
+/// A slot: drives one batch after the other, and is free once it is dropped or finds no request.
+struct Slot<R: Request> {
     of: Arc<Batches<R>>,
     open: bool,
-    /// Others gather while its batch is under way.
-    awaited: bool,
+    /// Requests gather until its batch returns.
+    blocks: bool,
     touched: Vec<String>,
 }
 
-impl<R: Request> Lane<R> {
-    /// None while a batch is waited for, or too many are under way.
+impl<R: Request> Slot<R> {
+    /// A free slot; none while another one blocks, or all are in use.
     fn open(of: &Arc<Batches<R>>) -> Option<Self> {
         let opened = of.with(|state| {
-            let opened = !state.awaited && state.lanes < LANES;
-            state.lanes += usize::from(opened);
-            state.awaited |= opened;
+            let opened = !state.blocks && state.slots < SLOTS;
+            state.slots += usize::from(opened);
+            state.blocks |= opened;
             opened
         });
-        opened.then(|| Self { of: of.clone(), open: true, awaited: true, touched: Vec::new() })
+        opened.then(|| Self { of: of.clone(), open: true, blocks: true, touched: Vec::new() })
     }
 
-    /// The next batch. A lane that took long ends where another is waited for by now.
+    /// The next batch. A slow slot ends if another one blocks by now.
     fn next(&mut self) -> Option<Vec<R>> {
         let arrived = std::mem::take(&mut self.touched);
-        let is_awaited = self.awaited;
+        let blocked = self.blocks;
         let (batch, touched) = self.of.with(|state| {
             state.busy.retain(|key| !arrived.contains(key));
-            if state.awaited && !is_awaited {
-                state.lanes -= 1;
+            if state.blocks && !blocked {
+                state.slots -= 1;
                 return Default::default();
             }
             let (batch, touched) = state.take();
-            // In one step with looking: a request that comes now must not rely on a lane that leaves.
-            state.lanes -= usize::from(batch.is_empty());
-            state.awaited = !batch.is_empty();
+            // In the same step as the look at the queue: a request that comes now must not rely on a slot that ends.
+            state.slots -= usize::from(batch.is_empty());
+            state.blocks = !batch.is_empty();
             (batch, touched)
         });
         self.touched = touched;
         self.open = !batch.is_empty();
-        self.awaited = self.open;
+        self.blocks = self.open;
         self.open.then_some(batch)
     }
 
-    /// Takes a batch to the server. One that panics is lost to those who wait for it, and is nobody's panic.
-    async fn carry<C, F>(&mut self, batch: Vec<R>, carry: &C)
+    /// Sends a batch. If it panics, its callers get no answer, and the panic goes no further.
+    async fn send<C, F>(&mut self, batch: Vec<R>, send: &C)
     where
         C: Fn(Vec<R>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let mut carried = pin!(AssertUnwindSafe(carry(batch)).catch_unwind());
-        if tokio::time::timeout(PATIENCE, carried.as_mut()).await.is_ok() {
+        let mut sent = pin!(AssertUnwindSafe(send(batch)).catch_unwind());
+        if tokio::time::timeout(SLOW_AFTER, sent.as_mut()).await.is_ok() {
             return;
         }
-        self.awaited = false;
-        self.of.with(|state| state.awaited = false);
+        self.blocks = false;
+        self.of.with(|state| state.blocks = false);
         if let Some(mut beside) = Self::open(&self.of)
             && let Some(gathered) = beside.next()
         {
-            self.of.platform.spawn(beside.carry_on(gathered, carry.clone()));
+            self.of.platform.spawn(beside.drive_all(gathered, send.clone()));
         }
-        let _ = carried.await;
+        let _ = sent.await;
     }
 
-    /// Takes one batch after the other, until none waits. Boxed: a lane that takes long opens another.
-    fn carry_on<C, F>(mut self, batch: Vec<R>, carry: C) -> BoxFuture<'static, ()>
+    /// Drives one batch after the other until no request waits. Boxed: a slow slot opens another one.
+    fn drive_all<C, F>(mut self, batch: Vec<R>, send: C) -> BoxFuture<'static, ()>
     where
         C: Fn(Vec<R>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -175,7 +188,7 @@ impl<R: Request> Lane<R> {
         let all = async move {
             let mut next = Some(batch);
             while let Some(batch) = next {
-                self.carry(batch, &carry).await;
+                self.send(batch, &send).await;
                 next = self.next();
             }
         };
@@ -183,14 +196,14 @@ impl<R: Request> Lane<R> {
     }
 }
 
-impl<R: Request> Drop for Lane<R> {
+impl<R: Request> Drop for Slot<R> {
     fn drop(&mut self) {
         let touched = std::mem::take(&mut self.touched);
-        let (open, awaited) = (self.open, self.awaited);
+        let (open, blocks) = (self.open, self.blocks);
         self.of.with(|state| {
             state.busy.retain(|key| !touched.contains(key));
-            state.lanes -= usize::from(open);
-            state.awaited &= !awaited;
+            state.slots -= usize::from(open);
+            state.blocks &= !blocks;
         });
     }
 }
@@ -219,7 +232,7 @@ mod tests {
     ) -> oneshot::Receiver<usize> {
         let (answer, answered) = oneshot::channel();
         let (batches, seen) = (batches.clone(), seen.clone());
-        let carry = move |batch: Vec<Ask>| {
+        let send = move |batch: Vec<Ask>| {
             let seen = seen.clone();
             async move {
                 seen.send(batch.iter().map(|ask| ask.0).collect()).unwrap();
@@ -228,12 +241,12 @@ mod tests {
                 batch.into_iter().for_each(|ask| ask.1.send(size).unwrap());
             }
         };
-        tokio::spawn(async move { batches.submit(Ask(key, answer), carry).await });
+        tokio::spawn(async move { batches.submit(Ask(key, answer), send).await });
         answered
     }
 
     #[tokio::test]
-    async fn who_comes_first_leaves_alone_and_who_waits_leaves_together() {
+    async fn the_first_request_leaves_alone_and_those_that_wait_leave_together() {
         let (seen, _batches_seen) = mpsc::unbounded_channel();
         let batches = Arc::new(Batches::new(Platform::default()));
         let first = ask(&batches, "a", &seen);
@@ -243,7 +256,7 @@ mod tests {
         for answer in later {
             assert_eq!(answer.await.unwrap(), 3);
         }
-        // The way is free again.
+        // The slot is free again.
         assert_eq!(ask(&batches, "e", &seen).await.unwrap(), 1);
     }
 
@@ -255,7 +268,7 @@ mod tests {
     ) -> oneshot::Receiver<usize> {
         let (answer, answered) = oneshot::channel();
         let (batches, gate) = (batches.clone(), gate.clone());
-        let carry = move |batch: Vec<Ask>| {
+        let send = move |batch: Vec<Ask>| {
             let gate = gate.clone();
             async move {
                 if batch.iter().any(|ask| ask.0.starts_with("locked")) {
@@ -265,7 +278,7 @@ mod tests {
                 batch.into_iter().for_each(|ask| ask.1.send(size).unwrap());
             }
         };
-        tokio::spawn(async move { batches.submit(Ask(key, answer), carry).await });
+        tokio::spawn(async move { batches.submit(Ask(key, answer), send).await });
         answered
     }
 
@@ -292,15 +305,15 @@ mod tests {
         let mut held = Vec::new();
         for key in ["locked 1", "locked 2", "locked 3", "locked 4"] {
             held.push(ask_behind(&batches, key, &gate));
-            tokio::time::sleep(2 * PATIENCE).await;
+            tokio::time::sleep(2 * SLOW_AFTER).await;
         }
-        assert_eq!((held.len(), batches.with(|state| state.lanes)), (LANES + 1, LANES));
+        assert_eq!((held.len(), batches.with(|state| state.slots)), (SLOTS + 1, SLOTS));
         gate.add_permits(held.len());
         for answer in held {
             answer.await.unwrap();
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
-        assert!(batches.with(|state| state.lanes == 0 && !state.awaited && state.busy.is_empty()));
+        assert!(batches.with(|state| state.slots == 0 && !state.blocks && state.busy.is_empty()));
     }
 
     #[tokio::test]
@@ -312,23 +325,23 @@ mod tests {
             for key in ["a", "b", "c"] {
                 let (answer, answered) = oneshot::channel();
                 let (batches, touched) = (Arc::<Batches<Ask>>::clone(&batches), Arc::clone(&touched));
-                let carry = move |batch: Vec<Ask>| {
+                let send = move |batch: Vec<Ask>| {
                     let touched = touched.clone();
                     async move {
                         let own: HashSet<&str> = batch.iter().map(|ask| ask.0).collect();
                         own.iter().for_each(|key| assert!(touched.lock().unwrap().insert(*key), "{key}"));
-                        tokio::time::sleep(PATIENCE * (1 + round % 3)).await;
+                        tokio::time::sleep(SLOW_AFTER * (1 + round % 3)).await;
                         touched.lock().unwrap().retain(|key| !own.contains(key));
                         batch.into_iter().for_each(|ask| ask.1.send(0).unwrap());
                     }
                 };
-                tokio::spawn(async move { batches.submit(Ask(key, answer), carry).await });
+                tokio::spawn(async move { batches.submit(Ask(key, answer), send).await });
                 answers.push(answered);
             }
-            tokio::time::sleep(PATIENCE / 4).await;
+            tokio::time::sleep(SLOW_AFTER / 4).await;
         }
         for answer in answers {
-            // Lost where its batch met another.
+            // Lost if its batch met another.
             answer.await.unwrap();
         }
     }

@@ -1,7 +1,7 @@
-//! Leases of many jobs in one request, for a store that takes many at a time.
+//! Coalesces the leases of many jobs into one request, for a store that takes many at a time.
 //!
-//! A job that is alone leaves alone; those that come while others are under way leave together. A store that has to take
-//! them one by one, such as the user's own object, gains nothing from this and is used as it is.
+//! The request of a lone job leaves alone; requests that come while others are under way leave together. A store that
+//! takes leases one by one, such as the user's own object, gains nothing from this and is used directly.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use crate::error::{Code, Error, Result};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease};
 use crate::ports::platform::Platform;
 
-/// A lease that somebody waits for.
+/// A request for a lease.
 struct Acquire {
     lease: Lease,
     answer: oneshot::Sender<Result<Acquired>>,
 }
 
-/// A lease to be given up.
+/// A request to give a lease up.
 struct Release {
     lease: Lease,
-    /// Gone when it is on its way.
+    /// Dropped when the request is on its way.
     sent: oneshot::Sender<()>,
 }
 
@@ -48,15 +48,15 @@ pub struct Coalesced {
     store: Arc<dyn CoordinationStore>,
     acquires: Arc<Batches<Acquire>>,
     releases: Arc<Batches<Release>>,
-    /// Those that were sent and not answered.
+    /// Releases that are on their way.
     releasing: TaskTracker,
 }
 
 impl Coalesced {
-    /// Over a store. Batches that nobody drives are tasks of `platform`.
+    /// Coalesces the requests to a store. Batches that no caller drives are tasks of `platform`.
     pub fn new(store: Arc<dyn CoordinationStore>, platform: Platform) -> Self {
         let releasing = TaskTracker::new();
-        // Whoever waits does so for what is under way; more may come.
+        // Closed from the start: `wait` waits for what is under way, and more may still come.
         releasing.close();
         Self {
             store,
@@ -70,7 +70,7 @@ impl Coalesced {
         let (leases, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|Acquire { lease, answer }| (lease, answer)).unzip();
         let taken = self.store.acquire_many(&leases).await;
-        // A store that answers for fewer leaves the others without an answer, which is an error of theirs.
+        // If a store gives too few answers, the other callers get an error.
         for (answer, taken) in answers.into_iter().zip(taken) {
             let _ = answer.send(taken);
         }
@@ -83,7 +83,7 @@ impl Coalesced {
         let released = {
             let mut asking = pin!(self.store.release_many(&leases));
             let at_once = asking.as_mut().now_or_never();
-            // Asked once, it is on its way.
+            // Polled once, the request is on its way.
             drop(sent);
             match at_once {
                 Some(answer) => answer,
@@ -91,7 +91,7 @@ impl Coalesced {
             }
         };
         if let Err(error) = released {
-            debug!(%error, "leases left to run out");
+            debug!(%error, "giving leases up failed; they expire");
         }
     }
 }
@@ -133,7 +133,7 @@ impl CoordinationStore for Coalesced {
             .unwrap_or_else(|_| Err(Error::new(Code::Internal, "Taking a lease", "the answer was lost")))
     }
 
-    /// Comes back when that is on its way; only who takes it there, for many, sees the answer.
+    /// Returns when the request is on its way. Only the caller that drives the batch waits for its answer.
     async fn release(&self, key: &str, owner: &str) -> Result<()> {
         let (sent, on_its_way) = oneshot::channel();
         let lease = Lease::new(key, owner, 0);

@@ -9,7 +9,7 @@ use flowcraft_rabbitmq_adapter::worker::job::completion::{Completion, Execution,
 use flowcraft_rabbitmq_adapter::workflow::blueprint::{
     Blueprint, Description, EdgeDescription, NodeDescription,
 };
-use flowcraft_rabbitmq_adapter::workflow::ledger::{Arrival, Ledger};
+use flowcraft_rabbitmq_adapter::workflow::ledger::{Ledger, TakenEdge};
 
 /// A message as a worker publishes it.
 pub const MESSAGE: &[u8] =
@@ -122,7 +122,7 @@ fn edge(source: &str, target: &str) -> EdgeDescription {
 fn finished(node: &str, targets: &[&String]) -> Answer {
     let output = Json::parse(r#"{"amount":1250,"currency":"EUR","accepted":true}"#.into()).ok();
     let taken = targets.iter().map(|target| Taken {
-        arrival: Arrival { source: node.into(), target: target.as_str().into(), fed: false },
+        edge: TakenEdge { source: node.into(), target: target.as_str().into(), fed: false },
         input: output.clone(),
     });
     let taken = taken.collect();

@@ -90,7 +90,7 @@ impl Jobs {
     /// # Errors
     /// None of our types can fail to be written; an error would be ours.
     pub fn open(&self, call: Call) -> Result<Opened> {
-        let Call { job, document, revision, resumed, fed, beside_strangers, attempt, added, .. } = call;
+        let Call { job, document, revision, resumed, fed, beside_version_1, attempt, added, .. } = call;
         let input = document.values.get(format!("{INPUTS}{}", job.node_id).as_str());
         let (reply, answer) = oneshot::channel();
         let number = self.with(|open| {
@@ -107,7 +107,7 @@ impl Jobs {
                 attempt,
                 is_last_attempt: job.is_last_attempt,
                 fed,
-                beside_strangers,
+                beside_strangers: beside_version_1,
                 named: document.values.contains_key(job.node_id.as_str()),
                 input: input.filter(|input| input.get().len() <= LARGEST_ALONG),
                 resumed,

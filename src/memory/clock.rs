@@ -1,4 +1,4 @@
-//! The clock of a memory server: it goes on with the process, and a test moves it ahead.
+//! The clock of a memory server: it runs with the process, and a test can move it ahead.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,17 +23,17 @@ struct State {
     /// Milliseconds that were added.
     moved: u64,
     entered: u64,
-    /// By moment, and among those of one moment by who came first.
+    /// By moment, and for one moment in the order of arrival.
     sleepers: BTreeMap<(u64, u64), Arc<Notify>>,
 }
 
 impl MemoryClock {
-    /// One that shows `start` now, in milliseconds since 1970.
+    /// A clock that shows `start` now, in milliseconds since 1970.
     pub fn starting_at(start: u64) -> Self {
         Self { start, started: Instant::now(), state: Mutex::default() }
     }
 
-    /// Moves the clock ahead. Who waits for a moment that has come by then wakes, the earliest moment first.
+    /// Moves the clock ahead. Wakes everything that waits for a moment up to then, the earliest first.
     pub fn advance(&self, by: Duration) {
         self.with(|state| {
             state.moved = state.moved.saturating_add(milliseconds(by));
@@ -68,7 +68,7 @@ impl MemoryClock {
         }
     }
 
-    /// Waits as long as that by this clock.
+    /// Waits for a duration by this clock.
     pub async fn sleep(&self, wait: Duration) {
         self.sleep_until(self.now().saturating_add(milliseconds(wait))).await;
     }
@@ -79,7 +79,7 @@ impl MemoryClock {
 }
 
 impl State {
-    /// Everybody looks at the clock again: some wait for less than they thought, and some for nothing any more.
+    /// Wakes all waiters, which then look at the clock again.
     fn wake(&self) {
         self.sleepers.values().for_each(|sleeper| sleeper.notify_one());
     }
@@ -92,7 +92,7 @@ impl Clock for MemoryClock {
     }
 }
 
-/// Somebody who waits for a moment; gone when it is dropped.
+/// A waiter for a moment; removed when it is dropped.
 struct Sleeper<'a> {
     clock: &'a MemoryClock,
     key: (u64, u64),

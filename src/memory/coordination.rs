@@ -1,123 +1,38 @@
 //! Coordination in memory: keys that live as long as the memory clock says.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::MemoryServer;
-use super::faults::{self, Event, Operation};
+use super::clock::MemoryClock;
+use super::faults::{self, Event, FaultSlot, Operation};
+use super::keys::{Keys, Now, OPERATION};
 use crate::error::{Code, Error, Result};
-use crate::ports::coordination::{Acquired, CoordinationStore, GIVEN_UP_STAYS, Lease};
-use crate::ports::keys;
+use crate::ports::coordination::{Acquired, CoordinationStore, Lease};
 use crate::ports::platform::Clock;
 
-const OPERATION: &str = "Talking to the coordination store";
-
-/// The keys of one server.
-#[derive(Debug, Default)]
-pub(super) struct Keys(Mutex<BTreeMap<String, Entry>>);
-
-#[derive(Debug)]
-struct Entry {
-    value: String,
-    /// When it is gone, by the server's clock.
-    expires: u64,
-}
-
-/// The keys as they are at a moment. What has expired is not there.
-struct Now<'a> {
-    keys: &'a mut BTreeMap<String, Entry>,
-    moment: u64,
-}
-
-impl Keys {
-    pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn at<T>(&self, moment: u64, act: impl FnOnce(Now<'_>) -> T) -> T {
-        act(Now { keys: &mut self.0.lock().unwrap_or_else(PoisonError::into_inner), moment })
-    }
-}
-
-impl Now<'_> {
-    fn get(&mut self, key: &str) -> Option<&mut Entry> {
-        if self.keys.get(key).is_some_and(|entry| entry.expires <= self.moment) {
-            self.keys.remove(key);
-        }
-        self.keys.get_mut(key)
-    }
-
-    fn value(&mut self, key: &str) -> Option<&str> {
-        self.get(key).map(|entry| entry.value.as_str())
-    }
-
-    /// As Redis does, refuses to set what would not live.
-    fn set(&mut self, key: &str, value: &str, ttl: u64) -> Result<()> {
-        if ttl == 0 {
-            return Err(Error::new(Code::RedisUnreachable, OPERATION, "a key cannot live for 0 seconds"));
-        }
-        let expires = self.after(ttl);
-        self.keys.insert(key.to_owned(), Entry { value: value.to_owned(), expires });
-        Ok(())
-    }
-
-    /// Whether the key is there. It goes at once where it has no time to live.
-    fn extend(&mut self, key: &str, ttl: u64) -> bool {
-        let expires = self.after(ttl);
-        self.get(key).map(|entry| entry.expires = expires).is_some()
-    }
-
-    fn increment(&mut self, key: &str, ttl: u64) -> Result<i64> {
-        let count = match self.value(key) {
-            None => 0,
-            Some(value) => value.parse::<i64>().map_err(|_| {
-                Error::new(Code::RedisUnreachable, OPERATION, format!("the key '{key}' is not a number"))
-            })?,
-        };
-        let count = count.saturating_add(1);
-        let expires = self.after(ttl);
-        self.keys.insert(key.to_owned(), Entry { value: count.to_string(), expires });
-        Ok(count)
-    }
-
-    fn acquire(&mut self, lease: &Lease) -> Result<Acquired> {
-        let acquired = match self.value(&lease.key) {
-            Some(held) if held != lease.owner && held != keys::RECONCILER_MARK => return Ok(Acquired::No),
-            Some(_) => Acquired::Yes,
-            None => Acquired::Fresh,
-        };
-        self.set(&lease.key, &lease.owner, lease.ttl).map(|()| acquired)
-    }
-
-    fn release(&mut self, lease: &Lease) -> Result<()> {
-        match self.value(&lease.key) == Some(&lease.owner) {
-            true => self.set(&lease.key, keys::RECONCILER_MARK, GIVEN_UP_STAYS),
-            false => Ok(()),
-        }
-    }
-
-    fn after(&self, ttl: u64) -> u64 {
-        self.moment.saturating_add(ttl.saturating_mul(1000))
-    }
-}
-
-/// One client's way to the keys of a memory server.
+/// A client of the keys of a memory server.
 pub struct MemoryStore {
-    server: Arc<MemoryServer>,
+    keys: Arc<Keys>,
+    clock: Arc<MemoryClock>,
+    faults: Arc<FaultSlot>,
     client: Arc<str>,
     reachable: AtomicBool,
 }
 
 impl MemoryStore {
-    pub(super) fn new(server: Arc<MemoryServer>, client: &str) -> Self {
-        Self { server, client: client.into(), reachable: AtomicBool::new(true) }
+    pub(super) fn new(
+        keys: Arc<Keys>,
+        clock: Arc<MemoryClock>,
+        faults: Arc<FaultSlot>,
+        client: &str,
+    ) -> Self {
+        Self { keys, clock, faults, client: client.into(), reachable: AtomicBool::new(true) }
     }
 
-    /// Whether this client reaches the store. Where it does not, whatever it asks fails and has no effect.
+    /// Sets whether this client reaches the store. If it does not, its requests fail without an effect.
     pub fn set_reachable(&self, reachable: bool) {
         self.reachable.store(reachable, Ordering::Relaxed);
     }
@@ -129,10 +44,10 @@ impl MemoryStore {
         act: impl FnOnce(Now<'_>) -> Result<T>,
     ) -> Result<T> {
         let event = Event::Coordinate { client: &self.client, operation, keys };
-        let fault = self.server.faults.strike(&event);
-        let clock = &self.server.clock;
+        let fault = self.faults.strike(&event);
+        let clock = &self.clock;
         let effect = || match self.reachable.load(Ordering::Relaxed) {
-            true => self.server.keys.at(clock.now(), act),
+            true => self.keys.at(clock.now(), act),
             false => Err(Error::new(Code::RedisUnreachable, OPERATION, "the store is out of reach")),
         };
         faults::under(fault, clock, effect, || {
@@ -161,8 +76,8 @@ impl CoordinationStore for MemoryStore {
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
-        self.ask(Operation::Delete, &[key], |now| {
-            now.keys.remove(key);
+        self.ask(Operation::Delete, &[key], |mut now| {
+            now.remove(key);
             Ok(())
         })
         .await

@@ -92,13 +92,13 @@ pub enum Event<'a> {
 pub enum RecordOperation {
     /// Reads runs.
     Load,
-    /// Looks at something else than whole runs.
+    /// Reads anything but whole runs.
     Look,
     /// Writes runs, in a transaction.
     Write,
     /// Changes status rows alone.
     Touch,
-    /// Makes the journal, or takes it away.
+    /// Creates or removes the journal.
     Migrate,
 }
 
@@ -124,19 +124,19 @@ pub enum Operation {
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It does not happen, and fails.
+    /// It fails, without an effect.
     FailBefore,
-    /// It happens, and seems to have failed.
+    /// It has its effect, but its answer is lost.
     FailAfter,
-    /// It happens later.
+    /// Its effect comes later.
     Delay(Duration),
-    /// It happens at once, and its answer comes later.
+    /// It has its effect at once, but its answer comes later.
     DelayAnswer(Duration),
 }
 
-/// Decides what goes wrong. It is asked with the server's state held: it must not call the server.
+/// Decides what goes wrong. It is called under the server's lock and must not call the server.
 pub trait Faults: fmt::Debug + Send + Sync {
-    /// What goes wrong with something that is about to happen; nothing where none.
+    /// The fault of an event that is about to happen; none for no fault.
     fn strike(&self, event: &Event<'_>) -> Option<Fault>;
 }
 
@@ -159,7 +159,7 @@ impl FaultSlot {
     }
 }
 
-/// Has `effect`, or not, as a fault wills it. `lost` does what a failure does, and says how it looks.
+/// Applies `effect` as the fault decides. `lost` has the effect of a failure and makes its error.
 pub(super) async fn under<T>(
     fault: Option<Fault>,
     clock: &MemoryClock,

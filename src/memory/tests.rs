@@ -10,8 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::coalesced::Coalesced;
 use crate::error::Result;
+use crate::ports::arguments::QueueType;
 use crate::ports::broker::{Broker, Delivery, Outgoing};
 use crate::ports::coordination::CoordinationStore;
+use crate::ports::platform::{Clock, Platform};
 
 const START: u64 = 1_700_000_000_000;
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,16 +1,16 @@
-//! What queues are declared with, by their type and by what they are for. A queue that exists is taken as it is.
+//! The arguments of queues, by their type and purpose. An existing queue keeps its own.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The type of the queues that are declared here.
+/// The type of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QueueType {
-    /// On one node of the broker.
+    /// On one host of the broker.
     Classic,
-    /// Replicated among its nodes, by Raft.
+    /// Replicated among its hosts, by Raft.
     Quorum,
 }
 
@@ -27,24 +27,24 @@ pub enum Argument {
     Number(i64),
 }
 
-/// How often a quorum queue delivers a message before it drops it. From RabbitMQ 4 on it does so after 20 times unless
-/// it is told otherwise; but a job that is handed back, by a worker that stops, has done nothing wrong, and a dead
-/// letter is delivered to everybody who looks at it. There is no number for "never" that every version takes.
+/// How often a quorum queue delivers a message before it drops it. From RabbitMQ 4 on the default is 20. That is too low: a
+/// worker that stops requeues its jobs, and every look at a dead letter is a delivery. No number means "never" in every
+/// version.
 const DELIVERY_LIMIT: i64 = i32::MAX as i64;
 
-/// Of a queue of jobs or dead letters; none where the type is left to the broker.
+/// The arguments of a queue of jobs or dead letters; none if the broker chooses the type.
 pub fn of_queue(queue_type: Option<QueueType>) -> Arguments {
     match queue_type {
         None => Vec::new(),
         Some(QueueType::Classic) => vec![text("x-queue-type", "classic")],
-        // With a limit, what is handed back keeps its place in the queue; without one it goes to the end of it.
+        // With a limit, a requeued message keeps its place in the queue; without one it goes to the end.
         Some(QueueType::Quorum) => {
             vec![text("x-queue-type", "quorum"), ("x-delivery-limit", Argument::Number(DELIVERY_LIMIT))]
         }
     }
 }
 
-/// Of a queue whose messages go on to `target` when their time is up.
+/// The arguments of a delay queue, whose messages go to `target` when they expire.
 pub fn of_delay(queue_type: Option<QueueType>, target: &str, delay: Duration) -> Arguments {
     let milliseconds = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     let mut arguments = vec![
@@ -55,8 +55,8 @@ pub fn of_delay(queue_type: Option<QueueType>, target: &str, delay: Duration) ->
     match queue_type {
         None => {}
         Some(QueueType::Classic) => arguments.push(text("x-queue-type", "classic")),
-        // A message leaves when the target has confirmed it: a timer is no less safe on its way than in its queue.
-        // The broker demands that such a queue refuses rather than drops what does not fit into it.
+        // A message leaves once the target has confirmed it: a timer is as safe on its way as in its queue. The broker requires
+        // that such a queue rejects what does not fit instead of dropping it.
         Some(QueueType::Quorum) => arguments.extend([
             text("x-queue-type", "quorum"),
             text("x-dead-letter-strategy", "at-least-once"),

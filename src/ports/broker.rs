@@ -1,7 +1,7 @@
 //! The message broker, as the engine sees it.
 //!
-//! Two of them exist: [`rabbitmq`](crate::rabbitmq), a connection of our own, and one that drives a live amqplib connection
-//! through JavaScript (`node::live_broker`). Nothing else in the engine knows which it is.
+//! Three implementations exist: [`rabbitmq`](crate::rabbitmq), [`memory`](crate::memory), and one that drives a live amqplib
+//! connection through JavaScript (`bridge/broker.rs`). The rest of the engine does not know which it has.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use super::delay;
 /// A message to publish: persistent, JSON, to a queue by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
-    /// The queue; declared durable before the first message to it, where there is none.
+    /// The queue. The broker declares it durable before the first message if it does not exist.
     pub queue: String,
-    /// How long the message waits before it is in the queue: one of the [`delay`] queues' times.
+    /// How long the message waits before it is in the queue: the time of one of the [`delay`] queues.
     pub delay: Option<Duration>,
     /// The body.
     pub body: Vec<u8>,
@@ -59,12 +59,12 @@ pub struct Delivery {
     pub receipt: Box<dyn Receipt>,
 }
 
-/// Settles one delivery. A receipt whose connection is gone does nothing: the broker delivers again.
+/// Settles one delivery. A receipt whose connection is gone does nothing: the broker redelivers the message.
 #[async_trait]
 pub trait Receipt: Send + Sync {
-    /// The message is done with. Need not have left when this comes back; leaves before an orderly stop has ended.
+    /// Acknowledges the message. The acknowledgement may leave later, but at the latest during an orderly stop.
     async fn ack(self: Box<Self>);
-    /// The message goes back to the queue.
+    /// Requeues the message.
     async fn requeue(self: Box<Self>);
 }
 
@@ -74,14 +74,14 @@ pub trait Broker: Send + Sync {
     /// Publishes messages and waits until the broker has confirmed every one.
     ///
     /// # Errors
-    /// Transient, when one was not confirmed; any of them may have been taken all the same.
+    /// Transient, if one was not confirmed. The broker may have taken any of them nevertheless.
     async fn publish(&self, messages: Vec<Outgoing>) -> Result<()>;
 
-    /// Consumes a queue into `deliveries` until `stop`, at most `prefetch` unsettled at a time. Comes back when
-    /// the broker has let go of the consumer.
+    /// Consumes a queue into `deliveries` until `stop`, with at most `prefetch` unsettled at a time. Returns when the broker has
+    /// cancelled the consumer.
     ///
     /// # Errors
-    /// Transient, when the consumer was lost and another may be opened; else it will not come back by itself.
+    /// Transient, if the consumer was lost and another may be opened. Otherwise retrying does not help.
     async fn consume(
         &self,
         queue: &str,
@@ -90,29 +90,29 @@ pub trait Broker: Send + Sync {
         stop: CancellationToken,
     ) -> Result<()>;
 
-    /// How many messages wait in a queue, not counting those a consumer holds; none where there is no such queue.
+    /// How many messages wait in a queue, not counting those a consumer holds; none if there is no such queue.
     ///
     /// # Errors
-    /// Transient, when the broker is out of reach.
+    /// Transient, if the broker is out of reach.
     async fn waiting(&self, queue: &str) -> Result<Option<u32>>;
 
-    /// Opens a queue to look at its messages one by one, from the oldest; none where there is no such queue.
+    /// Opens a queue to look at its messages one by one, from the oldest; none if there is no such queue.
     ///
     /// # Errors
-    /// Transient, when the broker is out of reach.
+    /// Transient, if the broker is out of reach.
     async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>>;
 
-    /// Closes what was opened here, and nothing the user opened.
+    /// Closes the engine's own connections, and nothing that the user opened.
     async fn close(&self);
 }
 
-/// A queue being looked at. What is not settled goes back to its place when it is closed.
+/// Reads a queue. What is not settled goes back to its place when the reading is closed.
 #[async_trait]
 pub trait Reading: Send {
     /// The next message; none at the end.
     ///
     /// # Errors
-    /// Transient, when the connection was lost.
+    /// Transient, if the connection was lost.
     async fn next(&mut self) -> Result<Option<Delivery>>;
 
     /// Puts back what was not settled.

@@ -1,7 +1,7 @@
-//! Coordination: who is executing which node, and the keys that workers of the original look at.
+//! Coordination: which worker executes which node, and the keys that workers of version 1 read.
 //!
-//! Nothing here decides anything. A lease saves two workers from doing the same work at once; where it is
-//! lost, the commit still counts only one of them.
+//! Nothing here decides anything. A lease keeps two workers from doing the same work. If it is lost, the commit still counts
+//! only one of them.
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -9,14 +9,14 @@ use futures_util::future::join_all;
 use super::keys;
 use crate::error::Result;
 
-/// A lease, as somebody asks for it.
+/// A request for a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The key that stands for it.
+    /// Its key.
     pub key: String,
-    /// What stands in the key while it is held.
+    /// The value of the key while the lease is held.
     pub owner: String,
-    /// Seconds it lives; of no meaning to who gives it up.
+    /// Seconds it lives; unused for giving it up.
     pub ttl: u64,
 }
 
@@ -27,23 +27,23 @@ impl Lease {
     }
 }
 
-/// How long a store remembers that a lease was given up, in seconds. Meanwhile the key says what the original's reconciler
-/// writes, which gives way to everybody.
+/// How long a store remembers that a lease was given up, in seconds. Meanwhile the key holds the mark of version 1's
+/// reconciler, which blocks nobody.
 pub const GIVEN_UP_STAYS: u64 = 2;
 
-/// What came of asking for a lease.
+/// The answer to a request for a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acquired {
     /// Another owner has it.
     No,
-    /// It is the owner's. Somebody may have had it until a moment ago.
+    /// The owner has it. Another one may have given it up recently.
     Yes,
-    /// It is the owner's, and nobody gave it up within [`GIVEN_UP_STAYS`].
+    /// The owner has it, and no other gave it up within [`GIVEN_UP_STAYS`].
     Fresh,
 }
 
 impl Acquired {
-    /// Whether it is the owner's now.
+    /// Whether the owner has it now.
     pub fn is_taken(self) -> bool {
         self != Self::No
     }
@@ -51,18 +51,18 @@ impl Acquired {
 
 /// Core's `ICoordinationStore`, and leases made of it.
 ///
-/// A store of the user's own has only the first five operations; the leases built on them are as atomic as
-/// those allow. A store that takes many leases in one step says so by operations of its own for many, and is worth
-/// wrapping in [`Coalesced`](crate::coalesced::Coalesced).
+/// A store of the user's has only the first five operations. The leases built on them are as atomic as those allow. A store
+/// that can take many leases in one step implements the operations for many; [`Coalesced`](crate::coalesced::Coalesced) uses
+/// them.
 #[async_trait]
 pub trait CoordinationStore: Send + Sync {
     /// Adds one to a counter and gives it `ttl` seconds to live, in one step. Answers with its new value.
     async fn increment(&self, key: &str, ttl: u64) -> Result<i64>;
 
-    /// Sets a key that does not exist, for `ttl` seconds; whether it did.
+    /// Sets a key for `ttl` seconds unless it exists. Answers whether it was set.
     async fn set_if_not_exist(&self, key: &str, value: &str, ttl: u64) -> Result<bool>;
 
-    /// Gives an existing key `ttl` seconds to live; whether it exists.
+    /// Gives an existing key `ttl` seconds to live. Answers whether it exists.
     async fn extend_ttl(&self, key: &str, ttl: u64) -> Result<bool>;
 
     /// Removes a key.
@@ -74,7 +74,7 @@ pub trait CoordinationStore: Send + Sync {
     /// Takes a lease for `ttl` seconds, or renews it. A store that does not remember what was given up never says
     /// [`Fresh`](Acquired::Fresh).
     ///
-    /// A lock of the original's reconciler marks that it published a job, not that somebody runs it: it gives way.
+    /// The mark of version 1's reconciler means that it published the job, not that a worker runs it: it blocks nobody.
     async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<Acquired> {
         if self.set_if_not_exist(key, owner, ttl).await? {
             return Ok(Acquired::Yes);
@@ -96,16 +96,16 @@ pub trait CoordinationStore: Send + Sync {
         join_all(leases.iter().map(|lease| self.acquire(&lease.key, &lease.owner, lease.ttl))).await
     }
 
-    /// Gives leases up as [`release`](Self::release) does. Once polled, it is on its way where a connection is open.
+    /// Gives leases up as [`release`](Self::release) does. If a connection is open, polling once sends the request.
     async fn release_many(&self, leases: &[Lease]) -> Result<()> {
         let all = leases.iter().map(|lease| self.release(&lease.key, &lease.owner));
         join_all(all).await.into_iter().collect()
     }
 
-    /// Closes what was opened here, when everything that is on its way has arrived; the next use opens it again.
+    /// Closes the connections once everything that was sent has arrived; the next use opens them again.
     async fn close(&self) {}
 
-    /// Gives a lease up, if it is still `owner`'s. Comes back when that is on its way, at the latest when it is done.
+    /// Gives a lease up if `owner` still has it. Returns when the request is on its way, at the latest when it is answered.
     async fn release(&self, key: &str, owner: &str) -> Result<()> {
         if self.get(key).await?.as_deref() == Some(owner) {
             self.delete(key).await?;

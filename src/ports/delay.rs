@@ -1,17 +1,17 @@
-//! Messages for later: queues whose messages go on to another queue when their time is up.
+//! Delay queues: their messages go to another queue when they expire.
 //!
-//! Such a queue delays every message by the same time, so that none waits behind a longer one. A message for an
-//! arbitrary moment goes through a few of them, the longest first, and arrives at most [`SHORTEST`] late. They
-//! are durable like any other: a timer survives a restart of everything.
+//! A delay queue delays every message by the same time, so none waits behind a longer one. A message for an arbitrary
+//! moment passes through a few of them, the longest first, and arrives at most [`SHORTEST`] late. They are durable: a timer
+//! survives a restart of all servers.
 
 use std::time::Duration;
 
-/// The shortest delay there is a queue for; each longer one is twice as long.
+/// The shortest delay. Each longer one is twice the one before it.
 pub const SHORTEST: Duration = Duration::from_millis(100);
-/// Doublings up to the longest delay, about nineteen days; longer ones go round again.
+/// Doublings up to the longest delay, about nineteen days. A message for later passes through that queue several times.
 const DOUBLINGS: u32 = 24;
 
-/// The delay to take next on the way to a moment that far off.
+/// The next delay for a message that is due after `wait`.
 pub fn next_delay(remaining: Duration) -> Duration {
     (0..=DOUBLINGS)
         .rev()

@@ -1,4 +1,4 @@
-//! User code, as the engine sees it: one question a job, one answer.
+//! User code, as the engine sees it: one call a job, one answer.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::record::Document;
 use crate::workflow::blueprint::Description;
 use crate::workflow::ledger::{Resume, RunStatus};
 
-/// Which state of a blueprint: the same for the same description, whoever describes it.
+/// The revision of a blueprint. Equal descriptions have equal revisions, in every process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision(Arc<str>);
 
@@ -35,16 +35,16 @@ impl Revision {
 pub struct Described {
     /// Which revision it is.
     pub revision: Revision,
-    /// What the engine has to know of it.
+    /// Its description.
     pub description: Description,
 }
 
-/// What JavaScript says when it is asked to run a node.
+/// JavaScript's reply to a call.
 #[derive(Debug)]
 pub enum Reply {
-    /// What came of the node.
+    /// The node's answer.
     Answered(Answer),
-    /// The blueprint is not of the revision asked for any more: nothing was run.
+    /// JavaScript has another revision of the blueprint by now. It ran nothing.
     Outdated,
 }
 
@@ -55,14 +55,14 @@ pub struct Call {
     pub job: JobMessage,
     /// Everything stored of the run.
     pub document: Document,
-    /// The revision of the blueprint by which it was admitted: JavaScript runs it by no other.
+    /// The revision of the blueprint that admitted it. JavaScript runs the node by no other.
     pub revision: Revision,
-    /// The node was paused and goes on with this.
+    /// What the paused node is resumed with.
     pub resumed: Option<Resume>,
-    /// An edge decided the node's input.
+    /// The transform of an edge made the node's input.
     pub fed: bool,
-    /// What led to it was done by a worker of another kind, which may have died before it passed the input on.
-    pub beside_strangers: bool,
+    /// A worker of version 1 did a predecessor, and may have died before it wrote the node's input.
+    pub beside_version_1: bool,
     /// Which attempt it is, from 1.
     pub attempt: u32,
     /// Definitions of the nodes added to the run.
@@ -71,7 +71,7 @@ pub struct Call {
     pub cancelled: CancellationToken,
 }
 
-/// Something the user may want to hear of.
+/// A notice for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// A job was published: core's `job:enqueued`.
@@ -90,7 +90,7 @@ pub enum Notice {
         /// Whether the node succeeded.
         success: bool,
     },
-    /// The worker receives no more jobs, and nothing it can do will change that.
+    /// The worker receives no more jobs and cannot recover by itself.
     Deaf {
         /// Why, and what to do.
         message: String,
@@ -107,11 +107,11 @@ pub enum Notice {
 /// The levels of core's logger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// Of no interest in production.
+    /// For debugging.
     Debug,
-    /// Worth a line.
+    /// For the normal log.
     Info,
-    /// Somebody should look at it.
+    /// An operator should look at it.
     Warn,
     /// Something is lost or stuck.
     Error,
@@ -135,7 +135,7 @@ pub trait Host: Send + Sync {
     /// Runs a node, by the blueprint of the revision asked for.
     ///
     /// # Errors
-    /// Only when JavaScript is gone: whatever user code does is an [`Answer`].
+    /// Only if JavaScript is gone: a failure of user code is an [`Answer`].
     async fn execute(&self, call: Call) -> Result<Reply>;
 
     /// Whether the run's result goes through the adapter's `publishFinalResult`: it is overridden, or the
@@ -148,9 +148,9 @@ pub trait Host: Send + Sync {
     /// What it threw.
     async fn publish_result(&self, run: &str, status: RunStatus, reason: &str, context: &Json) -> Result<()>;
 
-    /// Whether anybody hears of jobs that are published and done.
+    /// Whether the user listens to events of jobs.
     fn listens(&self) -> bool;
 
-    /// Tells the user something; never waits.
+    /// Notifies the user. Never waits.
     fn notify(&self, notice: Notice);
 }

@@ -1,9 +1,9 @@
-//! The names of the keys, as the original writes them, and what it writes into them.
+//! The names of the keys, as version 1 writes them, and their values.
 
-/// How long the original's keys live, in seconds.
+/// How long the keys of version 1 live, in seconds.
 pub const TTL: u64 = 3600;
 
-/// What the original's reconciler writes into a node lock when it has published the node's job.
+/// The value that version 1's reconciler writes into a node lock when it has published the node's job.
 pub const RECONCILER_MARK: &str = "locked";
 /// In a join lock: an `any` join has had its arrival.
 pub const JOINED: &str = "locked";
@@ -42,7 +42,7 @@ pub fn cancel(run: &str, node: &str) -> String {
     format!("flowcraft:fanin:cancel:{run}:{node}")
 }
 
-/// Ours: which worker of a queue looks for lost jobs.
+/// The worker of a queue that looks for lost jobs; version 1 has no such key.
 pub fn repair(queue: &str) -> String {
     format!("flowcraft:repair:{queue}")
 }

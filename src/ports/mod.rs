@@ -1,5 +1,5 @@
-//! What the engine asks of servers and of user code, as traits. Each has an implementation that talks to the real thing
-//! and one in memory; the engine does not know which it has.
+//! What the engine asks of servers and of user code, as traits. Each trait of a server has an implementation over the real
+//! server and one in memory; the engine does not know which it has.
 
 pub mod arguments;
 pub mod broker;

@@ -1,4 +1,5 @@
-//! What the process lends the engine: the time, chance and tasks. A simulation lends others, so that a seed decides all.
+//! What the engine needs of its process: time, randomness and tasks. A simulation replaces them, so that a seed decides
+//! everything.
 //!
 //! Monotonic time is tokio's: a paused runtime moves it.
 
@@ -31,11 +32,11 @@ impl Clock for SystemClock {
 
 /// Runs tasks.
 pub trait Spawn: fmt::Debug + Send + Sync {
-    /// Runs a task beside the one that calls.
+    /// Runs a task.
     fn spawn(&self, task: BoxFuture<'static, ()>) -> AbortHandle;
 }
 
-/// Time, chance and tasks. Clones share them.
+/// Time, randomness and tasks. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Platform {
     clock: Arc<dyn Clock>,
@@ -44,20 +45,20 @@ pub struct Platform {
 }
 
 impl Default for Platform {
-    /// This machine's clock, chance that nobody can foresee, tasks of the runtime.
+    /// This machine's clock, unpredictable random numbers, and tasks of the runtime.
     fn default() -> Self {
         Self { clock: Arc::new(SystemClock), random: Arc::new(Mutex::new(fastrand::Rng::new())), spawn: None }
     }
 }
 
 impl Platform {
-    /// One whose time is read from `clock`.
+    /// A platform with this clock.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 
-    /// One whose chance a seed decides, and whose tasks `spawn` runs.
+    /// A platform with random numbers from a seed, whose tasks `spawn` runs.
     #[must_use]
     pub fn seeded(self, seed: u64, spawn: Arc<dyn Spawn>) -> Self {
         let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
@@ -74,12 +75,12 @@ impl Platform {
         self.now().saturating_add(milliseconds(wait))
     }
 
-    /// How far off a moment is; none when it has come.
+    /// The time until a moment; none if it has come.
     pub fn until(&self, moment: u64) -> Option<Duration> {
         moment.checked_sub(self.now()).filter(|wait| *wait > 0).map(Duration::from_millis)
     }
 
-    /// Between a half and the whole of `wait`, so that a fleet does not return in step.
+    /// Between half and all of `wait`, so that a fleet does not retry in step.
     pub fn jittered(&self, wait: Duration) -> Duration {
         let half = wait / 2;
         half + half.mul_f64(self.random(fastrand::Rng::f64))
@@ -90,7 +91,7 @@ impl Platform {
         draw(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Runs a task beside the one that calls. Must be called within the shared runtime.
+    /// Runs a task. Must be called within the shared runtime.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         match &self.spawn {
             None => tokio::spawn(task).abort_handle(),

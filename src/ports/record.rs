@@ -20,7 +20,7 @@ pub trait Database: Send + Sync {
     /// The record in these tables; nothing is looked up yet.
     fn record(&self, tables: &Tables) -> Arc<dyn Record>;
 
-    /// Closes the connections nobody is using; the next use opens one again.
+    /// Closes the idle connections; the next use opens one again.
     fn let_go(&self);
 }
 
@@ -84,25 +84,25 @@ pub enum InRow<T> {
     Journal,
 }
 
-/// A run that is `running` and was not heard of.
+/// A run that is `running` and stale: its `updated_at` is old.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StaleRun {
     /// The run.
     pub run: String,
-    /// When it was last heard of: microseconds since 1970, by the database's clock.
+    /// Its `updated_at`: microseconds since 1970, by the database's clock.
     pub since: i64,
 }
 
 /// Which stale runs to look for.
 #[derive(Debug, Clone)]
 pub struct StaleSearch {
-    /// How long they have been silent.
+    /// The least time since `updated_at`.
     pub at_least: Duration,
-    /// How long they have been silent at most.
+    /// The greatest time since `updated_at`.
     pub at_most: Duration,
-    /// They come after this one.
+    /// Only runs after this one.
     pub after: StaleRun,
-    /// How many.
+    /// At most so many.
     pub limit: i64,
 }
 
@@ -115,7 +115,7 @@ pub struct AwaitingPage {
     pub awaiting: Vec<String>,
 }
 
-/// Decides on a run under the lock of its row; whether it needs more than its bookkeeping was said before.
+/// Decides on a run under the lock of its row; whether it needs more than its reserved key was said before.
 pub type DecideLocked<'a> = &'a mut (dyn FnMut(Document) -> Result<Option<Change>> + Send);
 
 /// The record of one adapter. An implementation looks its tables up when it is first used.
@@ -130,21 +130,21 @@ pub trait Record: Send + Sync {
     /// Whether runs have a journal now: the database is asked.
     async fn find_journal(&self) -> Result<bool>;
 
-    /// Counts what may have replaced the server by another that knows less: connections opened so far.
+    /// The number of connections opened so far. A new connection may lead to another server, which has less.
     fn generation(&self) -> u64;
 
     /// Runs, and of each what is newer than a revision of it; those that have a row.
     async fn newest(&self, known: &[(&str, Revision)]) -> Result<Vec<Newer>>;
 
-    /// A run's bookkeeping alone, however large the rest is.
-    async fn bookkeeping(&self, run: &str) -> Result<InRow<Document>>;
+    /// A run's reserved key alone, however large the rest is.
+    async fn reserved(&self, run: &str) -> Result<InRow<Document>>;
 
     /// Writes changes of one kind, each if its run is still of the revision it was decided on. Answers with those that
     /// were written; with none where the journal has come or gone meanwhile.
     async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written>;
 
     /// Lets `decide` look at a run under the lock of its row, and writes what it answers in the same transaction. `whole`
-    /// says whether it needs every key or only the bookkeeping. Creates the row where there is none.
+    /// says whether it needs every key or only the reserved key. Creates the row where there is none.
     async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange>;
 
     /// Creates an empty row for a run that has none.
@@ -165,37 +165,37 @@ pub trait Record: Send + Sync {
     /// Which of these runs were cancelled.
     async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>>;
 
-    /// Which of these runs have a node that was to wake up before a moment, in milliseconds since 1970.
+    /// Which of these runs have a node that should have woken before a moment, in milliseconds since 1970.
     async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>>;
 
-    /// Says that runs are alive, where they are still running.
+    /// Renews `updated_at` of those runs that are still running.
     async fn keep_alive(&self, runs: &[String]) -> Result<()>;
 
-    /// Runs that are `running` and were not heard of for a while, those silent for longest first.
+    /// Runs that are `running` and stale, the stalest first.
     async fn stale(&self, search: &StaleSearch) -> Result<Vec<StaleRun>>;
 
-    /// Takes a stale run on; whether nobody else had, and nothing had happened to it since.
+    /// Claims a stale run. Answers false if another worker claimed it or anything happened to it since.
     async fn claim(&self, stale: &StaleRun) -> Result<bool>;
 
-    /// Takes on runs that were not heard of for `threshold`, in the order of their ids, after `after`. Of several who
-    /// ask, each gets others.
+    /// Claims runs that have been stale for `threshold`, in the order of their ids, after `after`. Of several callers, each gets
+    /// other runs.
     async fn claim_stalled(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>>;
 
     /// Those that await of a page of all runs, in the order of their ids, after `after`.
     async fn awaiting(&self, after: &str, limit: i64) -> Result<AwaitingPage>;
 
-    /// Says that a run ended, where the adapter's own `publishFinalResult` left the status row as it was.
+    /// Writes the end of a run into its status row if the adapter's own `publishFinalResult` did not.
     async fn finish_unheard(&self, run: &str, status: RunStatus) -> Result<()>;
 
     /// Stores a run's end and its result in the status row.
     async fn write_result(&self, run: &str, status: RunStatus, result: &Json) -> Result<()>;
 
-    /// Gives runs a journal, beside workers that are running. What is there already is left as it is.
+    /// Gives runs a journal, while workers are running. Does nothing if there is one.
     async fn migrate(&self) -> Result<()>;
 
-    /// Takes the journal away again: every run goes on as one document.
+    /// Removes the journal: every run goes on as one document.
     async fn unmigrate(&self) -> Result<()>;
 
-    /// Closes the connections nobody is using; the next use opens one again.
+    /// Closes the idle connections; the next use opens one again.
     fn let_go(&self);
 }

@@ -1,4 +1,4 @@
-//! Connections to PostgreSQL: where, as whom, how encrypted.
+//! Connections to PostgreSQL: to which server, as which user, with which encryption.
 
 use std::error::Error as _;
 use std::fmt;
@@ -25,12 +25,12 @@ use crate::redact;
 const OPERATION: &str = "Talking to PostgreSQL";
 const CONNECTING: &str = "Connecting to PostgreSQL";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Where there are several servers, one that does not answer for this long is passed over.
+/// Of several servers, one that does not answer within this time is skipped.
 const CONNECT_TIMEOUT_OF_ONE: Duration = Duration::from_secs(3);
 /// A server that does not answer for this long counts as gone.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Our statements look a few rows up by their keys. A plan made while the tables were small, or before anybody counted
-/// their rows, must not read all of them when they are large.
+/// The statements look up a few rows by their keys. A plan made while the tables were small, or before PostgreSQL counted
+/// their rows, must not read large tables from end to end.
 const BY_KEY: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
                       SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
 /// Connections one worker may hold; commits of many jobs share them.
@@ -40,9 +40,9 @@ const DEFAULT_POOL_SIZE: usize = 8;
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PostgresSettings {
-    /// A connection string, URL or `key=value` pairs; the other fields come before what it says.
+    /// A connection string: a URL or `key=value` pairs. The other fields take precedence over it.
     pub url: Option<String>,
-    /// Host names, addresses, or folders of sockets; of more than one the first that can be written to is used.
+    /// Host names, addresses, or directories of sockets. Of several, the first that accepts writes is used.
     pub hosts: Vec<String>,
     /// One for each host, or one for all; default 5432.
     pub ports: Vec<u16>,
@@ -80,7 +80,7 @@ impl Pool {
     /// Opens no connection.
     ///
     /// # Errors
-    /// Options that are not an address, or certificates that can not be read.
+    /// Options that are not an address, or certificates that cannot be read.
     pub fn new(settings: &PostgresSettings, password: Option<Arc<dyn PasswordSource>>) -> Result<Self> {
         let (config, ssl) = parse(settings)?;
         let tls = ssl::connector(&ssl)?;
@@ -98,7 +98,7 @@ impl Pool {
             .create_timeout(Some(patience))
             .wait_timeout(Some(SILENCE))
             .pre_recycle(Hook::sync_fn(|_, metrics| match standby::came_after(metrics.created) {
-                true => Err(HookError::message("its server can no longer be written to")),
+                true => Err(HookError::message("its server no longer accepts writes")),
                 false => Ok(()),
             }))
             .build()
@@ -109,7 +109,7 @@ impl Pool {
     /// A connection, with its prepared statements.
     ///
     /// # Errors
-    /// Transient, when the server is out of reach; of the user's making, when it refuses the login.
+    /// Transient if the server is out of reach; not transient if it refuses the login.
     pub async fn client(&self) -> Result<Object> {
         self.pool.get().await.map_err(|error| match error {
             deadpool_postgres::PoolError::Backend(error) => login_error(&error),
@@ -117,12 +117,12 @@ impl Pool {
         })
     }
 
-    /// How many connections were opened so far: with a new one the server may be another, which knows less.
+    /// How many connections were opened so far. A new connection may lead to another server, which has less.
     pub(super) fn opened(&self) -> u64 {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Closes the connections nobody is using; the next use opens one again.
+    /// Closes the idle connections; the next use opens one again.
     pub fn let_go(&self) {
         self.pool.retain(|_, _| false);
     }
@@ -139,7 +139,7 @@ fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
     let text = standby::in_our_words(&ssl::strip_from_url(settings.url.as_deref().unwrap_or_default()));
     let ssl = settings.ssl.clone().unwrap_or_default();
     let mut config: Config = text.parse().map_err(|_| {
-        // The driver's own words may repeat a part of the string, which may be the password.
+        // The driver's message may quote a part of the string, which may be the password.
         Error::of_option("pgClient", "not a PostgreSQL connection string")
     })?;
     for host in &settings.hosts {
@@ -175,7 +175,7 @@ fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
         ssl::Mode::Disable => SslMode::Disable,
         ssl::Mode::Require | ssl::Mode::Unverified => SslMode::Require,
     });
-    // A server that vanished without a word is noticed, so that its work goes on elsewhere.
+    // Detects a server that vanished without closing its connections, so that its work goes on elsewhere.
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(SILENCE);
     }
@@ -209,7 +209,7 @@ impl Connect for Connector {
         let mut config = config.clone();
         async move {
             if let Some(source) = &self.password {
-                // Without a password the server says what it misses; that answer is the clearest one.
+                // Connects without a password: the server's answer says best what is missing.
                 match source.password().await {
                     Ok(password) => drop(config.password(password)),
                     Err(error) => tracing::warn!(%error, "the password function failed"),
@@ -259,7 +259,7 @@ pub(super) fn database_error(error: &tokio_postgres::Error) -> Error {
     Error::new(code_of(state), OPERATION, format!("{message} (SQLSTATE {shown})")).with_sql_state(state)
 }
 
-/// Why a connection could not be opened. The server's own words may repeat the login: only its code is said.
+/// Why a connection could not be opened. The server's message may quote the login: only its code is shown.
 fn login_error(error: &tokio_postgres::Error) -> Error {
     let Some(answer) = error.as_db_error() else {
         return Error::new(Code::DatabaseUnreachable, CONNECTING, local_words(error));
@@ -280,7 +280,7 @@ fn login_error(error: &tokio_postgres::Error) -> Error {
     Error::new(code_of(state), CONNECTING, message).with_sql_state(state)
 }
 
-/// The code of an answer. One that means that the server cannot be written to is remembered.
+/// The code of an answer. If it means that the server accepts no writes, that is recorded.
 fn state_of(answer: &DbError) -> Option<SqlState> {
     if *answer.code() == tokio_postgres::error::SqlState::READ_ONLY_SQL_TRANSACTION {
         standby::met();
@@ -295,7 +295,7 @@ fn code_of(state: Option<SqlState>) -> Code {
         _ => match state.as_ref().map(SqlState::class) {
             // Data exceptions: U+0000 in a text, a number out of range, a document too large.
             Some("22" | "54") => Code::ValueNotStorable,
-            // Wrong password, no such database, a missing privilege; whatever else is our own mistake or the user's.
+            // Wrong password, no such database, a missing privilege, or a violated constraint.
             Some("28" | "3D" | "42" | "23") => Code::DatabaseRefused,
             Some("08" | "57") => Code::DatabaseUnreachable,
             _ => Code::DatabaseBusy,
@@ -303,13 +303,13 @@ fn code_of(state: Option<SqlState>) -> Code {
     }
 }
 
-/// What the client itself says of an error, with its causes.
+/// The client's own message, with its causes.
 fn local_words(error: &tokio_postgres::Error) -> String {
     let refused = |error: &(dyn std::error::Error + 'static)| {
         error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::Other)
     };
     match error.source() {
-        // The server's last word in a SCRAM login.
+        // The server's final message of a SCRAM login.
         Some(cause) if refused(cause) => error.to_string(),
         _ => with_causes(error),
     }

@@ -1,8 +1,8 @@
-//! The journal's table in SQL: its name, the statements that read it and append to it, and whether it is there.
+//! The journal's table in SQL: its name, the statements that read it and append to it, and whether it exists.
 //!
-//! Two workers cannot append the same entry: its number is part of the key. Nor can one append while another folds:
-//! who appends holds the row shared, who folds holds it alone. The journal is there or it is not; statements for
-//! plain rows refuse to write once it is, so that a worker which has not noticed does no harm.
+//! Two workers cannot append the same entry: its number is part of the key. Nor can one worker append while another folds:
+//! appending takes a shared lock on the row, folding an exclusive one. Statements for plain rows write nothing once the
+//! journal exists, so a worker that has not noticed it does no harm.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,7 +27,7 @@ impl JournalTable {
         self.is_there.load(Ordering::Relaxed)
     }
 
-    /// Looks for it.
+    /// Looks whether it exists.
     pub async fn look(&self, client: &impl GenericClient, contexts: &str) -> Result<()> {
         let found = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&Self::of(contexts)]).await;
         self.is_there.store(found.map_err(|error| database_error(&error))?.get(0), Ordering::Relaxed);
@@ -38,8 +38,8 @@ impl JournalTable {
         self.is_there.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a statement over the journal failed because it was taken away; if so, that is known now. Of several
-    /// that were under way then, each is told so. Where another table is missing, whatever is done next says it.
+    /// Whether a statement failed because the journal was removed, and records that. Each of several statements under way
+    /// gets that answer. If another table is missing, the next statement reports it.
     pub fn has_gone(&self, error: &Error) -> bool {
         let gone = error.sql_state == Some(SqlState::UNDEFINED_TABLE);
         if gone {
@@ -48,14 +48,14 @@ impl JournalTable {
         gone
     }
 
-    /// SQL: the journal is not there.
+    /// SQL: the journal does not exist.
     pub fn is_absent(contexts: &str) -> String {
         format!("to_regclass('{}') IS NULL", Self::of(contexts).replace('\'', "''"))
     }
 }
 
-/// The quoted name of something that belongs to a table. PostgreSQL cuts names off after 63 bytes: a longer one ends
-/// with a number made of all of it.
+/// The quoted name of an object that belongs to a table. PostgreSQL truncates names to 63 bytes: a longer one ends with a
+/// hash of the whole name.
 pub(super) fn beside(table: &str, what: &str) -> String {
     let (schema, name) = table.rsplit_once("\".\"").unwrap_or(("", table));
     let name = name.trim_matches('"').replace("\"\"", "\"");
@@ -72,12 +72,12 @@ pub(super) fn beside(table: &str, what: &str) -> String {
 }
 
 const LONGEST_NAME: usize = 63;
-/// Of the FNV-1a hash: the same in every version of this package.
+/// The FNV-1a hash: the same in every version of this package.
 const FNV_START: u32 = 0x811c_9dc5;
 const FNV_PRIME: u32 = 0x0100_0193;
 
-/// Runs, and what is newer of each than a version of it. $1 runs, $2 the versions of their rows, $3 the last entries
-/// known. Answers with run, moment, version, whether the row is that one, the row if not, the last entry, entries.
+/// Runs, and what is newer of each than a revision of it. $1 runs, $2 the revisions of their rows, $3 their last known
+/// entries. Answers with run, moment, revision, whether the row is that one, the row if not, the last entry, entries.
 pub(super) fn load(contexts: &str, now: &str) -> String {
     let journal = JournalTable::of(contexts);
     format!(
@@ -91,7 +91,7 @@ pub(super) fn load(contexts: &str, now: &str) -> String {
     )
 }
 
-/// Appends one entry that concerns the context alone. $1 run, $2 the version of its row, $3 the last entry, $4 the change
+/// Appends one entry that concerns the context alone. $1 run, $2 the revision of its row, $3 the last entry, $4 the change
 pub(super) fn append_patch(contexts: &str) -> String {
     let journal = JournalTable::of(contexts);
     format!(

@@ -1,11 +1,11 @@
-//! A change that is decided under the lock of a run's row, where runs have no journal.
+//! A change that is decided under the lock of a run's row, for runs without a journal.
 
 use deadpool_postgres::Transaction;
 
 use super::connect::database_error;
 use super::journal::JournalTable;
 use super::session::Session;
-use super::sql::{BOOKKEEPING, NOW, PRESENT, moment};
+use super::sql::{NOW, PRESENT, RESERVED, moment};
 use crate::error::Result;
 use crate::ports::record::{DecideLocked, LockedChange};
 use crate::record::final_result::final_result;
@@ -37,7 +37,7 @@ impl Session {
         Ok(LockedChange::Written(at))
     }
 
-    /// The run under the lock of its row, which is created where there is none; none where there is a journal.
+    /// Locks the row of a run and reads it. Creates the row if there is none. None if there is a journal.
     async fn lock(
         &self,
         transaction: &Transaction<'_>,
@@ -46,7 +46,7 @@ impl Session {
         whole: bool,
     ) -> Result<Option<Document>> {
         let failed = |error: tokio_postgres::Error| database_error(&error);
-        let needed = if whole { "context_data" } else { BOOKKEEPING };
+        let needed = if whole { "context_data" } else { RESERVED };
         let absent = JournalTable::is_absent(contexts);
         let select =
             format!("SELECT ({needed})::text, {absent} FROM {contexts} WHERE run_id = $1 FOR UPDATE");
@@ -56,7 +56,7 @@ impl Session {
             Some(row) => row,
             None => {
                 found = false;
-                // No row to lock: two first jobs would each begin the run. Whoever inserts first has the lock.
+                // Without a row to lock, two first jobs would each begin the run. The first to insert it has the lock.
                 let insert = format!(
                     "INSERT INTO {contexts} (run_id, context_data) VALUES ($1, '{{}}') ON CONFLICT DO NOTHING"
                 );

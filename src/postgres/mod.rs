@@ -1,11 +1,11 @@
 //! PostgreSQL as the record of runs.
 //!
-//! Two tables of the user's, looked at once and with no DDL of ours: contexts, one JSON document a run, in which the engine
-//! keeps its ledger under one reserved key; and statuses, in any of the three shapes its users have. A third table of ours,
-//! the journal, is made on request ([`migrate`]) and takes what changes of long runs.
+//! Two tables belong to the user; the engine looks at them once and changes no column. The contexts have one JSON document a
+//! run, in which the engine keeps its ledger under one reserved key. The statuses have one of three shapes. A third table, the
+//! journal, is created on request ([`migrate`]) and takes the changes of long runs.
 //!
-//! A [`session`] knows the pool and the tables; [`reader`], [`writer`], [`locking`] and [`migrate`] are what is done with
-//! them; [`record`] is the facade, the [`Record`](crate::ports::record::Record) of the engine, and nobody below imports it.
+//! A [`session`] holds the pool and the tables. [`reader`], [`writer`], [`locking`] and [`migrate`] use it. [`record`] is the
+//! facade, the [`Record`](crate::ports::record::Record) of the engine; nothing below imports it.
 
 mod connect;
 mod journal;

@@ -1,4 +1,4 @@
-//! Reading runs: of many in one statement, of one its bookkeeping or a key.
+//! Reads runs: many in one statement, or one key of one run.
 
 use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::Row;
@@ -7,7 +7,7 @@ use tokio_postgres::types::{FromSql, ToSql};
 use super::connect::{database_error, prepared, rows};
 use super::journal::{self, JournalTable};
 use super::session::Session;
-use super::sql::{BOOKKEEPING, NOW, moment};
+use super::sql::{NOW, RESERVED, moment};
 use crate::error::Result;
 use crate::ports::record::{InRow, Newer, RowText};
 use crate::record::{Document, RESERVED_KEY, Revision};
@@ -31,7 +31,7 @@ impl Session {
         }
     }
 
-    /// Where runs are plain rows; none where they turn out not to be.
+    /// Reads plain rows; none if there is a journal after all.
     async fn newest_rows(
         &self,
         client: &Object,
@@ -52,7 +52,7 @@ impl Session {
         Ok(Some(rows.iter().map(|row| newer(row, (None, Vec::new()))).collect()))
     }
 
-    /// Where runs have a journal.
+    /// Reads rows and their journal.
     async fn newest_entries(
         &self,
         client: &Object,
@@ -80,12 +80,12 @@ impl Session {
         Ok(rows.iter().map(|row| newer(row, entries(row))).collect())
     }
 
-    /// A run's bookkeeping alone.
-    pub async fn bookkeeping(&self, run: &str) -> Result<InRow<Document>> {
+    /// A run's reserved key alone.
+    pub async fn reserved(&self, run: &str) -> Result<InRow<Document>> {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
         let absent = JournalTable::is_absent(contexts);
-        let sql = format!("SELECT ({BOOKKEEPING})::text, {NOW}, {absent} FROM {contexts} WHERE run_id = $1");
+        let sql = format!("SELECT ({RESERVED})::text, {NOW}, {absent} FROM {contexts} WHERE run_id = $1");
         let Some(row) = row(&client, &sql, &[&run]).await? else { return Ok(InRow::NoRow) };
         if !row.get::<_, bool>(2) {
             self.journal.found();
@@ -94,7 +94,7 @@ impl Session {
         Ok(InRow::Found(Document { at: moment(&row, 1), ..Document::parse(row.get(0))? }))
     }
 
-    /// What a run's row says, in SQL with the parameter $2.
+    /// The value of an SQL expression over a run's row, with the parameter $2.
     pub async fn look_into_row<T: for<'a> FromSql<'a>>(
         &self,
         run: &str,
@@ -130,7 +130,7 @@ impl Session {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Which of these runs have a node that was to wake up before a moment.
+    /// Which of these runs have a node that should have woken before a moment.
     pub async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>> {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
@@ -171,7 +171,7 @@ fn entries(row: &Row) -> (Option<i64>, Vec<String>) {
     (row.get(5), row.get::<_, Option<Vec<String>>>(6).unwrap_or_default())
 }
 
-/// The one row a query answers with, if it does.
+/// The only row that a query answers with, if any.
 async fn row(client: &Object, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>> {
     let statement = prepared(client, sql).await?;
     client.query_opt(&statement, parameters).await.map_err(|error| database_error(&error))

@@ -1,4 +1,4 @@
-//! The facade: PostgreSQL as a database that holds records, and each record.
+//! The facade: PostgreSQL as a database of records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,8 +71,8 @@ impl Record for PostgresRecord {
         self.session.newest(known).await
     }
 
-    async fn bookkeeping(&self, run: &str) -> Result<InRow<Document>> {
-        self.session.bookkeeping(run).await
+    async fn reserved(&self, run: &str) -> Result<InRow<Document>> {
+        self.session.reserved(run).await
     }
 
     async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written> {

@@ -1,4 +1,4 @@
-//! What every statement needs: connections, and the tables as they were found.
+//! What every statement needs: connections, and the tables with their columns.
 
 use deadpool_postgres::{GenericClient, Object};
 use tokio::sync::OnceCell;
@@ -19,7 +19,7 @@ pub(super) struct Session {
     pub pool: Pool,
     pub journal: JournalTable,
     contexts: Option<TableName>,
-    /// Quoted, once it is known to have the columns it needs.
+    /// Its quoted name, once its columns have been checked.
     found: OnceCell<String>,
     statuses: Option<StatusTable>,
     writing: OnceCell<Writing>,
@@ -44,7 +44,7 @@ impl Session {
         self.pool.client().await
     }
 
-    /// The context table's quoted name, once it is known to have the columns it needs.
+    /// The context table's quoted name. Checks its columns first.
     pub async fn contexts(&self, client: &impl GenericClient) -> Result<&str> {
         let Some(name) = &self.contexts else { return Err(unnamed("context")) };
         let find = || async {
@@ -86,5 +86,5 @@ impl Session {
 }
 
 fn unnamed(what: &str) -> Error {
-    Error::new(Code::InvalidArgument, "Looking at the tables", format!("no {what} table was named"))
+    Error::new(Code::InvalidArgument, "Looking at the tables", format!("the options name no {what} table"))
 }

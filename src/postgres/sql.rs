@@ -1,15 +1,15 @@
 //! Fragments that several statements share.
 
-/// The document as it stands in the row, where SQL and JSON null are an empty one.
+/// The document in the row; SQL and JSON null are an empty one.
 pub(super) const PRESENT: &str = "CASE WHEN coalesce(jsonb_typeof(t.context_data), 'null') = 'null' THEN '{}'::jsonb ELSE t.context_data END";
 
-/// The document with nothing but the engine's bookkeeping; what is no document stays as it is.
-pub(super) const BOOKKEEPING: &str = "CASE WHEN jsonb_typeof(context_data) NOT IN ('null', 'object') THEN context_data WHEN context_data ? '_flowcraft' THEN jsonb_build_object('_flowcraft', context_data->'_flowcraft') END";
+/// The document with the reserved key alone; what is not an object stays as it is.
+pub(super) const RESERVED: &str = "CASE WHEN jsonb_typeof(context_data) NOT IN ('null', 'object') THEN context_data WHEN context_data ? '_flowcraft' THEN jsonb_build_object('_flowcraft', context_data->'_flowcraft') END";
 
 /// The server's clock, in milliseconds since 1970.
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
-/// A moment that a row has in a column.
+/// The moment in a column of a row.
 pub(super) fn moment(row: &tokio_postgres::Row, column: usize) -> Option<u64> {
     u64::try_from(row.get::<_, i64>(column)).ok()
 }

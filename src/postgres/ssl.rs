@@ -1,4 +1,4 @@
-//! Encryption to PostgreSQL, in the words `pg` users know, verified unless they say otherwise.
+//! Encryption to PostgreSQL, with the options of `pg`. Certificates are verified unless the user says otherwise.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub enum Mode {
     Disable,
     /// Always, verified.
     Require,
-    /// Always, not verified: only when the user says so (`sslmode=no-verify`, `rejectUnauthorized: false`).
+    /// Always, not verified: only if the user says so (`sslmode=no-verify`, `rejectUnauthorized: false`).
     Unverified,
 }
 
@@ -31,7 +31,7 @@ pub enum Mode {
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SslSettings {
-    /// Whether, and whether verified.
+    /// Whether to encrypt and to verify.
     pub mode: Mode,
     /// Certificate authorities to trust in place of the system's, PEM.
     pub ca: Option<String>,
@@ -41,7 +41,7 @@ pub struct SslSettings {
     pub key: Option<String>,
 }
 
-/// A connection URL without the parameters that concern encryption: the settings say what they mean.
+/// A connection URL without the parameters for encryption: the settings already contain them.
 pub(super) fn strip_from_url(url: &str) -> String {
     const STRIPPED: [&str; 7] =
         ["ssl", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslnegotiation", "uselibpqcompat"];
@@ -53,7 +53,7 @@ pub(super) fn strip_from_url(url: &str) -> String {
     if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) }
 }
 
-/// The TLS side of a connection; none where encryption is off.
+/// The TLS connector; none if encryption is off.
 pub(super) fn connector(settings: &SslSettings) -> Result<Option<MakeRustlsConnect>> {
     if settings.mode == Mode::Disable {
         return Ok(None);
@@ -100,7 +100,7 @@ fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
         .map_err(|error| Error::of_option(OPTION, format!("a certificate is not PEM: {error}")))
 }
 
-/// Accepts any certificate, for users who asked for it in as many words.
+/// Accepts any certificate, for users who asked for exactly that.
 #[derive(Debug)]
 struct AcceptAny(Arc<CryptoProvider>);
 

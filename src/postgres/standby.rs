@@ -1,7 +1,7 @@
-//! Several servers of PostgreSQL, of which one can be written to, and which one may change.
+//! Several PostgreSQL servers, of which one accepts writes. A failover may change which one.
 //!
-//! A connection to a standby is of no use here: everything is read to be changed. Those that are opened are asked
-//! (`target_session_attrs`); those that were open when their server became one are not used again.
+//! A connection to a standby is useless here: the engine reads in order to write. A new connection is checked
+//! (`target_session_attrs`). A connection whose server became a standby is not used again.
 
 use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
@@ -13,26 +13,26 @@ use crate::error::{Error, Result};
 
 const PARAMETER: &str = "target_session_attrs=";
 
-/// When a server last refused to write. One for the process: a connection opened needlessly does no harm.
+/// When a server last refused a write. One for the process: an unnecessary new connection does no harm.
 static MET: RwLock<Option<Instant>> = RwLock::new(None);
 
-/// A server refused to write.
+/// Records that a server refused a write.
 pub(super) fn met() {
     *MET.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
 }
 
-/// Whether a server refused to write after that.
+/// Whether a server refused a write after that moment.
 pub(super) fn came_after(moment: Instant) -> bool {
     MET.read().unwrap_or_else(PoisonError::into_inner).is_some_and(|met| met > moment)
 }
 
-/// Where there are several servers, has those passed over that can not be written to.
+/// Makes the driver skip the servers that accept no writes, if there are several.
 ///
 /// # Errors
-/// The user asks for one of those.
+/// The user asks for a server that accepts no writes.
 pub(super) fn avoid(config: &mut Config) -> Result<()> {
     if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
-        return Err(Error::of_option("pgClient", "a server that can not be written to is of no use"));
+        return Err(Error::of_option("pgClient", "a server that accepts no writes is of no use"));
     }
     if config.get_hosts().len() > 1 {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
@@ -40,7 +40,7 @@ pub(super) fn avoid(config: &mut Config) -> Result<()> {
     Ok(())
 }
 
-/// A connection URL with the driver's word for what libpq also calls `primary`.
+/// A connection URL with the driver's words for libpq's `primary` and `standby`.
 pub(super) fn in_our_words(url: &str) -> String {
     let Some((base, query)) = url.split_once('?').filter(|_| url.contains("://")) else {
         return url.to_owned();

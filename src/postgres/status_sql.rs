@@ -1,4 +1,4 @@
-//! The statements that fit a status table, whichever of the three shapes it has.
+//! The statements that fit a status table of any of the three shapes.
 
 use super::journal::{JournalTable, beside};
 use super::sql::{NOW, PRESENT};
@@ -28,7 +28,7 @@ pub(super) struct Statements {
     pub results: Option<(String, &'static str)>,
 }
 
-/// An index of the runs that are not over. Its key never changes: a status row that is touched stays where it is.
+/// An index of the running runs. Its key never changes, so touching a status row does not move it.
 #[derive(Debug)]
 pub(super) struct OpenRuns {
     pub create: String,
@@ -38,13 +38,13 @@ pub(super) struct OpenRuns {
 /// The statements of a table with `updated_at`. Moments are microseconds since 1970.
 #[derive(Debug)]
 pub(super) struct Timed {
-    /// $1 runs: those still running are said to be alive.
+    /// $1 runs: touches those that are still running.
     pub keep_alive: String,
-    /// $1 seconds of silence at least, $2 at most, $3 after this moment, $4 and this run, $5 limit
-    pub silent: String,
-    /// $1 run, $2 the moment it was last heard of: of several who saw it silent, one gets it.
+    /// $1 the least age in seconds, $2 the greatest, $3 after this moment, $4 and this run, $5 limit
+    pub stale: String,
+    /// $1 run, $2 its `updated_at`: of several workers that found it stale, one claims it.
     pub claim: String,
-    /// $1 seconds, $2 after this run, $3 limit: as `silent` and `claim` for a whole batch.
+    /// $1 seconds, $2 after this run, $3 limit: as `stale` and `claim`, for a whole batch.
     pub claim_stalled: String,
     /// $1 after this run, $2 limit: a page of all runs, and which of them wait
     pub awaiting: String,
@@ -64,19 +64,19 @@ impl OpenRuns {
     }
 }
 
-/// The statements that write changes of many runs at once, each if it is still of the version given.
+/// The statements that write changes of many runs at once, each run only if it is still of the revision given.
 ///
-/// $1 runs, $2 versions of their rows, $3 keys to remove (JSON arrays), $4 keys to set (JSON objects), $5 status words
+/// $1 runs, $2 revisions of their rows, $3 keys to remove (JSON arrays), $4 keys to set (JSON objects), $5 status words
 /// (null leaves the status row alone), $6 whether they end, $7 reasons; unless it says otherwise.
 #[derive(Debug)]
 pub(super) struct Writing {
-    /// Into rows, where there is no journal.
+    /// Into rows, without a journal.
     pub rows: String,
     /// Into journals, of runs that are running. $3 the last entries, $4 the changes.
     pub append: String,
-    /// Holds rows for `fold`, in the transaction of both. $1 runs
+    /// Locks rows for `fold`, in the same transaction. $1 runs
     pub lock: String,
-    /// Into rows, and their journals with it. $8 the last entries.
+    /// Into rows, and folds their journals. $8 the last entries.
     pub fold: String,
 }
 
@@ -104,7 +104,7 @@ impl Statements {
         }
         match result_column.and_then(|column| Some((column, type_of(column)?))) {
             Some((column, kind)) => finish.set(column, format!("$3::text::{kind}")),
-            // Nowhere to put it: the status alone is kept. The parameter still has to be used.
+            // No column for the result: only the status is stored. The statement must still use the parameter.
             None => finish.mention("$3::text"),
         }
         if !finish.sql().contains("$2") {
@@ -137,8 +137,8 @@ impl Statements {
         })
     }
 
-    /// The statements that write changes of runs, over the context table with this name. All answer with the runs
-    /// they wrote and when, `append` with the entry's number, the others with the row's version; but `lock` with nothing.
+    /// The statements that write changes of runs into the context table of this name. They answer with the runs they wrote
+    /// and when: `append` with the entry's number, the others with the row's revision, `lock` with nothing.
     pub fn writing(&self, contexts: &str) -> Writing {
         let journal = JournalTable::of(contexts);
         Writing {
@@ -181,8 +181,8 @@ impl Statements {
         )
     }
 
-    /// Appends an entry to each run's journal. The row is held shared meanwhile: nobody folds it then. What is not
-    /// changed by it is not asked back: a second look at all that was given would cost more than all the rest.
+    /// Appends an entry to each run's journal. A shared lock on the row keeps others from folding it meanwhile. The statement
+    /// returns only the runs it changed: joining its input once more would cost more than everything else.
     fn append(&self, contexts: &str, journal: &str) -> String {
         let touch_running = &self.touch_running;
         format!(
@@ -205,9 +205,9 @@ impl Timed {
                 "UPDATE {table} AS t SET updated_at = clock_timestamp() \
                  WHERE run_id = ANY($1::text[]) AND {running}"
             ),
-            // The moments are worked out once, so that comparing with them is the cheapest condition and comes first: the
-            // status may be inside of a large document.
-            silent: format!(
+            // The moments are computed once. Comparing with them is then the cheapest condition and comes first: the status may
+            // be inside a large document.
+            stale: format!(
                 "SELECT run_id::text, {MOMENT} FROM {table} AS t \
                  WHERE updated_at < (SELECT now() - make_interval(secs => $1)) \
                  AND updated_at > (SELECT now() - make_interval(secs => $2)) \
@@ -233,7 +233,7 @@ impl Timed {
     }
 }
 
-/// An `INSERT … ON CONFLICT (run_id) DO UPDATE` over the columns a table happens to have.
+/// An `INSERT … ON CONFLICT (run_id) DO UPDATE` over the columns that a table has.
 struct Upsert<'a> {
     table: &'a Table,
     columns: Vec<(&'static str, String)>,
@@ -251,12 +251,12 @@ impl<'a> Upsert<'a> {
         self.updated.push(column);
     }
 
-    /// A column that must not stay empty in a new row, and is the user's in an old one.
+    /// A column that must have a value in a new row, and belongs to the user in an existing one.
     fn set_on_insert(&mut self, column: &'static str, value: String) {
         self.columns.push((column, value));
     }
 
-    /// Uses a parameter this table has no column for.
+    /// Uses a parameter that this table has no column for.
     fn mention(&mut self, parameter: &str) {
         let word = if self.mentioned.is_empty() { "WHERE" } else { "AND" };
         self.mentioned.push_str(&format!(" {word} {parameter} IS NOT NULL"));
@@ -330,7 +330,7 @@ mod tests {
         let readme =
             Statements::for_columns(&table(&[("run_id", "text"), ("status_data", "jsonb"), time])).unwrap();
         assert!(readme.touch.contains("(run_id, status_data, updated_at)"), "{}", readme.touch);
-        assert!(readme.timed.unwrap().silent.contains("t.status_data::jsonb->>'status' = 'running'"));
+        assert!(readme.timed.unwrap().stale.contains("t.status_data::jsonb->>'status' = 'running'"));
 
         let guide = [("run_id", "text"), ("status", "text"), time, ("result", "jsonb")];
         let guide = Statements::for_columns(&table(&guide)).unwrap();

@@ -29,7 +29,7 @@ impl StatusTable {
         Self { name, statements: OnceCell::new() }
     }
 
-    /// Notes that a run is alive, and where it stands.
+    /// Writes a run's status and `updated_at`.
     pub(super) async fn touch(
         &self,
         transaction: &Transaction<'_>,
@@ -52,7 +52,7 @@ impl StatusTable {
         execute(transaction, &statements.finish, &[&run, &status.as_str(), &result.get()]).await
     }
 
-    /// Says that a run ended, where the adapter's own `publishFinalResult` left the row as it was.
+    /// Writes the end of a run if the adapter's own `publishFinalResult` did not.
     pub(super) async fn finish_unheard(&self, client: &Object, run: &str, status: RunStatus) -> Result<()> {
         rows(client, &self.statements(client).await?.finish_unheard, &[&run, &status.as_str()])
             .await
@@ -70,7 +70,7 @@ impl StatusTable {
         execute(transaction, &statements.finish_unheard, &[&run, &status.as_str()]).await
     }
 
-    /// Says that runs are alive, where they are still running.
+    /// Renews `updated_at` of those runs that are still running.
     ///
     /// # Errors
     /// The server is out of reach.
@@ -82,7 +82,7 @@ impl StatusTable {
         }
     }
 
-    /// Runs that are `running` and were not heard of for a while, those silent for longest first.
+    /// Runs that are `running` and stale, the stalest first.
     ///
     /// # Errors
     /// The table has no `updated_at`, or the server is out of reach.
@@ -90,12 +90,12 @@ impl StatusTable {
         let client = pool.client().await?;
         let StaleSearch { at_least, at_most, after, limit } = search;
         let (at_least, at_most) = (at_least.as_secs_f64(), at_most.as_secs_f64());
-        let silent = &self.timed(&client).await?.silent;
-        let rows = rows(&client, silent, &[&at_least, &at_most, &after.since, &after.run, limit]).await?;
+        let stale = &self.timed(&client).await?.stale;
+        let rows = rows(&client, stale, &[&at_least, &at_most, &after.since, &after.run, limit]).await?;
         Ok(rows.iter().map(|row| StaleRun { run: row.get(0), since: row.get(1) }).collect())
     }
 
-    /// Takes a silent run on; whether nobody else had, and nothing had happened to it since.
+    /// Claims a stale run. Answers false if another worker claimed it or anything happened to it since.
     ///
     /// # Errors
     /// As [`stale`](Self::stale).
@@ -106,8 +106,8 @@ impl StatusTable {
         claimed.map(|count| count > 0).map_err(|error| database_error(&error))
     }
 
-    /// Takes on runs that were not heard of for `threshold`, in the order of their ids, after `after`. Of several
-    /// who ask, each gets others.
+    /// Claims runs that have been stale for `threshold`, in the order of their ids, after `after`. Of several callers, each
+    /// gets other runs.
     ///
     /// # Errors
     /// As [`stale`](Self::stale).
@@ -126,7 +126,7 @@ impl StatusTable {
         Ok(runs)
     }
 
-    /// Those that wait of a page of all runs, in the order of their ids, after `after`.
+    /// The runs that await in a page of all runs, in the order of their ids, after `after`.
     ///
     /// # Errors
     /// As [`stale`](Self::stale).
@@ -150,7 +150,7 @@ impl StatusTable {
         })
     }
 
-    /// The index by which runs that are not over are found.
+    /// The index of the running runs.
     pub(super) async fn open_runs(&self, client: &Object) -> Result<&OpenRuns> {
         Ok(&self.statements(client).await?.open_runs)
     }

@@ -1,4 +1,4 @@
-//! The user's tables, as they are: names quoted, columns looked at once, no DDL of ours.
+//! The user's tables: their quoted names and their columns, which are looked up once. Nothing here changes a table.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -42,8 +42,8 @@ impl TableName {
         Self { written: written.to_owned(), parts }
     }
 
-    /// The ways to read the name, most likely first: an unquoted name means the lower-case table, as it did
-    /// when it stood bare in SQL; where there is none, the table of exactly that name.
+    /// The possible readings of the name, the most likely first. An unquoted name means the lower-case table, as it does in
+    /// SQL; if there is none, it means the table of exactly that name.
     fn readings(&self) -> Vec<String> {
         let exact = quote_all(self.parts.iter().map(|part| part.text.clone()));
         let folded = quote_all(self.parts.iter().map(|part| match part.quoted {
@@ -97,7 +97,7 @@ impl Table {
     }
 }
 
-/// One clear error, with the statement that mends it.
+/// The error for a missing table or column, with the statement that creates it.
 pub(super) fn missing(code: Code, what: &str, name: &TableName, ddl: &str) -> Error {
     Error::new(
         code,

@@ -1,4 +1,4 @@
-//! Writing what was decided: as rows, as entries of the journal, or folding a journal into its row.
+//! Writes changes: as rows, as entries of the journal, or folding a journal into its row.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::ports::record::Written;
 use crate::record::{NOT_AN_OBJECT, Patch, Revision, Write, WriteKind};
 
 impl Session {
-    /// Writes changes of one kind, each if its run is still of the revision it was decided on.
+    /// Writes changes of one kind, each only if its run is still of the revision it was decided on.
     pub async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written> {
         let client = self.client().await?;
         let answer = self.write_columns(&client, kind, &Columns::of(writes)).await;
@@ -61,7 +61,7 @@ impl Session {
                 let fold = prepared(client, &statements.fold).await?;
                 let parameters: [Parameter<'_>; 8] =
                     [runs, versions, deletes, sets, states, ends, reasons, entries];
-                // All of it is on its way at once: each is sent when it is first looked at, in this order.
+                // All statements are sent without waiting, in this order: polling each future once sends it.
                 let locked: [Parameter<'_>; 1] = [runs];
                 let begun = try_join(client.batch_execute("BEGIN"), client.query(&lock, &locked));
                 let folded = try_join(client.query(&fold, &parameters), client.batch_execute("COMMIT"));
@@ -110,7 +110,7 @@ impl Session {
 
 type Parameter<'a> = &'a (dyn ToSql + Sync);
 
-/// The statements' parameters, a column each.
+/// The parameters of a statement, one column each.
 #[derive(Debug, Default)]
 struct Columns<'a> {
     runs: Vec<&'a str>,

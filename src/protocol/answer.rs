@@ -10,7 +10,7 @@ use crate::ids::NodeId;
 use crate::json::Json;
 use crate::record::{Patch, RESERVED_KEY};
 use crate::time;
-use crate::workflow::ledger::{Arrival, DynamicNode, Pause};
+use crate::workflow::ledger::{DynamicNode, Pause, TakenEdge};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,7 +56,7 @@ struct Edge {
     target: NodeId,
     #[serde(default)]
     fed: bool,
-    /// The input is the output, which is not written twice.
+    /// The input is the output, which the answer does not repeat.
     #[serde(default)]
     output: bool,
     #[serde(default, deserialize_with = "present")]
@@ -70,12 +70,12 @@ struct Node {
     gather: Option<NodeId>,
 }
 
-/// Reads an answer. One that can not be read is a failed node: its run must not wait for ever.
+/// Reads an answer. An unreadable answer fails the node, so that its run does not wait for ever.
 pub fn read(text: &str) -> Answer {
     serde_json::from_str(text).map_or_else(
         |error| Answer {
             outcome: Outcome::Failed {
-                message: format!("The node's answer can not be read: {error}"),
+                message: format!("The node's answer cannot be read: {error}"),
                 recoverable: false,
             },
             patch: Patch::default(),
@@ -114,9 +114,9 @@ impl Written {
 
 impl Edge {
     fn with(self, output: Option<&Json>) -> Taken {
-        let arrival = Arrival { source: self.source, target: self.target, fed: self.fed };
+        let edge = TakenEdge { source: self.source, target: self.target, fed: self.fed };
         let input = if self.output { output.cloned() } else { self.input };
-        Taken { arrival, input }
+        Taken { edge, input }
     }
 }
 
@@ -126,12 +126,12 @@ impl Node {
     }
 }
 
-/// A value that is there, be it `null`.
+/// A value that is present, even if it is `null`.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
 }
 
-/// JavaScript's milliseconds; nonsense is none.
+/// JavaScript's milliseconds; none if they are no valid number.
 fn milliseconds(number: Option<f64>) -> Duration {
     number.and_then(|number| Duration::try_from_secs_f64(number / 1000.0).ok()).unwrap_or_default()
 }
@@ -180,7 +180,7 @@ mod tests {
     fn what_can_not_be_read_fails_the_node() {
         for text in ["", "{}", r#"{"outcome":"lost"}"#] {
             let Outcome::Failed { message, recoverable } = read(text).outcome else { panic!("{text}") };
-            assert!(message.contains("can not be read") && !recoverable);
+            assert!(message.contains("cannot be read") && !recoverable);
         }
     }
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::ids::NodeId;
-use crate::workflow::ledger::Due;
+use crate::workflow::ledger::DueJob;
 
-/// The body of a message: JSON, in the shape the original reads and writes. Fields that are ours are optional,
+/// The body of a message: JSON, in the shape that version 1 reads and writes. Fields that version 1 does not know are optional,
 /// and a message without them is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,28 +26,28 @@ pub struct JobMessage {
     /// Counts from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    /// Ours: the node's round. A message of an earlier round does nothing.
+    /// The node's round. A message of an earlier round does nothing. Not of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<u32>,
-    /// Ours: not to be worked on before this moment, in milliseconds since 1970.
+    /// The job must not run before this moment, in milliseconds since 1970. Not of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<u64>,
-    /// Ours: it wakes a node that sleeps.
+    /// The message wakes a sleeping node. Not of version 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wakes: bool,
-    /// Ours: put back by workers that could not run it, since this moment, in milliseconds since 1970.
+    /// Since when workers that cannot run the job have rescheduled it, in milliseconds since 1970. Not of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub put_back_since: Option<u64>,
-    /// Ours: a copy of another message, which may have been one whose worker died; as if redelivered.
+    /// The message is a copy of another one, whose worker may have died: it counts as redelivered. Not of version 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,
-    /// Ours: it was among the dead letters, and somebody put it back.
+    /// An operator replayed the message from the dead letters. Not of version 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
-    /// Ours: when what made it due was committed, by the clock of PostgreSQL, in milliseconds since 1970.
+    /// When the result that made it due was committed, by PostgreSQL's clock, in milliseconds since 1970. Not of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
-    /// The message it was read from, with whatever others put into it: they get it back.
+    /// The message it was read from. Fields of other programs in it are preserved.
     #[serde(skip)]
     pub original: Option<Arc<[u8]>>,
 }
@@ -56,7 +56,7 @@ impl JobMessage {
     /// Reads a message body.
     ///
     /// # Errors
-    /// Why it is not a job, in a sentence for the dead letter's header.
+    /// The reason for the dead letter's header, in a sentence.
     pub fn parse(body: &[u8]) -> Result<Self, String> {
         // serde takes an array for a structure; a job is an object.
         if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
@@ -70,22 +70,22 @@ impl JobMessage {
             return Err(format!("The message is not a job: '{field}' is empty"));
         }
         if ids.iter().any(|(_, id)| id.contains('\0')) {
-            return Err("The message is not a job: an id holds U+0000, which PostgreSQL can not store".into());
+            return Err("The message is not a job: an id holds U+0000, which PostgreSQL cannot store".into());
         }
         Ok(Self { original: Some(body.into()), ..job })
     }
 
     /// The messages for jobs that a run made due, `at` that moment.
-    pub fn all_due(run: &str, blueprint: &str, due: &[Due], at: Option<u64>) -> Vec<Self> {
+    pub fn all_due(run: &str, blueprint: &str, due: &[DueJob], at: Option<u64>) -> Vec<Self> {
         due.iter().map(|due| Self::due(run, blueprint, due, at)).collect()
     }
 
-    /// The message as it comes back from the dead letters: its time to wait begins anew.
+    /// The message as it is replayed from the dead letters: its `putBackSince` is dropped.
     pub fn replayed(self) -> Self {
         Self { put_back_since: None, not_before: None, replayed: true, repeated: true, ..self }
     }
 
-    fn due(run: &str, blueprint: &str, due: &Due, at: Option<u64>) -> Self {
+    fn due(run: &str, blueprint: &str, due: &DueJob, at: Option<u64>) -> Self {
         Self {
             run_id: run.to_owned(),
             blueprint_id: blueprint.to_owned(),
@@ -103,7 +103,7 @@ impl JobMessage {
         }
     }
 
-    /// The message as it came, if it did.
+    /// The message as it arrived; none if it did not arrive.
     pub fn as_delivered(&self) -> Vec<u8> {
         self.original.as_ref().map_or_else(|| self.to_body(), |original| original.to_vec())
     }
@@ -125,7 +125,7 @@ fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
     serde_json::to_vec(&fields).ok()
 }
 
-/// The fields that come and go.
+/// The fields that are removed when they have no value.
 const OURS: [&str; 8] =
     ["isLastAttempt", "attempt", "notBefore", "wakes", "putBackSince", "repeated", "replayed", "at"];
 

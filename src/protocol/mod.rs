@@ -1,4 +1,4 @@
-//! What crosses a frontier, as data: job messages through the queue, and answers from JavaScript.
+//! What crosses a boundary, as data: job messages through the queue, and answers from JavaScript.
 
 pub mod answer;
 pub mod message;

@@ -1,27 +1,27 @@
-//! What came of a node: the data JavaScript answers a job with.
+//! The outcome of a node: JavaScript's answer to a job.
 
 use std::time::Duration;
 
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::record::Patch;
-use crate::workflow::ledger::{Arrival, DynamicNode, Pause};
+use crate::workflow::ledger::{DynamicNode, Pause, TakenEdge};
 
-/// What came of a node.
+/// The answer to a job.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// How it ended.
     pub outcome: Outcome,
-    /// What it wrote into the context; lands whether it succeeded or not.
+    /// What it wrote into the context. It is committed whether the node succeeded or not.
     pub patch: Patch,
 }
 
 /// How a node ended.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// With a result.
+    /// It returned a result.
     Finished {
-        /// Its output; absent for none, which is not the same as `null`.
+        /// Its output; none is not the same as `null`.
         output: Option<Json>,
         /// The action it decided on.
         action: Option<String>,
@@ -29,26 +29,26 @@ pub enum Outcome {
         taken: Vec<Taken>,
         /// The nodes it adds.
         added: Vec<DynamicNode>,
-        /// It is a gatherer and sends this scatterer for its next chunk.
+        /// The node is a gatherer, and this scatterer is due for its next chunk.
         again: Option<NodeId>,
     },
-    /// With an error.
+    /// It failed for good.
     Failed {
         /// Why, in a sentence.
         message: String,
         /// Whether its fallback may take over.
         recoverable: bool,
     },
-    /// With an error that another attempt may mend, through the queue.
+    /// It failed, and another attempt follows through the queue.
     Retry {
         /// How long to wait first.
         after: Duration,
     },
-    /// Not yet: it waits.
+    /// It paused.
     Paused {
-        /// For what.
+        /// What it waits for.
         pause: Pause,
-        /// Its output so far, which it goes on with unless it is resumed with another.
+        /// Its output so far. A resume may replace it.
         output: Option<Json>,
     },
 }
@@ -57,7 +57,7 @@ pub enum Outcome {
 #[derive(Debug, Clone)]
 pub struct Taken {
     /// The edge.
-    pub arrival: Arrival,
+    pub edge: TakenEdge,
     /// The target's input; absent for none.
     pub input: Option<Json>,
 }

@@ -1,7 +1,7 @@
-//! RabbitMQ over connections of our own (lapin): one to publish, one to consume.
+//! RabbitMQ over the engine's own connections (lapin): one to publish, one to consume.
 //!
-//! Two connections, because a broker that is short of memory or disk blocks the whole connection that
-//! publishes, and acknowledgements must still get through then.
+//! There are two because a broker that is short of memory or disk blocks every connection that publishes, and
+//! acknowledgements must still get through.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -30,11 +30,11 @@ use crate::ports::broker::{Broker, Delivery, Outgoing, Reading};
 use crate::ports::platform::Platform;
 
 const PERSISTENT: u8 = 2;
-/// What the connection is called that publishes.
+/// The name of the connection that publishes.
 const PUBLISHER: &str = "publisher";
-/// Bytes of a frame at most, where only we publish. The client keeps room for 32 of them in each direction of a connection,
-/// and goes through all of it: 8 MiB a connection by the broker's default. A larger message takes several frames; but
-/// headers take one, so who consumes takes whatever the broker lets others send.
+/// The largest frame of a connection that only publishes, in bytes. The client allocates 32 frames for each direction of a
+/// connection: 8 MiB by the broker's default. A larger message takes several frames. Its headers must fit into one, so
+/// a connection that consumes accepts the broker's own frame size.
 const PUBLISHED_FRAME: u32 = 32 << 10;
 
 /// RabbitMQ, by URL.
@@ -42,9 +42,9 @@ pub struct RabbitMq {
     addresses: Vec<AmqpAddress>,
     tls: OwnedTLSConfig,
     queue_type: Option<QueueType>,
-    /// Which address to try next: after a failure, the next node of the cluster.
+    /// The address to try next: after a failure, the next node of the cluster.
     next_address: AtomicUsize,
-    /// The channel that publishes, opened when first needed and again after it was lost.
+    /// The channel that publishes. It is opened when first needed, and again after it was lost.
     publisher: Mutex<Option<Publisher>>,
 }
 
@@ -58,7 +58,7 @@ impl RabbitMq {
     /// Opens no connection.
     ///
     /// # Errors
-    /// A URL that can not be parsed.
+    /// A URL that cannot be parsed.
     pub fn new(settings: &AmqpSettings) -> Result<Self> {
         let identity = settings.cert.clone().zip(settings.key.clone());
         let tls = OwnedTLSConfig {
@@ -93,7 +93,7 @@ impl RabbitMq {
         )
     }
 
-    /// The publishing channel, with the queues declared. Held by nobody while it is used: publishes overlap.
+    /// The publishing channel, with the queues declared. No lock is held while it is used: publishes overlap.
     async fn publisher(&self, messages: &[Outgoing]) -> Result<Channel> {
         let mut slot = self.publisher.lock().await;
         let publisher = self.open_publisher(&mut slot).await?;
@@ -148,7 +148,7 @@ impl Broker for RabbitMq {
             }
         };
         if published.is_err() {
-            // Whatever went wrong (connection lost, queue deleted), the next try starts from a new channel.
+            // After any failure (connection lost, queue deleted) the next attempt opens a new channel.
             self.forget_publisher().await;
         }
         published
@@ -194,7 +194,7 @@ impl Broker for RabbitMq {
                 }
             }
         }
-        // The channel stays open until every delivery is settled, and the broker told so.
+        // The channel stays open until every delivery is settled and the broker knows it.
         channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.map_err(consume_error)?;
         deliveries.closed().await;
         acknowledger.finish(CLOSE_TIMEOUT).await;
@@ -218,7 +218,7 @@ impl Broker for RabbitMq {
     }
 
     async fn close(&self) {
-        // A broker that blocks who publishes may keep a declaration waiting, and the lock with it.
+        // A broker that blocks publishers may delay the declaration, and with it everything that waits for the lock.
         if let Ok(mut slot) = tokio::time::timeout(CLOSE_TIMEOUT, self.publisher.lock()).await
             && let Some(publisher) = slot.take()
         {

@@ -1,4 +1,4 @@
-//! What everything that goes over lapin shares: its errors in our words, acknowledgements, and an orderly close.
+//! What all users of lapin share: errors, acknowledgements, and an orderly close.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use crate::acknowledger;
 use crate::error::{Code, Error, Result, with_causes};
 use crate::redact;
 
-/// What a close says that has no reason but that all is done.
+/// The reply text of a normal close.
 pub(super) const REPLY_SUCCESS: u16 = 200;
-/// How long an orderly close may take before the connection is simply dropped.
+/// How long an orderly close may take before the connection is dropped.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Closes a connection in order, and drops it where that takes too long.
+/// Closes a connection, and drops it if that takes too long.
 pub(super) async fn close(connection: &Connection) {
     let closing = connection.close(REPLY_SUCCESS, "done".into());
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
 }
 
-/// What went wrong on a connection that is open.
+/// The error of an open connection.
 pub(super) fn amqp_error(operation: &'static str, error: &lapin::Error) -> Error {
     match error.kind() {
         ErrorKind::ProtocolError(answer) => {
@@ -32,7 +32,7 @@ pub(super) fn amqp_error(operation: &'static str, error: &lapin::Error) -> Error
     }
 }
 
-/// Why a connection could not be opened. The broker's own words may repeat the login: only its code is said.
+/// Why a connection could not be opened. The broker's message may quote the login: only its code is shown.
 pub(super) fn connect_error(address: &AmqpAddress, error: &lapin::Error) -> Error {
     const OPERATION: &str = "Connecting to RabbitMQ";
     match error.kind() {
@@ -50,10 +50,10 @@ pub(super) fn connect_error(address: &AmqpAddress, error: &lapin::Error) -> Erro
     }
 }
 
-/// What the client itself says of an error.
+/// The client's own message.
 fn local_words(error: &lapin::Error) -> String {
     match error.kind() {
-        // These quote what they cannot read.
+        // These quote what they could not parse.
         ErrorKind::ParsingError(_) => "what the server answers is not AMQP".to_owned(),
         ErrorKind::AuthProviderError(_) => "the login could not be made".to_owned(),
         _ => with_causes(error),

@@ -1,4 +1,4 @@
-//! RabbitMQ over connections of our own: the broker for those who give a URL.
+//! RabbitMQ over the engine's own connections: the broker of an adapter that is given a URL.
 
 mod broker;
 mod client;

@@ -1,4 +1,4 @@
-//! Queues of RabbitMQ: taken as they are, declared where they are not, and looked into.
+//! Queues of RabbitMQ: declaring them, counting and reading their messages. An existing queue is never changed.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::ports::broker::{Delivery, Reading, Receipt};
 
 const NOT_FOUND: u16 = 404;
 
-/// How many messages wait in a queue; none where there is no such queue.
+/// How many messages wait in a queue; none if there is no such queue.
 pub(super) async fn waiting(connection: &Connection, queue: &str) -> Result<Option<u32>> {
     let failed = |error: lapin::Error| amqp_error("Looking at the queue", &error);
-    // On a channel of its own: asking for a queue that is not there closes the channel.
+    // On a channel of its own: asking for a missing queue closes the channel.
     let channel = connection.create_channel().await.map_err(failed)?;
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     match channel.queue_declare(queue.into(), passive, FieldTable::default()).await {
@@ -34,7 +34,7 @@ pub(super) async fn waiting(connection: &Connection, queue: &str) -> Result<Opti
     }
 }
 
-/// Makes sure that a queue exists. One that does is taken as it is, whatever its arguments.
+/// Declares a queue unless it exists, with whatever arguments.
 pub(super) async fn ensure(
     connection: &Connection,
     channel: &Channel,
@@ -61,7 +61,7 @@ fn table(arguments: Arguments) -> FieldTable {
     table
 }
 
-/// A queue being looked at, over a connection of its own.
+/// Reads a queue, over a connection of its own.
 pub(super) struct LapinReading {
     pub(super) connection: Connection,
     pub(super) channel: Channel,
@@ -107,7 +107,7 @@ fn text((name, value): (&lapin::types::ShortString, &AMQPValue)) -> Option<(Stri
     }
 }
 
-/// The receipt of a message that was looked at: it is one at a time, and settled before the next.
+/// The receipt of a message that was read. Each is settled before the next one is read.
 struct ReadingReceipt {
     channel: Channel,
     tag: u64,
@@ -116,15 +116,15 @@ struct ReadingReceipt {
 #[async_trait]
 impl Receipt for ReadingReceipt {
     async fn ack(self: Box<Self>) {
-        // A lost connection is no error here: the message stays where it is.
+        // A lost connection is no error here: the message stays in the queue.
         if let Err(error) = self.channel.ack(self.tag, false).await {
-            tracing::debug!(%error, "acknowledgement lost");
+            tracing::debug!(%error, "the broker did not get an acknowledgement");
         }
     }
 
     async fn requeue(self: Box<Self>) {
         if let Err(error) = self.channel.nack(self.tag).await {
-            tracing::debug!(%error, "negative acknowledgement lost");
+            tracing::debug!(%error, "the broker did not get a negative acknowledgement");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where RabbitMQ is: one address or several of one cluster.
+//! The addresses of RabbitMQ: one, or several of one cluster.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,7 +37,7 @@ impl AmqpSettings {
     /// Parses every URL.
     ///
     /// # Errors
-    /// Which one is wrong, by its position: a URL may hold a password and is never repeated.
+    /// A URL is wrong. The error names its position: a URL may contain a password and is never quoted.
     pub fn addresses(&self) -> Result<Vec<AmqpAddress>> {
         let parse = |(index, url): (usize, &String)| {
             AMQPUri::from_str(url).map(AmqpAddress::new).map_err(|_| {
@@ -52,12 +52,12 @@ impl AmqpSettings {
 
 impl AmqpAddress {
     fn new(mut uri: AMQPUri) -> Self {
-        // `amqp://host/` means the default virtual host to amqplib's users, the empty one to the AMQP URI draft.
+        // For amqplib `amqp://host/` means the default virtual host; in the AMQP URI draft it means the empty one.
         if uri.vhost.is_empty() {
             uri.vhost = "/".into();
         }
         uri.query.connection_timeout.get_or_insert(10_000);
-        // A worker that hangs keeps its connection and is sent jobs until the broker misses it.
+        // A hanging worker gets jobs until the broker misses its heartbeats.
         uri.query.heartbeat.get_or_insert(5);
         Self(uri)
     }

@@ -15,21 +15,21 @@ use crate::json::Json;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Ledger, RunStatus};
 
-/// Bytes of memory that a byte of the document takes, with what keeps it in order.
+/// Bytes of memory that a byte of the document takes, map nodes included.
 const MEMORY_OF_A_BYTE: usize = 3;
 
-/// Keys and what stands under them. A copy shares what it does not change, and the text of every key.
+/// Keys and their values. A copy shares what it does not change, and the text of every key.
 pub type Values = OrdMap<Arc<str>, Json>;
 
-/// What stands under [`RESERVED_KEY`].
+/// The value of [`RESERVED_KEY`]: everything the engine itself keeps of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservedKey {
     /// The run's ledger.
     pub ledger: Ledger,
-    /// The queue its jobs go through: the workers there look after it.
+    /// The queue of its jobs: recovery of that queue finds the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Arc<str>>,
-    /// The run has ended and its result is still to be published by the adapter.
+    /// The run has ended, and the adapter has yet to publish its result.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpublished: bool,
 }
@@ -39,17 +39,17 @@ pub struct ReservedKey {
 pub struct Document {
     /// Every key but the reserved one.
     pub values: Values,
-    /// The same, of the row alone, without what the journal says.
+    /// The same, as the row says it, without the journal.
     pub row: Values,
     /// Whether there is a row.
     pub found: bool,
     /// Which state of the run it is.
     pub revision: Revision,
-    /// When it was loaded, by the server's clock: milliseconds since 1970; none where there is no row.
+    /// When it was loaded, by the server's clock: milliseconds since 1970; none if there is no row.
     pub at: Option<u64>,
-    /// The engine's bookkeeping; none before the run's first job here.
+    /// The reserved key; none before the engine's first job of the run.
     pub reserved: Option<ReservedKey>,
-    /// All of it was read, and nobody has looked yet whether workers of version 1 left outputs in it.
+    /// It may hold outputs of version 1 that the ledger has not adopted.
     pub unchecked: bool,
     /// About how many bytes of memory it takes.
     pub approximate_bytes: usize,
@@ -59,7 +59,7 @@ impl Document {
     /// Reads `context_data`. SQL and JSON null are an empty document.
     ///
     /// # Errors
-    /// The column holds something else than an object, or a ledger that can not be read.
+    /// The column holds something else than an object, or a ledger that cannot be read.
     pub fn parse(text: Option<&str>) -> Result<Self> {
         let unreadable = |what: &str, error: serde_json::Error| {
             Error::new(Code::ContextUnreadable, "Reading the run's context", format!("{what}: {error}"))
@@ -72,7 +72,7 @@ impl Document {
             .remove(RESERVED_KEY)
             .map(|raw| serde_json::from_str(raw.get()))
             .transpose()
-            .map_err(|error| unreadable("its bookkeeping can not be read", error))?;
+            .map_err(|error| unreadable("its reserved key cannot be read", error))?;
         let approximate_bytes = text.len() * MEMORY_OF_A_BYTE;
         Ok(Self {
             row: values.clone(),
@@ -93,7 +93,7 @@ impl Document {
             .filter(|id| blueprint.node(id).is_some())
     }
 
-    /// The blueprint the run follows, as its first worker noted it.
+    /// The blueprint the run follows, as its first worker recorded it.
     pub fn blueprint_id(&self) -> Option<String> {
         self.values.get("blueprintId").and_then(|raw| serde_json::from_str(raw.get()).ok())
     }
@@ -105,9 +105,9 @@ impl Document {
         after
     }
 
-    /// The document once it was written, as this revision.
+    /// The document, written as this revision.
     pub fn written(self, at: Option<u64>, revision: Revision) -> Self {
-        // Without a journal, or with one that was folded, the row says all of it.
+        // Without a journal, or after a fold, the row says all of it.
         let row = if revision.entry == 0 { self.values.clone() } else { self.row };
         Self { at, revision, row, ..self }
     }
@@ -115,7 +115,7 @@ impl Document {
     /// Makes a change of its keys.
     pub fn write(&mut self, patch: &Patch) {
         for key in &patch.deletes {
-            // Removing what is not there would copy what is.
+            // Removing an absent key would copy the map.
             if self.values.contains_key(key.as_str()) {
                 self.values.remove(key.as_str());
             }
@@ -126,7 +126,7 @@ impl Document {
         }
     }
 
-    /// Whether something of the run is in flight: it neither rests nor is over.
+    /// Whether the run is running: something of it is in flight.
     pub fn is_going_on(&self) -> bool {
         self.reserved.as_ref().is_some_and(|reserved| reserved.ledger.status == RunStatus::Running)
     }
@@ -136,12 +136,12 @@ impl Document {
         self.reserved.as_ref().is_some_and(|reserved| reserved.ledger.status.is_end())
     }
 
-    /// Whether the run has ended and its result is still to be published by the adapter.
+    /// Whether the run has ended, and the adapter has yet to publish its result.
     pub fn is_unpublished(&self) -> bool {
         self.has_ended() && self.reserved.as_ref().is_some_and(|reserved| reserved.unpublished)
     }
 
-    /// The document without the engine's bookkeeping, as nodes and final results see it.
+    /// The document without the reserved key, as nodes and final results see it.
     pub fn visible_json(&self) -> Result<Json> {
         to_raw(&self.values)
     }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bookkeeping_is_not_visible() {
+    fn the_reserved_key_is_not_visible() {
         let text = format!(r#"{{"a":1,"{RESERVED_KEY}":{{"ledger":{{"status":"running","nodes":{{}}}}}}}}"#);
         let document = Document::parse(Some(&text)).unwrap();
         assert!(document.reserved.is_some());

@@ -1,9 +1,9 @@
 //! An entry of a run's journal: what one commit changed of it.
 //!
-//! Without a journal a run is one document, rewritten at every job: right for most, and too much where a run has a
-//! thousand nodes or its context a megabyte. With it `context_data` stays as the run began, each commit appends an
-//! entry, and the document is what comes of the row and its entries in their order. When the run pauses or ends,
-//! they are folded into the row, and the journal holds nothing more of it.
+//! Without a journal a run is one document, which every job rewrites. That is too much for a run of a thousand nodes, or
+//! for a context of a megabyte. With a journal `context_data` stays as it was when the run began, and each commit appends
+//! an entry. The document is the row with its entries applied in their order. When the run pauses or ends, the
+//! engine folds the entries into the row and removes them from the journal.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub struct Entry<'a> {
     deletes: Vec<String>,
     #[serde(default, skip_serializing_if = "is_empty")]
     sets: Cow<'a, BTreeMap<String, Json>>,
-    /// Absent where somebody wrote into the context from outside.
+    /// Absent if the context was written from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ledger: Option<Delta>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,7 @@ fn is_empty(sets: &BTreeMap<String, Json>) -> bool {
 }
 
 impl<'a> Entry<'a> {
-    /// What a change does to a run.
+    /// The entry of a change.
     pub fn of(before: &Document, change: &'a Change) -> Self {
         let nothing = ReservedKey::default();
         let reserved = before.reserved.as_ref().unwrap_or(&nothing);
@@ -50,7 +50,7 @@ impl<'a> Entry<'a> {
         Self { ledger, queue, ..Self::of_patch(before, &change.patch) }
     }
 
-    /// What a patch from outside does to it.
+    /// The entry of a patch from outside.
     pub fn of_patch(before: &Document, patch: &'a Patch) -> Self {
         let is_there = |key: &&String| before.values.contains_key(key.as_str());
         Self {
@@ -67,7 +67,7 @@ impl<'a> Entry<'a> {
 }
 
 impl Document {
-    /// The document with entries of its journal, up to the one with the number `last`.
+    /// Applies entries of the run's journal, up to the one with the number `last`.
     ///
     /// # Errors
     /// An entry cannot be read.
@@ -87,7 +87,7 @@ impl Document {
         Ok(self)
     }
 
-    /// What has to be done to the row to make it say what the document says.
+    /// The patch that makes the row say what the document says.
     pub fn folded(&self) -> Patch {
         let mut patch = Patch::default();
         for item in self.row.diff(&self.values) {

@@ -24,8 +24,8 @@ struct FinalResult<'a> {
     reason: Option<&'a str>,
 }
 
-/// The payload of a run that ended so. The context's own text is the serialized one: it is what core's default
-/// serializer would write.
+/// The final payload of a run. The context's own text serves as the serialized one: core's default serializer would write
+/// the same.
 ///
 /// # Errors
 /// The context is no JSON.

@@ -1,11 +1,11 @@
 //! Every key of a context that means something to the engine, once.
 
-/// The key the engine's own bookkeeping stays under; nodes and final results never see it.
+/// The key of the engine's own state of a run. Nodes and final results never see it.
 pub const RESERVED_KEY: &str = "_flowcraft";
 /// The prefix of a node's output.
 pub const OUTPUTS: &str = "_outputs.";
 /// The prefix of the input an edge brought to a node.
 pub const INPUTS: &str = "_inputs.";
 
-/// What is wrong with a row that holds something else than a document.
+/// What is wrong with a row whose context is not an object.
 pub const NOT_AN_OBJECT: &str = "context_data is not a JSON object";

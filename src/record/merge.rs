@@ -1,17 +1,17 @@
-//! Several decisions on one run: each is made upon the one before it, and all are written as one change.
+//! Several decisions on one run: each sees the result of the one before it, and all are written as one change.
 
 use super::change::{Change, Decide};
 use super::document::Document;
 use crate::error::Result;
 
-/// What several decisions on one run come to.
+/// Several decisions on one run, merged.
 #[derive(Debug)]
 pub struct Merged {
-    /// All their changes in one; none where there is none.
+    /// All their changes in one; none if there is none.
     pub change: Option<Change>,
     /// The run with it.
     pub after: Document,
-    /// Of each decision: whether it changes anything, or why it could not be made.
+    /// For each decision: whether it changes anything, or its error.
     pub answers: Vec<Result<bool>>,
 }
 
@@ -22,7 +22,7 @@ impl Merged {
     }
 }
 
-/// Makes decisions on a run one upon the other. One that fails leaves the others as they are.
+/// Makes decisions on a run, each on the result of the one before it. One that fails does not affect the others.
 pub fn merge<'a>(base: &Document, decisions: impl Iterator<Item = &'a mut Decide>) -> Merged {
     let mut merged = Merged { change: None, after: base.clone(), answers: Vec::new() };
     for decide in decisions {

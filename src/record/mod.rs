@@ -8,6 +8,8 @@ mod change;
 mod document;
 mod entry;
 pub mod final_result;
+#[cfg(test)]
+mod golden;
 mod keys;
 mod merge;
 mod patch;

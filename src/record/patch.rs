@@ -30,12 +30,12 @@ impl Patch {
         self.set(format!("{OUTPUTS}{node}"), value);
     }
 
-    /// The node has no output: what an earlier round left is removed.
+    /// Removes the output that an earlier round of a node left.
     pub fn no_output(&mut self, node: &NodeId) {
         self.deletes.push(format!("{OUTPUTS}{node}"));
     }
 
-    /// Sets the input an edge brings to a node; an absent one removes what was there.
+    /// Sets the input that an edge brings to a node; none removes the one it had.
     pub fn input(&mut self, node: &NodeId, value: Option<Json>) {
         let key = format!("{INPUTS}{node}");
         match value {
@@ -44,7 +44,7 @@ impl Patch {
         }
     }
 
-    /// This patch, and another upon it.
+    /// This patch and a later one, as one patch.
     #[must_use]
     pub fn then(mut self, later: Self) -> Self {
         let Self { sets, deletes } = later;
@@ -60,7 +60,7 @@ impl Patch {
     /// The keys set, as one JSON object.
     ///
     /// # Errors
-    /// None of our types can fail to be written; an error would be ours.
+    /// Never for the engine's own types; an error would be a bug.
     pub fn sets_json(&self) -> Result<Json> {
         to_raw(&self.sets)
     }
@@ -76,10 +76,10 @@ impl Patch {
         to_raw(&sets)
     }
 
-    /// Refuses a patch from outside that touches the engine's own key.
+    /// Refuses a patch from outside that touches the reserved key.
     ///
     /// # Errors
-    /// It does.
+    /// The patch touches it.
     pub fn refuse_reserved(&self) -> Result<()> {
         let touched =
             self.sets.contains_key(RESERVED_KEY) || self.deletes.iter().any(|key| key == RESERVED_KEY);
@@ -94,10 +94,10 @@ impl Patch {
     }
 }
 
-/// Serialises a value of ours.
+/// Serialises a value of the engine.
 ///
 /// # Errors
-/// None of our types can fail here; an error would be ours.
+/// Never for the engine's own types; an error would be a bug.
 pub fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<Json> {
     to_raw_value(value)
         .map(Json::from)

@@ -10,14 +10,14 @@ pub struct Revision {
 }
 
 impl Default for Revision {
-    /// No row is of this revision: no transaction has this number.
+    /// A revision of no row: no transaction has this number.
     fn default() -> Self {
         Self { row: -1, entry: 0 }
     }
 }
 
 impl Revision {
-    /// Whether it came after another. Transactions are counted up to four thousand million, and then from the start.
+    /// Whether it came after another. Transaction numbers wrap after about four thousand million.
     pub fn is_newer_than(self, other: Self) -> bool {
         if self.row == other.row {
             return self.entry > other.entry;

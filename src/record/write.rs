@@ -1,4 +1,4 @@
-//! How a change is written: as data, whoever writes it.
+//! How a change is written, as data. PostgreSQL and memory both take it.
 
 use super::change::{Change, StatusUpdate};
 use super::document::{Document, ReservedKey};
@@ -17,12 +17,12 @@ pub enum WriteKind {
     Row,
     /// As one more entry of the run's journal.
     Entry,
-    /// Into the row, and the journal with it: the run rests or is over.
+    /// Into the row, with the journal folded into it: the run awaits or has ended.
     Fold,
 }
 
 impl WriteKind {
-    /// How a run that will be `after` is written, where runs have a journal or not.
+    /// How to write a run that will be `after`, with or without a journal.
     pub fn of(has_journal: bool, after: &Document) -> Self {
         match (has_journal, after.is_going_on()) {
             (false, _) => Self::Row,
@@ -39,23 +39,23 @@ pub struct Write<'a> {
     pub run: &'a str,
     /// The revision it was decided on.
     pub base: Revision,
-    /// Keys to remove from the row, as a JSON array; none where none are, or where the change is an entry.
+    /// Keys to remove from the row, as a JSON array; none if there are none, or if the change is an entry.
     pub deletes: Option<Json>,
-    /// Keys to set in the row, the bookkeeping among them, as a JSON object; or the journal's entry.
+    /// Keys to set in the row, the reserved key among them, as a JSON object; or the journal's entry.
     pub sets: Json,
-    /// The status row's word; none leaves the row alone.
+    /// The word for the status row; none leaves the row alone.
     pub status: Option<RunStatus>,
     /// The run ends, and its result is written too.
     pub ends: bool,
-    /// Why it did not complete; empty where it did.
+    /// Why the run did not complete; empty if it did.
     pub reason: String,
 }
 
 impl<'a> Write<'a> {
-    /// What `change` of a run that was as `base`, and will be `after`, is written as.
+    /// The write of a `change` that turns a run from `base` into `after`.
     ///
     /// # Errors
-    /// None of our types can fail to be written; an error would be ours.
+    /// Never for the engine's own types; an error would be a bug.
     pub fn new(
         kind: WriteKind,
         run: &'a str,
@@ -81,15 +81,15 @@ impl<'a> Write<'a> {
 }
 
 impl Change {
-    /// What is written where a run is one document: the keys that change, the bookkeeping among them, as JSON.
+    /// The change as it is written into a row: the keys that change, the reserved key among them, as JSON.
     ///
     /// # Errors
-    /// None of our types can fail to be written; an error would be ours.
+    /// Never for the engine's own types; an error would be a bug.
     pub fn as_row(&self) -> Result<Json> {
         keys(&self.patch, &self.reserved).map(|(_, sets)| sets)
     }
 
-    /// What is written into the journal of a run that was as `before`, as JSON.
+    /// The change as an entry of the journal of a run that was as `before`, as JSON.
     ///
     /// # Errors
     /// As [`as_row`](Self::as_row).
@@ -98,7 +98,7 @@ impl Change {
     }
 }
 
-/// The keys to remove from a row, and those to set, the bookkeeping among them.
+/// The keys to remove from a row, and those to set, the reserved key among them.
 fn keys(patch: &Patch, reserved: &ReservedKey) -> Result<(Option<Json>, Json)> {
     let deletes = (!patch.deletes.is_empty()).then(|| to_raw(&patch.deletes)).transpose()?;
     let sets = patch.sets_with(RESERVED_KEY, &to_raw(reserved)?)?;

@@ -1,38 +1,29 @@
-//! The connection to Redis: opened when first needed, and again whenever it is lost.
+//! The shared connection to Redis. It is opened when first needed, and again when it is lost.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use redis::aio::{ConnectionLike, ConnectionManager};
-use redis::cluster_async::ClusterConnection;
+use redis::aio::ConnectionLike;
 use redis::{
     Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisFuture, RedisResult, ScriptInvocation,
     ServerError, ServerErrorKind, Value,
 };
 use tokio::sync::Mutex;
 
+use super::link::Link;
 use super::server::Server;
 use crate::error::{Code, Error, Result, with_causes};
 use crate::redact;
 
 const OPERATION: &str = "Talking to Redis";
-/// How long a failure to connect speaks for those who waited meanwhile.
+/// How long a failure to connect also counts for the callers that waited meanwhile.
 const RECENT: Duration = Duration::from_millis(500);
 
-/// A way to the server that has a key. It connects again by itself.
-#[derive(Clone)]
-pub(super) enum Link {
-    /// There is one.
-    One(ConnectionManager),
-    /// The one of the key's slot.
-    Cluster(ClusterConnection),
-}
-
-/// The one connection that everybody shares.
+/// The connection that all callers share.
 pub(super) struct Connections {
     server: Server,
     open: Mutex<Open>,
-    /// When it last could not be connected.
+    /// The last failure to connect, and when.
     failed: std::sync::Mutex<Option<(Instant, Error)>>,
 }
 
@@ -64,7 +55,7 @@ impl Connections {
         if let Some(link) = &open.link {
             return Ok(Connection { link: link.clone(), number: open.number });
         }
-        // Those who waited while one tried in vain need not each try again.
+        // The callers that waited for a failed attempt do not each repeat it.
         let recent = |(at, error): (Instant, Error)| (at.elapsed() < RECENT).then_some(error);
         if let Some(error) =
             self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone().and_then(recent)
@@ -79,8 +70,8 @@ impl Connections {
         Ok(Connection { link, number: open.number })
     }
 
-    /// What a connection answered. Where servers change places, one that failed is not used again, whatever went wrong:
-    /// the Sentinels are asked, or the nodes of the Cluster.
+    /// What a connection answered. With Sentinels or a Cluster, a connection that failed is
+    /// not used again: the next one goes to the server that is master by then.
     pub async fn answer<T>(&self, connection: &Connection, answer: RedisResult<T>) -> Result<T> {
         if answer.is_err() && self.server.moves() {
             let mut open = self.open.lock().await;
@@ -111,10 +102,7 @@ impl Connections {
 
 impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        match &mut self.link {
-            Link::One(connection) => connection.req_packed_command(command),
-            Link::Cluster(connection) => connection.req_packed_command(command),
-        }
+        self.link.req_packed_command(command)
     }
 
     fn req_packed_commands<'a>(
@@ -123,17 +111,11 @@ impl ConnectionLike for Connection {
         offset: usize,
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
-        match &mut self.link {
-            Link::One(connection) => connection.req_packed_commands(pipeline, offset, count),
-            Link::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
-        }
+        self.link.req_packed_commands(pipeline, offset, count)
     }
 
     fn get_db(&self) -> i64 {
-        match &self.link {
-            Link::One(connection) => connection.get_db(),
-            Link::Cluster(connection) => connection.get_db(),
-        }
+        self.link.get_db()
     }
 }
 
@@ -147,20 +129,20 @@ fn redis_error(error: RedisError) -> Error {
     }
     let kind = error.kind();
     let message = match ServerError::try_from(error) {
-        // The answer to a command.
+        // An answer to a command.
         Ok(answer) => redact::urls(&answer.to_string()).into_owned(),
-        // Among these is what the server says while a connection is opened. It may repeat the login: Redis quotes the
-        // arguments of a command that it does not know, and `AUTH` may have been renamed.
+        // This may be the server's answer to the login, and may quote it: Redis quotes the arguments of a command it does
+        // not know, and `AUTH` may be renamed.
         Err(error) => words_for(kind).unwrap_or(error.category()).to_owned(),
     };
     Error::new(code, OPERATION, message)
 }
 
-/// What an error is called whose text is not quoted.
+/// The words for an error whose text is not quoted.
 fn words_for(kind: ErrorKind) -> Option<&'static str> {
     match kind {
         ErrorKind::AuthenticationFailed => Some("the server refuses the login"),
-        ErrorKind::Parse => Some("what the server answers is not of Redis"),
+        ErrorKind::Parse => Some("the server does not speak the Redis protocol"),
         ErrorKind::ClusterConnectionNotFound => Some("no node of the Cluster can be reached"),
         ErrorKind::MasterNameNotFoundBySentinel => Some("the Sentinels do not know the master"),
         ErrorKind::Server(ServerErrorKind::ResponseError) => {

@@ -1,4 +1,5 @@
-//! Taking leases and giving them up: many in one script. Nobody gets in between the reading and the writing of a lease.
+//! Takes leases and gives them up, many in one script. A script is atomic: no other client comes between reading and writing
+//! a lease.
 
 use std::borrow::Cow;
 use std::slice;
@@ -12,8 +13,8 @@ use crate::error::{Error, Result};
 use crate::ports::coordination::{Acquired, GIVEN_UP_STAYS, Lease};
 use crate::ports::keys;
 
-/// 0 for every key that is another's; 1 for one that is now its owner's, and 2 where the key was not there: nobody gave it up
-/// a moment ago. What is no text is nobody's lease.
+/// Answers for each key: 0 if another owner has it, 1 if its owner has it now, 2 if it did not exist and so was not given up
+/// recently. A value that is not a string is no lease.
 const ACQUIRE: &str = "
     local taken = {}
     for i, key in ipairs(KEYS) do
@@ -27,7 +28,7 @@ const ACQUIRE: &str = "
     end
     return taken";
 
-/// Gives up every key that is still its owner's: for a while it says so, in the word that gives way to everybody.
+/// Gives up every key that its owner still has. For a while the key holds the reconciler's mark, which blocks nobody.
 const RELEASE: &str = "
     for i, key in ipairs(KEYS) do
         if redis.pcall('GET', key) == ARGV[i + 2] then redis.call('SET', key, ARGV[1], 'EX', ARGV[2]) end
@@ -58,7 +59,7 @@ impl LeaseScripts {
         join_all(scripts).await.into_iter().collect()
     }
 
-    /// What goes into one script each. Those for several servers are sent one after the other, and not waited for.
+    /// The leases of each script. Keys of a Cluster get one script each; all scripts run at the same time.
     fn scripts<'a>(&self, leases: &'a [Lease]) -> slice::Chunks<'a, Lease> {
         let size = if self.connections.has_one_server() { leases.len() } else { 1 };
         leases.chunks(size.max(1))

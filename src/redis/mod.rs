@@ -1,7 +1,8 @@
-//! Redis as the coordination store: one server, a Cluster, or a master that Sentinels know.
+//! Redis as the coordination store: one server, a Cluster, or a master behind Sentinels.
 
 mod connection;
 mod leases;
+mod link;
 mod server;
 mod settings;
 
@@ -80,7 +81,7 @@ impl CoordinationStore for RedisStore {
     async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<Acquired> {
         let taken = self.leases.acquire(&[Lease::new(key, owner, ttl)]).await.pop();
         taken.unwrap_or_else(|| {
-            Err(Error::new(Code::RedisUnreachable, "Taking a lease", "Redis left it unanswered"))
+            Err(Error::new(Code::RedisUnreachable, "Taking a lease", "Redis did not answer"))
         })
     }
 

@@ -1,4 +1,4 @@
-//! Where Redis is: one server, the nodes of a Cluster, or the master that Sentinels know.
+//! The address of Redis: one server, the nodes of a Cluster, or the master that Sentinels name.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
-use super::connection::Link;
+use super::link::Link;
 use super::settings::{RedisSettings, RedisTls, Sentinels};
 
 /// Without an answer for this long, a server counts as out of reach.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the Sentinels may take to name the master: some of them may be down.
 const SENTINEL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often a command follows a slot that has moved to another node of a Cluster.
+/// How often a command follows a slot that moved to another host of a Cluster.
 const CLUSTER_RETRIES: u32 = 3;
 /// How long it waits at most before it does, in milliseconds.
 const CLUSTER_RETRY_WAIT: u64 = 200;
@@ -31,7 +31,7 @@ pub(super) enum Server {
     One(Client),
     /// The nodes of a Cluster, of which some are known.
     Cluster(ClusterClient),
-    /// Whichever server is the master; asked for each connection.
+    /// The current master; Sentinels are asked for each connection.
     Master(Mutex<SentinelClient>),
 }
 
@@ -60,8 +60,7 @@ impl Server {
         }
     }
 
-    /// Whether a connection that failed may be to the wrong server, or stuck on the way to one that is gone, and has to
-    /// be opened anew.
+    /// Whether a connection that failed may lead to a server that is no longer the right one, and must be replaced.
     pub fn moves(&self) -> bool {
         !matches!(self, Self::One(_))
     }
@@ -116,7 +115,7 @@ fn cluster(settings: &RedisSettings) -> RedisResult<ClusterClient> {
         .response_timeout(RESPONSE_TIMEOUT)
         .retries(CLUSTER_RETRIES)
         .max_retry_wait(CLUSTER_RETRY_WAIT)
-        // Else every command waits for a node that will not come back, those of other slots too.
+        // Otherwise commands for all slots wait for a host that does not return.
         .max_connection_attempts(NonZeroUsize::MIN)
         .tcp_settings(tcp());
     if let Some(username) = &settings.username {
@@ -194,7 +193,7 @@ fn certificates(tls: &RedisTls) -> Option<TlsCertificates> {
     })
 }
 
-/// A script is answered before the next one is sent: waiting to fill a packet only delays it.
+/// Each script is answered before the next one is sent: waiting to fill a packet only delays it.
 fn tcp() -> TcpSettings {
     TcpSettings::default().set_nodelay(true)
 }

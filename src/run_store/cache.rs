@@ -1,14 +1,14 @@
-//! Runs as this worker last saw them, so that a job need not read again what has not changed. They decide nothing: a
-//! load asks for whatever is newer, and a commit is written only if the run is still of that revision.
+//! The run cache: runs as this worker last saw them, so that a job does not read again what has not changed. The cache
+//! decides nothing: a load asks for what is newer, and a commit is written only if the run is still of that revision.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use crate::record::Document;
 
-/// What all of them may take, in bytes of memory, about.
+/// Approximate bytes that all cached runs may take.
 const BUDGET: usize = 24 << 20;
-/// A run larger than this is not kept: it would drive out many others.
+/// A larger run is not cached: it would evict many others.
 const LARGEST: usize = 8 << 20;
 
 /// The runs last seen here.
@@ -19,12 +19,12 @@ pub(super) struct RunCache {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Each with the number of its coming.
+    /// Each with the number under which it was added.
     runs: HashMap<String, (u64, Document)>,
     approximate_bytes: usize,
-    /// The record's generation when they were seen.
+    /// The record's generation when they were read.
     generation: u64,
-    /// In the order they came; some have gone since.
+    /// In the order they were added; some have been removed since.
     order: VecDeque<(u64, String)>,
     last: u64,
 }
@@ -34,8 +34,8 @@ impl RunCache {
         self.with(|inner| inner.runs.get(run).map(|(_, document)| document.clone()))
     }
 
-    /// What was seen over earlier connections is not known any more: a server that took over may have lost some of it,
-    /// and have given its revisions to something else.
+    /// Drops everything that was read over earlier connections: a server that took over may have lost some of it and given
+    /// the same revisions to other changes.
     pub fn over(&self, generation: u64) {
         self.with(|inner| {
             if inner.generation != generation {
@@ -44,7 +44,7 @@ impl RunCache {
         });
     }
 
-    /// Keeps a run, unless a newer state of it is known.
+    /// Caches a run, unless a newer state of it is cached.
     pub fn put(&self, run: &str, document: &Document) {
         self.with(|inner| inner.put(run, document));
     }

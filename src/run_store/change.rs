@@ -1,5 +1,5 @@
-//! What happens to a run from outside, one change at a time: decided on the run as it is, under the lock of its row or, with
-//! a journal, again until nobody else was faster.
+//! Changes of a run from outside, one at a time. Each is decided on the current run: under the lock of its row or, with a
+//! journal, again until no other writer came first.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::ports::record::LockedChange;
 use crate::record::{Change, Document, StatusUpdate, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
 
-/// How often a change is decided on where others are faster each time.
+/// How often a change is decided while other writers come first.
 const ROUNDS: u8 = 100;
 
-/// A transaction that went through.
+/// A change that was decided.
 #[derive(Debug)]
 pub struct Committed<T> {
-    /// Whatever the decision answered.
+    /// What the decision answered.
     pub answer: T,
     /// Whether anything was changed.
     pub changed: bool,
@@ -25,11 +25,11 @@ pub struct Committed<T> {
 }
 
 impl RunStore {
-    /// Lets `decide` look at a run as it is, and writes the change it answers with; none leaves all as it is. It is
-    /// asked again where somebody else was faster. `whole` says whether it needs every key or only the bookkeeping.
+    /// Lets `decide` look at the current run and writes the change it answers with; none for no change. `decide` is called
+    /// again if another writer came first. `whole` says whether it needs every key or only the reserved key.
     ///
     /// # Errors
-    /// Whatever `decide` or the server says; nothing is changed then.
+    /// Those of `decide` or of the server. The run is not changed then.
     pub async fn change<T: Send>(
         &self,
         run: &str,
@@ -47,12 +47,12 @@ impl RunStore {
                 }
                 tokio::time::sleep(self.platform.jittered(Duration::from_millis(round.into()))).await;
             }
-            Err(Error::new(Code::RunBusy, "Changing the run", "others keep changing it"))
+            Err(Error::new(Code::RunBusy, "Changing the run", "other writers keep changing it"))
         };
         changed.await.map_err(|error: Error| error.of_run(run))
     }
 
-    /// With a journal: decided on what is known and newer, and written if nobody else was faster.
+    /// With a journal: decides on the newest run and appends, unless another writer came first.
     async fn change_entry<T: Send>(
         &self,
         run: &str,
@@ -72,7 +72,7 @@ impl RunStore {
             return Ok(None);
         }
         if change.status == StatusUpdate::Published {
-            // First: a result that is published again does less harm than a run that seems to go on for ever.
+            // First: publishing a result twice does less harm than a run that seems to go on for ever.
             self.record.finish_unheard(run, change.reserved.ledger.status).await?;
         }
         let write = Write::new(kind, run, &document, &change, &after)?;
@@ -83,7 +83,7 @@ impl RunStore {
         }))
     }
 
-    /// Without one: decided on the row, under its lock; none where there is a journal after all.
+    /// Without a journal: decides under the lock of the row. None if there is a journal after all.
     async fn change_row<T: Send>(
         &self,
         run: &str,

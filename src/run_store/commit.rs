@@ -1,8 +1,8 @@
-//! Committing results: those that wait, of any run, in one statement.
+//! Commits results: those that wait, of any run, share one statement.
 //!
-//! A commit is decided on the bookkeeping as it was last seen and written only if the run is still of that revision;
-//! if it is not, the run is loaded again and the decision made anew. Several results of one run are decided one
-//! upon the other and written as one change. A run that others keep changing is locked in the end ([`change`]).
+//! A commit is decided on the run as this worker last saw it, and written only if the run is still of that revision. If it
+//! is not, the worker loads the run and decides again. Several results of one run are merged: each is decided on the one
+//! before it, and all are written as one change. If other writers keep changing the run, its row is locked ([`change`]).
 //!
 //! [`change`]: RunStore::change
 
@@ -12,50 +12,25 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::change::Committed;
+use super::requests::{Commit, Outcome};
 use super::store::RunStore;
-use crate::batcher::Request;
 use crate::error::{Code, Error, Kind, Result};
 use crate::ports::record::Written;
 use crate::record::{Decide, Document, Merged, Write, WriteKind, merge};
 
-/// How often a decision is made on a run that others change, before its row is locked.
+/// How often a decision is made on a run that others change before its row is locked.
 const ROUNDS: usize = 3;
-
-/// What came of a commit.
-#[derive(Debug, Clone, Default)]
-pub struct Outcome {
-    /// Whether the decision was to change anything.
-    pub changed: bool,
-    /// When it was committed, by the database's clock: milliseconds since 1970.
-    pub at: Option<u64>,
-    /// The run as it is now, where it was changed here.
-    pub document: Option<Document>,
-}
-
-/// A commit that waits.
-pub(super) struct Commit {
-    run: String,
-    base: Document,
-    decide: Decide,
-    answer: oneshot::Sender<Result<Outcome>>,
-}
-
-impl Request for Commit {
-    fn exclusive(&self) -> Option<&str> {
-        Some(&self.run)
-    }
-}
 
 /// The commits of one run.
 struct Group {
     run: String,
     base: Document,
-    /// The base was loaded for them.
+    /// The base was just loaded.
     fresh: bool,
     commits: Vec<Commit>,
 }
 
-/// What they come to.
+/// A group and what its commits merge into.
 struct Plan {
     group: Group,
     merged: Merged,
@@ -66,8 +41,8 @@ impl Group {
         self.commits.into_iter().for_each(|commit| drop(commit.answer.send(Err(error.clone()))));
     }
 
-    /// Decides one upon the other; answers those that fail. A decision to change nothing is only taken on a run as it is
-    /// now.
+    /// Merges the decisions and answers those that fail. A decision to change nothing counts only if the base was just loaded:
+    /// otherwise the group comes back.
     fn plan(mut self) -> std::result::Result<Plan, Box<Self>> {
         let mut merged = merge(&self.base, self.commits.iter_mut().map(|commit| &mut commit.decide));
         let mut kept = Vec::with_capacity(self.commits.len());
@@ -102,10 +77,10 @@ fn partition(groups: Vec<Group>) -> (Vec<Plan>, Vec<Group>) {
 }
 
 impl RunStore {
-    /// Decides on a run, and writes what was decided.
+    /// Decides on a run and writes the change.
     ///
     /// # Errors
-    /// Whatever `decide` or the server says. Where the server's answer was lost, the commit may have counted.
+    /// Those of `decide` or of the server. If the server's answer was lost, the commit may have counted.
     pub async fn commit(&self, run: &str, base: Document, decide: Decide) -> Result<Outcome> {
         let (answer, answered) = oneshot::channel();
         let store = self.clone();
@@ -132,7 +107,7 @@ impl RunStore {
                     return again.into_iter().for_each(|group| group.answer_all(&error));
                 }
             };
-            // Each kind is a statement of its own; they are under way together.
+            // Each kind is a statement of its own; they run at the same time.
             let writes = kinds.into_iter().map(|(kind, plans)| self.write_all(kind, plans));
             for (changed, unstorable) in join_all(writes).await {
                 again.extend(changed);
@@ -170,8 +145,8 @@ impl RunStore {
         Ok(kinds)
     }
 
-    /// Writes plans of one kind and answers them; but those whose run has changed meanwhile, and those that have to
-    /// go alone because one of them cannot be stored: only that one is to fail.
+    /// Writes plans of one kind and answers them. Returns the groups whose run has changed meanwhile, and the groups to write
+    /// one by one because one of them cannot be stored: only that one may fail.
     async fn write_all(&self, kind: WriteKind, plans: Vec<Plan>) -> (Vec<Group>, Vec<Group>) {
         match self.write(kind, &plans).await {
             Ok(written) => (self.answer_written(plans, &written), Vec::new()),
@@ -185,7 +160,7 @@ impl RunStore {
         }
     }
 
-    /// Writes plans of one kind; answers with the runs that were still of the revision the decision was made on.
+    /// Writes plans of one kind. Answers with the runs that were still of the revision of the decision.
     async fn write(&self, kind: WriteKind, plans: &[Plan]) -> Result<Written> {
         let mut writes = Vec::with_capacity(plans.len());
         for Plan { group, merged } in plans {
@@ -199,7 +174,7 @@ impl RunStore {
         }
     }
 
-    /// The commits of each run, in the order they came, on the newest bookkeeping known here.
+    /// The commits of each run, in the order they came, on the newest state of the run in the cache.
     fn groups(&self, batch: Vec<Commit>) -> Vec<Group> {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for commit in batch {
@@ -222,7 +197,7 @@ impl RunStore {
         groups.into_values().collect()
     }
 
-    /// Answers what was written, and what was decided to be nothing; the others are to be decided anew.
+    /// Answers the plans that were written or change nothing. Returns the groups to decide again.
     fn answer_written(&self, plans: Vec<Plan>, written: &Written) -> Vec<Group> {
         let mut again = Vec::new();
         for Plan { group, merged } in plans {
@@ -260,7 +235,7 @@ impl RunStore {
         };
         let mut fresh = Vec::new();
         for mut group in groups {
-            // Where somebody removed it, the decision is made on nothing, and written as a new row.
+            // If the row was removed, the decision is made on an empty document and written as a new row.
             match found.remove(&group.run).unwrap_or_else(|| Ok(Document::default())) {
                 Ok(document) => {
                     group.base = document;

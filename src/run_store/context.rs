@@ -6,7 +6,7 @@ use crate::json::Json;
 use crate::ports::record::InRow;
 use crate::record::{Entry, Patch, RESERVED_KEY, to_raw};
 
-/// How often a patch from outside is tried where the engine is faster each time.
+/// How often a patch from outside is tried while other writers come first.
 const PATCHES: u8 = 100;
 
 impl RunStore {
@@ -77,7 +77,7 @@ impl RunStore {
         self.record.patch_row(run, patch).await
     }
 
-    /// Appends a patch to a run's journal; whether it has one. One that has none has a row that says all.
+    /// Appends a patch to a run's journal. Answers false if the run has no entries: then its row says everything.
     async fn write_entry(&self, run: &str, patch: &Patch) -> Result<bool> {
         for _ in 0..PATCHES {
             let document = self.load(run).await?;
@@ -89,6 +89,6 @@ impl RunStore {
                 return Ok(true);
             }
         }
-        Err(Error::new(Code::RunBusy, "Writing the context", "others keep changing the run"))
+        Err(Error::new(Code::RunBusy, "Writing the context", "other writers keep changing the run"))
     }
 }

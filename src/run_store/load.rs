@@ -1,30 +1,17 @@
-//! Loading runs: those that wait, in one statement; of each only what is newer than what is known here.
+//! Loads runs: loads that wait share one statement, and of each run only what is newer than the cache is read.
 
 use std::collections::HashMap;
 
 use tokio::sync::oneshot;
 
+use super::requests::Load;
 use super::store::RunStore;
-use crate::batcher::Request;
 use crate::error::{Code, Error, Result};
 use crate::ports::record::{InRow, Newer, RowText};
 use crate::record::{Document, Revision};
 
-/// A request for a run.
-#[derive(Debug)]
-pub(super) struct Load {
-    run: String,
-    answer: oneshot::Sender<Result<Document>>,
-}
-
-impl Request for Load {
-    fn exclusive(&self) -> Option<&str> {
-        None
-    }
-}
-
 impl RunStore {
-    /// Everything that is stored of a run; an empty document where there is no row.
+    /// Everything that is stored of a run; an empty document if there is no row.
     ///
     /// # Errors
     /// The table is missing, the server is out of reach, or the document is not one.
@@ -41,24 +28,24 @@ impl RunStore {
         answered.await.unwrap_or_else(lost).map_err(|error| error.of_run(run))
     }
 
-    /// Somebody looked whether version 1 left outputs in a run: in this state of it nobody need look again.
+    /// Notes that the outputs of version 1 in this state of a run have been adopted.
     pub fn checked(&self, run: &str, document: &Document) {
         self.cache.put(run, &Document { unchecked: false, ..document.clone() });
     }
 
-    /// A run's bookkeeping alone, however large the rest is.
+    /// A run's reserved key alone, however large the rest is.
     ///
     /// # Errors
     /// As [`load`](Self::load).
     pub async fn load_ledger(&self, run: &str) -> Result<Document> {
         if !self.record.has_journal().await? {
-            match self.record.bookkeeping(run).await.map_err(|error| error.of_run(run))? {
+            match self.record.reserved(run).await.map_err(|error| error.of_run(run))? {
                 InRow::Found(document) => return Ok(document),
                 InRow::NoRow => return Ok(Document::default()),
                 InRow::Journal => {}
             }
         }
-        // Much of it may be known here, and the rest is entries of it.
+        // The cache may hold most of the run; the rest is a few entries.
         self.load(run).await
     }
 
@@ -76,7 +63,7 @@ impl RunStore {
         }
     }
 
-    /// Runs as they are now, by run; those that have a row.
+    /// The current state of those runs that have a row.
     pub(super) async fn newest(&self, runs: &[&str]) -> Result<HashMap<String, Result<Document>>> {
         self.cache.over(self.record.generation());
         let known: Vec<Document> = runs.iter().map(|run| self.cache.get(run).unwrap_or_default()).collect();
@@ -97,7 +84,7 @@ impl RunStore {
     }
 }
 
-/// What is known of a run, with what is newer.
+/// A run from the cache, with what is newer.
 fn grown(known: Option<&Document>, newer: Newer) -> Result<Document> {
     let Newer { at, row, text, entries, last, .. } = newer;
     let document = match (text, known) {

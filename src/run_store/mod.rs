@@ -1,16 +1,17 @@
-//! Runs as the engine reads and writes them: over whatever database holds the record.
+//! Runs as the engine reads and writes them, over any database that holds the record.
 //!
-//! Here stands what a record needs to be fast, once for every database: loads that wait share a statement ([`load`]), and
-//! so do commits ([`commit`]), which are decided on the run as it was last seen and written only if it still is so; runs
-//! last seen here are kept ([`cache`]). What happens to a run from outside is decided one change at a time ([`change`]).
+//! What makes a record fast is here, once for every database. Loads that wait share a statement ([`load`]), and so do
+//! commits ([`commit`]). A commit is decided on the run as this worker last saw it, and written only if the run is still of
+//! that revision. The runs last seen are cached ([`cache`]). Changes from outside are decided one at a time ([`change`]).
 
 mod cache;
 mod change;
 mod commit;
 mod context;
 mod load;
+mod requests;
 mod store;
 
 pub use change::Committed;
-pub use commit::Outcome;
+pub use requests::Outcome;
 pub use store::RunStore;

@@ -1,10 +1,9 @@
-//! The store: a record, and what is known here of its runs.
+//! The store: a record and the cache of its runs.
 
 use std::sync::Arc;
 
 use super::cache::RunCache;
-use super::commit::Commit;
-use super::load::Load;
+use super::requests::{Commit, Load};
 use crate::batcher::Batches;
 use crate::ports::platform::Platform;
 use crate::ports::record::Record;

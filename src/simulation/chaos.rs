@@ -1,4 +1,4 @@
-//! What happens to a fleet: its workers die, stand still, stop; its servers forget, refuse, lose their clients.
+//! What goes wrong with a fleet: workers die, freeze or stop; servers forget, refuse, or lose their clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +48,7 @@ fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
 async fn tell_events(world: &World, run: &str, flow: &str) {
     let (engine, ..) = world.engine(&format!("client of {run}"), world.plan.seed);
     let waiters: Vec<String> = world.flows[flow].waiters().map(|node| node.to_string()).collect();
-    // A loop comes round a few times; what comes too often is kept, and harms nobody.
+    // A loop goes round a few times. An event too many is kept by the ledger and does no harm.
     for event in waiters.iter().flat_map(|event| std::iter::repeat_n(event, 4)) {
         for _ in 0..1_000 {
             match engine.send_event(run, event, None, None).await {
@@ -85,7 +85,7 @@ async fn strike(world: &Arc<World>) {
     }
 }
 
-/// A worker dies: its connections first, then all it was doing.
+/// Kills a worker: first its connections are cut, then its tasks are dropped.
 fn kill(world: &Arc<World>, worker: &Arc<SimulatedWorker>) {
     world.story.tell(format!("{} dies", worker.name));
     world.excuse(Some(&worker.name), Duration::MAX / 4);
@@ -133,7 +133,7 @@ fn freeze(world: &Arc<World>, worker: &Arc<SimulatedWorker>, lasting: Duration) 
 }
 
 fn flush(world: &Arc<World>, lasting: Duration) {
-    // A lease that is forgotten is taken again by its holder with its next renewal.
+    // The holder of a forgotten lease takes it again with its next renewal.
     world.excuse(None, lasting + Duration::from_secs(LEASE_SECONDS));
     if world.random(fastrand::Rng::bool) {
         world.story.tell("the coordination store forgets everything".into());
@@ -144,7 +144,7 @@ fn flush(world: &Arc<World>, lasting: Duration) {
     });
 }
 
-/// Something is so for a while.
+/// Applies a condition for a while.
 fn later(world: &Arc<World>, lasting: Duration, what: &'static str, set: fn(&World, bool)) {
     world.story.tell(format!("{what} for {} ms", lasting.as_millis()));
     set(world, true);
@@ -172,7 +172,7 @@ async fn reconcile(world: &Arc<World>, worker: &Arc<SimulatedWorker>) {
     });
 }
 
-/// Nothing goes wrong any more, and somebody works.
+/// Ends all faults and makes sure that a worker is running.
 async fn calm(world: &Arc<World>) {
     world.story.tell("nothing goes wrong any more".into());
     world.faults.end();

@@ -15,11 +15,11 @@ use crate::memory::{Event, Fault, Faults};
 pub struct SeededFaults {
     random: Mutex<Rng>,
     plan: Plan,
-    /// How often, of a thousand.
+    /// Faults per thousand events.
     rate: u32,
     over: AtomicBool,
     story: Arc<Story>,
-    /// When the coordination store did not answer: workers went on without leases then.
+    /// When the coordination store did not answer: workers went on without leases.
     leaseless: Mutex<Vec<Duration>>,
 }
 
@@ -38,7 +38,7 @@ impl SeededFaults {
         }
     }
 
-    /// Nothing goes wrong any more.
+    /// Ends all faults.
     pub fn end(&self) {
         self.over.store(true, Ordering::Relaxed);
     }
@@ -65,7 +65,7 @@ impl SeededFaults {
 impl Faults for SeededFaults {
     fn strike(&self, event: &Event<'_>) -> Option<Fault> {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-        // Everything takes its time, and never the same.
+        // Every event takes a random time.
         let late = Duration::from_micros(random.u64(..3_000));
         // A run that nobody has begun yet has no trace but its message.
         let is_a_beginning = |body: &[u8]| !body.windows(8).any(|field| field == b"\"round\":");
@@ -83,7 +83,7 @@ impl Faults for SeededFaults {
                 _ => Some(Fault::Delay(late)),
             };
         }
-        // Leases that are later than their renewal are lost, which is another matter.
+        // A longer delay would lose the lease, which is a fault of its own.
         let latest = if matches!(event, Event::Coordinate { .. }) { 3 } else { 4 };
         let very_late = Duration::from_millis([20, 400, 3_000, 20_000][random.usize(..latest)]);
         let fault = match random.u32(..4) {

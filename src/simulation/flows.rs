@@ -1,5 +1,5 @@
-//! Flows for the simulation: graphs of all kinds, and what each node does. A node's answer depends on nothing but its flow,
-//! its name, its round and its attempt, so that what a run comes to is known beforehand.
+//! Flows for the simulation: graphs of all kinds, and what each node does. A node's answer depends only on its flow, its
+//! name, its round and its attempt, so that the result of a run is known beforehand.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::workflow::blueprint::{Blueprint, Description};
 use crate::workflow::ledger::Pause;
 use crate::workflow::notation::{graph, matched};
 
-/// Graphs that each have something of their own.
+/// Graphs of different kinds.
 const GRAPHS: [&str; 14] = [
     "a -> b -> c -> d",
     "a -> b -> c -> d -> e -> f -> g -> h",
@@ -39,13 +39,13 @@ pub enum Behaviour {
     Succeed,
     /// It fails for good.
     Fail,
-    /// So many attempts fail, and another follows through the queue.
+    /// So many attempts fail, each followed by another through the queue.
     Retry(u32),
-    /// It sleeps, and goes on.
+    /// It sleeps first.
     Sleep(Duration),
-    /// It waits for the event of its own name, and goes on.
+    /// It waits for the event of its own name first.
     Wait,
-    /// It is a loop controller that goes round so often.
+    /// It is a loop controller that goes round so many times.
     Loop(u32),
 }
 
@@ -132,8 +132,8 @@ impl Flow {
 
     fn finished(&self, turn: &Turn<'_>, action: Option<&str>) -> Outcome {
         let output = Json::parse(format!("\"{}@{}\"", turn.node, turn.round)).ok();
-        let arrivals = matched(&self.description, turn.node, action);
-        let taken = arrivals.into_iter().map(|arrival| Taken { arrival, input: output.clone() }).collect();
+        let edges = matched(&self.description, turn.node, action);
+        let taken = edges.into_iter().map(|edge| Taken { edge, input: output.clone() }).collect();
         Outcome::Finished { output, action: action.map(str::to_owned), taken, added: Vec::new(), again: None }
     }
 }

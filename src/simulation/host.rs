@@ -23,7 +23,7 @@ pub struct Execution {
     pub attempt: u32,
     pub worker: String,
     pub begun: Duration,
-    /// None where its worker died first.
+    /// None if its worker died first.
     pub ended: Option<Duration>,
 }
 
@@ -50,7 +50,7 @@ pub struct SimulatedHost {
     pub executions: Arc<Executions>,
     pub story: Arc<Story>,
     pub random: Mutex<Rng>,
-    /// By which clock pauses are reckoned.
+    /// The clock of its pauses.
     pub now: Arc<dyn crate::ports::platform::Clock>,
 }
 

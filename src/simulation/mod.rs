@@ -4,10 +4,10 @@
 //! [`host`] plays the user's code of a [`flows`] flow. When the last fault is over and the runs have had time to end,
 //! [`promises`] are checked. A seed that breaks one is shrunk ([`shrink`]) and told as a [`story`]: who did what, when.
 //!
-//! It stands on tokio's paused clock: time jumps to the next timer when nobody has anything to do, so that an hour takes
-//! milliseconds. madsim and turmoil were looked at: they replace sockets, where here the ports are replaced; shuttle and
-//! loom replace locks and atomics, which is another question. What lives in TypeScript (the channel, live amqplib
-//! connections, contexts) is not here: the suites on real servers have it.
+//! It stands on tokio's paused clock: time jumps to the next timer when no task can run, so that an hour takes
+//! milliseconds. madsim and turmoil replace sockets, while here the ports are replaced; shuttle and loom replace locks and
+//! atomics, which is another question. What lives in TypeScript (the channel, live amqplib connections, contexts) is not
+//! covered here: the suites on real servers test it.
 
 mod chaos;
 mod faults;

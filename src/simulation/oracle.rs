@@ -1,4 +1,4 @@
-//! What a run comes to where nothing goes wrong: the same rules, one job at a time, with no server.
+//! The expected result of a run: the same rules, one job at a time, without servers or faults.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::record::{Patch, ReservedKey};
 use crate::worker::job::completion::{Execution, complete};
 use crate::workflow::ledger::{Event, Resume, RunStatus};
 
-/// What a run comes to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
     pub status: RunStatus,
@@ -15,7 +15,7 @@ pub struct End {
     pub outputs: BTreeMap<String, String>,
 }
 
-/// What a run of this flow comes to.
+/// The expected result of a run of this flow.
 pub fn end_of(flow: &Flow) -> End {
     let blueprint = flow.blueprint();
     let mut reserved = ReservedKey::default();

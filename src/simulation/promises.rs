@@ -1,4 +1,4 @@
-//! What is promised, checked when everything is over.
+//! The promises, checked when the simulation is over.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::workflow::ledger::RunStatus;
 pub enum Broken {
     /// A run has not ended.
     NotEnded { run: String, status: Option<String> },
-    /// A run came to something else than its rules say.
+    /// A run has another result than its rules say.
     Wrong { run: String, what: String },
     /// A node was executed twice without a death, a standstill or a lost lease.
     Twice { run: String, node: String, round: u32, attempt: u32 },
@@ -46,7 +46,7 @@ pub async fn check(world: &World) -> Vec<Broken> {
         tokio::time::sleep(Duration::from_secs(5)).await;
         waited += Duration::from_secs(5);
     }
-    // Late copies of jobs that are done are taken from the queue, and repeated jobs looked at.
+    // Gives the workers time to consume late copies of jobs that are done.
     tokio::time::sleep(Duration::from_secs(60)).await;
     let mut broken = unended(world);
     broken.extend(ends(world));
@@ -70,7 +70,7 @@ fn unended(world: &World) -> Vec<Broken> {
     unended.collect()
 }
 
-/// Each result counts once: a run comes to what its rules say, and its status row says so.
+/// Each result counts once: a run has the result that its rules say, and its status row says so.
 fn ends(world: &World) -> Vec<Broken> {
     let mut broken = Vec::new();
     for (run, flow) in runs(world) {

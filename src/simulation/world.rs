@@ -22,10 +22,10 @@ use crate::worker::{Engine, Ports, Queues, Settings, WithoutLeases, Worker};
 const START: u64 = 1_790_000_000_000;
 /// The queue of all jobs.
 pub const QUEUE: &str = "jobs";
-/// Seconds a lease outlives its worker.
+/// Seconds that a lease outlives its worker.
 pub const LEASE_SECONDS: u64 = 15;
 
-/// Everything there is.
+/// The servers, workers and clients of a simulation.
 pub struct World {
     pub plan: Plan,
     pub server: Arc<MemoryServer>,
@@ -47,7 +47,7 @@ struct Workers {
     stopped: BTreeMap<String, Duration>,
 }
 
-/// Why a node of a worker may be executed again.
+/// Why a worker's node may be executed again.
 #[derive(Debug, Clone)]
 pub struct Excuse {
     /// None for all workers.
@@ -71,7 +71,7 @@ pub fn tables() -> Tables {
     Tables { contexts: Some("contexts".into()), statuses: Some("statuses".into()) }
 }
 
-/// A worker's clock: the servers', and how far it is off.
+/// A worker's clock: the servers' clock and its error.
 #[derive(Debug)]
 struct SkewedClock {
     of: Arc<dyn Clock>,
@@ -172,7 +172,7 @@ impl World {
         (!alive.is_empty()).then(|| alive[self.random(|random| random.usize(..alive.len()))].clone())
     }
 
-    /// A worker is no more.
+    /// Removes a worker.
     pub fn bury(&self, worker: &SimulatedWorker) {
         self.with(|workers| workers.alive.retain(|other| other.name != worker.name));
     }

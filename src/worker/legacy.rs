@@ -16,7 +16,7 @@ use crate::worker::leases::service::Leases;
 use crate::worker::retry::Retry;
 use crate::worker::runs::store::Runs;
 use crate::workflow::blueprint::{Blueprint, Join};
-use crate::workflow::ledger::{Due, Ledger, Standing};
+use crate::workflow::ledger::{DueJob, Ledger, Standing};
 
 /// Keeps the keys of version 1 truthful.
 pub struct Legacy {
@@ -61,9 +61,9 @@ impl Legacy {
     pub async fn tell_result(
         &self,
         result: Counted<'_>,
-        mut due: Vec<Due>,
+        mut due: Vec<DueJob>,
         retry: &Retry,
-    ) -> Result<Vec<Due>> {
+    ) -> Result<Vec<DueJob>> {
         if !self.leases.is_reachable() {
             return Ok(due);
         }
@@ -83,10 +83,10 @@ impl Legacy {
         &self,
         Counted { run, blueprint, beside_version_1, .. }: Counted<'_>,
         taken: &[Taken],
-        due: &mut Vec<Due>,
+        due: &mut Vec<DueJob>,
         retry: &Retry,
     ) -> Result<()> {
-        for target in taken.iter().map(|taken| &taken.arrival.target) {
+        for target in taken.iter().map(|taken| &taken.edge.target) {
             let Some(node) = blueprint.node(target).filter(|node| node.edges_in > 1) else { continue };
             if node.join == Join::Any {
                 let lock = keys::join_lock(run, target);
@@ -111,7 +111,7 @@ impl Legacy {
 
     /// All arrivals at a join are counted: it is due, whoever did its predecessors. Where it was led to already, whoever
     /// did that publishes its job.
-    async fn take_over_join(&self, run: &str, blueprint: &Blueprint, join: &str) -> Result<Vec<Due>> {
+    async fn take_over_join(&self, run: &str, blueprint: &Blueprint, join: &str) -> Result<Vec<DueJob>> {
         let reached = |ledger: &Ledger| ledger.standing(join, None) != Standing::NotReached;
         if self.runs.load(run).await?.reserved.is_some_and(|reserved| reached(&reserved.ledger)) {
             return Ok(Vec::new());

@@ -1,7 +1,7 @@
 //! Graphs in one line, for tests that read like stories.
 
 use super::blueprint::{Description, EdgeDescription, NodeDescription};
-use super::ledger::Arrival;
+use super::ledger::TakenEdge;
 
 /// A graph from its description in one line, of parts set apart by commas:
 ///
@@ -75,16 +75,16 @@ fn node<'a>(description: &'a mut Description, id: &str) -> &'a mut NodeDescripti
 
 /// The edges core matches for a result: those bound to its action, or else those bound to none. A fallback
 /// also has the edges of every node that names it, which is how core lists them.
-pub fn matched(graph: &Description, id: &str, action: Option<&str>) -> Vec<Arrival> {
+pub fn matched(graph: &Description, id: &str, action: Option<&str>) -> Vec<TakenEdge> {
     let named_by =
         graph.nodes.iter().filter(|node| node.fallback.as_deref() == Some(id)).map(|node| node.id.as_str());
     let sources: Vec<&str> = std::iter::once(id).chain(named_by).collect();
-    let with = |wanted: Option<&str>| -> Vec<Arrival> {
+    let with = |wanted: Option<&str>| -> Vec<TakenEdge> {
         let leaving =
             sources.iter().flat_map(|&source| graph.edges.iter().filter(move |edge| edge.source == source));
         leaving
             .filter(|edge| edge.action.as_deref() == wanted && !edge.conditional)
-            .map(|edge| arrival(&edge.source, &edge.target))
+            .map(|edge| taken_edge(&edge.source, &edge.target))
             .collect()
     };
     let bound = if action.is_some() { with(action) } else { Vec::new() };
@@ -92,6 +92,6 @@ pub fn matched(graph: &Description, id: &str, action: Option<&str>) -> Vec<Arriv
 }
 
 /// An edge that was taken, without a transform.
-pub fn arrival(source: &str, target: &str) -> Arrival {
-    Arrival { source: source.into(), target: target.into(), fed: false }
+pub fn taken_edge(source: &str, target: &str) -> TakenEdge {
+    TakenEdge { source: source.into(), target: target.into(), fed: false }
 }

@@ -18,39 +18,20 @@
 mod imports;
 mod modules;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use imports::{Drawing, Imports};
 use modules::Modules;
 
-/// The circles that still stand, each by its files. A circle that is not listed fails the test, and so does a listed
-/// one that is no more: the list only shrinks.
-const KNOWN_CIRCLES: &[&[&str]] = &[
-    &["memory/broker/mod.rs", "memory/broker/reading.rs"],
-    &["memory/coordination.rs", "memory/mod.rs"],
-    &["memory/record/store.rs", "memory/record/write.rs"],
-    &["redis/connection.rs", "redis/server.rs"],
-    &["run_store/change.rs", "run_store/commit.rs", "run_store/load.rs", "run_store/store.rs"],
-];
-
-/// Imports that still go against the drawing in `src/lib.rs`. The list only shrinks.
-const KNOWN_AGAINST_THE_DRAWING: &[&str] = &[];
-
 #[test]
 fn no_files_need_each_other_in_a_circle() {
     let imports = ours();
-    let known: BTreeSet<BTreeSet<String>> =
-        KNOWN_CIRCLES.iter().map(|circle| circle.iter().map(ToString::to_string).collect()).collect();
-    let found = imports.circles();
     let mut wrong = String::new();
-    for circle in found.difference(&known) {
+    for circle in imports.circles() {
         let files: Vec<&str> = circle.iter().map(String::as_str).collect();
         wrong +=
-            &format!("\nA circle of {files:?}; the shortest way round:\n    {}", imports.way_round(circle));
-    }
-    for circle in known.difference(&found) {
-        wrong += &format!("\nNo longer a circle as it is listed, take it off KNOWN_CIRCLES: {circle:?}");
+            &format!("\nA circle of {files:?}; the shortest way round:\n    {}", imports.way_round(&circle));
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
@@ -62,12 +43,8 @@ fn rooms_need_only_the_rooms_that_lib_rs_draws_below_them() {
     for room in drawing.rooms() {
         assert!(imports.rooms().contains(room), "src/lib.rs draws the room {room}, which is not there");
     }
-    let known: BTreeSet<String> = KNOWN_AGAINST_THE_DRAWING.iter().map(ToString::to_string).collect();
-    let found = imports.against(&drawing);
-    let new: Vec<_> = found.difference(&known).collect();
-    assert!(new.is_empty(), "against the drawing in src/lib.rs: {new:#?}");
-    let gone: Vec<_> = known.difference(&found).collect();
-    assert!(gone.is_empty(), "no longer so, take it off KNOWN_AGAINST_THE_DRAWING: {gone:#?}");
+    let against = imports.against(&drawing);
+    assert!(against.is_empty(), "against the drawing in src/lib.rs: {against:#?}");
 }
 
 /// The text of a file below `src/`.

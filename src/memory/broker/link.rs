@@ -11,15 +11,15 @@ use crate::acknowledger::Channel;
 use crate::error::{Code, Error, Result};
 use crate::memory::faults::{self, Event};
 
-/// Who opens connections.
+/// A client that opens connections.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
-    /// No two of a server have the same.
+    /// Unique within the server.
     pub number: u64,
     pub name: Arc<str>,
 }
 
-/// A connection, closed when the last who holds it lets go, as a process that dies closes its sockets.
+/// A connection. Dropping the last reference closes it, as a process that dies closes its sockets.
 #[derive(Debug)]
 pub(super) struct Link {
     pub server: Arc<BrokerServer>,
@@ -38,7 +38,7 @@ impl Link {
         !self.closed.is_cancelled()
     }
 
-    /// Comes back when the connection is closed.
+    /// Returns when the connection is closed.
     pub async fn closed(&self) {
         self.closed.cancelled().await;
     }
@@ -47,7 +47,7 @@ impl Link {
         self.server.with(|broker, _| broker.close(self.number));
     }
 
-    /// Does something over the connection. As long as it lasts: what is asked over one that is lost has no answer.
+    /// Sends a request over the connection. If the connection is lost meanwhile, there is no answer.
     pub async fn ask<T>(
         &self,
         operation: &'static str,
@@ -56,7 +56,7 @@ impl Link {
     ) -> Result<T> {
         let fault = self.server.faults.strike(&event);
         let effect = || self.with(operation, act);
-        // A publish that fails is one that was refused, or whose confirm did not come: others go on.
+        // A publish that fails was refused, or its confirm was lost. The connection stays open.
         let is_alone = matches!(event, Event::Publish { .. });
         let lost = || {
             if !is_alone {

@@ -1,4 +1,4 @@
-//! One queue: what is ready in it, in which order, and where a message goes when its time is up.
+//! One queue: its ready messages, their order, and where a message goes when it expires.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,11 +18,11 @@ pub(super) struct Message {
     pub redelivered: bool,
     /// How often it was delivered from this queue.
     pub deliveries: u32,
-    /// When its time in this queue is up, if ever.
+    /// When it expires in this queue, if ever.
     pub expires: Option<u64>,
 }
 
-/// Where the messages of a queue go when their time is up.
+/// Where the messages of a queue go when they expire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expiry {
     /// How long they stay, in milliseconds.
@@ -34,7 +34,7 @@ pub(super) struct Expiry {
 /// A queue.
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// No two queues have the same, even if they have one name in turn.
+    /// Unique, even for two queues that have the same name one after the other.
     pub number: u64,
     pub kind: QueueType,
     pub expiry: Option<Expiry>,
@@ -42,9 +42,9 @@ pub(super) struct Queue {
     pub consumers: VecDeque<u64>,
     /// By their numbers.
     ready: BTreeMap<u64, Message>,
-    /// What was put back into a quorum queue, which delivers it before all others.
+    /// Requeued messages of a quorum queue, which delivers them before all others.
     returned: VecDeque<Message>,
-    /// What could not go on from a quorum queue, and when that is tried again.
+    /// Expired messages of a quorum queue whose target was missing, and when to try again.
     kept: VecDeque<(u64, Message)>,
 }
 
@@ -75,7 +75,7 @@ impl Queue {
         self.ready.insert(message.number, message);
     }
 
-    /// A message that was delivered comes back: into its old place, or in front of all that was never delivered.
+    /// Requeues a message that was delivered: into its old place, or before all that were never delivered.
     pub fn put_back(&mut self, mut message: Message) {
         message.redelivered = true;
         match self.kind {
@@ -111,12 +111,12 @@ impl Queue {
         }
     }
 
-    /// Keeps a message whose target is not there, until that is tried again.
+    /// Keeps an expired message whose target is missing until the next attempt.
     pub fn keep(&mut self, message: Message, at: u64) {
         self.kept.push_back((at.saturating_add(RETRY), message));
     }
 
-    /// What is ready, in its order.
+    /// The ready messages, in their order.
     pub fn ready(&self) -> impl Iterator<Item = &Message> {
         self.returned.iter().chain(self.ready.values())
     }

@@ -1,11 +1,11 @@
-//! A queue being looked at, one message after the other.
+//! Reads a queue, one message after the other.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tracing::debug;
 
-use super::delivery;
+use super::consumer::delivery;
 use super::link::Link;
 use crate::acknowledger::Channel;
 use crate::error::Result;
@@ -31,7 +31,7 @@ impl Reading for MemoryReading {
     }
 }
 
-/// Settled at once: there is one at a time.
+/// The receipt of a message that was read. It is settled at once, before the next message.
 struct ReadingReceipt {
     link: Arc<Link>,
     tag: u64,
@@ -41,13 +41,13 @@ struct ReadingReceipt {
 impl Receipt for ReadingReceipt {
     async fn ack(self: Box<Self>) {
         if let Err(error) = self.link.ack(self.tag, false).await {
-            debug!(%error, "acknowledgement lost");
+            debug!(%error, "the broker did not get an acknowledgement");
         }
     }
 
     async fn requeue(self: Box<Self>) {
         if let Err(error) = self.link.nack(self.tag).await {
-            debug!(%error, "negative acknowledgement lost");
+            debug!(%error, "the broker did not get a negative acknowledgement");
         }
     }
 }

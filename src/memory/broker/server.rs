@@ -1,5 +1,5 @@
-//! The broker of a memory server, as its clients share it. It has no task of its own: whoever waits for a message moves on
-//! those whose time is up.
+//! The broker of a memory server, as its clients share it. It has no task of its own: a client that waits for a message
+//! moves the expired ones on.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,16 +18,16 @@ pub(crate) struct BrokerServer {
     state: Mutex<Shared>,
     pub(super) clock: Arc<MemoryClock>,
     pub(super) faults: Arc<FaultSlot>,
-    /// The moment of the next expiry is another.
+    /// Notified when the moment of the next expiry changes.
     rescheduled: Notify,
-    /// The alarm is over.
+    /// Notified when the alarm is over.
     unblocked: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
     broker: State,
-    /// Memory or disk runs short: nobody's publishes are taken.
+    /// The broker is short of memory or disk and takes no publishes.
     alarm: bool,
 }
 
@@ -66,7 +66,7 @@ impl BrokerServer {
         Self { state, clock, faults, rescheduled: Notify::new(), unblocked: Notify::new() }
     }
 
-    /// Does something to the broker as it is now: what has expired has moved on.
+    /// Acts on the broker after moving expired messages on.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut State, u64) -> T) -> T {
         let (answer, before, after) = {
             let mut shared = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +74,7 @@ impl BrokerServer {
             let before = shared.broker.next_expiry();
             shared.broker.expire(now, &self.faults);
             let answer = act(&mut shared.broker, now);
-            // What was just done may be over already: a delay of nothing, or a queue that can take what waited for it.
+            // The act may have made messages expire at once: a delay of zero, or a queue that now exists.
             shared.broker.expire(now, &self.faults);
             (answer, before, shared.broker.next_expiry())
         };

@@ -25,18 +25,18 @@ pub(super) struct Arrival {
     pub message: Message,
 }
 
-/// What comes to a consumer.
+/// A message or a notice for a consumer.
 #[derive(Debug)]
 pub(super) enum Mail {
     Message(Arrival),
-    /// The consumer is gone; why.
+    /// Why the consumer is gone.
     Lost(&'static str),
 }
 
 /// A connection, with its one channel.
 #[derive(Debug)]
 struct Connection {
-    /// Whose it is.
+    /// Its client.
     client: u64,
     closed: CancellationToken,
     /// Deliveries so far.
@@ -106,7 +106,7 @@ impl State {
             client.is_none_or(|client| client == connection.client).then_some(*number)
         };
         let numbers: Vec<u64> = self.connections.iter().filter_map(cut).collect();
-        // All at once, as when a process dies: nothing goes from one of them to another.
+        // All at once, as when a process dies: no message moves from one of them to another.
         let closed: Vec<Connection> = numbers
             .into_iter()
             .filter_map(|number| self.take_out(number, "the connection was lost"))
@@ -114,7 +114,7 @@ impl State {
         self.put_back(closed.into_iter().flat_map(|connection| connection.held.into_values()).collect());
     }
 
-    /// Closes a connection. What it holds goes back, and its consumer is lost.
+    /// Closes a connection. Its messages go back to their queues, and its consumer is lost.
     pub fn close(&mut self, number: u64) {
         if let Some(connection) = self.take_out(number, "the connection was closed") {
             self.put_back(connection.held.into_values().collect());
@@ -145,7 +145,7 @@ impl State {
         touched.iter().for_each(|queue| self.dispatch(queue));
     }
 
-    /// Makes sure that a queue exists. One that does is taken as it is.
+    /// Declares a queue unless it exists.
     pub fn declare(&mut self, name: &str, arguments: &Arguments) {
         if !self.queues.contains_key(name) {
             let number = self.next_number();
@@ -240,7 +240,7 @@ impl State {
         Ok(from.take().map(|message| own.deliver(queue, from.number, message)))
     }
 
-    /// Settles a delivery, or every one up to it. A broker closes the channel of who settles what it does not hold.
+    /// Settles a delivery, or every one up to it. The broker closes the channel of a client that settles what it does not hold.
     pub fn ack(&mut self, connection: u64, tag: u64, multiple: bool) -> Open<()> {
         let own = self.connections.get_mut(&connection).ok_or(Closed)?;
         let mut settled = match own.held.remove(&tag) {
@@ -269,7 +269,7 @@ impl State {
         Ok(())
     }
 
-    /// Hands what is ready to the consumers that have room, one after the other.
+    /// Delivers ready messages to the consumers that have room, in turn.
     fn dispatch(&mut self, name: &str) {
         let Some(name) = self.queues.get_key_value(name).map(|(name, _)| name.clone()) else { return };
         let Some(queue) = self.queues.get_mut(&name) else { return };
@@ -300,7 +300,7 @@ impl State {
         self.queues.iter().filter_map(next).min()
     }
 
-    /// Moves on every message whose time is up by `now`, in the order of their moments.
+    /// Moves on every message that has expired by `now`, in the order of expiry.
     pub fn expire(&mut self, now: u64, faults: &FaultSlot) {
         while let Some((at, _, name)) = self.next_to_expire().filter(|(at, ..)| *at <= now) {
             let name = name.clone();
@@ -316,7 +316,7 @@ impl State {
         }
     }
 
-    /// A classic queue may lose the message, or be late with it and all that is behind it.
+    /// A classic queue may lose the message, or delay it and all messages behind it.
     fn expire_unsafely(
         &mut self,
         from: &str,
@@ -336,7 +336,7 @@ impl State {
         }
     }
 
-    /// A message goes on as a new one, which says where it comes from.
+    /// Moves a message on as a new one, whose headers say where it comes from.
     fn move_on(&mut self, from: &str, target: &str, message: Message, at: u64) {
         let Message { body, mut headers, .. } = message;
         for (name, value) in [("exchange", ""), ("queue", from), ("reason", "expired")] {

@@ -22,7 +22,7 @@ pub struct Row {
 pub enum Content {
     /// An object; SQL and JSON null are an empty one.
     Object(Values),
-    /// Something else, which is no document.
+    /// Any other JSON, which is no document.
     Other(Json),
 }
 
@@ -30,7 +30,7 @@ pub enum Content {
 #[derive(Debug, Default)]
 pub struct Contexts {
     pub rows: BTreeMap<String, Row>,
-    /// Of each run its entries, by number.
+    /// The entries of each run, by number.
     pub journal: Option<BTreeMap<String, BTreeMap<i64, String>>>,
 }
 
@@ -77,15 +77,15 @@ impl Content {
         Ok(Self::Object(values))
     }
 
-    /// The document without the engine's bookkeeping, as text.
+    /// The document without the reserved key, as text.
     pub fn visible(&self) -> Result<String> {
         let mut values = self.values().cloned().unwrap_or_default();
         values.remove(RESERVED_KEY);
         to_raw(&values).map(|json| json.get().to_owned())
     }
 
-    /// The document with nothing but the engine's bookkeeping.
-    pub fn bookkeeping(&self) -> Result<Document> {
+    /// The document with nothing but the reserved key.
+    pub fn reserved(&self) -> Result<Document> {
         match self {
             Self::Other(json) => Document::parse(Some(json.get())),
             Self::Object(values) => {
@@ -98,7 +98,7 @@ impl Content {
         }
     }
 
-    /// What queries look for in the bookkeeping.
+    /// What queries look for in the reserved key.
     fn ledger(&self) -> Option<LedgerRow> {
         let reserved = self.values()?.get(RESERVED_KEY)?;
         serde_json::from_str::<ReservedRow>(reserved.get()).ok().map(|reserved| reserved.ledger)
@@ -108,7 +108,7 @@ impl Content {
         self.ledger().is_some_and(|ledger| ledger.status == RunStatus::Cancelled)
     }
 
-    /// Whether a node was to wake up before a moment.
+    /// Whether a node should have woken before a moment.
     pub fn is_overdue(&self, moment: u64) -> bool {
         let overdue = |node: &NodeRow| {
             node.state == NodeState::Awaiting && node.not_before.is_some_and(|before| before < moment)
@@ -134,7 +134,7 @@ impl Contexts {
         (numbers.last().copied(), texts)
     }
 
-    /// A run as its row and its journal say it, without the engine's bookkeeping; none where there is no row.
+    /// A run as its row and its journal say it, without the reserved key; none where there is no row.
     pub fn live(&self, run: &str) -> Result<Option<String>> {
         let Some(row) = self.rows.get(run) else { return Ok(None) };
         match (&row.content, self.entries_after(run, Revision::default())) {
@@ -175,7 +175,7 @@ struct NodeRow {
     not_before: Option<u64>,
 }
 
-/// `jsonb` has no place for U+0000, in a text or in a key.
+/// `jsonb` cannot store U+0000, neither in a text nor in a key.
 ///
 /// # Errors
 /// The text holds one.
@@ -218,6 +218,6 @@ mod tests {
     fn null_is_an_empty_document_and_an_array_is_none() {
         assert!(Content::parse("null").unwrap().values().unwrap().is_empty());
         let array = Content::parse("[1]").unwrap();
-        assert!(array.patched(&Patch::default()).is_err() && array.bookkeeping().is_err());
+        assert!(array.patched(&Patch::default()).is_err() && array.reserved().is_err());
     }
 }

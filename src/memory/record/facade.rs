@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use super::super::clock::MemoryClock;
 use super::super::faults::{Event, Fault, FaultSlot, RecordOperation, under};
 use super::contexts::Row;
+use super::moment::Moment;
 use super::store::{RecordStore, TablesState};
-use super::write::Moment;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::platform::Clock;
@@ -54,12 +54,12 @@ impl Database for MemoryDatabase {
 struct MemoryRecord {
     of: MemoryDatabase,
     tables: Tables,
-    /// How many connections were opened: one more after each that was lost.
+    /// How many connections were opened: each lost one is followed by another.
     connections: AtomicU64,
 }
 
 impl MemoryRecord {
-    /// Does something at the server, as its faults will it.
+    /// Asks the server, as its faults decide.
     async fn ask<T: Send>(
         &self,
         operation: RecordOperation,
@@ -81,7 +81,7 @@ impl MemoryRecord {
         under(fault, &self.of.clock, effect, lost).await
     }
 
-    /// Reads, or changes what no revision counts.
+    /// Reads, or makes a change that has no revision.
     async fn read<T: Send>(
         &self,
         operation: RecordOperation,
@@ -95,7 +95,7 @@ impl MemoryRecord {
         self.ask(operation, runs, effect).await
     }
 
-    /// Writes in a transaction of its own. Its moment is taken before it has its effect, as by a statement that waits.
+    /// Writes in a transaction of its own. Its moment is taken before its effect, as for a statement that waits for a lock.
     async fn transact<T: Send>(
         &self,
         operation: RecordOperation,
@@ -138,10 +138,10 @@ impl Record for MemoryRecord {
         .await?
     }
 
-    async fn bookkeeping(&self, run: &str) -> Result<InRow<Document>> {
+    async fn reserved(&self, run: &str) -> Result<InRow<Document>> {
         let at = self.of.clock.now();
         self.read(RecordOperation::Load, &[run], |state, _| {
-            in_row(&state, run, |row| Ok(Document { at: Some(at), ..row.content.bookkeeping()? })).transpose()
+            in_row(&state, run, |row| Ok(Document { at: Some(at), ..row.content.reserved()? })).transpose()
         })
         .await?
     }
@@ -160,7 +160,7 @@ impl Record for MemoryRecord {
             let document = match state.contexts.rows.get(run) {
                 None => Document { found: false, ..Document::parse(None)? },
                 Some(row) if whole => Document::parse(Some(&row.content.text()?))?,
-                Some(row) => row.content.bookkeeping()?,
+                Some(row) => row.content.reserved()?,
             };
             let Some(change) = decide(document)? else { return Ok(LockedChange::Declined) };
             state.write_locked(run, change, moment)?;

@@ -2,12 +2,13 @@
 //!
 //! Transactions are numbered as `xmin` numbers them, a row is written only if it is of the revision it was decided on, an
 //! entry is appended only as the next one, and a value that cannot be stored fails every write of its statement. The moment
-//! a write is given is taken before the write has its effect: as in PostgreSQL, moments and commits may differ in order.
+//! of a write is taken before its effect: as in PostgreSQL, moments and commits may differ in order.
 //!
-//! Tables exist as soon as somebody names them. Object keys keep their order, where `jsonb` sorts them.
+//! A table exists as soon as a client names it. Object keys keep their order, while `jsonb` sorts them.
 
 mod contexts;
 mod facade;
+mod moment;
 mod statuses;
 mod store;
 mod write;

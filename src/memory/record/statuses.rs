@@ -10,7 +10,7 @@ use crate::workflow::ledger::RunStatus;
 /// One row.
 #[derive(Debug, Clone)]
 pub struct StatusRow {
-    /// The word, as anybody may have written it.
+    /// The word; clients may have written another one.
     pub status: String,
     /// The final payload.
     pub result: Option<Json>,
@@ -31,27 +31,27 @@ impl StatusRow {
 }
 
 impl Statuses {
-    /// Says where a run stands.
+    /// Writes the status of a run.
     pub fn touch(&mut self, run: &str, status: RunStatus, now: i64) {
         let row = self.row(run, now);
         row.status = status.as_str().to_owned();
         row.updated_at = now;
     }
 
-    /// Says that a run ended, and its result.
+    /// Writes the end of a run and its result.
     pub fn finish(&mut self, run: &str, status: RunStatus, result: Json, now: i64) {
         self.touch(run, status, now);
         self.row(run, now).result = Some(result);
     }
 
-    /// Says that a run ended, where its row still says `running`.
+    /// Writes the end of a run if its row still says `running`.
     pub fn finish_unheard(&mut self, run: &str, status: RunStatus, now: i64) {
         if self.rows.get(run).is_some_and(StatusRow::is_running) {
             self.touch(run, status, now);
         }
     }
 
-    /// Says that runs are alive, where they are still running.
+    /// Renews `updated_at` of those runs that are still running.
     pub fn keep_alive(&mut self, runs: &[String], now: i64) {
         for run in runs {
             if let Some(row) = self.rows.get_mut(run).filter(|row| row.is_running()) {
@@ -60,7 +60,7 @@ impl Statuses {
         }
     }
 
-    /// Runs that are `running` and were not heard of for a while, those silent for longest first.
+    /// Runs that are `running` and stale, the stalest first.
     pub fn stale(&self, search: &StaleSearch, now: i64) -> Vec<StaleRun> {
         let StaleSearch { at_least, at_most, after, limit } = search;
         let window = (now - micros(*at_most)) + 1..now - micros(*at_least);
@@ -76,7 +76,7 @@ impl Statuses {
         found
     }
 
-    /// Takes a stale run on; whether nothing had happened to it since.
+    /// Claims a stale run. Answers false if anything happened to it since.
     pub fn claim(&mut self, stale: &StaleRun, now: i64) -> bool {
         let row = self.rows.get_mut(&stale.run);
         match row.filter(|row| row.is_running() && row.updated_at == stale.since) {
@@ -88,7 +88,7 @@ impl Statuses {
         }
     }
 
-    /// Takes on runs that were not heard of for `threshold`, in the order of their ids.
+    /// Claims runs that have been stale for `threshold`, in the order of their ids.
     pub fn claim_stalled(&mut self, threshold: Duration, after: &str, limit: i64, now: i64) -> Vec<String> {
         let limit = usize::try_from(limit).unwrap_or(0);
         let until = now - micros(threshold);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::contexts::{Content, Contexts, Row};
+use super::moment::Moment;
 use super::statuses::{StatusRow, Statuses};
-use super::write::Moment;
 use crate::error::Result;
 use crate::json::Json;
 use crate::ports::record::Tables;
@@ -31,7 +31,7 @@ pub struct TablesState<'a> {
 /// What the tables say of a run, as a test or a client of the user's looks at it.
 #[derive(Debug, Clone, Default)]
 pub struct RunRow {
-    /// `context_data` as it is at the moment, without the engine's bookkeeping; none where there is no row.
+    /// `context_data` as it is at the moment, without the reserved key; none where there is no row.
     pub context: Option<String>,
     /// `status`; none where there is no row.
     pub status: Option<String>,

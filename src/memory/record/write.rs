@@ -1,6 +1,7 @@
 //! Writing what was decided, as the statements of PostgreSQL do: all of a statement, or nothing of it.
 
 use super::contexts::{Content, Contexts, Row, refuse_unstorable};
+use super::moment::Moment;
 use super::store::TablesState;
 use crate::error::Result;
 use crate::json::Json;
@@ -11,22 +12,6 @@ use crate::record::{
     Change, Document, Patch, RESERVED_KEY, Revision, StatusUpdate, Write, WriteKind, to_raw,
 };
 use crate::workflow::ledger::RunStatus;
-
-/// When a statement is executed.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// Its transaction.
-    pub xid: i64,
-    /// Milliseconds since 1970, as its answer says.
-    pub at: u64,
-}
-
-impl Moment {
-    /// Microseconds since 1970, as `updated_at` says.
-    pub fn micros(self) -> i64 {
-        i64::try_from(self.at.saturating_mul(1000)).unwrap_or(i64::MAX)
-    }
-}
 
 /// What a write does.
 enum Effect {

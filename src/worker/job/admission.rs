@@ -8,7 +8,7 @@ use crate::protocol::message::JobMessage;
 use crate::record::Document;
 use crate::worker::job::reason::Reason;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{Due, Ledger, Standing};
+use crate::workflow::ledger::{DueJob, Ledger, Standing};
 
 /// What is to be done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum Verdict {
         fails_run: bool,
     },
     /// The node is done, and its worker may have died before it published what its result made due.
-    Republish(Vec<Due>),
+    Republish(Vec<DueJob>),
     /// The run is over, and its result is not published yet.
     PublishResult,
     /// There is nothing to do.
@@ -134,7 +134,7 @@ pub fn admit(document: &Document, blueprint: &Blueprint, message: &JobMessage, t
 fn by_standing(document: &Document, message: &JobMessage) -> Verdict {
     match standing(document, message) {
         Standing::Due(round) => Verdict::Run { round },
-        Standing::Settled => left_by(document, message),
+        Standing::Done => left_by(document, message),
         Standing::Ended if document.is_unpublished() => Verdict::PublishResult,
         Standing::Ended => Verdict::Done,
         Standing::NotReached => {
@@ -148,9 +148,9 @@ fn by_standing(document: &Document, message: &JobMessage) -> Verdict {
 pub fn admit_beside_lease(document: &Document, message: &JobMessage) -> Option<Verdict> {
     let sleeps = |round| ledger_of(document).is_some_and(|ledger| ledger.sleeps(&message.node_id, round));
     match standing(document, message) {
-        Standing::Settled if message.wakes && message.round.is_some_and(sleeps) => None,
+        Standing::Done if message.wakes && message.round.is_some_and(sleeps) => None,
         // It may be the lease of a worker that died after its commit.
-        Standing::Settled => Some(left_by(document, message)),
+        Standing::Done => Some(left_by(document, message)),
         Standing::Ended => Some(Verdict::Done),
         // The message is kept until the record says that the node is done: the lease's worker may have died, and this
         // may be the only copy.
@@ -166,7 +166,7 @@ pub fn is_reached(document: &Document, message: &JobMessage) -> bool {
 /// Whether a message that the engine panicked on comes again, as if its worker had died: once, where what it asked for
 /// is committed. Else it goes to the dead letters and fails its run.
 pub fn comes_again_after_panic(document: &Document, message: &JobMessage, redelivered: bool) -> bool {
-    !redelivered && matches!(standing(document, message), Standing::Settled | Standing::Ended)
+    !redelivered && matches!(standing(document, message), Standing::Done | Standing::Ended)
 }
 
 /// Why a run that follows another version of the blueprint cannot go on with this one.

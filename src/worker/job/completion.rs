@@ -7,7 +7,7 @@ use crate::record::{Change, Patch, ReservedKey, to_raw};
 use crate::time::milliseconds;
 use crate::worker::runs::finalize::finalize;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{Arrival, Due, Event, Refusal, RunStatus, Transition};
+use crate::workflow::ledger::{DueJob, Event, Refusal, RunStatus, TakenEdge, Transition};
 
 /// Where the execution that an answer belongs to stands: which node, in which round.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ pub struct Execution<'a> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Completion {
     /// Jobs to publish.
-    pub due: Vec<Due>,
+    pub due: Vec<DueJob>,
     /// Where the run stands now.
     pub status: RunStatus,
     /// The run has ended, and its result is to be published by the adapter.
@@ -36,7 +36,7 @@ pub struct Completion {
     /// Those of the due nodes that have a predecessor done by a worker of version 1.
     pub beside_version_1: Vec<NodeId>,
     /// Where the answer was not counted: what the one that was led to, and is still due.
-    pub left: Vec<Due>,
+    pub left: Vec<DueJob>,
     /// Why the answer was not counted, if it was not.
     pub refused: Option<Refusal>,
 }
@@ -67,7 +67,7 @@ pub fn complete(
     write_results(&mut patch, execution.node, &answer.outcome, &transition)?;
     let change = finalize(reserved, patch, execution.deferred)?;
     let ReservedKey { ledger, unpublished, .. } = &change.reserved;
-    let beside_version_1 = |due: &&Due| ledger.is_beside_strangers(blueprint, &due.node);
+    let beside_version_1 = |due: &&DueJob| ledger.is_beside_version_1(blueprint, &due.node);
     let completion = Completion {
         status: ledger.status,
         unpublished: *unpublished,
@@ -89,12 +89,12 @@ fn event_of(Execution { node, round, now, .. }: Execution<'_>, outcome: &Outcome
     let node = node.clone();
     match outcome {
         Outcome::Finished { action, taken, added, again, .. } => {
-            let arrivals: Vec<Arrival> = taken.iter().map(|taken| taken.arrival.clone()).collect();
+            let edges: Vec<TakenEdge> = taken.iter().map(|taken| taken.edge.clone()).collect();
             Event::Finished {
                 node,
                 round,
                 action: action.clone(),
-                taken: arrivals,
+                taken: edges,
                 added: added.clone(),
                 again: again.clone(),
             }
@@ -116,8 +116,8 @@ fn write_results(patch: &mut Patch, node: &NodeId, outcome: &Outcome, transition
                 Some(output) => patch.output(node, output.clone()),
                 None => patch.no_output(node),
             }
-            for Taken { arrival, input } in transition.arrived.iter().filter_map(|&index| taken.get(index)) {
-                patch.input(&arrival.target, input.clone());
+            for Taken { edge, input } in transition.arrived.iter().filter_map(|&index| taken.get(index)) {
+                patch.input(&edge.target, input.clone());
             }
         }
         // Core's own way of saying that a fallback took the node's place.

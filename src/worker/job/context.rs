@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::protocol::message::JobMessage;
 use crate::worker::retry::Retry;
 use crate::worker::services::Services;
-use crate::workflow::ledger::Due;
+use crate::workflow::ledger::DueJob;
 
 /// What every step of a delivery needs.
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ impl JobContext<'_> {
     ///
     /// # Errors
     /// Only when the worker aborts.
-    pub async fn publish_due(&self, message: &JobMessage, due: &[Due], at: Option<u64>) -> Result<()> {
+    pub async fn publish_due(&self, message: &JobMessage, due: &[DueJob], at: Option<u64>) -> Result<()> {
         let jobs = JobMessage::all_due(&message.run_id, &message.blueprint_id, due, at);
         self.services.publisher.publish_due(&jobs, self.retry).await
     }

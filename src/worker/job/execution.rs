@@ -100,7 +100,7 @@ async fn execute(
         revision: analysed.revision.clone(),
         resumed: None,
         fed: false,
-        beside_strangers: false,
+        beside_version_1: false,
         attempt: 1,
         added: Vec::new(),
         cancelled,
@@ -110,7 +110,7 @@ async fn execute(
         if let Some(entry) = ledger.entry(&message.node_id) {
             (call.resumed, call.fed, call.attempt) = (entry.resumed.clone(), entry.fed, entry.failures + 1);
         }
-        call.beside_strangers = ledger.is_beside_strangers(&analysed.blueprint, &message.node_id);
+        call.beside_version_1 = ledger.is_beside_version_1(&analysed.blueprint, &message.node_id);
         call.added = ledger.added.values().map(|added| added.definition.clone()).collect();
     }
     tokio::select! {

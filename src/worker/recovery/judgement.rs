@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ids::NodeId;
 use crate::ports::keys;
 use crate::time;
-use crate::workflow::ledger::{Due, Ledger};
+use crate::workflow::ledger::{DueJob, Ledger};
 
 /// A run that nothing was heard of for this long may have lost a job: several times as long as any delay of our own
 /// making.
@@ -99,7 +99,7 @@ pub enum Reach {
 
 impl Reach {
     /// Whether a job may be published again, if nobody holds its lease.
-    pub fn covers(self, due: &Due) -> bool {
+    pub fn covers(self, due: &DueJob) -> bool {
         match self {
             Self::DueBy(now) => due.not_before.is_none_or(|at| at <= now),
             Self::Queue(queue) => due.not_before.is_none_or(|at| queue.has_passed_timer(at)),
@@ -108,14 +108,14 @@ impl Reach {
     }
 
     /// The jobs of a run that may be published again, if nobody holds their leases.
-    pub fn of(self, ledger: &Ledger) -> Vec<Due> {
+    pub fn of(self, ledger: &Ledger) -> Vec<DueJob> {
         ledger.pending().into_iter().filter(|due| self.covers(due)).collect()
     }
 }
 
 /// The nodes whose leases speak against publishing a job again: its own, and the one whose worker may be about to
 /// publish it.
-pub fn leases_of<'a>(due: &'a Due, ledger: &'a Ledger) -> impl Iterator<Item = &'a NodeId> {
+pub fn leases_of<'a>(due: &'a DueJob, ledger: &'a Ledger) -> impl Iterator<Item = &'a NodeId> {
     let by = ledger.entry(&due.node).and_then(|entry| entry.by.as_ref());
     std::iter::once(&due.node).chain(by)
 }
@@ -207,7 +207,7 @@ mod tests {
             (Reach::Timers(empty), long_past, true),
             (Reach::Timers(busy), long_past, false),
         ] {
-            let due = Due { node: "a".into(), not_before, ..Due::default() };
+            let due = DueJob { node: "a".into(), not_before, ..DueJob::default() };
             assert_eq!(reach.covers(&due), expected, "{reach:?} {not_before:?}");
         }
     }

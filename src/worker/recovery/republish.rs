@@ -13,7 +13,7 @@ use crate::worker::blueprints::Analysed;
 use crate::worker::job::admission::{needs_taking_over, other_version};
 use crate::worker::runs::state::no_such_run;
 use crate::worker::services::Services;
-use crate::workflow::ledger::{Due, Ledger};
+use crate::workflow::ledger::{DueJob, Ledger};
 
 const OPERATION: &str = "Reconciling";
 
@@ -60,7 +60,7 @@ pub async fn republish(
         return Ok(Some(BTreeSet::new()));
     }
     if is_stuck {
-        services.runs.conclude(run).await?;
+        services.runs.update_status(run).await?;
         services.results.publish_pending(run).await?;
     }
     if !idle.is_empty() {
@@ -115,7 +115,7 @@ async fn matching_blueprint(services: &Services, id: &str, document: &Document) 
 }
 
 /// The jobs within reach that nobody executes, and that nobody is about to publish.
-async fn idle_jobs(services: &Services, run: &str, ledger: &Ledger, reach: Reach) -> Result<Vec<Due>> {
+async fn idle_jobs(services: &Services, run: &str, ledger: &Ledger, reach: Reach) -> Result<Vec<DueJob>> {
     let mut idle = Vec::new();
     for due in reach.of(ledger) {
         if is_idle(services, run, &due, ledger).await? {
@@ -125,7 +125,7 @@ async fn idle_jobs(services: &Services, run: &str, ledger: &Ledger, reach: Reach
     Ok(idle)
 }
 
-async fn is_idle(services: &Services, run: &str, due: &Due, ledger: &Ledger) -> Result<bool> {
+async fn is_idle(services: &Services, run: &str, due: &DueJob, ledger: &Ledger) -> Result<bool> {
     for node in leases_of(due, ledger) {
         if !is_free(services.store.get(&keys::node_lock(run, node)).await?.as_deref()) {
             return Ok(false);

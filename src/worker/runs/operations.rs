@@ -7,7 +7,7 @@ use crate::ids::NodeId;
 use crate::json::Json;
 use crate::record::to_raw;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{Due, Event, Ledger, NodeError, Refusal, Resume, RunStatus, Standing};
+use crate::workflow::ledger::{DueJob, Event, Ledger, NodeError, Refusal, Resume, RunStatus, Standing};
 
 const RESUMING: &str = "Resuming";
 const RETRYING: &str = "Retrying";
@@ -20,7 +20,7 @@ pub struct FollowUp {
     /// The blueprint the run follows, where it says so.
     pub blueprint: String,
     /// The jobs to publish.
-    pub due: Vec<Due>,
+    pub due: Vec<DueJob>,
     /// When it was committed, by the server's clock: milliseconds since 1970.
     pub at: Option<u64>,
 }
@@ -92,7 +92,7 @@ impl Runs {
                 ledger.awaiting().map(|(id, _)| id).filter(|id| chosen(id)).cloned().collect();
             if awaiting.is_empty() {
                 let resumed = ledger.due().into_iter().filter(|due| chosen(&due.node));
-                let resumed: Vec<Due> =
+                let resumed: Vec<DueJob> =
                     resumed.filter(|due| ledger.nodes[&due.node].resumed.is_some()).collect();
                 return if resumed.is_empty() { Err(not_awaiting(ledger, node)) } else { Ok(resumed) };
             }
@@ -168,15 +168,15 @@ impl Runs {
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
-    pub async fn conclude(&self, run: &str) -> Result<()> {
-        let conclude = |state: &mut RunState| {
+    pub async fn update_status(&self, run: &str) -> Result<()> {
+        let update = |state: &mut RunState| {
             if !state.ledger().is_stuck() {
                 return Ok(Decision::Leave(()));
             }
-            state.ledger().conclude();
+            state.ledger().update_status();
             Ok(Decision::Write(()))
         };
-        self.update(run, View::Ledger, conclude).await.map(drop)
+        self.update(run, View::Ledger, update).await.map(drop)
     }
 
     /// Notes that the result of a run is published, where its end is still the one that was published. Whether it is.
@@ -196,7 +196,7 @@ impl Runs {
         &self,
         run: &str,
         operation: &'static str,
-        change: impl Fn(&mut RunState) -> Result<Vec<Due>> + Sync,
+        change: impl Fn(&mut RunState) -> Result<Vec<DueJob>> + Sync,
     ) -> Result<FollowUp> {
         let happen = |state: &mut RunState| {
             state.require_row(operation)?;
@@ -210,7 +210,7 @@ impl Runs {
 }
 
 /// Applies an event that concerns no edge of the blueprint.
-fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<Due>> {
+fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
     ledger.apply(&Blueprint::unknown(""), event).map(|transition| transition.due).map_err(|refusal| {
         let (code, why) = match refusal {
             Refusal::Ended => (Code::RunEnded, format!("the run is over: it is {}", ledger.status.as_str())),

@@ -1,4 +1,9 @@
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
 use super::*;
+use crate::ids::NodeId;
 
 /// A graph of `(source, action, target)`, an empty action for none; nodes named with a capital are loop
 /// controllers. It starts at the first edge's source.
@@ -9,7 +14,7 @@ fn blueprint(edges: &[(&str, &str, &str)], fallbacks: &[(&str, &str)]) -> Bluepr
     let ids: BTreeSet<&str> = ids.into_iter().collect();
     let node = |id: &&str| NodeDescription {
         id: (*id).into(),
-        uses: if id.starts_with(char::is_uppercase) { LOOP_CONTROLLER.into() } else { String::new() },
+        uses: if id.starts_with(char::is_uppercase) { "loop-controller".into() } else { String::new() },
         any: false,
         fallback: fallbacks.iter().find(|(primary, _)| primary == id).map(|(_, fallback)| (*fallback).into()),
     };

@@ -1,20 +1,24 @@
-//! Runs that others worked on: workers of the original leave outputs in the row and no ledger.
+//! Runs that version 1 worked on: its workers leave outputs in the row and no ledger.
 //!
-//! An output that somebody else wrote is that node done. Which branch it decided is not recorded, so only
-//! the edges that are always taken are followed here; the others announce themselves by their message.
+//! An output that version 1 wrote means that its node is done. The row does not say which branch the node decided, so
+//! the ledger follows only the edges that are always taken. Version 1 publishes a message for each of the others.
 
-use super::{Due, Ledger, NodeEntry, NodeState, Standing, Transition};
+use super::due::DueJob;
+use super::entry::{NodeEntry, NodeState};
+use super::event::Transition;
+use super::standing::Standing;
+use super::state::Ledger;
 use crate::ids::NodeId;
 use crate::workflow::blueprint::{Blueprint, Join};
 
 impl Ledger {
-    /// Takes the nodes that have an output in the row as done, where the ledger does not know of them.
-    /// Answers with the jobs that follow.
+    /// Marks as done every node that has an output in the row and that the ledger does not know as done. Answers
+    /// with the jobs that follow.
     pub fn adopt<'a>(
         &mut self,
         blueprint: &Blueprint,
         outputs: impl IntoIterator<Item = &'a str>,
-    ) -> Vec<Due> {
+    ) -> Vec<DueJob> {
         if self.status.is_end() {
             return Vec::new();
         }
@@ -29,8 +33,8 @@ impl Ledger {
             *entry = NodeEntry {
                 state: NodeState::Done,
                 round: entry.round.max(1),
-                wave: entry.wave.max(1),
-                level: entry.level.max(1),
+                lap: entry.lap.max(1),
+                depth: entry.depth.max(1),
                 adopted: true,
                 ..NodeEntry::default()
             };
@@ -41,19 +45,19 @@ impl Ledger {
                 self.arrive(blueprint, predecessor, target, false, id, &mut transition);
             }
         }
-        // A later output in the same list may have settled what an earlier one made due.
+        // A node that an earlier output made due may have its own output later in the list.
         transition.due.retain(|due| self.standing(&due.node, None) == Standing::Due(due.round));
-        // Where an output decided a branch that is not known here, its own worker announces the branch by a
-        // message: until then the run can not be seen to have ended.
+        // A worker of version 1 publishes a message for the branch it decided. Until the message arrives the run
+        // must not end.
         let undecided = |id: &NodeId| blueprint.targets(id).any(|target| !blueprint.is_certain(id, target));
         if !unknown.is_empty() && !unknown.iter().any(undecided) {
-            self.conclude();
+            self.update_status();
         }
         transition.due
     }
 
-    /// A message of another worker names a node that nothing here led to. Its sender saw the predecessors
-    /// done; so does the row, once [`adopt`](Self::adopt) has read it. The round to run it in, if it is due.
+    /// Handles a message of version 1 for a node that no edge in the ledger led to. Its sender saw the predecessors done;
+    /// so does the ledger once it [adopted](Self::adopt) the row. Answers with the round to run the node in, if it is due.
     pub fn call(&mut self, blueprint: &Blueprint, node: &str) -> Option<u32> {
         let place = blueprint.node(node)?;
         let done = |id: &NodeId| self.entry(id).is_some_and(|entry| entry.state == NodeState::Done);
@@ -67,12 +71,12 @@ impl Ledger {
         let by = place.predecessors.iter().find(|id| done(id))?.clone();
         let mut transition = Transition::default();
         self.fire(blueprint, &node.into(), &by, &mut transition);
-        self.conclude();
+        self.update_status();
         transition.due.pop().map(|due| due.round)
     }
 
-    /// Whether an output of this node in the row is no news: it was done here, now or in an earlier round, or
-    /// it paused or failed.
+    /// Whether the ledger knows the origin of this node's output in the row: the node was done in this round or an
+    /// earlier one, it paused, or it failed.
     pub fn knows_as_done(&self, id: &str) -> bool {
         self.status.is_end() || !self.is_open(id)
     }

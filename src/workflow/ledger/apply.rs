@@ -1,18 +1,19 @@
 //! How a ledger changes: one event at a time.
 
-use super::{
-    Added, Arrival, Due, DynamicNode, Event, Ledger, NodeEntry, NodeError, NodeState, Refusal, RunStatus,
-    Transition,
-};
+use super::due::DueJob;
+use super::entry::{NodeEntry, NodeState};
+use super::event::{DynamicNode, Event, Refusal, TakenEdge, Transition};
+use super::state::{Added, Ledger, MAX_DEPTH, NodeError};
+use super::status::RunStatus;
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
 use crate::workflow::blueprint::Blueprint;
 
 impl Ledger {
-    /// Applies an event, or says why it changes nothing.
+    /// Applies an event, or says why the event changes nothing.
     ///
     /// # Errors
-    /// A [`Refusal`]: the ledger is as it was.
+    /// A [`Refusal`]: the ledger is unchanged.
     pub fn apply(&mut self, blueprint: &Blueprint, event: Event) -> Result<Transition, Refusal> {
         if self.status.is_end() && !matches!(event, Event::TriedAgain) {
             return Err(Refusal::Ended);
@@ -20,7 +21,7 @@ impl Ledger {
         let mut transition = Transition::default();
         match event {
             Event::Finished { node, round, action, taken, added, again } => {
-                self.settle(&node, round, NodeState::Done)?.action = action;
+                self.count(&node, round, NodeState::Done)?.action = action;
                 self.add(&node, added, &mut transition);
                 match again {
                     Some(scatterer) => self.scatter_again(&node, &scatterer, &mut transition),
@@ -32,12 +33,12 @@ impl Ledger {
             }
             Event::Retried { node, round, not_before } => {
                 let resumed = self.entry(&node).and_then(|entry| entry.resumed.clone());
-                let entry = self.settle(&node, round, NodeState::Due)?;
+                let entry = self.count(&node, round, NodeState::Due)?;
                 entry.resumed = resumed;
                 entry.failures += 1;
                 entry.not_before = Some(not_before);
                 entry.by = Some(node.clone());
-                transition.due.push(Due::of(&node, entry));
+                transition.due.push(DueJob::of(&node, entry));
             }
             Event::Paused { node, round, pause } => self.pause(&node, round, pause, &mut transition)?,
             Event::Resumed { node, with } => self.resume(&node, with, &mut transition)?,
@@ -56,12 +57,12 @@ impl Ledger {
                 return Ok(transition);
             }
         }
-        self.conclude();
+        self.update_status();
         Ok(transition)
     }
 
-    /// The one place where an execution is counted: the node must be in flight in that very round.
-    pub(super) fn settle(
+    /// Counts an execution. Nothing else does. The node must be in flight in exactly this round.
+    pub(super) fn count(
         &mut self,
         node: &str,
         round: u32,
@@ -89,13 +90,13 @@ impl Ledger {
     ) -> Result<(), Refusal> {
         match blueprint.fallback_of(node).filter(|_| recoverable) {
             Some(fallback) => {
-                self.settle(node, round, NodeState::Done)?.replaced = true;
+                self.count(node, round, NodeState::Done)?.replaced = true;
                 self.fallback_ran = true;
                 transition.replaced = true;
                 self.fall_back(node, fallback, transition);
             }
             None => {
-                self.settle(node, round, NodeState::Failed)?;
+                self.count(node, round, NodeState::Failed)?;
                 self.errors.push(NodeError { node: node.clone(), message });
             }
         }
@@ -103,7 +104,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// A failed run starts again from the nodes that failed; what is done stays done.
+    /// Restarts a failed run from the nodes that failed. Nodes that are done stay done.
     fn try_again(&mut self, transition: &mut Transition) -> Result<(), Refusal> {
         if self.status != RunStatus::Failed {
             return Err(Refusal::NotFailed);
@@ -118,46 +119,46 @@ impl Ledger {
             entry.failures = 0;
             entry.not_before = None;
         }
-        // An abandoned run has no failed node: it goes on with what was in flight.
+        // An abandoned run may have no failed node: it goes on with what was in flight.
         transition.due = self.due();
         Ok(())
     }
 
     fn add(&mut self, parent: &NodeId, added: Vec<DynamicNode>, transition: &mut Transition) {
-        let (wave, level) = self.position(parent);
+        let (lap, depth) = self.position(parent);
         for DynamicNode { id, definition, gather } in added {
-            self.make_due(&id, wave, level + 1, parent, transition);
+            self.make_due(&id, lap, depth + 1, parent, transition);
             self.added.insert(id, Added { definition, gather });
         }
     }
 
-    /// Leaves a mark at every node the edges of a finished node lead to, taken or not.
+    /// Leaves an arrival, taken or skipped, at every node that the edges of a finished node lead to.
     fn follow(
         &mut self,
         blueprint: &Blueprint,
         node: &NodeId,
-        taken: &[Arrival],
+        taken: &[TakenEdge],
         transition: &mut Transition,
     ) {
-        // A fallback also has the edges of the nodes it replaced, and of no other node that names it.
+        // A fallback has the edges of the nodes it replaced, but not those of other nodes that name it.
         let sources: Vec<&NodeId> = std::iter::once(node)
             .chain(blueprint.primaries_of(node).filter(|id| self.is_replaced(id)))
             .collect();
-        // A loop that goes round again has not passed what follows it: it is not done yet.
+        // A loop that goes round again is not done: it has not skipped the edges that leave it.
         let goes_round = blueprint
             .node(node)
-            .is_some_and(|place| taken.iter().any(|arrival| place.loop_body.contains(&arrival.target)));
+            .is_some_and(|place| taken.iter().any(|edge| place.loop_body.contains(&edge.target)));
         for source in sources.iter().filter(|_| !goes_round) {
             for target in blueprint.targets(source) {
-                let takes = |arrival: &Arrival| arrival.source == **source && arrival.target == *target;
+                let takes = |edge: &TakenEdge| edge.source == **source && edge.target == *target;
                 if !taken.iter().any(takes) {
-                    self.pass(blueprint, source, target, node, transition);
+                    self.skip(blueprint, source, target, node, transition);
                 }
             }
         }
         let mut reached: Vec<&NodeId> = Vec::new();
-        for (index, arrival) in taken.iter().enumerate() {
-            let Arrival { source, target, fed } = arrival;
+        for (index, edge) in taken.iter().enumerate() {
+            let TakenEdge { source, target, fed } = edge;
             if !sources.contains(&source) {
                 continue;
             }
@@ -166,7 +167,7 @@ impl Ledger {
             for predecessor in self.predecessors(blueprint, source, target) {
                 counts |= self.arrive(blueprint, &predecessor, target, closing, node, transition);
             }
-            // Of several edges to one node the last brings its input, as in core.
+            // If several edges lead to one node, the last one brings its input, as in core.
             if counts || reached.contains(&target) {
                 reached.push(target);
                 transition.arrived.push(index);
@@ -175,24 +176,24 @@ impl Ledger {
                 }
             }
         }
-        // A node added for a gatherer arrives there when it is done, although no edge says so.
+        // A node that was added for a gatherer arrives there without an edge.
         if let Some(gather) = self.added.get(node).and_then(|added| added.gather.clone()) {
             self.arrive(blueprint, node, &gather, false, node, transition);
         }
         self.come_round_again(blueprint, node, transition);
     }
 
-    /// The scatterer hands out its next chunk; the gatherer waits for it as it did for the first.
+    /// Makes the scatterer due for its next chunk. The gatherer waits for it as it did for the first.
     fn scatter_again(&mut self, gatherer: &NodeId, scatterer: &NodeId, transition: &mut Transition) {
-        let (wave, level) = self.position(gatherer);
+        let (lap, depth) = self.position(gatherer);
         if let Some(entry) = self.entry_mut(gatherer) {
             entry.state = NodeState::Idle;
             entry.done_before = true;
         }
-        self.make_due(scatterer, wave, level + 1, gatherer, transition);
+        self.make_due(scatterer, lap, depth + 1, gatherer, transition);
     }
 
-    /// The predecessors an edge counts for at its target. A fallback counts for the primaries it replaced.
+    /// The predecessors that an edge counts as at its target. A fallback counts as the primaries it replaced.
     fn predecessors(&self, blueprint: &Blueprint, source: &str, target: &str) -> Vec<NodeId> {
         let Some(place) = blueprint.node(target) else { return vec![source.into()] };
         let replaced: Vec<NodeId> = blueprint
@@ -210,31 +211,31 @@ impl Ledger {
         self.entry(id).is_some_and(|entry| entry.replaced)
     }
 
-    /// Makes the fallback due. One that is in flight for another primary takes this one's edges too; one that has
-    /// run for another runs again: what follows this primary must not depend on which of them failed first.
+    /// Makes the fallback due. A fallback that is in flight for another primary takes this one's edges too. A fallback
+    /// that is done for another primary runs again: which primary failed first must not matter.
     fn fall_back(&mut self, primary: &NodeId, fallback: &NodeId, transition: &mut Transition) {
-        let (wave, level) = self.position(primary);
-        // One that was itself replaced has failed for good: nodes may name each other.
+        let (lap, depth) = self.position(primary);
+        // Nodes may name each other as fallbacks: one that was itself replaced does not run again.
         let closed = |entry: &NodeEntry| match entry.state {
             NodeState::Due | NodeState::Awaiting => true,
-            _ => entry.replaced && entry.wave >= wave,
+            _ => entry.replaced && entry.lap >= lap,
         };
         if !self.entry(fallback).is_some_and(closed) {
-            self.make_due(fallback, wave, level + 1, primary, transition);
+            self.make_due(fallback, lap, depth + 1, primary, transition);
         }
     }
 
-    /// The wave and level a node is in.
+    /// The lap and depth a node is in.
     pub(super) fn position(&self, node: &str) -> (u32, u32) {
-        self.entry(node).map_or((0, 0), |entry| (entry.wave, entry.level))
+        self.entry(node).map_or((0, 0), |entry| (entry.lap, entry.depth))
     }
 
-    /// A run ends when nothing of it is in flight, not when every terminal node has run.
-    pub fn conclude(&mut self) {
-        if let Some((node, _)) = self.nodes.iter().find(|(_, entry)| entry.level > super::MAX_LEVEL) {
+    /// Finds the run's status. A run ends when nothing of it is in flight, not when every terminal node has run.
+    pub fn update_status(&mut self) {
+        if let Some((node, _)) = self.nodes.iter().find(|(_, entry)| entry.depth > MAX_DEPTH) {
             let message = format!(
                 "Traversal exceeded {} steps at node '{node}': the run was ended as a possible infinite loop",
-                super::MAX_LEVEL
+                MAX_DEPTH
             );
             self.errors.push(NodeError { node: node.clone(), message });
             self.status = RunStatus::Failed;

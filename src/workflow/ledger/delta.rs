@@ -1,5 +1,5 @@
-//! What changed in a ledger between two moments: so much smaller than the ledger that a run of a thousand nodes costs
-//! no more a job than one of three.
+//! What changed in a ledger between two moments. It is so much smaller than the ledger that a job of a run of a
+//! thousand nodes costs no more than a job of a run of three.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,20 +7,22 @@ use std::sync::Arc;
 use imbl::ordmap::DiffItem;
 use serde::{Deserialize, Serialize};
 
-use super::{Added, KeptEvent, Ledger, Mark, NodeEntry, NodeError, RunStatus};
+use super::entry::{Arrival, NodeEntry};
+use super::state::{Added, KeptEvent, Ledger, NodeError};
+use super::status::RunStatus;
 use crate::ids::NodeId;
 
-/// What has to be done to one ledger to get another. Nodes never leave a ledger.
+/// The difference between two ledgers of a run. Nodes never leave a ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
-    /// Where the run stands now.
+    /// The run's status now.
     pub status: RunStatus,
     /// The nodes that changed, as they are now.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     nodes: BTreeMap<NodeId, Arc<NodeEntry>>,
-    /// Where nothing but marks came to a node: those, by node and predecessor. A join may wait for hundreds.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    marks: BTreeMap<NodeId, BTreeMap<NodeId, Mark>>,
+    /// The new arrivals at nodes that changed in nothing else, by node and predecessor. A join may wait for hundreds.
+    #[serde(rename = "marks", default, skip_serializing_if = "BTreeMap::is_empty")]
+    arrivals: BTreeMap<NodeId, BTreeMap<NodeId, Arrival>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     added: BTreeMap<NodeId, Added>,
     /// The rest of the ledger, where any of it changed.
@@ -41,14 +43,14 @@ struct Rest {
 }
 
 impl Ledger {
-    /// What changed since `before`. Takes time for what changed, not for what is there.
+    /// What changed since `before`. The time it takes depends on the size of the change, not of the ledger.
     pub fn since(&self, before: &Self) -> Delta {
         let mut delta = Delta { status: self.status, ..Delta::default() };
         for item in before.nodes.diff(&self.nodes) {
             match item {
                 DiffItem::Add(id, entry) => drop(delta.nodes.insert(id.clone(), entry.clone())),
-                DiffItem::Update { old: (id, old), new: (_, new) } => match new.marks_since(old) {
-                    Some(marks) => drop(delta.marks.insert(id.clone(), marks)),
+                DiffItem::Update { old: (id, old), new: (_, new) } => match new.arrivals_since(old) {
+                    Some(arrivals) => drop(delta.arrivals.insert(id.clone(), arrivals)),
                     None => drop(delta.nodes.insert(id.clone(), new.clone())),
                 },
                 DiffItem::Remove(..) => {}
@@ -72,13 +74,13 @@ impl Ledger {
         delta
     }
 
-    /// The ledger with a change made to it.
+    /// Makes the changes of a delta.
     pub fn grow(&mut self, delta: Delta) {
-        let Delta { status, nodes, marks, added, rest } = delta;
+        let Delta { status, nodes, arrivals, added, rest } = delta;
         self.status = status;
         self.nodes.extend(nodes);
-        for (id, marks) in marks {
-            self.entry_or_new(&id).arrived.extend(marks);
+        for (id, arrivals) in arrivals {
+            self.entry_or_new(&id).arrived.extend(arrivals);
         }
         self.added.extend(added);
         if let Some(Rest { errors, fallback_ran, events, cancelled }) = rest {
@@ -89,19 +91,19 @@ impl Ledger {
 }
 
 impl NodeEntry {
-    /// The marks that came since, if nothing else changed.
-    fn marks_since(&self, before: &Self) -> Option<BTreeMap<NodeId, Mark>> {
-        let mut marks = BTreeMap::new();
+    /// The arrivals since `before`, if nothing else changed.
+    fn arrivals_since(&self, before: &Self) -> Option<BTreeMap<NodeId, Arrival>> {
+        let mut arrivals = BTreeMap::new();
         for item in before.arrived.diff(&self.arrived) {
             match item {
-                DiffItem::Add(id, mark) | DiffItem::Update { new: (id, mark), .. } => {
-                    marks.insert(id.clone(), *mark);
+                DiffItem::Add(id, arrival) | DiffItem::Update { new: (id, arrival), .. } => {
+                    arrivals.insert(id.clone(), *arrival);
                 }
                 DiffItem::Remove(..) => return None,
             }
         }
-        // The maps are compared already; what is left is small.
+        // The maps have been compared above; the rest is small.
         let rest = |entry: &Self| Self { arrived: imbl::OrdMap::new(), ..entry.clone() };
-        (!marks.is_empty() && rest(self) == rest(before)).then_some(marks)
+        (!arrivals.is_empty() && rest(self) == rest(before)).then_some(arrivals)
     }
 }

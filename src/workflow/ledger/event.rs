@@ -1,17 +1,19 @@
 //! What can happen to a run, and what follows from it.
 
-use super::{Due, NodeError, Resume};
+use super::due::DueJob;
+use super::entry::Resume;
+use super::state::NodeError;
 use crate::ids::NodeId;
 use crate::json::Json;
 
 /// An edge that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrival {
-    /// Where the edge leaves. A fallback's result also takes the edges of the node it replaced.
+pub struct TakenEdge {
+    /// Where the edge starts. A fallback also takes the edges of the node it replaced.
     pub source: NodeId,
-    /// Where it arrives.
+    /// Where it ends.
     pub target: NodeId,
-    /// The edge has a transform, whose value comes before the `inputs` of the target's definition.
+    /// The edge has a transform. Its value takes precedence over the `inputs` of the target's definition.
     pub fed: bool,
 }
 
@@ -38,10 +40,10 @@ pub enum Event {
         /// The action it decided on.
         action: Option<String>,
         /// The edges that follow from it.
-        taken: Vec<Arrival>,
+        taken: Vec<TakenEdge>,
         /// The nodes it adds.
         added: Vec<DynamicNode>,
-        /// A gatherer that has not got everything sends its scatterer round again, and is not done yet.
+        /// The scatterer of a gatherer that has not gathered everything: it is due again, and the gatherer is not done.
         again: Option<NodeId>,
     },
     /// An attempt failed, and another follows.
@@ -80,13 +82,13 @@ pub enum Event {
         /// What it goes on with.
         with: Resume,
     },
-    /// Something happened that a node waits for, or will.
+    /// An event happened that a node waits for or will wait for.
     Happened {
         /// The event's name.
         name: String,
         /// What it carries.
         payload: Option<Json>,
-        /// The one node it is meant for, if it is.
+        /// The only node it is meant for; none for every node that waits for it.
         node: Option<NodeId>,
     },
     /// The run is to end.
@@ -96,7 +98,7 @@ pub enum Event {
     },
     /// A failed run is to start again from the nodes that failed.
     TriedAgain,
-    /// The run as a whole can not go on: its blueprint is unknown, say.
+    /// The run cannot go on at all, for example because no worker knows its blueprint.
     Abandoned {
         /// Why.
         error: NodeError,
@@ -106,7 +108,7 @@ pub enum Event {
 /// What a paused node waits for.
 #[derive(Debug, Clone, Default)]
 pub struct Pause {
-    /// In core's words, for `_awaitingDetails`.
+    /// In core's fields, for `_awaitingDetails`.
     pub details: Option<Json>,
     /// An event, by its name.
     pub event: Option<String>,
@@ -119,7 +121,7 @@ pub struct Pause {
 pub enum Refusal {
     /// The run is over.
     Ended,
-    /// The node is not in flight in that round: another execution of it was counted.
+    /// The node is not in flight in that round: another execution counted already.
     NotDue,
     /// The node does not wait to be resumed.
     NotAwaiting,
@@ -127,13 +129,13 @@ pub enum Refusal {
     NotFailed,
 }
 
-/// What follows from an event that was counted.
+/// What follows from an event that counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Transition {
     /// The jobs to publish.
-    pub due: Vec<Due>,
-    /// Which of the event's edges arrived, by their index: only their inputs are written. An edge to an
-    /// `any` join that has fired, or to a node already done, arrives no more.
+    pub due: Vec<DueJob>,
+    /// The indices of the event's edges that arrived: only their inputs are written. An edge does not arrive at an
+    /// `any` join that has fired, or at a node that is done.
     pub arrived: Vec<usize>,
     /// The node was replaced by its fallback: its output is `null`.
     pub replaced: bool,

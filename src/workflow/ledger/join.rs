@@ -1,16 +1,19 @@
-//! When a node becomes due: marks of its predecessors, joins, loops.
+//! When a node becomes due: arrivals of its predecessors, joins, loops.
 //!
-//! An `all` join waits until every predecessor is done, and becomes due if the deepest of them took its edge
-//! to it. That is what core's traversal comes to, made independent of which worker is faster.
+//! An `all` join waits until every predecessor is done. It becomes due if the deepest of them took its edge to it.
+//! Core's traversal has the same result, but here it does not depend on which worker is faster.
 //! An `any` join becomes due by the first edge taken, once a round.
 
-use super::{Due, Ledger, Mark, NodeEntry, NodeState, Transition};
+use super::due::DueJob;
+use super::entry::{Arrival, NodeEntry, NodeState};
+use super::event::Transition;
+use super::state::Ledger;
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
 use crate::workflow::blueprint::{Blueprint, Join};
 
 impl Ledger {
-    /// Counts an edge taken; whether its input is to be used.
+    /// Records the arrival of an edge that was taken. Answers whether the target uses its input.
     pub(super) fn arrive(
         &mut self,
         blueprint: &Blueprint,
@@ -20,21 +23,21 @@ impl Ledger {
         by: &NodeId,
         transition: &mut Transition,
     ) -> bool {
-        let (wave, level) = self.position(by);
-        let mark = Mark { wave: wave + u32::from(closing), level, passed: false };
+        let (lap, depth) = self.position(by);
+        let arrival = Arrival { lap: lap + u32::from(closing), depth, skipped: false };
         let join = join_of(blueprint, target);
         let entry = self.entry_or_new(target);
-        if !entry.takes(join, mark.wave) {
+        if !entry.takes(join, arrival.lap) {
             return false;
         }
-        let deepest = entry.arrived.values().all(|other| other.passed || other.level <= level);
-        entry.arrived.insert(predecessor.into(), mark);
+        let deepest = entry.arrived.values().all(|other| other.skipped || other.depth <= depth);
+        entry.arrived.insert(predecessor.into(), arrival);
         self.fire_if_ready(blueprint, target, by, transition);
         deepest
     }
 
-    /// Counts a predecessor that is done and did not take its edge.
-    pub(super) fn pass(
+    /// Records the arrival of a predecessor that is done and did not take its edge.
+    pub(super) fn skip(
         &mut self,
         blueprint: &Blueprint,
         source: &str,
@@ -49,19 +52,19 @@ impl Ledger {
             return;
         }
         let closing = blueprint.closes_a_cycle(source, target);
-        let (wave, level) = self.position(by);
-        let mark = Mark { wave: wave + u32::from(closing), level, passed: true };
+        let (lap, depth) = self.position(by);
+        let arrival = Arrival { lap: lap + u32::from(closing), depth, skipped: true };
         let predecessor = blueprint.predecessor(source, target);
         let entry = self.entry_or_new(target);
         let arrived =
-            entry.arrived.get(predecessor).is_some_and(|other| !other.passed && other.wave >= mark.wave);
-        if entry.takes(join, mark.wave) && !arrived {
-            entry.arrived.insert(predecessor.into(), mark);
+            entry.arrived.get(predecessor).is_some_and(|other| !other.skipped && other.lap >= arrival.lap);
+        if entry.takes(join, arrival.lap) && !arrived {
+            entry.arrived.insert(predecessor.into(), arrival);
             self.fire_if_ready(blueprint, target, by, transition);
         }
     }
 
-    /// Marks that came for the next round while this one was in flight count when it is settled.
+    /// Makes a node that is done due again if everything for its next round arrived while it was in flight.
     pub(super) fn come_round_again(
         &mut self,
         blueprint: &Blueprint,
@@ -86,7 +89,7 @@ impl Ledger {
         let in_flight = matches!(entry.state, NodeState::Due | NodeState::Awaiting);
         let ready = !in_flight
             && match join_of(blueprint, target) {
-                Join::Any => entry.arrived.values().any(|mark| !mark.passed),
+                Join::Any => entry.arrived.values().any(|arrival| !arrival.skipped),
                 Join::All => self.everyone_is_done(blueprint, target) && entry.deepest_took(),
             };
         if ready {
@@ -99,7 +102,7 @@ impl Ledger {
             return false;
         };
         let drawn = blueprint.node(target).into_iter().flat_map(|node| &node.predecessors);
-        // The quick answer, for joins of hundreds.
+        // A shortcut for joins of hundreds.
         if blueprint.node(target).is_some_and(|node| entry.arrived.len() < node.predecessors.len()) {
             return false;
         }
@@ -107,7 +110,7 @@ impl Ledger {
         drawn.chain(gathered.map(|(id, _)| id)).all(|predecessor| entry.arrived.contains_key(predecessor))
     }
 
-    /// Makes a joined node due, and sends the nodes of its loop back to where they began.
+    /// Makes a joined node due and resets the nodes of its loop.
     pub(super) fn fire(
         &mut self,
         blueprint: &Blueprint,
@@ -115,16 +118,16 @@ impl Ledger {
         by: &NodeId,
         transition: &mut Transition,
     ) {
-        let marks = || self.entry(target).into_iter().flat_map(|entry| entry.arrived.values());
-        let wave = marks().map(|mark| mark.wave).max().unwrap_or(1);
-        let level = marks().map(|mark| mark.level).max().unwrap_or(0) + 1;
+        let arrivals = || self.entry(target).into_iter().flat_map(|entry| entry.arrived.values());
+        let lap = arrivals().map(|arrival| arrival.lap).max().unwrap_or(1);
+        let depth = arrivals().map(|arrival| arrival.depth).max().unwrap_or(0) + 1;
         let gathered = self.added.iter().filter(|(_, added)| added.gather.as_ref() == Some(target));
         for id in gathered.map(|(id, _)| id.clone()).collect::<Vec<NodeId>>() {
             if let Some(added) = self.added.get_mut(&id) {
                 added.gather = None;
             }
         }
-        self.make_due(target, wave, level, by, transition);
+        self.make_due(target, lap, depth, by, transition);
         for id in blueprint.node(target).into_iter().flat_map(|node| &node.loop_body) {
             let entry = self.entry_mut(id);
             if let Some(entry) =
@@ -140,8 +143,8 @@ impl Ledger {
     pub(super) fn make_due(
         &mut self,
         node: &NodeId,
-        wave: u32,
-        level: u32,
+        lap: u32,
+        depth: u32,
         by: &NodeId,
         transition: &mut Transition,
     ) {
@@ -149,33 +152,38 @@ impl Ledger {
         *entry = NodeEntry {
             state: NodeState::Due,
             round: entry.round + 1,
-            wave: wave.max(entry.wave),
-            level,
+            lap: lap.max(entry.lap),
+            depth,
             by: Some(if makes(Mutant::NamesWrongOrigin) { node.clone() } else { by.clone() }),
             fed: entry.fed,
             done_before: entry.done_before || entry.state == NodeState::Done,
             ..NodeEntry::default()
         };
-        transition.due.push(Due::of(node, entry));
+        transition.due.push(DueJob::of(node, entry));
     }
 }
 
 impl NodeEntry {
-    /// Whether a mark of this wave can still make the node due.
-    fn takes(&self, join: Join, wave: u32) -> bool {
+    /// Whether an arrival of this lap can still make the node due.
+    fn takes(&self, join: Join, lap: u32) -> bool {
         match (self.state, join) {
             (NodeState::Idle, _) => true,
-            // Once a round; the next one begins when its cycle comes round.
-            (_, Join::Any) => wave > self.wave,
-            // In flight while its loop already comes round again: the mark waits.
-            (NodeState::Due | NodeState::Awaiting | NodeState::Failed, Join::All) => wave > self.wave,
+            // Once a round. The next round begins with the next lap of its cycle.
+            (_, Join::Any) => lap > self.lap,
+            // The node is in flight while its loop begins the next lap: the arrival waits.
+            (NodeState::Due | NodeState::Awaiting | NodeState::Failed, Join::All) => lap > self.lap,
             (NodeState::Done, Join::All) => false,
         }
     }
 
     fn deepest_took(&self) -> bool {
-        let deepest =
-            |passed| self.arrived.values().filter(|mark| mark.passed == passed).map(|mark| mark.level).max();
+        let deepest = |skipped| {
+            self.arrived
+                .values()
+                .filter(|arrival| arrival.skipped == skipped)
+                .map(|arrival| arrival.depth)
+                .max()
+        };
         deepest(false) >= deepest(true) && deepest(false).is_some()
     }
 }

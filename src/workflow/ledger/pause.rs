@@ -1,9 +1,12 @@
-//! Nodes that wait: for a person, an event, a moment, and how they go on.
+//! Nodes that wait for a person, an event or a moment, and how they resume.
 //!
-//! A paused node that goes on becomes due again, in a round of its own, with what it was resumed with. A worker
-//! then decides its edges. A second resume, or a timer of a pause that is over, finds that round settled.
+//! A paused node that is resumed becomes due again, in a new round, with what it was resumed with. A worker then
+//! decides its edges. A second resume, or the timer of a pause that is over, finds that round done.
 
-use super::{Due, KeptEvent, Ledger, NodeState, Pause, Refusal, Resume, Transition};
+use super::due::DueJob;
+use super::entry::{NodeState, Resume};
+use super::event::{Pause, Refusal, Transition};
+use super::state::{KeptEvent, Ledger};
 use crate::ids::NodeId;
 use crate::json::Json;
 
@@ -15,16 +18,16 @@ impl Ledger {
         pause: Pause,
         transition: &mut Transition,
     ) -> Result<(), Refusal> {
-        let entry = self.settle(node, round, NodeState::Awaiting)?;
+        let entry = self.count(node, round, NodeState::Awaiting)?;
         entry.details = pause.details;
         entry.event.clone_from(&pause.event);
         entry.not_before = pause.until;
-        // Its timer is published like a job: the row says until when, should the message be lost.
+        // The worker publishes its timer like a job. The row keeps the moment in case the message is lost.
         entry.by = Some(node.clone());
         if entry.not_before.is_some() {
-            transition.due.push(Due::of(node, entry));
+            transition.due.push(DueJob::of(node, entry));
         }
-        // What it waits for may have happened before it came to wait.
+        // The event may have happened before the node waited for it.
         let kept = self.events.iter().position(|kept| pause.event.as_ref() == Some(&kept.name));
         if let Some(index) = kept {
             let KeptEvent { payload, .. } = self.events.remove(index);
@@ -49,12 +52,12 @@ impl Ledger {
         entry.by = Some(node.clone());
         (entry.details, entry.event, entry.not_before) = (None, None, None);
         entry.resumed = Some(with);
-        transition.due.push(Due::of(node, entry));
+        transition.due.push(DueJob::of(node, entry));
         Ok(())
     }
 
-    /// Everybody who waits for the event goes on; while nobody does, it is kept for the first who will. One that
-    /// is meant for a single node is kept once, and not when that node is past it.
+    /// Resumes every node that waits for the event. If none does, the ledger keeps the event for the first that will.
+    /// It keeps an event meant for a single node only once, and not if that node is past its wait.
     pub(super) fn happen(
         &mut self,
         name: String,
@@ -83,7 +86,7 @@ impl Ledger {
         }
         for node in waiting {
             let with = Resume { action: None, output: payload.clone() };
-            // Each was found waiting a moment ago, and nobody else changes the ledger meanwhile.
+            // Never refused: the loop above just found each of them awaiting.
             let _ = self.resume(&node, with, transition);
         }
     }

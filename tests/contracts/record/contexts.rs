@@ -88,6 +88,6 @@ async fn what_is_no_document_is_refused(world: &World) {
     patch.set("a", json("1"));
     assert!(world.record.patch_row("r", &patch).await.is_err());
     if !world.journal {
-        assert!(world.record.bookkeeping("r").await.is_err());
+        assert!(world.record.reserved("r").await.is_err());
     }
 }

@@ -42,8 +42,8 @@ fn reserved(ledger: Ledger) -> ReservedKey {
 
 /// A result that takes the node's edge to `j`, with itself as the input.
 fn finished(node: &str, output: Option<&str>) -> Answer {
-    let arrival = Arrival { source: node.into(), target: "j".into(), fed: false };
-    let taken = vec![Taken { arrival, input: output.map(raw) }];
+    let edge = TakenEdge { source: node.into(), target: "j".into(), fed: false };
+    let taken = vec![Taken { edge, input: output.map(raw) }];
     let outcome =
         Outcome::Finished { output: output.map(raw), action: None, taken, added: vec![], again: None };
     Answer { outcome, patch: Patch::default() }
@@ -78,7 +78,7 @@ fn a_result_is_written_with_the_inputs_that_arrived() {
 fn an_input_that_came_too_late_is_not_written() {
     let blueprint = blueprint(true);
     let (first, completion) = change(Ledger::begin(&blueprint), &blueprint, "a", &finished("a", Some("1")));
-    assert_eq!(completion.due, [Due { node: "j".into(), round: 1, attempt: 1, ..Due::default() }]);
+    assert_eq!(completion.due, [DueJob { node: "j".into(), round: 1, attempt: 1, ..DueJob::default() }]);
     let (second, completion) = change(first.reserved.ledger, &blueprint, "b", &finished("b", Some("2")));
     assert_eq!((set(&second, "_outputs.b"), set(&second, "_inputs.j")), (Some("2"), None));
     assert!(!second.patch.deletes.contains(&"_inputs.j".to_owned()));
@@ -100,7 +100,7 @@ fn a_primary_that_its_fallback_replaces_has_null_as_its_output() {
     let failed = of(Outcome::Failed { message: "broken".into(), recoverable: true });
     let (change, completion) = change(Ledger::begin(&blueprint), &blueprint, "a", &failed);
     assert_eq!(set(&change, "_outputs.a"), Some("null"));
-    assert_eq!(completion.due, [Due { node: "f".into(), round: 1, attempt: 1, ..Due::default() }]);
+    assert_eq!(completion.due, [DueJob { node: "f".into(), round: 1, attempt: 1, ..DueJob::default() }]);
 }
 
 #[test]

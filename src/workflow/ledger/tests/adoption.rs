@@ -10,7 +10,7 @@ fn an_output_that_another_worker_wrote_is_that_node_done() {
     Story::of("a -> b -> c")
         .finds_outputs(&["a"])
         .makes_due(&["b"])
-        .stands("a", None, Standing::Settled)
+        .stands("a", None, Standing::Done)
         .finishes("b")
         .makes_due(&["c"]);
 }
@@ -62,7 +62,7 @@ fn outputs_of_earlier_rounds_are_no_news() {
         .decides("l", "continue")
         .finishes("s")
         .finishes("e");
-    let story = story.stands("s", None, Standing::Settled);
+    let story = story.stands("s", None, Standing::Done);
     let before = stored(&story.ledger);
     assert!(["l", "s", "e"].iter().all(|id| story.ledger.knows_as_done(id)));
     let story = story.finds_outputs(&["in", "l", "s", "e"]).makes_due(&[]);

@@ -52,7 +52,7 @@ fn a_failure_reported_twice_is_one_failure() {
         .fails("a")
         .refuses(again, Refusal::NotDue)
         .refuses(late, Refusal::NotDue)
-        .stands("a", Some(1), Standing::Settled)
+        .stands("a", Some(1), Standing::Done)
         .finishes("b")
         .failed_because("a is broken");
 }
@@ -96,7 +96,7 @@ fn a_fallback_runs_when_its_primary_fails_and_what_follows_runs_once() {
     assert!(story.last.replaced);
     story
         .is(Running)
-        .stands("primary", Some(1), Standing::Settled)
+        .stands("primary", Some(1), Standing::Done)
         .finishes("fallback")
         .makes_due(&["p"])
         .finishes("p")

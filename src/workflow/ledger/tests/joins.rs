@@ -1,7 +1,7 @@
 //! Edges and joins: what becomes due, and when a run is over.
 
-use super::super::{Ledger, Mark, Refusal, RunStatus::*, Standing};
-use super::support::{Result, Story, arrival, due, graph, grows_by_what_changed, matched, stored};
+use super::super::{Arrival, Ledger, Refusal, RunStatus::*, Standing};
+use super::support::{Result, Story, due, graph, grows_by_what_changed, matched, stored, taken_edge};
 use crate::ids::NodeId;
 
 // --- one after the other ---
@@ -228,7 +228,7 @@ fn a_transform_that_arrived_is_remembered_for_its_target() {
         node: "a".into(),
         round: 1,
         action: None,
-        taken: vec![super::super::Arrival { fed: true, ..arrival("a", "b") }],
+        taken: vec![super::super::TakenEdge { fed: true, ..taken_edge("a", "b") }],
         added: vec![],
         again: None,
     };
@@ -243,7 +243,7 @@ fn a_transform_that_came_too_late_is_not() {
         node: "b".into(),
         round: 1,
         action: None,
-        taken: vec![super::super::Arrival { fed: true, ..arrival("b", "j") }],
+        taken: vec![super::super::TakenEdge { fed: true, ..taken_edge("b", "j") }],
         added: vec![],
         again: None,
     };
@@ -352,8 +352,8 @@ fn a_message_finds_its_node_due_settled_not_reached_or_the_run_over() {
         .stands("b", Some(1), Standing::NotReached)
         .stands("nobody", None, Standing::NotReached)
         .finishes("a")
-        .stands("a", Some(1), Standing::Settled)
-        .stands("a", None, Standing::Settled)
+        .stands("a", Some(1), Standing::Done)
+        .stands("a", None, Standing::Done)
         .stands("b", Some(1), Standing::Due(1))
         .finishes("b")
         .stands("j", None, Standing::NotReached)
@@ -394,10 +394,10 @@ fn the_stored_ledger_is_small() {
 #[test]
 fn the_stories_match_edges_as_core_does() {
     let graph = graph("a -> b, a -go-> c, a -?-> d, p -> q, p else f, f -> g");
-    assert_eq!(matched(&graph, "a", None), [arrival("a", "b")]);
-    assert_eq!(matched(&graph, "a", Some("go")), [arrival("a", "c")]);
-    assert_eq!(matched(&graph, "a", Some("other")), [arrival("a", "b")]);
-    assert_eq!(matched(&graph, "f", None), [arrival("f", "g"), arrival("p", "q")]);
+    assert_eq!(matched(&graph, "a", None), [taken_edge("a", "b")]);
+    assert_eq!(matched(&graph, "a", Some("go")), [taken_edge("a", "c")]);
+    assert_eq!(matched(&graph, "a", Some("other")), [taken_edge("a", "b")]);
+    assert_eq!(matched(&graph, "f", None), [taken_edge("f", "g"), taken_edge("p", "q")]);
     assert_eq!(graph.starts, ["a", "p"]);
 }
 
@@ -409,7 +409,7 @@ fn what_changed_at_a_wide_join_is_one_mark() {
     ledger.entry_or_new(&join).round = 1;
     for id in &wide {
         let before = ledger.clone();
-        let mark = Mark { wave: 1, level: 2, passed: false };
+        let mark = Arrival { lap: 1, depth: 2, skipped: false };
         ledger.entry_or_new(&join).arrived.insert(id.clone(), mark);
         grows_by_what_changed(&before, &ledger);
         assert!(serde_json::to_string(&ledger.since(&before)).unwrap().len() < 100);

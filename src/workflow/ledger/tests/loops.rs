@@ -1,6 +1,6 @@
 //! Rounds: loops with a controller, plain cycles, and what is slow while they come round.
 
-use super::super::{MAX_LEVEL, Refusal, RunStatus::*, Standing};
+use super::super::{MAX_DEPTH, Refusal, RunStatus::*, Standing};
 use super::support::{Result, Story, stored};
 
 /// As core's builder makes it: the loop is entered and left at its controller.
@@ -53,7 +53,7 @@ fn a_late_result_of_an_earlier_round_is_refused() {
         .decides("l", "continue")
         .has_due_in_round("s", 2)
         .refuses(late.clone(), Refusal::NotDue)
-        .stands("s", Some(1), Standing::Settled)
+        .stands("s", Some(1), Standing::Done)
         .stands("s", None, Standing::Due(2))
         .finishes("s")
         .refuses(late, Refusal::NotDue);
@@ -65,8 +65,8 @@ fn a_message_of_an_earlier_round_finds_a_reset_node_settled() {
         .decides("l", "continue")
         .finishes("s")
         .finishes("e")
-        .stands("s", Some(1), Standing::Settled)
-        .stands("s", None, Standing::Settled);
+        .stands("s", Some(1), Standing::Done)
+        .stands("s", None, Standing::Done);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn one_loop_after_another_goes_round_by_itself() {
     for _ in 1..=2 {
         story = story.decides("m", "continue").makes_due(&["t"]).finishes("t");
     }
-    story.stands("s", None, Standing::Settled).decides("m", "break").finishes("out").is(Completed);
+    story.stands("s", None, Standing::Done).decides("m", "break").finishes("out").is(Completed);
 }
 
 // --- plain cycles ---
@@ -254,7 +254,7 @@ fn a_loop_without_end_is_ended_as_failed_with_a_reason() {
         story = story.finishes(&next);
         steps += 1;
     }
-    assert_eq!(steps, MAX_LEVEL);
+    assert_eq!(steps, MAX_DEPTH);
     assert!(story.ledger.reason().contains("possible infinite loop"), "{}", story.ledger.reason());
     story.is(Failed);
 }

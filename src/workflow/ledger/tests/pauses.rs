@@ -12,7 +12,7 @@ fn resumed(id: &str) -> Event {
 fn a_run_awaits_when_nothing_but_a_paused_node_is_left() {
     let story = Story::of("a -> b").pauses("a").makes_due(&[]).has_due(&[]).is(Awaiting);
     assert!(!story.ledger.status.is_end());
-    story.stands("a", Some(1), Standing::Settled).stands("a", None, Standing::Settled);
+    story.stands("a", Some(1), Standing::Done).stands("a", None, Standing::Done);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn after_a_resume_answers_of_the_round_before_are_refused() {
         .resumes("a")
         .refuses(pause, Refusal::NotDue)
         .refuses(finish, Refusal::NotDue)
-        .stands("a", Some(1), Standing::Settled)
+        .stands("a", Some(1), Standing::Done)
         .finishes("a")
         .makes_due(&["b"]);
 }

@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use proptest::prelude::*;
 
-use super::super::{Due, DynamicNode, Event, Ledger, MAX_LEVEL, Pause, Resume, RunStatus};
-use super::support::{arrival, grows_by_what_changed, raw, stored};
+use super::super::{DueJob, DynamicNode, Event, Ledger, MAX_DEPTH, Pause, Resume, RunStatus};
+use super::support::{grows_by_what_changed, raw, stored, taken_edge};
 use crate::ids::NodeId;
 use crate::workflow::blueprint::{Blueprint, Description, EdgeDescription, NodeDescription};
 
@@ -180,7 +180,7 @@ impl Plan {
     }
 
     /// What this plan's node answers when it runs in this round.
-    fn answer(&self, Due { node, round, .. }: &Due, resumed: bool) -> Event {
+    fn answer(&self, DueJob { node, round, .. }: &DueJob, resumed: bool) -> Event {
         let (node, round) = (node.clone(), *round);
         if self.pausing.contains(&node) && !resumed {
             return Event::Paused { node, round, pause: Pause::default() };
@@ -188,7 +188,7 @@ impl Plan {
         match self.fates.get(&node).copied().unwrap_or(Fate::Finishes) {
             Fate::Finishes => {
                 let taken = self.leaving(&node).filter(|edge| self.is_taken(edge, round));
-                let taken = taken.map(|edge| arrival(&edge.source, &edge.target)).collect();
+                let taken = taken.map(|edge| taken_edge(&edge.source, &edge.target)).collect();
                 let (ids, gather) = self.adding.get(&node).cloned().unzip();
                 let added = ids.into_iter().flatten();
                 let added = added
@@ -229,10 +229,10 @@ struct Fleet<'a> {
     blueprint: Blueprint,
     ledger: Ledger,
     /// Handed out and not answered.
-    jobs: Vec<Due>,
+    jobs: Vec<DueJob>,
     paused: Vec<NodeId>,
     /// Each (node, round) that was counted.
-    counted: BTreeSet<Due>,
+    counted: BTreeSet<DueJob>,
     /// What was counted lately, to be said again.
     said: Vec<Event>,
     chance: u64,
@@ -261,7 +261,7 @@ impl<'a> Fleet<'a> {
     /// Answers everything that is due until the run ends; checks what every step promises.
     fn run(mut self) -> Self {
         // Each execution is a step further or a round on, and a node pauses at most once each.
-        let bound = (self.plan.graph.nodes.len() + 1) * 2 * MAX_LEVEL as usize;
+        let bound = (self.plan.graph.nodes.len() + 1) * 2 * MAX_DEPTH as usize;
         while !self.ledger.status.is_end() {
             assert!(self.counted.len() <= bound, "it goes on and on: {}", stored(&self.ledger));
             let choices = self.jobs.len() + self.paused.len();
@@ -285,7 +285,7 @@ impl<'a> Fleet<'a> {
         self
     }
 
-    fn answer(&mut self, job: &Due) {
+    fn answer(&mut self, job: &DueJob) {
         let resumed = self.ledger.nodes[&job.node].resumed.is_some();
         let event = self.plan.answer(job, resumed);
         assert!(self.counted.insert(job.clone()), "{job:?} was executed twice");
@@ -305,7 +305,7 @@ impl<'a> Fleet<'a> {
         }
         self.said.push(event);
 
-        let ran_away = self.ledger.nodes.values().any(|entry| entry.level > MAX_LEVEL);
+        let ran_away = self.ledger.nodes.values().any(|entry| entry.depth > MAX_DEPTH);
         if ran_away {
             assert_eq!(self.ledger.status, RunStatus::Failed);
             return;
@@ -436,7 +436,7 @@ proptest! {
     #[test]
     fn a_graph_with_cycles_comes_to_an_end_or_is_ended_as_failed(plan in cyclic_plans(), seed in any::<u64>()) {
         let fleet = Fleet::new(&plan, seed).run();
-        let ran_away = fleet.ledger.nodes.values().any(|entry| entry.level > MAX_LEVEL);
+        let ran_away = fleet.ledger.nodes.values().any(|entry| entry.depth > MAX_DEPTH);
         prop_assert_eq!(fleet.ledger.status, if ran_away { RunStatus::Failed } else { RunStatus::Completed });
         prop_assert_eq!(ran_away, fleet.ledger.reason().contains("possible infinite loop"));
     }

@@ -9,17 +9,17 @@ use std::collections::BTreeSet;
 use crate::json::Json;
 
 use super::super::{
-    Due, DynamicNode, Event, Ledger, NodeError, Pause, Refusal, Resume, RunStatus, Standing, Transition,
+    DueJob, DynamicNode, Event, Ledger, NodeError, Pause, Refusal, Resume, RunStatus, Standing, Transition,
 };
 use crate::workflow::blueprint::{Blueprint, Description};
-pub use crate::workflow::notation::{arrival, graph, matched};
+pub use crate::workflow::notation::{graph, matched, taken_edge};
 
 pub fn raw(json: &str) -> Json {
     Json::parse(json.into()).unwrap()
 }
 
-pub fn due(node: &str, round: u32) -> Due {
-    Due { node: node.into(), round, attempt: 1, ..Due::default() }
+pub fn due(node: &str, round: u32) -> DueJob {
+    DueJob { node: node.into(), round, attempt: 1, ..DueJob::default() }
 }
 
 pub fn stored(ledger: &Ledger) -> String {
@@ -43,7 +43,7 @@ pub struct Story {
     /// What the last event that counted led to.
     pub last: Transition,
     /// Every job that was ever handed out and not answered yet.
-    in_flight: BTreeSet<Due>,
+    in_flight: BTreeSet<DueJob>,
 }
 
 impl Story {
@@ -132,7 +132,7 @@ impl Story {
     pub fn finds_outputs(mut self, of: &[&str]) -> Self {
         let due = self.ledger.adopt(&self.blueprint, of.iter().copied());
         // A job whose node is among the outputs was answered, unless the ledger knew the output already.
-        let still: BTreeSet<Due> = self.ledger.due().into_iter().collect();
+        let still: BTreeSet<DueJob> = self.ledger.due().into_iter().collect();
         self.in_flight.retain(|due| still.contains(due) || !of.contains(&due.node.as_str()));
         self.in_flight.extend(due.iter().cloned());
         self.last = Transition { due, ..Transition::default() };
@@ -211,7 +211,7 @@ impl Story {
 
     pub fn finished(&self, id: &str, round: u32, result: Result<'_>) -> Event {
         let taken = match result.only {
-            Some(only) => only.iter().map(|target| arrival(id, target)).collect(),
+            Some(only) => only.iter().map(|target| taken_edge(id, target)).collect(),
             None => matched(&self.graph, id, result.action),
         };
         let added = result.adds.iter().map(|&id| DynamicNode {
@@ -278,7 +278,7 @@ impl Story {
         let read: Ledger = serde_json::from_str(&text).unwrap();
         assert_eq!(stored(&read), text, "the ledger is another one once stored");
         if !self.ledger.status.is_end() {
-            let due: BTreeSet<Due> = self.ledger.due().into_iter().collect();
+            let due: BTreeSet<DueJob> = self.ledger.due().into_iter().collect();
             assert_eq!(
                 due, self.in_flight,
                 "what is due is not what was handed out and not answered; {text}"

@@ -1,0 +1,82 @@
+//! A consumer: it hands messages over, and stops when each of them is settled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::link::{Link, lost};
+use super::queue::Message;
+use super::state::Arrival;
+use crate::acknowledger::Acknowledger;
+use crate::error::{Error, Result};
+use crate::memory::faults::{Event, Fault};
+use crate::ports::broker::{Delivery, Receipt};
+use crate::ports::platform::Platform;
+
+/// How long acknowledgements may take to leave when a consumer stops.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A consumer that is open.
+pub(super) struct Consumer {
+    queue: Arc<str>,
+    acknowledger: Acknowledger,
+    link: Arc<Link>,
+    deliveries: mpsc::Sender<Delivery>,
+}
+
+impl Consumer {
+    pub fn new(
+        queue: &str,
+        link: Arc<Link>,
+        deliveries: mpsc::Sender<Delivery>,
+        platform: &Platform,
+    ) -> Self {
+        let acknowledger = Acknowledger::of(link.clone(), platform);
+        Self { queue: queue.into(), acknowledger, link, deliveries }
+    }
+
+    /// Hands a message over. Answers whether the consumer goes on.
+    pub async fn hand_over(&self, arrival: Arrival, stop: &CancellationToken) -> Result<bool> {
+        let Arrival { tag, message } = arrival;
+        let event =
+            Event::Deliver { client: &self.link.client.name, queue: &self.queue, body: &message.body };
+        let fault = self.link.server.faults.strike(&event);
+        match fault {
+            Some(Fault::FailBefore) => return Err(self.lose()),
+            Some(Fault::Delay(wait)) => tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(false),
+                () = self.link.server.clock.sleep(wait) => {}
+            },
+            _ => {}
+        }
+        let delivery = delivery(&self.queue, message, self.acknowledger.receipt(tag));
+        let taken = self.deliveries.send(delivery).await.is_ok();
+        match fault {
+            Some(Fault::FailAfter) => Err(self.lose()),
+            _ => Ok(taken),
+        }
+    }
+
+    /// Loses the connection and everything on its way over it.
+    fn lose(&self) -> Error {
+        self.link.close();
+        lost("Consuming")
+    }
+
+    /// Keeps the connection open until every delivery is settled and the broker knows it.
+    pub async fn stop(self) -> Result<()> {
+        self.link.cancel()?;
+        self.deliveries.closed().await;
+        self.acknowledger.finish(CLOSE_TIMEOUT).await;
+        self.link.close();
+        Ok(())
+    }
+}
+
+pub(super) fn delivery(queue: &Arc<str>, message: Message, receipt: Box<dyn Receipt>) -> Delivery {
+    let Message { body, headers, redelivered, .. } = message;
+    Delivery { queue: queue.clone(), body, headers: headers.into_iter().collect(), redelivered, receipt }
+}

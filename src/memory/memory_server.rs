@@ -1,0 +1,128 @@
+//! One server in memory: a clock, a broker, a coordination store and a record, and the faults of all of them.
+
+use std::sync::Arc;
+
+use super::broker::{BrokerServer, MemoryBroker, QueueView};
+use super::clock::MemoryClock;
+use super::coordination::MemoryStore;
+use super::faults::{FaultSlot, Faults};
+use super::keys::Keys;
+use super::record::{MemoryDatabase, RecordStore, RunRow};
+use crate::error::Result;
+use crate::ports::arguments::QueueType;
+use crate::ports::platform::{Clock, Platform};
+use crate::ports::record::Tables;
+
+/// Everything that the engine needs of servers, in memory.
+#[derive(Debug)]
+pub struct MemoryServer {
+    clock: Arc<MemoryClock>,
+    faults: Arc<FaultSlot>,
+    broker: Arc<BrokerServer>,
+    keys: Arc<Keys>,
+    record: Arc<RecordStore>,
+}
+
+impl MemoryServer {
+    /// A new server without a name, whose clock shows `start`, in milliseconds since 1970.
+    pub fn starting_at(start: u64) -> Arc<Self> {
+        let (clock, faults) = (Arc::new(MemoryClock::starting_at(start)), Arc::<FaultSlot>::default());
+        let broker = Arc::new(BrokerServer::new(clock.clone(), faults.clone()));
+        Arc::new(Self { clock, faults, broker, keys: Arc::default(), record: Arc::default() })
+    }
+
+    /// The clock that delays and times to live go by.
+    pub fn clock(&self) -> Arc<MemoryClock> {
+        self.clock.clone()
+    }
+
+    /// Sets what goes wrong from now on.
+    pub fn set_faults(&self, faults: Option<Arc<dyn Faults>>) {
+        self.faults.set(faults);
+    }
+
+    /// A client of the broker. Its tasks are those of `platform`; `queue_type` is the type of the queues it declares.
+    pub fn broker(
+        self: &Arc<Self>,
+        client: &str,
+        platform: Platform,
+        queue_type: Option<QueueType>,
+    ) -> MemoryBroker {
+        MemoryBroker::new(self.broker.clone(), client, platform, queue_type)
+    }
+
+    /// A client of the coordination store.
+    pub fn coordination(self: &Arc<Self>, client: &str) -> MemoryStore {
+        MemoryStore::new(self.keys.clone(), self.clock.clone(), self.faults.clone(), client)
+    }
+
+    /// A client of the database that holds the record.
+    pub fn database(&self, client: &str) -> MemoryDatabase {
+        MemoryDatabase::new(self.record.clone(), self.clock.clone(), self.faults.clone(), client)
+    }
+
+    /// Inserts a run as a client of the user's does: a context row, and a status row if `status` is given.
+    ///
+    /// # Errors
+    /// The context is no JSON, or cannot be stored.
+    pub fn insert(&self, tables: &Tables, run: &str, context: &str, status: Option<&str>) -> Result<()> {
+        self.record.insert(tables, run, context, status, self.clock.now())
+    }
+
+    /// Removes a run's rows, as a client of the user's does.
+    pub fn remove(&self, tables: &Tables, run: &str) {
+        self.record.remove(tables, run);
+    }
+
+    /// The rows of a run.
+    ///
+    /// # Errors
+    /// An entry of its journal cannot be read.
+    pub fn row(&self, tables: &Tables, run: &str) -> Result<RunRow> {
+        self.record.row(tables, run)
+    }
+
+    /// Every run that has a row, in the order of their ids.
+    pub fn runs(&self, tables: &Tables) -> Vec<String> {
+        self.record.runs(tables)
+    }
+
+    /// Makes publishers wait, as RabbitMQ does when it is short of memory or disk, or lets them go on.
+    pub fn block_publishers(&self, block: bool) {
+        self.broker.block_publishers(block);
+    }
+
+    /// Cuts all connections to the broker, as its restart does.
+    pub fn cut_all(&self) {
+        self.broker.cut_all();
+    }
+
+    /// Deletes a queue with its messages. Its consumers are lost.
+    pub fn delete_queue(&self, queue: &str) {
+        self.broker.delete_queue(queue);
+    }
+
+    /// The names of all queues, in the order of the alphabet.
+    pub fn queues(&self) -> Vec<String> {
+        self.broker.queues()
+    }
+
+    /// The messages of a queue; none if there is no such queue.
+    pub fn queue(&self, name: &str) -> Option<QueueView> {
+        self.broker.queue(name)
+    }
+
+    /// Removes every key of the coordination store.
+    pub fn flush(&self) {
+        self.keys.clear();
+    }
+
+    /// Resets everything: no data, no faults, the clock at its own time.
+    pub fn reset(&self) {
+        self.set_faults(None);
+        self.broker.reset();
+        self.flush();
+        self.record.clear();
+        self.clock.reset();
+    }
+}

@@ -1,0 +1,142 @@
+//! The stored JSON of a run, to the letter: version 2.0.0 writes and reads it, and so does every later version. A name in the
+//! code may change; a name in these texts may not.
+
+use super::{Change, Document, Entry, Patch, RESERVED_KEY, ReservedKey, StatusUpdate, to_raw};
+use crate::ids::NodeId;
+use crate::json::Json;
+use crate::workflow::ledger::{
+    Added, Arrival, KeptEvent, Ledger, NodeEntry, NodeError, NodeState, Resume, RunStatus,
+};
+
+/// Every field of a node, none of them left out.
+const NODE: &str = concat!(
+    r#"{"state":"awaiting","round":2,"wave":3,"level":4,"#,
+    r#""arrived":{"p":{"wave":3,"level":3},"q":{"wave":2,"level":1,"passed":true}},"#,
+    r#""action":"go","replaced":true,"by":"p","fed":true,"done_before":true,"adopted":true,"#,
+    r#""details":{"reason":"wait"},"event":"approved","resumed":{"action":"yes","output":1},"#,
+    r#""failures":2,"not_before":1700000000000}"#
+);
+const JOIN: &str = r#"{"state":"idle","round":0,"wave":0,"level":0}"#;
+const ERRORS: &str = r#"[{"node":"a","message":"no"}]"#;
+const ADDED: &str = r#"{"c":{"definition":{"uses":"x"},"gather":"j"}}"#;
+const EVENTS: &str = r#"[{"name":"approved","payload":7},{"name":"bare"}]"#;
+
+fn json(text: &str) -> Json {
+    Json::parse(text.to_owned()).unwrap()
+}
+
+fn node() -> NodeEntry {
+    NodeEntry {
+        state: NodeState::Awaiting,
+        round: 2,
+        lap: 3,
+        depth: 4,
+        arrived: [
+            (NodeId::from("p"), Arrival { lap: 3, depth: 3, skipped: false }),
+            (NodeId::from("q"), Arrival { lap: 2, depth: 1, skipped: true }),
+        ]
+        .into_iter()
+        .collect(),
+        action: Some("go".into()),
+        replaced: true,
+        by: Some("p".into()),
+        fed: true,
+        done_before: true,
+        adopted: true,
+        details: Some(json(r#"{"reason":"wait"}"#)),
+        event: Some("approved".into()),
+        resumed: Some(Resume { action: Some("yes".into()), output: Some(json("1")) }),
+        failures: 2,
+        not_before: Some(1_700_000_000_000),
+    }
+}
+
+/// A run of one node and a join that has not been reached.
+fn reserved() -> ReservedKey {
+    let mut ledger = Ledger {
+        status: RunStatus::Awaiting,
+        errors: vec![NodeError { node: "a".into(), message: "no".into() }],
+        fallback_ran: true,
+        events: vec![
+            KeptEvent { name: "approved".into(), payload: Some(json("7")) },
+            KeptEvent { name: "bare".into(), payload: None },
+        ],
+        cancelled: Some("enough".into()),
+        ..Ledger::default()
+    };
+    ledger.nodes.insert("a".into(), node().into());
+    ledger.nodes.insert("j".into(), NodeEntry::default().into());
+    let added = Added { definition: json(r#"{"uses":"x"}"#), gather: Some("j".into()) };
+    ledger.added.insert("c".into(), added);
+    ReservedKey { ledger, queue: Some("jobs".into()), unpublished: true }
+}
+
+#[test]
+fn the_reserved_key_is_what_2_0_0_writes() {
+    let text = format!(
+        r#"{{"ledger":{{"status":"awaiting","nodes":{{"a":{NODE},"j":{JOIN}}},"errors":{ERRORS},"fallback_ran":true,"added":{ADDED},"events":{EVENTS},"cancelled":"enough"}},"queue":"jobs","unpublished":true}}"#
+    );
+    assert_eq!(to_raw(&reserved()).unwrap().get(), text);
+    assert_eq!(serde_json::from_str::<ReservedKey>(&text).unwrap(), reserved());
+}
+
+#[test]
+fn an_empty_reserved_key_is_what_2_0_0_writes() {
+    let text = r#"{"ledger":{"status":"running","nodes":{}}}"#;
+    assert_eq!(to_raw(&ReservedKey::default()).unwrap().get(), text);
+    assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), ReservedKey::default());
+}
+
+#[test]
+fn the_words_for_states_are_those_of_2_0_0() {
+    let states = [NodeState::Idle, NodeState::Due, NodeState::Done, NodeState::Failed, NodeState::Awaiting];
+    assert_eq!(serde_json::to_string(&states).unwrap(), r#"["idle","due","done","failed","awaiting"]"#);
+    let statuses = [
+        RunStatus::Running,
+        RunStatus::Awaiting,
+        RunStatus::Completed,
+        RunStatus::Failed,
+        RunStatus::Cancelled,
+    ];
+    let words = r#"["running","awaiting","completed","failed","cancelled"]"#;
+    assert_eq!(serde_json::to_string(&statuses).unwrap(), words);
+}
+
+#[test]
+fn an_entry_of_the_journal_is_what_2_0_0_writes() {
+    let row = format!(
+        r#"{{"gone":1,"{RESERVED_KEY}":{{"ledger":{{"status":"running","nodes":{{"j":{JOIN}}}}}}}}}"#
+    );
+    let before = Document::parse(Some(&row)).unwrap();
+    let mut reserved = reserved();
+    let join = NodeEntry {
+        arrived: [
+            (NodeId::from("a"), Arrival { lap: 1, depth: 2, skipped: false }),
+            (NodeId::from("b"), Arrival { lap: 1, depth: 1, skipped: true }),
+        ]
+        .into_iter()
+        .collect(),
+        ..NodeEntry::default()
+    };
+    reserved.ledger.nodes.insert("j".into(), join.into());
+    let mut patch = Patch { deletes: vec!["gone".into(), "never there".into()], ..Patch::default() };
+    patch.set("_outputs.a", json("[1.0]"));
+    let change = Change { patch, reserved: reserved.clone(), status: StatusUpdate::Keep };
+    let marks = r#"{"j":{"a":{"wave":1,"level":2},"b":{"wave":1,"level":1,"passed":true}}}"#;
+    let rest = format!(r#"{{"errors":{ERRORS},"fallback_ran":true,"events":{EVENTS},"cancelled":"enough"}}"#);
+    let text = format!(
+        r#"{{"deletes":["gone"],"sets":{{"_outputs.a":[1.0]}},"ledger":{{"status":"awaiting","nodes":{{"a":{NODE}}},"marks":{marks},"added":{ADDED},"rest":{rest}}},"queue":"jobs"}}"#
+    );
+    assert_eq!(to_raw(&Entry::of(&before, &change)).unwrap().get(), text);
+    let grown = before.grown(&[text], 1).unwrap();
+    assert_eq!(grown.reserved.unwrap().ledger, reserved.ledger);
+    assert_eq!(to_raw(&grown.values).unwrap().get(), r#"{"_outputs.a":[1.0]}"#);
+}
+
+#[test]
+fn an_entry_from_outside_is_what_2_0_0_writes() {
+    let before = Document::parse(Some("{}")).unwrap();
+    let mut patch = Patch::default();
+    patch.set("a", json("null"));
+    assert_eq!(to_raw(&Entry::of_patch(&before, &patch)).unwrap().get(), r#"{"sets":{"a":null}}"#);
+}

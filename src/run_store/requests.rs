@@ -1,0 +1,45 @@
+//! What is asked of a run store: a run to load, a decision to commit.
+
+use tokio::sync::oneshot;
+
+use crate::batcher::Request;
+use crate::error::Result;
+use crate::record::{Decide, Document};
+
+/// A request for a run.
+#[derive(Debug)]
+pub(super) struct Load {
+    pub run: String,
+    pub answer: oneshot::Sender<Result<Document>>,
+}
+
+impl Request for Load {
+    fn exclusive(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// The outcome of a commit.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Whether the commit changed anything.
+    pub changed: bool,
+    /// When it was committed, by the database's clock: milliseconds since 1970.
+    pub at: Option<u64>,
+    /// The run after the commit, if this worker knows it.
+    pub document: Option<Document>,
+}
+
+/// A commit that waits.
+pub(super) struct Commit {
+    pub run: String,
+    pub base: Document,
+    pub decide: Decide,
+    pub answer: oneshot::Sender<Result<Outcome>>,
+}
+
+impl Request for Commit {
+    fn exclusive(&self) -> Option<&str> {
+        Some(&self.run)
+    }
+}

@@ -1,0 +1,173 @@
+//! A blueprint, and what the ledger asks of it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::description::{Description, EdgeDescription};
+use super::graph::{Edges, Graph, by_source};
+use crate::ids::NodeId;
+
+/// How many of its predecessors a node waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// Every distinct predecessor.
+    All,
+    /// The first one.
+    Any,
+}
+
+/// A node, and what the ledger needs to know of its place in the graph.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// How it joins its predecessors.
+    pub join: Join,
+    /// Its predecessors. A fallback stands in for its primary, so the two are one predecessor.
+    pub predecessors: BTreeSet<NodeId>,
+    /// How many edges lead to it; several may come from one predecessor.
+    pub edges_in: u32,
+    /// For a loop controller: the nodes of its loop. The ledger resets them each time the controller becomes due.
+    pub loop_body: BTreeSet<NodeId>,
+    fallback: Option<NodeId>,
+    stands_in_for: BTreeSet<NodeId>,
+}
+
+/// A blueprint, analysed.
+#[derive(Debug, Clone)]
+pub struct Blueprint {
+    /// The blueprint's id.
+    pub id: String,
+    /// `metadata.version`, as it is written into a run's `blueprintVersion`.
+    pub version: Value,
+    /// The nodes due when a run begins.
+    pub starts: Vec<NodeId>,
+    nodes: HashMap<NodeId, Node>,
+    /// The edges that close a cycle, by their source.
+    pub(super) closing: Edges,
+    /// Every edge, by its source.
+    targets: Edges,
+    /// Edges taken whenever their source is done: no action, no condition.
+    unconditional: Edges,
+}
+
+impl Blueprint {
+    /// Analyses a description. Edges to or from nodes that do not exist are ignored, as core ignores them.
+    pub fn new(description: Description) -> Self {
+        let Description { id, version, nodes: described, edges, starts } = description;
+        let known: HashSet<&str> = described.iter().map(|node| node.id.as_str()).collect();
+        let edges: Vec<EdgeDescription> = edges
+            .into_iter()
+            .filter(|edge| known.contains(edge.source.as_str()) && known.contains(edge.target.as_str()))
+            .collect();
+        let graph = Graph::new(&described, &edges);
+        let depths = graph.depths(&starts);
+
+        let mut nodes: HashMap<NodeId, Node> = described
+            .iter()
+            .map(|node| {
+                let join = if node.any { Join::Any } else { Join::All };
+                let fallback = node.fallback.clone();
+                let loop_body = graph.loop_body(node, &described, &edges, &depths);
+                let leads_here = |edge: &&EdgeDescription| edge.target == node.id;
+                let edges_in = u32::try_from(edges.iter().filter(leads_here).count()).unwrap_or(u32::MAX);
+                let place = Node {
+                    join,
+                    edges_in,
+                    fallback,
+                    loop_body,
+                    predecessors: BTreeSet::new(),
+                    stands_in_for: BTreeSet::new(),
+                };
+                (node.id.clone(), place)
+            })
+            .collect();
+        for node in &described {
+            if let Some(fallback) = node.fallback.as_ref().and_then(|id| nodes.get_mut(id)) {
+                fallback.stands_in_for.insert(node.id.clone());
+            }
+        }
+
+        let closing = graph.closing_edges(&starts);
+        let targets = graph.targets.iter().map(|(source, targets)| {
+            (NodeId::from(*source), targets.iter().map(|target| NodeId::from(*target)).collect())
+        });
+        let mut blueprint = Self {
+            id,
+            version,
+            starts,
+            nodes,
+            closing,
+            targets: targets.collect(),
+            unconditional: by_source(edges.iter().filter(|edge| edge.action.is_none() && !edge.conditional)),
+        };
+        for (target, sources) in graph.sources {
+            let predecessors =
+                sources.iter().map(|source| blueprint.arrives_as(source, &sources).into()).collect();
+            if let Some(node) = blueprint.nodes.get_mut(target) {
+                node.predecessors = predecessors;
+            }
+        }
+        blueprint
+    }
+
+    /// A blueprint of which only the name is known: no node, no edge.
+    pub fn unknown(id: &str) -> Self {
+        Self::new(Description {
+            id: id.to_owned(),
+            version: Value::Null,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            starts: Vec::new(),
+        })
+    }
+
+    /// The node with this id.
+    pub fn node(&self, id: &str) -> Option<&Node> {
+        self.nodes.get(id)
+    }
+
+    /// The node that runs when `id` has failed for good, if it names one that exists.
+    pub fn fallback_of(&self, id: &str) -> Option<&NodeId> {
+        self.nodes.get(id)?.fallback.as_ref().filter(|fallback| self.nodes.contains_key(*fallback))
+    }
+
+    /// Whether the edge closes a cycle: arriving by it starts a new lap.
+    pub fn closes_a_cycle(&self, source: &str, target: &str) -> bool {
+        self.closing.get(source).is_some_and(|targets| targets.contains(target))
+    }
+
+    /// The predecessor an arrival from `source` counts for at `target`.
+    pub fn predecessor<'a>(&'a self, source: &'a str, target: &str) -> &'a str {
+        match self.nodes.get(target) {
+            Some(node) if !node.predecessors.contains(source) => self.arrives_as(source, &node.predecessors),
+            _ => source,
+        }
+    }
+
+    /// The targets of the edges of `source`.
+    pub fn targets(&self, source: &str) -> impl Iterator<Item = &NodeId> {
+        self.targets.get(source).into_iter().flatten()
+    }
+
+    /// Whether an edge is taken whenever its source is done.
+    pub fn is_certain(&self, source: &str, target: &str) -> bool {
+        self.unconditional.get(source).is_some_and(|targets| targets.contains(target))
+    }
+
+    /// The nodes that `id` is the fallback of.
+    pub fn primaries_of(&self, id: &str) -> impl Iterator<Item = &NodeId> {
+        self.nodes.get(id).into_iter().flat_map(|node| &node.stands_in_for)
+    }
+
+    /// The predecessor that `source` counts as: for a fallback, its primary if that leads to the same node.
+    fn arrives_as<'a>(
+        &'a self,
+        source: &'a str,
+        sources: &BTreeSet<impl std::borrow::Borrow<str> + Ord>,
+    ) -> &'a str {
+        self.nodes
+            .get(source)
+            .and_then(|node| node.stands_in_for.iter().find(|primary| sources.contains(primary.as_str())))
+            .map_or(source, NodeId::as_str)
+    }
+}

@@ -1,0 +1,69 @@
+//! The jobs of a run that are in flight.
+
+use super::entry::{NodeEntry, NodeState};
+use super::state::Ledger;
+use crate::ids::NodeId;
+
+/// A job: one node of the run, in one round.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DueJob {
+    /// The node to run.
+    pub node: NodeId,
+    /// The round it is due in.
+    pub round: u32,
+    /// Which attempt it is, from 1.
+    pub attempt: u32,
+    /// When the broker is to deliver it; none for at once. Milliseconds since 1970.
+    pub not_before: Option<u64>,
+    /// Its message wakes a sleeping node instead of running one that is due.
+    pub wakes: bool,
+}
+
+impl DueJob {
+    pub(super) fn of(node: &NodeId, entry: &NodeEntry) -> Self {
+        Self {
+            node: node.clone(),
+            round: entry.round,
+            attempt: entry.failures + 1,
+            not_before: entry.not_before,
+            wakes: entry.state == NodeState::Awaiting,
+        }
+    }
+}
+
+impl Ledger {
+    /// Every job in flight.
+    pub fn due(&self) -> Vec<DueJob> {
+        let in_flight = |entry: &NodeEntry| !self.status.is_end() && entry.state == NodeState::Due;
+        self.nodes
+            .iter()
+            .filter(|(_, entry)| in_flight(entry))
+            .map(|(id, entry)| DueJob::of(id, entry))
+            .collect()
+    }
+
+    /// Every job in flight, and every timer that sleeping nodes wait for.
+    pub fn pending(&self) -> Vec<DueJob> {
+        let sleeping = self.awaiting().filter(|(_, entry)| entry.not_before.is_some());
+        let timers: Vec<DueJob> = sleeping.map(|(id, entry)| DueJob::of(id, entry)).collect();
+        self.due().into_iter().chain(timers).collect()
+    }
+
+    /// Whether a node sleeps in this round.
+    pub fn sleeps(&self, node: &str, round: u32) -> bool {
+        let entry = self.entry(node);
+        entry.is_some_and(|entry| {
+            !self.status.is_end()
+                && entry.state == NodeState::Awaiting
+                && entry.round == round
+                && entry.not_before.is_some()
+        })
+    }
+
+    /// The jobs in flight, and the timers, that the result of `node` led to.
+    pub fn due_by(&self, node: &str) -> Vec<DueJob> {
+        let led_to =
+            |due: &DueJob| self.entry(&due.node).is_some_and(|entry| entry.by.as_deref() == Some(node));
+        self.pending().into_iter().filter(led_to).collect()
+    }
+}
