@@ -2,6 +2,12 @@
 // own.
 export const CONTESTANTS = ['ours', 'rows', 'bare', 'bullmq', 'bullmq-raised', 'dbos', 'version-1']
 
+/** Those who take part only where they are named. */
+export const WHERE_NAMED = ['2.0.0']
+
+/** Those whose packages the bench installs. */
+export const INSTALLED = ['bullmq', 'bullmq-raised', 'dbos']
+
 /**
  * @typedef {object} Contestant
  * @property {string} id
