@@ -16,7 +16,7 @@ function chain(step) {
     .edge('c', 'd')
 }
 
-/** Four branches that meet. */
+/** Four branches that meet, in a blueprint with a version. */
 function fan(step) {
   const branches = ['one', 'two', 'three', 'four']
   const flow = createFlow('fan').node('start', step('start'))
@@ -26,6 +26,7 @@ function fan(step) {
     step('sum', async ({ context }) => (await Promise.all(branches.map((each) => context.get(each)))).join('+')),
   )
   for (const branch of branches) flow.edge(branch, 'sum')
+  flow.blueprint.metadata = { version: '7' }
   return flow
 }
 
@@ -149,6 +150,7 @@ const FLOWS = {
   chain,
   fan,
   retry: failing('retry', { maxRetries: 3, retryDelay: 4000 }),
+  soon: failing('soon', { maxRetries: 3, retryDelay: 300 }),
   broken: failing('broken'),
   sleep: pausing('sleep', (flow) => flow.sleep('pause', { duration: 4000 })),
   event: pausing('event', (flow) => flow.wait('pause', { params: { eventName: 'paid' } })),

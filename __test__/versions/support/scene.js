@@ -9,6 +9,7 @@ import { openSharedServers, until, urls } from '../../fixtures/shared-servers.js
 import { startOf } from './flows.js'
 import { Gates } from './gates.js'
 
+export const LEASE_SECONDS = 2
 const WEBHOOK = { baseUrl: 'https://example.com/hooks', secret: 'a secret of the whole fleet' }
 
 export class Scene {
@@ -47,7 +48,7 @@ export class Scene {
       contextTableName: contextTable,
       statusTableName: statusTable,
       queueName: queue,
-      leaseSeconds: 2,
+      leaseSeconds: LEASE_SECONDS,
       stopTimeout: 10_000,
       retryMode: 'queue',
       webhook: WEBHOOK,

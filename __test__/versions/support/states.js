@@ -1,6 +1,8 @@
 // Every state a run can have when the fleet it was begun in gives way to another. `first` begins the run, `second` ends it.
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../fixtures/until.js'
+import { LEASE_SECONDS } from './scene.js'
 
 const ONE_AT_A_TIME = { concurrency: 1 }
 const ALL_FIRST = { start: 'first', end: 'second' }
@@ -83,6 +85,23 @@ export const STATES = {
     await scene.second.start()
     const by = { start: 'first', flaky: ['first', 'second'], end: 'second' }
     await scene.completes(run, { end: 'end', output: 'upend', by })
+  },
+
+  async 'a retry through the queue comes while the lease of the first attempt is just given up'(scene) {
+    const run = await inTheMiddle(scene, 'soon', { node: 'flaky' })
+    const by = { start: 'first', flaky: ['first', 'second'], end: 'second' }
+    await scene.completes(run, { end: 'end', output: 'upend', by })
+  },
+
+  async 'a node runs for longer than its lease, and its message comes once more'(scene) {
+    await scene.first.start(ONE_AT_A_TIME)
+    const run = await scene.begin('chain', { shut: ['b'] })
+    await scene.executing(run, 'b')
+    await scene.second.start({ repairInterval: 300 })
+    await scene.servers.send({ runId: run, blueprintId: 'chain', nodeId: 'b' })
+    await sleep(2 * LEASE_SECONDS * 1000)
+    await scene.first.stop('SIGTERM', { open: [run, 'b'] })
+    await scene.completes(run, { end: 'd', output: 'abcd', by: { a: 'first', b: 'first', c: 'second', d: 'second' } })
   },
 
   async 'it sleeps'(scene) {
