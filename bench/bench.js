@@ -2,7 +2,7 @@
 // meets all of them alike.
 import { writeFile } from 'node:fs/promises'
 import { startServers } from '../scripts/servers/index.js'
-import { CONTESTANTS, contestant } from './contestants/index.js'
+import { CONTESTANTS, contestant, packagesOf } from './contestants/index.js'
 import { chart } from './report/chart.js'
 import { markdown } from './report/markdown.js'
 import { number, Results } from './report/results.js'
@@ -20,7 +20,7 @@ export async function bench({ shapes, contestants, rounds, build, quick, log }) 
   const scale = quick ? QUICK : 1
   try {
     const players = await Promise.all(contestants.map(contestant))
-    const about = await machine(servers.urls)
+    const about = await machine(servers.urls, packagesOf(contestants))
     log(`\n${about.join('\n')}\n`)
     const settings = await chooseSettings(players, { quick, urls: servers.urls, log })
     const results = new Results({ shapes, players, settings, rounds })

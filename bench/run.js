@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { prepare } from '../scripts/prepare.js'
 import { publishedAddonOf200, version200 } from '../scripts/version-2-0-0.js'
-import { CONTESTANTS, INSTALLED, WHERE_NAMED } from './contestants/index.js'
+import { CONTESTANTS, packagesOf, WHERE_NAMED } from './contestants/index.js'
 import { buildBareLoop, buildPublishedAddon, installPeers } from './install.js'
 import { SHAPES } from './shapes.js'
 
@@ -15,7 +15,7 @@ const log = (line = '') => console.log(line)
 try {
   const wishes = wanted(process.argv.slice(2))
   await prepare({ log })
-  if (wishes.contestants.some((id) => INSTALLED.includes(id))) await installPeers(log)
+  if (packagesOf(wishes.contestants).length > 0) await installPeers(log)
   const published = wishes.build === 'dist'
   // The loader of the addon looks here first.
   if (published) process.env.NAPI_RS_NATIVE_LIBRARY_PATH = await buildPublishedAddon(log)

@@ -5,8 +5,13 @@ export const CONTESTANTS = ['ours', 'rows', 'bare', 'bullmq', 'bullmq-raised', '
 /** Those who take part only where they are named. */
 export const WHERE_NAMED = ['2.0.0']
 
-/** Those whose packages the bench installs. */
-export const INSTALLED = ['bullmq', 'bullmq-raised', 'dbos']
+const BULLMQ = ['@flowcraft/bullmq-adapter', 'bullmq']
+const PACKAGES = { bullmq: BULLMQ, 'bullmq-raised': BULLMQ, dbos: ['@dbos-inc/dbos-sdk'] }
+
+/** The packages of these contestants, which the bench installs. */
+export function packagesOf(ids) {
+  return [...new Set(ids.flatMap((id) => PACKAGES[id] ?? []))]
+}
 
 /**
  * @typedef {object} Contestant
