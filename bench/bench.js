@@ -2,7 +2,7 @@
 // meets all of them alike.
 import { writeFile } from 'node:fs/promises'
 import { startServers } from '../scripts/servers/index.js'
-import { contestant } from './contestants/index.js'
+import { CONTESTANTS, contestant, packagesOf } from './contestants/index.js'
 import { chart } from './report/chart.js'
 import { markdown } from './report/markdown.js'
 import { number, Results } from './report/results.js'
@@ -15,12 +15,12 @@ const RESULTS = new URL('RESULTS.md', import.meta.url)
 const CHART = new URL('../docs/bench.svg', import.meta.url)
 const QUICK = 0.1
 
-export async function bench({ shapes, contestants, rounds, quick, log }) {
+export async function bench({ shapes, contestants, rounds, build, quick, log }) {
   const servers = await startServers({ log })
   const scale = quick ? QUICK : 1
   try {
     const players = await Promise.all(contestants.map(contestant))
-    const about = await machine(servers.urls)
+    const about = await machine(servers.urls, packagesOf(contestants))
     log(`\n${about.join('\n')}\n`)
     const settings = await chooseSettings(players, { quick, urls: servers.urls, log })
     const results = new Results({ shapes, players, settings, rounds })
@@ -40,8 +40,9 @@ export async function bench({ shapes, contestants, rounds, quick, log }) {
       }
     }
     log(`\n${text(results)}`)
-    // Parts and quick looks do not replace the whole.
-    const whole = !quick && shapes.length === SHAPES.length
+    // Parts, quick looks and what is not published do not replace the whole.
+    const published = build === 'dist' && contestants.every((id) => CONTESTANTS.includes(id))
+    const whole = !quick && published && shapes.length === SHAPES.length
     if (whole) {
       await writeFile(RESULTS, markdown(results, about))
       await writeFile(CHART, chart(results))

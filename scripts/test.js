@@ -7,6 +7,7 @@ import { cargoArguments } from './testing/cargo.js'
 import { testFiles } from './testing/files.js'
 import { Report } from './testing/report.js'
 import { tool } from './testing/run.js'
+import { version200 } from './version-2-0-0.js'
 
 const log = (line) => console.log(line)
 const report = new Report()
@@ -47,7 +48,10 @@ async function behaviour(wanted) {
 }
 
 const wanted = process.argv.slice(2)
-await report.part('set-up', () => prepare({ log }))
+await report.part('set-up', async () => {
+  await prepare({ log })
+  if (process.env.FLOWCRAFT_BESIDE_2_0_0) await version200({ log })
+})
 if (wanted.length === 0) await report.part('checks and Rust tests', () => Promise.all([rust(), javascript()]))
 await report.part('behaviour', () => behaviour(wanted))
 report.close()

@@ -2,6 +2,17 @@
 // own.
 export const CONTESTANTS = ['ours', 'rows', 'bare', 'bullmq', 'bullmq-raised', 'dbos', 'version-1']
 
+/** Those who take part only where they are named. */
+export const WHERE_NAMED = ['2.0.0']
+
+const BULLMQ = ['@flowcraft/bullmq-adapter', 'bullmq']
+const PACKAGES = { bullmq: BULLMQ, 'bullmq-raised': BULLMQ, dbos: ['@dbos-inc/dbos-sdk'] }
+
+/** The packages of these contestants, which the bench installs. */
+export function packagesOf(ids) {
+  return [...new Set(ids.flatMap((id) => PACKAGES[id] ?? []))]
+}
+
 /**
  * @typedef {object} Contestant
  * @property {string} id

@@ -1,6 +1,6 @@
 // This package on tables that were migrated, as its README says for long runs and large contexts.
-import { migrate } from '../../dist/index.js'
 import { flowId, startNode } from '../flows.js'
+import { packageUnderTest } from '../support/package.js'
 import { queriesInFullTables } from '../support/queries.js'
 import { Tables } from '../support/tables.js'
 import { nodeWorker } from '../support/worker-process.js'
@@ -12,6 +12,7 @@ export default {
   worker: () => nodeWorker(new URL('../workers/ours.js', import.meta.url)),
   async open(world) {
     const tables = await new Tables(world, { message: startMessage }).open()
+    const { migrate } = await packageUnderTest()
     await migrate({
       pgClient: world.urls.database,
       contextTableName: tables.contexts,

@@ -6,10 +6,12 @@ import amqplib from 'amqplib'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 
-const PEERS = ['@flowcraft/bullmq-adapter', 'bullmq', '@dbos-inc/dbos-sdk']
-
-/** @returns {Promise<string[]>} lines */
-export async function machine(urls) {
+/**
+ * @param {object} urls of the servers
+ * @param {string[]} packages of those who take part
+ * @returns {Promise<string[]>} lines
+ */
+export async function machine(urls, packages) {
   const processors = cpus()
   const gigabytes = Math.round(totalmem() / 2 ** 30)
   const [postgres, rabbitmq, redis, rust] = await Promise.all([
@@ -21,11 +23,11 @@ export async function machine(urls) {
       () => 'unknown',
     ),
   ])
-  const peers = await Promise.all(PEERS.map(async (name) => `${name} ${await versionOf(name)}`))
+  const peers = await Promise.all(packages.map(async (name) => `${name} ${await versionOf(name)}`))
   return [
     `${processors.length} cores (${processors[0]?.model.trim() ?? 'unknown'}), ${gigabytes} GB, ${process.platform} ${process.arch}; every server on it`,
     `Node.js ${process.versions.node}, Rust ${rust}, PostgreSQL ${postgres}, RabbitMQ ${rabbitmq}, Redis ${redis}`,
-    peers.join(', '),
+    ...(peers.length > 0 ? [peers.join(', ')] : []),
     new Date().toISOString().slice(0, 10),
   ]
 }

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NullLogger } from 'flowcraft'
 import pg from 'pg'
-import { createRabbitMqReconciler, RabbitMqAdapter, RedisCoordinationStore } from '../../dist/index.js'
+import { packageUnderTest } from './package.js'
 import { median } from './statistics.js'
 import { idleQueue } from './tables.js'
 
@@ -16,6 +16,7 @@ const LOOKING = 3_000
 const DURATION = /duration: ([\d.]+) ms\s+(?:statement|execute [^:]*): (\w[^$]*)/
 
 export async function queriesInFullTables(world) {
+  const { createRabbitMqReconciler, RabbitMqAdapter, RedisCoordinationStore } = await packageUnderTest()
   const log = await logOf(world.urls.database)
   const begin = await log()
   const url = new URL(world.urls.database)

@@ -1,7 +1,8 @@
 // A worker as the README shows it: URLs, and the concurrency.
-import { RabbitMqAdapter, RedisCoordinationStore } from '../../dist/index.js'
+import { packageUnderTest } from '../support/package.js'
 import { contest, runtimeOptions, serve } from './serve.js'
 
+const { RabbitMqAdapter, RedisCoordinationStore } = await packageUnderTest()
 const { name, urls, setting } = contest
 const adapter = new RabbitMqAdapter({
   runtimeOptions: runtimeOptions(),

@@ -1,0 +1,29 @@
+// Mixed flows, made from seeds as in the differential suite, for workers of several processes: each node that starts is
+// noted in a file.
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { blueprintsOf, delays, Recorder, runtimeOptions } from '../../differential/compare.js'
+import { generate } from '../../differential/generate.js'
+
+const LONGEST_DELAY = 20
+
+/** Part of a runtime's options: the flows of these seeds. */
+export function generatedFlows({ seeds, file, worker }) {
+  const blueprints = Object.assign({}, ...seeds.map((seed) => blueprintsOf(generate(seed))))
+  const emit = (event) => {
+    if (event.type === 'node:start') appendFileSync(file, `${JSON.stringify({ ...event, worker })}\n`)
+  }
+  const { logger: _, ...runtime } = runtimeOptions(blueprints, delays(LONGEST_DELAY, process.pid), { emit })
+  return runtime
+}
+
+/** What was noted: how often each node of each run was executed, and how many nodes each worker started. */
+export function executedIn(file) {
+  const recorder = new Recorder()
+  const byWorker = {}
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : []
+  for (const { worker, ...event } of lines.map((line) => JSON.parse(line))) {
+    recorder.emit(event)
+    byWorker[worker] = (byWorker[worker] ?? 0) + 1
+  }
+  return { recorder, byWorker }
+}
