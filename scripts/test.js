@@ -35,12 +35,19 @@ async function javascript() {
   await node('No circle of imports in lib', tool('dpdm/lib/bin/dpdm.js'), ...circles)
 }
 
+/** The promises of the ports, which memory keeps in the Rust tests, kept by the real servers. */
+async function contracts(env) {
+  const cargo = [...(await cargoArguments()), '--no-default-features', '--test', 'contracts']
+  await report.rust('Contracts of the ports, on real servers', cargo, { env })
+}
+
 /** The tests of behaviour, on servers of their own. */
 async function behaviour(wanted) {
   const files = await testFiles(wanted)
   if (files.length === 0) throw new Error(`No file of tests has ${wanted.join(' or ')} in its name`)
   const servers = await startServers({ log })
   try {
+    if (wanted.length === 0) await contracts(servers.env)
     await report.files(files, { env: servers.env })
   } finally {
     await servers.stop()

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openWorld } from '../support/world.js'
+import { openSharedServers } from '../fixtures/shared-servers.js'
 import { declared, outputs, worker } from './support.js'
 
-let world
+let servers
 before(async () => {
-  world = await openWorld()
+  servers = await openSharedServers()
 })
-after(() => world.close())
+after(() => servers.close())
 
 /** Every node gives out its own id; `gate` waits to be resumed; `slow` as long as the test says. */
 function functions(slow = () => {}) {
@@ -38,11 +38,11 @@ function blueprint(version, ...edges) {
 /** A worker that has a blueprint, and the way to put another in its place. */
 async function deployed(t, before, { slow, ...options } = {}) {
   const flow = (of) => declared(of, functions(slow))
-  const adapter = await worker(t, world, flow(before), options)
+  const adapter = await worker(t, servers, flow(before), options)
   const { blueprints } = adapter.runtime.options
   return {
     adapter,
-    begin: (of) => world.begin(flow(of)),
+    begin: (of) => servers.begin(flow(of)),
     replace(by) {
       if (by) blueprints.deployed = by
       else delete blueprints.deployed
@@ -50,7 +50,7 @@ async function deployed(t, before, { slow, ...options } = {}) {
   }
 }
 
-const awaiting = (runId) => world.settled(runId, ['awaiting'])
+const awaiting = (runId) => servers.settled(runId, ['awaiting'])
 
 describe('a blueprint replaced under its id', () => {
   for (const [what, old, next] of [
@@ -60,10 +60,10 @@ describe('a blueprint replaced under its id', () => {
     it(`${what} is the one that new runs go by, from their first node to their last`, async (t) => {
       const [before, after] = [blueprint(old, 'first > old'), blueprint(next, 'first > new', 'new > end')]
       const { begin, replace } = await deployed(t, before)
-      const first = await world.settled(await begin(before))
+      const first = await servers.settled(await begin(before))
       assert.deepEqual(outputs(first.context), { first: 'first', old: 'old' })
       replace(after)
-      const second = await world.settled(await begin(after))
+      const second = await servers.settled(await begin(after))
       assert.equal(second.status, 'completed')
       assert.deepEqual(outputs(second.context), { first: 'first', new: 'new', end: 'end' })
       assert.equal(second.context.blueprintVersion, next ?? null)
@@ -73,9 +73,9 @@ describe('a blueprint replaced under its id', () => {
   it('may begin elsewhere', async (t) => {
     const [before, after] = [blueprint('1', 'first > old'), blueprint('2', 'new > end')]
     const { begin, replace } = await deployed(t, before)
-    await world.settled(await begin(before))
+    await servers.settled(await begin(before))
     replace(after)
-    const { status, context } = await world.settled(await begin(after))
+    const { status, context } = await servers.settled(await begin(after))
     assert.equal(status, 'completed')
     assert.deepEqual(outputs(context), { new: 'new', end: 'end' })
   })
@@ -87,7 +87,7 @@ describe('a blueprint replaced under its id', () => {
     // A join: whether `end` waits for both is the engine's to know, which edges lead there is JavaScript's.
     replace(blueprint(undefined, 'gate > new', 'gate > old', 'new > end', 'old > end'))
     await adapter.resumeWithAction(runId, undefined, 'on')
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(outputs(context), { gate: 'on', new: 'new', old: 'old', end: 'end' })
   })
@@ -111,7 +111,7 @@ describe('a blueprint replaced under its id', () => {
     await executing
     replace(blueprint(undefined, 'slow > new', 'old > end'))
     goOn()
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(outputs(context), { old: 'old', end: 'end' })
   })
@@ -124,9 +124,9 @@ describe('a blueprint replaced under its id', () => {
     replace(after)
     await adapter.resumeWithAction(runId, undefined, 'on')
     await sleep(700)
-    assert.equal((await world.look(runId)).status, 'running')
+    assert.equal((await servers.look(runId)).status, 'running')
     replace(before)
-    const { status, context } = await world.settled(runId)
+    const { status, context } = await servers.settled(runId)
     assert.equal(status, 'completed')
     assert.deepEqual(outputs(context), { gate: 'on', old: 'old' })
   })
@@ -134,21 +134,21 @@ describe('a blueprint replaced under its id', () => {
   it('is missed when it is removed, until it is back', async (t) => {
     const only = blueprint('1', 'first > old')
     const { begin, replace } = await deployed(t, only)
-    await world.settled(await begin(only))
+    await servers.settled(await begin(only))
     replace(undefined)
     const runId = await begin(only)
     await sleep(700)
-    assert.equal((await world.look(runId)).status, 'running')
+    assert.equal((await servers.look(runId)).status, 'running')
     replace(only)
-    assert.equal((await world.settled(runId)).status, 'completed')
+    assert.equal((await servers.settled(runId)).status, 'completed')
   })
 
   it('that cannot be run fails the runs that come to it, and says why', async (t) => {
     const before = blueprint('1', 'first > old')
     const { begin, replace } = await deployed(t, before)
-    await world.settled(await begin(before))
+    await servers.settled(await begin(before))
     replace({ ...before, edges: [{ source: 'first', target: 'nowhere' }] })
-    const { status, result } = await world.settled(await begin(before))
+    const { status, result } = await servers.settled(await begin(before))
     assert.equal(status, 'failed')
     assert.match(result.reason, /'nowhere'/)
   })
