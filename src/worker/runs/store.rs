@@ -96,7 +96,7 @@ impl Runs {
         self.store.load_ledger(run).await
     }
 
-    /// Somebody looked through a run for outputs of others: in this state of it nobody need look again.
+    /// Notes that the outputs of version 1 in this state of a run have been adopted.
     pub fn looked_through(&self, run: &str, document: &Document) {
         self.store.checked(run, document);
     }
@@ -141,7 +141,7 @@ impl Runs {
         self.store.record().stale(search).await
     }
 
-    /// Takes a stale run on; whether nobody else had, and nothing had happened to it since.
+    /// Claims a stale run. Answers false if another worker claimed it or anything happened to it since.
     ///
     /// # Errors
     /// As [`stale`](Self::stale).
