@@ -133,7 +133,7 @@ impl Runs {
         self.store.record().overdue(runs, moment).await
     }
 
-    /// Runs that are `running` and were not heard of for a while.
+    /// Runs that are `running` and stale.
     ///
     /// # Errors
     /// The table has no `updated_at`, or the server is out of reach.
