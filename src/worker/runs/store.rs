@@ -80,7 +80,7 @@ impl Runs {
         self.store.commit(run, base, decide).await
     }
 
-    /// Everything that is stored of a run; an empty document where there is no row.
+    /// Everything that is stored of a run; an empty document if there is no row.
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
