@@ -60,7 +60,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   /**
    * Opens no connection.
    *
-   * @throws TypeError naming the option that can not work.
+   * @throws TypeError naming the option that cannot work.
    */
   constructor(options: RabbitMqAdapterOptions) {
     const checked = checkOptions(options)

@@ -27,7 +27,7 @@ export function textOf(thrown: unknown): string {
   try {
     return String(hasMessage(thrown) ? thrown.message : thrown)
   } catch {
-    return 'something was thrown that can not be shown as text'
+    return 'something was thrown that cannot be shown as text'
   }
 }
 

@@ -1,9 +1,9 @@
 //! The one error of the engine: what went wrong, what was being done, to which run and node.
 //!
-//! Whoever decides by an error decides by its code and fields; its message is for people and is never parsed.
+//! Code decides by the code and the fields of an error. The message is for people and is never parsed.
 //!
 //! No credential gets into a message, by construction: settings are never quoted, and neither is what a server
-//! says while it logs the engine in, for it may repeat the login. Other words of others go through [`redact`].
+//! says while it logs the engine in, because it may quote the login. Other messages of servers go through [`redact`].
 //!
 //! [`redact`]: crate::redact
 

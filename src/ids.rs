@@ -1,4 +1,4 @@
-//! A node's name in its blueprint: copied with every ledger and every job, so that copies share the text.
+//! A node's name in its blueprint: every ledger and every job has copies of it, which share the text.
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! Mistakes that a test has the engine make, to see that the simulation finds each of them. Outside of tests nobody makes
-//! any, and each question is a constant.
+//! Mistakes that a test makes the engine commit, to see that the simulation finds each of them. Outside of tests each
+//! question is a constant `false`.
 
 /// A mistake, each at one place of the engine. One that the simulation does not see is not among them: a message that does not
 /// say when it became due. Recovery then waits for an empty queue, and queues are empty in the end here.
@@ -15,13 +15,13 @@ pub enum Mutant {
     CountsLateResults,
     /// Nodes are executed without a lease.
     TakesNoLease,
-    /// A run that was loaded before its lease is taken as it is, whoever had the lease meanwhile.
+    /// A worker trusts a run that it loaded before its lease, although another worker may have had the lease since.
     TrustsPrefetch,
-    /// A worker starts a node although its lease has run out meanwhile.
+    /// A worker starts a node although its lease has expired.
     IgnoresExpiry,
-    /// A worker that aborts starts a node all the same.
+    /// A worker that aborts still starts a node.
     StartsWhileAborting,
-    /// A message that came before is taken for one that did not.
+    /// A redelivered message is taken for a new one.
     ForgetsRepetition,
     /// A due node names itself as the one that made it due.
     NamesWrongOrigin,
@@ -61,7 +61,7 @@ thread_local! {
     static MADE: std::cell::Cell<Option<Mutant>> = const { std::cell::Cell::new(None) };
 }
 
-/// Whether the engine is to make this mistake.
+/// Whether the engine must make this mistake.
 #[cfg(test)]
 pub fn makes(mistake: Mutant) -> bool {
     MADE.get() == Some(mistake)

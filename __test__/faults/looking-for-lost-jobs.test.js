@@ -48,7 +48,7 @@ describe('a lost job is found', () => {
     assert.equal((await servers.settled(run)).context['_outputs.b'], 2)
   })
 
-  it('beside a run whose result can not be published', async () => {
+  it('beside a run whose result cannot be published', async () => {
     await servers.freshQueue()
     class Unwilling extends RabbitMqAdapter {
       async publishFinalResult(runId, result) {

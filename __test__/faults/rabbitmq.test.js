@@ -103,7 +103,7 @@ describe('a worker by URL', () => {
   })
 })
 
-describe('a live connection that can not come back', () => {
+describe('a live connection that cannot come back', () => {
   /** The adapter says so in each of the three ways, and a worker on a new connection finishes what is left. */
   async function saysSo(t, connection, fail) {
     servers.freshQueue()

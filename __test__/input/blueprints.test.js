@@ -1,4 +1,4 @@
-// Blueprints that can not be run as they were meant fail their runs, saying what is wrong with them; those that only look
+// Blueprints that cannot be run as they were meant fail their runs, saying what is wrong with them; those that only look
 // odd run as in memory.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -31,7 +31,7 @@ const UNSOUND = {
   'a node without an id': [{ nodes: [a, { uses: 'pass' }], edges: [] }, /a node without an id/],
   'a node with an empty id': [{ nodes: [a, node('')], edges: [edge('a', '')] }, /a node without an id/],
   'a node whose id is a number': [{ nodes: [a, node(7)], edges: [] }, /a node without an id/],
-  'a node whose id can not be stored': [{ nodes: [a, node('a\0b')], edges: [] }, /U\+0000/],
+  'a node whose id cannot be stored': [{ nodes: [a, node('a\0b')], edges: [] }, /U\+0000/],
   'a node that is null': [{ nodes: [a, null], edges: [] }, /is malformed/],
   'an edge that is null': [{ nodes: [a], edges: [null] }, /is malformed/],
   'a loop with nothing in it': [{ nodes: [a, { id: 'l', uses: 'loop-controller' }], edges: [edge('a', 'l')] }, /'l'/],
@@ -79,7 +79,7 @@ async function run(title, nodeId = 'a') {
   return servers.settled(runId)
 }
 
-describe('a blueprint that can not be run fails its runs', () => {
+describe('a blueprint that cannot be run fails its runs', () => {
   for (const [title, [, cause]] of Object.entries(UNSOUND)) {
     it(`with ${title}`, () =>
       badInput.amongHealthyRuns(async () => {
@@ -109,7 +109,7 @@ describe('a blueprint that can not be run fails its runs', () => {
   })
 })
 
-describe('a node that can not be run fails its run', () => {
+describe('a node that cannot be run fails its run', () => {
   it('whose implementation nobody registered', () =>
     badInput.amongHealthyRuns(async () => {
       const flow = declared({ id: 'unregistered', nodes: [node('a', { uses: 'nothing' })], edges: [] })

@@ -95,7 +95,7 @@ describe('listDeadLetters', () => {
     assert.equal(await adapter.replayDeadLetters(), 0)
   })
 
-  it('and replayDeadLetters refuse what they can not take, by a TypeError', async (t) => {
+  it('and replayDeadLetters refuse what they cannot take, by a TypeError', async (t) => {
     const { badInput, adapter, refuse } = await open(t)
     await refuse('one')
     for (const options of [{ limit: 0 }, { limit: -1 }, { limit: 1.5 }, { limit: 'all' }]) {
@@ -127,7 +127,7 @@ describe('replayDeadLetters', () => {
 
   for (const [title, damaged, repaired] of [
     ['is no object', [1, 2], { user: 'Ada' }],
-    ['has bookkeeping that can not be read', { user: 'Ada', _flowcraft: 7 }, { user: 'Ada' }],
+    ['has bookkeeping that cannot be read', { user: 'Ada', _flowcraft: 7 }, { user: 'Ada' }],
   ]) {
     it(`runs a job whose row ${title}, once it is repaired, and its run completes`, async (t) => {
       const { badInput, servers, adapter } = await open(t)

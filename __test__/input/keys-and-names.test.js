@@ -119,7 +119,7 @@ describe('context keys', () => {
       assert.deepEqual(await context.toJSON(), {})
     }))
 
-  it('that can not be stored, or are no text, are refused where they are written', () =>
+  it('that cannot be stored, or are no text, are refused where they are written', () =>
     badInput.amongHealthyRuns(async () => {
       const context = badInput.adapter.createContext(servers.runId())
       for (const key of ['a\0b', 'a\ud800', '\udc00', '_flowcraft', 7, null, undefined, Symbol('key'), {}]) {
@@ -129,7 +129,7 @@ describe('context keys', () => {
       assert.deepEqual(await context.toJSON(), {})
     }))
 
-  it('that can not be stored fail the node that writes them, by name', async (t) => {
+  it('that cannot be stored fail the node that writes them, by name', async (t) => {
     const bad = { 'null character': 'a\0b', 'half a pair': 'a\ud800', 'no text': 7, reserved: '_flowcraft' }
     const flows = Object.entries(bad).map(([title, key]) =>
       createFlow(title).node('writer', async ({ context }) => {

@@ -159,7 +159,7 @@ describe('through a live amqplib connection', () => {
 })
 
 describe('the dead letter is there before the original is gone', () => {
-  it('where the dead letters can not be taken, the message stays', async (t) => {
+  it('where the dead letters cannot be taken, the message stays', async (t) => {
     const full = await openBadInput(flow, { stopTimeout: 300 })
     const { servers } = full
     t.after(() => full.close())

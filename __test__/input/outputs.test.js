@@ -1,4 +1,4 @@
-// What a node may give out: whatever JSON and PostgreSQL can hold is stored as JSON holds it; whatever they can not
+// What a node may give out: whatever JSON and PostgreSQL can hold is stored as JSON holds it; whatever they cannot
 // fails where it was given out, by name, with the reason.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -34,7 +34,7 @@ const refused = {
   'has the halves of a pair in the wrong order': [() => '\ude00\ud83d', /U\+DE00/],
   'has a toJSON that throws': [() => throwing(new Error('not today')), /not today/],
   'has a toJSON that throws null': [() => throwing(null), /null/],
-  'has a toJSON that throws what has no text': [() => throwing(Object.create(null)), /can not be stored as JSON/],
+  'has a toJSON that throws what has no text': [() => throwing(Object.create(null)), /cannot be stored as JSON/],
   'has a toJSON that gives a BigInt': [() => ({ toJSON: () => 7n }), /BigInt/],
   'has a getter that throws': [
     () => ({
@@ -131,7 +131,7 @@ after(() => badInput.close())
 /** The ends of one run for each way a node gives out a value. */
 const ends = (name) => Promise.all(carriers.map(({ flow }) => servers.run(flow, { case: name })))
 
-describe('a value that can not be stored fails its node, wherever it was given out', () => {
+describe('a value that cannot be stored fails its node, wherever it was given out', () => {
   for (const [name, [, cause]] of Object.entries(refused)) {
     it(`that ${name}`, () =>
       badInput.amongHealthyRuns(async () => {
@@ -164,7 +164,7 @@ describe('a value that JSON has a way to say is stored as JSON says it', () => {
 })
 
 describe('a caller is told by a TypeError, and the run waits on', () => {
-  it('for every value that can not be stored', () =>
+  it('for every value that cannot be stored', () =>
     badInput.amongHealthyRuns(async () => {
       const runId = await servers.begin(waits)
       await servers.settled(runId, ['awaiting'])

@@ -58,7 +58,7 @@ describe('a run without a context row', () => {
 })
 
 describe('a run whose first message names a node its blueprint does not have', () => {
-  it('can not begin: it fails, and the message is a dead letter', () =>
+  it('cannot begin: it fails, and the message is a dead letter', () =>
     badInput.amongHealthyRuns(async () => {
       const runId = await servers.begin(flow, { user: 'Ada' }, { starts: ['ghost'] })
       await badInput.letter(runId, /'ghost' is not in blueprint 'steps'/)
@@ -224,10 +224,10 @@ describe('bookkeeping that is damaged', () => {
       badInput.amongHealthyRuns(async () => {
         const row = { user: 'Ada', _flowcraft: bookkeeping }
         const runId = await servers.begin(flow, row)
-        await badInput.letter(runId, /bookkeeping can not be read/)
+        await badInput.letter(runId, /reserved key cannot be read/)
         const { status, result, context } = await servers.settled(runId, undefined, 5000)
         assert.equal(status, 'failed')
-        assert.match(result.reason, /bookkeeping can not be read/)
+        assert.match(result.reason, /reserved key cannot be read/)
         assert.deepEqual(context, row)
         assert.deepEqual(ran, [])
       }))

@@ -400,7 +400,7 @@ describe('failures', () => {
     for (const [name, output, words] of [
       ['circular', circular, /circular/],
       ['bigint', 10n, /BigInt/],
-      ['nul', 'a\u0000b', /can not be stored/],
+      ['nul', 'a\u0000b', /cannot be stored/],
     ]) {
       const flow = createFlow(`unstorable-${name}`).node('a', value(output))
       const { status, result } = await servers.runAlone(flow)

@@ -56,7 +56,7 @@ describe('a PostgresContext', () => {
     assert.deepEqual(rows.map((row) => row.run_id).sort(), names.map((name) => `x${name}`).sort())
   })
 
-  it('refuses what PostgreSQL can not store, and says of which run', async () => {
+  it('refuses what PostgreSQL cannot store, and says of which run', async () => {
     for (const attempt of [
       () => context('nul').set('a\0b', 1),
       () => context('nul').set('key', 'a\0b'),

@@ -179,7 +179,7 @@ describe('a run completes over TLS', () => {
   })
 })
 
-describe('certificates that can not be used', () => {
+describe('certificates that cannot be used', () => {
   const makes = {
     amqpConnection: (tls) =>
       new RabbitMqAdapter(servers.options(flow, { amqpConnection: { url: amqpUrl(1), ...tls } })),
@@ -227,7 +227,7 @@ describe('verification that is switched off', () => {
 })
 
 describe('verification of RabbitMQ', () => {
-  it('can not be switched off: a private authority is given as ca', async () => {
+  it('cannot be switched off: a private authority is given as ca', async () => {
     const settings = { url: 'amqps://localhost', rejectUnauthorized: false }
     await assert.rejects(use.amqp(settings), /amqpConnection\.rejectUnauthorized.*ca/)
   })
@@ -276,7 +276,7 @@ describe('PostgreSQL is never spoken to in the clear where TLS was asked for', (
     await use.database(databaseUrl(there.port, `?sslmode=verify-full&sslrootcert=${encoded}`))
   })
 
-  it('with an authority that can not be read: that is said, and the machine’s are not taken instead', async (t) => {
+  it('with an authority that cannot be read: that is said, and the machine’s are not taken instead', async (t) => {
     const there = await front(t, urls.database)
     const query = '?sslmode=verify-full&sslrootcert=/no/such/file.pem'
     const connect = async () => use.database(databaseUrl(there.port, query))

@@ -128,7 +128,7 @@ describe('a primary and its standby', { skip: missing('postgres') }, () => {
     await adapter.stop()
   })
 
-  it('are refused where they can not work', () => {
+  it('are refused where they cannot work', () => {
     const { flow } = gated()
     for (const [pgClient, option] of [
       [url('?target_session_attrs=standby'), /'pgClient'/],

@@ -183,7 +183,7 @@ describe('of two queues', () => {
   })
 })
 
-describe('what can not work is refused', () => {
+describe('what cannot work is refused', () => {
   for (const [option, options] of [
     ['queues', { queues: ['jobs'] }],
     ['queues', { queues: { heavy: 7 } }],

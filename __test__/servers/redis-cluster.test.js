@@ -105,7 +105,7 @@ describe('a Redis Cluster', { skip: missing('redis') }, () => {
     await adapter.stop()
   })
 
-  it('is refused where it can not be one', () => {
+  it('is refused where it cannot be one', () => {
     for (const options of [{ cluster: [] }, { cluster: 'redis://h' }, { cluster: ['http://h'] }]) {
       assert.throws(() => new RedisCoordinationStore(options), { name: 'TypeError', message: /'redis.cluster'/ })
     }

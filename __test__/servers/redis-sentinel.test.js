@@ -96,7 +96,7 @@ describe('Redis behind a Sentinel', { skip: missing('redis') }, () => {
     assert.equal(await valueAt(redis.master, 'again'), 'first')
   })
 
-  it('is refused where it can not be found', () => {
+  it('is refused where it cannot be found', () => {
     for (const [options, field] of [
       [{ sentinels }, /'redis.name'/],
       [{ sentinels: [], name: NAME }, /'redis.sentinels'/],

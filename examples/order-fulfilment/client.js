@@ -49,7 +49,7 @@ export class OrderClient {
     `)
   }
 
-  /** Starts the run of an order. Once this returns, the order can not get lost. */
+  /** Starts the run of an order. Once this returns, the order cannot get lost. */
   async place(runId, order) {
     const { queueName, contextTableName, statusTableName } = this.#settings
     await this.#database.query(

@@ -1,4 +1,4 @@
-/** Webhooks: URLs that can not be guessed, and the request handler behind them. */
+/** Webhooks: URLs that cannot be guessed, and the request handler behind them. */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ILogger } from 'flowcraft'
@@ -34,7 +34,7 @@ export class Webhooks {
 
   /**
    * Takes one request. Answers 202 when the delivery is recorded, 404 to a wrong signature, 413 to a body over the
-   * limit, 400 to one that can not be stored, 409 where the run is over, 503 when it could not be recorded: the sender
+   * limit, 400 to one that cannot be stored, 409 where the run is over, 503 when it could not be recorded: the sender
    * should try again.
    */
   async handle(
@@ -54,7 +54,7 @@ export class Webhooks {
       }
       const body = parsed(text, request.headers['content-type'])
       const payload = storable({ method: request.method ?? 'POST', headers: request.headers, body })
-      if (payload === undefined) return answer(response, 400, 'the body can not be stored')
+      if (payload === undefined) return answer(response, 400, 'the body cannot be stored')
       const taken = await deliver(...target, payload)
       answer(response, taken ? 202 : 409, taken ? 'accepted' : 'the run is over')
     } catch (error) {

@@ -48,10 +48,10 @@ export function contextKey(key: unknown, where = ''): string {
 }
 
 function unstorable(what: string, why: string): TypeError {
-  return mistake('VALUE_NOT_STORABLE', `${what} can not be stored as JSON: ${why}`)
+  return mistake('VALUE_NOT_STORABLE', `${what} cannot be stored as JSON: ${why}`)
 }
 
-/** What JSON can say and JSONB can not hold: U+0000, and half a surrogate pair. */
+/** What JSON can say and JSONB cannot hold: U+0000, and half a surrogate pair. */
 function impossibleCharacter(json: string): string | undefined {
   // Nearly every text is done here, however long it is.
   if (!json.includes('\\u0000') && !json.includes('\\ud')) return undefined

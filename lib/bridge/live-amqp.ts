@@ -1,5 +1,5 @@
 /**
- * A live amqplib connection, driven for the engine. amqplib keeps no credentials, so Rust can not open a
+ * A live amqplib connection, driven for the engine. amqplib keeps no credentials, so Rust cannot open a
  * connection of its own from it: the channels are opened and used here, behind the same interface.
  */
 

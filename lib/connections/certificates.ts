@@ -16,7 +16,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
 /**
  * @param name The option whose fields they are.
- * @throws TypeError naming the field that can not be used.
+ * @throws TypeError naming the field that cannot be used.
  */
 export function certificates(given: { ca?: unknown; cert?: unknown; key?: unknown }, name: string): Certificates {
   const [ca, cert] = [chain(given.ca, `${name}.ca`), chain(given.cert, `${name}.cert`)]

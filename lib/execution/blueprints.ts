@@ -50,7 +50,7 @@ const described = new WeakMap<WorkflowBlueprint, Described>()
 /**
  * What the engine has to know of a blueprint, as JSON.
  *
- * @throws TypeError saying why it can not be run as it was meant.
+ * @throws TypeError saying why it cannot be run as it was meant.
  */
 export function describeBlueprint(id: string, blueprint: WorkflowBlueprint): string {
   const { revision, description } = describedOnce(id, blueprint)
@@ -75,7 +75,7 @@ export function blueprintOfJob(
     const blueprint = findBlueprint(blueprints, blueprintId)
     return blueprint && revisionOf(blueprintId, blueprint) === revision ? blueprint : undefined
   } catch {
-    // The engine asks for it anew, and hears why it can not be run.
+    // The engine asks for it anew, and hears why it cannot be run.
     return undefined
   }
 }
@@ -113,12 +113,12 @@ function describe(id: string, blueprint: WorkflowBlueprint): object {
   }
 }
 
-/** Core's own traverser chooses where a run begins, so that the two can not differ. */
+/** Core's own traverser chooses where a run begins, so that the two cannot differ. */
 function startsOf(id: string, blueprint: WorkflowBlueprint): string[] {
   try {
     return new GraphTraverser(blueprint).getReadyNodes().map(({ nodeId }) => nodeId)
   } catch (error) {
-    throw new TypeError(`Blueprint '${id}' can not be run: ${textOf(error)}`)
+    throw new TypeError(`Blueprint '${id}' cannot be run: ${textOf(error)}`)
   }
 }
 

@@ -44,7 +44,7 @@ export class Playground {
     broker.on('error', () => {})
     try {
       const channel = await broker.createChannel()
-      // The second is where the adapter would put messages it can not read.
+      // The second is where the adapter would put messages it cannot read.
       for (const queue of [this.settings.queueName, `${this.settings.queueName}.dead`]) await channel.deleteQueue(queue)
     } finally {
       await broker.close()

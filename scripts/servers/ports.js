@@ -2,7 +2,7 @@
 //
 // The ports come from below the range the system hands to outgoing connections (32768 and up on Linux, 49152
 // and up on macOS). Inside that range, a client that keeps trying to reach a stopped server can be given the
-// server's own port as its source port: it then connects to itself, and the server can not come back.
+// server's own port as its source port: it then connects to itself, and the server cannot come back.
 
 import { createServer } from 'node:net'
 

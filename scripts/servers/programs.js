@@ -4,7 +4,7 @@ import { accessSync, constants, readdirSync, realpathSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 
 /**
- * The programs of each server that can be run here; a server that can not be is missing.
+ * The programs of each server that can be run here; a server that cannot be is missing.
  *
  * @returns {{
  *   rabbitmq?: { rabbitmq: string, epmd: string }, postgres?: { postgres: string }, redis?: { redis: string }

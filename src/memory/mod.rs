@@ -1,7 +1,7 @@
 //! Servers in memory: what the engine asks of RabbitMQ, PostgreSQL and Redis, without them, on a clock that a test can move.
 //!
-//! A [`MemoryServer`] holds the queues and the keys; clients of it are made by [`MemoryServer::broker`] and
-//! [`MemoryServer::coordination`]. All clients in a process that name the same server share it ([`server`]); a simulation
+//! A [`MemoryServer`] holds the queues, the keys and the tables. [`MemoryServer::broker`],
+//! [`MemoryServer::coordination`] and [`MemoryServer::database`] make its clients. All clients in a process that name the same server share it ([`server`]); a simulation
 //! makes its own ([`MemoryServer::starting_at`]). A server starts no task and no thread, and nothing in it is random. Its
 //! [`Faults`] decide what goes wrong. Nothing is durable: everything ends with the process.
 //!

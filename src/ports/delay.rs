@@ -11,7 +11,7 @@ pub const SHORTEST: Duration = Duration::from_millis(100);
 /// Doublings up to the longest delay, about nineteen days. A message for later passes through that queue several times.
 const DOUBLINGS: u32 = 24;
 
-/// The next delay for a message that is due after `wait`.
+/// The next delay for a message that is due after `remaining`.
 pub fn next_delay(remaining: Duration) -> Duration {
     (0..=DOUBLINGS)
         .rev()

@@ -27,9 +27,9 @@ pub trait Database: Send + Sync {
 /// The tables of a record, as the user names them: `table` or `schema.table`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tables {
-    /// The contexts; none for who needs only the statuses.
+    /// The contexts; none if only the statuses are used.
     pub contexts: Option<String>,
-    /// The statuses; none for who needs only the contexts.
+    /// The statuses; none if only the contexts are used.
     pub statuses: Option<String>,
 }
 
@@ -140,11 +140,11 @@ pub trait Record: Send + Sync {
     async fn reserved(&self, run: &str) -> Result<InRow<Document>>;
 
     /// Writes changes of one kind, each if its run is still of the revision it was decided on. Answers with those that
-    /// were written; with none where the journal has come or gone meanwhile.
+    /// were written; with none if the journal was created or removed meanwhile.
     async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written>;
 
     /// Lets `decide` look at a run under the lock of its row, and writes what it answers in the same transaction. `whole`
-    /// says whether it needs every key or only the reserved key. Creates the row where there is none.
+    /// says whether it needs every key or only the reserved key. Creates the row if there is none.
     async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange>;
 
     /// Creates an empty row for a run that has none.
@@ -156,7 +156,7 @@ pub trait Record: Send + Sync {
     /// Whether a run's row has a key.
     async fn has_key(&self, run: &str, key: &str) -> Result<InRow<bool>>;
 
-    /// Changes keys of a run's row; creates it where there is none.
+    /// Changes keys of a run's row; creates it if there is none.
     async fn patch_row(&self, run: &str, patch: &Patch) -> Result<()>;
 
     /// Appends an entry to a run's journal if it is still of that revision; whether it was.

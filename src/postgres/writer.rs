@@ -81,7 +81,7 @@ impl Session {
         rows(&client, &insert, &[&run]).await.map(drop)
     }
 
-    /// Changes keys of a run's row; creates it where there is none.
+    /// Changes keys of a run's row; creates it if there is none.
     pub async fn patch_row(&self, run: &str, patch: &Patch) -> Result<()> {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;

@@ -80,7 +80,7 @@ impl JobMessage {
         due.iter().map(|due| Self::due(run, blueprint, due, at)).collect()
     }
 
-    /// The message as it is replayed from the dead letters: its `putBackSince` is dropped.
+    /// The message as an operator replays it from the dead letters: without a delay, and as if no worker had rescheduled it.
     pub fn replayed(self) -> Self {
         Self { put_back_since: None, not_before: None, replayed: true, repeated: true, ..self }
     }
@@ -103,7 +103,7 @@ impl JobMessage {
         }
     }
 
-    /// The message as it arrived; none if it did not arrive.
+    /// The body as it arrived, if the message arrived; else its own.
     pub fn as_delivered(&self) -> Vec<u8> {
         self.original.as_ref().map_or_else(|| self.to_body(), |original| original.to_vec())
     }

@@ -20,11 +20,11 @@ pub struct RedisSettings {
     pub password: Option<String>,
     /// Database number, default 0.
     pub db: Option<i64>,
-    /// Put before every key.
+    /// The prefix of every key.
     pub key_prefix: String,
     /// Nodes of a Cluster, `redis:` or `rediss:` URLs; in place of an address.
     pub cluster: Vec<String>,
-    /// Who knows where the master is; in place of an address.
+    /// The Sentinels that name the master; in place of an address.
     pub sentinels: Option<Sentinels>,
     /// TLS, when present.
     pub tls: Option<RedisTls>,
@@ -44,7 +44,7 @@ pub struct RedisTls {
     pub insecure: bool,
 }
 
-/// Sentinels, and what they call the master.
+/// Sentinels, and their name for the master.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Sentinels {

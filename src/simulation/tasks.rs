@@ -34,7 +34,7 @@ impl Tasks {
         self.with_running(|running| running.drain(..).for_each(|task| task.abort()));
     }
 
-    /// None of them goes on until [`thaw`](Self::thaw). Clocks and timers do.
+    /// Stops polling all of them until [`thaw`](Self::thaw). Clocks and timers go on.
     pub fn freeze(&self) {
         self.gate.with(|state| state.shut = true);
     }

@@ -4,7 +4,7 @@
 //! JavaScript executes nodes by its object, so the two must be of one revision, always:
 //!
 //! - A job carries the revision it was admitted by. JavaScript executes it only by an object of that revision, and
-//!   refuses it otherwise; the worker then admits the job anew, by the [`current`](Blueprints::current) blueprint.
+//!   refuses it otherwise; the worker then admits the job again, by the [`current`](Blueprints::current) blueprint.
 //! - Whatever else a blueprint decides about a message (that a run begins, say) is decided by the current one.
 //!
 //! A node that is being executed keeps the blueprint it began with, on both sides.

@@ -109,8 +109,8 @@ impl Legacy {
         Ok(())
     }
 
-    /// All arrivals at a join are counted: it is due, whoever did its predecessors. Where it was led to already, whoever
-    /// did that publishes its job.
+    /// Makes a join due whose arrivals are all counted. If the ledger already led to it, the worker that did so publishes its
+    /// job.
     async fn take_over_join(&self, run: &str, blueprint: &Blueprint, join: &str) -> Result<Vec<DueJob>> {
         let reached = |ledger: &Ledger| ledger.standing(join, None) != Standing::NotReached;
         if self.runs.load(run).await?.reserved.is_some_and(|reserved| reached(&reserved.ledger)) {

@@ -1,4 +1,4 @@
-//! A worker: takes jobs from the queue and sees to each of them.
+//! A worker: takes jobs from the queue, runs each of them, and recovers lost ones.
 //!
 //! # The way of one delivery
 //!

@@ -1,6 +1,6 @@
 //! The result of a run that ended, where it goes through the adapter's own `publishFinalResult`.
 //!
-//! The commit that ends the run marks it unpublished. Whoever finds the mark (the job that ended the run, its
+//! The commit that ends the run marks it unpublished. A worker that finds the mark (the job that ended the run, its
 //! redelivery, the reconciler) publishes and takes the mark away: at least once, as the README says.
 
 use std::sync::Arc;

@@ -74,6 +74,17 @@ impl Imports {
         None
     }
 
+    /// The files that need the file that declares their own folder, one line for each.
+    pub fn upwards(&self) -> BTreeSet<String> {
+        let mut upwards = BTreeSet::new();
+        for (from, needed) in &self.0 {
+            for to in needed.keys().filter(|to| from.starts_with(&folder_of(to))) {
+                upwards.insert(format!("{from} needs {to}"));
+            }
+        }
+        upwards
+    }
+
     /// What goes against a drawing of the rooms, one line for each two files.
     pub fn against(&self, drawing: &Drawing) -> BTreeSet<String> {
         let mut against = BTreeSet::new();
@@ -88,6 +99,14 @@ impl Imports {
     /// The rooms there are.
     pub fn rooms(&self) -> BTreeSet<&str> {
         self.0.keys().map(|file| room(file)).collect()
+    }
+}
+
+/// The folder of the modules that a file declares.
+fn folder_of(file: &str) -> String {
+    match file.strip_suffix("mod.rs") {
+        Some(folder) => folder.to_owned(),
+        None => format!("{}/", file.trim_end_matches(".rs")),
     }
 }
 

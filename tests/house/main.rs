@@ -1,4 +1,5 @@
-//! The order of the house: no circle of imports in `src/`, and rooms that need only rooms below them.
+//! The order of the house: no circle of imports in `src/`, no file that needs the one that declares its folder, and rooms
+//! that need only rooms below them.
 //!
 //! The rule. A file needs the file that declares what it names. A re-export (`pub use`) declares nothing: whoever
 //! takes an item through it needs the file behind it, and the file that passes it on needs nothing. So a `mod.rs`
@@ -34,6 +35,19 @@ fn no_files_need_each_other_in_a_circle() {
             &format!("\nA circle of {files:?}; the shortest way round:\n    {}", imports.way_round(&circle));
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn no_file_needs_the_one_that_declares_its_folder() {
+    let upwards = ours().upwards();
+    assert!(upwards.is_empty(), "these belong into a file of their own: {upwards:#?}");
+    let declares = "mod one; pub struct Shared;";
+    let house = house(&[
+        ("lib.rs", "mod a;"),
+        ("a/mod.rs", declares),
+        ("a/one.rs", "use super::Shared; pub struct One;"),
+    ]);
+    assert_eq!(house.upwards().into_iter().collect::<Vec<_>>(), ["a/one.rs needs a/mod.rs"]);
 }
 
 #[test]

@@ -72,7 +72,7 @@ function malformed(scheme) {
 const brokenKey = `-----BEGIN PRIVATE KEY-----${PASSWORD}`
 const brokenTls = (name) => Object.fromEntries([['cert', brokenKey]].concat([[name, brokenKey]]))
 
-/** Descriptions that can not work at all. */
+/** Descriptions that cannot work at all. */
 export const mistakes = {
   amqp: {
     ...malformed('amqp'),

@@ -20,7 +20,7 @@ export function openPlace() {
   }
 }
 
-/** Why these tests can not run here, if they can not: private servers are started from programs of this machine. */
+/** Why these tests cannot run here, if they cannot: private servers are started from programs of this machine. */
 export function missing(server) {
   return findPrograms()[server] ? false : `there is no program of ${server} on this machine`
 }

@@ -94,14 +94,14 @@ impl Queue {
         self.returned.pop_front().or_else(|| self.ready.pop_first().map(|(_, message)| message))
     }
 
-    /// When the next message goes on, and its number.
+    /// When the next message expires, and its number.
     pub fn next_expiry(&self) -> Option<(u64, u64)> {
         let kept = self.kept.front().map(|(at, message)| (*at, message.number));
         let head = self.head().and_then(|head| Some((head.expires?, head.number)));
         kept.into_iter().chain(head).min()
     }
 
-    /// Takes the message that goes on next.
+    /// Takes the message that expires next.
     pub fn take_expired(&mut self) -> Option<Message> {
         match self.kept.front().map(|(at, message)| (*at, message.number)) {
             Some(kept) if Some(kept) == self.next_expiry() => {

@@ -141,7 +141,7 @@ impl BrokerServer {
         self.with(|broker, _| broker.names().map(|name| name.to_string()).collect())
     }
 
-    /// What is in a queue; none where there is no such queue.
+    /// The messages of a queue; none if there is no such queue.
     pub fn queue(&self, name: &str) -> Option<QueueView> {
         self.with(|broker, _| {
             let ready = broker.queue(name)?.ready().map(MessageView::from).collect();

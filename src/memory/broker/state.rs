@@ -202,7 +202,7 @@ impl State {
         true
     }
 
-    /// Starts the consumer of a connection; none where there is no such queue.
+    /// Starts the consumer of a connection; none if there is no such queue.
     pub fn consume(
         &mut self,
         connection: u64,

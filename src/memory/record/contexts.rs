@@ -134,7 +134,7 @@ impl Contexts {
         (numbers.last().copied(), texts)
     }
 
-    /// A run as its row and its journal say it, without the reserved key; none where there is no row.
+    /// A run as its row and its journal say it, without the reserved key; none if there is no row.
     pub fn live(&self, run: &str) -> Result<Option<String>> {
         let Some(row) = self.rows.get(run) else { return Ok(None) };
         match (&row.content, self.entries_after(run, Revision::default())) {

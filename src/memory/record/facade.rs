@@ -27,7 +27,7 @@ pub struct MemoryDatabase {
     store: Arc<RecordStore>,
     clock: Arc<MemoryClock>,
     faults: Arc<FaultSlot>,
-    /// Who asks, as faults see it.
+    /// The name of the client, for its faults.
     client: Arc<str>,
 }
 

@@ -31,9 +31,9 @@ pub struct TablesState<'a> {
 /// What the tables say of a run, as a test or a client of the user's looks at it.
 #[derive(Debug, Clone, Default)]
 pub struct RunRow {
-    /// `context_data` as it is at the moment, without the reserved key; none where there is no row.
+    /// `context_data` as it is at the moment, without the reserved key; none if there is no row.
     pub context: Option<String>,
-    /// `status`; none where there is no row.
+    /// `status`; none if there is no row.
     pub status: Option<String>,
     /// The final payload.
     pub result: Option<Json>,

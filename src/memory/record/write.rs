@@ -105,7 +105,7 @@ impl TablesState<'_> {
         Ok(())
     }
 
-    /// Changes keys of a run's row; creates it where there is none.
+    /// Changes keys of a run's row; creates it if there is none.
     pub fn patch_row(&mut self, run: &str, patch: &Patch, moment: Moment) -> Result<()> {
         let before = self.contexts.rows.get(run).map_or_else(Content::default, |row| row.content.clone());
         let content = before.patched(patch)?;

@@ -21,7 +21,7 @@ use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::{Decide, Document, Patch};
 use crate::worker::legacy::Counted;
 
-/// How often a job is admitted anew because JavaScript has another blueprint by then.
+/// How often a job is admitted again because JavaScript has another revision of its blueprint by then.
 const ADMISSIONS: u32 = 10;
 
 /// Sees to a job whose lease this worker has.
@@ -202,7 +202,7 @@ async fn commit(
     let written = match context.retry.until_done(|| attempt(answer)).await {
         Err(error) if error.kind() == Kind::Data => {
             let message =
-                format!("Node '{}': its result can not be stored. {}", message.node_id, error.message);
+                format!("Node '{}': its result cannot be stored. {}", message.node_id, error.message);
             let outcome = Outcome::Failed { message, recoverable: true };
             let failed = Arc::new(Answer { outcome, patch: Patch::default() });
             context.retry.until_done(|| attempt(&failed)).await?

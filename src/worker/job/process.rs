@@ -55,7 +55,7 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
     come_again(context, &message, LEASE_WAIT, "another worker executes the node").await
 }
 
-/// Takes the lease and sees to the job under it. None where another worker has the lease, and only time will tell.
+/// Takes the lease and processes the job under it. None if another worker has the lease: the caller asks again later.
 async fn try_lease(
     context: &JobContext<'_>,
     message: &JobMessage,

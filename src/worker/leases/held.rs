@@ -163,7 +163,7 @@ impl HeldLeases {
     /// Gives a lease back; done when that is on its way. Where the store is out of reach it runs out by itself.
     pub async fn give_back(&self, run: &str, node: &str) {
         let key = keys::node_lock(run, node);
-        // First, so that the one who renews does not take it anew.
+        // First, so that the renewal does not take it again.
         if let Some(held) = self.with_held(|held| held.remove(&key)) {
             self.release(&key, &held.token).await;
         }
@@ -177,7 +177,7 @@ impl HeldLeases {
         }
     }
 
-    /// Renews every lease held while the worker is `alive`, until `stop`; takes it anew where Redis has forgotten it.
+    /// Renews every lease held while the worker is `alive`, until `stop`; takes it again if Redis has forgotten it.
     pub async fn keep(&self, alive: impl Fn() -> bool, stop: CancellationToken) {
         let mut beat = tokio::time::interval(Duration::from_millis(self.ttl * 1000 / 3));
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -1,4 +1,4 @@
-//! Leases: "this node is being executed, by me, until I say otherwise or am not heard of".
+//! Leases: a worker holds one for each node it executes, and renews it until it gives it up.
 
 pub(super) mod held;
 pub(super) mod service;

@@ -7,17 +7,16 @@ use crate::ports::keys;
 use crate::time;
 use crate::workflow::ledger::{DueJob, Ledger};
 
-/// A run that nothing was heard of for this long may have lost a job: several times as long as any delay of our own
-/// making.
+/// A run whose `updated_at` is older than this may have lost a job: several times as long as any delay of the engine.
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
-/// Where workers of version 1 share the queue: they neither hold leases nor say that they are alive.
+/// The same beside workers of version 1, which neither hold leases nor renew `updated_at`.
 pub const STALE_AFTER_BESIDE_VERSION_1: Duration = Duration::from_secs(60);
 /// How long a worker remembers that it met one.
 pub const VERSION_1_STAYS: Duration = Duration::from_secs(3600);
 /// How much later than its time a timer may come into the queue, and how far another clock may be off.
 pub const TIMER_MARGIN: Duration = Duration::from_secs(10);
 
-/// How long nothing is heard of a run until it is stale, by when a worker of version 1 was last met.
+/// The age of `updated_at` at which a run is stale, given the time since this worker last met version 1.
 pub fn stale_after(since_version_1: Option<Duration>) -> Duration {
     match since_version_1 {
         Some(since) if since < VERSION_1_STAYS => STALE_AFTER_BESIDE_VERSION_1,

@@ -10,7 +10,7 @@ use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Event, Resume};
 
 impl Runs {
-    /// Gives a run its ledger, and takes over what others did of it; whether there was anything to do.
+    /// Gives a run its ledger and adopts what version 1 did of it. Answers whether anything changed.
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.

@@ -164,7 +164,7 @@ impl Runs {
         self.update(run, View::Ledger, cancel).await.map(|committed| committed.answer)
     }
 
-    /// Ends a run whose last nodes others did, and of which nobody will do another.
+    /// Ends a run whose last nodes version 1 did.
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.

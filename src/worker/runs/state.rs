@@ -16,7 +16,7 @@ pub struct RunState {
     pub patch: Patch,
 }
 
-/// What was decided, with an answer for whoever asked.
+/// What was decided, with an answer for the caller.
 #[derive(Debug)]
 pub enum Decision<T> {
     /// The run stays as it is.

@@ -80,7 +80,7 @@ impl Runs {
         self.store.commit(run, base, decide).await
     }
 
-    /// Everything that is stored of a run; an empty document where there is no row.
+    /// Everything that is stored of a run; an empty document if there is no row.
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
@@ -96,7 +96,7 @@ impl Runs {
         self.store.load_ledger(run).await
     }
 
-    /// Somebody looked through a run for outputs of others: in this state of it nobody need look again.
+    /// Notes that the outputs of version 1 in this state of a run have been adopted.
     pub fn looked_through(&self, run: &str, document: &Document) {
         self.store.checked(run, document);
     }
@@ -133,7 +133,7 @@ impl Runs {
         self.store.record().overdue(runs, moment).await
     }
 
-    /// Runs that are `running` and were not heard of for a while.
+    /// Runs that are `running` and stale.
     ///
     /// # Errors
     /// The table has no `updated_at`, or the server is out of reach.
@@ -141,7 +141,7 @@ impl Runs {
         self.store.record().stale(search).await
     }
 
-    /// Takes a stale run on; whether nobody else had, and nothing had happened to it since.
+    /// Claims a stale run. Answers false if another worker claimed it or anything happened to it since.
     ///
     /// # Errors
     /// As [`stale`](Self::stale).

@@ -79,7 +79,7 @@ pub enum Event {
     Resumed {
         /// The node.
         node: NodeId,
-        /// What it goes on with.
+        /// What it is resumed with.
         with: Resume,
     },
     /// An event happened that a node waits for or will wait for.
