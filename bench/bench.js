@@ -62,7 +62,11 @@ function takesPart({ id, shapes, once = false }, { name, only }, round) {
 async function chooseSettings(players, { quick, urls, log }) {
   const shape = SHAPES.find(({ name }) => name === 'chains')
   const chosen = {}
-  for (const { id, title, settings } of players) {
+  for (const { id, title, settings, settingOf } of players) {
+    if (settingOf) {
+      chosen[id] = chosen[settingOf]
+      continue
+    }
     let best
     const tried = []
     for (const setting of quick ? settings.slice(1, 2) : settings) {

@@ -6,6 +6,8 @@ export default {
   ...ours,
   id: '2.0.0',
   title: 'version 2.0.0',
+  // Two versions with two settings would be two changes.
+  settingOf: 'ours',
   async open(world) {
     // Nothing else of this package is in a turn's process: what is loaded now, here and in the worker, is 2.0.0.
     process.env.PACKAGE_UNDER_TEST = process.env.VERSION_2_0_0

@@ -18,6 +18,7 @@ export function packagesOf(ids) {
  * @property {string} id
  * @property {string} title
  * @property {object[]} settings those it may choose from: the fastest on chains is taken for everything
+ * @property {string} [settingOf] a contestant before it, whose choice it takes over
  * @property {number} [share] of a load's runs
  * @property {boolean} [once] takes part in the first round only, as it takes minutes
  * @property {string[]} [shapes] those it takes part in; default all
