@@ -15,7 +15,7 @@ const ROOMS = [
   ['connections'],
   ['bridge'],
   ['options'],
-  ['errors.ts'],
+  ['errors.ts', 'thrown.ts'],
   ['is-object.ts'],
 ]
 
