@@ -36,7 +36,12 @@ export function freshMemory(t) {
   const url = `memory:${name}`
   const memory = new Memory(name)
   memory.declareQueue(QUEUE)
-  t.after(() => memory.reset())
+  const adapters = []
+  t.after(async () => {
+    // In this order: a job that finds its run gone would begin it anew.
+    await Promise.all(adapters.map((adapter) => adapter.stop()))
+    memory.reset()
+  })
   const settled = (run, statuses = ['completed', 'failed', 'cancelled']) =>
     until(
       () => {
@@ -52,7 +57,7 @@ export function freshMemory(t) {
     /** A worker, stopped with the test. */
     worker(flows, options) {
       const adapter = new RabbitMqAdapter(optionsOn(url, flows, options))
-      t.after(() => adapter.stop())
+      adapters.push(adapter)
       adapter.start()
       return adapter
     },
