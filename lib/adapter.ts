@@ -13,7 +13,7 @@ import {
 } from 'flowcraft'
 import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './api/dead-letters.js'
 import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
-import { nativeStoreOf, unknownStoreOptions } from './api/redis-coordination-store.js'
+import { memoryOfStore, nativeStoreOf, unknownStoreOptions } from './api/redis-coordination-store.js'
 import { Webhooks } from './api/webhooks.js'
 import { Channel, type Job, type Notice } from './bridge/channel.js'
 import { fromJson, toJson } from './bridge/json.js'
@@ -28,6 +28,7 @@ import { webhookEvent } from './execution/pauses.js'
 import type { QueueRetryOptions } from './execution/retries.js'
 import type { RabbitMqAdapterOptions } from './options/adapter.js'
 import { ADAPTER_SCHEMA, type CheckedOptions, checkOptions, engineOptions } from './options/adapter-schema.js'
+import { memoryName, refuseMixture } from './options/memory.js'
 import { unknownOptions } from './options/schema.js'
 import { describeError } from './thrown.js'
 
@@ -53,6 +54,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #channel: Channel
   readonly #jobHost: JobHost
   readonly #onError: ((error: Error) => void) | undefined
+  /** Nothing is durable, and nobody was told yet. */
+  #warnsOfMemory: boolean
   /** Keeps the process alive while the worker is started, which the engine's own threads do not, and tells them that
    * the event loop turns. */
   #keepAlive: NodeJS.Timeout | undefined
@@ -64,6 +67,12 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   constructor(options: RabbitMqAdapterOptions) {
     const checked = checkOptions(options)
+    const memory = memoryName(checked.amqpConnection)
+    refuseMixture({
+      amqpConnection: memory,
+      pgClient: memoryName(checked.pgClient),
+      ...memoryOfStore(options.coordinationStore),
+    })
     const broker = openBroker(checked.amqpConnection, checked.queueType)
     const database = openDatabase(checked.pgClient)
     const webhooks = checked.webhook && new Webhooks(checked.webhook)
@@ -73,6 +82,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#checked = checked
     this.#webhooks = webhooks
     this.#onError = checked.onError
+    this.#warnsOfMemory = memory !== undefined
     this.#database = database
     this.#channel = new Channel(() => this.#engine, {
       run: (job, controller) => void this.#run(job, controller),
@@ -92,6 +102,10 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   /** Starts the worker: it consumes jobs until {@link stop}, reconnecting as often as it takes. */
   override start(): void {
     this.logger.info('[Adapter] Starting worker...')
+    if (this.#warnsOfMemory) {
+      this.#warnsOfMemory = false
+      this.#warn(['The servers are in memory: nothing is durable, and every run ends with this process'])
+    }
     this.#keepAlive ??= setInterval(() => this.#engine.beat(), BEAT)
     this.#engine.start()
   }
@@ -261,12 +275,12 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   /** A misspelt option is said, not refused: a drop-in is given options it need not know. */
   #warnOfUnknown(options: RabbitMqAdapterOptions): void {
-    const unknown = [
-      ...unknownOptions(ADAPTER_SCHEMA, { ...options }),
-      ...unknownStoreOptions(options.coordinationStore),
-    ]
+    this.#warn([...unknownOptions(ADAPTER_SCHEMA, { ...options }), ...unknownStoreOptions(options.coordinationStore)])
+  }
+
+  #warn(warnings: string[]): void {
     try {
-      for (const warning of unknown) this.logger.warn(`[Adapter] ${warning}`)
+      for (const warning of warnings) this.logger.warn(`[Adapter] ${warning}`)
     } catch {
       // A logger that throws breaks nothing.
     }

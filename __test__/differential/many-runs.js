@@ -4,8 +4,6 @@ import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { openSharedServers } from '../fixtures/shared-servers.js'
 import { blueprintsOf, delays, distributedOutcome, Recorder, runtimeOptions, startsOf } from './compare.js'
 
-const ENDED = ['completed', 'failed', 'cancelled']
-
 export class ManyRuns {
   /** What the workers know; blueprints may be added at any time. */
   blueprints = {}
@@ -32,22 +30,10 @@ export class ManyRuns {
     const { servers } = this
     for (const one of cases) Object.assign(this.blueprints, blueprintsOf(one))
     const ids = cases.map(() => servers.runId())
-    const contexts = cases.map(({ context }) => JSON.stringify(context))
-    const rows = 'unnest($1::text[], $2::text[])'
-    await servers.pg.query(`INSERT INTO ${servers.contextTable} SELECT a, b::jsonb FROM ${rows} AS t(a, b)`, [
-      ids,
-      contexts,
-    ])
-    await servers.pg.query(`INSERT INTO ${servers.statusTable} (run_id, status) SELECT unnest($1::text[]), 'running'`, [
-      ids,
-    ])
-    for (const [index, one] of cases.entries()) {
-      for (const nodeId of startsOf(one)) {
-        const job = { runId: ids[index], blueprintId: one.blueprint.id, nodeId }
-        servers.channel.sendToQueue(servers.queue, Buffer.from(JSON.stringify(job)), { persistent: true })
-      }
-    }
-    await servers.channel.waitForConfirms()
+    await servers.insertMany(new Map(cases.map(({ context }, index) => [ids[index], context])))
+    const jobsOf = (one, index) =>
+      startsOf(one).map((nodeId) => ({ runId: ids[index], blueprintId: one.blueprint.id, nodeId }))
+    await servers.sendMany(cases.flatMap(jobsOf))
     await this.#ended(ids, timeout)
     return this.#outcomes(ids)
   }
@@ -55,20 +41,14 @@ export class ManyRuns {
   /** Waits until all have ended, or for so long that the rest never will. */
   async #ended(ids, timeout) {
     const deadline = Date.now() + timeout
-    const sql = `SELECT count(*)::int AS open FROM ${this.servers.statusTable} WHERE run_id = ANY($1) AND NOT status = ANY($2)`
     while (Date.now() < deadline) {
-      const { rows } = await this.servers.pg.query(sql, [ids, ENDED])
-      if (rows[0].open === 0) return
+      if ((await this.servers.openAmong(ids)) === 0) return
       await sleep(Math.min(50, ids.length))
     }
   }
 
   async #outcomes(ids) {
-    const { contextTable, statusTable } = this.servers
-    const sql = `SELECT run_id, status, status_data AS result, context_data AS context
-      FROM ${contextTable} JOIN ${statusTable} USING (run_id) WHERE run_id = ANY($1)`
-    const { rows } = await this.servers.pg.query(sql, [ids])
-    const byId = new Map(rows.map((row) => [row.run_id, row]))
-    return ids.map((id) => distributedOutcome(byId.get(id), this.recorder.of(id).executed))
+    const seen = await this.servers.lookAtMany(ids)
+    return ids.map((id, index) => distributedOutcome(seen[index], this.recorder.of(id).executed))
   }
 }

@@ -18,9 +18,9 @@ const awaiting = (runId) => servers.settled(runId, ['awaiting'])
 /** The dead letters of the present queue, each with its headers. */
 async function deadLetter(queue = servers.queue) {
   const dead = `${queue}.dead`
-  await servers.channel.assertQueue(dead, { durable: true })
-  const letter = await until(() => servers.channel.get(dead, { noAck: true }), { what: 'a dead letter' })
-  return { job: JSON.parse(letter.content), headers: letter.properties.headers }
+  await servers.declareQueue(dead)
+  const { content, headers } = await until(() => servers.take(dead), { what: 'a dead letter' })
+  return { job: JSON.parse(content), headers }
 }
 
 describe('retryMode: queue', () => {
@@ -480,10 +480,10 @@ describe('a message that is no job', () => {
       t,
       createFlow('any').node('a', () => ({ output: 1 })),
     )
-    await servers.channel.assertQueue(`${servers.queue}.dead`, { durable: true })
+    await servers.declareQueue(`${servers.queue}.dead`)
     await servers.send('{ "runId": 7 }')
-    const letter = await until(() => servers.channel.get(`${servers.queue}.dead`, { noAck: true }))
-    assert.match(letter.properties.headers['x-flowcraft-reason'], /not a job/)
+    const letter = await until(() => servers.take(`${servers.queue}.dead`))
+    assert.match(letter.headers['x-flowcraft-reason'], /not a job/)
     assert.equal(letter.content.toString(), '{ "runId": 7 }')
   })
 })

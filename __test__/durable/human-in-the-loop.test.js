@@ -262,12 +262,10 @@ describe('resuming', () => {
 
   it('is a clear error for a run that does not exist, and leaves nothing behind', async (t) => {
     const adapter = await servers.workerFor(t, conditionalApproval())
-    const rows = async () =>
-      (await servers.pg.query(`SELECT 1 FROM ${servers.contextTable} WHERE run_id = 'no-such-run'`)).rowCount
     const refused = await adapter.resumeWithAction('no-such-run', 'approve').catch((error) => error)
     assert.ok(refused instanceof Error)
     assert.match(refused.message, /no-such-run/)
-    assert.equal(await rows(), 0)
+    assert.equal((await servers.rowsOf('no-such-run')).contexts, 0)
     assert.doesNotMatch(refused.message, /it is running/, 'a run that does not exist is not running')
   })
 })

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { declared, outputs } from '../fixtures/flows.js'
 import { openSharedServers } from '../fixtures/shared-servers.js'
-import { declared, outputs, worker } from './support.js'
 
 let servers
 before(async () => {
@@ -38,7 +38,7 @@ function blueprint(version, ...edges) {
 /** A worker that has a blueprint, and the way to put another in its place. */
 async function deployed(t, before, { slow, ...options } = {}) {
   const flow = (of) => declared(of, functions(slow))
-  const adapter = await worker(t, servers, flow(before), options)
+  const adapter = await servers.workerFor(t, flow(before), options)
   const { blueprints } = adapter.runtime.options
   return {
     adapter,

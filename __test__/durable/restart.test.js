@@ -5,14 +5,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { openPrivateServers } from '../fixtures/private-servers.js'
+import { onServers } from '../fixtures/which-servers.js'
 import { WorkerProcess } from '../fixtures/worker-process.js'
 import { blueprints, fleetAdapter } from './programs/flows.js'
 
 let servers
-before(async () => {
-  servers = await openPrivateServers()
-})
-after(() => servers?.close())
 
 /** Starts runs as any client does. */
 async function begin(runs) {
@@ -61,7 +58,12 @@ async function deliver(adapter, url, body) {
   }
 }
 
-describe('every pause lives through a restart of every process and server', () => {
+describe('every pause lives through a restart of every process and server', onServers('a restart'), () => {
+  before(async () => {
+    servers = await openPrivateServers()
+  })
+  after(() => servers?.close())
+
   for (const [how, signal] of [
     ['in good order', 'SIGTERM'],
     ['by a crash', 'SIGKILL'],

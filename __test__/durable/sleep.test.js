@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createFlow, UnsafeEvaluator } from 'flowcraft'
-import { openSharedServers, until } from '../fixtures/shared-servers.js'
+import { onServers, openSharedServers, until } from '../fixtures/shared-servers.js'
 
 let servers
 before(async () => {
@@ -46,7 +46,7 @@ describe('a sleep node', () => {
       ['1s', 1000],
     ]))
 
-  it('does so on a live amqplib connection too', async (t) => {
+  it('does so on a live amqplib connection too', onServers('a live connection'), async (t) => {
     await wakesInTime(
       t,
       [

@@ -73,7 +73,7 @@ after(() => badInput.close())
 /** Starts a run as whoever meant node `a` to be its start would. */
 async function run(title, nodeId = 'a') {
   const runId = servers.runId()
-  await servers.pg.query(`INSERT INTO ${servers.contextTable} VALUES ($1, '{}')`, [runId])
+  await servers.insert(runId, '{}')
   await servers.insertStatus(runId)
   await servers.send({ runId, blueprintId: id(title), nodeId })
   return servers.settled(runId)

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
 import { openBadInput } from '../fixtures/bad-input.js'
-import { until, urls } from '../fixtures/shared-servers.js'
+import { onServers, until, urls } from '../fixtures/shared-servers.js'
 
 const known = createFlow('known')
   .node('first', () => ({ output: 1 }))
@@ -90,7 +90,7 @@ describe('listDeadLetters', () => {
 
   it('is empty where nothing was ever refused', async (t) => {
     const { badInput, servers, adapter } = await open(t)
-    await servers.channel.deleteQueue(badInput.deadQueue)
+    await servers.deleteQueue(badInput.deadQueue)
     assert.deepEqual(await adapter.listDeadLetters(), [])
     assert.equal(await adapter.replayDeadLetters(), 0)
   })
@@ -134,8 +134,7 @@ describe('replayDeadLetters', () => {
       const runId = await servers.begin(known, damaged)
       assert.equal((await servers.settled(runId)).status, 'failed')
       await holds(badInput, 1)
-      const sql = `UPDATE ${servers.contextTable} SET context_data = $2 WHERE run_id = $1`
-      await servers.pg.query(sql, [runId, JSON.stringify(repaired)])
+      await servers.replaceContext(runId, repaired)
       await badInput.amongHealthyRuns(async () => {
         assert.equal(await adapter.replayDeadLetters(), 1)
         const { result, context } = await servers.settled(runId, ['completed'])
@@ -230,7 +229,7 @@ describe('replayDeadLetters', () => {
     await holds(badInput, 1)
   })
 
-  it('works through a live amqplib connection', async (t) => {
+  it('works through a live amqplib connection', onServers('a live connection'), async (t) => {
     const connection = await amqplib.connect(urls.amqp)
     const { badInput, servers, adapter, refuse, addMissing } = await open(t, { amqpConnection: connection })
     t.after(() => connection.close())

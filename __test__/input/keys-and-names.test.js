@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { PostgresContext } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { openBadInput } from '../fixtures/bad-input.js'
-import { openSharedServers, STATUS_TABLES, urls } from '../fixtures/shared-servers.js'
+import { onServers, openSharedServers, STATUS_TABLES, urls } from '../fixtures/shared-servers.js'
 
 const NAMES = [
   '__proto__',
@@ -164,8 +164,8 @@ describe('nodes, runs and blueprints', () => {
   }
 
   it('none of them was mistaken for another', async () => {
-    const { rows } = await servers.pg.query(`SELECT context_data->>'blueprintId' AS id FROM ${servers.contextTable}`)
-    for (const name of NAMES) assert.equal(rows.filter(({ id }) => id === name).length, 1, name)
+    const ids = await servers.blueprintIds()
+    for (const name of NAMES) assert.equal(ids.filter((id) => id === name).length, 1, name)
   })
 
   it('a run is controlled by its id, whatever it is', async () => {
@@ -201,7 +201,7 @@ describe('nodes, runs and blueprints', () => {
   })
 })
 
-describe('tables', () => {
+describe('tables', onServers('the names of SQL'), () => {
   /** The name as it is handed to us, and as it stands in SQL. */
   const tables = {
     'a bare name means what it means in SQL': ['Contexts_Of_Mine', 'Contexts_Of_Mine'],

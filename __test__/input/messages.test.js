@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
 import { openBadInput } from '../fixtures/bad-input.js'
-import { until, urls } from '../fixtures/shared-servers.js'
+import { onServers, until, urls } from '../fixtures/shared-servers.js'
 
 const MEGABYTES_10 = 10 * 1024 * 1024
 
@@ -83,7 +83,7 @@ describe('a message with long headers', () => {
       // As long as amqplib can send.
       const headers = { trace: 'x'.repeat(60_000) }
       const { servers } = badInput
-      servers.channel.sendToQueue(servers.queue, Buffer.from('with long headers'), { headers })
+      await servers.send('with long headers', { headers })
       await badInput.letter('with long headers', /not a job/)
       assert.equal(await servers.waiting(), 0)
     }))
@@ -98,13 +98,13 @@ describe('a message too long for whatever it names goes to the dead letters', ()
 
   const long = 'x'.repeat(MEGABYTES_10)
   const cases = {
-    'a runId of 10 MB': [{ runId: long }, /SQLSTATE 54000/],
+    'a runId of 10 MB': [{ runId: long }, /SQLSTATE 54000/, onServers('the longest key of an index')],
     'a blueprintId of 10 MB': [{ blueprintId: long }, /is not in this worker's runtime/],
     'a nodeId of 10 MB': [{ nodeId: long }, /is not in blueprint 'greeting'/],
     'an attempt of 10 MB': [{ attempt: long }, /not a job.*expected u32/],
   }
-  for (const [title, [fields, reason]] of Object.entries(cases)) {
-    it(title, () =>
+  for (const [title, [fields, reason, where = {}]] of Object.entries(cases)) {
+    it(title, where, () =>
       badInput.amongHealthyRuns(async () => {
         await badInput.servers.send(job(fields))
         await badInput.letter(({ body }) => body.includes(job(fields).slice(0, -1)), reason)
@@ -143,7 +143,7 @@ describe('a job that says more than it has to is a job', () => {
   })
 })
 
-describe('through a live amqplib connection', () => {
+describe('through a live amqplib connection', onServers('a live connection'), () => {
   it('a message that is no job goes to the dead letters too', async (t) => {
     const connection = await amqplib.connect(urls.amqp)
     const live = await openBadInput(flow, { amqpConnection: connection })
@@ -158,7 +158,7 @@ describe('through a live amqplib connection', () => {
   })
 })
 
-describe('the dead letter is there before the original is gone', () => {
+describe('the dead letter is there before the original is gone', onServers('a queue that is full'), () => {
   it('where the dead letters cannot be taken, the message stays', async (t) => {
     const full = await openBadInput(flow, { stopTimeout: 300 })
     const { servers } = full

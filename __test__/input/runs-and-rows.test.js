@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
 import { openBadInput } from '../fixtures/bad-input.js'
+import { onServers } from '../fixtures/shared-servers.js'
 
 let ran = []
 const note = (name) => async () => {
@@ -25,8 +26,6 @@ beforeEach(() => {
   ran = []
 })
 
-const rows = async (table, runId) => (await servers.pg.query(`SELECT * FROM ${table} WHERE run_id = $1`, [runId])).rows
-const insert = (runId, json) => servers.pg.query(`INSERT INTO ${servers.contextTable} VALUES ($1, $2)`, [runId, json])
 const job = (runId, nodeId = 'first', blueprintId = 'steps') => ({ runId, blueprintId, nodeId })
 
 describe('a run without a context row', () => {
@@ -50,8 +49,7 @@ describe('a run without a context row', () => {
         await servers.send(job(runId, nodeId))
         const letter = await badInput.letter(runId)
         assert.ok(letter.reason.includes(`'${nodeId}'`), letter.reason)
-        assert.deepEqual(await rows(servers.contextTable, runId), [])
-        assert.deepEqual(await rows(servers.statusTable, runId), [])
+        assert.deepEqual(await servers.rowsOf(runId), { contexts: 0, statuses: 0 })
         assert.deepEqual(ran, [])
       }))
   }
@@ -101,10 +99,7 @@ describe('a message for a run that goes on', () => {
   it('that names another blueprint is a dead letter, and runs none of its nodes', () =>
     badInput.amongHealthyRuns(async () => {
       const runId = await servers.begin(flow, {}, { starts: [] })
-      await servers.pg.query(
-        `UPDATE ${servers.contextTable} SET context_data = '{"blueprintId": "steps"}' WHERE run_id = $1`,
-        [runId],
-      )
+      await servers.replaceContext(runId, { blueprintId: 'steps' })
       await servers.send(job(runId, 'first', 'other'))
       await badInput.letter(runId, /'other'.*'steps'|'steps'.*'other'/)
       assert.deepEqual(ran, [])
@@ -144,21 +139,23 @@ describe('a blueprint nobody has', () => {
 })
 
 describe('context_data that is null is an empty context', () => {
-  before(() => servers.pg.query(`ALTER TABLE ${servers.contextTable} ALTER COLUMN context_data DROP NOT NULL`))
+  before(() => servers.allowNullContexts())
 
   for (const [title, json] of Object.entries({ 'JSON null': 'null', 'SQL NULL': null })) {
-    it(title, async () => {
+    const where = json === null ? onServers('SQL') : {}
+
+    it(title, where, async () => {
       const runId = servers.runId()
-      await insert(runId, json)
+      await servers.insert(runId, json)
       await servers.insertStatus(runId)
       await servers.send(job(runId))
       const { status, context } = await servers.settled(runId)
       assert.deepEqual([status, context['_outputs.second']], ['completed', 'second'])
     })
 
-    it(`${title}, for a context read and written directly`, async () => {
+    it(`${title}, for a context read and written directly`, where, async () => {
       const runId = servers.runId()
-      await insert(runId, json)
+      await servers.insert(runId, json)
       const context = badInput.adapter.createContext(runId)
       assert.deepEqual([await context.get('a'), await context.has('a'), await context.toJSON()], [undefined, false, {}])
       assert.equal(await context.delete('a'), false)
@@ -174,7 +171,7 @@ describe('context_data that is not an object', () => {
     it(`${title}: a dead letter, the run failed, the row as it was`, () =>
       badInput.amongHealthyRuns(async () => {
         const runId = servers.runId()
-        await insert(runId, json)
+        await servers.insert(runId, json)
         await servers.insertStatus(runId)
         await servers.send(job(runId))
         await badInput.letter(runId, /context_data is not a JSON object/)
@@ -187,7 +184,7 @@ describe('context_data that is not an object', () => {
 
     it(`${title}: whoever controls the run, or writes its context, is told`, async () => {
       const runId = servers.runId()
-      await insert(runId, json)
+      await servers.insert(runId, json)
       const { adapter } = badInput
       const context = adapter.createContext(runId)
       const calls = {

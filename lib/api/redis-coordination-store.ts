@@ -2,12 +2,15 @@
 import type { ICoordinationStore } from 'flowcraft'
 import type { Store } from '../bridge/native.js'
 import { openRedis } from '../connections/redis.js'
+import { memoryName } from '../options/memory.js'
 import { type IoRedisLike, type RedisOptions, redisServer } from '../options/redis.js'
 import { unknownInside } from '../options/schema.js'
 
 /** What is behind one of our stores. */
 interface Behind {
   store: Store
+  /** The name of the memory it is in; undefined for a real server. */
+  memory: string | undefined
   /** Sentences about options nobody knows. */
   unknown: string[]
 }
@@ -23,11 +26,16 @@ export class RedisCoordinationStore implements ICoordinationStore {
 
   /**
    * @param redis An `ioredis` client or Cluster (its options are read), a `redis:` or `rediss:` URL, or an options
-   * object: of one server, of a Cluster (`cluster`), or of Sentinels (`sentinels`, `name`).
+   * object: of one server, of a Cluster (`cluster`), or of Sentinels (`sentinels`, `name`). Or `memory:` (`memory:name`),
+   * for an adapter whose other servers are in that memory.
    */
   constructor(redis: IoRedisLike | RedisOptions | string) {
     this.#store = openRedis(redisServer.read(redis, 'redis'))
-    behind.set(this, { store: this.#store, unknown: unknownInside(redisServer, redis, 'redis') })
+    behind.set(this, {
+      store: this.#store,
+      memory: memoryName(redis),
+      unknown: unknownInside(redisServer, redis, 'redis'),
+    })
   }
 
   /** Adds one to a counter, gives it `ttlSeconds` to live, and answers with its new value. */
@@ -61,6 +69,12 @@ export function nativeStoreOf(store: ICoordinationStore): Store | undefined {
   const own =
     store instanceof RedisCoordinationStore && Object.getPrototypeOf(store) === RedisCoordinationStore.prototype
   return own ? behind.get(store)?.store : undefined
+}
+
+/** The name of the memory that a store of ours is in, undefined for a real server; nothing of a store of the user's own. */
+export function memoryOfStore(store: ICoordinationStore): { coordinationStore?: string | undefined } {
+  const ours = behind.get(store as RedisCoordinationStore)
+  return ours ? { coordinationStore: ours.memory } : {}
 }
 
 /** Sentences about options that a store was given and nobody knows, for an adapter's logger. */

@@ -9,6 +9,10 @@ export type {
   DeadLetter as NativeDeadLetter,
   LiveMessage,
   LiveRead,
+  MemoryMessage,
+  MemoryQueue,
+  MemoryRun,
+  MemoryTables,
 } from '../../binding.js'
 
 /** The engine's error as users catch it; anything else as it is. */
@@ -55,5 +59,8 @@ export const Database = typedErrors(binding.Database)
 export type Database = binding.Database
 export const Engine = typedErrors(binding.Engine)
 export type Engine = binding.Engine
+/** Servers in memory, as tests handle them. */
+export const Memory = typedErrors(binding.Memory)
+export type Memory = binding.Memory
 export const Store = typedErrors(binding.Store)
 export type Store = binding.Store

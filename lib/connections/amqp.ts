@@ -1,10 +1,11 @@
-/** `amqpConnection`: a URL, several, an options object, or a live amqplib connection. */
+/** `amqpConnection`: a URL, several, an options object, a live amqplib connection, or a memory. */
 import { LiveAmqp, type LiveAmqpConnection } from '../bridge/live-amqp.js'
 import { Broker } from '../bridge/native.js'
 import { isObject } from '../is-object.js'
 import type { QueueType } from '../options/adapter.js'
 import { type AmqpOptions, amqpServer, isLiveAmqp } from '../options/amqp.js'
 import { invalidOption } from '../options/invalid.js'
+import { memoryName } from '../options/memory.js'
 import { type Certificates, certificates } from './certificates.js'
 
 const { accepts: ACCEPTS } = amqpServer()
@@ -12,6 +13,8 @@ const { accepts: ACCEPTS } = amqpServer()
 /** Makes the broker; opens no connection. */
 export function openBroker(option: unknown, queueType?: QueueType): Broker {
   if (isLiveConnection(option)) return new LiveAmqp(option, queueType).broker
+  const memory = memoryName(option)
+  if (memory !== undefined) return Broker.memory(memory, JSON.stringify(queueType ?? null))
   const settings = { ...describe(option), queueType }
   try {
     return Broker.rabbitmq(JSON.stringify(settings))

@@ -1,8 +1,9 @@
-/** `pgClient`: a connection string, a `pg` config, or a live `pg` Client or Pool whose parameters are read. */
+/** `pgClient`: a connection string, a `pg` config, a live `pg` Client or Pool whose parameters are read, or a memory. */
 import { userInfo } from 'node:os'
 import { Database } from '../bridge/native.js'
 import { isObject } from '../is-object.js'
 import { invalidOption } from '../options/invalid.js'
+import { memoryName } from '../options/memory.js'
 import { POSTGRES_ACCEPTS as ACCEPTS, type PostgresOptions } from '../options/postgres.js'
 import { encryption } from './postgres-tls.js'
 
@@ -12,6 +13,8 @@ const TLS = 'pgClient.ssl'
 
 /** Makes a pool; opens no connection. */
 export function openDatabase(option: unknown, name = 'pgClient'): Database {
+  const memory = memoryName(option)
+  if (memory !== undefined) return Database.memory(memory)
   const options = read(option, name)
   const json = JSON.stringify(settings(options, name))
   try {

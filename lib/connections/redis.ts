@@ -1,12 +1,18 @@
-/** Redis: a URL, an options object, or an `ioredis` client whose options are read; one server, a Cluster or Sentinels. */
+/**
+ * Redis: a URL, an options object, or an `ioredis` client whose options are read; one server, a Cluster or Sentinels. Or a
+ * memory.
+ */
 import { Store } from '../bridge/native.js'
 import { isObject } from '../is-object.js'
 import { invalidOption } from '../options/invalid.js'
+import { memoryName } from '../options/memory.js'
 import { REDIS_ACCEPTS as ACCEPTS, type RedisOptions } from '../options/redis.js'
 import { certificates } from './certificates.js'
 
 /** Makes the store; opens no connection. */
 export function openRedis(option: unknown): Store {
+  const memory = memoryName(option)
+  if (memory !== undefined) return Store.memory(memory)
   const settings = describe(option)
   try {
     return Store.redis(JSON.stringify(settings))

@@ -66,7 +66,9 @@ export const ADAPTER_SCHEMA = {
   coordinationStore: {
     group: 'servers',
     takes: objectWith<ICoordinationStore>(STORE_METHODS, `an object with the methods ${STORE_METHODS.join(', ')}`),
-    words: "A `RedisCoordinationStore`, or your own object with the methods of core's `ICoordinationStore`.",
+    words:
+      "A `RedisCoordinationStore`, or your own object with the methods of core's `ICoordinationStore`. With the other " +
+      "servers in memory, `new RedisCoordinationStore('memory:')`.",
     required: true,
     example: "coordinationStore: new RedisCoordinationStore('redis://localhost')",
   },
@@ -75,7 +77,9 @@ export const ADAPTER_SCHEMA = {
     takes: amqpServer(),
     words:
       'RabbitMQ: a URL (`amqp:`, `amqps:`), several URLs of one cluster, an options object, or a live amqplib connection ' +
-      '(0.10 to 2).',
+      '(0.10 to 2). `memory:` (or `memory:name`) stands for all servers in the memory of this process: adapters of its ' +
+      'threads that name the same memory share it, nothing of it is durable, and `pgClient` and the coordination store ' +
+      'must name it too.',
     required: true,
     example: "amqpConnection: 'amqp://localhost'",
   },
@@ -84,7 +88,7 @@ export const ADAPTER_SCHEMA = {
     takes: postgresServer(),
     words:
       'PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool, whose parameters the adapter ' +
-      'reads. It opens connections of its own.',
+      'reads. It opens connections of its own. `memory:` as in `amqpConnection`.',
     required: true,
     example: "pgClient: 'postgresql://user:pass@localhost:5432/db'",
   },

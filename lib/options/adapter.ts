@@ -40,7 +40,8 @@ export interface RabbitMqAdapterOptions {
    */
   onError?: (error: Error) => void
   /**
-   * A `RedisCoordinationStore`, or your own object with the methods of core's `ICoordinationStore`.
+   * A `RedisCoordinationStore`, or your own object with the methods of core's `ICoordinationStore`. With the other
+   * servers in memory, `new RedisCoordinationStore('memory:')`.
    *
    * @example
    * ```ts
@@ -50,7 +51,9 @@ export interface RabbitMqAdapterOptions {
   coordinationStore: ICoordinationStore
   /**
    * RabbitMQ: a URL (`amqp:`, `amqps:`), several URLs of one cluster, an options object, or a live amqplib
-   * connection (0.10 to 2).
+   * connection (0.10 to 2). `memory:` (or `memory:name`) stands for all servers in the memory of this process:
+   * adapters of its threads that name the same memory share it, nothing of it is durable, and `pgClient` and the
+   * coordination store must name it too.
    *
    * @example
    * ```ts
@@ -60,7 +63,7 @@ export interface RabbitMqAdapterOptions {
   amqpConnection: AmqpConnectionLike | AmqpOptions | string | string[]
   /**
    * PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool, whose parameters the
-   * adapter reads. It opens connections of its own.
+   * adapter reads. It opens connections of its own. `memory:` as in `amqpConnection`.
    *
    * @example
    * ```ts

@@ -1,5 +1,6 @@
 /** `amqpConnection`: where RabbitMQ is. */
 import { kind, oneOf, port, server, text, texts, wholeNumber } from './kinds.js'
+import { A_MEMORY } from './memory.js'
 import type { Kind, Schema } from './schema.js'
 import { CERTIFICATES } from './tls.js'
 
@@ -188,7 +189,7 @@ export const AMQP_SCHEMA = {
 
 const ACCEPTS =
   'an amqp: or amqps: URL, an array of such URLs, an options object ({ hostname, port, username, … }), ' +
-  'or a live amqplib connection (promise API)'
+  `a live amqplib connection (promise API), or ${A_MEMORY}`
 
 export function isLiveAmqp(value: Record<string, unknown>): boolean {
   return typeof value.createChannel === 'function' && typeof value.createConfirmChannel === 'function'

@@ -6,7 +6,7 @@ import type { Schema } from './schema.js'
 /** Options of a migration. */
 export interface MigrateOptions {
   /**
-   * PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool.
+   * PostgreSQL: a connection string, a `pg` config object, a live `pg` Client or Pool, or `memory:`.
    *
    * @example
    * ```ts
@@ -48,7 +48,7 @@ export interface MigrateOptions {
 export const MIGRATE_SCHEMA = {
   pgClient: {
     takes: postgresServer(),
-    words: 'PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool.',
+    words: 'PostgreSQL: a connection string, a `pg` config object, a live `pg` Client or Pool, or `memory:`.',
     required: true,
     example: 'pgClient: process.env.DATABASE_URL',
   },

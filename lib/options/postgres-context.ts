@@ -6,7 +6,7 @@ import type { Schema } from './schema.js'
 /** Options of a context that is read and written directly. */
 export interface PostgresContextOptions {
   /**
-   * PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool.
+   * PostgreSQL: a connection string, a `pg` config object, a live `pg` Client or Pool, or `memory:`.
    *
    * @example
    * ```ts
@@ -28,7 +28,7 @@ export interface PostgresContextOptions {
 export const POSTGRES_CONTEXT_SCHEMA = {
   client: {
     takes: postgresServer(),
-    words: 'PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool.',
+    words: 'PostgreSQL: a connection string, a `pg` config object, a live `pg` Client or Pool, or `memory:`.',
     required: true,
     example: 'client: process.env.DATABASE_URL',
   },

@@ -1,5 +1,6 @@
 /** `pgClient`: where PostgreSQL is. */
 import { either, kind, ports, server, text, texts, wholeNumber } from './kinds.js'
+import { A_MEMORY } from './memory.js'
 import type { Kind, Schema } from './schema.js'
 import { TLS_SCHEMA, type TlsOptions } from './tls.js'
 
@@ -185,7 +186,7 @@ export const POSTGRES_SCHEMA = {
   },
 } as const satisfies Schema<PostgresOptions>
 
-export const POSTGRES_ACCEPTS = 'a PostgreSQL connection string, a pg config object, or a live pg Client or Pool'
+export const POSTGRES_ACCEPTS = `a PostgreSQL connection string, a pg config object, a live pg Client or Pool, or ${A_MEMORY}`
 
 /** A live Client has resolved its config into parameters; a live Pool keeps its config and a Client class. */
 function isLive(value: Record<string, unknown>): boolean {

@@ -16,7 +16,7 @@ export interface RabbitMqReconcilerOptions {
    */
   adapter: { reconcile(runId: string): Promise<Set<string>> }
   /**
-   * PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool.
+   * PostgreSQL: a connection string, a `pg` config object, a live `pg` Client or Pool, or `memory:`.
    *
    * @example
    * ```ts
@@ -64,7 +64,7 @@ export const RECONCILER_SCHEMA = {
   },
   pgClient: {
     takes: postgresServer(),
-    words: 'PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool.',
+    words: 'PostgreSQL: a connection string, a `pg` config object, a live `pg` Client or Pool, or `memory:`.',
     required: true,
     example: 'pgClient: process.env.DATABASE_URL',
   },

@@ -1,6 +1,7 @@
 /** Where Redis is. */
 import { isObject } from '../is-object.js'
 import { either, list, port, server, text, wholeNumber } from './kinds.js'
+import { A_MEMORY } from './memory.js'
 import type { Kind, Schema } from './schema.js'
 import { TLS_SCHEMA, type TlsOptions } from './tls.js'
 
@@ -220,7 +221,7 @@ export const REDIS_SCHEMA = {
 
 export const REDIS_ACCEPTS =
   'a redis: or rediss: URL, an options object ({ host, port, … }, { cluster: [urls] } or ' +
-  '{ sentinels: [{ host, port }], name }), or an ioredis client'
+  `{ sentinels: [{ host, port }], name }), an ioredis client, or ${A_MEMORY}`
 
 const isLive = (value: Record<string, unknown>) => value.isCluster === true || typeof value.duplicate === 'function'
 

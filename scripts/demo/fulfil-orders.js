@@ -1,7 +1,6 @@
 // The demo itself: two workers, a client that places orders, progress until all are done, and the report.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { OrderClient } from '../../examples/order-fulfilment/client.js'
 import { order } from '../../examples/order-fulfilment/orders.js'
 import { createProgress } from './progress.js'
 import { report } from './report.js'
@@ -14,22 +13,22 @@ const TIMEOUT = 60_000
 
 /**
  * @param {object} options
- * @param {import('./playground.js').Playground} options.playground
- * @param {import('./worker-fleet.js').WorkerFleet} options.workers
+ * @param {import('./playground.js').Playground | import('./memory/playground.js').MemoryPlayground} options.playground
+ * @param {import('./worker-fleet.js').WorkerFleet | import('./memory/worker-fleet.js').ThreadFleet} options.workers
  * @param {AbortSignal} options.signal
  * @param {(line: string) => void} options.log
  * @returns {Promise<number>} the exit code
  */
 export async function fulfilOrders({ playground, workers, signal, log }) {
-  const client = new OrderClient(playground.settings)
+  const client = playground.client()
   const progress = createProgress({ total: ORDERS, log })
   try {
     await client.connect()
     await client.createTables()
-    log(`Tables created in the schema ${playground.name}.`)
+    log(`Tables created in ${playground.place}.`)
 
     const tell = (line) => progress.note(line)
-    const started = ['worker-1', 'worker-2'].map((name) => `${name} (process ${workers.start(name, tell)})`)
+    const started = ['worker-1', 'worker-2'].map((name) => `${name} (${workers.start(name, tell)})`)
     log(`Started ${started.join(' and ')}.`)
     log(`Placing ${ORDERS} orders, one every ${PLACE_EVERY / 1000} s.\n`)
 

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import amqplib from 'amqplib'
 import pg from 'pg'
+import { OrderClient } from '../../examples/order-fulfilment/client.js'
 import { settingsFrom } from '../../examples/order-fulfilment/settings.js'
 
 export class Playground {
@@ -16,6 +17,16 @@ export class Playground {
     /** What a worker finds in its environment. */
     this.env = { ...process.env, ...servers, ORDERS_QUEUE: this.name, ORDERS_SCHEMA: this.name }
     this.settings = settingsFrom(this.env)
+  }
+
+  /** Where the tables are, for a sentence. */
+  get place() {
+    return `the schema ${this.name}`
+  }
+
+  /** A client that places orders. */
+  client() {
+    return new OrderClient(this.settings)
   }
 
   /** Makes the schema; whoever uses the queue first declares it. */

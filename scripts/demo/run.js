@@ -1,10 +1,8 @@
 // The demo from the servers' start to their end. Whatever happens in between, all that it started is stopped.
 
-import { startServers } from '../servers/index.js'
+import { chooseServers } from './choose-servers.js'
 import { fulfilOrders } from './fulfil-orders.js'
 import { Interruption } from './interruption.js'
-import { Playground } from './playground.js'
-import { WorkerFleet } from './worker-fleet.js'
 
 /**
  * @param {object} options
@@ -12,10 +10,9 @@ import { WorkerFleet } from './worker-fleet.js'
  * @returns {Promise<number>} the exit code
  */
 export async function runDemo({ log }) {
-  const servers = await startServers({ log })
+  const servers = await chooseServers({ log })
   const interruption = new Interruption(() => log('\nStopping ...'))
-  const playground = new Playground(servers.env)
-  const workers = new WorkerFleet(playground.env)
+  const { playground, workers } = await stage(servers)
   try {
     await playground.create()
     return await fulfilOrders({ playground, workers, signal: interruption.signal, log })
@@ -25,7 +22,21 @@ export async function runDemo({ log }) {
   } finally {
     await workers.stop()
     await playground.remove()
-    await servers.stop()
+    await servers?.stop()
     interruption.end()
   }
+}
+
+/** Where it plays, and who works there: processes on servers, threads on memory. */
+async function stage(servers) {
+  if (!servers) {
+    const { MemoryPlayground } = await import('./memory/playground.js')
+    const { ThreadFleet } = await import('./memory/worker-fleet.js')
+    const playground = new MemoryPlayground()
+    return { playground, workers: new ThreadFleet(playground.env) }
+  }
+  const { Playground } = await import('./playground.js')
+  const { WorkerFleet } = await import('./worker-fleet.js')
+  const playground = new Playground(servers.env)
+  return { playground, workers: new WorkerFleet(playground.env) }
 }

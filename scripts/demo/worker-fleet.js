@@ -27,7 +27,7 @@ export class WorkerFleet {
   /**
    * @param {string} name
    * @param {(line: string) => void} tell is told what the worker says, and if it ends before it is asked to
-   * @returns {number | undefined} its process id
+   * @returns {string} which process it is
    */
   start(name, tell) {
     const child = spawn(process.execPath, ['--import', LEASH, WORKER], {
@@ -45,7 +45,7 @@ export class WorkerFleet {
       const rest = this.size > 0 ? '; within 15 s, another worker takes over what it was doing' : ''
       tell(`${name} has ended (${signal ?? `exit code ${code}`})${rest}`)
     })
-    return child.pid
+    return `process ${child.pid}`
   }
 
   /** Lets them finish what they are doing; one that takes too long is killed. */

@@ -6,6 +6,7 @@ import { Cleanup } from './cleanup.js'
 import { dockerAnswers, startCompose } from './compose.js'
 import { serversFromEnvironment, VARIABLES } from './environment.js'
 import { installPrograms } from './install.js'
+import { NoServersError } from './no-servers.js'
 import { startPrivate } from './private.js'
 import { findPrograms } from './programs.js'
 
@@ -40,6 +41,7 @@ const TITLES = { rabbitmq: 'RabbitMQ', postgres: 'PostgreSQL', redis: 'Redis' }
  * @param {(line: string) => void} [options.log] is told in plain words what is going on
  * @param {boolean} [options.keep] leaves the temporary folder, with the servers' data and logs, in place
  * @returns {Promise<Servers>}
+ * @throws {NoServersError} where a server that the environment does not name cannot be had
  */
 export async function startServers({ log = () => {}, keep = false } = {}) {
   const fromEnvironment = await serversFromEnvironment()
@@ -66,7 +68,7 @@ export async function startServers({ log = () => {}, keep = false } = {}) {
     return assemble({ environment: fromEnvironment, private: fromPrograms, compose: fromCompose }, stop)
   } catch (error) {
     await stop()
-    throw error
+    throw new NoServersError(error.message, { cause: error })
   }
 }
 
@@ -75,7 +77,7 @@ async function findWays(wanted, log) {
   let programs = findPrograms()
   const missing = () => wanted.filter((name) => !programs[name])
   if (missing().length > 0 && (await installPrograms(missing(), log))) programs = findPrograms()
-  if (missing().length > 0 && !(await dockerAnswers())) throw new Error(nothingFound(missing()))
+  if (missing().length > 0 && !(await dockerAnswers())) throw new NoServersError(nothingFound(missing()))
   return { programs, composed: missing() }
 }
 

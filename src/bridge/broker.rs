@@ -1,4 +1,4 @@
-//! Brokers: RabbitMQ over our own connections, or a live amqplib connection driven through JavaScript.
+//! Brokers: RabbitMQ over our own connections, a live amqplib connection driven through JavaScript, or a memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::errors::{from_js, settings, to_js};
 use super::function::{JsFunction, ask};
+use super::memory;
 use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, Arguments, QueueType};
 use crate::ports::broker::{self, Delivery, Outgoing, Reading, Receipt};
@@ -24,7 +25,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 const READING: &str = "Reading the queue";
 
-/// A broker of either kind.
+/// A broker of any kind.
 #[napi]
 pub struct Broker {
     pub(super) inner: Arc<dyn broker::Broker>,
@@ -95,6 +96,15 @@ impl Broker {
         let live =
             Arc::new(LiveBroker { functions: Arc::new(functions), queue_type, consumers: Mutex::default() });
         Ok(Self { inner: live.clone(), live: Some(live) })
+    }
+
+    /// The memory of that name; `queue_type` is the type of the queues that are declared (JSON).
+    #[napi(factory)]
+    pub fn memory(env: Env, name: String, queue_type: String) -> napi::Result<Self> {
+        let queue_type = settings(&env, &queue_type)?;
+        let server = memory::server(&name);
+        let broker = server.broker(memory::CLIENT, memory::platform(&server), queue_type);
+        Ok(Self { inner: Arc::new(broker), live: None })
     }
 
     /// A message arrived on the live connection.

@@ -1,4 +1,4 @@
-//! PostgreSQL, as JavaScript reaches it: a pool, and the contexts of one table.
+//! PostgreSQL or a memory, as JavaScript reaches it: a database, and the contexts of one table.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use napi_derive::napi;
 
 use super::errors::{from_js, json, settings, to_js};
 use super::function::JsFunction;
+use super::memory;
 use super::runtime::promise;
 use crate::error::{Code, Result};
 use crate::ports::platform::Platform;
@@ -17,10 +18,12 @@ use crate::postgres::{PasswordSource, Postgres, PostgresSettings};
 use crate::record::Patch;
 use crate::run_store::RunStore;
 
-/// A pool of connections.
+/// A pool of connections, or a memory.
 #[napi]
 pub struct Database {
     pub(super) inner: Arc<dyn record::Database>,
+    /// Has the clock that goes with it.
+    pub(super) platform: Platform,
 }
 
 #[napi]
@@ -34,7 +37,15 @@ impl Database {
     ) -> napi::Result<Self> {
         let options: PostgresSettings = settings(&env, &options)?;
         let password = password.map(|ask| Arc::new(AskedPassword(ask)) as Arc<dyn PasswordSource>);
-        Ok(Self { inner: Arc::new(Postgres::new(&options, password).map_err(|error| to_js(&env, &error))?) })
+        let postgres = Postgres::new(&options, password).map_err(|error| to_js(&env, &error))?;
+        Ok(Self { inner: Arc::new(postgres), platform: Platform::default() })
+    }
+
+    /// The memory of that name.
+    #[napi(factory)]
+    pub fn memory(name: String) -> Self {
+        let server = memory::server(&name);
+        Self { inner: Arc::new(server.database(memory::CLIENT)), platform: memory::platform(&server) }
     }
 
     /// Takes on runs that are `running` and were not heard of for so many seconds, a batch of them in the order of
@@ -111,7 +122,7 @@ impl ContextTable {
     #[napi(constructor)]
     pub fn new(database: &Database, table: String) -> Self {
         let record = database.inner.record(&Tables { contexts: Some(table), statuses: None });
-        Self { store: RunStore::new(record, Platform::default()) }
+        Self { store: RunStore::new(record, database.platform.clone()) }
     }
 
     /// The value of a key as JSON; null when it is absent.

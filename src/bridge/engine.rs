@@ -17,7 +17,6 @@ use super::settings::EngineSettings;
 use super::store::Store;
 use crate::error::{Code, Error};
 use crate::ids::NodeId;
-use crate::ports::platform::Platform;
 use crate::protocol::message::JobMessage;
 use crate::worker::{self, Ports, Worker};
 use crate::workflow::ledger::{Resume, RunStatus};
@@ -73,7 +72,7 @@ impl Engine {
         let options: EngineSettings = settings(&env, &options)?;
         let host = Arc::new(JsHost::new(host));
         let ports = Ports {
-            platform: Platform::default(),
+            platform: database.platform.clone(),
             broker: broker.inner.clone(),
             record: database.inner.record(&options.tables()),
             store: store.inner.clone(),

@@ -68,9 +68,13 @@ struct DescribedText {
     description: Description,
 }
 
-/// JavaScript refuses to describe a blueprint.
+/// JavaScript refuses to describe a blueprint, and says why. An exception without a word is none of ours: the thread is
+/// being terminated, and the blueprint is as good as ever.
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err asks for")]
 fn unusable(error: napi::Error) -> Error {
+    if error.reason.is_empty() {
+        return gone(READING);
+    }
     from_js(READING, Code::BlueprintInvalid, &error)
 }
 

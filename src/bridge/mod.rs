@@ -12,6 +12,7 @@ mod errors;
 mod function;
 mod host;
 mod job;
+mod memory;
 mod outbox;
 mod runtime;
 mod settings;

@@ -1,4 +1,4 @@
-//! Coordination stores: our own Redis, or the user's object driven through JavaScript.
+//! Coordination stores: our own Redis, the user's object driven through JavaScript, or a memory.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use napi_derive::napi;
 
 use super::errors::{settings, to_js};
 use super::function::{JsFunction, ask};
+use super::memory;
 use super::runtime::promise;
 use crate::coalesced::Coalesced;
 use crate::error::{Code, Result};
@@ -16,7 +17,7 @@ use crate::ports::coordination::CoordinationStore;
 use crate::ports::platform::Platform;
 use crate::redis::{RedisSettings, RedisStore};
 
-/// A coordination store of either kind.
+/// A coordination store of any kind.
 #[napi]
 pub struct Store {
     pub(super) inner: Arc<dyn CoordinationStore>,
@@ -40,6 +41,14 @@ impl Store {
         let options: RedisSettings = settings(&env, &options)?;
         let redis = Arc::new(RedisStore::new(&options).map_err(|error| to_js(&env, &error))?);
         Ok(Self { inner: Arc::new(Coalesced::new(redis, Platform::default())) })
+    }
+
+    /// The memory of that name.
+    #[napi(factory)]
+    pub fn memory(name: String) -> Self {
+        let server = memory::server(&name);
+        let store = Arc::new(server.coordination(memory::CLIENT));
+        Self { inner: Arc::new(Coalesced::new(store, memory::platform(&server))) }
     }
 
     /// The user's own object.

@@ -1,8 +1,9 @@
 //! One server in memory: a clock, a broker, a coordination store and a record, and the faults of all of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::broker::{BrokerServer, MemoryBroker, QueueView};
+use super::broker::{BrokerServer, MemoryBroker, MessageView, QueueView};
 use super::clock::MemoryClock;
 use super::coordination::MemoryStore;
 use super::faults::{FaultSlot, Faults};
@@ -69,6 +70,11 @@ impl MemoryServer {
         self.record.insert(tables, run, context, status, self.clock.now())
     }
 
+    /// Writes a run's status row anew, as a client of the user's does.
+    pub fn set_status(&self, tables: &Tables, run: &str, status: &str) {
+        self.record.set_status(tables, run, status, self.clock.now());
+    }
+
     /// Removes a run's rows, as a client of the user's does.
     pub fn remove(&self, tables: &Tables, run: &str) {
         self.record.remove(tables, run);
@@ -95,6 +101,21 @@ impl MemoryServer {
     /// Cuts all connections to the broker, as its restart does.
     pub fn cut_all(&self) {
         self.broker.cut_all();
+    }
+
+    /// Makes sure that a queue exists; a new one is declared with no arguments, as clients of the user's do.
+    pub fn declare_queue(&self, queue: &str) {
+        self.broker.declare_queue(queue);
+    }
+
+    /// Puts a message into a queue; whether there is such a queue.
+    pub fn publish(&self, queue: &str, headers: BTreeMap<String, String>, body: Vec<u8>) -> bool {
+        self.broker.publish(queue, headers, body)
+    }
+
+    /// Takes the next message of a queue for good; none if none is ready.
+    pub fn take(&self, queue: &str) -> Option<MessageView> {
+        self.broker.take(queue)
     }
 
     /// Deletes a queue with its messages. Its consumers are lost.

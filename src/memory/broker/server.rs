@@ -1,6 +1,7 @@
 //! The broker of a memory server, as its clients share it. It has no task of its own: a client that waits for a message
 //! moves the expired ones on.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -45,6 +46,8 @@ pub struct QueueView {
 pub struct MessageView {
     /// The body.
     pub body: Vec<u8>,
+    /// Headers.
+    pub headers: BTreeMap<String, String>,
     /// Whether it carries the redelivered mark.
     pub redelivered: bool,
     /// How often it was delivered.
@@ -55,8 +58,8 @@ pub struct MessageView {
 
 impl From<&Message> for MessageView {
     fn from(message: &Message) -> Self {
-        let Message { body, redelivered, deliveries, expires, .. } = message;
-        Self { body: body.clone(), redelivered: *redelivered, deliveries: *deliveries, expires: *expires }
+        let Message { body, headers, redelivered, deliveries, expires, .. } = message.clone();
+        Self { body, headers, redelivered, deliveries, expires }
     }
 }
 
@@ -129,6 +132,21 @@ impl BrokerServer {
     /// Cuts every client's connections.
     pub fn cut_all(&self) {
         self.with(|broker, _| broker.cut(None));
+    }
+
+    /// Makes sure that a queue exists.
+    pub fn declare_queue(&self, queue: &str) {
+        self.with(|broker, _| broker.declare(queue, &Vec::new()));
+    }
+
+    /// Puts a message into a queue; whether there is such a queue.
+    pub fn publish(&self, queue: &str, headers: BTreeMap<String, String>, body: Vec<u8>) -> bool {
+        self.with(|broker, now| broker.publish(queue, headers, body, now))
+    }
+
+    /// Takes the next message of a queue for good.
+    pub fn take(&self, queue: &str) -> Option<MessageView> {
+        self.with(|broker, _| broker.take(queue).map(|message| MessageView::from(&message)))
     }
 
     /// Deletes a queue with its messages.

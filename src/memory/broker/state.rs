@@ -240,6 +240,11 @@ impl State {
         Ok(from.take().map(|message| own.deliver(queue, from.number, message)))
     }
 
+    /// Takes the next message of a queue for good, as a client that acknowledges nothing does.
+    pub fn take(&mut self, queue: &str) -> Option<Message> {
+        self.queues.get_mut(queue)?.take()
+    }
+
     /// Settles a delivery, or every one up to it. The broker closes the channel of a client that settles what it does not hold.
     pub fn ack(&mut self, connection: u64, tag: u64, multiple: bool) -> Open<()> {
         let own = self.connections.get_mut(&connection).ok_or(Closed)?;

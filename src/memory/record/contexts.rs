@@ -70,7 +70,7 @@ impl Content {
             values.remove(key.as_str());
         }
         for (key, value) in &patch.sets {
-            refuse_unstorable(key)?;
+            refuse_null(key)?;
             refuse_unstorable(value.get())?;
             values.insert(key.as_str().into(), value.clone());
         }
@@ -98,9 +98,14 @@ impl Content {
         }
     }
 
+    /// The engine's bookkeeping, if there is any.
+    pub fn reserved(&self) -> Option<&Json> {
+        self.values()?.get(RESERVED_KEY)
+    }
+
     /// What queries look for in the reserved key.
     fn ledger(&self) -> Option<LedgerRow> {
-        let reserved = self.values()?.get(RESERVED_KEY)?;
+        let reserved = self.reserved()?;
         serde_json::from_str::<ReservedRow>(reserved.get()).ok().map(|reserved| reserved.ledger)
     }
 
@@ -175,10 +180,21 @@ struct NodeRow {
     not_before: Option<u64>,
 }
 
-/// `jsonb` cannot store U+0000, neither in a text nor in a key.
+/// Neither `jsonb` nor `text` has a place for U+0000.
 ///
 /// # Errors
 /// The text holds one.
+pub fn refuse_null(text: &str) -> Result<()> {
+    match text.contains('\0') {
+        true => Err(unstorable("invalid byte sequence for encoding \"UTF8\": 0x00")),
+        false => Ok(()),
+    }
+}
+
+/// The same of JSON, where a character may be written in several ways.
+///
+/// # Errors
+/// A text or a key in it holds one.
 pub fn refuse_unstorable(text: &str) -> Result<()> {
     let mut escaped = false;
     let mut rest = text;
@@ -212,6 +228,15 @@ mod tests {
         for text in ["\"a\"", "\"\\\\u0000\"", "\"\\\\\\\\u0000\"", "\"\\u0001\"", "\"\\n\\\\u0000\""] {
             assert!(refuse_unstorable(text).is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_key_means_itself() {
+        let mut patch = Patch::default();
+        patch.set("\\u0000", Json::parse("1".to_owned()).unwrap());
+        assert!(Content::default().patched(&patch).is_ok());
+        patch.set("\0", Json::parse("1".to_owned()).unwrap());
+        assert!(Content::default().patched(&patch).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::contexts::{Content, Contexts, Row};
 use super::moment::Moment;
-use super::statuses::{StatusRow, Statuses};
+use super::statuses::Statuses;
 use crate::error::Result;
 use crate::json::Json;
 use crate::ports::record::Tables;
@@ -33,6 +33,8 @@ pub struct TablesState<'a> {
 pub struct RunRow {
     /// `context_data` as it is at the moment, without the reserved key; none if there is no row.
     pub context: Option<String>,
+    /// The engine's bookkeeping as it stands in the row; what a journal says is not in it.
+    pub bookkeeping: Option<Json>,
     /// `status`; none if there is no row.
     pub status: Option<String>,
     /// The final payload.
@@ -85,11 +87,16 @@ impl RecordStore {
         self.transaction(tables, at, |state, moment| {
             state.contexts.rows.insert(run.to_owned(), Row { xmin: moment.xid, content });
             if let Some(status) = status {
-                let row = StatusRow { status: status.to_owned(), result: None, updated_at: moment.micros() };
-                state.statuses.rows.insert(run.to_owned(), row);
+                state.statuses.set(run, status, moment.micros());
             }
             Ok(())
         })
+    }
+
+    /// Writes a run's status row anew, as a client of the user's does.
+    pub fn set_status(&self, tables: &Tables, run: &str, status: &str, at: u64) {
+        let micros = i64::try_from(at.saturating_mul(1000)).unwrap_or(i64::MAX);
+        self.with(tables, |state| state.statuses.set(run, status, micros));
     }
 
     /// Removes a run's rows, as a client of the user's does.
@@ -109,6 +116,7 @@ impl RecordStore {
             let status = state.statuses.rows.get(run);
             Ok(RunRow {
                 context: state.contexts.live(run)?,
+                bookkeeping: state.contexts.rows.get(run).and_then(|row| row.content.reserved().cloned()),
                 status: status.map(|row| row.status.clone()),
                 result: status.and_then(|row| row.result.clone()),
                 updated_at: status.map(|row| row.updated_at),

@@ -1,6 +1,6 @@
 //! Writing what was decided, as the statements of PostgreSQL do: all of a statement, or nothing of it.
 
-use super::contexts::{Content, Contexts, Row, refuse_unstorable};
+use super::contexts::{Content, Contexts, Row, refuse_null, refuse_unstorable};
 use super::moment::Moment;
 use super::store::TablesState;
 use crate::error::Result;
@@ -54,7 +54,7 @@ impl TablesState<'_> {
     /// What a write does.
     fn effect_of(&self, kind: WriteKind, write: &Write<'_>) -> Result<Effect> {
         refuse_unstorable(write.sets.get())?;
-        refuse_unstorable(&write.reason)?;
+        refuse_null(&write.reason)?;
         let Some(row) = self.contexts.row_of(write.run, write.base.row) else { return Ok(Effect::Outdated) };
         let last = self.contexts.last_entry(write.run);
         match kind {

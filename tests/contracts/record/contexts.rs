@@ -42,7 +42,7 @@ async fn a_patch_creates_the_row_and_keeps_other_keys(world: &World) {
 }
 
 async fn keys_are_data(world: &World) {
-    for key in ["a'b", "{a,b}", "a.b", "\"", "$1", "__proto__", "ü€", ""] {
+    for key in ["a'b", "{a,b}", "a.b", "\"", "$1", "__proto__", "ü€", "\\u0000", ""] {
         let mut patch = Patch::default();
         patch.set(key, json("7"));
         world.record.patch_row("r", &patch).await.unwrap();

@@ -1,0 +1,217 @@
+//! Servers in memory, as JavaScript reaches them: tests look into them, put things there, and move their clock.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use napi::Env;
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+
+use super::errors::to_js;
+use crate::memory::{self, MemoryServer, MessageView, QueueView, RunRow};
+use crate::ports::platform::{Clock, Platform};
+use crate::ports::record::Tables;
+
+pub(super) use crate::memory::server;
+
+/// The name of every client from JavaScript.
+pub(super) const CLIENT: &str = "adapter";
+
+/// What an engine gets whose servers are this memory: its clock is theirs.
+pub(super) fn platform(server: &Arc<MemoryServer>) -> Platform {
+    Platform::default().with_clock(server.clock())
+}
+
+/// The memory of a name, as tests handle it.
+#[napi]
+pub struct Memory {
+    name: String,
+}
+
+/// The tables of runs.
+#[napi(object, object_to_js = false)]
+pub struct MemoryTables {
+    pub contexts: String,
+    pub statuses: String,
+}
+
+/// What the tables say of a run.
+#[napi(object, object_from_js = false)]
+pub struct MemoryRun {
+    /// JSON: the context as it is at the moment, without the engine's bookkeeping; absent where there is no row.
+    pub context: Option<String>,
+    /// JSON: the bookkeeping as it stands in the row.
+    pub bookkeeping: Option<String>,
+    /// Absent where there is no row.
+    pub status: Option<String>,
+    /// JSON: the final payload.
+    pub result: Option<String>,
+    /// Milliseconds since 1970, with fractions.
+    pub updated_at: Option<f64>,
+}
+
+/// What is in a queue.
+#[napi(object, object_from_js = false)]
+pub struct MemoryQueue {
+    /// What is ready, in its order.
+    pub ready: Vec<MemoryMessage>,
+    /// What was delivered and is not settled.
+    pub held: Vec<MemoryMessage>,
+}
+
+/// A message in a queue.
+#[napi(object, object_from_js = false)]
+pub struct MemoryMessage {
+    pub body: Buffer,
+    pub headers: HashMap<String, String>,
+    pub redelivered: bool,
+}
+
+#[napi]
+impl Memory {
+    /// By its name; made when it is first used.
+    #[napi(constructor)]
+    pub fn new(name: String) -> Self {
+        Self { name }
+    }
+
+    /// Writes a run's context (JSON), and its status if one is given, as a client does. Replaces what was there.
+    #[napi]
+    pub fn insert(
+        &self,
+        env: Env,
+        tables: MemoryTables,
+        run: String,
+        context: String,
+        status: Option<String>,
+    ) -> napi::Result<()> {
+        let inserted = self.server().insert(&tables.into(), &run, &context, status.as_deref());
+        inserted.map_err(|error| to_js(&env, &error.of_run(&run)))
+    }
+
+    /// Writes a run's status alone, as a client does.
+    #[napi]
+    pub fn set_status(&self, tables: MemoryTables, run: String, status: String) {
+        self.server().set_status(&tables.into(), &run, &status);
+    }
+
+    /// Deletes a run's rows.
+    #[napi]
+    pub fn remove(&self, tables: MemoryTables, run: String) {
+        self.server().remove(&tables.into(), &run);
+    }
+
+    /// What the tables say of a run.
+    #[napi]
+    pub fn run(&self, env: Env, tables: MemoryTables, run: String) -> napi::Result<MemoryRun> {
+        let row = self.server().row(&tables.into(), &run);
+        row.map(MemoryRun::from).map_err(|error| to_js(&env, &error.of_run(&run)))
+    }
+
+    /// The ids of all runs that have a context, in their order.
+    #[napi]
+    pub fn runs(&self, tables: MemoryTables) -> Vec<String> {
+        self.server().runs(&tables.into())
+    }
+
+    /// What is in a queue; null where there is no such queue.
+    #[napi]
+    pub fn queue(&self, queue: String) -> Option<MemoryQueue> {
+        self.server().queue(&queue).map(MemoryQueue::from)
+    }
+
+    /// Makes sure that a queue exists.
+    #[napi]
+    pub fn declare_queue(&self, queue: String) {
+        self.server().declare_queue(&queue);
+    }
+
+    /// Deletes a queue with its messages.
+    #[napi]
+    pub fn delete_queue(&self, queue: String) {
+        self.server().delete_queue(&queue);
+    }
+
+    /// Puts a message into a queue; whether there is such a queue. Without one the message is lost.
+    #[napi]
+    pub fn publish(&self, queue: String, body: Buffer, headers: Option<HashMap<String, String>>) -> bool {
+        let headers: BTreeMap<String, String> = headers.unwrap_or_default().into_iter().collect();
+        self.server().publish(&queue, headers, body.to_vec())
+    }
+
+    /// Takes the next message out of a queue; null where none is ready.
+    #[napi]
+    pub fn take(&self, queue: String) -> Option<MemoryMessage> {
+        self.server().take(&queue).map(MemoryMessage::from)
+    }
+
+    /// What the clock shows, in milliseconds since 1970.
+    #[napi]
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
+    pub fn now(&self) -> f64 {
+        self.server().clock().now() as f64
+    }
+
+    /// Moves the clock ahead by so many milliseconds.
+    #[napi]
+    pub fn advance(&self, milliseconds: f64) {
+        let by = Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default();
+        self.server().clock().advance(by);
+    }
+
+    /// Forgets every key of the coordination store.
+    #[napi]
+    pub fn flush(&self) {
+        self.server().flush();
+    }
+
+    /// Cuts every connection to the broker; who was connected connects again.
+    #[napi]
+    pub fn cut(&self) {
+        self.server().cut_all();
+    }
+
+    /// Forgets everything.
+    #[napi]
+    pub fn reset(&self) {
+        memory::reset(&self.name);
+    }
+
+    fn server(&self) -> Arc<MemoryServer> {
+        memory::server(&self.name)
+    }
+}
+
+impl From<MemoryTables> for Tables {
+    fn from(MemoryTables { contexts, statuses }: MemoryTables) -> Self {
+        Self { contexts: Some(contexts), statuses: Some(statuses) }
+    }
+}
+
+impl From<RunRow> for MemoryRun {
+    #[allow(clippy::cast_precision_loss, reason = "microseconds since 1970 are below 2^53")]
+    fn from(RunRow { context, bookkeeping, status, result, updated_at }: RunRow) -> Self {
+        let text = |json: crate::json::Json| json.get().to_owned();
+        Self {
+            context,
+            bookkeeping: bookkeeping.map(text),
+            status,
+            result: result.map(text),
+            updated_at: updated_at.map(|micros| micros as f64 / 1000.0),
+        }
+    }
+}
+
+impl From<QueueView> for MemoryQueue {
+    fn from(QueueView { ready, held }: QueueView) -> Self {
+        let messages = |views: Vec<MessageView>| views.into_iter().map(MemoryMessage::from).collect();
+        Self { ready: messages(ready), held: messages(held) }
+    }
+}
+
+impl From<MessageView> for MemoryMessage {
+    fn from(MessageView { body, headers, redelivered, .. }: MessageView) -> Self {
+        Self { body: body.into(), headers: headers.into_iter().collect(), redelivered }
+    }
+}
