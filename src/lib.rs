@@ -7,7 +7,7 @@
 //! The rooms:
 //!
 //! - Pure, without server, clock or JavaScript: [`workflow`] (blueprint and ledger), [`record`] (what is stored of a run),
-//!   [`protocol`] (messages and answers).
+//!   [`protocol`] (messages and answers), [`migrations`] (tables of our own, in steps).
 //! - [`ports`]: what the engine asks of servers, of its process and of user code ([`ports::host::Host`]).
 //! - Implementations of the ports: [`postgres`], [`rabbitmq`], [`redis`], and [`memory`], which needs no server.
 //! - Above the ports, once for all implementations: `batcher`, [`coalesced`] and `acknowledger` send many requests as one;

@@ -77,6 +77,8 @@ export interface MigrateOptions {
   /**
    * The last step that is done afterwards: `up` makes no step after it, `down` takes away only those after it.
    *
+   * @defaultValue all steps, or none
+   *
    * @example
    * ```ts
    * to: 2

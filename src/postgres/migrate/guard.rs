@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Object;
 use tokio::time::Instant;
+use tokio_postgres::SimpleQueryMessage;
 
 use crate::error::{Code, Error, Result};
 use crate::postgres::connect::{Pool, database_error};
@@ -44,12 +45,20 @@ impl Guard {
     }
 
     async fn is_taken(&self, contexts: &str) -> Result<bool> {
-        const TRY: &str =
-            "SELECT pg_try_advisory_xact_lock(hashtextextended('flowcraft:' || to_regclass($1)::oid, 0))";
+        let table = contexts.replace('\'', "''");
+        let ask = format!(
+            "SELECT pg_try_advisory_xact_lock(hashtextextended('flowcraft:' || to_regclass('{table}')::oid, 0))"
+        );
         let failed = |error: tokio_postgres::Error| database_error(&error);
         let Some(client) = &self.client else { return Ok(false) };
         client.batch_execute(BEGIN).await.map_err(failed)?;
-        let taken: bool = client.query_one(TRY, &[&contexts]).await.map_err(failed)?.get(0);
+        // In one message: what is asked in several keeps its snapshot until the transaction ends.
+        let answer = client.simple_query(&ask).await.map_err(failed)?;
+        let says_yes = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
+            _ => false,
+        };
+        let taken = answer.iter().any(says_yes);
         if !taken {
             client.batch_execute("ROLLBACK").await.map_err(failed)?;
         }
