@@ -89,7 +89,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       hear: (notice) => void this.#notify(notice),
     })
     this.#engine = new Engine(
-      JSON.stringify({ ...engineOptions(checked), worker: workerName() }),
+      JSON.stringify({ ...engineOptions(checked), worker: workerName(), host: hostname() }),
       broker,
       database,
       nativeStoreOf(options.coordinationStore) ?? customStore(options.coordinationStore),

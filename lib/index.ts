@@ -18,7 +18,7 @@
  */
 export { type FinalResult, RabbitMqAdapter } from './adapter.js'
 export type { DeadLetter } from './api/dead-letters.js'
-export { migrate } from './api/migrate.js'
+export { type MigrationStatus, type MigrationStep, migrate, migrationStatus } from './api/migrate.js'
 export { PostgresContext } from './api/postgres-context.js'
 export { createRabbitMqReconciler, type ReconciliationStats } from './api/reconciler.js'
 export { RedisCoordinationStore } from './api/redis-coordination-store.js'
@@ -36,7 +36,7 @@ export {
 export type { QueueRetryOptions } from './execution/retries.js'
 export type { QueueType, RabbitMqAdapterOptions } from './options/adapter.js'
 export type { AmqpConnectionLike, AmqpOptions } from './options/amqp.js'
-export type { MigrateOptions } from './options/migrate.js'
+export type { MigrateOptions, MigrationStatusOptions } from './options/migrate.js'
 export type { PgClientLike, PostgresOptions, PostgresTlsOptions } from './options/postgres.js'
 export type { PostgresContextOptions } from './options/postgres-context.js'
 export type { RabbitMqReconcilerOptions } from './options/reconciler.js'

@@ -14,6 +14,7 @@ use tracing::debug;
 
 use crate::batcher::{Batches, Request};
 use crate::error::{Code, Error, Result};
+use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease};
 use crate::ports::platform::Platform;
 
@@ -154,6 +155,18 @@ impl CoordinationStore for Coalesced {
 
     async fn release_many(&self, leases: &[Lease]) -> Result<()> {
         self.store.release_many(leases).await
+    }
+
+    async fn announce(&self, announcement: &Announcement<'_>) -> Result<bool> {
+        self.store.announce(announcement).await
+    }
+
+    async fn withdraw(&self, worker: &str) -> Result<()> {
+        self.store.withdraw(worker).await
+    }
+
+    async fn announced(&self) -> Result<Option<Vec<Announced>>> {
+        self.store.announced().await
     }
 
     async fn close(&self) {

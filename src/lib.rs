@@ -7,7 +7,7 @@
 //! The rooms:
 //!
 //! - Pure, without server, clock or JavaScript: [`workflow`] (blueprint and ledger), [`record`] (what is stored of a run),
-//!   [`protocol`] (messages and answers).
+//!   [`protocol`] (messages and answers), [`migrations`] (tables of our own, in steps).
 //! - [`ports`]: what the engine asks of servers, of its process and of user code ([`ports::host::Host`]).
 //! - Implementations of the ports: [`postgres`], [`rabbitmq`], [`redis`], and [`memory`], which needs no server.
 //! - Above the ports, once for all implementations: `batcher`, [`coalesced`] and `acknowledger` send many requests as one;
@@ -18,7 +18,7 @@
 //!
 //! Arrows point down:
 //! `bridge` → `postgres`, `rabbitmq`, `redis`, `memory`, `worker` → `run_store` → `acknowledger`, `coalesced` →
-//! `backoff`, `batcher` → `ports` → `protocol` → `record` → `workflow` → `ids`, `json`, `time`, `error`.
+//! `backoff`, `batcher` → `ports` → `protocol`, `migrations` → `record` → `workflow` → `ids`, `json`, `time`, `error`.
 //! A room that is not drawn needs no room that is. `tests/house` checks both, and that no files need each other in a circle.
 //! Only `bridge` knows JavaScript; everything else compiles and tests without it (`cargo test --no-default-features`).
 
@@ -33,6 +33,7 @@ mod fault_points;
 pub mod ids;
 pub mod json;
 pub mod memory;
+pub mod migrations;
 mod mutants;
 pub mod ports;
 pub mod postgres;

@@ -108,7 +108,7 @@ describe('the tarball', () => {
     const { stdout } = await run(process.execPath, ['-e', code], { cwd: bare, env: withoutRust })
     assert.equal(
       stdout.trim(),
-      'ConnectionError,FlowcraftAdapterError,NotAwaitingError,PostgresContext,RabbitMqAdapter,RedisCoordinationStore,RunEndedError,RunNotFoundError,SetupError,createRabbitMqReconciler,migrate',
+      'ConnectionError,FlowcraftAdapterError,NotAwaitingError,PostgresContext,RabbitMqAdapter,RedisCoordinationStore,RunEndedError,RunNotFoundError,SetupError,createRabbitMqReconciler,migrate,migrationStatus',
     )
   })
 })

@@ -72,11 +72,19 @@ const entries = async () => Number((await sql(`SELECT count(*) FROM ${servers.co
 describe('what it makes', () => {
   after(() => go('down'))
 
-  it('is a journal, a view and an index, once; and it takes them away again, once', async () => {
+  it('is a journal, a view, an index and two tables, once; and it takes them away again, once', async () => {
     assert.deepEqual(await tables(), ['contexts', 'statuses'])
     await go('up')
     await go('up')
-    assert.deepEqual(await tables(), ['contexts', 'contexts_journal', 'contexts_live', 'statuses', 'statuses_open'])
+    assert.deepEqual(await tables(), [
+      'contexts',
+      'contexts_journal',
+      'contexts_live',
+      'contexts_migrations',
+      'contexts_workers',
+      'statuses',
+      'statuses_open',
+    ])
     assert.deepEqual(await compressions(), ['l', 'l'])
     await go('down')
     await go('down')

@@ -285,6 +285,9 @@ describe('the other objects', () => {
       ['contextTableName', ''],
       ['statusTableName', 7],
       ['direction', 'sideways'],
+      ['to', -1],
+      ['to', 1.5],
+      ['dryRun', 'yes'],
     ])
       await assert.rejects(migrate({ ...whole, [name]: value }), refusal(name))
   })

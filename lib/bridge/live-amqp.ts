@@ -19,7 +19,7 @@ export interface LiveAmqpConnection {
 
 interface LiveChannel {
   assertQueue(queue: string, options: Record<string, unknown>): Promise<unknown>
-  checkQueue(queue: string): Promise<{ messageCount: number }>
+  checkQueue(queue: string): Promise<QueueCounts>
   get(queue: string): Promise<LiveMessage | false>
   prefetch(count: number): Promise<unknown>
   consume(queue: string, onMessage: (message: LiveMessage | null) => void): Promise<{ consumerTag: string }>
@@ -28,6 +28,11 @@ interface LiveChannel {
   nack(message: LiveMessage, allUpTo: boolean, requeue: boolean): void
   close(): Promise<void>
   on(event: string, listener: (argument: LiveMessage & Error) => void): unknown
+}
+
+interface QueueCounts {
+  messageCount: number
+  consumerCount: number
 }
 
 interface LiveConfirmChannel extends LiveChannel {
@@ -84,7 +89,8 @@ export class LiveAmqp {
       consume: (queue: string, declared: string, prefetch: number) => this.#consume(queue, declared, prefetch),
       settle: (number: number, ack: boolean) => this.#settle(number, ack),
       cancel: (queue: string) => this.#cancel(queue),
-      waiting: (queue: string) => this.#waiting(queue),
+      waiting: async (queue: string) => (await this.#look(queue))?.messageCount ?? null,
+      consumers: async (queue: string) => (await this.#look(queue))?.consumerCount ?? null,
       openReading: (queue: string) => this.#openReading(queue),
       readNext: (reading: number) => this.#readNext(reading),
       closeReading: (reading: number) => this.#closeReading(reading),
@@ -181,19 +187,18 @@ export class LiveAmqp {
 
   /** Makes sure that a queue exists. One that does is taken as it is, whatever its arguments. */
   async #ensure(channel: LiveChannel, queue: string, declaration: Arguments): Promise<void> {
-    if ((await this.#waiting(queue)) === null)
-      await channel.assertQueue(queue, { durable: true, arguments: declaration })
+    if ((await this.#look(queue)) === null) await channel.assertQueue(queue, { durable: true, arguments: declaration })
   }
 
-  /** How many messages wait in a queue; null where there is no such queue. */
-  async #waiting(queue: string): Promise<number | null> {
+  /** How many messages wait in a queue, and how many consumers it has; null where there is no such queue. */
+  async #look(queue: string): Promise<QueueCounts | null> {
     // On a channel of its own: asking for a queue that is not there closes the channel.
     const channel = await this.#connection.createChannel()
     channel.on('error', () => {})
     try {
-      const { messageCount } = await channel.checkQueue(queue)
+      const counts = await channel.checkQueue(queue)
       await channel.close()
-      return messageCount
+      return counts
     } catch (error) {
       if ((error as { code?: unknown }).code === NOT_FOUND) return null
       throw error
@@ -201,7 +206,7 @@ export class LiveAmqp {
   }
 
   async #openReading(queue: string): Promise<number | null> {
-    if ((await this.#waiting(queue)) === null) return null
+    if ((await this.#look(queue)) === null) return null
     const channel = await this.#connection.createChannel()
     channel.on('error', () => {})
     const number = ++this.#lastNumber

@@ -1,7 +1,7 @@
 /** The options as plain data, for whoever shows them to people: the documentation, the command line's help. */
 import { ADAPTER_SCHEMA, GROUPS } from './adapter-schema.js'
 import { AMQP_SCHEMA } from './amqp.js'
-import { MIGRATE_SCHEMA } from './migrate.js'
+import { MIGRATE_SCHEMA, MIGRATION_STATUS_SCHEMA } from './migrate.js'
 import { POSTGRES_SCHEMA } from './postgres.js'
 import { POSTGRES_CONTEXT_SCHEMA } from './postgres-context.js'
 import { RECONCILER_SCHEMA } from './reconciler.js'
@@ -108,6 +108,13 @@ const OBJECTS: Described[] = [
     type: 'MigrateOptions',
     file: 'migrate.ts',
     schema: MIGRATE_SCHEMA,
+  },
+  {
+    title: 'migrationStatus',
+    words: 'The argument of `migrationStatus(options)`.',
+    type: 'MigrationStatusOptions',
+    file: 'migrate.ts',
+    schema: MIGRATION_STATUS_SCHEMA,
   },
 ]
 

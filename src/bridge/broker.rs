@@ -45,6 +45,8 @@ pub struct LiveFunctions {
     pub cancel: JsFunction<String, Promise<()>>,
     /// How many messages wait in a queue; null where there is no such queue.
     pub waiting: JsFunction<String, Promise<Option<u32>>>,
+    /// How many consumers a queue has; null where there is no such queue.
+    pub consumers: JsFunction<String, Promise<Option<u32>>>,
     /// Opens a queue to look at its messages, and answers with a number for it; null where there is none.
     pub open_reading: JsFunction<String, Promise<Option<u32>>>,
     /// The next message of a reading; null at the end.
@@ -258,6 +260,10 @@ impl broker::Broker for LiveBroker {
 
     async fn waiting(&self, queue: &str) -> Result<Option<u32>> {
         ask!("Looking at the queue", Code::BrokerUnreachable, self.functions.waiting, queue.to_owned())
+    }
+
+    async fn consumers(&self, queue: &str) -> Result<Option<u32>> {
+        ask!("Looking at the queue", Code::BrokerUnreachable, self.functions.consumers, queue.to_owned())
     }
 
     async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {

@@ -12,10 +12,11 @@ use super::function::JsFunction;
 use super::memory;
 use super::runtime::promise;
 use crate::error::{Code, Result};
+use crate::migrations::Target;
 use crate::ports::platform::Platform;
 use crate::ports::record::{self, Tables};
 use crate::postgres::{PasswordSource, Postgres, PostgresSettings};
-use crate::record::Patch;
+use crate::record::{Patch, to_raw};
 use crate::run_store::RunStore;
 
 /// A pool of connections, or a memory.
@@ -66,22 +67,36 @@ impl Database {
         })
     }
 
-    /// Makes the journal of a context table, or takes it away again.
-    #[napi(ts_return_type = "Promise<void>")]
+    /// Takes the steps to a target (JSON) on these tables, or says which: a JSON array of steps.
+    #[napi(ts_return_type = "Promise<string>")]
     pub fn migrate<'env>(
         &self,
         env: &'env Env,
         context_table: String,
         status_table: String,
-        down: bool,
+        target: String,
+    ) -> napi::Result<Object<'env>> {
+        let tables = Tables { contexts: Some(context_table), statuses: Some(status_table) };
+        let (record, target) = (self.inner.record(&tables), settings::<Target>(env, &target)?);
+        promise(env, async move {
+            let steps = record.migrate(target).await?;
+            to_raw(&steps).map(|json| json.get().to_owned())
+        })
+    }
+
+    /// Where every step stands: a JSON array.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn migrations<'env>(
+        &self,
+        env: &'env Env,
+        context_table: String,
+        status_table: String,
     ) -> napi::Result<Object<'env>> {
         let tables = Tables { contexts: Some(context_table), statuses: Some(status_table) };
         let record = self.inner.record(&tables);
         promise(env, async move {
-            match down {
-                false => record.migrate().await,
-                true => record.unmigrate().await,
-            }
+            let steps = record.migrations().await?;
+            to_raw(&steps).map(|json| json.get().to_owned())
         })
     }
 

@@ -18,7 +18,8 @@ use super::store::Store;
 use crate::error::{Code, Error};
 use crate::ids::NodeId;
 use crate::protocol::message::JobMessage;
-use crate::worker::{self, Ports, Worker};
+use crate::record::to_raw;
+use crate::worker::{self, Gate, Ports, Worker};
 use crate::workflow::ledger::{Resume, RunStatus};
 
 /// A message that could not be processed.
@@ -230,6 +231,23 @@ impl Engine {
             let replayed = engine.replay(ids.as_ref(), limit as usize).await?;
             Ok(u32::try_from(replayed).unwrap_or(u32::MAX))
         })
+    }
+
+    /// The workers of this fleet that are alive: a JSON array.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn workers<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        promise(env, async move {
+            let workers = engine.workers().await?;
+            to_raw(&workers).map(|json| json.get().to_owned())
+        })
+    }
+
+    /// Whether every worker of these queues can do something. Known to a started worker, a few heartbeats after it was
+    /// first asked for.
+    #[napi]
+    pub fn is_gate_open(&self, capability: String, queues: Vec<String>) -> bool {
+        self.inner.is_open(Gate { capability: &capability, queues: &queues })
     }
 
     /// Stores a run's end and its result (JSON) in the status table.

@@ -32,6 +32,9 @@ pub struct EngineSettings {
     event_loop_timeout: Duration,
     /// No option: this worker's name, unique in the fleet.
     worker: String,
+    /// No option: the machine it runs on.
+    #[serde(default)]
+    host: String,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -65,6 +68,7 @@ impl EngineSettings {
             },
             event_loop_timeout: self.event_loop_timeout,
             worker: self.worker,
+            host: self.host,
         }
     }
 }

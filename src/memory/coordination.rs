@@ -10,7 +10,9 @@ use super::clock::MemoryClock;
 use super::faults::{self, Event, FaultSlot, Operation};
 use super::keys::{Keys, Now, OPERATION};
 use crate::error::{Code, Error, Result};
+use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease};
+use crate::ports::keys;
 use crate::ports::platform::Clock;
 
 /// A client of the keys of a memory server.
@@ -104,6 +106,24 @@ impl CoordinationStore for MemoryStore {
             Ok(taken) => taken.into_iter().map(Ok).collect(),
             Err(error) => leases.iter().map(|_| Err(error.clone())).collect(),
         }
+    }
+
+    async fn announce(&self, announcement: &Announcement<'_>) -> Result<bool> {
+        let Announcement { worker, card, ttl } = announcement;
+        let announce = |mut now: Now<'_>| now.announce(worker, card, *ttl);
+        self.ask(Operation::Announce, &[keys::WORKERS], announce).await.map(|()| true)
+    }
+
+    async fn withdraw(&self, worker: &str) -> Result<()> {
+        let withdraw = |mut now: Now<'_>| {
+            now.withdraw(worker);
+            Ok(())
+        };
+        self.ask(Operation::Announce, &[keys::WORKERS], withdraw).await
+    }
+
+    async fn announced(&self) -> Result<Option<Vec<Announced>>> {
+        self.ask(Operation::Announced, &[keys::WORKERS], |now| Ok(Some(now.workers()))).await
     }
 
     async fn release_many(&self, leases: &[Lease]) -> Result<()> {

@@ -98,8 +98,10 @@ pub enum RecordOperation {
     Write,
     /// Changes status rows alone.
     Touch,
-    /// Creates or removes the journal.
+    /// Takes steps of migration.
     Migrate,
+    /// Says or reads which workers are alive.
+    Announce,
 }
 
 /// An operation of a coordination store.
@@ -119,6 +121,10 @@ pub enum Operation {
     Acquire,
     /// Gives leases up, all in one step.
     Release,
+    /// A worker says that it lives, or that it stops.
+    Announce,
+    /// Reads which workers are alive.
+    Announced,
 }
 
 /// What goes wrong.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Code, Error, Result};
+use crate::ports::announcement::Announced;
 use crate::ports::coordination::{Acquired, GIVEN_UP_STAYS, Lease};
-use crate::ports::keys::RECONCILER_MARK;
+use crate::ports::keys::{RECONCILER_MARK, WORKERS};
 
 pub(super) const OPERATION: &str = "Talking to the coordination store";
 
@@ -16,7 +17,9 @@ pub(super) struct Keys(Mutex<BTreeMap<String, Entry>>);
 #[derive(Debug)]
 pub(super) struct Entry {
     value: String,
-    /// When it is gone, by the server's clock.
+    /// When it was set, by the server's clock.
+    set: u64,
+    /// When it is gone.
     expires: u64,
 }
 
@@ -58,7 +61,7 @@ impl Now<'_> {
             return Err(Error::new(Code::RedisUnreachable, OPERATION, "a key cannot live for 0 seconds"));
         }
         let expires = self.after(ttl);
-        self.keys.insert(key.to_owned(), Entry { value: value.to_owned(), expires });
+        self.keys.insert(key.to_owned(), Entry { value: value.to_owned(), set: self.moment, expires });
         Ok(())
     }
 
@@ -77,7 +80,7 @@ impl Now<'_> {
         };
         let count = count.saturating_add(1);
         let expires = self.after(ttl);
-        self.keys.insert(key.to_owned(), Entry { value: count.to_string(), expires });
+        self.keys.insert(key.to_owned(), Entry { value: count.to_string(), set: self.moment, expires });
         Ok(count)
     }
 
@@ -97,7 +100,33 @@ impl Now<'_> {
         }
     }
 
+    /// A worker says that it lives.
+    pub fn announce(&mut self, worker: &str, card: &str, ttl: u64) -> Result<()> {
+        self.set(&worker_key(worker), card, ttl)
+    }
+
+    pub fn withdraw(&mut self, worker: &str) {
+        self.remove(&worker_key(worker));
+    }
+
+    /// The workers that are alive.
+    pub fn workers(&self) -> Vec<Announced> {
+        let first = worker_key("");
+        let all = self.keys.range(first.clone()..).take_while(|(key, _)| key.starts_with(&first));
+        let alive = all.filter(|(_, entry)| entry.expires > self.moment);
+        let announced = |entry: &Entry| Announced {
+            card: entry.value.clone(),
+            age: self.moment.saturating_sub(entry.set),
+        };
+        alive.map(|(_, entry)| announced(entry)).collect()
+    }
+
     fn after(&self, ttl: u64) -> u64 {
         self.moment.saturating_add(ttl.saturating_mul(1000))
     }
+}
+
+/// What a worker says of itself has a key of its own here.
+fn worker_key(worker: &str) -> String {
+    format!("{WORKERS}:{worker}")
 }

@@ -96,6 +96,12 @@ pub trait Broker: Send + Sync {
     /// Transient, if the broker is out of reach.
     async fn waiting(&self, queue: &str) -> Result<Option<u32>>;
 
+    /// How many consumers a queue has, whoever they are; none where there is no such queue.
+    ///
+    /// # Errors
+    /// Transient, when the broker is out of reach.
+    async fn consumers(&self, queue: &str) -> Result<Option<u32>>;
+
     /// Opens a queue to look at its messages one by one, from the oldest; none if there is no such queue.
     ///
     /// # Errors

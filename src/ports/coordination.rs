@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use futures_util::future::join_all;
 
+use super::announcement::{Announced, Announcement};
 use super::keys;
 use crate::error::Result;
 
@@ -100,6 +101,22 @@ pub trait CoordinationStore: Send + Sync {
     async fn release_many(&self, leases: &[Lease]) -> Result<()> {
         let all = leases.iter().map(|lease| self.release(&lease.key, &lease.owner));
         join_all(all).await.into_iter().collect()
+    }
+
+    /// A worker says that it lives; whether this store keeps such words. One of the user's own, with the basic operations
+    /// alone, does not.
+    async fn announce(&self, _announcement: &Announcement<'_>) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Removes a worker that stops.
+    async fn withdraw(&self, _worker: &str) -> Result<()> {
+        Ok(())
+    }
+
+    /// The workers that are alive; none where this store does not keep them.
+    async fn announced(&self) -> Result<Option<Vec<Announced>>> {
+        Ok(None)
     }
 
     /// Closes the connections once everything that was sent has arrived; the next use opens them again.

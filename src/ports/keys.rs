@@ -42,6 +42,9 @@ pub fn cancel(run: &str, node: &str) -> String {
     format!("flowcraft:fanin:cancel:{run}:{node}")
 }
 
+/// The workers that are alive, all in one key; version 1 has no such key.
+pub const WORKERS: &str = "flowcraft:workers";
+
 /// The worker of a queue that looks for lost jobs; version 1 has no such key.
 pub fn repair(queue: &str) -> String {
     format!("flowcraft:repair:{queue}")

@@ -12,6 +12,8 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::json::Json;
+use crate::migrations::{StepReport, StepStatus, Target};
+use crate::ports::announcement::{Announced, Announcement};
 use crate::record::{Change, Document, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
 
@@ -190,11 +192,21 @@ pub trait Record: Send + Sync {
     /// Stores a run's end and its result in the status row.
     async fn write_result(&self, run: &str, status: RunStatus, result: &Json) -> Result<()>;
 
-    /// Gives runs a journal, while workers are running. Does nothing if there is one.
-    async fn migrate(&self) -> Result<()>;
+    /// Takes the steps to a target beside workers that are running, or says which they would be. Each is whole or undone.
+    /// With the first one runs get a journal; without it every run goes on as one document.
+    async fn migrate(&self, target: Target) -> Result<Vec<StepReport>>;
 
-    /// Removes the journal: every run goes on as one document.
-    async fn unmigrate(&self) -> Result<()>;
+    /// Where every step stands.
+    async fn migrations(&self) -> Result<Vec<StepStatus>>;
+
+    /// A worker says that it lives; whether there is a table for that.
+    async fn announce(&self, announcement: &Announcement<'_>) -> Result<bool>;
+
+    /// Removes a worker that stops.
+    async fn withdraw(&self, worker: &str) -> Result<()>;
+
+    /// The workers that are alive; none where there is no table for them.
+    async fn announced(&self) -> Result<Option<Vec<Announced>>>;
 
     /// Closes the idle connections; the next use opens one again.
     fn let_go(&self);

@@ -122,6 +122,13 @@ impl Pool {
         self.opened.load(Ordering::Relaxed)
     }
 
+    /// Allows that many connections at least.
+    pub(super) fn has_room_for(&self, connections: usize) {
+        if self.pool.status().max_size < connections {
+            self.pool.resize(connections);
+        }
+    }
+
     /// Closes the idle connections; the next use opens one again.
     pub fn let_go(&self) {
         self.pool.retain(|_, _| false);

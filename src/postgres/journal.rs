@@ -10,6 +10,7 @@ use deadpool_postgres::GenericClient;
 
 use super::connect::database_error;
 use crate::error::{Error, Result, SqlState};
+use crate::migrations::beside;
 
 /// The journal's table, as far as this worker knows.
 #[derive(Debug, Default)]
@@ -54,28 +55,6 @@ impl JournalTable {
     }
 }
 
-/// The quoted name of an object that belongs to a table. PostgreSQL truncates names to 63 bytes: a longer one ends with a
-/// hash of the whole name.
-pub(super) fn beside(table: &str, what: &str) -> String {
-    let (schema, name) = table.rsplit_once("\".\"").unwrap_or(("", table));
-    let name = name.trim_matches('"').replace("\"\"", "\"");
-    let mut own = format!("{name}_{what}");
-    if own.len() > LONGEST_NAME {
-        let sum = name.bytes().fold(FNV_START, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(FNV_PRIME));
-        let end = format!("_{sum:08x}_{what}");
-        let kept = name.char_indices().map(|(index, _)| index);
-        let kept = kept.take_while(|index| index + end.len() <= LONGEST_NAME).last().unwrap_or(0);
-        own = format!("{}{end}", &name[..kept]);
-    }
-    let own = own.replace('"', "\"\"");
-    if schema.is_empty() { format!("\"{own}\"") } else { format!("{schema}\".\"{own}\"") }
-}
-
-const LONGEST_NAME: usize = 63;
-/// The FNV-1a hash: the same in every version of this package.
-const FNV_START: u32 = 0x811c_9dc5;
-const FNV_PRIME: u32 = 0x0100_0193;
-
 /// Runs, and what is newer of each than a revision of it. $1 runs, $2 the revisions of their rows, $3 their last known
 /// entries. Answers with run, moment, revision, whether the row is that one, the row if not, the last entry, entries.
 pub(super) fn load(contexts: &str, now: &str) -> String {
@@ -100,22 +79,4 @@ pub(super) fn append_patch(contexts: &str) -> String {
          INSERT INTO {journal} (run_id, entry, change) SELECT run_id, $3::bigint + 1, $4::text::json FROM held \
          ON CONFLICT DO NOTHING RETURNING run_id"
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_belongs_to_a_table_is_named_after_it() {
-        assert_eq!(beside(r#""contexts""#, "journal"), r#""contexts_journal""#);
-        assert_eq!(beside(r#""a.b"."c""d""#, "live"), r#""a.b"."c""d_live""#);
-    }
-
-    #[test]
-    fn names_too_long_stay_apart() {
-        let named = |last: &str| beside(&format!("\"s\".\"{}{last}\"", "ü".repeat(30)), "journal");
-        assert!(named("a").len() <= LONGEST_NAME + r#""s"."""#.len());
-        assert_ne!(named("a"), named("b"));
-    }
 }

@@ -20,6 +20,7 @@ mod standby;
 mod status_sql;
 mod statuses;
 mod tables;
+mod workers;
 mod writer;
 
 pub use connect::{PasswordSource, PostgresSettings};

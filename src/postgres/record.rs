@@ -9,6 +9,8 @@ use super::connect::{PasswordSource, Pool, PostgresSettings, database_error};
 use super::session::Session;
 use crate::error::Result;
 use crate::json::Json;
+use crate::migrations::{StepReport, StepStatus, Target};
+use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::record::{
     AwaitingPage, Database, DecideLocked, InRow, LockedChange, Newer, Record, StaleRun, StaleSearch, Tables,
     Written,
@@ -145,12 +147,24 @@ impl Record for PostgresRecord {
         transaction.commit().await.map_err(failed)
     }
 
-    async fn migrate(&self) -> Result<()> {
-        self.session.migrate().await
+    async fn migrate(&self, target: Target) -> Result<Vec<StepReport>> {
+        self.session.migrate(target).await
     }
 
-    async fn unmigrate(&self) -> Result<()> {
-        self.session.unmigrate().await
+    async fn migrations(&self) -> Result<Vec<StepStatus>> {
+        self.session.migrations().await
+    }
+
+    async fn announce(&self, announcement: &Announcement<'_>) -> Result<bool> {
+        self.session.announce(announcement).await
+    }
+
+    async fn withdraw(&self, worker: &str) -> Result<()> {
+        self.session.withdraw(worker).await
+    }
+
+    async fn announced(&self) -> Result<Option<Vec<Announced>>> {
+        self.session.announced().await
     }
 
     fn let_go(&self) {

@@ -1,7 +1,6 @@
 //! Fragments that several statements share.
 
-/// The document in the row; SQL and JSON null are an empty one.
-pub(super) const PRESENT: &str = "CASE WHEN coalesce(jsonb_typeof(t.context_data), 'null') = 'null' THEN '{}'::jsonb ELSE t.context_data END";
+pub(super) use crate::migrations::PRESENT;
 
 /// The document with the reserved key alone; what is not an object stays as it is.
 pub(super) const RESERVED: &str = "CASE WHEN jsonb_typeof(context_data) NOT IN ('null', 'object') THEN context_data WHEN context_data ? '_flowcraft' THEN jsonb_build_object('_flowcraft', context_data->'_flowcraft') END";

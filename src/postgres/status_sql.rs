@@ -1,6 +1,6 @@
 //! The statements that fit a status table of any of the three shapes.
 
-use super::journal::{JournalTable, beside};
+use super::journal::JournalTable;
 use super::sql::{NOW, PRESENT};
 use super::tables::Table;
 use crate::record::RESERVED_KEY;
@@ -22,17 +22,12 @@ pub(super) struct Statements {
     finish_all: String,
     /// Those that need `updated_at`.
     pub timed: Option<Timed>,
-    /// For `migrate`.
-    pub open_runs: OpenRuns,
-    /// The table, and its column of final results, if it has one.
-    pub results: Option<(String, &'static str)>,
-}
-
-/// An index of the running runs. Its key never changes, so touching a status row does not move it.
-#[derive(Debug)]
-pub(super) struct OpenRuns {
-    pub create: String,
-    pub drop: String,
+    /// The table.
+    pub table: String,
+    /// The status of a row.
+    pub status: String,
+    /// The column of final results, if there is one.
+    pub results: Option<&'static str>,
 }
 
 /// The statements of a table with `updated_at`. Moments are microseconds since 1970.
@@ -48,20 +43,6 @@ pub(super) struct Timed {
     pub claim_stalled: String,
     /// $1 after this run, $2 limit: a page of all runs, and which of them wait
     pub awaiting: String,
-}
-
-impl OpenRuns {
-    fn of(table: &str, status: &str) -> Self {
-        let index = beside(table, "open");
-        // An index is made in the schema of its table, and is named without it.
-        let name = index.rsplit_once("\".\"").map_or_else(|| index.clone(), |(_, name)| format!("\"{name}"));
-        Self {
-            create: format!(
-                "CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} (run_id) WHERE {status} = 'running'"
-            ),
-            drop: format!("DROP INDEX CONCURRENTLY IF EXISTS {index}"),
-        }
-    }
 }
 
 /// The statements that write changes of many runs at once, each run only if it is still of the revision given.
@@ -122,11 +103,10 @@ impl Statements {
         let touch_all = touch.sql_from("changed", "c.status", "c.status IS NOT NULL AND NOT c.ends");
         let touch_running = touch.sql_from("changed", "'running'::text", "true");
         let finish_all = finish.sql_from("ended", "c.status", "true");
-        let results = result_column.map(|column| (table.sql.clone(), column));
-        let open_runs = OpenRuns::of(&table.sql, status.trim_start_matches("t."));
         Some(Self {
-            open_runs,
-            results,
+            table: table.sql.clone(),
+            status: status.trim_start_matches("t.").to_owned(),
+            results: result_column,
             touch: touch.sql(),
             finish: finish.sql(),
             finish_unheard,

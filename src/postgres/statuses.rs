@@ -6,7 +6,7 @@ use deadpool_postgres::{GenericClient, Object, Transaction};
 use tokio::sync::OnceCell;
 
 use super::connect::{Pool, database_error, prepared, rows};
-use super::status_sql::{OpenRuns, Statements, Timed, Writing};
+use super::status_sql::{Statements, Timed, Writing};
 use super::tables::{Table, TableName, missing};
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
@@ -150,14 +150,10 @@ impl StatusTable {
         })
     }
 
-    /// The index of the running runs.
-    pub(super) async fn open_runs(&self, client: &Object) -> Result<&OpenRuns> {
-        Ok(&self.statements(client).await?.open_runs)
-    }
-
-    /// The table's name in SQL, and its column of final results, if it has one.
-    pub(super) async fn results(&self, client: &Object) -> Result<Option<&(String, &'static str)>> {
-        Ok(self.statements(client).await?.results.as_ref())
+    /// The table's name in SQL, the status of a row, and the column of final results, if there is one.
+    pub(super) async fn for_migrations(&self, client: &Object) -> Result<(&str, &str, Option<&'static str>)> {
+        let Statements { table, status, results, .. } = self.statements(client).await?;
+        Ok((table, status, *results))
     }
 
     /// The statements that write changes of many runs, over this context table too.

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::client::{CLOSE_TIMEOUT, amqp_error, close, connect_error};
-use super::queues::{LapinReading, ensure, received, waiting};
+use super::queues::{LapinReading, ensure, passive, received};
 use super::uri::{AmqpAddress, AmqpSettings};
 use crate::acknowledger::Acknowledger;
 use crate::error::{Code, Error, Result};
@@ -204,12 +204,17 @@ impl Broker for RabbitMq {
 
     async fn waiting(&self, queue: &str) -> Result<Option<u32>> {
         let connection = self.open_publisher(&mut *self.publisher.lock().await).await?.connection.clone();
-        waiting(&connection, queue).await
+        Ok(passive(&connection, queue).await?.map(|queue| queue.message_count()))
+    }
+
+    async fn consumers(&self, queue: &str) -> Result<Option<u32>> {
+        let connection = self.open_publisher(&mut *self.publisher.lock().await).await?.connection.clone();
+        Ok(passive(&connection, queue).await?.map(|queue| queue.consumer_count()))
     }
 
     async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
         let connection = self.connect("reader").await?;
-        if waiting(&connection, queue).await?.is_none() {
+        if passive(&connection, queue).await?.is_none() {
             close(&connection).await;
             return Ok(None);
         }

@@ -16,16 +16,16 @@ use crate::ports::broker::{Delivery, Reading, Receipt};
 
 const NOT_FOUND: u16 = 404;
 
-/// How many messages wait in a queue; none if there is no such queue.
-pub(super) async fn waiting(connection: &Connection, queue: &str) -> Result<Option<u32>> {
+/// What the broker says of a queue; none where there is no such queue.
+pub(super) async fn passive(connection: &Connection, queue: &str) -> Result<Option<lapin::Queue>> {
     let failed = |error: lapin::Error| amqp_error("Looking at the queue", &error);
     // On a channel of its own: asking for a missing queue closes the channel.
     let channel = connection.create_channel().await.map_err(failed)?;
-    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    match channel.queue_declare(queue.into(), passive, FieldTable::default()).await {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    match channel.queue_declare(queue.into(), options, FieldTable::default()).await {
         Ok(found) => {
             channel.close(REPLY_SUCCESS, "seen".into()).await.map_err(failed)?;
-            Ok(Some(found.message_count()))
+            Ok(Some(found))
         }
         Err(error) => match error.kind() {
             ErrorKind::ProtocolError(answer) if answer.get_id() == NOT_FOUND => Ok(None),
@@ -41,7 +41,7 @@ pub(super) async fn ensure(
     queue: &str,
     arguments: Arguments,
 ) -> Result<()> {
-    if waiting(connection, queue).await?.is_some() {
+    if passive(connection, queue).await?.is_some() {
         return Ok(());
     }
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };

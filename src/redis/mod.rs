@@ -5,6 +5,7 @@ mod leases;
 mod link;
 mod server;
 mod settings;
+mod workers;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,8 +16,11 @@ use redis::Script;
 use self::connection::Connections;
 use self::leases::LeaseScripts;
 use self::server::Server;
+use self::workers::WorkerScripts;
 use crate::error::{Code, Error, Result};
+use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease};
+use crate::ports::keys;
 
 pub use settings::{Address, RedisSettings, RedisTls, Sentinels};
 
@@ -25,6 +29,7 @@ pub struct RedisStore {
     prefix: String,
     connections: Arc<Connections>,
     leases: LeaseScripts,
+    workers: WorkerScripts,
     increment: Script,
 }
 
@@ -41,6 +46,10 @@ impl RedisStore {
         Ok(Self {
             prefix: settings.key_prefix.clone(),
             leases: LeaseScripts::new(connections.clone(), settings.key_prefix.clone()),
+            workers: WorkerScripts::new(
+                connections.clone(),
+                format!("{}{}", settings.key_prefix, keys::WORKERS),
+            ),
             connections,
             increment: Script::new(
                 "local n = redis.call('INCR', KEYS[1]); redis.call('EXPIRE', KEYS[1], ARGV[1]); return n",
@@ -95,6 +104,18 @@ impl CoordinationStore for RedisStore {
 
     async fn release_many(&self, leases: &[Lease]) -> Result<()> {
         self.leases.release(leases).await
+    }
+
+    async fn announce(&self, announcement: &Announcement<'_>) -> Result<bool> {
+        self.workers.announce(announcement).await.map(|()| true)
+    }
+
+    async fn withdraw(&self, worker: &str) -> Result<()> {
+        self.workers.withdraw(worker).await
+    }
+
+    async fn announced(&self) -> Result<Option<Vec<Announced>>> {
+        self.workers.announced().await.map(Some)
     }
 
     async fn close(&self) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::plan::Trouble;
 use super::world::{LEASE_SECONDS, SimulatedWorker, World};
+use crate::migrations::Target;
 use crate::ports::record::Database as _;
 
 /// Plays a plan from its first run to the end of its storm.
@@ -160,7 +161,7 @@ async fn migrate(world: &Arc<World>) {
     let record = world.server.database("operator").record(&super::world::tables());
     let up = world.random(fastrand::Rng::bool);
     world.story.tell(format!("the journal {}", if up { "comes" } else { "goes" }));
-    let _ = if up { record.migrate().await } else { record.unmigrate().await };
+    let _ = record.migrate(if up { Target::UP } else { Target::DOWN }).await;
 }
 
 async fn reconcile(world: &Arc<World>, worker: &Arc<SimulatedWorker>) {

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::plan::{Plan, Trouble};
 use super::story::Story;
-use crate::memory::{Event, Fault, Faults};
+use crate::memory::{Event, Fault, Faults, Operation};
 
 /// Faults drawn from a seed, until the storm is over.
 #[derive(Debug)]
@@ -62,6 +62,16 @@ impl SeededFaults {
     }
 }
 
+/// Who lives in the fleet is no lease.
+fn concerns_leases(event: &Event<'_>) -> bool {
+    match event {
+        Event::Coordinate { operation, .. } => {
+            !matches!(operation, Operation::Announce | Operation::Announced)
+        }
+        _ => false,
+    }
+}
+
 impl Faults for SeededFaults {
     fn strike(&self, event: &Event<'_>) -> Option<Fault> {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,8 +102,7 @@ impl Faults for SeededFaults {
             2 => Fault::Delay(very_late.mul_f64(random.f64())),
             _ => Fault::DelayAnswer(very_late.mul_f64(random.f64())),
         };
-        if matches!(event, Event::Coordinate { .. }) && matches!(fault, Fault::FailBefore | Fault::FailAfter)
-        {
+        if concerns_leases(event) && matches!(fault, Fault::FailBefore | Fault::FailAfter) {
             let now = self.story.elapsed();
             self.leaseless.lock().unwrap_or_else(PoisonError::into_inner).push(now);
         }

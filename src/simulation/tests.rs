@@ -23,7 +23,7 @@ pub fn simulate(plan: &Plan) -> (Vec<Broken>, String) {
                 &world.server.database("operator"),
                 &super::world::tables(),
             );
-            while record.migrate().await.is_err() {}
+            while record.migrate(crate::migrations::Target::UP).await.is_err() {}
         }
         super::chaos::play(&world).await;
         let broken = check(&world).await;

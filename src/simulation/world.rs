@@ -155,6 +155,7 @@ impl World {
             without_leases: WithoutLeases::Continue,
             event_loop_timeout: Duration::from_secs(1 << 30),
             worker: name.to_owned(),
+            host: "simulated".into(),
         };
         let ports =
             Ports { platform, broker: broker.clone(), record, store: store.clone(), host: Arc::new(host) };

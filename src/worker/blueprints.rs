@@ -9,7 +9,7 @@
 //!
 //! A node that is being executed keeps the blueprint it began with, on both sides.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Result;
@@ -58,6 +58,12 @@ impl Blueprints {
             Ok(Some(revision)) if revision == known.revision => Ok(Some(known)),
             _ => self.describe(id).await,
         }
+    }
+
+    /// The blueprints that were met, each with the revision it was last seen in.
+    pub fn met(&self) -> BTreeMap<String, String> {
+        let revision = |known: &Analysed| known.revision.as_str().to_owned();
+        self.with(|known| known.iter().map(|(id, known)| (id.clone(), revision(known))).collect())
     }
 
     /// Analyses a blueprint as the runtime has it now. What was known of it is known no more, whatever comes of that.

@@ -10,6 +10,8 @@ use crate::protocol::message::JobMessage;
 use crate::worker::dead_letters::DeadLetter;
 use crate::worker::recovery::judgement::Reach;
 use crate::worker::recovery::republish::{Republishing, republish};
+use crate::worker::registry::card::RegisteredWorker;
+use crate::worker::registry::gate::Gate;
 use crate::worker::runs::operations::FollowUp;
 use crate::worker::services::{Ports, Services};
 use crate::worker::settings::Settings;
@@ -111,6 +113,20 @@ impl Engine {
     /// Transient, when the broker is out of reach; what was put back until then stays so.
     pub async fn replay(&self, chosen: Option<&HashSet<String>>, limit: usize) -> Result<usize> {
         self.services.dead_letters.replay(chosen, limit).await
+    }
+
+    /// The workers of this fleet that are alive.
+    ///
+    /// # Errors
+    /// Transient, when Redis or PostgreSQL is out of reach.
+    pub async fn workers(&self) -> Result<Vec<RegisteredWorker>> {
+        self.services.registry.workers().await
+    }
+
+    /// Whether every worker of some queues can do something. Only a started worker knows; it is closed when it is first
+    /// asked for, and opens within a few heartbeats.
+    pub fn is_open(&self, gate: Gate<'_>) -> bool {
+        self.services.registry.is_open(gate)
     }
 
     /// Stores a run's end and its result in the status table.

@@ -40,15 +40,18 @@
 //!   started                                          starts and stops everything
 //!   consumer, engine                                 what RabbitMQ delivers; what the adapter asks for
 //!   recovery: tick, scan, republish                  finds lost jobs
+//!   registry: heartbeat                              says that the worker lives
 //!   job: delivery, process, execution, admitting, disposition, context
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes
 //!   runs: operations, beginning, store               the record
+//!   registry: service                                who lives, and what every worker can do
 //!   retry, leases, liveness, notices, shutdown, settings, queues
 //! ```
 //!
 //! Beside them stand the rules, which know nothing of the services, have no clock and no server, and may be imported from
-//! everywhere: `job::{admission, completion, reason}`, `recovery::judgement`, `runs::{finalize, state}`.
+//! everywhere: `job::{admission, completion, reason}`, `recovery::judgement`, `registry::{card, gate}`,
+//! `runs::{finalize, state}`.
 
 mod active_nodes;
 mod blueprints;
@@ -63,6 +66,7 @@ mod notices;
 mod publisher;
 mod queues;
 mod recovery;
+mod registry;
 mod results;
 mod retry;
 mod runs;
@@ -75,6 +79,8 @@ mod traffic;
 pub use dead_letters::DeadLetter;
 pub use engine::Engine;
 pub use queues::Queues;
+pub use registry::card::RegisteredWorker;
+pub use registry::gate::Gate;
 pub use services::Ports;
 pub use settings::{Settings, WithoutLeases};
 pub use started::Worker;

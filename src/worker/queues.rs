@@ -1,6 +1,6 @@
 //! Which queue a blueprint's jobs travel through, and which queues a worker takes jobs from.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The queues of one adapter.
 #[derive(Debug, Clone)]
@@ -31,6 +31,12 @@ impl Queues {
     /// The queue that jobs of a blueprint travel through.
     pub fn of(&self, blueprint: &str) -> &str {
         self.by_blueprint.get(blueprint).unwrap_or(&self.default)
+    }
+
+    /// Every queue that jobs of this adapter may be in.
+    pub fn all(&self) -> BTreeSet<String> {
+        let own = std::iter::once(&self.default).chain(self.by_blueprint.values()).chain(&self.consumed);
+        own.cloned().collect()
     }
 
     /// The queues a started worker takes jobs from, each once.

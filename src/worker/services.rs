@@ -16,6 +16,7 @@ use crate::worker::legacy::Legacy;
 use crate::worker::liveness::Liveness;
 use crate::worker::notices::Notices;
 use crate::worker::publisher::Publisher;
+use crate::worker::registry::service::Registry;
 use crate::worker::results::Results;
 use crate::worker::runs::store::Runs;
 use crate::worker::settings::Settings;
@@ -69,6 +70,8 @@ pub struct Services {
     pub dead_letters: DeadLetters,
     /// What the messages tell.
     pub traffic: Traffic,
+    /// Who lives in this fleet.
+    pub registry: Registry,
 }
 
 impl Services {
@@ -79,6 +82,11 @@ impl Services {
         let notices = Notices::new(host.clone());
         let active_nodes: Arc<ActiveNodes> = Arc::default();
         let leases = Arc::new(Leases::new(store.clone(), &settings, notices.clone(), platform.clone()));
+        let registry = Registry::new(
+            (store.clone(), record.clone(), broker.clone()),
+            settings.clone(),
+            platform.clone(),
+        );
         let store_of_runs = RunStore::new(record, platform.clone());
         let runs = Arc::new(Runs::new(store_of_runs, settings.clone(), host.publishes_results()));
         let results = Results {
@@ -96,6 +104,7 @@ impl Services {
             legacy: Legacy::new(store.clone(), leases.clone(), runs.clone()),
             dead_letters: DeadLetters::new(broker.clone(), settings.clone(), platform.clone()),
             traffic: Traffic::default(),
+            registry,
             settings,
             platform,
             broker,

@@ -25,6 +25,8 @@ pub struct Settings {
     pub event_loop_timeout: Duration,
     /// This worker's name, unique in the fleet: the owner of its leases, and the sender of its dead letters.
     pub worker: String,
+    /// The machine it runs on.
+    pub host: String,
 }
 
 /// What a worker does while the coordination store is out of reach.

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::worker::consumer::{consume, dispatch};
 use crate::worker::engine::Engine;
 use crate::worker::recovery::tick::recover;
+use crate::worker::registry::heartbeat::keep_registered;
 use crate::worker::retry::Retry;
 use crate::worker::services::Services;
 use crate::worker::shutdown::Shutdown;
@@ -35,6 +36,7 @@ impl Worker {
             worker.run(recover(services.clone(), queue.clone(), stop()));
             worker.run(consume(services.clone(), queue.clone(), sender.clone(), stop()));
         }
+        worker.run(keep_registered(services.clone(), shutdown.stop_consuming.clone()));
         drop(sender);
         let retry = Retry::new(services.notices.clone(), services.platform.clone(), shutdown.abort.clone());
         worker.run(dispatch(services.clone(), receiver, retry, shutdown.clone()));

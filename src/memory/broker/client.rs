@@ -204,6 +204,16 @@ impl Broker for MemoryBroker {
         waiting.await
     }
 
+    async fn consumers(&self, queue: &str) -> Result<Option<u32>> {
+        const OPERATION: &str = "Looking at the queue";
+        let publisher = self.publisher().await?;
+        publisher.unblocked(OPERATION, false).await?;
+        let event = Event::Look { client: &self.client.name, queue };
+        let consumers =
+            publisher.link.ask(OPERATION, event, |broker, _| Ok(broker.queue(queue).map(Queue::consuming)));
+        consumers.await
+    }
+
     async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
         let link = self.connect("reader").await?;
         let exists = self.server.with(|broker, _| broker.queue(queue).is_some());

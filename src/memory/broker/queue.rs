@@ -70,6 +70,11 @@ impl Queue {
         u32::try_from(self.ready.len() + self.returned.len()).unwrap_or(u32::MAX)
     }
 
+    /// How many consumers there are.
+    pub fn consuming(&self) -> u32 {
+        u32::try_from(self.consumers.len()).unwrap_or(u32::MAX)
+    }
+
     /// A message arrives, at the end.
     pub fn arrive(&mut self, message: Message) {
         self.ready.insert(message.number, message);

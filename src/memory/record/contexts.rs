@@ -26,12 +26,24 @@ pub enum Content {
     Other(Json),
 }
 
+/// A worker, as it said it. Moments are microseconds since 1970.
+#[derive(Debug)]
+pub struct WorkerRow {
+    pub card: String,
+    pub heard: i64,
+    pub gone: i64,
+}
+
 /// A context table, with its journal if it has one.
 #[derive(Debug, Default)]
 pub struct Contexts {
     pub rows: BTreeMap<String, Row>,
     /// The entries of each run, by number.
     pub journal: Option<BTreeMap<String, BTreeMap<i64, String>>>,
+    /// The steps of migration that are done, each with its moment.
+    pub steps: BTreeMap<u32, u64>,
+    /// The table of workers, if it was made.
+    pub workers: Option<BTreeMap<String, WorkerRow>>,
 }
 
 impl Content {

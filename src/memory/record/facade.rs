@@ -8,11 +8,13 @@ use async_trait::async_trait;
 
 use super::super::clock::MemoryClock;
 use super::super::faults::{Event, Fault, FaultSlot, RecordOperation, under};
-use super::contexts::Row;
+use super::contexts::{Row, WorkerRow};
 use super::moment::Moment;
 use super::store::{RecordStore, TablesState};
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
+use crate::migrations::{StepReport, StepStatus, Target};
+use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::platform::Clock;
 use crate::ports::record::{
     AwaitingPage, Database, DecideLocked, InRow, LockedChange, Newer, Record, RowText, StaleRun, StaleSearch,
@@ -264,16 +266,45 @@ impl Record for MemoryRecord {
         .await
     }
 
-    async fn migrate(&self) -> Result<()> {
-        self.transact(RecordOperation::Migrate, &[], |state, _| {
-            state.contexts.journal.get_or_insert_default();
-            Ok(())
+    async fn migrate(&self, target: Target) -> Result<Vec<StepReport>> {
+        self.transact(RecordOperation::Migrate, &[], |mut state, moment| state.migrate(target, moment)).await
+    }
+
+    async fn migrations(&self) -> Result<Vec<StepStatus>> {
+        self.read(RecordOperation::Look, &[], |state, _| super::steps::status(&state.contexts.steps)).await
+    }
+
+    async fn announce(&self, announcement: &Announcement<'_>) -> Result<bool> {
+        let Announcement { worker, card, ttl } = announcement;
+        self.read(RecordOperation::Announce, &[], |state, now| {
+            let Some(workers) = &mut state.contexts.workers else { return false };
+            let gone = now.saturating_add_unsigned(ttl.saturating_mul(1_000_000));
+            workers.insert((*worker).to_owned(), WorkerRow { card: (*card).to_owned(), heard: now, gone });
+            true
         })
         .await
     }
 
-    async fn unmigrate(&self) -> Result<()> {
-        self.transact(RecordOperation::Migrate, &[], |mut state, moment| state.fold_all(moment)).await
+    async fn withdraw(&self, worker: &str) -> Result<()> {
+        self.read(RecordOperation::Announce, &[], |state, _| {
+            if let Some(workers) = &mut state.contexts.workers {
+                workers.remove(worker);
+            }
+        })
+        .await
+    }
+
+    async fn announced(&self) -> Result<Option<Vec<Announced>>> {
+        self.read(RecordOperation::Announce, &[], |state, now| {
+            let alive = |row: &&WorkerRow| row.gone > now;
+            let announced = |row: &WorkerRow| Announced {
+                card: row.card.clone(),
+                age: u64::try_from(now.saturating_sub(row.heard) / 1000).unwrap_or(0),
+            };
+            let workers = state.contexts.workers.as_ref();
+            workers.map(|workers| workers.values().filter(alive).map(announced).collect())
+        })
+        .await
     }
 
     fn let_go(&self) {}

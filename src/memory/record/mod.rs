@@ -10,6 +10,7 @@ mod contexts;
 mod facade;
 mod moment;
 mod statuses;
+mod steps;
 mod store;
 mod write;
 

@@ -1,6 +1,6 @@
 //! What a consumer gets, and what becomes of what it does with it.
 
-use super::world::{World, again, body, new};
+use super::world::{Client, World, again, body, new};
 
 super::promises! {
     no_more_is_delivered_than_was_asked_for,
@@ -12,6 +12,7 @@ super::promises! {
     acknowledgements_in_any_order_settle_only_theirs,
     a_consumer_that_stops_settles_what_it_holds,
     a_consumer_that_stops_leaves_what_it_did_not_settle,
+    consumers_are_counted_whoever_they_are,
 }
 
 async fn no_more_is_delivered_than_was_asked_for(world: &World) {
@@ -167,4 +168,32 @@ async fn a_consumer_that_stops_leaves_what_it_did_not_settle(world: &World) {
     world.until_waiting(&client, &queue, 3).await;
     // Two of them were on their way.
     assert_eq!(client.look(&queue).await, again(["b", "c", "d"]));
+}
+
+async fn consumers_are_counted_whoever_they_are(world: &World) {
+    let (one, other, queue) = (world.client().await, world.client().await, world.queue("jobs"));
+    assert_eq!(one.broker.consumers(&queue).await.unwrap(), None);
+    one.publish(&queue, ["a"]).await;
+    assert_eq!(one.broker.consumers(&queue).await.unwrap(), Some(0));
+    let (first, second) = (one.consume(&queue, 1), other.consume(&queue, 1));
+    until_consumers(world, &one, &queue, 2).await;
+    first.stop.cancel();
+    first.end().await.unwrap();
+    until_consumers(world, &one, &queue, 1).await;
+    drop(second);
+    other.cut();
+    until_consumers(world, &one, &queue, 0).await;
+}
+
+/// A broker takes note of a consumer a moment later.
+async fn until_consumers(world: &World, client: &Client, queue: &str, wanted: u32) {
+    let mut seen = None;
+    for _ in 0..200 {
+        seen = client.broker.consumers(queue).await.unwrap();
+        if seen == Some(wanted) {
+            return;
+        }
+        world.pass(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("{queue} has {seen:?} consumers, not {wanted}");
 }

@@ -2,6 +2,7 @@
 
 mod keys;
 mod leases;
+mod workers;
 mod world;
 
 use std::future::Future;

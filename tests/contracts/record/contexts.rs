@@ -1,5 +1,6 @@
 //! Keys of a run's context, as a `PostgresContext` reads and writes them.
 
+use flowcraft_rabbitmq_adapter::migrations::Target;
 use flowcraft_rabbitmq_adapter::ports::record::InRow;
 use flowcraft_rabbitmq_adapter::record::{Entry, Patch, Revision, to_raw};
 use flowcraft_rabbitmq_adapter::workflow::ledger::RunStatus;
@@ -71,13 +72,13 @@ async fn the_journal_comes_and_goes_and_nothing_is_lost(world: &World) {
     let base = world.load("r").await.unwrap();
     world.write("r", &base, &setting("b", "2", RunStatus::Running)).await;
     for _ in 0..2 {
-        world.record.unmigrate().await.unwrap();
+        world.record.migrate(Target::DOWN).await.unwrap();
         assert!(!world.record.find_journal().await.unwrap());
         let after = world.load("r").await.unwrap();
         assert_eq!((value(&after, "a"), value(&after, "b")), (Some("1"), Some("2")));
         assert!(after.reserved.is_some() && after.revision.entry == 0);
-        world.record.migrate().await.unwrap();
-        world.record.migrate().await.unwrap();
+        world.record.migrate(Target::UP).await.unwrap();
+        world.record.migrate(Target::UP).await.unwrap();
         assert!(world.record.find_journal().await.unwrap());
     }
 }

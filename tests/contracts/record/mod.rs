@@ -2,7 +2,9 @@
 
 mod changes;
 mod contexts;
+mod migrations;
 mod statuses;
+mod workers;
 mod world;
 mod writes;
 

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use flowcraft_rabbitmq_adapter::json::Json;
 use flowcraft_rabbitmq_adapter::memory::MemoryServer;
+use flowcraft_rabbitmq_adapter::migrations::Target;
 use flowcraft_rabbitmq_adapter::ports::record::{Database, Newer, Record, RowText, Tables, Written};
 use flowcraft_rabbitmq_adapter::postgres::{Postgres, PostgresSettings};
 use flowcraft_rabbitmq_adapter::record::{
@@ -71,7 +72,7 @@ impl World {
 
     async fn migrated(self) -> Self {
         if self.journal {
-            self.record.migrate().await.unwrap();
+            self.record.migrate(Target::UP).await.unwrap();
         }
         self
     }

@@ -1,0 +1,97 @@
+//! What is there before a migration.
+
+use std::collections::BTreeMap;
+
+use super::names::beside;
+
+/// What a database says of the tables of a record.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The context table, then its partitions, each after its parent.
+    pub contexts: Vec<Relation>,
+    /// The status table, likewise.
+    pub statuses: Vec<Relation>,
+    /// SQL for the status of a row of the status table.
+    pub status: String,
+    /// Whether the journal is there.
+    pub journal: bool,
+    /// Whether the view of the contexts as they are is there.
+    pub live: bool,
+    /// Whether the table of workers is there.
+    pub workers: bool,
+    /// Whether the table of migrations is there.
+    pub migrations: bool,
+    /// Whether the server compresses with lz4.
+    pub lz4: bool,
+    /// The steps that were recorded as done, each with the moment: milliseconds since 1970.
+    pub recorded: BTreeMap<u32, u64>,
+}
+
+/// A table, or a partition of one.
+#[derive(Debug, Clone)]
+pub struct Relation {
+    /// Its quoted name.
+    pub sql: String,
+    /// What it is.
+    pub kind: Kind,
+    /// The place of the table it is a partition of, in the same list.
+    pub parent: Option<usize>,
+    /// Its index of open runs.
+    pub index: Index,
+    /// Whether that index is a part of its parent's.
+    pub attached: bool,
+    /// Its columns of large values.
+    pub columns: Vec<Column>,
+}
+
+/// What a relation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A table that holds rows.
+    Table,
+    /// A table whose partitions hold the rows.
+    Partitioned,
+    /// A foreign table or a view: it takes no index and no compression.
+    Other,
+}
+
+/// An index, as far as it can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Index {
+    /// There is none.
+    Absent,
+    /// It was left half made.
+    Invalid,
+    /// It is used.
+    Valid,
+}
+
+/// A column of large values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Whether its type can be compressed.
+    pub compressible: bool,
+    /// Whether it is compressed with lz4 already.
+    pub lz4: bool,
+}
+
+impl Facts {
+    /// The quoted name of the context table.
+    pub fn contexts(&self) -> &str {
+        self.contexts.first().map_or("", |table| &table.sql)
+    }
+
+    /// The quoted name of the table of migrations.
+    pub fn migrations(&self) -> String {
+        beside(self.contexts(), "migrations")
+    }
+}
+
+impl Relation {
+    /// The quoted name of its index of open runs.
+    pub fn index_name(&self) -> String {
+        beside(&self.sql, "open")
+    }
+}

@@ -1,0 +1,34 @@
+//! Tables of our own, made and taken away in numbered steps.
+//!
+//! Each step has a file: what it makes (`up`), how that is taken away (`down`), and what of it a server cannot do
+//! (`lacks`). A step is a function of [`Facts`], which say what is there; it answers with nothing where nothing is left to
+//! do. So a step may be asked for twice, and finishes what somebody else began. A table, `<contexts>_migrations`, says
+//! which steps are done.
+//!
+//! Nothing here talks to a server: a [`plan`](plan()) is data, which [`postgres`](crate::postgres) performs or only shows.
+//!
+//! ```text
+//!   Facts ──► plan(target) ──► Planned: acts of each step ──► performed ──► StepReport
+//!                                                        └──► only shown ──► StepReport
+//! ```
+//!
+//! Every wait is bounded. What PostgreSQL does in a transaction is done in one, with its record; what it does in none is
+//! undone by the next act, by the step's `down`, or by the next migration.
+
+mod act;
+mod compression;
+mod facts;
+mod journal;
+mod names;
+mod open_runs;
+mod plan;
+mod steps;
+mod target;
+mod workers;
+
+pub use act::{Act, PATIENCE, Statement};
+pub use facts::{Column, Facts, Index, Kind, Relation};
+pub use names::{PRESENT, beside};
+pub use plan::{Planned, plan, status, taking_back};
+pub use steps::{JOURNAL, LAST, STEPS, Step, WORKERS};
+pub use target::{Direction, StepReport, StepStatus, Target};

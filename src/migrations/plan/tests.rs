@@ -1,0 +1,151 @@
+//! Plans, from tables that stand so.
+
+use crate::migrations::{Column, Index, Kind, Relation};
+
+use super::*;
+
+fn table(name: &str, column: &str, kind: Kind, parent: Option<usize>) -> Relation {
+    let columns = vec![Column { name: column.into(), compressible: true, lz4: false }];
+    Relation { sql: format!("\"{name}\""), kind, parent, index: Index::Absent, attached: false, columns }
+}
+
+fn untouched() -> Facts {
+    Facts {
+        contexts: vec![table("c", "context_data", Kind::Table, None)],
+        statuses: vec![table("s", "result", Kind::Table, None)],
+        status: "status::text".into(),
+        lz4: true,
+        ..Facts::default()
+    }
+}
+
+/// As version 2.0.0 left it.
+fn of_2_0_0() -> Facts {
+    let mut facts = Facts { journal: true, live: true, ..untouched() };
+    facts.statuses[0].index = Index::Valid;
+    facts.contexts[0].columns[0].lz4 = true;
+    facts.statuses[0].columns[0].lz4 = true;
+    facts
+}
+
+fn complete() -> Facts {
+    Facts {
+        workers: true,
+        migrations: true,
+        recorded: (1..=LAST).map(|step| (step, 7)).collect(),
+        ..of_2_0_0()
+    }
+}
+
+fn steps(target: Target, facts: &Facts) -> Vec<(u32, bool)> {
+    plan(target, facts).iter().map(|planned| (planned.report.step, planned.report.taken_over)).collect()
+}
+
+fn sql(target: Target, facts: &Facts) -> String {
+    plan(target, facts).into_iter().flat_map(|planned| planned.report.sql).collect::<Vec<_>>().join(";\n")
+}
+
+fn to(direction: Direction, to: u32) -> Target {
+    Target { direction, to: Some(to), dry_run: false }
+}
+
+#[test]
+fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
+    let none: [(u32, bool); 0] = [];
+    for (target, facts, expected) in [
+        (Target::UP, untouched(), &[(1, false), (2, false), (3, false), (4, false)][..]),
+        (Target::UP, complete(), &none),
+        (Target::UP, of_2_0_0(), &[(1, true), (2, true), (3, true), (4, false)]),
+        (to(Direction::Up, 2), untouched(), &[(1, false), (2, false)]),
+        (to(Direction::Up, 2), complete(), &none),
+        (Target::DOWN, complete(), &[(4, false), (3, false), (2, false), (1, false)]),
+        (Target::DOWN, of_2_0_0(), &[(3, false), (2, false), (1, false)]),
+        (Target::DOWN, untouched(), &none),
+        (to(Direction::Down, 2), complete(), &[(4, false), (3, false)]),
+        (to(Direction::Down, 4), complete(), &none),
+    ] {
+        assert_eq!(steps(target, &facts), expected, "{target:?} {facts:?}");
+    }
+}
+
+#[test]
+fn a_step_is_done_if_it_is_there_and_recorded_or_of_version_2_0_0() {
+    let done = |facts: &Facts| status(facts).iter().map(|step| step.done).collect::<Vec<_>>();
+    assert_eq!(done(&untouched()), [false; 4]);
+    assert_eq!(done(&complete()), [true; 4]);
+    assert_eq!(done(&of_2_0_0()), [true, true, true, false]);
+    // Version 2.0.0 took it away.
+    assert_eq!(done(&Facts { journal: false, live: false, ..complete() }), [false, true, true, true]);
+    let mut invalid = complete();
+    invalid.statuses[0].index = Index::Invalid;
+    assert_eq!(done(&invalid), [true, false, true, true]);
+}
+
+#[test]
+fn the_table_of_migrations_comes_with_the_first_step_and_goes_with_the_last() {
+    let up = sql(Target::UP, &untouched());
+    assert_eq!(up.matches("CREATE TABLE IF NOT EXISTS \"c_migrations\"").count(), 1);
+    assert!(up.find("\"c_migrations\"") < up.find("\"s_open\""), "{up}");
+    let down = sql(Target::DOWN, &complete());
+    assert!(down.ends_with("DROP TABLE \"c_migrations\";\nCOMMIT"), "{down}");
+    assert!(!sql(to(Direction::Down, 1), &complete()).contains("DROP TABLE \"c_migrations\""));
+}
+
+#[test]
+fn an_index_that_was_left_half_made_is_made_anew() {
+    let mut facts = complete();
+    facts.statuses[0].index = Index::Invalid;
+    let planned = plan(Target::UP, &facts);
+    let sql = planned[0].report.sql.join(";\n");
+    assert!(!planned[0].is_new);
+    assert!(
+        sql.find("DROP INDEX CONCURRENTLY").unwrap() < sql.find("CREATE INDEX CONCURRENTLY").unwrap(),
+        "{sql}"
+    );
+}
+
+#[test]
+fn partitions_get_an_index_each_of_which_the_tables_is_made() {
+    let mut facts = untouched();
+    facts.statuses = vec![
+        table("s", "result", Kind::Partitioned, None),
+        table("s1", "result", Kind::Partitioned, Some(0)),
+        table("s2", "result", Kind::Other, Some(0)),
+        table("s11", "result", Kind::Table, Some(1)),
+    ];
+    let planned = &plan(Target::UP, &facts)[1];
+    let wanted = [
+        r#"CREATE INDEX "s_open" ON ONLY "s""#,
+        r#"CREATE INDEX "s1_open" ON ONLY "s1""#,
+        r#"CREATE INDEX CONCURRENTLY "s11_open" ON "s11""#,
+        r#"ALTER INDEX "s1_open" ATTACH PARTITION "s11_open""#,
+        r#"ALTER INDEX "s_open" ATTACH PARTITION "s1_open""#,
+        r#"INSERT INTO "c_migrations""#,
+    ];
+    let sql = planned.report.sql.join(";\n");
+    let places: Vec<Option<usize>> = wanted.iter().map(|wanted| sql.find(wanted)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in {sql}");
+    assert!(!sql.contains("s2_open"));
+    assert_eq!(planned.report.notes.len(), 1);
+}
+
+#[test]
+fn every_act_says_how_long_it_waits_and_leaves_nothing_on_the_connection() {
+    for planned in plan(Target::UP, &untouched()).into_iter().chain(plan(Target::DOWN, &complete())) {
+        for act in planned.acts {
+            let sql = act.sql();
+            let sets =
+                sql.iter().filter(|sql| sql.starts_with("SET ") && !sql.starts_with("SET LOCAL ")).count();
+            let resets = sql.iter().filter(|sql| sql.starts_with("RESET ")).count();
+            assert!(sql.iter().any(|sql| sql.contains("lock_timeout")), "{sql:?}");
+            assert_eq!(sets, resets, "{sql:?}");
+        }
+    }
+}
+
+#[test]
+fn a_server_without_lz4_is_told_of_and_the_step_is_recorded() {
+    let facts = Facts { lz4: false, ..untouched() };
+    let planned = &plan(Target::UP, &facts)[2];
+    assert_eq!((planned.report.notes.len(), planned.report.taken_over, planned.acts.len()), (1, false, 1));
+}

@@ -1,0 +1,41 @@
+//! The steps, in their order. A step that was released keeps its number and what it makes.
+
+use super::act::Act;
+use super::facts::Facts;
+use super::{compression, journal, open_runs, workers};
+
+/// A step.
+#[derive(Debug)]
+pub struct Step {
+    /// Its place in the order, from 1.
+    pub number: u32,
+    /// Its name.
+    pub name: &'static str,
+    /// What makes what is missing of it.
+    pub up: fn(&Facts) -> Vec<Act>,
+    /// What takes away what is there of it.
+    pub down: fn(&Facts) -> Vec<Act>,
+    /// What the server cannot do of it, and why.
+    pub lacks: fn(&Facts) -> Vec<String>,
+}
+
+/// The step that makes the journal.
+pub const JOURNAL: u32 = 1;
+/// The step that makes the table of workers.
+pub const WORKERS: u32 = 4;
+/// The last step.
+pub const LAST: u32 = WORKERS;
+
+/// Every step, in the order in which they are made.
+pub const STEPS: &[Step] = &[
+    Step { number: JOURNAL, name: "journal", up: journal::up, down: journal::down, lacks: |_| Vec::new() },
+    Step { number: 2, name: "open-runs", up: open_runs::up, down: open_runs::down, lacks: open_runs::lacks },
+    Step {
+        number: 3,
+        name: "compression",
+        up: compression::up,
+        down: compression::down,
+        lacks: compression::lacks,
+    },
+    Step { number: WORKERS, name: "workers", up: workers::up, down: workers::down, lacks: |_| Vec::new() },
+];

@@ -1,0 +1,111 @@
+//! What a database says of the tables of a record, and of what was made beside them.
+
+use deadpool_postgres::GenericClient;
+
+use crate::error::Result;
+use crate::migrations::{Column, Facts, Index, Kind, Relation, beside};
+use crate::postgres::connect::database_error;
+use crate::postgres::session::Session;
+use crate::postgres::sql::moment;
+
+/// A table and its partitions, each after its parent: number, number of the parent, kind, quoted name.
+const RELATIONS: &str = r#"
+    WITH tree (relid, parent, level) AS (
+        SELECT relid::oid, CASE WHEN level > 0 THEN parentrelid::oid END, level FROM pg_partition_tree(to_regclass($1))
+        UNION SELECT to_regclass($1)::oid, NULL, 0)
+    SELECT t.relid::bigint, t.parent::bigint, c.relkind::text,
+        '"' || replace(n.nspname, '"', '""') || '"."' || replace(c.relname, '"', '""') || '"'
+    FROM tree AS t JOIN pg_class AS c ON c.oid = t.relid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    ORDER BY t.level, c.relname"#;
+/// $1 numbers of tables, $2 a column: for each table that has it, whether its type can be compressed, and how it is.
+const COLUMNS: &str = "
+    SELECT a.attrelid::bigint, t.typstorage <> 'p', a.attcompression = 'l' FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    WHERE a.attrelid::bigint = ANY($1) AND a.attname = $2::text AND NOT a.attisdropped";
+/// $1 numbers of tables, $2 names of indexes, one for each: those that are there.
+const INDEXES: &str = "
+    SELECT g.relid, i.indisvalid AND i.indisready, EXISTS (SELECT FROM pg_inherits WHERE inhrelid = i.indexrelid)
+    FROM unnest($1::bigint[], $2::text[]) AS g (relid, name) JOIN pg_index AS i
+    ON i.indexrelid = to_regclass(g.name)::oid AND i.indrelid::bigint = g.relid";
+const LZ4: &str = "SELECT coalesce(bool_or('lz4' = ANY(enumvals)), false) FROM pg_settings WHERE name = 'default_toast_compression'";
+
+impl Session {
+    /// Looks at everything that a migration concerns.
+    pub(super) async fn facts(&self, client: &deadpool_postgres::Object) -> Result<Facts> {
+        let failed = |error: tokio_postgres::Error| database_error(&error);
+        let contexts = self.contexts(client).await?;
+        let statuses = self.statuses()?;
+        let (table, status, results) = statuses.for_migrations(client).await?;
+        let are_there = beside_contexts(client, contexts).await?;
+        let mut facts = Facts {
+            contexts: relations(client, contexts, Some("context_data")).await?,
+            statuses: relations(client, table, results).await?,
+            status: status.to_owned(),
+            journal: are_there[0],
+            live: are_there[1],
+            workers: are_there[2],
+            migrations: are_there[3],
+            lz4: client.query_one(LZ4, &[]).await.map_err(failed)?.get(0),
+            ..Facts::default()
+        };
+        if facts.migrations {
+            let recorded = format!(
+                "SELECT step::bigint, (extract(epoch FROM done_at) * 1000)::bigint FROM {}",
+                facts.migrations()
+            );
+            let rows = client.query(&recorded, &[]).await.map_err(failed)?;
+            let step = |row: &tokio_postgres::Row| {
+                Some((u32::try_from(row.get::<_, i64>(0)).ok()?, moment(row, 1).unwrap_or_default()))
+            };
+            facts.recorded = rows.iter().filter_map(step).collect();
+        }
+        Ok(facts)
+    }
+}
+
+async fn beside_contexts(client: &impl GenericClient, contexts: &str) -> Result<Vec<bool>> {
+    let names = ["journal", "live", "workers", "migrations"].map(|what| beside(contexts, what)).to_vec();
+    let look = "SELECT to_regclass(name) IS NOT NULL FROM unnest($1::text[]) WITH ORDINALITY AS g (name, place) ORDER BY place";
+    let rows = client.query(look, &[&names]).await.map_err(|error| database_error(&error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+async fn relations(client: &impl GenericClient, table: &str, column: Option<&str>) -> Result<Vec<Relation>> {
+    let failed = |error: tokio_postgres::Error| database_error(&error);
+    let rows = client.query(RELATIONS, &[&table]).await.map_err(failed)?;
+    let numbers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    let place = |number: i64| numbers.iter().position(|other| *other == number);
+    let relation = |row: &tokio_postgres::Row| Relation {
+        sql: row.get(3),
+        kind: match row.get::<_, &str>(2) {
+            "r" => Kind::Table,
+            "p" => Kind::Partitioned,
+            _ => Kind::Other,
+        },
+        parent: row.get::<_, Option<i64>>(1).and_then(place),
+        index: Index::Absent,
+        attached: false,
+        columns: Vec::new(),
+    };
+    let mut relations: Vec<Relation> = rows.iter().map(relation).collect();
+    if let Some(first) = relations.first_mut() {
+        // What belongs to the table itself is named as the user names it.
+        table.clone_into(&mut first.sql);
+    }
+    if let Some(column) = column {
+        for row in client.query(COLUMNS, &[&numbers, &column]).await.map_err(failed)? {
+            let found = Column { name: column.to_owned(), compressible: row.get(1), lz4: row.get(2) };
+            if let Some(relation) = place(row.get(0)).and_then(|place| relations.get_mut(place)) {
+                relation.columns.push(found);
+            }
+        }
+    }
+    let names: Vec<String> = relations.iter().map(Relation::index_name).collect();
+    for row in client.query(INDEXES, &[&numbers, &names]).await.map_err(failed)? {
+        if let Some(relation) = place(row.get(0)).and_then(|place| relations.get_mut(place)) {
+            relation.index = if row.get(1) { Index::Valid } else { Index::Invalid };
+            relation.attached = row.get(2);
+        }
+    }
+    Ok(relations)
+}

@@ -1,0 +1,82 @@
+//! What a worker says of itself.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ports::announcement::Announced;
+
+/// What every worker can do that is registered at all.
+pub const REGISTRY: &str = "registry";
+
+/// A worker, as it says it. Workers of other versions may say less, or more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Card {
+    /// Its name, unique in the fleet.
+    pub id: String,
+    /// The machine it runs on.
+    pub host: String,
+    /// Its process there.
+    pub pid: u32,
+    /// The version of this package.
+    pub version: String,
+    /// The queues it takes jobs from.
+    pub queues: Vec<String>,
+    /// The blueprints it has met, each with its revision.
+    pub blueprints: BTreeMap<String, String>,
+    /// How many nodes it executes at a time.
+    pub slots: u16,
+    /// What it can do, in short words.
+    pub capabilities: Vec<String>,
+    /// When it was started, by its clock: milliseconds since 1970.
+    pub since: u64,
+}
+
+/// A worker that counts as alive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegisteredWorker {
+    /// What it says of itself.
+    #[serde(flatten)]
+    pub card: Card,
+    /// How long ago its last heartbeat was, in milliseconds.
+    pub age: u64,
+}
+
+/// The workers of several places, by name: of each what was heard last. What is no card is nobody.
+pub fn merged(heard: impl IntoIterator<Item = Announced>) -> Vec<RegisteredWorker> {
+    let mut workers = BTreeMap::<String, RegisteredWorker>::new();
+    for Announced { card, age } in heard {
+        let Ok(card) = serde_json::from_str::<Card>(&card) else { continue };
+        if card.id.is_empty() || workers.get(&card.id).is_some_and(|known| known.age <= age) {
+            continue;
+        }
+        workers.insert(card.id.clone(), RegisteredWorker { card, age });
+    }
+    workers.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(card: &str, age: u64) -> Announced {
+        Announced { card: card.to_owned(), age }
+    }
+
+    #[test]
+    fn of_each_worker_the_last_word_counts() {
+        let workers = merged([
+            heard(r#"{"id":"b","slots":1}"#, 900),
+            heard(r#"{"id":"a","slots":2,"unheardOf":true}"#, 5),
+            heard(r#"{"id":"b","slots":3}"#, 100),
+            heard(r#"{"id":"b","slots":4}"#, 500),
+            heard("nonsense", 1),
+            heard("{}", 1),
+        ]);
+        let seen: Vec<_> =
+            workers.iter().map(|worker| (&*worker.card.id, worker.card.slots, worker.age)).collect();
+        assert_eq!(seen, [("a", 2, 5), ("b", 3, 100)]);
+    }
+}

@@ -1,0 +1,134 @@
+//! What this worker says of itself, and what it has seen of its fleet.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{join, join_all};
+use tokio::time::{Instant, timeout};
+
+use super::card::{Card, REGISTRY, RegisteredWorker, merged};
+use super::gate::{ALIVE_FOR, Gate, HEARTBEAT, LOOKS, Look};
+use crate::error::Result;
+use crate::ports::announcement::Announcement;
+use crate::ports::broker::Broker;
+use crate::ports::coordination::CoordinationStore;
+use crate::ports::platform::Platform;
+use crate::ports::record::Record;
+use crate::worker::settings::Settings;
+
+/// How long a worker that stops waits until it is withdrawn. Who could not be counts as alive a little longer.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The registry, as one engine uses it.
+///
+/// A worker says that it lives in Redis, and where that does not take it, in the table of workers, if that was made: one
+/// write a heartbeat. Who lists the workers asks both. The fleet is looked at only from when somebody asks for a gate.
+pub struct Registry {
+    store: Arc<dyn CoordinationStore>,
+    record: Arc<dyn Record>,
+    broker: Arc<dyn Broker>,
+    settings: Arc<Settings>,
+    platform: Platform,
+    made: Instant,
+    is_asked: AtomicBool,
+    looks: Mutex<Vec<Look>>,
+}
+
+impl Registry {
+    /// Nothing is said or seen yet.
+    pub fn new(
+        (store, record, broker): (Arc<dyn CoordinationStore>, Arc<dyn Record>, Arc<dyn Broker>),
+        settings: Arc<Settings>,
+        platform: Platform,
+    ) -> Self {
+        let (made, is_asked, looks) = (Instant::now(), AtomicBool::new(false), Mutex::default());
+        Self { store, record, broker, settings, platform, made, is_asked, looks }
+    }
+
+    /// What this worker says of itself.
+    pub fn card(&self, since: u64, blueprints: BTreeMap<String, String>) -> Card {
+        let Settings { worker, host, queues, concurrency, .. } = &*self.settings;
+        Card {
+            id: worker.clone(),
+            host: host.clone(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            queues: queues.consumed().to_vec(),
+            blueprints,
+            slots: *concurrency,
+            capabilities: vec![REGISTRY.to_owned()],
+            since,
+        }
+    }
+
+    /// Now, in milliseconds since 1970.
+    pub fn now(&self) -> u64 {
+        self.platform.now()
+    }
+
+    /// Says that this worker lives.
+    pub async fn announce(&self, card: &Card) {
+        let Ok(text) = serde_json::to_string(card) else { return };
+        let announcement = Announcement { worker: &card.id, card: &text, ttl: ALIVE_FOR };
+        match timeout(HEARTBEAT, self.store.announce(&announcement)).await {
+            Ok(Ok(true)) => return,
+            Ok(Err(error)) => tracing::debug!(%error, "a heartbeat was not taken"),
+            _ => {}
+        }
+        if let Ok(Err(error)) = timeout(HEARTBEAT, self.record.announce(&announcement)).await {
+            tracing::debug!(%error, "a heartbeat was not recorded");
+        }
+    }
+
+    /// Removes this worker everywhere.
+    pub async fn withdraw(&self) {
+        let worker = &self.settings.worker;
+        let withdrawn = join(self.store.withdraw(worker), self.record.withdraw(worker));
+        let _ = timeout(FAREWELL, withdrawn).await;
+    }
+
+    /// The workers that are alive, as far as anybody says.
+    ///
+    /// # Errors
+    /// Redis or PostgreSQL is out of reach.
+    pub async fn workers(&self) -> Result<Vec<RegisteredWorker>> {
+        let (stored, recorded) = join(self.store.announced(), self.record.announced()).await;
+        Ok(merged([stored?, recorded?].into_iter().flatten().flatten()))
+    }
+
+    /// Whether every worker of these queues can do it, for a while now. It is closed when it is first asked for.
+    pub fn is_open(&self, gate: Gate<'_>) -> bool {
+        self.is_asked.store(true, Ordering::Relaxed);
+        self.with(|looks| gate.is_open(looks, self.made.elapsed()))
+    }
+
+    /// Looks at the fleet, if anybody asks.
+    pub async fn look(&self) {
+        if !self.is_asked.load(Ordering::Relaxed) {
+            return;
+        }
+        let queues = self.settings.queues.all();
+        let counts = join_all(queues.iter().map(|queue| self.consumers(queue)));
+        let (workers, counts) = join(timeout(HEARTBEAT, self.workers()), counts).await;
+        let look = Look {
+            at: self.made.elapsed(),
+            workers: workers.ok().and_then(Result::ok),
+            consumers: queues.into_iter().zip(counts).collect(),
+        };
+        self.with(|looks| {
+            looks.push(look);
+            let old = looks.len().saturating_sub(LOOKS);
+            looks.drain(..old);
+        });
+    }
+
+    async fn consumers(&self, queue: &str) -> Option<u32> {
+        timeout(HEARTBEAT, self.broker.consumers(queue)).await.ok()?.ok()?
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Vec<Look>) -> T) -> T {
+        act(&mut self.looks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
