@@ -20,7 +20,7 @@ import { fromJson, toJson } from './bridge/json.js'
 import { type Database, Engine, Store } from './bridge/native.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
-import { errorOf, mistake, RunEndedError } from './errors.js'
+import { errorOf, mistake } from './errors.js'
 import { answerLine, outdatedLine } from './execution/answer.js'
 import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf } from './execution/blueprints.js'
 import { type JobHost, runJob } from './execution/job.js'
@@ -229,7 +229,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         await this.#engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId)
         return true
       } catch (error) {
-        if (error instanceof RunEndedError) return false
+        if (error instanceof Error && 'code' in error && error.code === 'RUN_ENDED') return false
         throw error
       }
     }

@@ -22,6 +22,8 @@ impl SqlState {
     pub const UNDEFINED_TABLE: Self = Self(*b"42P01");
     /// A column that does not exist.
     pub const UNDEFINED_COLUMN: Self = Self(*b"42703");
+    /// A statement that took too long, or that somebody cancelled.
+    pub const QUERY_CANCELED: Self = Self(*b"57014");
     /// A schema that does not exist.
     pub const UNDEFINED_SCHEMA: Self = Self(*b"3F000");
 

@@ -1,7 +1,9 @@
 // The registry of live workers, and the gate that is open while everybody who works a queue is in it.
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { Engine, Store } from '../../dist/bridge/native.js'
@@ -15,9 +17,7 @@ import { WorkerProcess } from '../fixtures/worker-process.js'
 const PROGRAM = new URL('support/registered-worker.js', import.meta.url)
 /** Longer than a worker counts as alive, and than the gate takes to open. */
 const SOON = { timeout: 30_000 }
-const { version } = JSON.parse(
-  await (await import('node:fs/promises')).readFile(new URL('../../package.json', import.meta.url), 'utf8'),
-)
+const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
 
 let servers
 before(async () => {
@@ -143,17 +143,21 @@ describe('the gate', () => {
 
   it('closes when Redis forgets, and opens again', async (t) => {
     await servers.freshQueue()
-    const one = engine()
-    t.after(() => one.stop(1000))
-    one.start()
-    isOpen(one)
+    // Each says that it lives right before it looks: only others are missed.
+    const [one, other] = [engine(), engine()]
+    for (const each of [one, other]) {
+      t.after(() => each.stop(1000))
+      each.start()
+      isOpen(each)
+      await sleep(1000)
+    }
     await until(() => isOpen(one), SOON)
-    const stop = setInterval(() => store.delete('flowcraft:workers'), 100)
     const store = new RedisCoordinationStore(urls.redis)
+    const forgetting = setInterval(() => store.delete('flowcraft:workers'), 100)
     try {
       await until(() => !isOpen(one), SOON)
     } finally {
-      clearInterval(stop)
+      clearInterval(forgetting)
     }
     await until(() => isOpen(one), SOON)
   })

@@ -2,6 +2,7 @@
  * The frontier to Rust: the classes of the native engine, whose errors are thrown as the classes of `errors.ts`. JSON
  * crosses as text, absent values as `undefined` or `null`.
  */
+import { types } from 'node:util'
 import * as binding from '../../binding.js'
 import { type ErrorDetails, errorOf, mistake } from '../errors.js'
 
@@ -15,12 +16,15 @@ export type {
   MemoryTables,
 } from '../../binding.js'
 
-/** The engine's error as users catch it; anything else as it is. */
+/** How the addon's own checks of arguments name what is wrong: `InvalidArg`, `StringExpected`, and so on. */
+const ARGUMENT = /^InvalidArg$|Expected$/
+
+/** The engine's error as users catch it; anything else as it is. The addon may have been loaded in another realm. */
 function typed(error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error)) return error
-  // The addon's own checks of arguments say nothing of retrying.
-  if (!('retryable' in error)) return mistake('INVALID_ARGUMENT', error.message)
-  return errorOf(error.message, error as Error & ErrorDetails)
+  if (!types.isNativeError(error) || !('code' in error)) return error
+  if ('retryable' in error) return errorOf(error.message, error as Error & ErrorDetails)
+  if (ARGUMENT.test(String(error.code))) return mistake('INVALID_ARGUMENT', error.message)
+  return errorOf(error.message, { code: 'INTERNAL', cause: error })
 }
 
 /** Waits, so that an error's stack leads to who called. */
@@ -32,9 +36,15 @@ async function settled(promise: Promise<unknown>): Promise<unknown> {
   }
 }
 
+/** Marks a class whose methods throw typed errors already. */
+const TYPED = Symbol.for('@flowcraft/rabbitmq-adapter: typed errors')
+
 /** A native class whose methods throw, and reject with, typed errors. */
 function typedErrors<Class extends { prototype: object }>(Native: Class): Class {
   const { prototype } = Native
+  // A second copy of this module finds the addon's classes as the first one left them.
+  if (Object.hasOwn(prototype, TYPED)) return Native
+  Object.defineProperty(prototype, TYPED, { value: true })
   for (const [name, { value: method }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
     if (name === 'constructor' || typeof method !== 'function') continue
     function call(this: unknown, ...given: unknown[]): unknown {
@@ -44,7 +54,7 @@ function typedErrors<Class extends { prototype: object }>(Native: Class): Class 
       } catch (error) {
         throw typed(error)
       }
-      return answer instanceof Promise ? settled(answer) : answer
+      return types.isPromise(answer) ? settled(answer) : answer
     }
     Object.defineProperty(prototype, name, { value: call })
   }

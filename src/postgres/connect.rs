@@ -299,6 +299,7 @@ fn code_of(state: Option<SqlState>) -> Code {
     match state {
         Some(SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_SCHEMA) => Code::TableMissing,
         Some(SqlState::UNDEFINED_COLUMN) => Code::ColumnMissing,
+        Some(SqlState::QUERY_CANCELED) => Code::DatabaseBusy,
         _ => match state.as_ref().map(SqlState::class) {
             // Data exceptions: U+0000 in a text, a number out of range, a document too large.
             Some("22" | "54") => Code::ValueNotStorable,

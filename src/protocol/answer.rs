@@ -1,4 +1,4 @@
-//! JavaScript's answers, as `lib/answer.ts` writes them.
+//! JavaScript's answers, as `lib/execution/answer.ts` writes them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

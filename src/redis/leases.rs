@@ -31,7 +31,11 @@ const ACQUIRE: &str = "
 /// Gives up every key that its owner still has. For a while the key holds the reconciler's mark, which blocks nobody.
 const RELEASE: &str = "
     for i, key in ipairs(KEYS) do
-        if redis.pcall('GET', key) == ARGV[i + 2] then redis.call('SET', key, ARGV[1], 'EX', ARGV[2]) end
+        if redis.pcall('GET', key) == ARGV[i + 2] then
+            -- Where memory is short, Redis refuses what needs some, and takes what frees some.
+            local marked = redis.pcall('SET', key, ARGV[1], 'EX', ARGV[2])
+            if marked.err then redis.call('DEL', key) end
+        end
     end";
 
 /// The leases of one Redis.

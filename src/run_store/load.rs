@@ -65,11 +65,21 @@ impl RunStore {
 
     /// The current state of those runs that have a row.
     pub(super) async fn newest(&self, runs: &[&str]) -> Result<HashMap<String, Result<Document>>> {
-        self.cache.over(self.record.generation());
-        let known: Vec<Document> = runs.iter().map(|run| self.cache.get(run).unwrap_or_default()).collect();
-        let asked: Vec<(&str, Revision)> =
-            runs.iter().copied().zip(known.iter().map(|known| known.revision)).collect();
-        let newer = self.record.newest(&asked).await?;
+        let (known, newer) = loop {
+            let generation = self.record.generation();
+            self.cache.over(generation);
+            let known: Vec<Document> =
+                runs.iter().map(|run| self.cache.get(run).unwrap_or_default()).collect();
+            let asked: Vec<(&str, Revision)> =
+                runs.iter().copied().zip(known.iter().map(|known| known.revision)).collect();
+            let newer = self.record.newest(&asked).await?;
+            // A connection that was opened meanwhile may lead to a server that took over: what was known of its runs is
+            // worth nothing, and they are asked for as a whole.
+            let is_of_use = known.iter().any(|known| known.revision != Revision::default());
+            if !is_of_use || self.record.generation() == generation {
+                break (known, newer);
+            }
+        };
         let known: HashMap<&str, Document> = runs.iter().copied().zip(known).collect();
         let mut found = HashMap::with_capacity(newer.len());
         for newer in newer {

@@ -110,14 +110,14 @@ impl Content {
         }
     }
 
-    /// The engine's bookkeeping, if there is any.
-    pub fn reserved(&self) -> Option<&Json> {
+    /// What stands under the reserved key, if anything does.
+    pub fn reserved_value(&self) -> Option<&Json> {
         self.values()?.get(RESERVED_KEY)
     }
 
     /// What queries look for in the reserved key.
     fn ledger(&self) -> Option<LedgerRow> {
-        let reserved = self.reserved()?;
+        let reserved = self.reserved_value()?;
         serde_json::from_str::<ReservedRow>(reserved.get()).ok().map(|reserved| reserved.ledger)
     }
 

@@ -116,7 +116,11 @@ impl RecordStore {
             let status = state.statuses.rows.get(run);
             Ok(RunRow {
                 context: state.contexts.live(run)?,
-                bookkeeping: state.contexts.rows.get(run).and_then(|row| row.content.reserved().cloned()),
+                bookkeeping: state
+                    .contexts
+                    .rows
+                    .get(run)
+                    .and_then(|row| row.content.reserved_value().cloned()),
                 status: status.map(|row| row.status.clone()),
                 result: status.and_then(|row| row.result.clone()),
                 updated_at: status.map(|row| row.updated_at),

@@ -67,10 +67,10 @@ impl Guard {
 
     /// Lets the next one go on.
     pub async fn release(mut self) {
-        if let Some(client) = self.client.take() {
-            if client.batch_execute("ROLLBACK").await.is_err() {
-                drop(Object::take(client));
-            }
+        if let Some(client) = self.client.take()
+            && client.batch_execute("ROLLBACK").await.is_err()
+        {
+            drop(Object::take(client));
         }
     }
 }

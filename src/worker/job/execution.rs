@@ -54,6 +54,12 @@ pub async fn with_lease(
             }
         }
     }
+    let (run, node) = (&message.run_id, &message.node_id);
+    let what = format!("its blueprint was replaced {ADMISSIONS} times while the job was being admitted");
+    context
+        .services
+        .notices
+        .warn(format!("Run '{run}', node '{node}': the job goes back to its queue: {what}"));
     Ok(MessageFate::Requeue)
 }
 
@@ -89,7 +95,14 @@ async fn execute(
     fault_points::point("before-call");
     let is_current = context.services.leases.is_current(&message.run_id, &message.node_id);
     let is_late = !is_current && !makes(Mutant::IgnoresExpiry);
-    if is_late || (context.abort().is_cancelled() && !makes(Mutant::StartsWhileAborting)) {
+    if is_late {
+        let (run, node) = (&message.run_id, &message.node_id);
+        let what = "the job goes back to its queue: its lease may have run out before the node could start";
+        context.services.notices.warn(format!("Run '{run}', node '{node}': {what}"));
+        return Ok(None);
+    }
+    if context.abort().is_cancelled() && !makes(Mutant::StartsWhileAborting) {
+        debug!("the job goes back to its queue: the worker stops");
         return Ok(None);
     }
     let cancelled = context.abort().child_token();

@@ -56,6 +56,9 @@ fn it_is_open_where_every_consumer_is_registered_and_able() {
     }
 }
 
+/// What somebody does to a look.
+type Changing<'a> = &'a dyn Fn(&mut Look);
+
 #[test]
 fn a_single_look_that_does_not_agree_closes_it() {
     let consumers = |count: Option<u32>| {
@@ -63,7 +66,7 @@ fn a_single_look_that_does_not_agree_closes_it() {
             look.consumers.insert("q".into(), count);
         }
     };
-    let changes: [(&str, &dyn Fn(&mut Look)); 8] = [
+    let changes: [(&str, Changing<'_>); 8] = [
         ("a foreign consumer", &consumers(Some(3))),
         ("a consumer is lost", &consumers(Some(1))),
         ("the queue is gone, or the broker does not answer", &consumers(None)),
