@@ -22,7 +22,11 @@ const ARGUMENT = /^InvalidArg$|Expected$/
 /** The engine's error as users catch it; anything else as it is. The addon may have been loaded in another realm. */
 function typed(error: unknown): unknown {
   if (!types.isNativeError(error) || !('code' in error)) return error
-  if ('retryable' in error) return errorOf(error.message, error as Error & ErrorDetails)
+  if ('retryable' in error) {
+    const { code, option } = error as Error & ErrorDetails & { option?: string }
+    if (code === 'INVALID_OPTION' && option !== undefined) return mistake(code, error.message, { option })
+    return errorOf(error.message, error as Error & ErrorDetails)
+  }
   if (ARGUMENT.test(String(error.code))) return mistake('INVALID_ARGUMENT', error.message)
   return errorOf(error.message, { code: 'INTERNAL', cause: error })
 }

@@ -6,7 +6,7 @@ import type { Schema } from './schema.js'
 /** Options of `migrationStatus`. */
 export interface MigrationStatusOptions {
   /**
-   * PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool.
+   * PostgreSQL: a connection string, a `pg` config object, a live `pg` Client or Pool, or `memory:`.
    *
    * @example
    * ```ts
