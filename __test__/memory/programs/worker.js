@@ -4,7 +4,11 @@ import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { threaded } from '../flows.js'
 import { optionsOn } from '../support.js'
 
-const adapter = new RabbitMqAdapter(optionsOn(workerData.url, threaded('in the thread', workerData.ms)))
+const adapter = new RabbitMqAdapter({
+  ...optionsOn(workerData.url, threaded('in the thread', workerData.ms)),
+  // A thread that is ended may leave its lease: others wait for it to run out.
+  leaseSeconds: 2,
+})
 adapter.start()
 parentPort.once('message', () => adapter.stop())
 parentPort.postMessage('started')
