@@ -99,6 +99,10 @@ impl Coalesced {
 
 #[async_trait]
 impl CoordinationStore for Coalesced {
+    fn remembers_releases(&self) -> bool {
+        self.store.remembers_releases()
+    }
+
     async fn increment(&self, key: &str, ttl: u64) -> Result<i64> {
         self.store.increment(key, ttl).await
     }

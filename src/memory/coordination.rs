@@ -61,6 +61,10 @@ impl MemoryStore {
 
 #[async_trait]
 impl CoordinationStore for MemoryStore {
+    fn remembers_releases(&self) -> bool {
+        true
+    }
+
     async fn increment(&self, key: &str, ttl: u64) -> Result<i64> {
         self.ask(Operation::Increment, &[key], |mut now| now.increment(key, ttl)).await
     }

@@ -57,6 +57,11 @@ impl Acquired {
 /// them.
 #[async_trait]
 pub trait CoordinationStore: Send + Sync {
+    /// Whether [`acquire`](Self::acquire) can say [`Fresh`](Acquired::Fresh): the store remembers what was given up.
+    fn remembers_releases(&self) -> bool {
+        false
+    }
+
     /// Adds one to a counter and gives it `ttl` seconds to live, in one step. Answers with its new value.
     async fn increment(&self, key: &str, ttl: u64) -> Result<i64>;
 

@@ -64,6 +64,10 @@ impl RedisStore {
 
 #[async_trait]
 impl CoordinationStore for RedisStore {
+    fn remembers_releases(&self) -> bool {
+        true
+    }
+
     async fn increment(&self, key: &str, ttl: u64) -> Result<i64> {
         self.connections.invoke(self.increment.key(self.key(key)).arg(ttl)).await
     }

@@ -94,7 +94,8 @@ async fn try_lease(
 /// Loads the run while the lease is being taken. Not for a message that may be one of two: it would rarely be of use.
 async fn prefetch(context: &JobContext<'_>, message: &JobMessage, is_first: bool) -> Option<Document> {
     let is_the_only_one = is_first && message.round.is_some() && !message.repeated && !message.replayed;
-    if !is_the_only_one {
+    // What was loaded before its lease is of use only if the lease turns out to be fresh.
+    if !is_the_only_one || !context.services.leases.can_be_fresh() {
         return None;
     }
     // What fails here is loaded again, and told then.

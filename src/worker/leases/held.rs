@@ -110,6 +110,11 @@ impl HeldLeases {
         format!("{}#{}", self.owner, self.taken.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Whether a lease can be known to be fresh: the store answers, and remembers what was given up.
+    pub fn can_be_fresh(&self) -> bool {
+        self.store.remembers_releases() && self.is_reachable()
+    }
+
     /// Whether the store answered when it was last asked.
     pub fn is_reachable(&self) -> bool {
         self.with_reach(|reach| reach.failed.is_none())

@@ -97,6 +97,11 @@ impl Leases {
         self.held.resign(key).await;
     }
 
+    /// Whether a lease can be known to be fresh: the store answers, and remembers what was given up.
+    pub fn can_be_fresh(&self) -> bool {
+        self.held.can_be_fresh()
+    }
+
     /// Whether the store answered when it was last asked.
     pub fn is_reachable(&self) -> bool {
         self.held.is_reachable()
