@@ -24,6 +24,12 @@ impl SqlState {
     pub const UNDEFINED_COLUMN: Self = Self(*b"42703");
     /// A statement that took too long, or that somebody cancelled.
     pub const QUERY_CANCELED: Self = Self(*b"57014");
+    /// Others changed the same rows at the same time.
+    pub const SERIALIZATION_FAILURE: Self = Self(*b"40001");
+    /// Two transactions waited for each other.
+    pub const DEADLOCK: Self = Self(*b"40P01");
+    /// Another transaction has locked a row for longer than a statement may wait.
+    pub const LOCKED: Self = Self(*b"55P03");
     /// A schema that does not exist.
     pub const UNDEFINED_SCHEMA: Self = Self(*b"3F000");
 
@@ -116,6 +122,13 @@ impl Error {
     /// What it means for the engine.
     pub fn kind(&self) -> Kind {
         self.code.kind()
+    }
+
+    /// Whether it may be the trouble of one run alone: a statement for others may succeed.
+    pub fn may_be_of_one_run(&self) -> bool {
+        self.kind() == Kind::Data
+            || self.code == Code::RunBusy
+            || self.sql_state == Some(SqlState::QUERY_CANCELED)
     }
 
     /// Whether the same call may succeed later.

@@ -56,6 +56,8 @@ codes! {
     ContextUnreadable = "CONTEXT_UNREADABLE", Data;
     /// PostgreSQL cannot store the value.
     ValueNotStorable = "VALUE_NOT_STORABLE", Data;
+    /// A constraint, a trigger or a column of the user's refuses what is written.
+    WriteRefused = "WRITE_REFUSED", Data;
     /// The key is reserved for the engine.
     ReservedKey = "RESERVED_KEY", Setup;
     /// The runtime does not have the blueprint, or nothing says which one the run follows.

@@ -263,7 +263,9 @@ pub(super) fn database_error(error: &tokio_postgres::Error) -> Error {
     let state = state_of(answer);
     let shown = answer.code().code();
     let message = redact::urls(answer.message());
-    Error::new(code_of(state), OPERATION, format!("{message} (SQLSTATE {shown})")).with_sql_state(state)
+    let raised = Raised { in_function: answer.where_().is_some(), routine: answer.routine() };
+    Error::new(code_of_statement(state, raised), OPERATION, format!("{message} (SQLSTATE {shown})"))
+        .with_sql_state(state)
 }
 
 /// Why a connection could not be opened. The server's message may quote the login: only its code is shown.
@@ -295,16 +297,42 @@ fn state_of(answer: &DbError) -> Option<SqlState> {
     SqlState::parse(answer.code().code())
 }
 
+/// Where in the server an error was raised.
+#[derive(Debug, Clone, Copy, Default)]
+struct Raised<'a> {
+    /// In a function: of the statements here, only a trigger calls one.
+    in_function: bool,
+    /// The routine of the server's own code.
+    routine: Option<&'a str>,
+}
+
+/// The routine that refuses who lacks a privilege. A policy of row-level security has the same SQLSTATE.
+const LACKS_PRIVILEGE: &str = "aclcheck_error";
+
+/// The code of an answer to a statement. What the user's tables refuse is one run's trouble.
+fn code_of_statement(state: Option<SqlState>, raised: Raised<'_>) -> Code {
+    let refused_by_table = match state.as_ref().map(|state| (state.as_str(), state.class())) {
+        // Whoever raises it: these pass.
+        Some((_, "08" | "25" | "26" | "40" | "53" | "55" | "57" | "58" | "XX")) => false,
+        Some((_, "22" | "54")) => false,
+        Some((_, "09" | "23" | "27" | "44" | "P0")) | Some(("428C9", _)) => true,
+        Some(("42501", _)) => raised.in_function || raised.routine != Some(LACKS_PRIVILEGE),
+        _ => raised.in_function,
+    };
+    if refused_by_table { Code::WriteRefused } else { code_of(state) }
+}
+
 fn code_of(state: Option<SqlState>) -> Code {
     match state {
         Some(SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_SCHEMA) => Code::TableMissing,
         Some(SqlState::UNDEFINED_COLUMN) => Code::ColumnMissing,
         Some(SqlState::QUERY_CANCELED) => Code::DatabaseBusy,
+        Some(SqlState::SERIALIZATION_FAILURE | SqlState::DEADLOCK | SqlState::LOCKED) => Code::RunBusy,
         _ => match state.as_ref().map(SqlState::class) {
             // Data exceptions: U+0000 in a text, a number out of range, a document too large.
             Some("22" | "54") => Code::ValueNotStorable,
-            // Wrong password, no such database, a missing privilege, or a violated constraint.
-            Some("28" | "3D" | "42" | "23") => Code::DatabaseRefused,
+            // Wrong password, no such database, or a missing privilege.
+            Some("28" | "3D" | "42") => Code::DatabaseRefused,
             Some("08" | "57") => Code::DatabaseUnreachable,
             _ => Code::DatabaseBusy,
         },

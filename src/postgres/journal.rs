@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use deadpool_postgres::GenericClient;
 
 use super::connect::database_error;
-use crate::error::{Error, Result, SqlState};
+use crate::error::{Code, Error, Result, SqlState};
 use crate::migrations::beside;
 
 /// The journal's table, as far as this worker knows.
@@ -42,7 +42,7 @@ impl JournalTable {
     /// Whether a statement failed because the journal was removed, and records that. Each of several statements under way
     /// gets that answer. If another table is missing, the next statement reports it.
     pub fn has_gone(&self, error: &Error) -> bool {
-        let gone = error.sql_state == Some(SqlState::UNDEFINED_TABLE);
+        let gone = error.code == Code::TableMissing && error.sql_state == Some(SqlState::UNDEFINED_TABLE);
         if gone {
             self.is_there.store(false, Ordering::Relaxed);
         }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::change::Committed;
 use super::requests::{Commit, Outcome};
 use super::store::RunStore;
-use crate::error::{Code, Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::ports::record::Written;
 use crate::record::{Decide, Document, Merged, Write, WriteKind, merge};
 
@@ -146,11 +146,11 @@ impl RunStore {
     }
 
     /// Writes plans of one kind and answers them. Returns the groups whose run has changed meanwhile, and the groups to write
-    /// one by one because one of them cannot be stored: only that one may fail.
+    /// one by one because one of them may be to blame: only that one may fail.
     async fn write_all(&self, kind: WriteKind, plans: Vec<Plan>) -> (Vec<Group>, Vec<Group>) {
         match self.write(kind, &plans).await {
             Ok(written) => (self.answer_written(plans, &written), Vec::new()),
-            Err(error) if error.kind() == Kind::Data => {
+            Err(error) if error.may_be_of_one_run() => {
                 (Vec::new(), plans.into_iter().map(|plan| plan.group).collect())
             }
             Err(error) => {

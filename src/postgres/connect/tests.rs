@@ -43,3 +43,44 @@ fn what_is_not_an_address_is_refused_without_repeating_it() {
     let error = Pool::new(&url("postgres://u:hunter2@h:port/db"), None).unwrap_err().to_string();
     assert!(error.contains("pgClient") && !error.contains("hunter2"), "{error}");
 }
+
+#[test]
+fn what_the_users_tables_refuse_is_told_from_what_passes_and_from_what_is_missing() {
+    let statement = Raised::default();
+    let trigger = Raised { in_function: true, routine: Some("exec_stmt_raise") };
+    let privilege = Raised { in_function: false, routine: Some("aclcheck_error") };
+    let policy = Raised { in_function: false, routine: Some("ExecWithCheckOptions") };
+    for (state, raised, expected) in [
+        // A check, a missing value, a foreign key, a view's check option, a generated column.
+        ("23514", statement, Code::WriteRefused),
+        ("23502", statement, Code::WriteRefused),
+        ("23503", statement, Code::WriteRefused),
+        ("44000", statement, Code::WriteRefused),
+        ("428C9", statement, Code::WriteRefused),
+        // A trigger that says no, in its own words or with a code of its own, or has a defect.
+        ("P0001", trigger, Code::WriteRefused),
+        ("MY001", trigger, Code::WriteRefused),
+        ("42P01", trigger, Code::WriteRefused),
+        ("42703", trigger, Code::WriteRefused),
+        ("42501", trigger, Code::WriteRefused),
+        ("42501", policy, Code::WriteRefused),
+        ("22P02", statement, Code::ValueNotStorable),
+        ("54000", statement, Code::ValueNotStorable),
+        // These pass, whoever raises them.
+        ("40001", trigger, Code::RunBusy),
+        ("40P01", statement, Code::RunBusy),
+        ("55P03", trigger, Code::RunBusy),
+        ("57014", trigger, Code::DatabaseBusy),
+        ("53200", statement, Code::DatabaseBusy),
+        ("08006", statement, Code::DatabaseUnreachable),
+        ("25006", statement, Code::DatabaseBusy),
+        ("XX000", statement, Code::DatabaseBusy),
+        // These somebody has to mend, for all runs.
+        ("42501", privilege, Code::DatabaseRefused),
+        ("42P01", statement, Code::TableMissing),
+        ("42703", statement, Code::ColumnMissing),
+        ("42883", statement, Code::DatabaseRefused),
+    ] {
+        assert_eq!(code_of_statement(SqlState::parse(state), raised), expected, "{state} {raised:?}");
+    }
+}

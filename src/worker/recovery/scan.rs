@@ -105,11 +105,6 @@ enum Recovered {
     Failed(Error),
 }
 
-/// SQLSTATE class 23.
-fn violates_a_constraint(error: &Error) -> bool {
-    error.sql_state.is_some_and(|state| state.class() == "23")
-}
-
 async fn recover(services: &Services, queue: &str, stale: &StaleRun, progress: QueueProgress) -> Recovered {
     let how = Republishing { queue: Some(queue), claim: Some(stale), reach: Reach::Queue(progress) };
     match republish(services, &stale.run, how).await {
@@ -123,8 +118,6 @@ async fn recover(services: &Services, queue: &str, stale: &StaleRun, progress: Q
             Recovered::Yes
         }
         Ok(None) => Recovered::NotHere,
-        // A constraint of the user's that this run's row violates is this run's trouble, and no server's.
-        Err(error) if violates_a_constraint(&error) => Recovered::NotHere,
         Err(error) if !matches!(error.kind(), Kind::Transient | Kind::Refused) => {
             debug!(%error, "this worker cannot recover the run");
             Recovered::NotHere

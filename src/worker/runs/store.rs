@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
+
 use super::state::{Decision, RunState, decide};
 use crate::error::Result;
 use crate::json::Json;
@@ -114,7 +116,17 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn keep_alive(&self, runs: &[String]) -> Result<()> {
-        self.store.record().keep_alive(runs).await
+        match self.store.record().keep_alive(runs).await {
+            // What the table refuses of one run must not make the others seem dead.
+            Err(error) if error.may_be_of_one_run() && runs.len() > 1 => {
+                let one_by_one = runs.iter().map(|run| async move {
+                    let kept = self.store.record().keep_alive(std::slice::from_ref(run)).await;
+                    kept.or_else(|error| if error.may_be_of_one_run() { Ok(()) } else { Err(error) })
+                });
+                join_all(one_by_one).await.into_iter().collect()
+            }
+            kept => kept,
+        }
     }
 
     /// Which of these runs were cancelled.
