@@ -19,10 +19,14 @@ pub enum Mutant {
     TrustsPrefetch,
     /// A worker starts a node although its lease has expired.
     IgnoresExpiry,
+    /// A lease that ran out and was taken again counts as one that was held all along.
+    RevivesLease,
     /// A worker that aborts still starts a node.
     StartsWhileAborting,
     /// A redelivered message is taken for a new one.
     ForgetsRepetition,
+    /// A redelivered message that came before its time is forwarded as a new one.
+    ForwardsAsNew,
     /// A due node names itself as the one that made it due.
     NamesWrongOrigin,
     /// Of several jobs that a result leads to, the last is not published.
@@ -38,7 +42,7 @@ pub enum Mutant {
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -46,8 +50,10 @@ impl Mutant {
         Self::TakesNoLease,
         Self::TrustsPrefetch,
         Self::IgnoresExpiry,
+        Self::RevivesLease,
         Self::StartsWhileAborting,
         Self::ForgetsRepetition,
+        Self::ForwardsAsNew,
         Self::NamesWrongOrigin,
         Self::ForgetsSibling,
         Self::ForgetsLeftovers,

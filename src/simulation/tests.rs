@@ -99,7 +99,21 @@ fn whatever_goes_wrong_every_run_comes_to_what_its_rules_say() {
 fn plan_against(mutant: Mutant, seed: u64) -> Plan {
     let plan = Plan::of(seed);
     match mutant {
-        Mutant::IgnoresExpiry | Mutant::TrustsPrefetch => Plan {
+        Mutant::ForwardsAsNew => Plan {
+            workers: plan.workers.max(2),
+            recovery: false,
+            troubles: vec![Trouble::Kill, Trouble::Clocks],
+            ..plan
+        },
+        Mutant::TrustsPrefetch => Plan {
+            workers: plan.workers.max(2),
+            runs: 5,
+            concurrency: 1,
+            recovery: true,
+            troubles: vec![Trouble::Broker, Trouble::Record, Trouble::Coordination, Trouble::Reconcile],
+            ..plan
+        },
+        Mutant::IgnoresExpiry | Mutant::RevivesLease => Plan {
             workers: plan.workers.max(2),
             runs: 5,
             recovery: true,

@@ -30,9 +30,16 @@ const HANG_WAIT: Duration = Duration::from_secs(1);
 /// Sees to a job.
 pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<MessageFate> {
     let services = context.services;
+    let repeated = (message.repeated || context.redelivered) && !makes(Mutant::ForgetsRepetition);
+    let message = JobMessage { repeated, ..message };
     if message.not_before.and_then(|moment| services.platform.until(moment)).is_some() {
-        // On its way to a moment further off than one delay.
-        context.retry.until_done(|| services.publisher.forward(std::slice::from_ref(&message))).await?;
+        // On its way to a moment further off than one delay; or it came back from a worker whose clock is ahead of this
+        // one's, and that died: its copy says so.
+        let copy = match makes(Mutant::ForwardsAsNew) {
+            true => JobMessage { repeated: false, ..message },
+            false => message,
+        };
+        context.retry.until_done(|| services.publisher.forward(std::slice::from_ref(&copy))).await?;
         return Ok(MessageFate::Acknowledge);
     }
     if !services.liveness.is_responsive() {
@@ -40,8 +47,6 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
         tokio::time::sleep(HANG_WAIT).await;
         return Ok(MessageFate::Requeue);
     }
-    let repeated = (message.repeated || context.redelivered) && !makes(Mutant::ForgetsRepetition);
-    let message = JobMessage { repeated, ..message };
     for poll in 0..LEASE_POLLS {
         if let Some(fate) = try_lease(context, &message, poll == 0).await? {
             return Ok(fate);

@@ -12,11 +12,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::error::{Error, Result};
+use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, CoordinationStore};
 use crate::ports::keys;
 
 /// How long a store that failed is not asked again.
 const RETRY: Duration = Duration::from_secs(2);
+/// How long a failure is believed while one asks again. After a standstill of this worker nothing is known of the store.
+const BELIEVED: Duration = Duration::from_secs(6);
 
 /// The leases one worker holds, renewed by time for as long as it holds them. They are advice: the commit decides.
 pub struct HeldLeases {
@@ -34,17 +37,43 @@ pub struct HeldLeases {
 struct Held {
     /// What stands in the key: no two takings of a lease are the same.
     token: String,
-    /// When it was last asked for with success; none while nobody else can see it.
-    renewed: Option<Instant>,
+    /// When it was last asked for with success; while nobody else can see it, when it was taken.
+    renewed: Instant,
+    /// It ran out before it was renewed: another worker may have had it in between. It stays so: a renewal does not undo
+    /// what the other one did.
+    lapsed: bool,
+}
+
+impl Held {
+    /// Whether it has not run out, given how many seconds it lives.
+    fn lasts(&self, ttl: u64) -> bool {
+        !self.lapsed && self.renewed.elapsed() < Duration::from_secs(ttl)
+    }
 }
 
 /// Whether the store answers.
 #[derive(Debug, Default)]
 struct Reach {
-    /// Since it last failed to: it is not asked again at once.
+    /// When it last failed to, and how.
     failed: Option<(Instant, Error)>,
+    /// When it was last asked after it had failed.
+    asked: Option<Instant>,
     /// Whether that was said.
     said: bool,
+}
+
+impl Reach {
+    /// Why the store need not be asked now, if it need not: it failed a moment ago, or another asks already. One finds
+    /// out whether it answers again; the others do not wait for that.
+    fn known_failure(&mut self, now: Instant) -> Option<Error> {
+        let (failed, error) = self.failed.as_ref()?;
+        let since_asked = now - (*failed).max(self.asked.unwrap_or(*failed));
+        if now - *failed < BELIEVED && since_asked < RETRY {
+            return Some(error.clone());
+        }
+        self.asked = Some(now);
+        None
+    }
 }
 
 impl HeldLeases {
@@ -81,16 +110,15 @@ impl HeldLeases {
 
     /// Whether a lease that was taken has not run out since, as far as this worker can tell.
     pub fn is_current(&self, run: &str, node: &str) -> bool {
-        let lasts = |held: &Held| {
-            held.renewed.is_none_or(|renewed| renewed.elapsed() < Duration::from_secs(self.ttl))
-        };
-        self.with_held(|held| held.get(&keys::node_lock(run, node)).is_some_and(lasts))
+        self.with_held(|held| held.get(&keys::node_lock(run, node)).is_some_and(|held| held.lasts(self.ttl)))
     }
 
     fn note_renewal(&self, key: &str, token: &str, asked: Instant) {
         self.with_held(|held| {
             if let Some(held) = held.get_mut(key).filter(|held| held.token == token) {
-                held.renewed = Some(asked);
+                // Answered later than it lived, it may have been another's when it was renewed.
+                held.lapsed = !held.lasts(self.ttl) && !makes(Mutant::RevivesLease);
+                held.renewed = asked;
             }
         });
     }
@@ -100,7 +128,7 @@ impl HeldLeases {
         self.with_held(|held| match held.entry(key.to_owned()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(free) => {
-                free.insert(Held { token: token.to_owned(), renewed: None });
+                free.insert(Held { token: token.to_owned(), renewed: Instant::now(), lapsed: false });
                 true
             }
         })
@@ -145,16 +173,7 @@ impl HeldLeases {
 
     /// Asks the store, unless it failed to answer a moment ago.
     async fn acquire(&self, key: &str, token: &str, ttl: u64) -> Result<Acquired> {
-        // One finds out whether it answers again; the others do not wait for that.
-        let known = self.with_reach(|reach| {
-            let (at, error) = reach.failed.as_mut()?;
-            let recent = at.elapsed() < RETRY;
-            if !recent {
-                *at = Instant::now();
-            }
-            recent.then(|| error.clone())
-        });
-        if let Some(error) = known {
+        if let Some(error) = self.with_reach(|reach| reach.known_failure(Instant::now())) {
             return Err(error);
         }
         let answer = self.store.acquire(key, token, ttl).await;
@@ -226,5 +245,33 @@ impl HeldLeases {
 
     fn with_held<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Held>) -> T) -> T {
         act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    #[test]
+    fn a_failure_is_believed_for_a_while_and_one_at_a_time_asks_again() {
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let error = Error::new(Code::RedisUnreachable, "Asking", "the connection was lost");
+        let failed = || Reach { failed: Some((begun, error.clone())), ..Reach::default() };
+        assert!(Reach::default().known_failure(begun).is_none(), "it never failed");
+        for (moments, is_believed, why) in [
+            (&[1][..], true, "it failed a moment ago"),
+            (&[2], false, "this one asks again"),
+            (&[2, 3], true, "another asks already"),
+            (&[2, 4], false, "that one has no answer yet"),
+            (&[30], false, "nothing is known any more"),
+            (&[30, 30], false, "nor does it help that another asks"),
+        ] {
+            let mut reach = failed();
+            let last =
+                moments.iter().map(|seconds| reach.known_failure(after(*seconds)).is_some()).next_back();
+            assert_eq!(last, Some(is_believed), "{why}");
+        }
     }
 }
