@@ -7,7 +7,15 @@ import { repository } from './run.js'
  * Suites that run on the adapter's memory, by `npm run test:unit`, with FLOWCRAFT_SERVERS=memory: files or folders of
  * `__test__/`. What a suite tests must be the same there; what only real servers do stays out.
  */
-export const ON_MEMORY = ['memory', 'parity', 'durable', 'input', 'differential', 'demo/memory.test.js']
+export const ON_MEMORY = [
+  'memory',
+  'parity',
+  'durable',
+  'input',
+  'differential',
+  'demo/memory.test.js',
+  'process/ended-threads.test.js',
+]
 
 /** Files that take longest, begun first: a long one begun last leaves a core idle. */
 const LONGEST = []

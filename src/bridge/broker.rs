@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::errors::{from_js, settings, to_js};
-use super::function::{JsFunction, ask};
+use super::function::{JsFunction, JsThread};
 use super::memory;
 use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, Arguments, QueueType};
@@ -23,7 +23,8 @@ use crate::rabbitmq::{AmqpSettings, RabbitMq};
 /// How long a channel may take to close before it is left to its connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-const READING: &str = "Reading the queue";
+const READING: (&str, Code) = ("Reading the queue", Code::BrokerUnreachable);
+const LOOKING: (&str, Code) = ("Looking at the queue", Code::BrokerUnreachable);
 
 /// A broker of any kind.
 #[napi]
@@ -95,8 +96,8 @@ impl Broker {
     #[napi(factory)]
     pub fn live(env: Env, functions: LiveFunctions, queue_type: String) -> napi::Result<Self> {
         let queue_type = settings(&env, &queue_type)?;
-        let live =
-            Arc::new(LiveBroker { functions: Arc::new(functions), queue_type, consumers: Mutex::default() });
+        let (functions, thread) = (Arc::new(functions), JsThread::of(&env)?);
+        let live = Arc::new(LiveBroker { functions, thread, queue_type, consumers: Mutex::default() });
         Ok(Self { inner: live.clone(), live: Some(live) })
     }
 
@@ -136,6 +137,7 @@ impl Broker {
 
 struct LiveBroker {
     functions: Arc<LiveFunctions>,
+    thread: JsThread,
     queue_type: Option<QueueType>,
     /// Where deliveries of the present consumers go, by queue.
     consumers: Mutex<HashMap<String, Consumer>>,
@@ -179,10 +181,9 @@ impl LiveBroker {
     }
 
     async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<()> {
-        let failed = |error: napi::Error| from_js("Consuming", Code::BrokerUnreachable, &error);
         let declared = as_json(&arguments::of_queue(self.queue_type)).to_string();
         let arguments = (queue.to_owned(), declared, u32::from(prefetch)).into();
-        self.functions.consume.call_async_catch(arguments).await.map_err(failed)?.await.map_err(failed)
+        self.thread.ask(("Consuming", Code::BrokerUnreachable), &self.functions.consume, arguments).await
     }
 }
 
@@ -208,10 +209,10 @@ impl broker::Broker for LiveBroker {
                 headers,
             },)
                 .into();
-            confirms.push(self.functions.publish.call_async_catch(arguments).await.map_err(failed)?);
+            confirms.push(self.thread.call(&self.functions.publish, arguments).await.map_err(failed)?);
         }
         for confirm in confirms {
-            confirm.await.map_err(failed)?;
+            self.thread.unless_ended(confirm).await.map_err(failed)?;
         }
         Ok(())
     }
@@ -250,8 +251,8 @@ impl broker::Broker for LiveBroker {
             let code = if for_good { Code::BrokerLost } else { Code::BrokerUnreachable };
             return Err(Error::new(code, "Consuming", reason));
         }
-        if let Ok(cancelled) = self.functions.cancel.call_async_catch(queue.to_owned()).await {
-            let _ = tokio::time::timeout(CLOSE_TIMEOUT, cancelled).await;
+        if let Ok(cancelled) = self.thread.call(&self.functions.cancel, queue.to_owned()).await {
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.thread.unless_ended(cancelled)).await;
         }
         self.consumers().remove(queue);
         deliveries.closed().await;
@@ -259,22 +260,24 @@ impl broker::Broker for LiveBroker {
     }
 
     async fn waiting(&self, queue: &str) -> Result<Option<u32>> {
-        ask!("Looking at the queue", Code::BrokerUnreachable, self.functions.waiting, queue.to_owned())
+        self.thread.ask(LOOKING, &self.functions.waiting, queue.to_owned()).await
     }
 
     async fn consumers(&self, queue: &str) -> Result<Option<u32>> {
-        ask!("Looking at the queue", Code::BrokerUnreachable, self.functions.consumers, queue.to_owned())
+        self.thread.ask(LOOKING, &self.functions.consumers, queue.to_owned()).await
     }
 
     async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
-        let number = ask!(READING, Code::BrokerUnreachable, self.functions.open_reading, queue.to_owned())?;
-        let (queue, functions) = (Arc::<str>::from(queue), self.functions.clone());
-        Ok(number.map(|number| Box::new(LiveReading { queue, number, functions }) as Box<dyn Reading>))
+        let number = self.thread.ask(READING, &self.functions.open_reading, queue.to_owned()).await?;
+        let (queue, functions, thread) =
+            (Arc::<str>::from(queue), self.functions.clone(), self.thread.clone());
+        Ok(number
+            .map(|number| Box::new(LiveReading { queue, number, functions, thread }) as Box<dyn Reading>))
     }
 
     async fn close(&self) {
-        if let Ok(closed) = self.functions.close.call_async_catch(()).await {
-            let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
+        if let Ok(closed) = self.thread.call(&self.functions.close, ()).await {
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.thread.unless_ended(closed)).await;
         }
     }
 }
@@ -288,13 +291,13 @@ struct LiveReading {
     queue: Arc<str>,
     number: u32,
     functions: Arc<LiveFunctions>,
+    thread: JsThread,
 }
 
 #[async_trait]
 impl Reading for LiveReading {
     async fn next(&mut self) -> Result<Option<Delivery>> {
-        let read: Option<LiveRead> =
-            ask!(READING, Code::BrokerUnreachable, self.functions.read_next, self.number)?;
+        let read: Option<LiveRead> = self.thread.ask(READING, &self.functions.read_next, self.number).await?;
         Ok(read.map(|LiveRead { number, body, headers }| {
             let headers: BTreeMap<String, String> = serde_json::from_str(&headers).unwrap_or_default();
             Delivery {
@@ -308,7 +311,7 @@ impl Reading for LiveReading {
     }
 
     async fn close(self: Box<Self>) {
-        let _: Result<()> = ask!(READING, Code::BrokerUnreachable, self.functions.close_reading, self.number);
+        let _: Result<()> = self.thread.ask(READING, &self.functions.close_reading, self.number).await;
     }
 }
 

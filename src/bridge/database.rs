@@ -7,8 +7,8 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, Promise};
 use napi_derive::napi;
 
-use super::errors::{from_js, json, settings, to_js};
-use super::function::JsFunction;
+use super::errors::{json, settings, to_js};
+use super::function::{JsFunction, JsThread};
 use super::memory;
 use super::runtime::promise;
 use crate::error::{Code, Result};
@@ -37,7 +37,9 @@ impl Database {
         password: Option<JsFunction<(), Promise<String>>>,
     ) -> napi::Result<Self> {
         let options: PostgresSettings = settings(&env, &options)?;
-        let password = password.map(|ask| Arc::new(AskedPassword(ask)) as Arc<dyn PasswordSource>);
+        let thread = JsThread::of(&env)?;
+        let password =
+            password.map(|function| Arc::new(AskedPassword { function, thread }) as Arc<dyn PasswordSource>);
         let postgres = Postgres::new(&options, password).map_err(|error| to_js(&env, &error))?;
         Ok(Self { inner: Arc::new(postgres), platform: Platform::default() })
     }
@@ -115,14 +117,16 @@ pub struct ContextWrite {
     pub value: String,
 }
 
-struct AskedPassword(JsFunction<(), Promise<String>>);
+struct AskedPassword {
+    function: JsFunction<(), Promise<String>>,
+    thread: JsThread,
+}
 
 #[async_trait]
 impl PasswordSource for AskedPassword {
     async fn password(&self) -> Result<String> {
-        let failed =
-            |error: napi::Error| from_js("Asking for the PostgreSQL password", Code::DatabaseRefused, &error);
-        self.0.call_async_catch(()).await.map_err(failed)?.await.map_err(failed)
+        const ASKING: (&str, Code) = ("Asking for the PostgreSQL password", Code::DatabaseRefused);
+        self.thread.ask(ASKING, &self.function, ()).await
     }
 }
 

@@ -11,6 +11,7 @@ use napi_derive::napi;
 use super::broker::Broker;
 use super::database::Database;
 use super::errors::{json, settings, to_js};
+use super::function::JsThread;
 use super::host::{HostFunctions, JsHost};
 use super::runtime::{promise, runtime};
 use super::settings::EngineSettings;
@@ -55,6 +56,7 @@ impl From<worker::DeadLetter> for DeadLetter {
 pub struct Engine {
     inner: worker::Engine,
     host: Arc<JsHost>,
+    thread: JsThread,
     worker: Mutex<Option<Worker>>,
 }
 
@@ -71,7 +73,8 @@ impl Engine {
         host: HostFunctions,
     ) -> napi::Result<Self> {
         let options: EngineSettings = settings(&env, &options)?;
-        let host = Arc::new(JsHost::new(host));
+        let thread = JsThread::of(&env)?;
+        let host = Arc::new(JsHost::new(host, thread.clone()));
         let ports = Ports {
             platform: database.platform.clone(),
             broker: broker.inner.clone(),
@@ -79,19 +82,21 @@ impl Engine {
             store: store.inner.clone(),
             host: host.clone(),
         };
-        Ok(Self { inner: worker::Engine::new(options.settings(), ports), host, worker: Mutex::new(None) })
+        Ok(Self {
+            inner: worker::Engine::new(options.settings(), ports),
+            host,
+            thread,
+            worker: Mutex::new(None),
+        })
     }
 
     /// Starts consuming; a second start does nothing.
     #[napi]
-    pub fn start(&self, env: Env) -> napi::Result<()> {
+    pub fn start(&self) -> napi::Result<()> {
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         if worker.is_none() {
             let _inside = runtime()?.enter();
-            let started = Worker::start(&self.inner);
-            // A worker thread may end without a stop(); the engine's own threads would go on without it.
-            env.add_env_cleanup_hook(started.shutdown(), |shutdown| shutdown.now())?;
-            *worker = Some(started);
+            *worker = Some(Worker::start(&self.inner, self.thread.ended().clone()));
         }
         Ok(())
     }

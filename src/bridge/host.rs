@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::errors::{from_js, gone};
-use super::function::{JsFunction, ask};
+use super::function::{JsFunction, JsThread};
 use super::job::{Jobs, Opened};
 use super::outbox::Outbox;
 use crate::error::{Code, Error, Result};
@@ -38,6 +38,7 @@ pub struct HostFunctions {
 
 /// JavaScript, as the engine calls it.
 pub struct JsHost {
+    thread: JsThread,
     describe: JsFunction<String, Option<String>>,
     revision: JsFunction<String, Option<String>>,
     publish_result: JsFunction<FinalResult, Promise<()>>,
@@ -50,11 +51,11 @@ pub struct JsHost {
 }
 
 impl JsHost {
-    pub fn new(functions: HostFunctions) -> Self {
+    pub fn new(functions: HostFunctions, thread: JsThread) -> Self {
         let HostFunctions { describe, revision, wake, has_event_bus, publish_result, publishes_results } =
             functions;
         let (jobs, outbox) = (Jobs::default(), Outbox::new(wake));
-        Self { describe, revision, publish_result, publishes_results, has_event_bus, jobs, outbox }
+        Self { thread, describe, revision, publish_result, publishes_results, has_event_bus, jobs, outbox }
     }
 }
 
@@ -81,7 +82,7 @@ fn unusable(error: napi::Error) -> Error {
 #[async_trait]
 impl Host for JsHost {
     async fn blueprint(&self, id: &str) -> Result<Option<Described>> {
-        let described = self.describe.call_async_catch(id.to_owned()).await.map_err(unusable)?;
+        let described = self.thread.call(&self.describe, id.to_owned()).await.map_err(unusable)?;
         let parse = |text: String| {
             let described: DescribedText = serde_json::from_str(&text).map_err(|error| {
                 Error::new(
@@ -96,7 +97,7 @@ impl Host for JsHost {
     }
 
     async fn revision(&self, id: &str) -> Result<Option<Revision>> {
-        let revision = self.revision.call_async_catch(id.to_owned()).await.map_err(unusable)?;
+        let revision = self.thread.call(&self.revision, id.to_owned()).await.map_err(unusable)?;
         Ok(revision.map(|revision| revision.as_str().into()))
     }
 
@@ -109,14 +110,22 @@ impl Host for JsHost {
             self.jobs.close(number);
             return Err(gone(OPERATION).of_run(&run).of_node(&node));
         }
+        let answered = async {
+            tokio::select! {
+                answered = &mut answer => return answered.ok(),
+                () = cancelled.cancelled() => self.outbox.put(&json!({ "abort": number }).to_string()),
+            };
+            answer.await.ok()
+        };
         let answered = tokio::select! {
-            answered = &mut answer => answered,
-            () = cancelled.cancelled() => {
-                self.outbox.put(&json!({ "abort": number }).to_string());
-                answer.await
+            biased;
+            answered = answered => answered,
+            () = self.thread.ended().cancelled() => {
+                self.jobs.close(number);
+                None
             }
         };
-        answered.map_err(|_| gone(OPERATION).of_run(&run).of_node(&node))
+        answered.ok_or_else(|| gone(OPERATION).of_run(&run).of_node(&node))
     }
 
     fn publishes_results(&self) -> bool {
@@ -127,8 +136,8 @@ impl Host for JsHost {
         const OPERATION: &str = "publishFinalResult";
         let arguments =
             (run.to_owned(), status.as_str().to_owned(), reason.to_owned(), context.get().to_owned()).into();
-        let answer: Result<()> = ask!(OPERATION, Code::ResultNotPublished, self.publish_result, arguments);
-        answer.map_err(|error| error.of_run(run))
+        let asked = self.thread.ask((OPERATION, Code::ResultNotPublished), &self.publish_result, arguments);
+        asked.await.map_err(|error| error.of_run(run))
     }
 
     fn listens(&self) -> bool {

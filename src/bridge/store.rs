@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{FnArgs, Object, Promise};
 use napi_derive::napi;
 
 use super::errors::{settings, to_js};
-use super::function::{JsFunction, ask};
+use super::function::{JsFunction, JsThread};
 use super::memory;
 use super::runtime::promise;
 use crate::coalesced::Coalesced;
@@ -53,8 +53,9 @@ impl Store {
 
     /// The user's own object.
     #[napi(factory)]
-    pub fn custom(functions: StoreFunctions) -> Self {
-        Self { inner: Arc::new(CustomStore(functions)) }
+    pub fn custom(env: Env, functions: StoreFunctions) -> napi::Result<Self> {
+        let thread = JsThread::of(&env)?;
+        Ok(Self { inner: Arc::new(CustomStore { functions, thread }) })
     }
 
     #[napi(ts_return_type = "Promise<number>")]
@@ -95,45 +96,39 @@ impl Store {
 }
 
 /// The user's own object. Leases are built from its five operations, as atomic as those allow.
-struct CustomStore(StoreFunctions);
+struct CustomStore {
+    functions: StoreFunctions,
+    thread: JsThread,
+}
 
-const OPERATION: &str = "Calling the coordination store";
+const CALLING: (&str, Code) = ("Calling the coordination store", Code::CoordinationStoreFailed);
 
 #[async_trait]
 impl CoordinationStore for CustomStore {
     async fn increment(&self, key: &str, ttl: u64) -> Result<i64> {
-        ask!(
-            OPERATION,
-            Code::CoordinationStoreFailed,
-            self.0.increment,
-            (key.to_owned(), seconds(ttl)).into()
-        )
+        self.thread.ask(CALLING, &self.functions.increment, (key.to_owned(), seconds(ttl)).into()).await
     }
 
     async fn set_if_not_exist(&self, key: &str, value: &str, ttl: u64) -> Result<bool> {
-        ask!(
-            OPERATION,
-            Code::CoordinationStoreFailed,
-            self.0.set_if_not_exist,
-            (key.to_owned(), value.to_owned(), seconds(ttl)).into()
-        )
+        self.thread
+            .ask(
+                CALLING,
+                &self.functions.set_if_not_exist,
+                (key.to_owned(), value.to_owned(), seconds(ttl)).into(),
+            )
+            .await
     }
 
     async fn extend_ttl(&self, key: &str, ttl: u64) -> Result<bool> {
-        ask!(
-            OPERATION,
-            Code::CoordinationStoreFailed,
-            self.0.extend_ttl,
-            (key.to_owned(), seconds(ttl)).into()
-        )
+        self.thread.ask(CALLING, &self.functions.extend_ttl, (key.to_owned(), seconds(ttl)).into()).await
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
-        ask!(OPERATION, Code::CoordinationStoreFailed, self.0.delete, key.to_owned())
+        self.thread.ask(CALLING, &self.functions.delete, key.to_owned()).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<String>> {
-        ask!(OPERATION, Code::CoordinationStoreFailed, self.0.get, key.to_owned())
+        self.thread.ask(CALLING, &self.functions.get, key.to_owned()).await
     }
 }
 

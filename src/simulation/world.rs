@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 use fastrand::Rng;
 
@@ -119,7 +120,7 @@ impl World {
         });
         let name = format!("w{number}");
         let (engine, broker, store, tasks) = self.engine(&name, self.plan.seed ^ u64::from(number) << 32);
-        let worker = Worker::start(&engine);
+        let worker = Worker::start(&engine, CancellationToken::new());
         self.story.tell(format!("{name} starts"));
         let worker = SimulatedWorker { name, broker, store, engine, tasks, worker };
         self.with(|workers| workers.alive.push(Arc::new(worker)));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::ports::host::Host;
 use crate::ports::platform::Platform;
 use crate::worker::active_nodes::ActiveNodes;
@@ -40,18 +40,25 @@ pub struct Results {
 impl Results {
     /// Publishes the result of a run that has ended; a result that cannot be published does not hold the worker
     /// up. The run's row then says `running` still, so that the reconciler finds it and tries again.
-    pub async fn publish_or_report(&self, run: &str, abort: &CancellationToken) {
+    ///
+    /// # Errors
+    /// Only when user code is gone: another worker has to publish it.
+    pub async fn publish_or_report(&self, run: &str, abort: &CancellationToken) -> Result<()> {
         let mut backoff = Backoff::new(&self.platform);
         for attempt in 1..=ATTEMPTS {
-            let Err(error) = self.publish_pending(run).await else { return };
+            let error = match self.publish_pending(run).await {
+                Err(error) if error.kind() != Kind::Stopping => error,
+                published => return published,
+            };
             if attempt == ATTEMPTS || abort.is_cancelled() {
                 self.notices.error(format!(
                     "The result of run '{run}' could not be published; the reconciler will try again. {error}"
                 ));
-                return;
+                return Ok(());
             }
             backoff.wait().await;
         }
+        Ok(())
     }
 
     /// Publishes the result of a run, if it has ended and its result is not published yet.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::worker::consumer::{consume, dispatch};
@@ -14,6 +15,9 @@ use crate::worker::retry::Retry;
 use crate::worker::services::Services;
 use crate::worker::shutdown::Shutdown;
 
+/// How long messages may take to go back to their queues once the worker aborts.
+const LAST_STEPS: Duration = Duration::from_secs(1);
+
 /// A started worker. Dropping it does not stop it: [`Worker::stop`] does.
 pub struct Worker {
     services: Arc<Services>,
@@ -22,8 +26,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts consuming. Must be called within the shared runtime.
-    pub fn start(engine: &Engine) -> Self {
+    /// Starts consuming. Must be called within the shared runtime. Without user code the worker cannot go on: once that is
+    /// `gone`, it ends and closes what was opened.
+    pub fn start(engine: &Engine, gone: CancellationToken) -> Self {
         let services = engine.services().clone();
         let worker =
             Self { services: services.clone(), shutdown: Shutdown::default(), tasks: TaskTracker::new() };
@@ -40,6 +45,7 @@ impl Worker {
         drop(sender);
         let retry = Retry::new(services.notices.clone(), services.platform.clone(), shutdown.abort.clone());
         worker.run(dispatch(services.clone(), receiver, retry, shutdown.clone()));
+        worker.end_without_user_code(engine.clone(), gone);
         worker
     }
 
@@ -61,9 +67,20 @@ impl Worker {
         self.services.platform.spawn(self.tasks.track_future(task));
     }
 
-    /// How to end the worker from where it cannot be waited for.
-    pub fn shutdown(&self) -> Shutdown {
-        self.shutdown.clone()
+    /// Ends the worker once user code is `gone`: its thread may be terminated without a stop, in a process that lives on.
+    fn end_without_user_code(&self, engine: Engine, gone: CancellationToken) {
+        let (shutdown, tasks) = (self.shutdown.clone(), self.tasks.clone());
+        self.services.platform.spawn(async move {
+            tokio::select! {
+                biased;
+                () = shutdown.abort.cancelled() => return,
+                () = gone.cancelled() => {}
+            }
+            shutdown.now();
+            tasks.close();
+            let _ = tokio::time::timeout(LAST_STEPS, tasks.wait()).await;
+            engine.close().await;
+        });
     }
 
     /// Takes no more jobs, lets those that are executing finish within `patience`, requeues what was not started.
@@ -78,6 +95,6 @@ impl Worker {
             ));
         }
         self.shutdown.abort.cancel();
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
+        let _ = tokio::time::timeout(LAST_STEPS, self.tasks.wait()).await;
     }
 }

@@ -114,7 +114,8 @@ pub async fn fail_run(context: &JobContext<'_>, message: &JobMessage, reason: &s
         Err(error) => return Err(error),
     }
     services.notices.warn(shortened(&format!("Run '{run}' failed at node '{node}': {reason}")));
-    services.results.publish_or_report(run, context.abort()).await;
+    // Where user code is gone, recovery finds the result: the message must not come again, and be a dead letter twice.
+    let _ = services.results.publish_or_report(run, context.abort()).await;
     Ok(MessageFate::Acknowledge)
 }
 

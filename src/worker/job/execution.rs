@@ -78,7 +78,7 @@ async fn dispose(
         Verdict::Republish(_) if makes(Mutant::ForgetsLeftovers) => {}
         Verdict::Republish(due) => context.publish_due(message, &due, at).await?,
         Verdict::PublishResult => {
-            context.services.results.publish_or_report(&message.run_id, context.abort()).await;
+            context.services.results.publish_or_report(&message.run_id, context.abort()).await?;
         }
         verdict => debug!(?verdict, round = message.round, "nothing to do for this message"),
     }
@@ -174,7 +174,7 @@ async fn finish(
     }
     context.publish_due(message, &due, at).await?;
     if completion.unpublished {
-        services.results.publish_or_report(&message.run_id, context.abort()).await;
+        services.results.publish_or_report(&message.run_id, context.abort()).await?;
     }
     Ok(MessageFate::Acknowledge)
 }
