@@ -17,7 +17,7 @@ import { memoryOfStore, nativeStoreOf, unknownStoreOptions } from './api/redis-c
 import { Webhooks } from './api/webhooks.js'
 import { Channel, type Job, type Notice } from './bridge/channel.js'
 import { fromJson, toJson } from './bridge/json.js'
-import { type Database, Engine, Store } from './bridge/native.js'
+import { type Broker, type Database, Engine, Store } from './bridge/native.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
 import { errorOf, mistake } from './errors.js'
@@ -26,6 +26,7 @@ import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf } from './
 import { type JobHost, runJob } from './execution/job.js'
 import { webhookEvent } from './execution/pauses.js'
 import type { QueueRetryOptions } from './execution/retries.js'
+import { Lifecycle } from './lifecycle.js'
 import type { RabbitMqAdapterOptions } from './options/adapter.js'
 import { ADAPTER_SCHEMA, type CheckedOptions, checkOptions, engineOptions } from './options/adapter-schema.js'
 import { memoryName, refuseMixture } from './options/memory.js'
@@ -44,11 +45,16 @@ export interface FinalResult {
 /** How often the event loop says that it turns, in milliseconds. */
 const BEAT = 1000
 
+/** The adapters that wait for an answer of their engines. */
+const unanswered = new Set<{ adapter: RabbitMqAdapter }>()
+
 export class RabbitMqAdapter extends BaseDistributedAdapter {
   protected readonly queueName: string
   readonly #contextTableName: string
   readonly #checked: CheckedOptions
   readonly #webhooks: Webhooks | undefined
+  /** Held for as long as the adapter is: a live connection is driven by what hangs on it. */
+  readonly #broker: Broker
   readonly #database: Database
   readonly #engine: Engine
   readonly #channel: Channel
@@ -56,8 +62,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #onError: ((error: Error) => void) | undefined
   /** Nothing is durable, and nobody was told yet. */
   #warnsOfMemory: boolean
-  /** Keeps the process alive while the worker is started, which the engine's own threads do not, and tells them that
-   * the event loop turns. */
+  readonly #lifecycle = new Lifecycle({ begin: () => this.#begin(), end: () => this.#end() })
+  /** Keeps the process and the adapter alive while the worker is started, which the engine's own threads do not, and
+   * tells them that the event loop turns. */
   #keepAlive: NodeJS.Timeout | undefined
 
   /**
@@ -83,6 +90,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#webhooks = webhooks
     this.#onError = checked.onError
     this.#warnsOfMemory = memory !== undefined
+    this.#broker = broker
     this.#database = database
     this.#channel = new Channel(() => this.#engine, {
       run: (job, controller) => void this.#run(job, controller),
@@ -90,8 +98,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     })
     this.#engine = new Engine(
       JSON.stringify({ ...engineOptions(checked), worker: workerName(), host: hostname() }),
-      broker,
-      database,
+      this.#broker,
+      this.#database,
       nativeStoreOf(options.coordinationStore) ?? customStore(options.coordinationStore),
       this.#host(options),
     )
@@ -99,28 +107,21 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#warnOfUnknown(options)
   }
 
-  /** Starts the worker: it consumes jobs until {@link stop}, reconnecting as often as it takes. */
+  /**
+   * Starts the worker: it consumes jobs until {@link stop}, reconnecting as often as it takes. While a stop is under way, it
+   * starts when that is done.
+   */
   override start(): void {
-    this.logger.info('[Adapter] Starting worker...')
-    if (this.#warnsOfMemory) {
-      this.#warnsOfMemory = false
-      this.#warn(['The servers are in memory: nothing is durable, and every run ends with this process'])
-    }
-    this.#keepAlive ??= setInterval(() => this.#engine.beat(), BEAT)
-    this.#engine.start()
+    this.#lifecycle.start()
   }
 
   /**
    * Stops the worker: no new job starts, nodes in flight finish (at most `stopTimeout` milliseconds), messages
-   * not started go back to the queue, and every connection opened here is closed.
+   * not started go back to the queue, and every connection opened here is closed. Of several calls at a time each
+   * resolves when all of that is done.
    */
   async stop(): Promise<void> {
-    try {
-      await this.#engine.stop(this.#checked.stopTimeout)
-    } finally {
-      clearInterval(this.#keepAlive)
-      this.#keepAlive = undefined
-    }
+    await this.#lifecycle.stop()
   }
 
   /**
@@ -129,7 +130,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @returns The nodes whose jobs were published.
    */
   override async reconcile(runId: string): Promise<Set<string>> {
-    return new Set(await this.#engine.reconcile(runId))
+    return new Set(await this.#answer(this.#engine.reconcile(runId)))
   }
 
   /**
@@ -142,7 +143,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   async resumeWithAction(runId: string, action: string, output?: unknown, nodeId?: string): Promise<Set<string>> {
     const json = toJson(output, `The output to resume run '${runId}' with`)
-    return new Set(await this.#engine.resume(runId, nodeId, action, json))
+    return new Set(await this.#answer(this.#engine.resume(runId, nodeId, action, json)))
   }
 
   /**
@@ -154,7 +155,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   async sendEvent(runId: string, eventName: string, payload?: unknown): Promise<Set<string>> {
     const json = toJson(payload, `The payload of event '${eventName}' for run '${runId}'`)
-    return new Set(await this.#engine.sendEvent(runId, eventName, json))
+    return new Set(await this.#answer(this.#engine.sendEvent(runId, eventName, json)))
   }
 
   /**
@@ -164,7 +165,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @returns Whether the run was still going on.
    */
   async cancel(runId: string, reason = 'Cancelled'): Promise<boolean> {
-    return this.#engine.cancel(runId, reason)
+    return this.#answer(this.#engine.cancel(runId, reason))
   }
 
   /**
@@ -174,7 +175,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @throws FlowcraftAdapterError with the code `RUN_NOT_FAILED` when the run has not failed.
    */
   async retry(runId: string): Promise<Set<string>> {
-    return new Set(await this.#engine.retry(runId))
+    return new Set(await this.#answer(this.#engine.retry(runId)))
   }
 
   /**
@@ -184,7 +185,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @param options.limit How many at most; default 100.
    */
   async listDeadLetters({ limit = 100 }: { limit?: number } = {}): Promise<DeadLetter[]> {
-    return (await this.#engine.deadLetters(checkLimit(limit))).map(deadLetterOf)
+    return (await this.#answer(this.#engine.deadLetters(checkLimit(limit)))).map(deadLetterOf)
   }
 
   /**
@@ -196,7 +197,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @returns How many were put back.
    */
   async replayDeadLetters({ ids, limit = ALL }: { ids?: string[]; limit?: number } = {}): Promise<number> {
-    return this.#engine.replay(checkIds(ids), checkLimit(limit))
+    return this.#answer(this.#engine.replay(checkIds(ids), checkLimit(limit)))
   }
 
   /**
@@ -226,7 +227,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     }
     const deliver = async (runId: string, nodeId: string, payload: string) => {
       try {
-        await this.#engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId)
+        await this.#answer(this.#engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId))
         return true
       } catch (error) {
         if (error instanceof Error && 'code' in error && error.code === 'RUN_ENDED') return false
@@ -243,7 +244,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   /** Publishes a job; resolves when the broker has confirmed it. Needs no `start()`. */
   protected override async enqueueJob(job: JobPayload): Promise<void> {
-    await this.#engine.enqueue(JSON.stringify(job))
+    await this.#answer(this.#engine.enqueue(JSON.stringify(job)))
   }
 
   /**
@@ -252,7 +253,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   protected override async publishFinalResult(runId: string, result: FinalResult): Promise<void> {
     const json = toJson(result, `The final result of run '${runId}'`) ?? 'null'
-    await this.#engine.writeResult(runId, result.status, json)
+    await this.#answer(this.#engine.writeResult(runId, result.status, json))
   }
 
   /** Called before each node is run; override it for work of your own. */
@@ -273,6 +274,36 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     return undefined
   }
 
+  #begin(): void {
+    this.logger.info('[Adapter] Starting worker...')
+    if (this.#warnsOfMemory) {
+      this.#warnsOfMemory = false
+      this.#warn(['The servers are in memory: nothing is durable, and every run ends with this process'])
+    }
+    this.#engine.start()
+    this.#keepAlive ??= setInterval(() => this.#engine.beat(), BEAT)
+  }
+
+  async #end(): Promise<void> {
+    try {
+      await this.#engine.stop(this.#checked.stopTimeout)
+    } finally {
+      clearInterval(this.#keepAlive)
+      this.#keepAlive = undefined
+    }
+  }
+
+  /** Waits for the engine's answer. The adapter is not freed before: the engine, which may call it, holds it weakly. */
+  async #answer<T>(answer: Promise<T>): Promise<T> {
+    const waiting = { adapter: this }
+    unanswered.add(waiting)
+    try {
+      return await answer
+    } finally {
+      unanswered.delete(waiting)
+    }
+  }
+
   /** A misspelt option is said, not refused: a drop-in is given options it need not know. */
   #warnOfUnknown(options: RabbitMqAdapterOptions): void {
     this.#warn([...unknownOptions(ADAPTER_SCHEMA, { ...options }), ...unknownStoreOptions(options.coordinationStore)])
@@ -286,25 +317,36 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     }
   }
 
-  /** What the engine calls. */
+  /** What the engine calls. It holds the adapter weakly: one that is neither started nor asked for anything can be freed. */
   #host(options: RabbitMqAdapterOptions): ConstructorParameters<typeof Engine>[4] {
+    const held = new WeakRef(this)
+    const blueprint = (id: string) => {
+      const blueprints = held.deref()?.runtime.options.blueprints
+      return blueprints && findBlueprint(blueprints, id)
+    }
     const overridden = this.publishFinalResult !== RabbitMqAdapter.prototype.publishFinalResult
     const { serializer } = options.runtimeOptions
     const ownSerializer = serializer !== undefined && serializer.constructor !== JsonSerializer
     return {
       describe: (id: string) => {
-        const blueprint = findBlueprint(this.runtime.options.blueprints, id)
-        return blueprint ? describeBlueprint(id, blueprint) : null
+        const found = blueprint(id)
+        return found ? describeBlueprint(id, found) : null
       },
       revision: (id: string) => {
-        const blueprint = findBlueprint(this.runtime.options.blueprints, id)
-        return blueprint ? revisionOf(id, blueprint) : null
+        const found = blueprint(id)
+        return found ? revisionOf(id, found) : null
       },
-      wake: () => this.#channel.wake(),
+      wake: () => {
+        const adapter = held.deref()
+        if (adapter) adapter.#channel.wake()
+      },
       hasEventBus: this.eventBus !== undefined,
       publishesResults: overridden || ownSerializer,
-      publishResult: (runId: string, status: string, reason: string, context: string) =>
-        this.#publishResult(runId, status, reason, context),
+      publishResult: async (runId: string, status: string, reason: string, context: string) => {
+        const adapter = held.deref()
+        if (!adapter) throw new Error('the adapter is gone')
+        await adapter.#publishResult(runId, status, reason, context)
+      },
     }
   }
 

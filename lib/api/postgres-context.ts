@@ -2,13 +2,9 @@
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
 import { contextKey, fromJson, toJson } from '../bridge/json.js'
 import { ContextTable, type Database } from '../bridge/native.js'
-import { openDatabase } from '../connections/postgres.js'
+import { sharedDatabase } from '../connections/postgres.js'
 import { POSTGRES_CONTEXT_SCHEMA, type PostgresContextOptions } from '../options/postgres-context.js'
 import { check } from '../options/schema.js'
-
-/** Pools already made, by the object they were made from: contexts of one client share one. */
-const pools = new WeakMap<object, Database>()
-const poolsByUrl = new Map<string, WeakRef<Database>>()
 
 /** Options made for a pool that exists: an adapter's contexts use the adapter's own. */
 const existing = new WeakMap<PostgresContextOptions, Database>()
@@ -27,13 +23,16 @@ export function contextOptionsOver(database: Database, tableName: string): Postg
 export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
   readonly type = 'async' as const
   readonly #runId: string
+  /** Held for as long as the context is: equal descriptions find it. */
+  readonly #database: Database
   readonly #table: ContextTable
 
   constructor(runId: string, options: PostgresContextOptions) {
     const own = existing.get(options)
     const { client, tableName } = own ? options : check(POSTGRES_CONTEXT_SCHEMA, options)
     this.#runId = String(runId)
-    this.#table = new ContextTable(own ?? pool(client), tableName)
+    this.#database = own ?? sharedDatabase(client, 'client')
+    this.#table = new ContextTable(this.#database, tableName)
   }
 
   async get(key: string): Promise<unknown> {
@@ -68,19 +67,4 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
     const deletes = [...last].flatMap(([key, value]) => (value === undefined ? [key] : []))
     await this.#table.patch(this.#runId, sets, deletes)
   }
-}
-
-function pool(client: unknown): Database {
-  if (typeof client === 'string') {
-    const known = poolsByUrl.get(client)?.deref()
-    if (known) return known
-    const made = openDatabase(client, 'client')
-    poolsByUrl.set(client, new WeakRef(made))
-    return made
-  }
-  const known = typeof client === 'object' && client !== null ? pools.get(client) : undefined
-  if (known) return known
-  const made = openDatabase(client, 'client')
-  pools.set(client as object, made)
-  return made
 }

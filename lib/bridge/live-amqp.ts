@@ -67,7 +67,41 @@ interface Delivered {
   message: LiveMessage
 }
 
-export class LiveAmqp {
+/** What drives each broker: held for as long as the broker is. */
+const drivers = new WeakMap<Broker, LiveAmqp>()
+
+/** Who uses a connection: however many they are, the connection has one listener of ours for each event. */
+const users = new WeakMap<LiveAmqpConnection, Set<WeakRef<LiveAmqp>>>()
+
+/** The broker over a live connection. */
+export function liveBroker(connection: LiveAmqpConnection, queueType?: QueueType): Broker {
+  const live = new LiveAmqp(connection, queueType)
+  drivers.set(live.broker, live)
+  usersOf(connection).add(new WeakRef(live))
+  return live.broker
+}
+
+/** Those who use a connection; what happens to it, they are told. */
+function usersOf(connection: LiveAmqpConnection): Set<WeakRef<LiveAmqp>> {
+  const known = users.get(connection)
+  if (known) {
+    for (const user of known) if (user.deref() === undefined) known.delete(user)
+    return known
+  }
+  const all = new Set<WeakRef<LiveAmqp>>()
+  users.set(connection, all)
+  const lose = (reason: string) => {
+    for (const user of all) user.deref()?.lose(reason)
+  }
+  connection.on('close', () => lose('The amqplib connection was closed'))
+  if (typeof connection.waitForConnect === 'function')
+    connection.on('reconnect-failed', () => lose('The amqplib connection gave up reconnecting'))
+  // An 'error' event without a listener would end the user's process; 'close' follows it.
+  connection.on('error', () => {})
+  return all
+}
+
+class LiveAmqp {
   readonly broker: Broker
   readonly #connection: LiveAmqpConnection
   #publisher: Promise<Publisher> | undefined
@@ -84,27 +118,33 @@ export class LiveAmqp {
 
   constructor(connection: LiveAmqpConnection, queueType?: QueueType) {
     this.#connection = connection
+    const held = new WeakRef(this)
+    // The engine holds it weakly: a broker that nobody holds can be freed.
+    const live = () => {
+      const driver = held.deref()
+      if (driver === undefined) throw new Error('the adapter is gone')
+      return driver
+    }
     const functions = {
-      publish: (message: Outgoing) => this.#publish(message),
-      consume: (queue: string, declared: string, prefetch: number) => this.#consume(queue, declared, prefetch),
-      settle: (number: number, ack: boolean) => this.#settle(number, ack),
-      cancel: (queue: string) => this.#cancel(queue),
-      waiting: async (queue: string) => (await this.#look(queue))?.messageCount ?? null,
-      consumers: async (queue: string) => (await this.#look(queue))?.consumerCount ?? null,
-      openReading: (queue: string) => this.#openReading(queue),
-      readNext: (reading: number) => this.#readNext(reading),
-      closeReading: (reading: number) => this.#closeReading(reading),
-      close: () => this.#close(),
+      publish: async (message: Outgoing) => live().#publish(message),
+      consume: async (queue: string, declared: string, prefetch: number) => live().#consume(queue, declared, prefetch),
+      settle: (number: number, ack: boolean) => {
+        const driver = held.deref()
+        if (driver) driver.#settle(number, ack)
+      },
+      cancel: async (queue: string) => live().#cancel(queue),
+      waiting: async (queue: string) => (await live().#look(queue))?.messageCount ?? null,
+      consumers: async (queue: string) => (await live().#look(queue))?.consumerCount ?? null,
+      openReading: async (queue: string) => live().#openReading(queue),
+      readNext: async (reading: number) => live().#readNext(reading),
+      closeReading: async (reading: number) => live().#closeReading(reading),
+      close: async () => live().#close(),
     }
     this.broker = Broker.live(functions, JSON.stringify(queueType ?? null))
-    const recovers = typeof connection.waitForConnect === 'function'
-    connection.on('close', () => this.#lose('The amqplib connection was closed'))
-    if (recovers) connection.on('reconnect-failed', () => this.#lose('The amqplib connection gave up reconnecting'))
-    // An 'error' event without a listener would end the user's process; 'close' follows it.
-    connection.on('error', () => {})
   }
 
-  #lose(reason: string): void {
+  /** The connection is lost and will not come back. */
+  lose(reason: string): void {
     const remedy = 'pass a URL, or connect with amqplib 2 and its recovery option, to have the worker reconnect'
     this.#gone = `${reason}; ${remedy}`
     this.broker.lostForGood(this.#gone)

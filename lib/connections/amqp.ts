@@ -1,5 +1,5 @@
 /** `amqpConnection`: a URL, several, an options object, a live amqplib connection, or a memory. */
-import { LiveAmqp, type LiveAmqpConnection } from '../bridge/live-amqp.js'
+import { type LiveAmqpConnection, liveBroker } from '../bridge/live-amqp.js'
 import { Broker } from '../bridge/native.js'
 import { isObject } from '../is-object.js'
 import type { QueueType } from '../options/adapter.js'
@@ -12,7 +12,7 @@ const { accepts: ACCEPTS } = amqpServer()
 
 /** Makes the broker; opens no connection. */
 export function openBroker(option: unknown, queueType?: QueueType): Broker {
-  if (isLiveConnection(option)) return new LiveAmqp(option, queueType).broker
+  if (isLiveConnection(option)) return liveBroker(option, queueType)
   const memory = memoryName(option)
   if (memory !== undefined) return Broker.memory(memory, JSON.stringify(queueType ?? null))
   const settings = { ...describe(option), queueType }

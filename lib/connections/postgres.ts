@@ -11,14 +11,57 @@ const TLS_ACCEPTS = 'certificates (ca, cert) and their key as PEM text that belo
 /** What the engine calls the option when certificates cannot be used. */
 const TLS = 'pgClient.ssl'
 
+/** What a pool is made from. */
+interface Description {
+  settings: string
+  password: PostgresOptions['password']
+}
+
 /** Makes a pool; opens no connection. */
 export function openDatabase(option: unknown, name = 'pgClient'): Database {
   const memory = memoryName(option)
-  if (memory !== undefined) return Database.memory(memory)
+  return memory === undefined ? made(describe(option, name), name) : Database.memory(memory)
+}
+
+/** Pools that were made to be shared, by their descriptions, while anybody holds them. */
+const shared = new Map<string, WeakRef<Database>>()
+const freed = new FinalizationRegistry((key: string) => {
+  // Another one may have taken its place.
+  if (shared.get(key)?.deref() === undefined) shared.delete(key)
+})
+
+/** The pool of a description: equal ones have the same for as long as somebody holds it. Opens no connection. */
+export function sharedDatabase(option: unknown, name: string): Database {
+  if (memoryName(option) !== undefined) return openDatabase(option, name)
+  const description = describe(option, name)
+  const key = `${numberOf(description.password)} ${description.settings}`
+  const known = shared.get(key)?.deref()
+  if (known) return known
+  const database = made(description, name)
+  shared.set(key, new WeakRef(database))
+  freed.register(database, key)
+  return database
+}
+
+const numbers = new WeakMap<object, number>()
+let lastNumber = 0
+
+/** Tells functions apart; 0 for anything else. */
+function numberOf(password: PostgresOptions['password']): number {
+  if (typeof password !== 'function') return 0
+  const number = numbers.get(password) ?? ++lastNumber
+  numbers.set(password, number)
+  return number
+}
+
+function describe(option: unknown, name: string): Description {
   const options = read(option, name)
-  const json = JSON.stringify(settings(options, name))
+  return { settings: JSON.stringify(settings(options, name)), password: options.password }
+}
+
+function made({ settings, password }: Description, name: string): Database {
   try {
-    return new Database(json, passwordSource(options.password))
+    return new Database(settings, passwordSource(password))
   } catch (error) {
     // Never in the engine's words: they may repeat a line of the key that could not be read.
     throw (error as { option?: unknown }).option === TLS

@@ -15,6 +15,8 @@ export const ON_MEMORY = [
   'differential',
   'demo/memory.test.js',
   'process/ended-threads.test.js',
+  'process/freed.test.js',
+  'process/start-and-stop.test.js',
 ]
 
 /** Files that take longest, begun first: a long one begun last leaves a core idle. */
