@@ -27,6 +27,7 @@ import { type JobHost, runJob } from './execution/job.js'
 import { webhookEvent } from './execution/pauses.js'
 import type { QueueRetryOptions } from './execution/retries.js'
 import { Lifecycle } from './lifecycle.js'
+import { linesOf } from './log.js'
 import type { RabbitMqAdapterOptions } from './options/adapter.js'
 import { ADAPTER_SCHEMA, type CheckedOptions, checkOptions, engineOptions } from './options/adapter-schema.js'
 import { memoryName, refuseMixture } from './options/memory.js'
@@ -234,7 +235,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         throw error
       }
     }
-    return (request, response) => webhooks.handle(request, response, deliver, this.logger)
+    return (request, response) => webhooks.handle(request, response, deliver, linesOf(this.logger))
   }
 
   /** The context of a run. */
@@ -311,7 +312,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   #warn(warnings: string[]): void {
     try {
-      for (const warning of warnings) this.logger.warn(`[Adapter] ${warning}`)
+      for (const warning of warnings) linesOf(this.logger).warn(`[Adapter] ${warning}`)
     } catch {
       // A logger that throws breaks nothing.
     }
@@ -355,7 +356,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     const engine = this.#engine
     return {
       runtime: this.runtime,
-      logger: this.logger,
+      logger: linesOf(this.logger),
       eventBus: this.eventBus,
       retryMaxDelay: this.#checked.retryMaxDelay,
       stored: {
@@ -397,7 +398,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   /** The worker receives no more jobs: whoever started it has to act. */
   async #fail(error: Error): Promise<void> {
-    this.logger.error(`[Adapter] ${error.message}`)
+    linesOf(this.logger).error(`[Adapter] ${error.message}`)
     this.#onError?.(error)
     const payload = { queueName: this.queueName, error }
     await this.eventBus?.emit({ type: 'worker:failed', payload } as unknown as FlowcraftEvent)
@@ -410,7 +411,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       } else if ('deaf' in notice) {
         await this.#fail(errorOf(notice.deaf, { code: 'BROKER_LOST' }))
       } else {
-        this.logger[notice.level](`[Adapter] ${notice.message}`)
+        linesOf(this.logger)[notice.level](`[Adapter] ${notice.message}`)
       }
     } catch {
       // The engine does not depend on who listens.

@@ -1,6 +1,7 @@
 /** A reconciler: finds runs nobody has worked on for a while, and publishes again what of them is due. */
 import { ConsoleLogger } from 'flowcraft'
 import { openDatabase } from '../connections/postgres.js'
+import { linesOf } from '../log.js'
 import { type RabbitMqReconcilerOptions, RECONCILER_SCHEMA } from '../options/reconciler.js'
 import { check, unknownOptions } from '../options/schema.js'
 
@@ -20,9 +21,10 @@ const BATCH = 100
 /** Makes a reconciler. Run it from a schedule; several processes may, and each takes on runs of its own. */
 export function createRabbitMqReconciler(options: RabbitMqReconcilerOptions): { run(): Promise<ReconciliationStats> } {
   const checked = check(RECONCILER_SCHEMA, options)
-  const { adapter, statusTableName, stalledThresholdSeconds, logger = new ConsoleLogger() } = checked
+  const { adapter, statusTableName, stalledThresholdSeconds } = checked
+  const logger = linesOf(checked.logger ?? new ConsoleLogger())
   const database = openDatabase(checked.pgClient)
-  for (const warning of unknownOptions(RECONCILER_SCHEMA, { ...options })) logger.warn?.(`[Reconciler] ${warning}`)
+  for (const warning of unknownOptions(RECONCILER_SCHEMA, { ...options })) logger.warn(`[Reconciler] ${warning}`)
 
   async function run(): Promise<ReconciliationStats> {
     const stats: ReconciliationStats = { stalledRuns: 0, reconciledRuns: 0, failedRuns: 0 }

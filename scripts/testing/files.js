@@ -17,6 +17,7 @@ export const ON_MEMORY = [
   'process/ended-threads.test.js',
   'process/freed.test.js',
   'process/start-and-stop.test.js',
+  'security/log-lines.test.js',
 ]
 
 /** Files that take longest, begun first: a long one begun last leaves a core idle. */
