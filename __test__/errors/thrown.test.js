@@ -297,7 +297,8 @@ it('about a final result that the user’s override did not publish', async () =
     }
   }
   const failing = servers.adapter(pausing, { started: false, Adapter: Failing })
-  await throws('RESULT_NOT_PUBLISHED', () => failing.cancel(awaiting), { runId: awaiting })
+  assert.equal(await failing.cancel(awaiting), true, 'that took effect')
+  await throws('RESULT_NOT_PUBLISHED', () => failing.reconcile(awaiting), { runId: awaiting })
 })
 
 it('an error’s stack leads to who called', async () => {

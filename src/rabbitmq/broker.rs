@@ -42,7 +42,7 @@ pub struct RabbitMq {
     addresses: Vec<AmqpAddress>,
     tls: OwnedTLSConfig,
     queue_type: Option<QueueType>,
-    /// The address to try next: after a failure, the next node of the cluster.
+    /// The address to try first: the node that answered last.
     next_address: AtomicUsize,
     /// The channel that publishes. It is opened when first needed, and again after it was lost.
     publisher: Mutex<Option<Publisher>>,
@@ -75,9 +75,25 @@ impl RabbitMq {
         })
     }
 
+    /// Connects to the first node that answers, beginning with the one that answered last. None does: the error of the
+    /// last one.
     async fn connect(&self, purpose: &str) -> Result<Connection> {
-        let index = self.next_address.load(Ordering::Relaxed) % self.addresses.len();
-        let address = &self.addresses[index];
+        let (first, nodes) = (self.next_address.load(Ordering::Relaxed), self.addresses.len());
+        let mut failure =
+            Error::new(Code::BrokerUnreachable, "Connecting to RabbitMQ", "there is no address");
+        for index in (first..first + nodes).map(|index| index % nodes) {
+            match self.connect_to(&self.addresses[index], purpose).await {
+                Ok(connection) => {
+                    self.next_address.store(index, Ordering::Relaxed);
+                    return Ok(connection);
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn connect_to(&self, address: &AmqpAddress, purpose: &str) -> Result<Connection> {
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("flowcraft {purpose}").as_str().into());
         let runtime = lapin::runtime::default_runtime().map_err(|error| connect_error(address, &error))?;
@@ -85,12 +101,9 @@ impl RabbitMq {
         if purpose == PUBLISHER {
             uri.query.frame_max.get_or_insert(PUBLISHED_FRAME);
         }
-        Connection::connect_uri_with_config(uri, properties, self.tls.clone(), runtime).await.map_err(
-            |error| {
-                self.next_address.store(index + 1, Ordering::Relaxed);
-                connect_error(address, &error)
-            },
-        )
+        Connection::connect_uri_with_config(uri, properties, self.tls.clone(), runtime)
+            .await
+            .map_err(|error| connect_error(address, &error))
     }
 
     /// The publishing channel, with the queues declared. No lock is held while it is used: publishes overlap.

@@ -62,7 +62,7 @@ impl Engine {
     /// The run does not await, the node does not, or a server is out of reach.
     pub async fn resume(&self, run: &str, node: Option<&str>, with: &Resume) -> Result<BTreeSet<NodeId>> {
         let resumed = self.services.runs.resume(run, node, with).await?;
-        self.follow_up(run, resumed).await
+        Ok(self.follow_up(run, resumed).await)
     }
 
     /// Tells a run of an event. The nodes that go on.
@@ -77,7 +77,7 @@ impl Engine {
         node: Option<&str>,
     ) -> Result<BTreeSet<NodeId>> {
         let told = self.services.runs.send_event(run, name, payload, node).await?;
-        self.follow_up(run, told).await
+        Ok(self.follow_up(run, told).await)
     }
 
     /// Starts a failed run again from the nodes that failed. The nodes that run again.
@@ -86,7 +86,7 @@ impl Engine {
     /// The run has not failed, or a server is out of reach.
     pub async fn retry(&self, run: &str) -> Result<BTreeSet<NodeId>> {
         let retried = self.services.runs.retry(run).await?;
-        self.follow_up(run, retried).await
+        Ok(self.follow_up(run, retried).await)
     }
 
     /// Ends a run: nothing new of it starts, and nodes that are executing get their signal. Whether it was still going on.
@@ -95,7 +95,9 @@ impl Engine {
     /// A server is out of reach, or the row cannot be read.
     pub async fn cancel(&self, run: &str, reason: &str) -> Result<bool> {
         let cancelled = self.services.runs.cancel(run, reason).await?;
-        self.services.results.publish_pending(run).await?;
+        if let Err(error) = self.services.results.publish_pending(run).await {
+            self.recovery_sees_to(run, "its result could not be published", &error);
+        }
         Ok(cancelled)
     }
 
@@ -144,13 +146,21 @@ impl Engine {
         self.services.runs.let_go();
     }
 
-    /// Publishes the jobs that follow from what happened to a run. What is recorded but could not be published, the
-    /// reconciler publishes.
-    async fn follow_up(&self, run: &str, what: FollowUp) -> Result<BTreeSet<NodeId>> {
+    /// Publishes the jobs that follow from what happened to a run. That it happened is recorded: the call has taken effect,
+    /// and a second one would be refused.
+    async fn follow_up(&self, run: &str, what: FollowUp) -> BTreeSet<NodeId> {
         let FollowUp { operation, blueprint, due, at } = what;
         let jobs = JobMessage::all_due(run, &blueprint, &due, at);
-        let published = self.services.publisher.publish(&jobs).await;
-        published.map_err(|error| Error { operation, ..error.of_run(run) })?;
-        Ok(due.into_iter().map(|due| due.node).collect())
+        if let Err(error) = self.services.publisher.publish(&jobs).await {
+            let error = Error { operation, ..error };
+            self.recovery_sees_to(run, "what is due now could not be published", &error);
+        }
+        due.into_iter().map(|due| due.node).collect()
+    }
+
+    fn recovery_sees_to(&self, run: &str, what: &str, error: &Error) {
+        self.services.notices.warn(format!(
+            "Run '{run}': the change is recorded, and {what}: a worker finds it and goes on from there. {error}"
+        ));
     }
 }
