@@ -64,6 +64,11 @@ impl Traffic {
         })
     }
 
+    /// The youngest message delivered since the last tick, which this is not.
+    pub fn youngest(&self, queue: &str) -> Option<u64> {
+        self.with(|seen| seen.queues.get(queue)?.youngest)
+    }
+
     fn queue<T>(&self, queue: &str, act: impl FnOnce(&mut Queue) -> T) -> T {
         self.with(|seen| match seen.queues.get_mut(queue) {
             Some(queue) => act(queue),
@@ -101,6 +106,14 @@ mod tests {
         traffic.tick("q");
         traffic.delivered("q", &job(5_000), false);
         assert_eq!(traffic.tick("q"), None);
+    }
+
+    #[test]
+    fn who_only_looks_takes_nothing_from_the_tick() {
+        let traffic = Traffic::default();
+        traffic.delivered("q", &job(5_000), false);
+        assert_eq!((traffic.youngest("q"), traffic.youngest("p")), (Some(5_000), None));
+        assert_eq!((traffic.tick("q"), traffic.youngest("q")), (Some(5_000), None));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::judgement::{Reach, is_free, leases_of};
+use super::judgement::{QueueProgress, Reach, is_free, leases_of};
 use crate::error::{Code, Error, Kind, Result};
 use crate::ids::NodeId;
 use crate::ports::keys;
@@ -42,6 +42,9 @@ pub async fn republish(
         return Ok(None);
     }
     let blueprint = blueprint_of(services, run, &document).await?;
+    if how.queue.is_some() && !has_left_other_queue(services, &blueprint, &how).await? {
+        return Ok(Some(BTreeSet::new()));
+    }
     let follows = Follows { run, blueprint: &blueprint, is_scanned: how.queue.is_some() };
     let document = taken_over(services, document, follows).await?;
     if document.is_unpublished() {
@@ -69,6 +72,22 @@ pub async fn republish(
         services.runs.keep_alive(&[run.to_owned()]).await?;
     }
     Ok(Some(idle.into_iter().map(|due| due.node).collect()))
+}
+
+/// Whether the jobs of a run that a scan found have left the queue that they travel through now. It is another one than the
+/// run began with where the option `queues` has changed since: a backlog there is not lost.
+async fn has_left_other_queue(services: &Services, blueprint: &str, how: &Republishing<'_>) -> Result<bool> {
+    let queue = services.settings.queues.of(blueprint);
+    if how.queue == Some(queue) {
+        return Ok(true);
+    }
+    let drained = services.broker.waiting(queue).await?.unwrap_or(0) == 0;
+    let progress =
+        QueueProgress { drained, youngest: services.traffic.youngest(queue), now: services.platform.now() };
+    Ok(match how.claim {
+        Some(stale) => progress.has_passed(stale.since),
+        None => drained,
+    })
 }
 
 /// A run, and the blueprint it follows.
