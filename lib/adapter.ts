@@ -14,13 +14,13 @@ import {
 import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './api/dead-letters.js'
 import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
 import { memoryOfStore, nativeStoreOf, unknownStoreOptions } from './api/redis-coordination-store.js'
-import { Webhooks } from './api/webhooks.js'
+import { type Delivered, Webhooks } from './api/webhooks.js'
 import { Channel, type Job, type Notice } from './bridge/channel.js'
 import { fromJson, toJson } from './bridge/json.js'
 import { type Broker, type Database, Engine, Store } from './bridge/native.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
-import { errorOf, mistake } from './errors.js'
+import { errorOf, mistake, RunEndedError, RunNotFoundError } from './errors.js'
 import { answerLine, outdatedLine } from './execution/answer.js'
 import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf } from './execution/blueprints.js'
 import { type JobHost, runJob } from './execution/job.js'
@@ -226,16 +226,17 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       const message = 'webhookHandler needs the option webhook: { baseUrl, secret }'
       throw mistake('INVALID_OPTION', message, { option: 'webhook' })
     }
-    const deliver = async (runId: string, nodeId: string, payload: string) => {
+    const deliver = async (runId: string, nodeId: string, payload: string): Promise<Delivered> => {
       try {
         await this.#answer(this.#engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId))
-        return true
+        return 'taken'
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'RUN_ENDED') return false
+        if (error instanceof RunEndedError) return 'the run is over'
+        if (error instanceof RunNotFoundError) return 'no such run'
         throw error
       }
     }
-    return (request, response) => webhooks.handle(request, response, deliver, linesOf(this.logger))
+    return (request, response) => webhooks.handle(request, response, { deliver, logger: linesOf(this.logger) })
   }
 
   /** The context of a run. */

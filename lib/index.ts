@@ -42,4 +42,4 @@ export type { PgClientLike, PostgresOptions, PostgresTlsOptions } from './option
 export type { PostgresContextOptions } from './options/postgres-context.js'
 export type { RabbitMqReconcilerOptions } from './options/reconciler.js'
 export type { IoRedisLike, RedisOptions, RedisTlsOptions } from './options/redis.js'
-export type { WebhookOptions } from './options/webhook.js'
+export type { WebhookDelivery, WebhookMethod, WebhookOptions } from './options/webhook.js'

@@ -55,6 +55,24 @@ export function text({ atLeast = 0 }: { atLeast?: number } = {}): Kind<string> {
   return kind(accepts, (value) => typeof value === 'string' && value.length >= atLeast)
 }
 
+/** One text or several, each as long as a secret has to be. */
+export function secrets({ atLeast }: { atLeast: number }): Kind<string | readonly string[]> {
+  const accepts = `a text of at least ${atLeast} characters, or an array of such texts`
+  const is = (value: unknown) => {
+    const all = [value].flat()
+    return all.length > 0 && all.every((each) => typeof each === 'string' && each.length >= atLeast)
+  }
+  return kind(accepts, is)
+}
+
+/** A non-empty array of some of these. */
+export function someOf<const C extends readonly string[]>(choices: C): Kind<readonly C[number][]> {
+  const accepts = `an array of ${choices.map((choice) => `'${choice}'`).join(', ')}, or some of them`
+  const is = (value: unknown) =>
+    Array.isArray(value) && value.length > 0 && value.every((each) => choices.includes(each as string))
+  return kind(accepts, is)
+}
+
 export function url(): Kind<string> {
   return kind('a URL', (value) => typeof value === 'string' && URL.canParse(value))
 }
