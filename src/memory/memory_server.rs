@@ -80,6 +80,11 @@ impl MemoryServer {
         self.record.remove(tables, run);
     }
 
+    /// Locks the rows of a run, as a transaction of somebody else's does, or lets them go.
+    pub fn lock_rows(&self, run: &str, is_locked: bool) {
+        self.record.lock(run, is_locked);
+    }
+
     /// The rows of a run.
     ///
     /// # Errors

@@ -123,7 +123,8 @@ pub type DecideLocked<'a> = &'a mut (dyn FnMut(Document) -> Result<Option<Change
 /// The record of one adapter. An implementation looks its tables up when it is first used.
 ///
 /// Every operation fails with an error of kind `Transient` where the server is out of reach, `Setup` where a table, a
-/// column or a privilege is missing, and `Data` where a value cannot be stored or read.
+/// column or a privilege is missing, and `Data` where a value cannot be stored or read. What changes rows waits for the
+/// locks of others for a moment only, and fails as [`LOCKED`](crate::error::SqlState::LOCKED) then.
 #[async_trait]
 pub trait Record: Send + Sync {
     /// Whether runs have a journal, as far as is known here.
@@ -144,6 +145,9 @@ pub trait Record: Send + Sync {
     /// Writes changes of one kind, each if its run is still of the revision it was decided on. Answers with those that
     /// were written; with none if the journal was created or removed meanwhile.
     async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written>;
+
+    /// Those of some runs whose rows another transaction has locked at the moment. It waits for none of them.
+    async fn locked(&self, runs: &[&str]) -> Result<Vec<String>>;
 
     /// Lets `decide` look at a run under the lock of its row, and writes what it answers in the same transaction. `whole`
     /// says whether it needs every key or only the reserved key. Creates the row if there is none.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use deadpool_postgres::GenericClient;
 
 use super::connect::database_error;
+use super::sql::limits_of_run;
 use crate::error::{Code, Error, Result, SqlState};
 use crate::migrations::beside;
 
@@ -74,9 +75,10 @@ pub(super) fn load(contexts: &str, now: &str) -> String {
 pub(super) fn append_patch(contexts: &str) -> String {
     let journal = JournalTable::of(contexts);
     format!(
-        "WITH held AS MATERIALIZED (SELECT t.run_id FROM {contexts} AS t \
+        "WITH {}, held AS MATERIALIZED (SELECT t.run_id FROM limits, {contexts} AS t \
          WHERE t.run_id = $1::text AND t.xmin::text::bigint = $2::bigint FOR SHARE) \
          INSERT INTO {journal} (run_id, entry, change) SELECT run_id, $3::bigint + 1, $4::text::json FROM held \
-         ON CONFLICT DO NOTHING RETURNING run_id"
+         ON CONFLICT DO NOTHING RETURNING run_id",
+        limits_of_run()
     )
 }

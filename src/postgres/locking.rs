@@ -2,10 +2,10 @@
 
 use deadpool_postgres::Transaction;
 
-use super::connect::database_error;
+use super::connect::{database_error, rows};
 use super::journal::JournalTable;
 use super::session::Session;
-use super::sql::{NOW, PRESENT, RESERVED, moment};
+use super::sql::{NOW, PRESENT, RESERVED, limits_of_run, moment};
 use crate::error::Result;
 use crate::ports::record::{DecideLocked, LockedChange};
 use crate::record::final_result::final_result;
@@ -13,6 +13,13 @@ use crate::record::{Change, Document, RESERVED_KEY, StatusUpdate, to_raw};
 use crate::workflow::ledger::RunStatus;
 
 impl Session {
+    /// Those of some runs whose rows another transaction has locked.
+    pub async fn locked(&self, runs: &[&str]) -> Result<Vec<String>> {
+        let client = self.client().await?;
+        let locked = rows(&client, &self.writing(&client).await?.locked, &[&runs]).await?;
+        Ok(locked.iter().map(|row| row.get(0)).collect())
+    }
+
     /// Lets `decide` look at a run under the lock of its row, and writes what it answers.
     pub async fn change_locked(
         &self,
@@ -48,8 +55,11 @@ impl Session {
         let failed = |error: tokio_postgres::Error| database_error(&error);
         let needed = if whole { "context_data" } else { RESERVED };
         let absent = JournalTable::is_absent(contexts);
-        let select =
-            format!("SELECT ({needed})::text, {absent} FROM {contexts} WHERE run_id = $1 FOR UPDATE");
+        let limits = limits_of_run();
+        let select = format!(
+            "WITH {limits} SELECT ({needed})::text, {absent} FROM limits, {contexts} AS t \
+             WHERE t.run_id = $1 FOR UPDATE OF t"
+        );
         let select = transaction.prepare_cached(&select).await.map_err(failed)?;
         let mut found = true;
         let row = match transaction.query_opt(&select, &[&run]).await.map_err(failed)? {
@@ -58,7 +68,8 @@ impl Session {
                 found = false;
                 // Without a row to lock, two first jobs would each begin the run. The first to insert it has the lock.
                 let insert = format!(
-                    "INSERT INTO {contexts} (run_id, context_data) VALUES ($1, '{{}}') ON CONFLICT DO NOTHING"
+                    "WITH {limits} INSERT INTO {contexts} (run_id, context_data) SELECT $1, '{{}}' FROM limits \
+                     ON CONFLICT DO NOTHING"
                 );
                 let insert = transaction.prepare_cached(&insert).await.map_err(failed)?;
                 transaction.execute(&insert, &[&run]).await.map_err(failed)?;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::connect::{PasswordSource, Pool, PostgresSettings, database_error};
 use super::session::Session;
+use super::sql;
 use crate::error::Result;
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
@@ -81,6 +82,10 @@ impl Record for PostgresRecord {
         self.session.write(kind, writes).await
     }
 
+    async fn locked(&self, runs: &[&str]) -> Result<Vec<String>> {
+        self.session.locked(runs).await
+    }
+
     async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange> {
         self.session.change_locked(run, whole, decide).await
     }
@@ -143,6 +148,7 @@ impl Record for PostgresRecord {
         let failed = |error: tokio_postgres::Error| database_error(&error);
         let mut client = self.session.client().await?;
         let transaction = client.transaction().await.map_err(failed)?;
+        transaction.batch_execute(&sql::limit_of_transaction()).await.map_err(failed)?;
         self.session.statuses()?.finish(&transaction, run, status, result).await?;
         transaction.commit().await.map_err(failed)
     }

@@ -1,7 +1,7 @@
 //! The statements that fit a status table of any of the three shapes.
 
 use super::journal::JournalTable;
-use super::sql::{NOW, PRESENT};
+use super::sql::{NOW, PRESENT, limits_of_batch};
 use super::tables::Table;
 use crate::record::RESERVED_KEY;
 
@@ -33,7 +33,7 @@ pub(super) struct Statements {
 /// The statements of a table with `updated_at`. Moments are microseconds since 1970.
 #[derive(Debug)]
 pub(super) struct Timed {
-    /// $1 runs: touches those that are still running.
+    /// $1 runs: touches those that are still running. Who has locked a row sees to it.
     pub keep_alive: String,
     /// $1 the least age in seconds, $2 the greatest, $3 after this moment, $4 and this run, $5 limit
     pub stale: String,
@@ -55,6 +55,8 @@ pub(super) struct Writing {
     pub rows: String,
     /// Into journals, of runs that are running. $3 the last entries, $4 the changes.
     pub append: String,
+    /// Which runs have a row that another transaction has locked. $1 runs
+    pub locked: String,
     /// Locks rows for `fold`, in the same transaction. $1 runs
     pub lock: String,
     /// Into rows, and folds their journals. $8 the last entries.
@@ -124,8 +126,11 @@ impl Statements {
         Writing {
             rows: self.write_rows(contexts, "", "", &JournalTable::is_absent(contexts)),
             append: self.append(contexts, &journal),
+            locked: format!("{} UNION {}", locked_in(contexts), locked_in(&self.table)),
             lock: format!(
-                "SELECT FROM {contexts} WHERE run_id = ANY($1::text[]) ORDER BY run_id FOR NO KEY UPDATE"
+                "WITH {} SELECT FROM limits, {contexts} AS t WHERE t.run_id = ANY($1::text[]) ORDER BY t.run_id \
+                 FOR NO KEY UPDATE OF t",
+                limits_of_batch()
             ),
             fold: self.write_rows(
                 contexts,
@@ -143,9 +148,11 @@ impl Statements {
     /// Writes into rows.
     fn write_rows(&self, contexts: &str, entries: &str, more: &str, condition: &str) -> String {
         let Self { touch_all, finish_all, .. } = self;
+        let limits = limits_of_batch();
         let entry = if entries.is_empty() { "" } else { ", entry" };
         format!(
-            "WITH given AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], \
+            "WITH {limits}, given AS (SELECT g.* FROM limits, \
+             unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], \
              $6::boolean[], $7::text[]{entries}) AS g (run_id, version, deletes, sets, status, ends, reason{entry})), \
              changed AS (UPDATE {contexts} AS t SET context_data = \
              ({PRESENT} - ARRAY(SELECT jsonb_array_elements_text(g.deletes::jsonb))) || g.sets::jsonb \
@@ -164,9 +171,9 @@ impl Statements {
     /// Appends an entry to each run's journal. A shared lock on the row keeps others from folding it meanwhile. The statement
     /// returns only the runs it changed: joining its input once more would cost more than everything else.
     fn append(&self, contexts: &str, journal: &str) -> String {
-        let touch_running = &self.touch_running;
+        let (touch_running, limits) = (&self.touch_running, limits_of_batch());
         format!(
-            "WITH held AS MATERIALIZED (SELECT g.* FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) \
+            "WITH {limits}, held AS MATERIALIZED (SELECT g.* FROM limits, unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) \
              AS g (run_id, version, entry, change) JOIN {contexts} AS t ON t.run_id = g.run_id \
              WHERE t.xmin::text::bigint = g.version FOR SHARE OF t), \
              changed AS (INSERT INTO {journal} (run_id, entry, change) \
@@ -176,14 +183,23 @@ impl Statements {
     }
 }
 
+/// Which of the runs $1 have a row in this table that another transaction has locked.
+fn locked_in(table: &str) -> String {
+    format!(
+        "SELECT t.run_id::text FROM {table} AS t WHERE t.run_id = ANY($1::text[]) AND NOT t.run_id = ANY(ARRAY(\
+         SELECT run_id FROM {table} AS t WHERE run_id = ANY($1::text[]) FOR NO KEY UPDATE SKIP LOCKED))"
+    )
+}
+
 impl Timed {
     fn new(table: &str, status: &str) -> Self {
         const MOMENT: &str = "(extract(epoch FROM updated_at) * 1000000)::bigint";
         let running = format!("{status} = 'running'");
         Self {
             keep_alive: format!(
-                "UPDATE {table} AS t SET updated_at = clock_timestamp() \
-                 WHERE run_id = ANY($1::text[]) AND {running}"
+                "UPDATE {table} AS t SET updated_at = clock_timestamp() WHERE run_id IN \
+                 (SELECT run_id FROM {table} AS t WHERE run_id = ANY($1::text[]) AND {running} \
+                 ORDER BY run_id FOR NO KEY UPDATE SKIP LOCKED)"
             ),
             // The moments are computed once. Comparing with them is then the cheapest condition and comes first: the status may
             // be inside a large document.
@@ -194,8 +210,9 @@ impl Timed {
                  AND {running} AND ({MOMENT}, run_id::text) > ($3, $4::text) ORDER BY 2, 1 LIMIT $5"
             ),
             claim: format!(
-                "UPDATE {table} AS t SET updated_at = clock_timestamp() \
-                 WHERE run_id = $1::text AND {MOMENT} = $2 AND {running}"
+                "UPDATE {table} AS t SET updated_at = clock_timestamp() WHERE run_id IN \
+                 (SELECT run_id FROM {table} AS t WHERE run_id = $1::text AND {MOMENT} = $2 AND {running} \
+                 FOR NO KEY UPDATE SKIP LOCKED)"
             ),
             claim_stalled: format!(
                 "UPDATE {table} AS t SET updated_at = clock_timestamp() WHERE run_id IN \

@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 use super::connect::{database_error, prepared, rows};
 use super::journal;
 use super::session::Session;
-use super::sql::{PRESENT, moment};
+use super::sql::{PRESENT, limits_of_run, moment};
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::record::Written;
@@ -76,7 +76,9 @@ impl Session {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
         let insert = format!(
-            "INSERT INTO {contexts} (run_id, context_data) VALUES ($1, '{{}}') ON CONFLICT DO NOTHING"
+            "WITH {} INSERT INTO {contexts} (run_id, context_data) SELECT $1, '{{}}' FROM limits \
+             ON CONFLICT DO NOTHING",
+            limits_of_run()
         );
         rows(&client, &insert, &[&run]).await.map(drop)
     }
@@ -86,9 +88,10 @@ impl Session {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
         let sql = format!(
-            "INSERT INTO {contexts} AS t (run_id, context_data) VALUES ($1, $3::text::jsonb) \
+            "WITH {} INSERT INTO {contexts} AS t (run_id, context_data) SELECT $1, $3::text::jsonb FROM limits \
              ON CONFLICT (run_id) DO UPDATE SET context_data = ({PRESENT} - $2::text[]) || EXCLUDED.context_data \
-             WHERE coalesce(jsonb_typeof(t.context_data), 'null') IN ('null', 'object')"
+             WHERE coalesce(jsonb_typeof(t.context_data), 'null') IN ('null', 'object')",
+            limits_of_run()
         );
         let sets = patch.sets_json()?;
         let statement = prepared(&client, &sql).await?;

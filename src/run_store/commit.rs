@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
+use super::aside::locked_by_others;
 use super::change::Committed;
 use super::requests::{Commit, Outcome};
 use super::store::RunStore;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, SqlState};
 use crate::ports::record::Written;
 use crate::record::{Decide, Document, Merged, Write, WriteKind, merge};
 
@@ -85,17 +86,26 @@ impl RunStore {
         let (answer, answered) = oneshot::channel();
         let store = self.clone();
         let commit = Commit { run: run.to_owned(), base, decide, answer };
-        self.commits
-            .submit(commit, move |batch| {
-                let store = store.clone();
-                async move { store.commit_all(batch).await }
-            })
-            .await;
+        if self.aside.has(run) {
+            self.apart
+                .submit(commit, move |batch| {
+                    let store = store.clone();
+                    async move { store.commit_free(batch).await }
+                })
+                .await;
+        } else {
+            self.commits
+                .submit(commit, move |batch| {
+                    let store = store.clone();
+                    async move { store.commit_all(batch).await }
+                })
+                .await;
+        }
         let lost = |_| Err(Error::new(Code::Internal, "Committing", "the answer was lost"));
         answered.await.unwrap_or_else(lost).map_err(|error| error.of_run(run))
     }
 
-    async fn commit_all(&self, batch: Vec<Commit>) {
+    pub(super) async fn commit_all(&self, batch: Vec<Commit>) {
         let mut groups = self.groups(batch);
         for _ in 0..ROUNDS {
             let (plans, mut again) = partition(groups);
@@ -145,16 +155,38 @@ impl RunStore {
         Ok(kinds)
     }
 
-    /// Writes plans of one kind and answers them. Returns the groups whose run has changed meanwhile, and the groups to write
-    /// one by one because one of them may be to blame: only that one may fail.
+    /// Writes plans of one kind and answers them. Returns the groups to decide again, and the groups to write one by one
+    /// because one of them may be to blame: only that one may fail.
     async fn write_all(&self, kind: WriteKind, plans: Vec<Plan>) -> (Vec<Group>, Vec<Group>) {
         match self.write(kind, &plans).await {
             Ok(written) => (self.answer_written(plans, &written), Vec::new()),
+            Err(error) if error.sql_state == Some(SqlState::LOCKED) => {
+                self.without_locked(plans, &error).await
+            }
             Err(error) if error.may_be_of_one_run() => {
                 (Vec::new(), plans.into_iter().map(|plan| plan.group).collect())
             }
             Err(error) => {
                 plans.into_iter().for_each(|plan| plan.group.answer_all(&error));
+                (Vec::new(), Vec::new())
+            }
+        }
+    }
+
+    /// A statement waited too long for somebody's lock. Answers the runs that are locked; the others are decided again or,
+    /// where none is, written one by one: something else may be locked that one of them needs.
+    async fn without_locked(&self, plans: Vec<Plan>, error: &Error) -> (Vec<Group>, Vec<Group>) {
+        let runs: Vec<&str> = plans.iter().map(|plan| plan.group.run.as_str()).collect();
+        let locked = self.set_aside(&runs).await.unwrap_or_default();
+        let groups = plans.into_iter().map(|plan| plan.group);
+        let (held, free): (Vec<_>, Vec<_>) = groups.partition(|group| locked.contains(&group.run));
+        let (nobody, alone) = (held.is_empty(), free.len() == 1);
+        held.into_iter().for_each(|group| group.answer_all(&locked_by_others()));
+        match (nobody, alone) {
+            (false, _) => (free, Vec::new()),
+            (true, false) => (Vec::new(), free),
+            (true, true) => {
+                free.into_iter().for_each(|group| group.answer_all(error));
                 (Vec::new(), Vec::new())
             }
         }
@@ -257,6 +289,9 @@ impl RunStore {
                 let Committed { changed, at, .. } = committed;
                 Outcome { changed, at, document: None }
             });
+            if outcome.as_ref().is_err_and(|error| error.sql_state == Some(SqlState::LOCKED)) {
+                self.aside.add(&run);
+            }
             let _ = answer.send(outcome);
         }
     }

@@ -1,5 +1,6 @@
 //! The context of a run as a `PostgresContext` reads and writes it, from outside of any job.
 
+use super::patience::patiently;
 use super::store::RunStore;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
@@ -54,7 +55,7 @@ impl RunStore {
     /// As [`load`](Self::load), and values the database cannot store.
     pub async fn patch(&self, run: &str, patch: &Patch) -> Result<()> {
         patch.refuse_reserved().map_err(|error| error.of_run(run))?;
-        self.write_patch(run, patch).await.map_err(|error| error.of_run(run))
+        self.write_patch(run, patch).await
     }
 
     /// Removes a key; whether it was there.
@@ -65,12 +66,17 @@ impl RunStore {
         let is_there = self.has(run, key).await?;
         if is_there {
             let patch = Patch { deletes: vec![key.to_owned()], ..Patch::default() };
-            self.write_patch(run, &patch).await.map_err(|error| error.of_run(run))?;
+            self.write_patch(run, &patch).await?;
         }
         Ok(is_there)
     }
 
     async fn write_patch(&self, run: &str, patch: &Patch) -> Result<()> {
+        let written = patiently(&self.platform, || self.try_patch(run, patch)).await;
+        written.map_err(|error| error.of_run(run))
+    }
+
+    async fn try_patch(&self, run: &str, patch: &Patch) -> Result<()> {
         if self.record.find_journal().await? && self.write_entry(run, patch).await? {
             return Ok(());
         }

@@ -2,16 +2,22 @@
 //!
 //! What makes a record fast is here, once for every database. Loads that wait share a statement ([`load`]), and so do
 //! commits ([`commit`]). A commit is decided on the run as this worker last saw it, and written only if the run is still of
-//! that revision. The runs last seen are cached ([`cache`]). Changes from outside are decided one at a time ([`change`]).
+//! that revision. The runs last seen are cached ([`cache`]). Changes from outside are decided one at a time ([`change`]). Runs whose rows others have locked are set aside ([`aside`]).
 
+mod aside;
 mod cache;
 mod change;
 mod commit;
 mod context;
 mod load;
+mod patience;
 mod requests;
 mod store;
 
 pub use change::Committed;
+pub use patience::patiently;
 pub use requests::Outcome;
 pub use store::RunStore;
+
+#[cfg(test)]
+mod tests;

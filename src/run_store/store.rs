@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::aside::Aside;
 use super::cache::RunCache;
 use super::requests::{Commit, Load};
 use crate::batcher::Batches;
@@ -15,6 +16,9 @@ pub struct RunStore {
     pub(super) platform: Platform,
     pub(super) loads: Arc<Batches<Load>>,
     pub(super) commits: Arc<Batches<Commit>>,
+    /// Commits of runs that were found locked.
+    pub(super) apart: Arc<Batches<Commit>>,
+    pub(super) aside: Arc<Aside>,
     pub(super) cache: Arc<RunCache>,
 }
 
@@ -25,6 +29,8 @@ impl RunStore {
             record,
             loads: Arc::new(Batches::new(platform.clone())),
             commits: Arc::new(Batches::new(platform.clone())),
+            apart: Arc::new(Batches::new(platform.clone())),
+            aside: Arc::default(),
             cache: Arc::default(),
             platform,
         }

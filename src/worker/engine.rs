@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::protocol::message::JobMessage;
+use crate::run_store::patiently;
 use crate::worker::dead_letters::DeadLetter;
 use crate::worker::recovery::judgement::Reach;
 use crate::worker::recovery::republish::{Republishing, republish};
@@ -61,7 +62,8 @@ impl Engine {
     /// # Errors
     /// The run does not await, the node does not, or a server is out of reach.
     pub async fn resume(&self, run: &str, node: Option<&str>, with: &Resume) -> Result<BTreeSet<NodeId>> {
-        let resumed = self.services.runs.resume(run, node, with).await?;
+        let Services { platform, runs, .. } = &*self.services;
+        let resumed = patiently(platform, || runs.resume(run, node, with)).await?;
         Ok(self.follow_up(run, resumed).await)
     }
 
@@ -76,7 +78,8 @@ impl Engine {
         payload: Option<Json>,
         node: Option<&str>,
     ) -> Result<BTreeSet<NodeId>> {
-        let told = self.services.runs.send_event(run, name, payload, node).await?;
+        let Services { platform, runs, .. } = &*self.services;
+        let told = patiently(platform, || runs.send_event(run, name, payload.clone(), node)).await?;
         Ok(self.follow_up(run, told).await)
     }
 
@@ -85,7 +88,8 @@ impl Engine {
     /// # Errors
     /// The run has not failed, or a server is out of reach.
     pub async fn retry(&self, run: &str) -> Result<BTreeSet<NodeId>> {
-        let retried = self.services.runs.retry(run).await?;
+        let Services { platform, runs, .. } = &*self.services;
+        let retried = patiently(platform, || runs.retry(run)).await?;
         Ok(self.follow_up(run, retried).await)
     }
 
@@ -94,7 +98,8 @@ impl Engine {
     /// # Errors
     /// A server is out of reach, or the row cannot be read.
     pub async fn cancel(&self, run: &str, reason: &str) -> Result<bool> {
-        let cancelled = self.services.runs.cancel(run, reason).await?;
+        let Services { platform, runs, .. } = &*self.services;
+        let cancelled = patiently(platform, || runs.cancel(run, reason)).await?;
         if let Err(error) = self.services.results.publish_pending(run).await {
             self.recovery_sees_to(run, "its result could not be published", &error);
         }
@@ -136,7 +141,8 @@ impl Engine {
     /// # Errors
     /// The server is out of reach, or the result cannot be stored.
     pub async fn write_result(&self, run: &str, end: RunStatus, result: &Json) -> Result<()> {
-        self.services.runs.write_result(run, end, result).await
+        let Services { platform, runs, .. } = &*self.services;
+        patiently(platform, || runs.write_result(run, end, result)).await
     }
 
     /// Closes what was opened here; whatever is used again opens again.

@@ -11,7 +11,7 @@ use super::super::faults::{Event, Fault, FaultSlot, RecordOperation, under};
 use super::contexts::{Row, WorkerRow};
 use super::moment::Moment;
 use super::store::{RecordStore, TablesState};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, SqlState};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
@@ -22,6 +22,10 @@ use crate::ports::record::{
 };
 use crate::record::{Document, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
+
+/// How long a statement waits for rows that somebody has locked.
+const LOCK_WAIT: Duration = Duration::from_millis(100);
+const LOOKS_AT_LOCKS: u32 = 10;
 
 /// A memory server as a database.
 #[derive(Debug, Clone)]
@@ -105,7 +109,23 @@ impl MemoryRecord {
         act: impl FnOnce(TablesState<'_>, Moment) -> Result<T> + Send,
     ) -> Result<T> {
         let at = self.of.clock.now();
+        self.wait_for_locks(runs).await?;
         self.ask(operation, runs, || self.of.store.transaction(&self.tables, at, act)).await
+    }
+}
+
+impl MemoryRecord {
+    /// Waits until nobody has locked these runs.
+    async fn wait_for_locks(&self, runs: &[&str]) -> Result<()> {
+        for _ in 0..LOOKS_AT_LOCKS {
+            if self.of.store.locked_among(runs).is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(LOCK_WAIT / LOOKS_AT_LOCKS).await;
+        }
+        let why = "a row was locked for too long";
+        let error = Error::new(Code::RunBusy, "Talking to the record in memory", why);
+        Err(error.with_sql_state(Some(SqlState::LOCKED)))
     }
 }
 
@@ -152,6 +172,10 @@ impl Record for MemoryRecord {
         let runs: Vec<&str> = writes.iter().map(|write| write.run).collect();
         self.transact(RecordOperation::Write, &runs, |mut state, moment| state.write(kind, writes, moment))
             .await
+    }
+
+    async fn locked(&self, runs: &[&str]) -> Result<Vec<String>> {
+        self.read(RecordOperation::Look, runs, |_, _| self.of.store.locked_among(runs)).await
     }
 
     async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange> {

@@ -1,6 +1,6 @@
 //! The tables of a memory server, by name, and its transactions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use super::contexts::{Content, Contexts, Row};
@@ -12,7 +12,11 @@ use crate::ports::record::Tables;
 
 /// The tables of one server.
 #[derive(Debug, Default)]
-pub struct RecordStore(Mutex<State>);
+pub struct RecordStore {
+    state: Mutex<State>,
+    /// The runs whose rows somebody has locked.
+    locked: Mutex<BTreeSet<String>>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -44,6 +48,22 @@ pub struct RunRow {
 }
 
 impl RecordStore {
+    /// Locks the rows of a run, as a transaction of somebody else's does, or lets them go.
+    pub fn lock(&self, run: &str, is_locked: bool) {
+        let mut locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_locked {
+            locked.insert(run.to_owned());
+        } else {
+            locked.remove(run);
+        }
+    }
+
+    /// Those of some runs that are locked.
+    pub fn locked_among(&self, runs: &[&str]) -> Vec<String> {
+        let locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.iter().filter(|run| locked.contains(**run)).map(|run| (*run).to_owned()).collect()
+    }
+
     /// Looks at two tables, or changes them, in one step.
     pub fn with<T>(&self, tables: &Tables, act: impl FnOnce(TablesState<'_>) -> T) -> T {
         self.within(tables, |state, _| act(state))
@@ -63,7 +83,7 @@ impl RecordStore {
     }
 
     fn within<T>(&self, tables: &Tables, act: impl FnOnce(TablesState<'_>, &mut i64) -> T) -> T {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { xid, contexts, statuses } = &mut *state;
         let name = |table: &Option<String>| table.clone().unwrap_or_default();
         let contexts = contexts.entry(name(&tables.contexts)).or_default();
@@ -135,6 +155,7 @@ impl RecordStore {
 
     /// Forgets everything.
     pub fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
