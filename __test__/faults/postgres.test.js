@@ -155,31 +155,43 @@ describe('a statement that PostgreSQL refuses', () => {
     return { log, adapter: servers.adapter(flows, { ...log.options(), pgClient }) }
   }
 
+  /** Whatever writes the context of a run after its node sleeps first; a sequence counts how often. */
+  async function slowDown(t, run, seconds) {
+    await servers.sql('CREATE SEQUENCE IF NOT EXISTS slowed')
+    await servers.sql(`CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.run_id = '${run}' AND NEW.context_data ? '_outputs.work' THEN
+        PERFORM nextval('slowed'); PERFORM pg_sleep(${seconds});
+      END IF; RETURN NEW; END $$`)
+    await servers.sql('CREATE TRIGGER slow BEFORE UPDATE ON contexts FOR EACH ROW EXECUTE FUNCTION slow()')
+    const over = () => servers.sql('DROP TRIGGER IF EXISTS slow ON contexts')
+    t.after(over)
+    return over
+  }
+
   it('for the time it took is tried again', async (t) => {
     const { log, adapter } = worker('-c statement_timeout=200')
     const run = await servers.begin('line', { ms: 300 })
-    await until(() => executed([run], 'work') === 1)
-    const other = await transaction(t)
-    await other.query('SELECT 1 FROM contexts WHERE run_id = $1 FOR UPDATE', [run])
-    await until(() => log.said('warn', /57014/).length > 1, { what: 'the statement to take too long, twice' })
-    await other.query('COMMIT')
+    const over = await slowDown(t, run, 2)
+    await until(() => log.said('warn', /57014/).length > 0, { what: 'the statement to take too long' })
+    await sleep(1500)
+    await over()
     await servers.ended([run])
     await assertOnce([run])
     await adapter.stop()
   })
 
   it('as a serialization failure is tried again', async (t) => {
-    const { log, adapter } = worker(SERIALIZABLE)
+    const { adapter } = worker(SERIALIZABLE)
     const run = await servers.begin('line', { ms: 300 })
-    await until(() => executed([run], 'work') === 1)
-    const other = await transaction(t)
-    // The worker's statement waits for the row, and finds it changed since it began.
-    await other.query('UPDATE statuses SET updated_at = clock_timestamp() WHERE run_id = $1', [run])
-    await workerWaits()
-    await other.query('COMMIT')
-    await until(() => log.said('warn', /40001/).length > 0, { what: 'the serialization failure' })
+    await slowDown(t, run, 0.5)
+    const sleeps = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'flowcraft' AND wait_event = 'PgSleep'`
+    await until(async () => (await servers.sql(sleeps)).length > 0, { what: 'the statement to be under way' })
+    // The row is changed after the statement's snapshot was taken, and before it gets there.
+    await servers.sql(`UPDATE statuses SET updated_at = clock_timestamp() WHERE run_id = '${run}'`)
     await servers.ended([run])
     await assertOnce([run])
+    const [{ last_value: written }] = await servers.sql('SELECT last_value FROM slowed')
+    assert.ok(Number(written) > 1, 'it was written at the first attempt')
     await adapter.stop()
   })
 
@@ -199,9 +211,8 @@ describe('a statement that PostgreSQL refuses', () => {
     await Promise.all(workers.map(({ adapter }) => adapter.stop()))
   })
 
-  it('as the victim of a deadlock is tried again', async (t) => {
-    // The worker is the first to look for a deadlock, and so its victim.
-    const { log, adapter } = worker('-c deadlock_timeout=200')
+  it('for a lock that waits for its own gives way', async (t) => {
+    const { adapter } = worker('-c deadlock_timeout=60s')
     const run = await servers.begin('line', { ms: 300 })
     await until(() => executed([run], 'work') === 1)
     const other = await transaction(t)
@@ -209,8 +220,9 @@ describe('a statement that PostgreSQL refuses', () => {
     // The worker locks the context first, then the status; this one the other way round.
     await other.query('SELECT 1 FROM statuses WHERE run_id = $1 FOR UPDATE', [run])
     await workerWaits()
+    const asked = Date.now()
     await other.query('SELECT 1 FROM contexts WHERE run_id = $1 FOR UPDATE', [run])
-    await until(() => log.said('warn', /40P01/).length > 0, { what: 'the deadlock' })
+    assert.ok(Date.now() - asked < 2000, `${Date.now() - asked} ms`)
     await other.query('COMMIT')
     await servers.ended([run])
     await assertOnce([run])

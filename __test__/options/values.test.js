@@ -29,6 +29,7 @@ describe('without an option', () => {
     repairInterval: 5_000,
     versionTimeout: 3_600_000,
     blueprintTimeout: 5_000,
+    writeTimeout: 600_000,
   }
   const absent = ['eventBus', 'onError', 'consume', 'queueType', 'webhook']
   const required = adapterOptions.filter((option) => option.required).map(({ name }) => name)
@@ -69,6 +70,7 @@ describe('a number', () => {
         ['repairInterval', 0, 2 ** 31 - 1],
         ['versionTimeout', 0, 2 ** 31 - 1],
         ['blueprintTimeout', 0, 2 ** 31 - 1],
+        ['writeTimeout', 0, 2 ** 31 - 1],
       ],
     )
   })

@@ -235,6 +235,17 @@ export const ADAPTER_SCHEMA = {
     example: 'blueprintTimeout: 60_000',
     engine: true,
   },
+  writeTimeout: {
+    group: 'recovery',
+    takes: milliseconds({ from: 0 }),
+    words:
+      "How long a node's result waits, without holding a place, while PostgreSQL does not take it because of its run " +
+      'alone: another transaction has locked its row, or its statement takes too long. Then the node fails with that ' +
+      'reason.',
+    default: 600_000,
+    example: 'writeTimeout: 60_000',
+    engine: true,
+  },
   webhook: {
     group: 'webhooks',
     takes: object<WebhookOptions, typeof WEBHOOK_SCHEMA>(WEBHOOK_SCHEMA),

@@ -253,6 +253,19 @@ export interface RabbitMqAdapterOptions {
    */
   blueprintTimeout?: number
   /**
+   * How long a node's result waits, without holding a place, while PostgreSQL does not take it because of its run
+   * alone: another transaction has locked its row, or its statement takes too long. Then the node fails with that
+   * reason.
+   *
+   * @defaultValue `600000`
+   *
+   * @example
+   * ```ts
+   * writeTimeout: 60_000
+   * ```
+   */
+  writeTimeout?: number
+  /**
    * Serves webhooks: where the handler is mounted, and the key its URLs are signed with.
    *
    * @defaultValue no webhooks

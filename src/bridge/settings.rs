@@ -26,6 +26,8 @@ pub struct EngineSettings {
     #[serde(deserialize_with = "milliseconds")]
     blueprint_timeout: Duration,
     #[serde(deserialize_with = "milliseconds")]
+    write_timeout: Duration,
+    #[serde(deserialize_with = "milliseconds")]
     repair_interval: Duration,
     without_redis: WithoutRedis,
     #[serde(deserialize_with = "milliseconds")]
@@ -61,6 +63,7 @@ impl EngineSettings {
             lease_seconds: self.lease_seconds,
             version_timeout: self.version_timeout,
             blueprint_timeout: self.blueprint_timeout,
+            write_timeout: self.write_timeout,
             recovery_interval: self.repair_interval,
             without_leases: match self.without_redis {
                 WithoutRedis::Continue => WithoutLeases::Continue,

@@ -38,6 +38,10 @@ pub struct JobMessage {
     /// Since when workers that cannot run the job have rescheduled it, in milliseconds since 1970. Not of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub put_back_since: Option<u64>,
+    /// Since when the job waits because its run's row is locked or too slow to write, in milliseconds since 1970. Not of
+    /// version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy_since: Option<u64>,
     /// The message is a copy of another one, whose worker may have died: it counts as redelivered. Not of version 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,
@@ -82,7 +86,14 @@ impl JobMessage {
 
     /// The message as an operator replays it from the dead letters: without a delay, and as if no worker had rescheduled it.
     pub fn replayed(self) -> Self {
-        Self { put_back_since: None, not_before: None, replayed: true, repeated: true, ..self }
+        Self {
+            put_back_since: None,
+            busy_since: None,
+            not_before: None,
+            replayed: true,
+            repeated: true,
+            ..self
+        }
     }
 
     fn due(run: &str, blueprint: &str, due: &DueJob, at: Option<u64>) -> Self {
@@ -96,6 +107,7 @@ impl JobMessage {
             not_before: due.not_before,
             wakes: due.wakes,
             put_back_since: None,
+            busy_since: None,
             repeated: false,
             replayed: false,
             at,
@@ -126,8 +138,17 @@ fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The fields that are removed when they have no value.
-const OURS: [&str; 8] =
-    ["isLastAttempt", "attempt", "notBefore", "wakes", "putBackSince", "repeated", "replayed", "at"];
+const OURS: [&str; 9] = [
+    "isLastAttempt",
+    "attempt",
+    "notBefore",
+    "wakes",
+    "putBackSince",
+    "busySince",
+    "repeated",
+    "replayed",
+    "at",
+];
 
 #[cfg(test)]
 mod tests {

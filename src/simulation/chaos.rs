@@ -81,6 +81,7 @@ async fn strike(world: &Arc<World>) {
         Trouble::Flush => flush(world, lasting),
         Trouble::Journal => migrate(world).await,
         Trouble::Reconcile => reconcile(world, &worker).await,
+        Trouble::Locks => lock(world, lasting),
         Trouble::Broker | Trouble::LostTimers | Trouble::Record | Trouble::Coordination | Trouble::Clocks => {
         }
     }
@@ -154,6 +155,22 @@ fn later(world: &Arc<World>, lasting: Duration, what: &'static str, set: fn(&Wor
         tokio::time::sleep(lasting).await;
         set(&world, false);
         world.story.tell(format!("no more: {what}"));
+    });
+}
+
+/// Somebody locks the rows of some runs.
+fn lock(world: &Arc<World>, lasting: Duration) {
+    let some: Vec<String> = (0..world.plan.runs)
+        .filter(|_| world.random(fastrand::Rng::bool))
+        .map(|number| format!("r{number}"))
+        .collect();
+    world.story.tell(format!("the rows of {some:?} are locked for {} ms", lasting.as_millis()));
+    let world = world.clone();
+    some.iter().for_each(|run| world.server.lock_rows(run, true));
+    tokio::spawn(async move {
+        tokio::time::sleep(lasting).await;
+        some.iter().for_each(|run| world.server.lock_rows(run, false));
+        world.story.tell(format!("the rows of {some:?} are free"));
     });
 }
 

@@ -33,10 +33,12 @@ pub enum Trouble {
     Journal,
     /// Runs are reconciled by hand, and messages come twice.
     Reconcile,
+    /// Somebody locks rows of runs for a while.
+    Locks,
 }
 
 impl Trouble {
-    /// All of them.
+    /// All of them but `Locks`.
     pub const ALL: [Self; 13] = [
         Self::Kill,
         Self::Freeze,
@@ -83,6 +85,10 @@ impl Plan {
         let share = random.f64();
         let mut troubles = Trouble::ALL.to_vec();
         troubles.retain(|_| random.f64() < share);
+        // Drawn apart: a seed stays what it was.
+        if Rng::with_seed(seed ^ 0x10c5).f64() < share {
+            troubles.push(Trouble::Locks);
+        }
         Self {
             seed,
             workers: random.usize(1..4),

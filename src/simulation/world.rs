@@ -152,6 +152,7 @@ impl World {
             lease_seconds: LEASE_SECONDS,
             version_timeout: Duration::from_secs(3_600),
             blueprint_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(600),
             recovery_interval: Duration::from_secs(if self.plan.recovery { 5 } else { 0 }),
             without_leases: WithoutLeases::Continue,
             event_loop_timeout: Duration::from_secs(1 << 30),

@@ -75,8 +75,7 @@ pub async fn dispatch(
         let (own, retry, shutdown) = (services.clone(), retry.clone(), shutdown.clone());
         // On the heap from the start: it is large, and would be copied each time it is handed on.
         let job = Box::pin(async move {
-            handle(&own, delivery, &retry, &shutdown).await;
-            drop(slot);
+            handle(&own, delivery, slot, (&retry, &shutdown)).await;
         });
         services.platform.spawn(jobs.track_future(job.instrument(span)));
     }

@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ports::platform::Platform;
 use crate::worker::notices::Notices;
 
@@ -37,10 +37,25 @@ impl Retry {
     where
         F: Future<Output = Result<T>>,
     {
+        self.unless(|_| false, attempt).await
+    }
+
+    /// The same, where it also ends with an error that the caller sees to.
+    ///
+    /// # Errors
+    /// As [`until_done`](Self::until_done), and those that `is_for_caller` chooses.
+    pub async fn unless<T, F>(
+        &self,
+        is_for_caller: impl Fn(&Error) -> bool,
+        attempt: impl Fn() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
         let mut backoff = Backoff::new(&self.platform);
         loop {
             let error = match attempt().await {
-                Err(error) if error.kind() != Kind::Data => error,
+                Err(error) if error.kind() != Kind::Data && !is_for_caller(&error) => error,
                 done => return done,
             };
             if self.abort.is_cancelled() {

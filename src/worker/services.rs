@@ -11,6 +11,7 @@ use crate::run_store::RunStore;
 use crate::worker::active_nodes::ActiveNodes;
 use crate::worker::blueprints::Blueprints;
 use crate::worker::dead_letters::DeadLetters;
+use crate::worker::job::place::Waiting;
 use crate::worker::leases::service::Leases;
 use crate::worker::legacy::Legacy;
 use crate::worker::liveness::Liveness;
@@ -72,6 +73,8 @@ pub struct Services {
     pub traffic: Traffic,
     /// Who lives in this fleet.
     pub registry: Registry,
+    /// Results that wait for their run without a place.
+    pub waiting: Waiting,
 }
 
 impl Services {
@@ -105,6 +108,7 @@ impl Services {
             dead_letters: DeadLetters::new(broker.clone(), settings.clone(), platform.clone()),
             traffic: Traffic::default(),
             registry,
+            waiting: Waiting::default(),
             settings,
             platform,
             broker,

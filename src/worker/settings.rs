@@ -17,6 +17,8 @@ pub struct Settings {
     pub version_timeout: Duration,
     /// How long a job waits for a worker that has its blueprint at all.
     pub blueprint_timeout: Duration,
+    /// How long a result waits that PostgreSQL does not take because of its run alone.
+    pub write_timeout: Duration,
     /// How often the worker scans for lost jobs; zero for never.
     pub recovery_interval: Duration,
     /// What to do while the coordination store is out of reach.

@@ -4,6 +4,7 @@
 use super::admission::{Tried, Verdict, admit, is_reached};
 use super::context::JobContext;
 use super::reason::Reason;
+use super::storing::is_passing_trouble;
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::protocol::message::JobMessage;
@@ -91,11 +92,14 @@ impl Admitting<'_> {
                 self.take_over().await?;
                 return Ok(true);
             }
-            Verdict::Reopen => retry.until_done(|| self.reopen()).await?,
+            Verdict::Reopen => retry.unless(is_passing_trouble, || self.reopen()).await?,
             Verdict::Call => {
-                retry.until_done(|| services.runs.call(run, node, &self.analysed.blueprint)).await?;
+                let call = || services.runs.call(run, node, &self.analysed.blueprint);
+                retry.unless(is_passing_trouble, call).await?;
             }
-            Verdict::Wake { round } => retry.until_done(|| services.runs.wake(run, node, *round)).await?,
+            Verdict::Wake { round } => {
+                retry.unless(is_passing_trouble, || services.runs.wake(run, node, *round)).await?;
+            }
             _ => return Ok(false),
         }
         self.document = load(self.context, self.message).await?;
@@ -109,7 +113,7 @@ impl Admitting<'_> {
         let JobContext { services, retry, .. } = self.context;
         let (run, blueprint) = (&self.message.run_id, &self.analysed.blueprint);
         let begin = || services.runs.begin_from(run, blueprint, &self.document);
-        let (has_begun, document) = retry.until_done(begin).await?;
+        let (has_begun, document) = retry.unless(is_passing_trouble, begin).await?;
         if has_begun {
             services.legacy.tell_blueprint(run, &blueprint.id).await;
         }

@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::place::Place;
 use crate::error::Result;
 use crate::protocol::message::JobMessage;
 use crate::worker::retry::Retry;
@@ -19,6 +20,8 @@ pub struct JobContext<'a> {
     pub queue: &'a str,
     /// The message as it came.
     pub body: &'a [u8],
+    /// What it holds here.
+    pub place: &'a Place,
     /// The broker delivered it before and saw no acknowledgement.
     pub redelivered: bool,
 }

@@ -7,13 +7,16 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Span, debug};
 
 use super::admission::comes_again_after_panic;
 use super::context::JobContext;
-use super::disposition::{dead_letter, fail_run, unreadable};
+use super::disposition::{dead_letter, fail_run, later, unreadable};
 use super::fate::MessageFate;
+use super::place::{Held, Place};
 use super::process::process;
+use super::storing::is_passing_trouble;
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::ports::broker::{Delivery, Receipt};
@@ -26,13 +29,29 @@ use crate::worker::shutdown::Shutdown;
 const ACK_LEAVES: Duration = Duration::from_millis(100);
 
 /// Sees to one delivery, and settles its message last.
-pub async fn handle(services: &Services, delivery: Delivery, retry: &Retry, shutdown: &Shutdown) {
+pub async fn handle(
+    services: &Services,
+    delivery: Delivery,
+    slot: OwnedSemaphorePermit,
+    (retry, shutdown): (&Retry, &Shutdown),
+) {
     let Delivery { queue, body, redelivered, receipt, .. } = delivery;
-    let context = JobContext { services, retry, queue: &queue, body: &body, redelivered };
+    let place = &Place::new(receipt, slot);
+    let context = JobContext { services, retry, queue: &queue, body: &body, place, redelivered };
     let fate = match fate_of(context).await {
+        // A copy of the message is on its way, and sees to it.
+        outcome if place.is_left() => outcome,
+        // Not now: nobody else has to wait for that.
+        Err(error) if is_passing_trouble(&error) => later(&context, error).await,
         // What cannot be read is no better the next time: a person has to look at it.
         Err(error) if error.kind() == Kind::Data => unreadable(&context, &error).await,
         other => other,
+    };
+    let Some(Held { receipt, slot: _slot }) = place.take() else {
+        if let Err(error) = fate {
+            debug!(%error, "the copy of the message sees to it");
+        }
+        return;
     };
     match fate {
         Ok(MessageFate::Acknowledge) => return acknowledge(receipt).await,

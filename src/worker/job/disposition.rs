@@ -8,11 +8,13 @@ use tracing::debug;
 use super::context::JobContext;
 use super::fate::MessageFate;
 use super::reason::Reason;
+use super::storing::{given_up, is_over, is_passing_trouble};
 use crate::error::{Error, Kind, Result};
 use crate::protocol::message::JobMessage;
 use crate::record::final_result::failure;
 use crate::worker::dead_letters::shortened;
 use crate::worker::runs::operations::Failure;
+use crate::worker::services::Services;
 use crate::workflow::ledger::RunStatus;
 
 /// How soon a job that this worker cannot run comes back, at first and at last. Shorter than the time after which a run
@@ -62,10 +64,7 @@ pub async fn come_again(
     reason: &str,
 ) -> Result<MessageFate> {
     let services = context.services;
-    // Spread: two jobs in step would keep coming to each other's worker.
-    let wait = services.platform.jittered(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT));
-    let copy =
-        JobMessage { repeated: true, not_before: Some(services.platform.after(wait)), ..message.clone() };
+    let copy = copy_for_later(services, message, wait);
     context.retry.until_done(|| services.publisher.forward(std::slice::from_ref(&copy))).await?;
     debug!(reason, "the job comes again later");
     // It is not lost: its run is seen to be looked after.
@@ -73,6 +72,26 @@ pub async fn come_again(
         debug!(%error, "the run's status was not kept fresh");
     }
     Ok(MessageFate::Acknowledge)
+}
+
+/// The message as it comes again a while later.
+pub fn copy_for_later(services: &Services, message: &JobMessage, wait: Duration) -> JobMessage {
+    // Spread: two jobs in step would keep coming to each other's worker.
+    let wait = services.platform.jittered(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT));
+    JobMessage { repeated: true, not_before: Some(services.platform.after(wait)), ..message.clone() }
+}
+
+/// A job's run is in trouble for the moment, and the job has not begun: it comes again until the user's time for that is
+/// over, and becomes a dead letter then.
+pub async fn later(context: &JobContext<'_>, error: Error) -> Result<MessageFate> {
+    let services = context.services;
+    let Ok(message) = JobMessage::parse(context.body) else { return Ok(MessageFate::Requeue) };
+    let since = message.busy_since.unwrap_or_else(|| services.platform.now());
+    if is_over(context, since) {
+        return unreadable(context, &given_up(context, error)).await;
+    }
+    let message = JobMessage { busy_since: Some(since), ..message };
+    come_again(context, &message, LONGEST_WAIT, &error.to_string()).await
 }
 
 /// Nobody can run a job: it goes to the dead letters, and fails its run where that cannot go on without it.
@@ -134,8 +153,8 @@ pub async fn unreadable(context: &JobContext<'_>, error: &Error) -> Result<Messa
 async fn write_failed(context: &JobContext<'_>, run: &str, reason: &str) -> Result<()> {
     let result = failure(reason)?;
     let write = || context.services.runs.write_result(run, RunStatus::Failed, &result);
-    match context.retry.until_done(write).await {
-        Err(error) if error.kind() == Kind::Data => {
+    match context.retry.unless(is_passing_trouble, write).await {
+        Err(error) if error.may_be_of_one_run() => {
             debug!(%error, run, "the status could not be written either");
             Ok(())
         }

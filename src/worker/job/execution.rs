@@ -12,6 +12,7 @@ use super::completion::{Completion, Execution, complete};
 use super::context::JobContext;
 use super::disposition::{give_up, reschedule};
 use super::fate::MessageFate;
+use super::storing::{refuse_while_locked, stored};
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
@@ -31,6 +32,9 @@ pub async fn with_lease(
     mut prefetched: Option<Document>,
 ) -> Result<MessageFate> {
     let begun = Instant::now();
+    if let Some(fate) = refuse_while_locked(context, message).await? {
+        return Ok(fate);
+    }
     for _ in 0..ADMISSIONS {
         let to_execute = match admitted(context, message, prefetched.take()).await? {
             Admitted::Execute(to_execute) => to_execute,
@@ -212,13 +216,12 @@ async fn commit(
         });
         services.runs.commit(&message.run_id, base.clone(), decide)
     };
-    let written = match context.retry.until_done(|| attempt(answer)).await {
+    let written = match stored(context, message, answer, || attempt(answer)).await {
         Err(error) if error.kind() == Kind::Data => {
-            let message =
-                format!("Node '{}': its result cannot be stored. {}", message.node_id, error.message);
-            let outcome = Outcome::Failed { message, recoverable: true };
+            let why = format!("Node '{}': its result cannot be stored. {}", message.node_id, error.message);
+            let outcome = Outcome::Failed { message: why, recoverable: true };
             let failed = Arc::new(Answer { outcome, patch: Patch::default() });
-            context.retry.until_done(|| attempt(&failed)).await?
+            stored(context, message, &failed, || attempt(&failed)).await?
         }
         written => written?,
     };

@@ -8,5 +8,7 @@ pub(super) mod delivery;
 pub(super) mod disposition;
 pub(super) mod execution;
 pub(super) mod fate;
-pub(super) mod process;
+pub(super) mod place;
+mod process;
 pub mod reason;
+mod storing;

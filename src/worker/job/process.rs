@@ -24,6 +24,8 @@ const LEASE_POLLS: u32 = 4;
 const LEASE_WAIT: Duration = Duration::from_secs(1);
 /// For how long the coordination store surely remembers that a lease was given up.
 const MEMORY_OF_THE_STORE: Duration = Duration::from_millis(GIVEN_UP_STAYS * 1000 / 2);
+/// How long one waits whose result waits for the run's row.
+const BUSY_WAIT: Duration = Duration::from_secs(3);
 /// How soon a job goes back that came to a worker whose event loop hangs.
 const HANG_WAIT: Duration = Duration::from_secs(1);
 
@@ -46,6 +48,13 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
         // It would wait here with nobody to run it. Not at once: the broker may have no other worker for it.
         tokio::time::sleep(HANG_WAIT).await;
         return Ok(MessageFate::Requeue);
+    }
+    if message.busy_since.is_some() {
+        // Its result waits somewhere: it has waited long enough to be in no hurry, and holds no place for that.
+        return match try_lease(context, &message, true).await? {
+            Some(fate) => Ok(fate),
+            None => come_again(context, &message, BUSY_WAIT, "its result waits for the run's row").await,
+        };
     }
     for poll in 0..LEASE_POLLS {
         if let Some(fate) = try_lease(context, &message, poll == 0).await? {

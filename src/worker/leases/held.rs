@@ -42,6 +42,8 @@ struct Held {
     /// It ran out before it was renewed: another worker may have had it in between. It stays so: a renewal does not undo
     /// what the other one did.
     lapsed: bool,
+    /// The store took it: others can see it.
+    seen: bool,
 }
 
 impl Held {
@@ -113,12 +115,20 @@ impl HeldLeases {
         self.with_held(|held| held.get(&keys::node_lock(run, node)).is_some_and(|held| held.lasts(self.ttl)))
     }
 
+    /// Whether others can see a lease that is held: the store answers, and took it.
+    pub fn is_seen(&self, run: &str, node: &str) -> bool {
+        let is_seen = |held: &Held| held.seen && held.lasts(self.ttl);
+        self.is_reachable()
+            && self.with_held(|held| held.get(&keys::node_lock(run, node)).is_some_and(is_seen))
+    }
+
     fn note_renewal(&self, key: &str, token: &str, asked: Instant) {
         self.with_held(|held| {
             if let Some(held) = held.get_mut(key).filter(|held| held.token == token) {
                 // Answered later than it lived, it may have been another's when it was renewed.
                 held.lapsed = !held.lasts(self.ttl) && !makes(Mutant::RevivesLease);
                 held.renewed = asked;
+                held.seen = true;
             }
         });
     }
@@ -128,7 +138,12 @@ impl HeldLeases {
         self.with_held(|held| match held.entry(key.to_owned()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(free) => {
-                free.insert(Held { token: token.to_owned(), renewed: Instant::now(), lapsed: false });
+                free.insert(Held {
+                    token: token.to_owned(),
+                    renewed: Instant::now(),
+                    lapsed: false,
+                    seen: false,
+                });
                 true
             }
         })

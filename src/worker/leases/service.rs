@@ -79,6 +79,11 @@ impl Leases {
         self.held.is_current(run, node) || makes(Mutant::TakesNoLease)
     }
 
+    /// Whether others can see a lease that is held here.
+    pub fn is_seen(&self, run: &str, node: &str) -> bool {
+        self.held.is_seen(run, node)
+    }
+
     /// Gives a lease back; done when that is on its way.
     pub async fn give_back(&self, run: &str, node: &str) {
         self.held.give_back(run, node).await;

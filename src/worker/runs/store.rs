@@ -111,6 +111,14 @@ impl Runs {
         self.store.write_result(run, end, result).await
     }
 
+    /// Whether another transaction has locked a run's row.
+    ///
+    /// # Errors
+    /// The server is out of reach.
+    pub async fn is_locked(&self, run: &str) -> Result<bool> {
+        self.store.record().locked(&[run]).await.map(|locked| !locked.is_empty())
+    }
+
     /// Says that runs are alive, where they are still running.
     ///
     /// # Errors

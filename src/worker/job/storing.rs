@@ -1,0 +1,127 @@
+//! Storing a result that PostgreSQL does not take for the moment, because of its run alone: somebody has locked its row, or
+//! its statement takes too long. It is tried again without holding a place: a copy of the message is published, the
+//! message acknowledged and the slot given up. The copy finds the lease taken while the result waits. If this worker dies,
+//! it runs the node.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::context::JobContext;
+use super::disposition::{copy_for_later, unreadable};
+use super::fate::MessageFate;
+use super::place::Room;
+use crate::backoff::Backoff;
+use crate::error::{Code, Error, Kind, Result};
+use crate::protocol::message::JobMessage;
+use crate::protocol::outcome::Answer;
+
+/// How long a result holds its place.
+const HOLDS_PLACE: Duration = Duration::from_secs(1);
+/// The longest wait between two attempts.
+const LONGEST: Duration = Duration::from_secs(1);
+/// When the copy comes, and comes again while it finds the lease taken.
+const COPY_WAITS: Duration = Duration::from_secs(3);
+
+/// Whether it is the trouble of one run, for the moment.
+pub fn is_passing_trouble(error: &Error) -> bool {
+    error.may_be_of_one_run() && error.kind() != Kind::Data
+}
+
+/// Stores an answer: `attempt` is made until it counts.
+///
+/// # Errors
+/// Of kind [`Kind::Data`], also where the run was in trouble for as long as the user lets it be; or
+/// [`Kind::Stopping`] when the worker aborts.
+pub async fn stored<T, F>(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    answer: &Answer,
+    attempt: impl Fn() -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let services = context.services;
+    let mut backoff = Backoff::up_to(LONGEST, &services.platform);
+    let mut trouble: Option<(Instant, u64)> = None;
+    let mut room: Option<Room<'_>> = None;
+    loop {
+        let error = match context.retry.unless(is_passing_trouble, &attempt).await {
+            Err(error) if is_passing_trouble(&error) => error,
+            done => return done,
+        };
+        let (begun, since) = *trouble.get_or_insert_with(|| {
+            services
+                .notices
+                .warn(format!("{error}; the result of node '{}' waits for that", message.node_id));
+            (Instant::now(), message.busy_since.unwrap_or_else(|| services.platform.now()))
+        });
+        if context.abort().is_cancelled() {
+            return Err(error.while_stopping());
+        }
+        if is_over(context, since) {
+            return Err(given_up(context, error));
+        }
+        if room.is_none() && begun.elapsed() >= HOLDS_PLACE {
+            room = leave_place(context, message, answer, since).await;
+        }
+        tokio::select! {
+            biased;
+            () = context.abort().cancelled() => {}
+            () = backoff.wait() => {}
+        }
+    }
+}
+
+/// A copy of a message whose result was given up: while its run's row is still locked, the node does not run again for
+/// nothing. The message becomes a dead letter.
+///
+/// # Errors
+/// Only when the worker aborts.
+pub async fn refuse_while_locked(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+) -> Result<Option<MessageFate>> {
+    let is_over = message.busy_since.is_some_and(|since| is_over(context, since));
+    if !is_over || !context.retry.until_done(|| context.services.runs.is_locked(&message.run_id)).await? {
+        return Ok(None);
+    }
+    let what = "another transaction has locked the run's row";
+    let error = Error::new(Code::RunBusy, "Writing the run", what).of_run(&message.run_id);
+    unreadable(context, &given_up(context, error)).await.map(Some)
+}
+
+/// Whether a run has been in trouble for as long as the user lets it be.
+pub fn is_over(context: &JobContext<'_>, since: u64) -> bool {
+    let waited = Duration::from_millis(context.services.platform.now().saturating_sub(since));
+    waited >= context.services.settings.write_timeout
+}
+
+/// The error of a run that has been in trouble for too long.
+pub fn given_up(context: &JobContext<'_>, error: Error) -> Error {
+    let limit = context.services.settings.write_timeout.as_millis();
+    let message = format!("{}; it was tried again for {limit} ms (option writeTimeout)", error.message);
+    Error { code: Code::WriteRefused, message, ..error }
+}
+
+/// Gives up the slot and the message, once a copy of it is confirmed. Not while nobody else could see the lease, nor
+/// where too many results wait already.
+async fn leave_place<'a>(
+    context: &JobContext<'a>,
+    message: &JobMessage,
+    answer: &Answer,
+    since: u64,
+) -> Option<Room<'a>> {
+    let services = context.services;
+    if context.place.is_left() || !services.leases.is_seen(&message.run_id, &message.node_id) {
+        return None;
+    }
+    let room = services.waiting.room_for(answer)?;
+    let message = JobMessage { busy_since: Some(since), ..message.clone() };
+    let copy = copy_for_later(services, &message, COPY_WAITS);
+    services.publisher.forward(std::slice::from_ref(&copy)).await.ok()?;
+    let held = context.place.take()?;
+    held.receipt.ack().await;
+    Some(room)
+}
