@@ -133,6 +133,11 @@ pub trait Record: Send + Sync {
     /// Whether runs have a journal now: the database is asked.
     async fn find_journal(&self) -> Result<bool>;
 
+    /// Whether what is written may be stored as something else, as far as is known here: a trigger of the user's changes it.
+    fn may_rewrite(&self) -> bool {
+        false
+    }
+
     /// The number of connections opened so far. A new connection may lead to another server, which has less.
     fn generation(&self) -> u64;
 

@@ -20,6 +20,7 @@ mod standby;
 mod status_sql;
 mod statuses;
 mod tables;
+mod triggers;
 mod workers;
 mod writer;
 

@@ -66,6 +66,10 @@ impl Record for PostgresRecord {
         Ok(self.session.journal.is_there())
     }
 
+    fn may_rewrite(&self) -> bool {
+        self.session.triggers.are_there()
+    }
+
     fn generation(&self) -> u64 {
         self.session.pool.opened()
     }

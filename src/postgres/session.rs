@@ -8,6 +8,7 @@ use super::journal::JournalTable;
 use super::status_sql::Writing;
 use super::statuses::StatusTable;
 use super::tables::{Table, TableName, missing};
+use super::triggers::Triggers;
 use crate::error::{Code, Error, Result};
 use crate::ports::record::Tables;
 
@@ -18,6 +19,7 @@ const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JS
 pub(super) struct Session {
     pub pool: Pool,
     pub journal: JournalTable,
+    pub triggers: Triggers,
     contexts: Option<TableName>,
     /// Its quoted name, once its columns have been checked.
     found: OnceCell<String>,
@@ -32,6 +34,7 @@ impl Session {
         Self {
             pool,
             journal: JournalTable::default(),
+            triggers: Triggers::default(),
             contexts: name(&tables.contexts),
             found: OnceCell::new(),
             statuses: name(&tables.statuses).map(StatusTable::new),
@@ -53,6 +56,7 @@ impl Session {
             match table.require("context_data", name, DDL)? {
                 "jsonb" => {
                     self.journal.look(client, &table.sql).await?;
+                    self.triggers.look(client, &table.sql).await?;
                     Ok(table.sql)
                 }
                 other => {

@@ -19,6 +19,9 @@ impl Session {
     /// Writes changes of one kind, each only if its run is still of the revision it was decided on.
     pub async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written> {
         let client = self.client().await?;
+        if kind != WriteKind::Entry {
+            self.triggers.look(&client, self.contexts(&client).await?).await?;
+        }
         let answer = self.write_columns(&client, kind, &Columns::of(writes)).await;
         let written = match answer {
             Err(error) if kind != WriteKind::Row && self.journal.has_gone(&error) => {

@@ -16,7 +16,7 @@ use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Ledger, RunStatus};
 
 /// Bytes of memory that a byte of the document takes, map nodes included.
-const MEMORY_OF_A_BYTE: usize = 3;
+pub(super) const MEMORY_OF_A_BYTE: usize = 3;
 
 /// Keys and their values. A copy shares what it does not change, and the text of every key.
 pub type Values = OrdMap<Arc<str>, Json>;

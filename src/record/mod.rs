@@ -14,6 +14,7 @@ mod keys;
 mod merge;
 mod patch;
 mod revision;
+mod size;
 mod write;
 
 pub use change::{Change, Decide, StatusUpdate};
@@ -23,4 +24,5 @@ pub use keys::{INPUTS, NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY};
 pub use merge::{Merged, merge};
 pub use patch::{Patch, to_raw};
 pub use revision::Revision;
+pub use size::size_of;
 pub use write::{Write, WriteKind};

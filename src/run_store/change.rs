@@ -78,7 +78,10 @@ impl RunStore {
         let write = Write::new(kind, run, &document, &change, &after)?;
         let written = self.record.write(kind, &[write]).await?;
         Ok(written.get(run).map(|&(at, revision)| {
-            self.cache.put(run, &after.written(at, revision));
+            match kind == WriteKind::Fold && self.record.may_rewrite() {
+                true => self.cache.forget(run),
+                false => self.cache.put(run, &after.written(at, revision)),
+            }
             Committed { answer, changed: true, at }
         }))
     }

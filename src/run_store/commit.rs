@@ -17,10 +17,13 @@ use super::requests::{Commit, Outcome};
 use super::store::RunStore;
 use crate::error::{Code, Error, Result, SqlState};
 use crate::ports::record::Written;
-use crate::record::{Decide, Document, Merged, Write, WriteKind, merge};
+use crate::record::{Decide, Document, Merged, Write, WriteKind, merge, size_of};
 
 /// How often a decision is made on a run that others change before its row is locked.
 const ROUNDS: usize = 3;
+
+/// A run that writes more is written by a statement of its own.
+const LARGE: usize = 1 << 20;
 
 /// The commits of one run.
 struct Group {
@@ -35,6 +38,17 @@ struct Group {
 struct Plan {
     group: Group,
     merged: Merged,
+}
+
+impl Plan {
+    /// About how many bytes it writes.
+    fn bytes(&self, kind: WriteKind) -> usize {
+        match (kind, &self.merged.change) {
+            (WriteKind::Fold, Some(_)) => self.merged.after.approximate_bytes,
+            (_, Some(change)) => size_of(&change.patch),
+            (_, None) => 0,
+        }
+    }
 }
 
 impl Group {
@@ -118,8 +132,8 @@ impl RunStore {
                 }
             };
             // Each kind is a statement of its own; they run at the same time.
-            let writes = kinds.into_iter().map(|(kind, plans)| self.write_all(kind, plans));
-            for (changed, unstorable) in join_all(writes).await {
+            let writes = kinds.into_iter().map(|(kind, plans)| self.write_apart(kind, plans));
+            for (changed, unstorable) in join_all(writes).await.into_iter().flatten() {
                 again.extend(changed);
                 alone.extend(unstorable);
             }
@@ -155,11 +169,25 @@ impl RunStore {
         Ok(kinds)
     }
 
+    /// Writes plans of one kind: the small ones together, then each large one by itself, so that it neither holds up the
+    /// others nor makes their statement too large.
+    async fn write_apart(&self, kind: WriteKind, plans: Vec<Plan>) -> Vec<(Vec<Group>, Vec<Group>)> {
+        let (large, small): (Vec<_>, Vec<_>) = plans.into_iter().partition(|plan| plan.bytes(kind) > LARGE);
+        let mut left = Vec::with_capacity(1 + large.len());
+        if !small.is_empty() {
+            left.push(self.write_all(kind, small).await);
+        }
+        for plan in large {
+            left.push(self.write_all(kind, vec![plan]).await);
+        }
+        left
+    }
+
     /// Writes plans of one kind and answers them. Returns the groups to decide again, and the groups to write one by one
     /// because one of them may be to blame: only that one may fail.
     async fn write_all(&self, kind: WriteKind, plans: Vec<Plan>) -> (Vec<Group>, Vec<Group>) {
         match self.write(kind, &plans).await {
-            Ok(written) => (self.answer_written(plans, &written), Vec::new()),
+            Ok(written) => (self.answer_written(kind, plans, &written), Vec::new()),
             Err(error) if error.sql_state == Some(SqlState::LOCKED) => {
                 self.without_locked(plans, &error).await
             }
@@ -230,8 +258,10 @@ impl RunStore {
     }
 
     /// Answers the plans that were written or change nothing. Returns the groups to decide again.
-    fn answer_written(&self, plans: Vec<Plan>, written: &Written) -> Vec<Group> {
+    fn answer_written(&self, kind: WriteKind, plans: Vec<Plan>, written: &Written) -> Vec<Group> {
         let mut again = Vec::new();
+        // Then the row has to be read again.
+        let is_known = kind == WriteKind::Entry || !self.record.may_rewrite();
         for Plan { group, merged } in plans {
             let Merged { change, after, answers } = merged;
             if change.is_none() {
@@ -243,13 +273,13 @@ impl RunStore {
                 continue;
             };
             let document = after.written(at, revision);
-            match document.has_ended() {
+            match document.has_ended() || !is_known {
                 true => self.cache.forget(&group.run),
                 false => self.cache.put(&group.run, &document),
             }
             for (commit, changed) in group.commits.into_iter().zip(answers) {
                 let outcome = match changed {
-                    Ok(true) => Outcome { changed: true, at, document: Some(document.clone()) },
+                    Ok(true) => Outcome { changed: true, at, document: is_known.then(|| document.clone()) },
                     _ => Outcome::default(),
                 };
                 let _ = commit.answer.send(Ok(outcome));

@@ -211,6 +211,9 @@ async fn commit(
             let execution = Execution { node: &node, round, now, deferred };
             let reserved = document.reserved.clone().unwrap_or_default();
             let (change, completion) = complete(reserved, &blueprint, execution, &answer)?;
+            if let Some(change) = &change {
+                document.refuse_oversized(&change.patch)?;
+            }
             *decided.lock().unwrap_or_else(PoisonError::into_inner) = completion;
             Ok(change)
         });

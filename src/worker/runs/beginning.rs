@@ -37,7 +37,7 @@ impl Runs {
         let (queue, new) = (self.settings.queues.of(&blueprint.id).to_owned(), blueprint.clone());
         let begin = move |state: &mut RunState| take_over(state, &new, &queue);
         let written = self.update_from(run, document.clone(), begin).await?;
-        Ok((written.document.is_some(), written.document))
+        Ok((written.changed, written.document))
     }
 
     /// A message names a node that nothing led to: a worker of version 1 may have seen its predecessors done.

@@ -1,0 +1,50 @@
+//! Whether the context table keeps what is written as it is written: a trigger of the user's may change it, and so may what
+//! stands behind a view.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::GenericClient;
+
+use super::connect::database_error;
+use crate::error::Result;
+
+/// How soon a trigger that is made beside running workers is noticed.
+const LOOKS_EVERY: Duration = Duration::from_secs(30);
+
+const LOOK: &str = "
+    SELECT EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgrelid IN
+        (SELECT relid FROM pg_partition_tree(to_regclass($1)) UNION SELECT to_regclass($1)))
+    OR EXISTS (SELECT FROM pg_class WHERE oid = to_regclass($1) AND relkind NOT IN ('r', 'p'))";
+
+/// What is known of the table's triggers.
+#[derive(Debug, Default)]
+pub(super) struct Triggers {
+    are_there: AtomicBool,
+    looked: Mutex<Option<Instant>>,
+}
+
+impl Triggers {
+    /// Whether what is written may be stored as something else.
+    pub fn are_there(&self) -> bool {
+        self.are_there.load(Ordering::Relaxed)
+    }
+
+    /// Looks, if the last look was long ago.
+    pub async fn look(&self, client: &impl GenericClient, contexts: &str) -> Result<()> {
+        let is_due = {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_due = looked.is_none_or(|looked| looked.elapsed() > LOOKS_EVERY);
+            if is_due {
+                *looked = Some(Instant::now());
+            }
+            is_due
+        };
+        if is_due {
+            let found = client.query_one(LOOK, &[&contexts]).await.map_err(|error| database_error(&error))?;
+            self.are_there.store(found.get(0), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
