@@ -26,6 +26,7 @@ import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf } from './
 import { type JobHost, runJob } from './execution/job.js'
 import { webhookEvent } from './execution/pauses.js'
 import type { QueueRetryOptions } from './execution/retries.js'
+import { harmless } from './harmless.js'
 import { Lifecycle } from './lifecycle.js'
 import { linesOf } from './log.js'
 import type { RabbitMqAdapterOptions } from './options/adapter.js'
@@ -84,7 +85,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     const broker = openBroker(checked.amqpConnection, checked.queueType)
     const database = openDatabase(checked.pgClient)
     const webhooks = checked.webhook && new Webhooks(checked.webhook)
-    super(options)
+    super(harmless(options))
     this.queueName = checked.queueName
     this.#contextTableName = checked.contextTableName
     this.#checked = checked

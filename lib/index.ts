@@ -11,7 +11,7 @@
  * connections/  servers as users describe them, made into what the engine opens
  * bridge/       the engine's classes, the channel to it, JSON, and the live amqplib connection it drives
  * options/      what every options object may hold
- * lifecycle, log
+ * harmless, lifecycle, log
  * errors, thrown, is-object
  * ```
  *

@@ -15,7 +15,7 @@ const ROOMS = [
   ['connections'],
   ['bridge'],
   ['options'],
-  ['lifecycle.ts', 'log.ts'],
+  ['harmless.ts', 'lifecycle.ts', 'log.ts'],
   ['errors.ts', 'thrown.ts'],
   ['is-object.ts'],
 ]
