@@ -64,7 +64,8 @@ impl Run {
     fn begun(blueprint: Blueprint, start: &str) -> Self {
         let mut ledger = Ledger::default();
         ledger.begin_with(&blueprint);
-        let reserved = ReservedKey { ledger, queue: Some("flowcraft-queue".into()), unpublished: false };
+        let queue = Some("flowcraft-queue".into());
+        let reserved = ReservedKey { ledger, queue, ..ReservedKey::default() };
         let document = Document { reserved: Some(reserved), found: true, ..Document::default() };
         Self { blueprint, document, node: start.into(), answer: finished(start, &[]) }
     }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::keys::{NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY};
+use super::keys::{BLUEPRINT_ID, BLUEPRINT_VERSION, NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY};
 use super::patch::{Patch, to_raw};
 use super::revision::Revision;
 use crate::error::{Code, Error, Result};
@@ -26,12 +27,54 @@ pub type Values = OrdMap<Arc<str>, Json>;
 pub struct ReservedKey {
     /// The run's ledger.
     pub ledger: Ledger,
+    /// The blueprint it follows. The context's `blueprintId` and `blueprintVersion` may be the user's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blueprint: Option<Arc<Follows>>,
     /// The queue of its jobs: recovery of that queue finds the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Arc<str>>,
     /// The run has ended, and the adapter has yet to publish its result.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpublished: bool,
+}
+
+/// The blueprint a run follows, since a message first named it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follows {
+    /// Its id.
+    pub id: Arc<str>,
+    /// The version it had then; JSON `null` for none.
+    #[serde(default)]
+    pub version: Value,
+}
+
+impl Follows {
+    /// Following this blueprint.
+    pub fn new(blueprint: &Blueprint) -> Arc<Self> {
+        Arc::new(Self { id: blueprint.id.as_str().into(), version: blueprint.version.clone() })
+    }
+}
+
+impl ReservedKey {
+    /// The id of the blueprint that the run follows; none if no message has named one. `values` are its other keys.
+    pub fn follows(&self, values: &Values) -> Option<Arc<str>> {
+        match &self.blueprint {
+            Some(follows) => Some(follows.id.clone()),
+            // Version 2.0.0 keeps it in the context alone.
+            None if !self.ledger.is_unbegun() => blueprint_named_in(values),
+            None => None,
+        }
+    }
+}
+
+/// The id of the blueprint that a context names. It may be a word of the user's, unless the run began with it.
+pub fn blueprint_named_in(values: &Values) -> Option<Arc<str>> {
+    values.get(BLUEPRINT_ID).and_then(|raw| serde_json::from_str(raw.get()).ok())
+}
+
+/// The version that a context names; likewise.
+pub fn version_named_in(values: &Values) -> Option<Value> {
+    values.get(BLUEPRINT_VERSION).and_then(|raw| serde_json::from_str(raw.get()).ok())
 }
 
 /// A run's document, as it was at one moment. A copy costs next to nothing.
@@ -93,9 +136,9 @@ impl Document {
             .filter(|id| blueprint.node(id).is_some())
     }
 
-    /// The blueprint the run follows, as its first worker recorded it.
-    pub fn blueprint_id(&self) -> Option<String> {
-        self.values.get("blueprintId").and_then(|raw| serde_json::from_str(raw.get()).ok())
+    /// The id of the blueprint that the run follows; none if no message has named one.
+    pub fn follows(&self) -> Option<Arc<str>> {
+        self.reserved.as_ref()?.follows(&self.values)
     }
 
     /// The document with a change made to it.

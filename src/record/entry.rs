@@ -13,7 +13,7 @@ use imbl::ordmap::DiffItem;
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
-use super::document::{Document, ReservedKey};
+use super::document::{Document, Follows, ReservedKey};
 use super::patch::Patch;
 use super::revision::Revision;
 use crate::error::{Code, Error, Result};
@@ -32,6 +32,8 @@ pub struct Entry<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ledger: Option<Delta>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    blueprint: Option<Arc<Follows>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     queue: Option<Arc<str>>,
 }
 
@@ -44,10 +46,11 @@ impl<'a> Entry<'a> {
     pub fn of(before: &Document, change: &'a Change) -> Self {
         let nothing = ReservedKey::default();
         let reserved = before.reserved.as_ref().unwrap_or(&nothing);
-        let Change { reserved: ReservedKey { ledger, queue, .. }, .. } = change;
+        let Change { reserved: ReservedKey { ledger, blueprint, queue, .. }, .. } = change;
+        let blueprint = blueprint.clone().filter(|_| *blueprint != reserved.blueprint);
         let queue = queue.clone().filter(|_| *queue != reserved.queue);
         let ledger = Some(ledger.since(&reserved.ledger));
-        Self { ledger, queue, ..Self::of_patch(before, &change.patch) }
+        Self { ledger, blueprint, queue, ..Self::of_patch(before, &change.patch) }
     }
 
     /// The entry of a patch from outside.
@@ -73,11 +76,12 @@ impl Document {
     /// An entry cannot be read.
     pub fn grown(mut self, entries: &[String], last: i64) -> Result<Self> {
         for text in entries {
-            let Entry { deletes, sets, ledger, queue } = Entry::read(text)?;
+            let Entry { deletes, sets, ledger, blueprint, queue } = Entry::read(text)?;
             let mut reserved = self.reserved.take();
             if let Some(delta) = ledger {
                 let grown = reserved.get_or_insert_default();
                 grown.ledger.grow(delta);
+                grown.blueprint = blueprint.or(grown.blueprint.take());
                 grown.queue = queue.or(grown.queue.take());
             }
             self.write(&Patch { sets: sets.into_owned(), deletes });

@@ -1,7 +1,7 @@
 //! The stored JSON of a run, to the letter: version 2.0.0 writes and reads it, and so does every later version. A name in the
 //! code may change; a name in these texts may not.
 
-use super::{Change, Document, Entry, Patch, RESERVED_KEY, ReservedKey, StatusUpdate, to_raw};
+use super::{Change, Document, Entry, Follows, Patch, RESERVED_KEY, ReservedKey, StatusUpdate, to_raw};
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::workflow::ledger::{
@@ -68,7 +68,7 @@ fn reserved() -> ReservedKey {
     ledger.nodes.insert("j".into(), NodeEntry::default().into());
     let added = Added { definition: json(r#"{"uses":"x"}"#), gather: Some("j".into()) };
     ledger.added.insert("c".into(), added);
-    ReservedKey { ledger, queue: Some("jobs".into()), unpublished: true }
+    ReservedKey { ledger, blueprint: None, queue: Some("jobs".into()), unpublished: true }
 }
 
 #[test]
@@ -78,6 +78,23 @@ fn the_reserved_key_is_what_2_0_0_writes() {
     );
     assert_eq!(to_raw(&reserved()).unwrap().get(), text);
     assert_eq!(serde_json::from_str::<ReservedKey>(&text).unwrap(), reserved());
+}
+
+/// Optional, and after what 2.0.0 writes: it reads the rest, and drops this when it writes the run.
+#[test]
+fn the_blueprint_of_a_run_stands_beside_its_ledger() {
+    let follows = Follows { id: "story".into(), version: "2".into() };
+    let reserved = ReservedKey { blueprint: Some(follows.into()), ..ReservedKey::default() };
+    let text = r#"{"ledger":{"status":"running","nodes":{}},"blueprint":{"id":"story","version":"2"}}"#;
+    assert_eq!(to_raw(&reserved).unwrap().get(), text);
+    assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), reserved);
+
+    let before = Document::parse(Some("{}")).unwrap();
+    let change = Change { patch: Patch::default(), reserved: reserved.clone(), status: StatusUpdate::Keep };
+    let entry = to_raw(&Entry::of(&before, &change)).unwrap().get().to_owned();
+    assert!(entry.contains(r#""blueprint":{"id":"story","version":"2"}"#), "{entry}");
+    let grown = before.grown(&[entry, r#"{"ledger":{"status":"running"}}"#.into()], 2).unwrap();
+    assert_eq!(grown.reserved.unwrap().blueprint, reserved.blueprint);
 }
 
 #[test]

@@ -4,8 +4,12 @@
 //! The worker performs the verdict, loads the run again and asks again, until the verdict is a last one. Each effect on
 //! the way is tried once a delivery ([`Tried`]), so this ends.
 
+use std::sync::Arc;
+
+use serde_json::Value;
+
 use crate::protocol::message::JobMessage;
-use crate::record::Document;
+use crate::record::{Document, Follows, blueprint_named_in, version_named_in};
 use crate::worker::job::reason::Reason;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Ledger, Standing};
@@ -98,7 +102,7 @@ pub fn admit(document: &Document, blueprint: &Blueprint, message: &JobMessage, t
         return Verdict::Reschedule(reason);
     }
     if let Some(reason) = misplaced(document, blueprint, message) {
-        let fails_run = document.found && is_unbegun(document) && document.blueprint_id().is_none();
+        let fails_run = document.found && is_unbegun(document);
         return Verdict::DeadLetter { reason, fails_run };
     }
     let ledger = ledger_of(document);
@@ -171,13 +175,16 @@ pub fn comes_again_after_panic(document: &Document, message: &JobMessage, redeli
 
 /// Why a run that follows another version of the blueprint cannot go on with this one.
 pub fn other_version(document: &Document, blueprint: &Blueprint) -> Option<Reason> {
-    let started: serde_json::Value =
-        serde_json::from_str(document.values.get("blueprintVersion")?.get()).ok()?;
-    (started != blueprint.version).then(|| Reason::OtherVersion {
+    let other = |started: Value| Reason::OtherVersion {
         blueprint: blueprint.id.clone(),
         started,
         here: blueprint.version.clone(),
-    })
+    };
+    match own_word(document) {
+        Some(follows) => (follows.version != blueprint.version).then(|| other(follows.version.clone())),
+        None if !is_begun_by_others(document, blueprint) => None,
+        None => version_named_in(&document.values).filter(|version| *version != blueprint.version).map(other),
+    }
 }
 
 /// Whether a run is new here, or others have gone on with it.
@@ -188,8 +195,8 @@ pub fn needs_taking_over(document: &Document, blueprint: &Blueprint) -> bool {
 /// Why a message cannot belong to its run, if it cannot.
 fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -> Option<Reason> {
     let (run, node) = (message.run_id.clone(), message.node_id.clone());
-    if let Some(follows) = document.blueprint_id().filter(|own| *own != blueprint.id) {
-        return Some(Reason::OtherBlueprint { run, follows, named: blueprint.id.clone() });
+    if let Some(follows) = other_blueprint(document, blueprint, message) {
+        return Some(Reason::OtherBlueprint { run, follows: follows.to_string(), named: blueprint.id.clone() });
     }
     let is_added = || ledger_of(document).is_some_and(|ledger| ledger.added.contains_key(&node));
     if blueprint.node(&node).is_none() && !is_added() {
@@ -199,6 +206,29 @@ fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -
         return Some(Reason::UnknownRun { run, node });
     }
     None
+}
+
+/// The other blueprint that the run follows, if it does.
+fn other_blueprint(document: &Document, blueprint: &Blueprint, message: &JobMessage) -> Option<Arc<str>> {
+    let is_other = |id: &Arc<str>| **id != *blueprint.id;
+    match own_word(document) {
+        Some(follows) => Some(follows.id.clone()).filter(is_other),
+        None if !is_begun_by_others(document, blueprint) => None,
+        // What the context says may be a word of the user's. A message with a round is the engine's own.
+        None if message.round.is_some() && matches!(standing(document, message), Standing::Due(_)) => None,
+        None => blueprint_named_in(&document.values).filter(is_other),
+    }
+}
+
+/// What the engine itself recorded of the blueprint that the run follows.
+fn own_word(document: &Document) -> Option<&Follows> {
+    document.reserved.as_ref().and_then(|reserved| reserved.blueprint.as_deref())
+}
+
+/// Whether version 1 or 2.0.0 began the run: what its context says of its blueprint is their word. In a run that nobody has
+/// begun it is the user's, and the message decides.
+fn is_begun_by_others(document: &Document, blueprint: &Blueprint) -> bool {
+    !is_unbegun(document) || document.outputs(blueprint).next().is_some()
 }
 
 fn is_unbegun(document: &Document) -> bool {

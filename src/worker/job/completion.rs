@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::protocol::outcome::{Answer, Outcome, Taken};
-use crate::record::{Change, Patch, ReservedKey, to_raw};
+use crate::record::{Change, Follows, Patch, ReservedKey, to_raw};
 use crate::time::milliseconds;
 use crate::worker::runs::finalize::finalize;
 use crate::workflow::blueprint::Blueprint;
@@ -63,6 +63,8 @@ pub fn complete(
             ));
         }
     };
+    // A worker of version 2.0.0 may have dropped it.
+    reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
     let mut patch = answer.patch.clone();
     write_results(&mut patch, execution.node, &answer.outcome, &transition)?;
     let change = finalize(reserved, patch, execution.deferred)?;

@@ -8,7 +8,7 @@ use crate::ids::NodeId;
 use crate::ports::keys;
 use crate::ports::record::StaleRun;
 use crate::protocol::message::JobMessage;
-use crate::record::Document;
+use crate::record::{Document, blueprint_named_in};
 use crate::worker::blueprints::Analysed;
 use crate::worker::job::admission::{needs_taking_over, other_version};
 use crate::worker::runs::state::no_such_run;
@@ -154,15 +154,17 @@ async fn is_idle(services: &Services, run: &str, due: &DueJob, ledger: &Ledger) 
 }
 
 async fn blueprint_of(services: &Services, run: &str, document: &Document) -> Result<String> {
-    match document.blueprint_id() {
-        Some(id) => Ok(id),
-        None => services.store.get(&keys::blueprint(run)).await?.ok_or_else(|| {
-            let unsaid = "neither its context nor the coordination store says which blueprint it follows";
-            let error = match document.found {
-                true => Error::new(Code::BlueprintUnknown, OPERATION, unsaid),
-                false => no_such_run(OPERATION),
-            };
-            error.of_run(run)
-        }),
+    if let Some(id) = document.follows() {
+        return Ok(id.to_string());
     }
+    // Version 1 says it in the coordination store; what the context says may be a word of the user's.
+    let told = services.store.get(&keys::blueprint(run)).await?;
+    told.or_else(|| blueprint_named_in(&document.values).map(|id| id.to_string())).ok_or_else(|| {
+        let unsaid = "neither its context nor the coordination store says which blueprint it follows";
+        let error = match document.found {
+            true => Error::new(Code::BlueprintUnknown, OPERATION, unsaid),
+            false => no_such_run(OPERATION),
+        };
+        error.of_run(run)
+    })
 }

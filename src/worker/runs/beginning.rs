@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::state::{Decision, RunState};
 use super::store::{Runs, View};
 use crate::error::Result;
-use crate::record::{Document, to_raw};
+use crate::record::{BLUEPRINT_ID, BLUEPRINT_VERSION, Document, Follows, to_raw};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Event, Resume};
 
@@ -75,6 +75,7 @@ fn take_over(state: &mut RunState, blueprint: &Blueprint, queue: &str) -> Result
     let RunState { document, reserved, patch } = state;
     let fresh = reserved.ledger.is_unbegun();
     reserved.queue.get_or_insert_with(|| queue.into());
+    reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
     if fresh {
         reserved.ledger.begin_with(blueprint);
     }
@@ -83,11 +84,12 @@ fn take_over(state: &mut RunState, blueprint: &Blueprint, queue: &str) -> Result
     if !fresh && before == (reserved.ledger.nodes.len(), reserved.ledger.due()) {
         return Ok(Decision::Leave(()));
     }
-    if !document.values.contains_key("blueprintId") {
-        patch.set("blueprintId", to_raw(&blueprint.id)?);
+    // For version 1 and 2.0.0, where the user has no values of that name.
+    if !document.values.contains_key(BLUEPRINT_ID) {
+        patch.set(BLUEPRINT_ID, to_raw(&blueprint.id)?);
     }
-    if !document.values.contains_key("blueprintVersion") {
-        patch.set("blueprintVersion", to_raw(&blueprint.version)?);
+    if !document.values.contains_key(BLUEPRINT_VERSION) {
+        patch.set(BLUEPRINT_VERSION, to_raw(&blueprint.version)?);
     }
     Ok(Decision::Write(()))
 }

@@ -43,7 +43,7 @@ impl Runs {
     /// The server is out of reach, or the row cannot be read.
     pub async fn fail(&self, run: &str, Failure { node, blueprint, reason }: Failure<'_>) -> Result<bool> {
         let fail = |state: &mut RunState| {
-            let own = state.document.blueprint_id().is_none_or(|own| own == blueprint);
+            let own = state.follows().is_none_or(|own| *own == *blueprint);
             let ledger = state.ledger();
             // A message that names another blueprint, or a node that is not due, ends no run but its own.
             let waits = ledger.is_unbegun() || matches!(ledger.standing(node, None), Standing::Due(_));
@@ -67,12 +67,12 @@ impl Runs {
                 return Ok(Decision::Leave(None));
             }
             let due = apply(state.ledger(), Event::TriedAgain)?;
-            Ok(Decision::Write(Some((due, state.document.blueprint_id()))))
+            Ok(Decision::Write(Some((due, state.follows()))))
         };
         let committed = self.update(run, View::Whole, reopen).await?;
         Ok(committed.answer.map(|(due, blueprint)| FollowUp {
             operation: "Reopening",
-            blueprint: blueprint.unwrap_or_default(),
+            blueprint: blueprint.unwrap_or_default().to_string(),
             // The job that is replayed runs at once; what else was due needs its messages.
             due: due.into_iter().filter(|due| due.node != node).collect(),
             at: committed.at,
@@ -201,11 +201,11 @@ impl Runs {
         let happen = |state: &mut RunState| {
             state.require_row(operation)?;
             let due = change(state)?;
-            Ok(Decision::Write((due, state.document.blueprint_id().unwrap_or_default())))
+            Ok(Decision::Write((due, state.follows().unwrap_or_default())))
         };
         let committed = self.update(run, View::Whole, happen).await?;
         let (due, blueprint) = committed.answer;
-        Ok(FollowUp { operation, blueprint, due, at: committed.at })
+        Ok(FollowUp { operation, blueprint: blueprint.to_string(), due, at: committed.at })
     }
 }
 

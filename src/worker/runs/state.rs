@@ -1,5 +1,7 @@
 //! A run while something is decided about it. Pure.
 
+use std::sync::Arc;
+
 use super::finalize::{finalize, published};
 use crate::error::{Code, Error, Result};
 use crate::record::{Change, Document, Patch, ReservedKey};
@@ -36,6 +38,11 @@ impl RunState {
     /// The ledger.
     pub fn ledger(&mut self) -> &mut Ledger {
         &mut self.reserved.ledger
+    }
+
+    /// The id of the blueprint that the run follows; none if no message has named one.
+    pub fn follows(&self) -> Option<Arc<str>> {
+        self.reserved.follows(&self.document.values)
     }
 
     /// Refuses a run that has no row.
