@@ -48,6 +48,8 @@ pub struct Blueprint {
     targets: Edges,
     /// Edges taken whenever their source is done: no action, no condition.
     unconditional: Edges,
+    /// The actions that edges are bound to, by the edges' source; `None` for an edge that is bound to none.
+    actions: HashMap<NodeId, BTreeSet<Option<String>>>,
 }
 
 impl Blueprint {
@@ -99,6 +101,7 @@ impl Blueprint {
             closing,
             targets: targets.collect(),
             unconditional: by_source(edges.iter().filter(|edge| edge.action.is_none() && !edge.conditional)),
+            actions: actions_by_source(&edges),
         };
         for (target, sources) in graph.sources {
             let predecessors =
@@ -154,6 +157,14 @@ impl Blueprint {
         self.unconditional.get(source).is_some_and(|targets| targets.contains(target))
     }
 
+    /// The actions that the edges of these nodes are bound to, if an action that is none of them leads nowhere: there are
+    /// edges, and none of them may be taken whatever the action.
+    pub fn only_actions<'a>(&'a self, sources: &[&NodeId]) -> Option<BTreeSet<&'a str>> {
+        let all = || sources.iter().filter_map(|source| self.actions.get(*source)).flatten();
+        let actions: Option<BTreeSet<&str>> = all().map(Option::as_deref).collect();
+        actions.filter(|actions| !actions.is_empty())
+    }
+
     /// The nodes that `id` is the fallback of.
     pub fn primaries_of(&self, id: &str) -> impl Iterator<Item = &NodeId> {
         self.nodes.get(id).into_iter().flat_map(|node| &node.stands_in_for)
@@ -170,4 +181,12 @@ impl Blueprint {
             .and_then(|node| node.stands_in_for.iter().find(|primary| sources.contains(primary.as_str())))
             .map_or(source, NodeId::as_str)
     }
+}
+
+fn actions_by_source(edges: &[EdgeDescription]) -> HashMap<NodeId, BTreeSet<Option<String>>> {
+    let mut actions = HashMap::<NodeId, BTreeSet<Option<String>>>::new();
+    for edge in edges {
+        actions.entry(edge.source.clone()).or_default().insert(edge.action.clone());
+    }
+    actions
 }

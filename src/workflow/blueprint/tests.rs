@@ -250,3 +250,23 @@ fn a_blueprint_of_which_only_the_name_is_known_has_nothing_in_it() {
     assert!(unknown.node("a").is_none() && unknown.starts.is_empty());
     assert_eq!(unknown.targets("a").count(), 0);
 }
+
+#[test]
+fn an_action_leads_somewhere_if_an_edge_has_it_or_one_takes_any() {
+    let edges = [("a", "yes", "b"), ("a", "no", "c"), ("b", "yes", "d"), ("b", "", "e"), ("f", "late", "d")];
+    let blueprint = blueprint(&edges, &[("a", "f")]);
+    for (sources, expected) in [
+        (vec!["a"], Some("no yes")),
+        (vec!["f"], Some("late")),
+        // The fallback of a node has its edges too.
+        (vec!["f", "a"], Some("late no yes")),
+        (vec!["b"], None),
+        (vec!["d"], None),
+        (vec!["nowhere"], None),
+    ] {
+        let ids: Vec<NodeId> = sources.iter().map(|id| NodeId::from(*id)).collect();
+        let actions = blueprint.only_actions(&ids.iter().collect::<Vec<_>>());
+        let actions = actions.map(|actions| actions.into_iter().collect::<Vec<_>>().join(" "));
+        assert_eq!(actions.as_deref(), expected, "{sources:?}");
+    }
+}

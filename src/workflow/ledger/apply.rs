@@ -19,6 +19,10 @@ impl Ledger {
             return Err(Refusal::Ended);
         }
         let mut transition = Transition::default();
+        let ends = match &event {
+            Event::Finished { node, .. } | Event::Failed { node, .. } => Some(node.clone()),
+            _ => None,
+        };
         match event {
             Event::Finished { node, round, action, taken, added, again } => {
                 self.count(&node, round, NodeState::Done)?.action = action;
@@ -56,6 +60,9 @@ impl Ledger {
                 self.status = RunStatus::Failed;
                 return Ok(transition);
             }
+        }
+        if let Some(node) = ends.filter(|_| self.is_stuck()) {
+            self.fire_what_is_left(blueprint, &node, &mut transition);
         }
         self.update_status();
         Ok(transition)

@@ -76,6 +76,22 @@ impl Ledger {
         }
     }
 
+    /// Makes those joins due whose missing predecessors are gone: the blueprint was replaced while they waited.
+    pub(super) fn fire_what_is_left(
+        &mut self,
+        blueprint: &Blueprint,
+        by: &NodeId,
+        transition: &mut Transition,
+    ) {
+        let waits = |id: &NodeId, entry: &NodeEntry| {
+            entry.state == NodeState::Idle && !entry.arrived.is_empty() && blueprint.node(id).is_some()
+        };
+        let waiting = self.nodes.iter().filter(|(id, entry)| waits(id, entry)).map(|(id, _)| id.clone());
+        for join in waiting.collect::<Vec<NodeId>>() {
+            self.fire_if_ready(blueprint, &join, by, transition);
+        }
+    }
+
     fn fire_if_ready(
         &mut self,
         blueprint: &Blueprint,

@@ -41,6 +41,12 @@ impl Ledger {
         }
     }
 
+    /// Whether the run waits for this message: its node is due in that round, or sleeps and the message wakes it.
+    pub fn waits_for(&self, node: &str, round: Option<u32>, attempt: Option<u32>, wakes: bool) -> bool {
+        let is_due = matches!(self.standing_of_attempt(node, round, attempt), Standing::Due(_));
+        is_due || (wakes && round.is_some_and(|round| self.sleeps(node, round)))
+    }
+
     /// Whether the run ended because of a job for this node that could not be processed.
     pub fn was_abandoned_at(&self, node: &str) -> bool {
         let is_over = |entry: &NodeEntry| entry.state != NodeState::Due;

@@ -1,6 +1,7 @@
 //! The rules of a run, told as stories, and as properties of any run at all.
 
 mod adoption;
+mod deployments;
 mod failures;
 mod joins;
 mod loops;

@@ -121,6 +121,12 @@ impl Story {
         self.counts(Event::Resumed { node: id.into(), with: Resume::default() })
     }
 
+    /// Another blueprint takes the place of the graph.
+    pub fn deploys(self, text: &str) -> Self {
+        let graph = graph(text);
+        Self { blueprint: Blueprint::new(graph.clone()), graph, ..self }
+    }
+
     #[track_caller]
     pub fn abandons(self, reason: &str) -> Self {
         let error = NodeError { node: "somewhere".into(), message: reason.into() };
