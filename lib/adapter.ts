@@ -22,7 +22,7 @@ import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
 import { errorOf, mistake, RunEndedError, RunNotFoundError } from './errors.js'
 import { answerLine, outdatedLine } from './execution/answer.js'
-import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf } from './execution/blueprints.js'
+import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf, revisionsOf } from './execution/blueprints.js'
 import { type JobHost, runJob } from './execution/job.js'
 import { webhookEvent } from './execution/pauses.js'
 import type { QueueRetryOptions } from './execution/retries.js'
@@ -339,6 +339,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         const found = blueprint(id)
         return found ? revisionOf(id, found) : null
       },
+      blueprints: () => JSON.stringify(revisionsOf(held.deref()?.runtime.options.blueprints)),
       wake: () => {
         const adapter = held.deref()
         if (adapter) adapter.#channel.wake()

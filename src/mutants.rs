@@ -25,8 +25,6 @@ pub enum Mutant {
     StartsWhileAborting,
     /// A redelivered message is taken for a new one.
     ForgetsRepetition,
-    /// A redelivered message that came before its time is forwarded as a new one.
-    ForwardsAsNew,
     /// A due node names itself as the one that made it due.
     NamesWrongOrigin,
     /// Of several jobs that a result leads to, the last is not published.
@@ -37,12 +35,18 @@ pub enum Mutant {
     KeepsJournal,
     /// A commit that was decided on an old revision is written.
     IgnoresRevision,
+    /// A run fails for a node that this worker lacks, although another has it.
+    AsksNobodyElse,
+    /// A message that is no job fails no run.
+    FailsNobody,
+    /// A run that no message has named is nobody's.
+    StartsNothing,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -53,12 +57,14 @@ impl Mutant {
         Self::RevivesLease,
         Self::StartsWhileAborting,
         Self::ForgetsRepetition,
-        Self::ForwardsAsNew,
         Self::NamesWrongOrigin,
         Self::ForgetsSibling,
         Self::ForgetsLeftovers,
         Self::KeepsJournal,
         Self::IgnoresRevision,
+        Self::AsksNobodyElse,
+        Self::FailsNobody,
+        Self::StartsNothing,
     ];
 }
 

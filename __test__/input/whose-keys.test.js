@@ -39,7 +39,10 @@ async function seen(runId) {
   const { status, result, context } = await servers.settled(runId)
   assert.equal(status, 'completed', result?.reason)
   const { blueprintId, blueprintVersion } = result.payload.context
-  assert.deepEqual(context['_outputs.last'], JSON.parse(JSON.stringify([blueprintId ?? null, blueprintVersion ?? null])))
+  assert.deepEqual(
+    context['_outputs.last'],
+    JSON.parse(JSON.stringify([blueprintId ?? null, blueprintVersion ?? null])),
+  )
   return { blueprintId, blueprintVersion }
 }
 

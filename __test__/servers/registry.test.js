@@ -30,7 +30,13 @@ const flow = createFlow('registered').node('a', async () => ({ output: 1 }))
 /** An engine that a test may ask; with a store of its own where it is given. */
 function engine(store = openRedis(urls.redis), options = {}) {
   const checked = checkOptions(servers.options(flow, options))
-  const host = { describe: () => null, revision: () => null, wake() {}, publishResult: async () => {} }
+  const host = {
+    describe: () => null,
+    revision: () => null,
+    blueprints: () => '{}',
+    wake() {},
+    publishResult: async () => {},
+  }
   return new Engine(
     JSON.stringify({ ...engineOptions(checked), worker: `asks-${Math.random()}` }),
     openBroker(urls.amqp),

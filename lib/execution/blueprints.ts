@@ -66,6 +66,20 @@ export function revisionOf(id: string, blueprint: WorkflowBlueprint): string {
   return describedOnce(id, blueprint).revision
 }
 
+/** The blueprints that can be run, each with its revision. */
+export function revisionsOf(blueprints: Record<string, WorkflowBlueprint> | undefined): Record<string, string> {
+  const found: [string, string][] = []
+  for (const id of Object.keys(blueprints ?? {})) {
+    try {
+      const blueprint = findBlueprint(blueprints, id)
+      if (blueprint) found.push([id, revisionOf(id, blueprint)])
+    } catch {
+      // Its jobs say why it cannot be run.
+    }
+  }
+  return Object.fromEntries(found)
+}
+
 /** The blueprint of a job, if the runtime still has it in the revision by which the engine admitted the job. */
 export function blueprintOfJob(
   blueprints: Record<string, WorkflowBlueprint> | undefined,

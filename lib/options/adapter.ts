@@ -241,8 +241,9 @@ export interface RabbitMqAdapterOptions {
    */
   versionTimeout?: number
   /**
-   * How long a job waits for a worker that has its blueprint at all. Then it goes to the dead letters, and its run
-   * fails.
+   * How long a job waits for a worker that has its blueprint at all, or its node in it. Then it goes to the dead
+   * letters, and its run fails. While a worker lives that has another revision of the blueprint, the job waits for
+   * that, and beside workers of earlier versions, which do not say what they have, as long as `versionTimeout`.
    *
    * @defaultValue `5000`
    *

@@ -1,5 +1,7 @@
 //! User code behind the engine's [`Host`]: a message for each job, and an answer.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use napi::bindgen_prelude::{FnArgs, Promise};
 use napi_derive::napi;
@@ -26,6 +28,8 @@ pub struct HostFunctions {
     pub describe: JsFunction<String, Option<String>>,
     /// The revision of a blueprint; null for none. Throws when it cannot be run.
     pub revision: JsFunction<String, Option<String>>,
+    /// The blueprints that can be run, each with its revision: a JSON object.
+    pub blueprints: JsFunction<(), String>,
     /// Messages wait: a JSON array of them is to be had from [`Engine::fetch`](super::engine::Engine::fetch).
     pub wake: JsFunction<(), ()>,
     /// Whether somebody listens to events.
@@ -41,6 +45,7 @@ pub struct JsHost {
     thread: JsThread,
     describe: JsFunction<String, Option<String>>,
     revision: JsFunction<String, Option<String>>,
+    blueprints: JsFunction<(), String>,
     publish_result: JsFunction<FinalResult, Promise<()>>,
     publishes_results: bool,
     has_event_bus: bool,
@@ -52,10 +57,27 @@ pub struct JsHost {
 
 impl JsHost {
     pub fn new(functions: HostFunctions, thread: JsThread) -> Self {
-        let HostFunctions { describe, revision, wake, has_event_bus, publish_result, publishes_results } =
-            functions;
+        let HostFunctions {
+            describe,
+            revision,
+            blueprints,
+            wake,
+            has_event_bus,
+            publish_result,
+            publishes_results,
+        } = functions;
         let (jobs, outbox) = (Jobs::default(), Outbox::new(wake));
-        Self { thread, describe, revision, publish_result, publishes_results, has_event_bus, jobs, outbox }
+        Self {
+            thread,
+            describe,
+            revision,
+            blueprints,
+            publish_result,
+            publishes_results,
+            has_event_bus,
+            jobs,
+            outbox,
+        }
     }
 }
 
@@ -99,6 +121,11 @@ impl Host for JsHost {
     async fn revision(&self, id: &str) -> Result<Option<Revision>> {
         let revision = self.thread.call(&self.revision, id.to_owned()).await.map_err(unusable)?;
         Ok(revision.map(|revision| revision.as_str().into()))
+    }
+
+    async fn blueprints(&self) -> Result<BTreeMap<String, String>> {
+        let text = self.thread.call(&self.blueprints, ()).await.map_err(|_| gone(READING))?;
+        serde_json::from_str(&text).map_err(|error| Error::new(Code::Internal, READING, error))
     }
 
     async fn execute(&self, call: Call) -> Result<Reply> {

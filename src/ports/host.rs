@@ -1,5 +1,6 @@
 //! User code, as the engine sees it: one call a job, one answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -131,6 +132,12 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// As [`blueprint`](Self::blueprint).
     async fn revision(&self, id: &str) -> Result<Option<Revision>>;
+
+    /// The blueprints of the user's runtime that can be run, each with its revision.
+    ///
+    /// # Errors
+    /// Only if JavaScript is gone.
+    async fn blueprints(&self) -> Result<BTreeMap<String, String>>;
 
     /// Runs a node, by the blueprint of the revision asked for.
     ///

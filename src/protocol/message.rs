@@ -42,6 +42,9 @@ pub struct JobMessage {
     /// version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy_since: Option<u64>,
+    /// Revisions of the blueprint that do not have the node, by workers that rescheduled the job for it. Not of version 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacking: Vec<String>,
     /// The message is a copy of another one, whose worker may have died: it counts as redelivered. Not of version 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,
@@ -60,7 +63,7 @@ impl JobMessage {
     /// Reads a message body.
     ///
     /// # Errors
-    /// The reason for the dead letter's header, in a sentence.
+    /// Why it is none, in a sentence for the dead letter's header.
     pub fn parse(body: &[u8]) -> Result<Self, String> {
         // serde takes an array for a structure; a job is an object.
         if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
@@ -89,6 +92,7 @@ impl JobMessage {
         Self {
             put_back_since: None,
             busy_since: None,
+            lacking: Vec::new(),
             not_before: None,
             replayed: true,
             repeated: true,
@@ -108,6 +112,7 @@ impl JobMessage {
             wakes: due.wakes,
             put_back_since: None,
             busy_since: None,
+            lacking: Vec::new(),
             repeated: false,
             replayed: false,
             at,
@@ -138,13 +143,14 @@ fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The fields that are removed when they have no value.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "isLastAttempt",
     "attempt",
     "notBefore",
     "wakes",
     "putBackSince",
     "busySince",
+    "lacking",
     "repeated",
     "replayed",
     "at",

@@ -3,3 +3,4 @@
 pub mod answer;
 pub mod message;
 pub mod outcome;
+pub mod unfit;

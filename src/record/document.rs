@@ -33,6 +33,9 @@ pub struct ReservedKey {
     /// The queue of its jobs: recovery of that queue finds the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Arc<str>>,
+    /// Other queues in which jobs of it may wait: its client's, or those of an earlier deployment.
+    #[serde(default, rename = "queues", skip_serializing_if = "Vec::is_empty")]
+    pub other_queues: Vec<Arc<str>>,
     /// The run has ended, and the adapter has yet to publish its result.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpublished: bool,
@@ -56,6 +59,25 @@ impl Follows {
 }
 
 impl ReservedKey {
+    /// Jobs of it go through this queue from now on. Those that were published before may wait in the other.
+    pub fn go_through(&mut self, queue: &str) {
+        if self.queue.as_deref() == Some(queue) {
+            return;
+        }
+        if let Some(other) = self.queue.replace(queue.into()) {
+            self.may_wait_in(&other);
+        }
+        self.other_queues.retain(|other| **other != *queue);
+    }
+
+    /// Jobs of it may wait in this queue too.
+    pub fn may_wait_in(&mut self, queue: &str) {
+        let is_known = |known: &Arc<str>| **known == *queue;
+        if !self.queue.as_ref().is_some_and(is_known) && !self.other_queues.iter().any(is_known) {
+            self.other_queues.push(queue.into());
+        }
+    }
+
     /// The id of the blueprint that the run follows; none if no message has named one. `values` are its other keys.
     pub fn follows(&self, values: &Values) -> Option<Arc<str>> {
         match &self.blueprint {
@@ -205,6 +227,26 @@ mod tests {
     fn what_is_not_an_object_is_an_error() {
         for text in ["[]", "1", "\"text\""] {
             assert!(Document::parse(Some(text)).unwrap_err().to_string().contains("not a JSON object"));
+        }
+    }
+
+    #[test]
+    fn the_queues_that_jobs_may_wait_in_are_known_each_once() {
+        let mut reserved = ReservedKey::default();
+        let queues = |reserved: &ReservedKey| {
+            let other: Vec<String> = reserved.other_queues.iter().map(ToString::to_string).collect();
+            (reserved.queue.as_deref().unwrap_or_default().to_owned(), other.join(" "))
+        };
+        for (queue, also, expected) in [
+            ("a", "a", ("a", "")),
+            ("a", "c", ("a", "c")),
+            ("b", "b", ("b", "c a")),
+            ("b", "a", ("b", "c a")),
+            ("c", "b", ("c", "a b")),
+        ] {
+            reserved.go_through(queue);
+            reserved.may_wait_in(also);
+            assert_eq!(queues(&reserved), (expected.0.to_owned(), expected.1.to_owned()), "{queue} {also}");
         }
     }
 

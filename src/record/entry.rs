@@ -35,6 +35,8 @@ pub struct Entry<'a> {
     blueprint: Option<Arc<Follows>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     queue: Option<Arc<str>>,
+    #[serde(default, rename = "queues", skip_serializing_if = "Vec::is_empty")]
+    other_queues: Vec<Arc<str>>,
 }
 
 fn is_empty(sets: &BTreeMap<String, Json>) -> bool {
@@ -46,11 +48,13 @@ impl<'a> Entry<'a> {
     pub fn of(before: &Document, change: &'a Change) -> Self {
         let nothing = ReservedKey::default();
         let reserved = before.reserved.as_ref().unwrap_or(&nothing);
-        let Change { reserved: ReservedKey { ledger, blueprint, queue, .. }, .. } = change;
+        let Change { reserved: ReservedKey { ledger, blueprint, queue, other_queues, .. }, .. } = change;
         let blueprint = blueprint.clone().filter(|_| *blueprint != reserved.blueprint);
         let queue = queue.clone().filter(|_| *queue != reserved.queue);
+        let changed = *other_queues != reserved.other_queues;
+        let other_queues = if changed { other_queues.clone() } else { Vec::new() };
         let ledger = Some(ledger.since(&reserved.ledger));
-        Self { ledger, blueprint, queue, ..Self::of_patch(before, &change.patch) }
+        Self { ledger, blueprint, queue, other_queues, ..Self::of_patch(before, &change.patch) }
     }
 
     /// The entry of a patch from outside.
@@ -76,13 +80,16 @@ impl Document {
     /// An entry cannot be read.
     pub fn grown(mut self, entries: &[String], last: i64) -> Result<Self> {
         for text in entries {
-            let Entry { deletes, sets, ledger, blueprint, queue } = Entry::read(text)?;
+            let Entry { deletes, sets, ledger, blueprint, queue, other_queues } = Entry::read(text)?;
             let mut reserved = self.reserved.take();
             if let Some(delta) = ledger {
                 let grown = reserved.get_or_insert_default();
                 grown.ledger.grow(delta);
                 grown.blueprint = blueprint.or(grown.blueprint.take());
                 grown.queue = queue.or(grown.queue.take());
+                if !other_queues.is_empty() {
+                    grown.other_queues = other_queues;
+                }
             }
             self.write(&Patch { sets: sets.into_owned(), deletes });
             self.reserved = reserved;

@@ -68,7 +68,7 @@ fn reserved() -> ReservedKey {
     ledger.nodes.insert("j".into(), NodeEntry::default().into());
     let added = Added { definition: json(r#"{"uses":"x"}"#), gather: Some("j".into()) };
     ledger.added.insert("c".into(), added);
-    ReservedKey { ledger, blueprint: None, queue: Some("jobs".into()), unpublished: true }
+    ReservedKey { ledger, queue: Some("jobs".into()), unpublished: true, ..ReservedKey::default() }
 }
 
 #[test]
@@ -82,10 +82,11 @@ fn the_reserved_key_is_what_2_0_0_writes() {
 
 /// Optional, and after what 2.0.0 writes: it reads the rest, and drops this when it writes the run.
 #[test]
-fn the_blueprint_of_a_run_stands_beside_its_ledger() {
+fn the_blueprint_of_a_run_and_its_other_queues_stand_beside_its_ledger() {
     let follows = Follows { id: "story".into(), version: "2".into() };
-    let reserved = ReservedKey { blueprint: Some(follows.into()), ..ReservedKey::default() };
-    let text = r#"{"ledger":{"status":"running","nodes":{}},"blueprint":{"id":"story","version":"2"}}"#;
+    let other_queues = vec!["old".into()];
+    let reserved = ReservedKey { blueprint: Some(follows.into()), other_queues, ..ReservedKey::default() };
+    let text = r#"{"ledger":{"status":"running","nodes":{}},"blueprint":{"id":"story","version":"2"},"queues":["old"]}"#;
     assert_eq!(to_raw(&reserved).unwrap().get(), text);
     assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), reserved);
 
@@ -94,7 +95,8 @@ fn the_blueprint_of_a_run_stands_beside_its_ledger() {
     let entry = to_raw(&Entry::of(&before, &change)).unwrap().get().to_owned();
     assert!(entry.contains(r#""blueprint":{"id":"story","version":"2"}"#), "{entry}");
     let grown = before.grown(&[entry, r#"{"ledger":{"status":"running"}}"#.into()], 2).unwrap();
-    assert_eq!(grown.reserved.unwrap().blueprint, reserved.blueprint);
+    let grown = grown.reserved.unwrap();
+    assert_eq!((grown.blueprint, grown.other_queues), (reserved.blueprint, reserved.other_queues));
 }
 
 #[test]

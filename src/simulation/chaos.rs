@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::history::Expected;
 use super::plan::Trouble;
 use super::world::{LEASE_SECONDS, SimulatedWorker, World};
 use crate::migrations::Target;
@@ -32,6 +33,16 @@ pub async fn play(world: &Arc<World>) {
 /// Starts every run at a moment of its own, and tells it of the events that it waits for.
 fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
     let names: Vec<String> = world.flows.keys().cloned().collect();
+    let mut others: Vec<tokio::task::JoinHandle<()>> = Vec::new();
+    for number in 0..world.plan.runs {
+        let flow = names[number % names.len()].clone();
+        if world.plan.has(Trouble::NoJobs) {
+            others.push(tokio::spawn(no_jobs(world.clone(), number, flow.clone())));
+        }
+        if world.plan.has(Trouble::Unnamed) {
+            others.push(tokio::spawn(unnamed(world.clone(), number, flow)));
+        }
+    }
     let runs = (0..world.plan.runs).map(|number| {
         let (run, flow) = (format!("r{number}"), names[number % names.len()].clone());
         let (start, event) = world.random(|random| (random.u64(..10_000), random.u64(..30_000)));
@@ -43,7 +54,43 @@ fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
             tell_events(&world, &run, &flow).await;
         })
     });
-    runs.collect()
+    runs.chain(others).collect()
+}
+
+/// A client that publishes what is no job, or asks for what there is not.
+async fn no_jobs(world: Arc<World>, number: usize, flow: String) {
+    let (start, kind) = world.random(|random| (random.u64(..20_000), random.u8(..6)));
+    tokio::time::sleep(Duration::from_millis(start)).await;
+    let run = format!("x{number}");
+    let fields = match (kind, world.flows[&flow].middle()) {
+        (0, _) => format!(r#""blueprintId":"{flow}","nodeId":"""#),
+        (1, _) => r#""nodeId":"a""#.to_owned(),
+        (2, _) => format!(r#""blueprintId":"{flow}","nodeId":"nope""#),
+        (3, _) => r#""blueprintId":"nope","nodeId":"a""#.to_owned(),
+        (4, Some(middle)) => format!(r#""blueprintId":"{flow}","nodeId":"{middle}""#),
+        // All that it lacks is said by the row.
+        _ => return only_by_its_row(&world, &run, &flow).await,
+    };
+    world.insert(&run, "{}", Expected::Fails);
+    world.publish(format!(r#"{{"runId":"{run}",{fields}}}"#)).await;
+}
+
+async fn only_by_its_row(world: &Arc<World>, run: &str, flow: &str) {
+    world.insert(run, &format!(r#"{{"blueprintId":"{flow}"}}"#), Expected::Follows(flow.to_owned()));
+    for start in &world.flows[flow].description.starts {
+        world.publish(format!(r#"{{"runId":"{run}","nodeId":"{start}"}}"#)).await;
+    }
+    tell_events(world, run, flow).await;
+}
+
+/// A client that dies after it inserted its rows.
+async fn unnamed(world: Arc<World>, number: usize, flow: String) {
+    let (start, event) = world.random(|random| (random.u64(..20_000), random.u64(..60_000)));
+    tokio::time::sleep(Duration::from_millis(start)).await;
+    let run = format!("u{number}");
+    world.insert(&run, &format!(r#"{{"blueprintId":"{flow}"}}"#), Expected::Follows(flow.clone()));
+    tokio::time::sleep(Duration::from_millis(event)).await;
+    tell_events(&world, &run, &flow).await;
 }
 
 async fn tell_events(world: &World, run: &str, flow: &str) {
@@ -82,6 +129,9 @@ async fn strike(world: &Arc<World>) {
         Trouble::Journal => migrate(world).await,
         Trouble::Reconcile => reconcile(world, &worker).await,
         Trouble::Locks => lock(world, lasting),
+        Trouble::Deploy => deploy(world),
+        // Clients do these.
+        Trouble::NoJobs | Trouble::Unnamed => {}
         Trouble::Broker | Trouble::LostTimers | Trouble::Record | Trouble::Coordination | Trouble::Clocks => {
         }
     }
@@ -120,6 +170,32 @@ fn restart(world: &Arc<World>) {
         tokio::time::sleep(wait).await;
         world.start_worker();
     });
+}
+
+/// Workers with other flows take the place of all that are alive, one by one.
+fn deploy(world: &Arc<World>) {
+    let next = world.flows.iter().map(|(id, flow)| {
+        let next = world.random(|random| if random.bool() { flow.deployed(random) } else { flow.clone() });
+        (id.clone(), next)
+    });
+    if !world.deploy(next.collect()) {
+        return;
+    }
+    for (id, flow) in &*world.deployed() {
+        world.story.tell(format!("from now on {id} is {}", flow.graph));
+    }
+    world.start_worker();
+    for worker in world.alive() {
+        let wait = Duration::from_millis(world.random(|random| random.u64(..60_000)));
+        let world = world.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            let is_old = world.deployment().is_some_and(|deployment| deployment.since > worker.since);
+            if is_old && world.alive().iter().any(|other| other.name == worker.name) {
+                stop(&world, &worker);
+            }
+        });
+    }
 }
 
 fn freeze(world: &Arc<World>, worker: &Arc<SimulatedWorker>, lasting: Duration) {

@@ -54,8 +54,8 @@ pub enum Behaviour {
 pub struct Flow {
     /// Its graph.
     pub description: Description,
-    /// Its graph in one line.
-    pub graph: &'static str,
+    /// Its graph in one line, and what was done to it since.
+    pub graph: String,
     behaviours: BTreeMap<NodeId, Behaviour>,
     /// How long its nodes take at most.
     longest: Duration,
@@ -79,7 +79,40 @@ impl Flow {
         });
         let behaviours = behaviours.collect();
         let longest = Duration::from_millis([2, 50, 2_000, 30_000][random.usize(..4)]);
-        Self { description, graph: graph_text, behaviours, longest }
+        Self { description, graph: graph_text.to_owned(), behaviours, longest }
+    }
+
+    /// The flow as it is deployed next: without one of the nodes that it does not begin at, or without one of its edges.
+    pub fn deployed(&self, random: &mut Rng) -> Self {
+        let Self { description, graph, .. } = self;
+        let mut next = description.clone();
+        let inner =
+            description.nodes.iter().map(|node| &node.id).filter(|id| !description.starts.contains(id));
+        let gone = if random.u8(..4) > 0 { random.choice(inner.collect::<Vec<_>>()) } else { None };
+        let what = match (gone, description.edges.len()) {
+            (Some(gone), _) => {
+                next.nodes.retain(|node| node.id != *gone);
+                next.edges.retain(|edge| edge.source != *gone && edge.target != *gone);
+                format!("{graph}, without {gone}")
+            }
+            (None, 0) => format!("{graph}, again"),
+            (None, edges) => {
+                let edge = next.edges.remove(random.usize(..edges));
+                format!("{graph}, without {} -> {}", edge.source, edge.target)
+            }
+        };
+        Self { description: next, graph: what, ..self.clone() }
+    }
+
+    /// Whether it has a node.
+    pub fn has(&self, node: &str) -> bool {
+        self.description.nodes.iter().any(|each| each.id.as_str() == node)
+    }
+
+    /// A node that it does not begin at, if it has one.
+    pub fn middle(&self) -> Option<&NodeId> {
+        let ids = self.description.nodes.iter().map(|node| &node.id);
+        ids.rev().find(|id| !self.description.starts.contains(id))
     }
 
     /// Its graph, analysed.

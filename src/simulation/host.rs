@@ -58,12 +58,16 @@ pub struct SimulatedHost {
 impl Host for SimulatedHost {
     async fn blueprint(&self, id: &str) -> Result<Option<Described>> {
         let described =
-            |flow: &Flow| Described { revision: flow.graph.into(), description: flow.description.clone() };
+            |flow: &Flow| Described { revision: (*flow.graph).into(), description: flow.description.clone() };
         Ok(self.flows.get(id).map(described))
     }
 
     async fn revision(&self, id: &str) -> Result<Option<Revision>> {
-        Ok(self.flows.get(id).map(|flow| flow.graph.into()))
+        Ok(self.flows.get(id).map(|flow| (*flow.graph).into()))
+    }
+
+    async fn blueprints(&self) -> Result<BTreeMap<String, String>> {
+        Ok(self.flows.iter().map(|(id, flow)| (id.clone(), flow.graph.clone())).collect())
     }
 
     async fn execute(&self, call: Call) -> Result<Reply> {

@@ -12,6 +12,7 @@
 mod chaos;
 mod faults;
 mod flows;
+mod history;
 mod host;
 mod oracle;
 mod plan;

@@ -35,11 +35,17 @@ pub enum Trouble {
     Reconcile,
     /// Somebody locks rows of runs for a while.
     Locks,
+    /// Workers with other blueprints take the place of all, one by one: nodes are gone.
+    Deploy,
+    /// Clients publish messages that are no jobs, or that ask for what there is not.
+    NoJobs,
+    /// Clients die before they publish: runs have a row, and no message has named them.
+    Unnamed,
 }
 
 impl Trouble {
     /// All of them but `Locks`.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Kill,
         Self::Freeze,
         Self::Stop,
@@ -53,6 +59,9 @@ impl Trouble {
         Self::Clocks,
         Self::Journal,
         Self::Reconcile,
+        Self::Deploy,
+        Self::NoJobs,
+        Self::Unnamed,
     ];
 }
 
@@ -75,7 +84,7 @@ pub struct Plan {
 }
 
 fn needs_recovery(trouble: Trouble) -> bool {
-    matches!(trouble, Trouble::LostTimers | Trouble::Broker | Trouble::Record)
+    matches!(trouble, Trouble::LostTimers | Trouble::Broker | Trouble::Record | Trouble::Unnamed)
 }
 
 impl Plan {

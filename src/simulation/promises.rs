@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::history::Expected;
 use super::host::Execution;
 use super::oracle::{End, end_of};
-use super::world::{Excuse, QUEUE, World, tables};
+use super::plan::Trouble;
+use super::world::{Excuse, QUEUE, World, since_the_beginning, tables};
 use crate::workflow::ledger::RunStatus;
 
 /// A promise that was broken.
@@ -23,6 +25,10 @@ pub enum Broken {
     Left { queue: String, messages: usize },
     /// A message went to the dead letters.
     DeadLetter { body: String },
+    /// A run failed for what its worker lacks, although another had it, or for what nobody lacks.
+    Missed { run: String, reason: String },
+    /// The user's own keys are not the user's.
+    Keys { run: String, context: String },
 }
 
 impl Broken {
@@ -35,6 +41,8 @@ impl Broken {
             Self::AfterStop { .. } => "a stopped worker started a node",
             Self::Left { .. } => "messages are left",
             Self::DeadLetter { .. } => "a message went to the dead letters",
+            Self::Missed { .. } => "a run failed for what another worker had",
+            Self::Keys { .. } => "a user's keys are changed",
         }
     }
 }
@@ -50,19 +58,15 @@ pub async fn check(world: &World) -> Vec<Broken> {
     tokio::time::sleep(Duration::from_secs(60)).await;
     let mut broken = unended(world);
     broken.extend(ends(world));
+    broken.extend(keys(world));
     broken.extend(twice(&world.executions.all(), &world.excuses()));
     broken.extend(after_stop(&world.executions.all(), &world.stopped()));
     broken.extend(left(world));
     broken
 }
 
-fn runs(world: &World) -> impl Iterator<Item = (String, String)> + '_ {
-    let names: Vec<&String> = world.flows.keys().collect();
-    (0..world.plan.runs).map(move |number| (format!("r{number}"), names[number % names.len()].clone()))
-}
-
 fn unended(world: &World) -> Vec<Broken> {
-    let unended = runs(world).filter_map(|(run, _)| {
+    let unended = world.expected().into_keys().filter_map(|run| {
         let status = world.server.row(&tables(), &run).ok()?.status;
         let ended = matches!(status.as_deref(), Some("completed" | "failed" | "cancelled"));
         (!ended).then_some(Broken::NotEnded { run, status })
@@ -73,9 +77,24 @@ fn unended(world: &World) -> Vec<Broken> {
 /// Each result counts once: a run has the result that its rules say, and its status row says so.
 fn ends(world: &World) -> Vec<Broken> {
     let mut broken = Vec::new();
-    for (run, flow) in runs(world) {
-        let expected = end_of(&world.flows[&flow]);
+    for (run, expected) in world.expected() {
         let Ok(row) = world.server.row(&tables(), &run) else { continue };
+        let result = row.result.as_ref().map(|result| result.get().to_owned()).unwrap_or_default();
+        let flow = match expected {
+            Expected::Fails if row.status.as_deref() == Some("failed") && result.contains("reason\":\"") => {
+                continue;
+            }
+            Expected::Fails => {
+                broken.push(Broken::Wrong { run, what: format!("it is {:?} with {result}", row.status) });
+                continue;
+            }
+            Expected::Follows(flow) => flow,
+        };
+        if is_changed(world, &flow) {
+            broken.extend(missed(world, &run, &flow, &result));
+            continue;
+        }
+        let expected = end_of(&world.flows[&flow]);
         let mut wrong = |what: String| broken.push(Broken::Wrong { run: run.clone(), what });
         if row.status.as_deref() != Some(expected.status.as_str()) {
             wrong(format!("it is {:?}, not {}", row.status, expected.status.as_str()));
@@ -85,9 +104,56 @@ fn ends(world: &World) -> Vec<Broken> {
         if outputs != expected.outputs {
             wrong(format!("it has {outputs:?}, not {:?}", expected.outputs));
         }
-        let result = row.result.map(|result| result.get().to_owned()).unwrap_or_default();
         if !is_result_of(&result, &expected) {
             wrong(format!("its result is {result}"));
+        }
+    }
+    broken
+}
+
+/// Whether a deployment changed a flow. Its runs came to what either says, or to something in between.
+fn is_changed(world: &World, flow: &str) -> bool {
+    world.deployment().is_some_and(|deployment| deployment.flows[flow].graph != world.flows[flow].graph)
+}
+
+/// A run fails for a missing node only if it is missing in the end, and no worker has had it for a while.
+fn missed(world: &World, run: &str, flow: &str, result: &str) -> Option<Broken> {
+    let named = result.split_once("Node '")?.1.split_once("' is not in blueprint")?.0;
+    let reason = result.to_owned();
+    let broken = Some(Broken::Missed { run: run.to_owned(), reason });
+    let deployment = world.deployment()?;
+    if deployment.flows[flow].has(named) || !world.flows[flow].has(named) {
+        return broken;
+    }
+    // It was looked for among those that said that they live, a heartbeat ago.
+    let failed = world.server.row(&tables(), run).ok()?.updated_at.map(since_the_beginning)?;
+    let lived_on = |(since, until): &(Duration, Option<Duration>)| {
+        let settled = Duration::from_secs(12);
+        *since + settled < failed && until.is_none_or(|until| until > failed)
+    };
+    broken.filter(|_| world.old_workers().iter().any(lived_on) && is_calm(world))
+}
+
+/// Whether nothing else keeps a worker from saying that it lives, or from taking a job.
+fn is_calm(world: &World) -> bool {
+    let calm = [Trouble::Deploy, Trouble::NoJobs, Trouble::Unnamed, Trouble::Clocks, Trouble::Journal];
+    world.plan.troubles.iter().all(|trouble| calm.contains(trouble))
+}
+
+/// Whatever the engine keeps under the same names, the user's keys are the user's.
+fn keys(world: &World) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for run in world.expected().into_keys() {
+        let Some(context) = world.server.row(&tables(), &run).ok().and_then(|row| row.context) else {
+            continue;
+        };
+        let own = world.inserted(&run);
+        let has = |text: &str| {
+            serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text).unwrap_or_default()
+        };
+        let (before, after) = (has(&own), has(&context));
+        if before.iter().any(|(key, value)| after.get(key) != Some(value)) {
+            broken.push(Broken::Keys { run, context });
         }
     }
     broken
@@ -142,6 +208,31 @@ fn after_stop(executions: &[Execution], stopped: &BTreeMap<String, Duration>) ->
     late.map(broken).collect()
 }
 
+/// Dead letters that nothing explains. Whoever asks for what there is not gets one; a run whose node is gone, a few for each
+/// of its nodes at most.
+fn unexpected(world: &World, letters: Vec<String>) -> Vec<String> {
+    let mut allowed: BTreeMap<String, usize> = BTreeMap::new();
+    for (run, expected) in world.expected() {
+        let letters = match expected {
+            // A confirm may be lost, and its message come twice.
+            Expected::Fails => 20,
+            Expected::Follows(flow) if is_changed(world, &flow) => {
+                3 * world.flows[&flow].description.nodes.len()
+            }
+            Expected::Follows(_) => 0,
+        };
+        allowed.insert(run, letters);
+    }
+    let is_unexpected = |body: &String| {
+        let named = allowed.iter_mut().find(|(run, _)| body.contains(&format!(r#""runId":"{run}""#)));
+        let Some((_, left)) = named else { return true };
+        let spent = *left == 0;
+        *left = left.saturating_sub(1);
+        spent
+    };
+    letters.into_iter().filter(is_unexpected).collect()
+}
+
 fn left(world: &World) -> Vec<Broken> {
     let mut broken = Vec::new();
     for queue in world.server.queues() {
@@ -153,7 +244,7 @@ fn left(world: &World) -> Vec<Broken> {
             .map(|message| String::from_utf8_lossy(&message.body).into_owned())
             .collect();
         if queue == format!("{QUEUE}.dead") {
-            broken.extend(messages.into_iter().map(|body| Broken::DeadLetter { body }));
+            broken.extend(unexpected(world, messages).into_iter().map(|body| Broken::DeadLetter { body }));
         } else if !messages.is_empty() {
             broken.push(Broken::Left { queue, messages: messages.len() });
         }

@@ -99,12 +99,6 @@ fn whatever_goes_wrong_every_run_comes_to_what_its_rules_say() {
 fn plan_against(mutant: Mutant, seed: u64) -> Plan {
     let plan = Plan::of(seed);
     match mutant {
-        Mutant::ForwardsAsNew => Plan {
-            workers: plan.workers.max(2),
-            recovery: false,
-            troubles: vec![Trouble::Kill, Trouble::Clocks],
-            ..plan
-        },
         Mutant::TrustsPrefetch => Plan {
             workers: plan.workers.max(2),
             runs: 5,
@@ -117,9 +111,25 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
             workers: plan.workers.max(2),
             runs: 5,
             recovery: true,
-            troubles: vec![Trouble::Freeze, Trouble::Broker, Trouble::Record, Trouble::Reconcile],
+            // Mostly: of those that strike one is drawn each time.
+            troubles: [
+                [Trouble::Freeze; 4].as_slice(),
+                &[Trouble::Broker, Trouble::Record, Trouble::Reconcile],
+            ]
+            .concat(),
+            stormy: Duration::from_secs(90),
             ..plan
         },
+        Mutant::AsksNobodyElse => Plan {
+            workers: plan.workers.max(3),
+            runs: 5,
+            concurrency: 1,
+            troubles: vec![Trouble::Deploy],
+            stormy: Duration::from_secs(60),
+            ..plan
+        },
+        Mutant::FailsNobody => Plan { troubles: vec![Trouble::NoJobs], ..plan },
+        Mutant::StartsNothing => Plan { recovery: true, troubles: vec![Trouble::Unnamed], ..plan },
         _ => plan,
     }
 }

@@ -9,6 +9,7 @@ use fastrand::Rng;
 
 use super::faults::SeededFaults;
 use super::flows::Flow;
+use super::history::{Expected, History};
 use super::host::{Executions, SimulatedHost};
 use super::plan::{Plan, Trouble};
 use super::story::Story;
@@ -23,6 +24,11 @@ use crate::worker::{Engine, Ports, Queues, Settings, WithoutLeases, Worker};
 const START: u64 = 1_790_000_000_000;
 /// The queue of all jobs.
 pub const QUEUE: &str = "jobs";
+/// What users have in their contexts.
+const USERS: [&str; 4] =
+    ["{}", "{}", r#"{"blueprintId":"house-7"}"#, r#"{"blueprintId":7,"blueprintVersion":"mine"}"#];
+/// How long a job waits for a worker that has its node.
+pub const BLUEPRINT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Seconds that a lease outlives its worker.
 pub const LEASE_SECONDS: u64 = 15;
 
@@ -31,6 +37,7 @@ pub struct World {
     pub plan: Plan,
     pub server: Arc<MemoryServer>,
     pub faults: Arc<SeededFaults>,
+    /// The flows that runs begin with.
     pub flows: Arc<BTreeMap<String, Flow>>,
     pub executions: Arc<Executions>,
     pub story: Arc<Story>,
@@ -39,8 +46,10 @@ pub struct World {
 }
 
 #[derive(Default)]
-struct Workers {
+pub(super) struct Workers {
     started: u32,
+    /// What was deployed, and what clients started.
+    pub(super) history: History,
     alive: Vec<Arc<SimulatedWorker>>,
     /// When workers died, stood still or stopped, or lost their leases: an execution may be followed by another then.
     excuses: Vec<Excuse>,
@@ -65,11 +74,19 @@ pub struct SimulatedWorker {
     pub engine: Engine,
     pub tasks: Arc<Tasks>,
     pub worker: Worker,
+    /// When it started.
+    pub since: Duration,
 }
 
 /// The tables of the record.
 pub fn tables() -> Tables {
     Tables { contexts: Some("contexts".into()), statuses: Some("statuses".into()) }
+}
+
+/// A moment of the database's clock, in microseconds since 1970, as time since the beginning.
+pub fn since_the_beginning(moment: i64) -> Duration {
+    let beginning = i64::try_from(START * 1_000).unwrap_or(0);
+    Duration::from_micros(u64::try_from(moment - beginning).unwrap_or(0))
 }
 
 /// A worker's clock: the servers' clock and its error.
@@ -122,8 +139,14 @@ impl World {
         let (engine, broker, store, tasks) = self.engine(&name, self.plan.seed ^ u64::from(number) << 32);
         let worker = Worker::start(&engine, CancellationToken::new());
         self.story.tell(format!("{name} starts"));
-        let worker = SimulatedWorker { name, broker, store, engine, tasks, worker };
-        self.with(|workers| workers.alive.push(Arc::new(worker)));
+        let now = self.story.elapsed();
+        self.with(|workers| {
+            if workers.history.deployment.is_none() {
+                workers.history.old.insert(name.clone(), (now, None));
+            }
+            let worker = SimulatedWorker { name, broker, store, engine, tasks, worker, since: now };
+            workers.alive.push(Arc::new(worker));
+        });
     }
 
     /// An engine of that name: a worker's, or one that is never started.
@@ -140,7 +163,7 @@ impl World {
         let record = self.server.database(name).record(&tables());
         let host = SimulatedHost {
             worker: name.to_owned(),
-            flows: self.flows.clone(),
+            flows: self.deployed(),
             executions: self.executions.clone(),
             story: self.story.clone(),
             random: Mutex::new(Rng::with_seed(seed ^ 0x1057)),
@@ -151,7 +174,7 @@ impl World {
             concurrency: self.plan.concurrency,
             lease_seconds: LEASE_SECONDS,
             version_timeout: Duration::from_secs(3_600),
-            blueprint_timeout: Duration::from_secs(5),
+            blueprint_timeout: BLUEPRINT_TIMEOUT,
             write_timeout: Duration::from_secs(600),
             recovery_interval: Duration::from_secs(if self.plan.recovery { 5 } else { 0 }),
             without_leases: WithoutLeases::Continue,
@@ -178,6 +201,7 @@ impl World {
     /// Removes a worker.
     pub fn bury(&self, worker: &SimulatedWorker) {
         self.with(|workers| workers.alive.retain(|other| other.name != worker.name));
+        self.note_end(&worker.name);
     }
 
     /// A worker has stopped: it does nothing any more.
@@ -207,26 +231,40 @@ impl World {
         excuses
     }
 
-    /// Starts a run as any client does: its rows, and a message for each start node, published until it is confirmed.
-    pub async fn start_run(&self, run: &str, flow: &str) {
-        if let Err(error) = self.server.insert(&tables(), run, "{}", Some("running")) {
+    /// Inserts the rows of a run, as any client does.
+    pub fn insert(&self, run: &str, context: &str, expected: Expected) {
+        if let Err(error) = self.server.insert(&tables(), run, context, Some("running")) {
             panic!("{error}");
         }
+        self.story.tell(format!("client inserts {run} {context}: {expected:?}"));
+        self.with(|workers| {
+            workers.history.inserted.insert(run.to_owned(), context.to_owned());
+            workers.history.expected.insert(run.to_owned(), expected);
+        });
+    }
+
+    /// Publishes a message, until it is confirmed.
+    pub async fn publish(&self, body: String) {
         let platform = Platform::default().with_clock(self.server.clock());
         let platform = platform.seeded(self.plan.seed, Arc::new(Tasks::default()));
         let client = self.server.broker("client", platform, None);
-        self.story.tell(format!("client starts {run} ({}: {})", flow, self.flows[flow].graph));
-        for node in &self.flows[flow].description.starts {
-            let body = format!(r#"{{"runId":"{run}","blueprintId":"{flow}","nodeId":"{node}"}}"#);
-            let message =
-                Outgoing { queue: QUEUE.into(), delay: None, body: body.into_bytes(), headers: vec![] };
-            while client.publish(vec![message.clone()]).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
+        let message = Outgoing { queue: QUEUE.into(), delay: None, body: body.into_bytes(), headers: vec![] };
+        while client.publish(vec![message.clone()]).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Workers) -> T) -> T {
+    /// Starts a run as any client does: its rows, and a message for each start node.
+    pub async fn start_run(&self, run: &str, flow: &str) {
+        // Some users have keys of their own by the engine's names.
+        let context = self.random(|random| random.choice(USERS).unwrap_or("{}"));
+        self.insert(run, context, Expected::Follows(flow.to_owned()));
+        for node in &self.flows[flow].description.starts {
+            self.publish(format!(r#"{{"runId":"{run}","blueprintId":"{flow}","nodeId":"{node}"}}"#)).await;
+        }
+    }
+
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Workers) -> T) -> T {
         act(&mut self.workers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

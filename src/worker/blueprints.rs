@@ -132,6 +132,10 @@ mod tests {
             Ok(self.graph()?.map(Revision::from))
         }
 
+        async fn blueprints(&self) -> Result<BTreeMap<String, String>> {
+            Ok(BTreeMap::new())
+        }
+
         async fn execute(&self, _: Call) -> Result<Reply> {
             Ok(Reply::Outdated)
         }

@@ -3,19 +3,20 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::protocol::message::JobMessage;
 use crate::run_store::patiently;
 use crate::worker::dead_letters::DeadLetter;
 use crate::worker::recovery::judgement::Reach;
-use crate::worker::recovery::republish::{Republishing, republish};
+use crate::worker::recovery::republish::{Republishing, blueprint_of, republish};
 use crate::worker::registry::card::RegisteredWorker;
 use crate::worker::registry::gate::Gate;
 use crate::worker::runs::operations::FollowUp;
 use crate::worker::services::{Ports, Services};
 use crate::worker::settings::Settings;
+use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Resume, RunStatus};
 
 /// The engine of one adapter. Clones share it.
@@ -67,6 +68,23 @@ impl Engine {
         Ok(self.follow_up(run, resumed).await)
     }
 
+    /// The blueprint of a run that nothing began, as its row or the coordination store says, if this adapter has it.
+    async fn beginning_of(&self, run: &str) -> Result<Option<Arc<Blueprint>>> {
+        let Services { runs, blueprints, .. } = &*self.services;
+        let reserved = runs.load_ledger(run).await?.reserved;
+        if reserved.is_some_and(|reserved| !reserved.ledger.nodes.is_empty()) {
+            return Ok(None);
+        }
+        let named = match blueprint_of(&self.services, run, &runs.load(run).await?).await {
+            Err(error) if error.kind() == Kind::Setup => return Ok(None),
+            named => blueprints.current(&named?).await,
+        };
+        match named {
+            Err(error) if error.kind() == Kind::Setup => Ok(None),
+            found => Ok(found?.map(|found| found.blueprint)),
+        }
+    }
+
     /// Tells a run of an event. The nodes that go on.
     ///
     /// # Errors
@@ -89,7 +107,8 @@ impl Engine {
     /// The run has not failed, or a server is out of reach.
     pub async fn retry(&self, run: &str) -> Result<BTreeSet<NodeId>> {
         let Services { platform, runs, .. } = &*self.services;
-        let retried = patiently(platform, || runs.retry(run)).await?;
+        let beginning = self.beginning_of(run).await?;
+        let retried = patiently(platform, || runs.retry(run, beginning.as_deref())).await?;
         Ok(self.follow_up(run, retried).await)
     }
 

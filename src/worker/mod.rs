@@ -44,13 +44,13 @@
 //!   job: delivery, process, execution, admitting, disposition, context
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes
-//!   runs: operations, beginning, store               the record
+//!   runs: operations, beginning, failing, store      the record
 //!   registry: service                                who lives, and what every worker can do
 //!   retry, leases, liveness, notices, shutdown, settings, queues
 //! ```
 //!
 //! Beside them stand the rules, which know nothing of the services, have no clock and no server, and may be imported from
-//! everywhere: `job::{admission, completion, reason}`, `recovery::judgement`, `registry::{card, gate}`,
+//! everywhere: `job::{admission, completion, reason}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
 //! `runs::{finalize, state}`.
 
 mod active_nodes;

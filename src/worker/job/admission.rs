@@ -101,13 +101,12 @@ pub fn admit(document: &Document, blueprint: &Blueprint, message: &JobMessage, t
     if let Some(reason) = other_version(document, blueprint) {
         return Verdict::Reschedule(reason);
     }
-    if let Some(reason) = misplaced(document, blueprint, message) {
-        let fails_run = document.found && is_unbegun(document);
-        return Verdict::DeadLetter { reason, fails_run };
+    if let Some(verdict) = misplaced(document, blueprint, message) {
+        return verdict;
     }
     let ledger = ledger_of(document);
     let node = message.node_id.as_str();
-    if message.replayed && !tried.reopen && ledger.is_some_and(|ledger| ledger.was_abandoned_at(node)) {
+    if !tried.reopen && may_reopen(document, message) {
         return Verdict::Reopen;
     }
     if !tried.take_over && is_unbegun(document) {
@@ -192,20 +191,56 @@ pub fn needs_taking_over(document: &Document, blueprint: &Blueprint) -> bool {
     is_unbegun(document) || others_went_on(document, blueprint)
 }
 
-/// Why a message cannot belong to its run, if it cannot.
-fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -> Option<Reason> {
+/// What is to be done with a message that cannot be for its run, or not here.
+fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -> Option<Verdict> {
     let (run, node) = (message.run_id.clone(), message.node_id.clone());
+    let dead = |reason| Some(Verdict::DeadLetter { reason, fails_run: false });
     if let Some(follows) = other_blueprint(document, blueprint, message) {
-        return Some(Reason::OtherBlueprint { run, follows: follows.to_string(), named: blueprint.id.clone() });
+        return dead(Reason::OtherBlueprint {
+            run,
+            follows: follows.to_string(),
+            named: blueprint.id.clone(),
+        });
     }
+    let named = || blueprint.id.clone();
     let is_added = || ledger_of(document).is_some_and(|ledger| ledger.added.contains_key(&node));
     if blueprint.node(&node).is_none() && !is_added() {
-        return Some(Reason::UnknownNode { blueprint: blueprint.id.clone(), node });
+        // The blueprint was replaced, here or elsewhere. Another worker may have the node still, or already.
+        if is_waited_for(document, message) || may_reopen(document, message) {
+            return Some(Verdict::Reschedule(Reason::NodeMissing { blueprint: named(), node }));
+        }
+        return match standing(document, message) {
+            Standing::NotReached | Standing::Due(_) => dead(Reason::UnknownNode { blueprint: named(), node }),
+            Standing::Done | Standing::Ended => None,
+        };
     }
-    if !document.found && !blueprint.starts.contains(&node) {
-        return Some(Reason::UnknownRun { run, node });
+    if blueprint.starts.contains(&node) || is_begun_by_others(document, blueprint) {
+        return None;
     }
-    None
+    if !document.found {
+        return dead(Reason::UnknownRun { run, node });
+    }
+    // Where a round is named, it is of an earlier run of that id.
+    match message.round {
+        None => Some(Verdict::Reschedule(Reason::NoStart { blueprint: named(), node })),
+        Some(_) => dead(Reason::NotReached { run, node }),
+    }
+}
+
+/// Whether the run waits for this message: nobody has begun it, or its node is due in that round, or sleeps until it.
+fn is_waited_for(document: &Document, message: &JobMessage) -> bool {
+    match ledger_of(document) {
+        Some(ledger) if !ledger.is_unbegun() => {
+            ledger.waits_for(&message.node_id, message.round, message.attempt, message.wakes)
+        }
+        // Where a round is named, it is of an earlier run of that id.
+        _ => message.round.is_none(),
+    }
+}
+
+/// Whether the message comes back from the dead letters, and the run ended because of it.
+fn may_reopen(document: &Document, message: &JobMessage) -> bool {
+    message.replayed && ledger_of(document).is_some_and(|ledger| ledger.was_abandoned_at(&message.node_id))
 }
 
 /// The other blueprint that the run follows, if it does.

@@ -7,6 +7,7 @@ use super::reason::Reason;
 use super::storing::is_passing_trouble;
 use crate::error::{Kind, Result};
 use crate::fault_points;
+use crate::ports::host::Revision;
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
 use crate::worker::blueprints::Analysed;
@@ -16,8 +17,25 @@ use crate::worker::runs::operations::FollowUp;
 pub enum Admitted {
     /// The node is to be executed.
     Execute(Box<ToExecute>),
-    /// Anything else, by the run as it was loaded at that moment.
-    Other(Verdict, Option<u64>),
+    /// Anything else.
+    Other(Box<Other>),
+}
+
+/// A verdict that executes nothing.
+pub struct Other {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// When the run was loaded, by the server's clock.
+    pub at: Option<u64>,
+    /// The revision of the blueprint that decided it; none where there is no blueprint.
+    pub revision: Option<Revision>,
+}
+
+impl Admitted {
+    /// Without a blueprint.
+    fn without(verdict: Verdict, at: Option<u64>) -> Self {
+        Self::Other(Box::new(Other { verdict, at, revision: None }))
+    }
 }
 
 /// A node that is to be executed.
@@ -42,7 +60,7 @@ pub async fn admitted(
     let blueprints = &context.services.blueprints;
     let analysed = match usable(blueprints.last_seen(&message.blueprint_id).await, message)? {
         Ok(analysed) => analysed,
-        Err(verdict) => return Ok(Admitted::Other(verdict, None)),
+        Err(verdict) => return Ok(Admitted::without(verdict, None)),
     };
     fault_points::point("before-load");
     let document = match prefetched {
@@ -61,7 +79,7 @@ pub async fn admitted(
                     *analysed = current;
                     continue;
                 }
-                Err(verdict) => return Ok(Admitted::Other(verdict, document.at)),
+                Err(verdict) => return Ok(Admitted::without(verdict, document.at)),
             }
         }
         if verdict.has_seen_outputs() && document.unchecked {
@@ -110,9 +128,9 @@ impl Admitting<'_> {
     }
 
     async fn take_over(&mut self) -> Result<()> {
-        let JobContext { services, retry, .. } = self.context;
+        let JobContext { services, retry, queue, .. } = self.context;
         let (run, blueprint) = (&self.message.run_id, &self.analysed.blueprint);
-        let begin = || services.runs.begin_from(run, blueprint, &self.document);
+        let begin = || services.runs.begin_from(run, blueprint, &self.document, queue);
         let (has_begun, document) = retry.unless(is_passing_trouble, begin).await?;
         if has_begun {
             services.legacy.tell_blueprint(run, &blueprint.id).await;
@@ -137,7 +155,10 @@ impl Admitting<'_> {
         let Self { document, analysed, .. } = self;
         match verdict {
             Verdict::Run { round } => Admitted::Execute(Box::new(ToExecute { document, analysed, round })),
-            verdict => Admitted::Other(verdict, document.at),
+            verdict => {
+                let revision = Some(analysed.revision);
+                Admitted::Other(Box::new(Other { verdict, at: document.at, revision }))
+            }
         }
     }
 }

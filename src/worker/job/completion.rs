@@ -18,6 +18,8 @@ pub struct Execution<'a> {
     pub round: u32,
     /// When it was answered, in milliseconds since 1970.
     pub now: u64,
+    /// The queue that the jobs it leads to go through.
+    pub queue: &'a str,
     /// The adapter publishes results itself.
     pub deferred: bool,
 }
@@ -65,6 +67,7 @@ pub fn complete(
     };
     // A worker of version 2.0.0 may have dropped it.
     reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
+    reserved.go_through(execution.queue);
     let mut patch = answer.patch.clone();
     write_results(&mut patch, execution.node, &answer.outcome, &transition)?;
     let change = finalize(reserved, patch, execution.deferred)?;

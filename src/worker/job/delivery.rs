@@ -19,9 +19,13 @@ use super::process::process;
 use super::storing::is_passing_trouble;
 use crate::error::{Kind, Result};
 use crate::fault_points;
+use crate::mutants::{Mutant, makes};
 use crate::ports::broker::{Delivery, Receipt};
 use crate::protocol::message::JobMessage;
+use crate::protocol::unfit::Unfit;
+use crate::record::blueprint_named_in;
 use crate::worker::retry::Retry;
+use crate::worker::runs::failing::Failure;
 use crate::worker::services::Services;
 use crate::worker::shutdown::Shutdown;
 
@@ -97,8 +101,35 @@ async fn read_and_process(context: &JobContext<'_>) -> Result<MessageFate> {
             context.services.traffic.delivered(context.queue, &message, context.redelivered);
             process(context, message).await
         }
-        Err(reason) => dead_letter(context, context.queue, context.body, &reason).await,
+        Err(reason) => no_job(context, &reason).await,
     }
+}
+
+/// A message that is no job. If all it lacks is its blueprint, the run says which it follows. Else it goes to the dead
+/// letters, and fails its run if that waited for it.
+async fn no_job(context: &JobContext<'_>, reason: &str) -> Result<MessageFate> {
+    let services = context.services;
+    let unfit = Unfit::read(context.body).filter(|_| !makes(Mutant::FailsNobody));
+    let Some(unfit) = unfit else {
+        return dead_letter(context, context.queue, context.body, reason).await;
+    };
+    let run = unfit.run.clone();
+    if unfit.but_for_blueprint.is_some() {
+        let follows = context.retry.until_done(|| blueprint_of(services, &run)).await?;
+        if let Some(job) = follows.and_then(|blueprint| unfit.clone().with_blueprint(&blueprint)) {
+            return process(context, job).await;
+        }
+    }
+    dead_letter(context, context.queue, context.body, reason).await?;
+    let node = unfit.node.as_ref().map_or("", |node| node.as_str());
+    fail_run(context, &run, Failure { blueprint: unfit.blueprint.as_deref(), node, job: None, reason }).await
+}
+
+/// The blueprint that a run follows or, before it has begun, the one that its context names.
+async fn blueprint_of(services: &Services, run: &str) -> Result<Option<String>> {
+    let document = services.runs.load(run).await?;
+    let follows = document.follows().or_else(|| blueprint_named_in(&document.values));
+    Ok(follows.map(|blueprint| blueprint.to_string()))
 }
 
 /// The engine panicked on a message. What was committed is not lost: the message comes again, as if its worker had
@@ -117,5 +148,5 @@ async fn panicked(context: &JobContext<'_>) -> Result<MessageFate> {
         return Ok(MessageFate::Requeue);
     }
     dead_letter(context, context.queue, context.body, reason).await?;
-    fail_run(context, &message, reason).await
+    fail_run(context, run, Failure::of(&message, reason)).await
 }

@@ -10,10 +10,13 @@ use super::fate::MessageFate;
 use super::reason::Reason;
 use super::storing::{given_up, is_over, is_passing_trouble};
 use crate::error::{Error, Kind, Result};
+use crate::mutants::{Mutant, makes};
+use crate::ports::host::Revision;
 use crate::protocol::message::JobMessage;
 use crate::record::final_result::failure;
 use crate::worker::dead_letters::shortened;
-use crate::worker::runs::operations::Failure;
+use crate::worker::registry::elsewhere::Elsewhere;
+use crate::worker::runs::failing::{Failed, Failure};
 use crate::worker::services::Services;
 use crate::workflow::ledger::RunStatus;
 
@@ -28,32 +31,65 @@ fn next_wait(waited: Duration, limit: Duration) -> Option<Duration> {
     (waited < limit).then_some(waited / 2)
 }
 
+/// How long a job waits at most for a worker that has what this one lacks, by who else may have it.
+fn limit_beside(elsewhere: Elsewhere, blueprint_timeout: Duration, version_timeout: Duration) -> Duration {
+    match elsewhere {
+        Elsewhere::Nobody => blueprint_timeout,
+        // As long as for a worker of another version.
+        Elsewhere::Unknown => blueprint_timeout.max(version_timeout),
+        Elsewhere::Likely => Duration::MAX,
+    }
+}
+
+/// What this worker lacks for a job: why, and the revision of the blueprint that lacks it.
+#[derive(Debug, Clone, Copy)]
+pub struct Lack<'a> {
+    /// Why the job cannot run here.
+    pub reason: &'a Reason,
+    /// The revision that decided so; none where the blueprint itself is missing.
+    pub revision: Option<&'a Revision>,
+}
+
 /// Another worker may be able to run a job: it comes again, after a longer while each time. When none came within the
-/// time the user chose, its run fails.
+/// time the user chose, its run fails. While a worker lives that may have what this one lacks, that time does not end.
 pub async fn reschedule(
     context: &JobContext<'_>,
     message: &JobMessage,
-    reason: &Reason,
+    lack: Lack<'_>,
 ) -> Result<MessageFate> {
     let settings = &context.services.settings;
-    let limit = match reason {
-        Reason::OtherVersion { .. } => settings.version_timeout,
-        _ => settings.blueprint_timeout,
-    };
+    let Lack { reason, revision } = lack;
+    let is_of_version = matches!(reason, Reason::OtherVersion { .. });
+    let limit = if is_of_version { settings.version_timeout } else { settings.blueprint_timeout };
     let now = context.services.platform.now();
     let since = message.put_back_since.unwrap_or(now);
-    match next_wait(Duration::from_millis(now.saturating_sub(since)), limit) {
-        Some(wait) => {
-            let message = JobMessage { put_back_since: Some(since), ..message.clone() };
-            come_again(context, &message, wait, &reason.to_string()).await
-        }
-        None => {
-            let why = format!("{reason}, nor did a worker that has it come within {} ms", limit.as_millis());
-            let queue = settings.queues.of(&message.blueprint_id);
-            dead_letter(context, queue, &message.as_delivered(), &why).await?;
-            fail_run(context, message, &reason.of_run()).await
-        }
+    let mut message = JobMessage { put_back_since: Some(since), ..message.clone() };
+    if let Some(revision) = revision.filter(|_| reason.depends_on_revision())
+        && !message.lacking.iter().any(|known| known == revision.as_str())
+    {
+        message.lacking.push(revision.as_str().to_owned());
     }
+    let waited = Duration::from_millis(now.saturating_sub(since));
+    let mut wait = next_wait(waited, limit);
+    if wait.is_none() && !is_of_version && !makes(Mutant::AsksNobodyElse) {
+        let queue = settings.queues.of(&message.blueprint_id);
+        let elsewhere = context.services.registry.elsewhere(queue, &message).await;
+        wait = next_wait(waited, limit_beside(elsewhere, limit, settings.version_timeout));
+    }
+    if let Some(wait) = wait {
+        return come_again(context, &message, wait, &reason.to_string()).await;
+    }
+    // Of several copies of a message one has failed the run.
+    let has_ended =
+        || async { context.services.runs.load_ledger(&message.run_id).await.map(|run| run.has_ended()) };
+    if !message.replayed && context.retry.until_done(has_ended).await? {
+        debug!(%reason, "the run is over");
+        return Ok(MessageFate::Acknowledge);
+    }
+    let why = format!("{reason}, nor did a worker that has it come within {} ms", limit.as_millis());
+    let queue = settings.queues.of(&message.blueprint_id);
+    dead_letter(context, queue, &message.as_delivered(), &why).await?;
+    fail_run(context, &message.run_id, Failure::of(&message, &reason.of_run())).await
 }
 
 /// Has a job come again a while later, without holding a slot of this worker meanwhile.
@@ -103,7 +139,10 @@ pub async fn give_up(
 ) -> Result<MessageFate> {
     let queue = context.services.settings.queues.of(&message.blueprint_id);
     let fate = dead_letter(context, queue, &message.as_delivered(), &reason.to_string()).await?;
-    if fails_run { fail_run(context, message, &reason.of_run()).await } else { Ok(fate) }
+    match fails_run {
+        true => fail_run(context, &message.run_id, Failure::of(message, &reason.of_run())).await,
+        false => Ok(fate),
+    }
 }
 
 /// Puts a message among the dead letters of a queue.
@@ -120,19 +159,30 @@ pub async fn dead_letter(
     Ok(MessageFate::Acknowledge)
 }
 
-/// Fails a run that cannot go on because of this job. Its message is among the dead letters by then.
-pub async fn fail_run(context: &JobContext<'_>, message: &JobMessage, reason: &str) -> Result<MessageFate> {
-    let reason = &shortened(reason);
-    let JobMessage { run_id: run, node_id: node, blueprint_id: blueprint, .. } = message;
+/// Fails a run if it waited for a message that cannot be processed, which is among the dead letters by then.
+pub async fn fail_run(context: &JobContext<'_>, run: &str, failure: Failure<'_>) -> Result<MessageFate> {
+    let reason = &shortened(failure.reason);
+    let failure = Failure { reason, ..failure };
     let services = context.services;
-    let failure = Failure { node, blueprint, reason };
-    match context.retry.until_done(|| services.runs.fail(run, failure)).await {
-        Ok(false) => return Ok(MessageFate::Acknowledge),
-        Ok(true) => {}
-        Err(error) if error.kind() == Kind::Data => write_failed(context, run, reason).await?,
+    let outcome = match context.retry.until_done(|| services.runs.fail(run, failure)).await {
+        Ok(outcome) => outcome,
+        Err(error) if error.kind() == Kind::Data => {
+            write_failed(context, run, reason).await?;
+            Failed::Yes
+        }
         Err(error) => return Err(error),
+    };
+    match outcome {
+        Failed::No => return Ok(MessageFate::Acknowledge),
+        // Its client may have written a status row alone.
+        Failed::NoRow => {
+            context.retry.until_done(|| services.runs.finish_unheard(run, RunStatus::Failed)).await?;
+            return Ok(MessageFate::Acknowledge);
+        }
+        Failed::Yes => {}
     }
-    services.notices.warn(shortened(&format!("Run '{run}' failed at node '{node}': {reason}")));
+    let place = if failure.node.is_empty() { String::new() } else { format!(" at node '{}'", failure.node) };
+    services.notices.warn(shortened(&format!("Run '{run}' failed{place}: {reason}")));
     // Where user code is gone, recovery finds the result: the message must not come again, and be a dead letter twice.
     let _ = services.results.publish_or_report(run, context.abort()).await;
     Ok(MessageFate::Acknowledge)
@@ -176,6 +226,19 @@ mod tests {
             (seconds(0), seconds(0), None),
         ] {
             assert_eq!(next_wait(waited, limit), expected, "{waited:?} of {limit:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_waits_longer_while_another_worker_may_have_what_this_one_lacks() {
+        let (short, long) = (Duration::from_secs(5), Duration::from_secs(3_600));
+        for (elsewhere, limits, expected) in [
+            (Elsewhere::Nobody, (short, long), short),
+            (Elsewhere::Unknown, (short, long), long),
+            (Elsewhere::Unknown, (long, short), long),
+            (Elsewhere::Likely, (short, short), Duration::MAX),
+        ] {
+            assert_eq!(limit_beside(elsewhere, limits.0, limits.1), expected, "{elsewhere:?}");
         }
     }
 }

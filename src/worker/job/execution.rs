@@ -7,10 +7,10 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::admission::Verdict;
-use super::admitting::{Admitted, ToExecute, admitted};
+use super::admitting::{Admitted, Other, ToExecute, admitted};
 use super::completion::{Completion, Execution, complete};
 use super::context::JobContext;
-use super::disposition::{give_up, reschedule};
+use super::disposition::{Lack, give_up, reschedule};
 use super::fate::MessageFate;
 use super::storing::{refuse_while_locked, stored};
 use crate::error::{Kind, Result};
@@ -38,7 +38,7 @@ pub async fn with_lease(
     for _ in 0..ADMISSIONS {
         let to_execute = match admitted(context, message, prefetched.take()).await? {
             Admitted::Execute(to_execute) => to_execute,
-            Admitted::Other(verdict, at) => return dispose(context, message, verdict, at).await,
+            Admitted::Other(other) => return dispose(context, message, *other).await,
         };
         fault_points::point("after-load");
         match execute(context, message, &to_execute).await? {
@@ -71,11 +71,13 @@ pub async fn with_lease(
 async fn dispose(
     context: &JobContext<'_>,
     message: &JobMessage,
-    verdict: Verdict,
-    at: Option<u64>,
+    Other { verdict, at, revision }: Other,
 ) -> Result<MessageFate> {
     match verdict {
-        Verdict::Reschedule(reason) => return reschedule(context, message, &reason).await,
+        Verdict::Reschedule(reason) => {
+            let lack = Lack { reason: &reason, revision: revision.as_ref() };
+            return reschedule(context, message, lack).await;
+        }
         Verdict::DeadLetter { reason, fails_run } => {
             return give_up(context, message, &reason, fails_run).await;
         }
@@ -151,7 +153,8 @@ async fn finish(
     if makes(Mutant::PublishesBeforeCommit) {
         let reserved = executed.document.reserved.clone().unwrap_or_default();
         let (node, round, now) = (&message.node_id, executed.round, services.platform.now());
-        let execution = Execution { node, round, now, deferred: false };
+        let queue = services.settings.queues.of(&message.blueprint_id);
+        let execution = Execution { node, round, now, queue, deferred: false };
         let (_, early) = complete(reserved, &blueprint, execution, &answer)?;
         context.publish_due(message, &early.due, executed.document.at).await?;
     }
@@ -201,14 +204,17 @@ async fn commit(
 ) -> Result<(Completion, Option<u64>)> {
     let services = context.services;
     let (deferred, now) = (services.runs.defers_results(), services.platform.now());
+    let settings = services.settings.clone();
     let decided: Arc<Mutex<Completion>> = Arc::default();
     let attempts = AtomicU32::new(0);
     let attempt = |answer: &Arc<Answer>| {
         attempts.fetch_add(1, Ordering::Relaxed);
         let (node, blueprint, answer, decided) =
             (message.node_id.clone(), analysed.blueprint.clone(), answer.clone(), decided.clone());
+        let settings = settings.clone();
         let decide: Decide = Box::new(move |document| {
-            let execution = Execution { node: &node, round, now, deferred };
+            let queue = settings.queues.of(&blueprint.id);
+            let execution = Execution { node: &node, round, now, queue, deferred };
             let reserved = document.reserved.clone().unwrap_or_default();
             let (change, completion) = complete(reserved, &blueprint, execution, &answer)?;
             if let Some(change) = &change {

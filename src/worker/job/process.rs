@@ -37,11 +37,7 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
     if message.not_before.and_then(|moment| services.platform.until(moment)).is_some() {
         // On its way to a moment further off than one delay; or it came back from a worker whose clock is ahead of this
         // one's, and that died: its copy says so.
-        let copy = match makes(Mutant::ForwardsAsNew) {
-            true => JobMessage { repeated: false, ..message },
-            false => message,
-        };
-        context.retry.until_done(|| services.publisher.forward(std::slice::from_ref(&copy))).await?;
+        context.retry.until_done(|| services.publisher.forward(std::slice::from_ref(&message))).await?;
         return Ok(MessageFate::Acknowledge);
     }
     if !services.liveness.is_responsive() {

@@ -35,6 +35,20 @@ pub enum Reason {
         /// The blueprint the message names.
         named: String,
     },
+    /// The run waits for this node, and the blueprint does not have it here.
+    NodeMissing {
+        /// The blueprint.
+        blueprint: String,
+        /// The node.
+        node: NodeId,
+    },
+    /// Nothing of the run has happened, and the blueprint does not begin at this node here.
+    NoStart {
+        /// The blueprint.
+        blueprint: String,
+        /// The node.
+        node: NodeId,
+    },
     /// The blueprint has no such node, and none was added to the run.
     UnknownNode {
         /// The blueprint.
@@ -59,6 +73,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether another revision of the blueprint may be of use.
+    pub fn depends_on_revision(&self) -> bool {
+        matches!(self, Self::NodeMissing { .. } | Self::NoStart { .. })
+    }
+
     /// What the run says of it when it fails because of it.
     pub fn of_run(&self) -> String {
         match self {
@@ -81,6 +100,15 @@ impl fmt::Display for Reason {
             ),
             Self::OtherBlueprint { run, follows, named } => {
                 write!(f, "Run '{run}' follows blueprint '{follows}', not '{named}'")
+            }
+            Self::NodeMissing { blueprint, node } => {
+                write!(f, "Node '{node}' is not in blueprint '{blueprint}' of this worker's runtime")
+            }
+            Self::NoStart { blueprint, node } => {
+                write!(
+                    f,
+                    "The run has not begun, and blueprint '{blueprint}' does not begin at node '{node}'"
+                )
             }
             Self::UnknownNode { blueprint, node } => {
                 write!(f, "Node '{node}' is not in blueprint '{blueprint}'")

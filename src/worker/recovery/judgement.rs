@@ -42,6 +42,13 @@ impl QueueProgress {
         self.drained || self.youngest.is_some_and(|youngest| youngest > moment)
     }
 
+    /// Whether a client that inserted its row by then, in microseconds since 1970, and published at once, published what
+    /// has left the queue. Its message does not say when.
+    pub fn has_passed_client(self, moment: i64) -> bool {
+        let margin = i64::try_from(TIMER_MARGIN.as_micros()).unwrap_or(i64::MAX);
+        self.has_passed(moment.saturating_add(margin))
+    }
+
     /// Whether what was to be delivered at a moment, in milliseconds since 1970, has. It came into the queue a
     /// little after its time, and that time is of another clock.
     pub fn has_passed_timer(self, moment: u64) -> bool {
@@ -153,6 +160,20 @@ mod tests {
         assert!(
             passed.has_passed(4_999_000) && !passed.has_passed(5_000_000) && !passed.has_passed(6_000_000)
         );
+    }
+
+    #[test]
+    fn a_client_may_publish_a_little_after_it_inserted_its_row() {
+        let inserted = 1_000_000;
+        for (queue, passed) in [
+            (queue(true, None), true),
+            (queue(false, None), false),
+            (queue(false, Some(1_001)), false),
+            (queue(false, Some(11_000)), false),
+            (queue(false, Some(11_001)), true),
+        ] {
+            assert_eq!(queue.has_passed_client(inserted), passed, "{queue:?}");
+        }
     }
 
     #[test]

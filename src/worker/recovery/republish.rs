@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::judgement::{QueueProgress, Reach, is_free, leases_of};
 use crate::error::{Code, Error, Kind, Result};
 use crate::ids::NodeId;
+use crate::mutants::{Mutant, makes};
 use crate::ports::keys;
 use crate::ports::record::StaleRun;
 use crate::protocol::message::JobMessage;
@@ -27,6 +28,17 @@ pub struct Republishing<'a> {
     pub reach: Reach,
 }
 
+impl Republishing<'_> {
+    /// Whether the message of the run's client may wait in the queue.
+    fn may_still_be_named(&self, document: &Document) -> bool {
+        let is_unbegun = document.reserved.as_ref().is_none_or(|reserved| reserved.ledger.is_unbegun());
+        match (self.claim, self.reach) {
+            (Some(stale), Reach::Queue(queue)) => is_unbegun && !queue.has_passed_client(stale.since),
+            _ => false,
+        }
+    }
+}
+
 /// Publishes jobs of a run again; which. None where the run is of another queue.
 ///
 /// # Errors
@@ -37,12 +49,16 @@ pub async fn republish(
     how: Republishing<'_>,
 ) -> Result<Option<BTreeSet<NodeId>>> {
     let document = services.runs.load(run).await?;
-    let queue = document.reserved.as_ref().and_then(|reserved| reserved.queue.as_deref());
-    if how.queue.is_some() && queue != how.queue {
+    if let Some(queue) = how.queue
+        && !is_of_queue(services, run, &document, queue).await?
+    {
         return Ok(None);
     }
+    if how.may_still_be_named(&document) {
+        return Ok(Some(BTreeSet::new()));
+    }
     let blueprint = blueprint_of(services, run, &document).await?;
-    if how.queue.is_some() && !has_left_other_queue(services, &blueprint, &how).await? {
+    if how.queue.is_some() && !have_left_other_queues(services, &blueprint, &document, &how).await? {
         return Ok(Some(BTreeSet::new()));
     }
     let follows = Follows { run, blueprint: &blueprint, is_scanned: how.queue.is_some() };
@@ -74,20 +90,49 @@ pub async fn republish(
     Ok(Some(idle.into_iter().map(|due| due.node).collect()))
 }
 
-/// Whether the jobs of a run that a scan found have left the queue that they travel through now. It is another one than the
-/// run began with where the option `queues` has changed since: a backlog there is not lost.
-async fn has_left_other_queue(services: &Services, blueprint: &str, how: &Republishing<'_>) -> Result<bool> {
-    let queue = services.settings.queues.of(blueprint);
-    if how.queue == Some(queue) {
-        return Ok(true);
+/// Whether the jobs of a run go through this queue. A run that no message has named goes through that of the blueprint that
+/// its row names, if this worker has it.
+async fn is_of_queue(services: &Services, run: &str, document: &Document, queue: &str) -> Result<bool> {
+    match &document.reserved {
+        Some(reserved) if !reserved.ledger.is_unbegun() => {
+            return Ok(reserved.queue.as_deref() == Some(queue));
+        }
+        _ if makes(Mutant::StartsNothing) => return Ok(false),
+        _ => {}
     }
-    let drained = services.broker.waiting(queue).await?.unwrap_or(0) == 0;
-    let progress =
-        QueueProgress { drained, youngest: services.traffic.youngest(queue), now: services.platform.now() };
-    Ok(match how.claim {
-        Some(stale) => progress.has_passed(stale.since),
-        None => drained,
-    })
+    let Some(id) = blueprint_named_in(&document.values) else { return Ok(false) };
+    if !document.found || services.settings.queues.of(&id) != queue {
+        return Ok(false);
+    }
+    // Version 1 leaves its trace here before it leaves one in the row.
+    let is_named = services.store.get(&keys::blueprint(run)).await?.is_some();
+    let Some(analysed) = services.blueprints.current(&id).await?.filter(|_| !is_named) else {
+        return Ok(false);
+    };
+    Ok(document.outputs(&analysed.blueprint).next().is_none())
+}
+
+/// Whether the jobs of a run that a scan found have left every other queue that they may be in: those that the run remembers,
+/// and the one that they travel through now, where the option `queues` has changed. A backlog there is not lost.
+async fn have_left_other_queues(
+    services: &Services,
+    blueprint: &str,
+    document: &Document,
+    how: &Republishing<'_>,
+) -> Result<bool> {
+    let remembered = document.reserved.iter().flat_map(|reserved| &reserved.other_queues);
+    let queues: BTreeSet<&str> =
+        remembered.map(|queue| &**queue).chain([services.settings.queues.of(blueprint)]).collect();
+    for queue in queues.into_iter().filter(|queue| how.queue != Some(*queue)) {
+        let drained = services.broker.waiting(queue).await?.unwrap_or(0) == 0;
+        let youngest = services.traffic.youngest(queue);
+        let progress = QueueProgress { drained, youngest, now: services.platform.now() };
+        let has_left = how.claim.map_or(drained, |stale| progress.has_passed(stale.since));
+        if !has_left {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A run, and the blueprint it follows.
@@ -153,7 +198,11 @@ async fn is_idle(services: &Services, run: &str, due: &DueJob, ledger: &Ledger) 
     Ok(true)
 }
 
-async fn blueprint_of(services: &Services, run: &str, document: &Document) -> Result<String> {
+/// The blueprint that a run follows, as far as anybody says.
+///
+/// # Errors
+/// Nobody says, or the coordination store is out of reach.
+pub async fn blueprint_of(services: &Services, run: &str, document: &Document) -> Result<String> {
     if let Some(id) = document.follows() {
         return Ok(id.to_string());
     }

@@ -9,6 +9,7 @@ use futures_util::future::{join, join_all};
 use tokio::time::{Instant, timeout};
 
 use super::card::{Card, REGISTRY, RegisteredWorker, merged};
+use super::elsewhere::{Elsewhere, Wanted};
 use super::gate::{ALIVE_FOR, Gate, HEARTBEAT, LOOKS, Look};
 use crate::error::Result;
 use crate::ports::announcement::Announcement;
@@ -16,6 +17,7 @@ use crate::ports::broker::Broker;
 use crate::ports::coordination::CoordinationStore;
 use crate::ports::platform::Platform;
 use crate::ports::record::Record;
+use crate::protocol::message::JobMessage;
 use crate::worker::settings::Settings;
 
 /// How long a worker that stops waits until it is withdrawn. Who could not be counts as alive a little longer.
@@ -96,6 +98,15 @@ impl Registry {
     pub async fn workers(&self) -> Result<Vec<RegisteredWorker>> {
         let (stored, recorded) = join(self.store.announced(), self.record.announced()).await;
         Ok(merged([stored?, recorded?].into_iter().flatten().flatten()))
+    }
+
+    /// Who else may have what this worker lacks for a job.
+    pub async fn elsewhere(&self, queue: &str, job: &JobMessage) -> Elsewhere {
+        let asked = join(timeout(HEARTBEAT, self.workers()), self.consumers(queue)).await;
+        let (Ok(Ok(workers)), consumers) = asked else { return Elsewhere::Unknown };
+        let by = &self.settings.worker;
+        let wanted = Wanted { by, queue, blueprint: &job.blueprint_id, lacking: &job.lacking };
+        wanted.elsewhere(&workers, consumers)
     }
 
     /// Whether every worker of these queues can do it, for a while now. It is closed when it is first asked for.

@@ -16,12 +16,17 @@ impl Runs {
     /// The server is out of reach, or the row cannot be read.
     pub async fn begin(&self, run: &str, blueprint: &Blueprint) -> Result<bool> {
         let queue = self.settings.queues.of(&blueprint.id);
-        let begun = self.update(run, View::Whole, |state| take_over(state, blueprint, queue)).await?;
+        self.begin_by(run, blueprint, queue).await
+    }
+
+    async fn begin_by(&self, run: &str, blueprint: &Blueprint, delivered_from: &str) -> Result<bool> {
+        let queues = [self.settings.queues.of(&blueprint.id), delivered_from];
+        let begun = self.update(run, View::Whole, |state| take_over(state, blueprint, queues)).await?;
         Ok(begun.changed)
     }
 
-    /// As [`begin`](Self::begin), for a run as it was loaded: mostly a new one, which needs nothing but its ledger.
-    /// Answers whether there was anything to do, and with the run as it is then, where that is known.
+    /// As [`begin`](Self::begin), by a message from a queue, for a run as it was loaded: mostly a new one, which needs
+    /// nothing but its ledger. Answers whether there was anything to do, and with the run as it is then, where that is known.
     ///
     /// # Errors
     /// As [`begin`](Self::begin).
@@ -30,12 +35,14 @@ impl Runs {
         run: &str,
         blueprint: &Arc<Blueprint>,
         document: &Document,
+        delivered_from: &str,
     ) -> Result<(bool, Option<Document>)> {
         if !document.found || document.outputs(blueprint).next().is_some() {
-            return Ok((self.begin(run, blueprint).await?, None));
+            return Ok((self.begin_by(run, blueprint, delivered_from).await?, None));
         }
-        let (queue, new) = (self.settings.queues.of(&blueprint.id).to_owned(), blueprint.clone());
-        let begin = move |state: &mut RunState| take_over(state, &new, &queue);
+        let queues = [self.settings.queues.of(&blueprint.id), delivered_from].map(str::to_owned);
+        let new = blueprint.clone();
+        let begin = move |state: &mut RunState| take_over(state, &new, [&queues[0], &queues[1]]);
         let written = self.update_from(run, document.clone(), begin).await?;
         Ok((written.changed, written.document))
     }
@@ -70,11 +77,19 @@ impl Runs {
     }
 }
 
-/// The ledger and the keys of a run that is seen for the first time, or that others went on with.
-fn take_over(state: &mut RunState, blueprint: &Blueprint, queue: &str) -> Result<Decision<()>> {
+/// The ledger and the keys of a run that is seen for the first time, or that others went on with. Its jobs go through the
+/// first of the queues; what its client published may wait in the second.
+pub(super) fn take_over(
+    state: &mut RunState,
+    blueprint: &Blueprint,
+    [queue, clients]: [&str; 2],
+) -> Result<Decision<()>> {
     let RunState { document, reserved, patch } = state;
     let fresh = reserved.ledger.is_unbegun();
-    reserved.queue.get_or_insert_with(|| queue.into());
+    if reserved.queue.is_none() {
+        reserved.go_through(queue);
+        reserved.may_wait_in(clients);
+    }
     reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
     if fresh {
         reserved.ledger.begin_with(blueprint);

@@ -1,5 +1,6 @@
-//! What happens to a run and is no node's result: it is resumed, told of an event, cancelled, retried, reopened, failed.
+//! What happens to a run and is no node's result: it is resumed, told of an event, cancelled, retried, reopened.
 
+use super::beginning::take_over;
 use super::state::{Decision, RunState};
 use super::store::{Runs, View};
 use crate::error::{Code, Error, Result};
@@ -7,7 +8,7 @@ use crate::ids::NodeId;
 use crate::json::Json;
 use crate::record::to_raw;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{DueJob, Event, Ledger, NodeError, Refusal, Resume, RunStatus, Standing};
+use crate::workflow::ledger::{DueJob, Event, Ledger, Refusal, Resume, RunStatus};
 
 const RESUMING: &str = "Resuming";
 const RETRYING: &str = "Retrying";
@@ -25,37 +26,7 @@ pub struct FollowUp {
     pub at: Option<u64>,
 }
 
-/// A job that a run cannot go on without, and why it cannot be processed.
-#[derive(Debug, Clone, Copy)]
-pub struct Failure<'a> {
-    /// The node it names.
-    pub node: &'a str,
-    /// The blueprint it names.
-    pub blueprint: &'a str,
-    /// Why.
-    pub reason: &'a str,
-}
-
 impl Runs {
-    /// Fails a run that cannot go on because of a job; whether it was that job's run, and waited for it.
-    ///
-    /// # Errors
-    /// The server is out of reach, or the row cannot be read.
-    pub async fn fail(&self, run: &str, Failure { node, blueprint, reason }: Failure<'_>) -> Result<bool> {
-        let fail = |state: &mut RunState| {
-            let own = state.follows().is_none_or(|own| *own == *blueprint);
-            let ledger = state.ledger();
-            // A message that names another blueprint, or a node that is not due, ends no run but its own.
-            let waits = ledger.is_unbegun() || matches!(ledger.standing(node, None), Standing::Due(_));
-            let error = NodeError { node: node.into(), message: reason.to_owned() };
-            let failed = own
-                && waits
-                && ledger.apply(&Blueprint::unknown(blueprint), Event::Abandoned { error }).is_ok();
-            Ok(if failed { Decision::Write(true) } else { Decision::Leave(false) })
-        };
-        self.update(run, View::Whole, fail).await.map(|committed| committed.answer)
-    }
-
     /// A job was put back from the dead letters: the run that ended because of it goes on. What follows, without that
     /// job; none where the run did not end because of it.
     ///
@@ -130,11 +101,11 @@ impl Runs {
         .await
     }
 
-    /// Starts a failed run again from the nodes that failed.
+    /// Starts a failed run again from the nodes that failed; one that nothing began, from its start, by this blueprint.
     ///
     /// # Errors
-    /// The run has not failed, or the server is out of reach.
-    pub async fn retry(&self, run: &str) -> Result<FollowUp> {
+    /// The run has not failed, nothing began it and nothing says which blueprint it follows, or the server is out of reach.
+    pub async fn retry(&self, run: &str, beginning: Option<&Blueprint>) -> Result<FollowUp> {
         self.happen(run, RETRYING, |state| {
             let status = state.ledger().status;
             if status != RunStatus::Failed {
@@ -145,7 +116,18 @@ impl Runs {
                     format!("only a failed run can be retried; this one is {status}"),
                 ));
             }
-            apply(state.ledger(), Event::TriedAgain)
+            if !state.ledger().nodes.is_empty() {
+                return apply(state.ledger(), Event::TriedAgain);
+            }
+            let Some(blueprint) = beginning else {
+                let what = "nothing of it has happened, and it does not say which of this adapter's blueprints it \
+                            follows: publish its message again";
+                return Err(Error::new(Code::BlueprintUnknown, RETRYING, what));
+            };
+            apply(state.ledger(), Event::TriedAgain)?;
+            let queue = self.settings.queues.of(&blueprint.id);
+            take_over(state, blueprint, [queue, queue])?;
+            Ok(state.ledger().due())
         })
         .await
     }

@@ -119,6 +119,14 @@ impl Runs {
         self.store.record().locked(&[run]).await.map(|locked| !locked.is_empty())
     }
 
+    /// Writes the end of a run into its status row, if that still says `running`.
+    ///
+    /// # Errors
+    /// The server is out of reach.
+    pub async fn finish_unheard(&self, run: &str, end: RunStatus) -> Result<()> {
+        self.store.record().finish_unheard(run, end).await
+    }
+
     /// Says that runs are alive, where they are still running.
     ///
     /// # Errors

@@ -124,6 +124,8 @@ fn of(reason: &Reason) -> &'static str {
         Reason::BlueprintUnusable(_) => "unusable blueprint",
         Reason::OtherVersion { .. } => "other version",
         Reason::OtherBlueprint { .. } => "other blueprint",
+        Reason::NodeMissing { .. } => "node missing",
+        Reason::NoStart { .. } => "no start",
         Reason::UnknownNode { .. } => "unknown node",
         Reason::UnknownRun { .. } => "unknown run",
         Reason::NotReached { .. } => "not reached",
@@ -180,6 +182,58 @@ fn an_output_that_the_ledger_does_not_know_is_adopted() {
     run(Story::of("a -> b")).with("_outputs.stranger", "1").admits("a/1", "run 1");
 }
 
+/// The run of a story, and a worker whose blueprint has been replaced by this graph.
+fn deployed(story: Story, graph: &str) -> Given {
+    Given { blueprint: Story::of(graph).blueprint, ..run(story) }
+}
+
+#[test]
+fn a_node_that_the_run_waits_for_and_that_is_gone_waits_for_a_worker_that_has_it() {
+    let gone = "reschedule: node missing";
+    let after_a = || Story::of("a -> b").finishes("a");
+    deployed(after_a(), "a -> c").admits("b/1", gone);
+    deployed(after_a(), "a -> c").admits("b", gone);
+    deployed(after_a(), "x").admits("b/1 again", gone);
+    // It sleeps; it was resumed; another attempt is due.
+    deployed(sleeping(), "b").admits("a/1 wakes", gone);
+    deployed(woken(), "b").admits("a/2", gone);
+    let retried = and_then(Story::of("a -> b"), Event::Retried { node: "a".into(), round: 1, not_before: 7 });
+    deployed(retried, "b").admits("a/1 2", gone);
+    // Nobody has begun it: this may be its first message.
+    row("a").admits("ghost", gone);
+    row("a").without_row().admits("ghost", gone);
+    // An operator replays what the run ended with.
+    Given { blueprint: Story::of("x").blueprint, ..abandoned_at_b() }.admits("b/1 replayed", gone);
+}
+
+#[test]
+fn a_node_that_is_gone_and_that_the_run_does_not_wait_for_holds_nobody_up() {
+    let after_a = || Story::of("a -> b").finishes("a");
+    // Done: what it led to is published again all the same.
+    deployed(after_a(), "b").admits("a/1", "done");
+    deployed(after_a(), "b").admits("a/1 again", "republish b");
+    deployed(sleeping(), "b").admits("a/1", "done");
+    deployed(Story::of("a").finishes("a"), "b").admits("a/1", "done");
+    deployed(Story::of("a -> b"), "a").admits("b/1", "dead-letter: unknown node");
+    deployed(Story::of("a -> b"), "a").admits("b", "dead-letter: unknown node");
+    row("a").admits("ghost/3", "dead-letter: unknown node");
+    // What is due and still there goes on by the new graph.
+    deployed(after_a(), "x -> b -> c").admits("b/1", "run 1");
+}
+
+#[test]
+fn a_node_that_was_added_to_the_run_is_not_missed() {
+    let story = Story::of("s -> g").adds("s", &["s_1"], "g");
+    deployed(story, "s -> g").admits("s_1/1", "run 1");
+}
+
+#[test]
+fn a_run_does_not_begin_in_the_middle() {
+    row("a -> b").admits("b", "reschedule: no start");
+    row("a -> b").admits("b/1", "dead-letter: not reached");
+    row("a -> b").with("_outputs.a", "1").admits("b", "begin");
+}
+
 #[test]
 fn a_message_without_a_round_calls_a_node_that_nothing_led_to() {
     run(Story::of("a -> b")).admits("b", "call");
@@ -218,7 +272,10 @@ fn before_the_run_has_begun_the_blueprint_and_version_in_its_context_are_the_use
     told.document.reserved = Some(ReservedKey::default());
     told.admits("a", "begin");
     // Version 1 went on with it: they are its own.
-    row("a -> b").with("_outputs.a", "1").with("blueprintVersion", "2").admits("b", "reschedule: other version");
+    row("a -> b")
+        .with("_outputs.a", "1")
+        .with("blueprintVersion", "2")
+        .admits("b", "reschedule: other version");
     let other = row("a -> b").with("_outputs.a", "1").with("blueprintId", "\"other\"");
     other.admits("b", "dead-letter: other blueprint");
 }
@@ -248,8 +305,23 @@ fn a_message_that_cannot_belong_to_its_run_is_a_dead_letter() {
 }
 
 #[test]
-fn it_fails_the_run_that_no_other_message_can_begin() {
-    row("a").admits("ghost", "dead-letter and fail: unknown node");
+fn what_a_run_waits_for_and_what_not() {
+    for (given, words, expected) in [
+        (row("a"), "a", true),
+        (row("a"), "ghost", true),
+        (row("a"), "a/1", false),
+        (run(Story::of("a -> b")), "a/1", true),
+        (run(Story::of("a -> b")), "a", true),
+        (run(Story::of("a -> b")), "b", false),
+        (run(Story::of("a -> b").finishes("a")), "a/1", false),
+        (run(Story::of("a").finishes("a")), "a/1", false),
+        (run(sleeping()), "a/1 wakes", true),
+        (run(sleeping()), "a/1", false),
+        (run(woken()), "a/1 wakes", false),
+        (run(woken()), "a/2", true),
+    ] {
+        assert_eq!(is_waited_for(&given.document, &message(words)), expected, "{words}");
+    }
 }
 
 #[test]

@@ -1,0 +1,85 @@
+//! What was deployed in a simulated world, who lived when, and what clients started.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::flows::Flow;
+use super::world::World;
+
+/// What is to become of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// It follows this flow to its end.
+    Follows(String),
+    /// Nobody can begin it: it fails.
+    Fails,
+}
+
+/// A deployment: from when on, and its flows.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    pub since: Duration,
+    pub flows: Arc<BTreeMap<String, Flow>>,
+}
+
+/// What the promises are checked against.
+#[derive(Debug, Default)]
+pub struct History {
+    /// The runs that clients started.
+    pub expected: BTreeMap<String, Expected>,
+    /// Their contexts, as they were inserted.
+    pub inserted: BTreeMap<String, String>,
+    /// The flows that replaced those at the beginning.
+    pub deployment: Option<Deployment>,
+    /// Since when each worker of the first deployment lives, and until when.
+    pub old: BTreeMap<String, (Duration, Option<Duration>)>,
+}
+
+impl World {
+    /// A worker takes no jobs any more.
+    pub fn note_end(&self, worker: &str) {
+        let now = self.story.elapsed();
+        self.with(|workers| {
+            if let Some((_, end)) = workers.history.old.get_mut(worker) {
+                *end = Some(now);
+            }
+        });
+    }
+
+    /// The flows of workers that start now.
+    pub fn deployed(&self) -> Arc<BTreeMap<String, Flow>> {
+        let deployment = self.deployment();
+        deployment.map_or_else(|| self.flows.clone(), |deployment| deployment.flows)
+    }
+
+    /// The deployment that replaced the first one, if one did.
+    pub fn deployment(&self) -> Option<Deployment> {
+        self.with(|workers| workers.history.deployment.clone())
+    }
+
+    /// Has workers that start from now on have other flows; once.
+    pub fn deploy(&self, flows: BTreeMap<String, Flow>) -> bool {
+        let deployment = Deployment { since: self.story.elapsed(), flows: Arc::new(flows) };
+        self.with(|workers| {
+            let is_first = workers.history.deployment.is_none();
+            workers.history.deployment.get_or_insert(deployment);
+            is_first
+        })
+    }
+
+    /// Since when each worker of the first deployment lives, and until when.
+    pub fn old_workers(&self) -> Vec<(Duration, Option<Duration>)> {
+        self.with(|workers| workers.history.old.values().copied().collect())
+    }
+
+    /// A run's context, as it was inserted.
+    pub fn inserted(&self, run: &str) -> String {
+        self.with(|workers| workers.history.inserted.get(run).cloned().unwrap_or_default())
+    }
+
+    /// The runs that clients started, and what is to become of each.
+    pub fn expected(&self) -> BTreeMap<String, Expected> {
+        self.with(|workers| workers.history.expected.clone())
+    }
+}
