@@ -41,12 +41,14 @@ pub enum Mutant {
     FailsNobody,
     /// A run that no message has named is nobody's.
     StartsNothing,
+    /// Timers go by each worker's own clock.
+    GoesByItsOwnClock,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -65,6 +67,7 @@ impl Mutant {
         Self::AsksNobodyElse,
         Self::FailsNobody,
         Self::StartsNothing,
+        Self::GoesByItsOwnClock,
     ];
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::requests::Load;
 use super::store::RunStore;
@@ -39,8 +40,12 @@ impl RunStore {
     /// As [`load`](Self::load).
     pub async fn load_ledger(&self, run: &str) -> Result<Document> {
         if !self.record.has_journal().await? {
+            let asked = Instant::now();
             match self.record.reserved(run).await.map_err(|error| error.of_run(run))? {
-                InRow::Found(document) => return Ok(document),
+                InRow::Found(document) => {
+                    self.platform.heard(document.at, asked);
+                    return Ok(document);
+                }
                 InRow::NoRow => return Ok(Document::default()),
                 InRow::Journal => {}
             }
@@ -72,7 +77,9 @@ impl RunStore {
                 runs.iter().map(|run| self.cache.get(run).unwrap_or_default()).collect();
             let asked: Vec<(&str, Revision)> =
                 runs.iter().copied().zip(known.iter().map(|known| known.revision)).collect();
+            let begun = Instant::now();
             let newer = self.record.newest(&asked).await?;
+            self.platform.heard(newer.first().and_then(|newer| newer.at), begun);
             // A connection that was opened meanwhile may lead to a server that took over: what was known of its runs is
             // worth nothing, and they are asked for as a whole.
             let is_of_use = known.iter().any(|known| known.revision != Revision::default());

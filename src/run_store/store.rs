@@ -36,6 +36,11 @@ impl RunStore {
         }
     }
 
+    /// Whether the database has said what its clock says.
+    pub fn knows_the_time(&self) -> bool {
+        self.platform.is_set()
+    }
+
     /// The record itself, for what needs neither batches nor a cache.
     pub fn record(&self) -> &dyn Record {
         &*self.record

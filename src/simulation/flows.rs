@@ -115,6 +115,14 @@ impl Flow {
         ids.rev().find(|id| !self.description.starts.contains(id))
     }
 
+    /// How long a node sleeps, if it does.
+    pub fn sleep_of(&self, node: &str) -> Option<Duration> {
+        match self.behaviour(node) {
+            Behaviour::Sleep(wait) => Some(wait),
+            _ => None,
+        }
+    }
+
     /// Its graph, analysed.
     pub fn blueprint(&self) -> Blueprint {
         Blueprint::new(self.description.clone())

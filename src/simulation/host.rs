@@ -21,6 +21,8 @@ pub struct Execution {
     pub node: String,
     pub round: u32,
     pub attempt: u32,
+    /// It goes on after a pause.
+    pub resumed: bool,
     pub worker: String,
     pub begun: Duration,
     /// None if its worker died first.
@@ -82,6 +84,7 @@ impl Host for SimulatedHost {
                 node: job.node_id.to_string(),
                 round,
                 attempt: *attempt,
+                resumed,
                 worker: self.worker.clone(),
                 begun: self.story.elapsed(),
                 ended: None,

@@ -27,6 +27,8 @@ pub enum Broken {
     DeadLetter { body: String },
     /// A run failed for what its worker lacks, although another had it, or for what nobody lacks.
     Missed { run: String, reason: String },
+    /// A node went on before it had slept.
+    Overslept { run: String, node: String, slept: Duration, of: Duration },
     /// The user's own keys are not the user's.
     Keys { run: String, context: String },
 }
@@ -42,6 +44,7 @@ impl Broken {
             Self::Left { .. } => "messages are left",
             Self::DeadLetter { .. } => "a message went to the dead letters",
             Self::Missed { .. } => "a run failed for what another worker had",
+            Self::Overslept { .. } => "a node did not sleep",
             Self::Keys { .. } => "a user's keys are changed",
         }
     }
@@ -59,6 +62,7 @@ pub async fn check(world: &World) -> Vec<Broken> {
     let mut broken = unended(world);
     broken.extend(ends(world));
     broken.extend(keys(world));
+    broken.extend(sleeps(world));
     broken.extend(twice(&world.executions.all(), &world.excuses()));
     broken.extend(after_stop(&world.executions.all(), &world.stopped()));
     broken.extend(left(world));
@@ -154,6 +158,31 @@ fn keys(world: &World) -> Vec<Broken> {
         let (before, after) = (has(&own), has(&context));
         if before.iter().any(|(key, value)| after.get(key) != Some(value)) {
             broken.push(Broken::Keys { run, context });
+        }
+    }
+    broken
+}
+
+/// A node that sleeps goes on when it has slept, whatever its worker's clock says.
+fn sleeps(world: &World) -> Vec<Broken> {
+    let executions = world.executions.all();
+    let mut broken = Vec::new();
+    for (run, expected) in world.expected() {
+        let Expected::Follows(flow) = expected else { continue };
+        for woken in executions.iter().filter(|execution| execution.run == run && execution.resumed) {
+            let Some(of) = world.flows[&flow].sleep_of(&woken.node) else { continue };
+            let slept_from = executions.iter().filter(|earlier| {
+                earlier.run == run
+                    && earlier.node == woken.node
+                    && !earlier.resumed
+                    && earlier.ended.is_some_and(|ended| ended <= woken.begun)
+            });
+            // Of several executions, the first that ended may be the one that counted.
+            let Some(from) = slept_from.filter_map(|earlier| earlier.ended).min() else { continue };
+            let slept = woken.begun - from;
+            if slept + Duration::from_secs(2) < of && !world.plan.has(Trouble::Reconcile) {
+                broken.push(Broken::Overslept { run: run.clone(), node: woken.node.clone(), slept, of });
+            }
         }
     }
     broken

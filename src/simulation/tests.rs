@@ -130,6 +130,7 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
         },
         Mutant::FailsNobody => Plan { troubles: vec![Trouble::NoJobs], ..plan },
         Mutant::StartsNothing => Plan { recovery: true, troubles: vec![Trouble::Unnamed], ..plan },
+        Mutant::GoesByItsOwnClock => Plan { troubles: vec![Trouble::Clocks], ..plan },
         _ => plan,
     }
 }

@@ -153,11 +153,12 @@ impl World {
     pub fn engine(&self, name: &str, seed: u64) -> (Engine, Arc<MemoryBroker>, Arc<MemoryStore>, Arc<Tasks>) {
         let tasks = Arc::new(Tasks::default());
         let ahead = match self.plan.has(Trouble::Clocks) {
-            true => self.random(|random| random.i64(-3_000..3_000)),
+            // A little, or hours.
+            true => self.random(|random| random.i64(-3_000..3_000) * [1, 2_400][random.usize(..2)]),
             false => 0,
         };
         let clock: Arc<dyn Clock> = Arc::new(SkewedClock { of: self.server.clock(), ahead });
-        let platform = Platform::default().with_clock(clock.clone()).seeded(seed, tasks.clone());
+        let platform = Platform::default().with_own_clock(clock.clone()).seeded(seed, tasks.clone());
         let broker = Arc::new(self.server.broker(name, platform.clone(), None));
         let store = Arc::new(self.server.coordination(name));
         let record = self.server.database(name).record(&tables());

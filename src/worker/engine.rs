@@ -53,6 +53,7 @@ impl Engine {
     /// # Errors
     /// The run or its blueprint is unknown, or a server is out of reach.
     pub async fn reconcile(&self, run: &str) -> Result<BTreeSet<NodeId>> {
+        self.services.runs.set_the_clock(run).await?;
         let reach = Reach::DueBy(self.services.platform.now());
         let how = Republishing { queue: None, claim: None, reach };
         Ok(republish(&self.services, run, how).await?.unwrap_or_default())

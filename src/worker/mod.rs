@@ -41,7 +41,7 @@
 //!   consumer, engine                                 what RabbitMQ delivers; what the adapter asks for
 //!   recovery: tick, scan, republish                  finds lost jobs
 //!   registry: heartbeat                              says that the worker lives
-//!   job: delivery, process, execution, admitting, disposition, context
+//!   job: delivery, process, execution, admitting, disposition, clock, context
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes
 //!   runs: operations, beginning, failing, store      the record

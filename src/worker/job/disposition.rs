@@ -61,6 +61,7 @@ pub async fn reschedule(
     let Lack { reason, revision } = lack;
     let is_of_version = matches!(reason, Reason::OtherVersion { .. });
     let limit = if is_of_version { settings.version_timeout } else { settings.blueprint_timeout };
+    context.retry.until_done(|| context.services.runs.set_the_clock(&message.run_id)).await?;
     let now = context.services.platform.now();
     let since = message.put_back_since.unwrap_or(now);
     let mut message = JobMessage { put_back_since: Some(since), ..message.clone() };

@@ -8,6 +8,7 @@ use tracing::debug;
 
 use super::admission::Verdict;
 use super::admitting::{Admitted, Other, ToExecute, admitted};
+use super::clock::by_the_databases_clock;
 use super::completion::{Completion, Execution, complete};
 use super::context::JobContext;
 use super::disposition::{Lack, give_up, reschedule};
@@ -45,6 +46,7 @@ pub async fn with_lease(
             None => return Ok(MessageFate::Requeue),
             Some(Reply::Answered(answer)) => {
                 fault_points::point("after-call");
+                let answer = by_the_databases_clock(context, answer);
                 return finish(context, message, (*to_execute, answer), begun).await;
             }
             Some(Reply::Outdated) => {

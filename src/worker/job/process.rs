@@ -34,6 +34,9 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
     let services = context.services;
     let repeated = (message.repeated || context.redelivered) && !makes(Mutant::ForgetsRepetition);
     let message = JobMessage { repeated, ..message };
+    if message.not_before.is_some() {
+        context.retry.until_done(|| services.runs.set_the_clock(&message.run_id)).await?;
+    }
     if message.not_before.and_then(|moment| services.platform.until(moment)).is_some() {
         // On its way to a moment further off than one delay; or it came back from a worker whose clock is ahead of this
         // one's, and that died: its copy says so.

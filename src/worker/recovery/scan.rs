@@ -52,6 +52,7 @@ impl Scan {
         let at_least = stale_after(services.traffic.since_version_1());
         let search = StaleSearch { at_least, at_most, after: self.after.clone(), limit: PAGE };
         let page = services.runs.stale(&search).await?;
+        services.runs.set_the_clock_by(page.iter().map(|stale| stale.run.as_str())).await;
         // Asked afterwards: with nothing waiting now, nothing of the page can be waiting.
         let progress = tick.progress(services, page.is_empty()).await?;
         let mut suspects = HashMap::new();

@@ -98,6 +98,7 @@ impl Ticks {
         let page = services.runs.awaiting(&self.sleeper, PAGE_OF_SLEEPERS).await?;
         self.sleeper = page.last.unwrap_or_default();
         self.woken.retain(|_, woken| woken.elapsed() < WOKEN_STAYS);
+        services.runs.set_the_clock_by(page.awaiting.iter().map(String::as_str)).await;
         let moment = overslept_before(services.platform.now());
         let runs = services.runs.overdue(&page.awaiting, moment).await?;
         let reach = Reach::Timers(tick.progress(services, runs.is_empty()).await?);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use tracing::debug;
 
 use super::state::{Decision, RunState, decide};
 use crate::error::Result;
@@ -12,6 +13,9 @@ use crate::record::{Decide, Document};
 use crate::run_store::{Committed, Outcome, RunStore};
 use crate::worker::settings::Settings;
 use crate::workflow::ledger::RunStatus;
+
+/// How many rows are asked for the time, if the first cannot be read.
+const CLOCKS_ASKED: usize = 5;
 
 /// How much of a run a decision needs to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +100,28 @@ impl Runs {
     /// As [`load`](Self::load).
     pub async fn load_ledger(&self, run: &str) -> Result<Document> {
         self.store.load_ledger(run).await
+    }
+
+    /// Before moments are compared, this worker hears from the run's row what the database's clock says.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn set_the_clock(&self, run: &str) -> Result<()> {
+        match self.store.knows_the_time() {
+            true => Ok(()),
+            false => self.load_ledger(run).await.map(drop),
+        }
+    }
+
+    /// The same, by one of the first of several runs whose row can be read.
+    pub async fn set_the_clock_by(&self, runs: impl Iterator<Item = &str> + Send) {
+        for run in runs.take(CLOCKS_ASKED) {
+            if self.store.knows_the_time() {
+                return;
+            }
+            let heard = self.load_ledger(run).await;
+            let _ = heard.inspect_err(|error| debug!(%error, run, "its row does not say the time"));
+        }
     }
 
     /// Notes that the outputs of version 1 in this state of a run have been adopted.
