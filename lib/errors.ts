@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'RUN_ENDED'
   | 'RUN_NOT_FAILED'
   | 'NODE_NOT_AWAITING'
+  | 'ACTION_UNKNOWN'
   | 'RUN_BUSY'
   | 'CONTEXT_UNREADABLE'
   | 'VALUE_NOT_STORABLE'

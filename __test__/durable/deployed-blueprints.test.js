@@ -193,3 +193,57 @@ describe('in a rolling deployment', () => {
     assert.deepEqual(outputs((await servers.settled(runId)).context), { c: 'c', d: 'd' })
   })
 })
+
+describe('resumeWithAction with an action that no edge takes', () => {
+  const gates = (edges) =>
+    declared(
+      {
+        id: 'deployed',
+        metadata: {},
+        nodes: ['gate', 'b', 'c'].map((id) => ({ id, uses: id === 'gate' ? 'wait' : id })),
+        edges: edges.map(([target, action]) => ({ source: 'gate', target, ...(action && { action }) })),
+      },
+      functions,
+    )
+
+  async function awaiting(t, flow) {
+    const servers = await sharedServersFor(t)
+    const adapter = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
+    await servers.settled(runId, ['awaiting'])
+    return { servers, adapter, runId }
+  }
+
+  it('is refused, and says which there are; the run waits as before', async (t) => {
+    const flow = gates([
+      ['b', 'approve'],
+      ['c', 'reject'],
+    ])
+    const { servers, adapter, runId } = await awaiting(t, flow)
+    await assert.rejects(adapter.resumeWithAction(runId, 'aprove'), ({ code, message, nodeId }) => {
+      assert.match(message, /'aprove'.*'approve', 'reject'/)
+      assert.deepEqual([code, nodeId, message.includes(runId)], ['ACTION_UNKNOWN', 'gate', true])
+      return true
+    })
+    assert.equal((await servers.look(runId)).status, 'awaiting')
+    await adapter.resumeWithAction(runId, 'approve')
+    assert.equal((await servers.settled(runId)).context['_outputs.b'], 'b')
+  })
+
+  it('is none where an edge takes any action, or there is no edge', async (t) => {
+    const any = await awaiting(t, gates([['b', 'approve'], ['c']]))
+    await any.adapter.resumeWithAction(any.runId, 'whatever')
+    assert.equal((await any.servers.settled(any.runId)).context['_outputs.c'], 'c')
+    const none = await awaiting(t, gates([]))
+    await none.adapter.resumeWithAction(none.runId, 'whatever')
+    assert.equal((await none.servers.settled(none.runId)).status, 'completed')
+  })
+
+  it('is not known to an adapter that has no such blueprint: the run goes where its own says', async (t) => {
+    const flow = gates([['b', 'approve']])
+    const { servers, runId } = await awaiting(t, flow)
+    const website = servers.adapter(other, { started: false })
+    await website.resumeWithAction(runId, 'aprove')
+    assert.equal((await servers.settled(runId)).status, 'completed')
+  })
+})

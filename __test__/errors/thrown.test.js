@@ -21,6 +21,10 @@ const NOT_CAUSED_HERE = ['RUN_BUSY', 'STOPPING', 'INTERNAL']
 const exported = new Map(Object.entries(everything))
 
 const NOBODY = '127.0.0.1:1'
+const bound = createFlow('bound')
+  .wait('gate')
+  .node('then', async () => ({ output: 1 }))
+  .edge('gate', 'then', { action: 'in' })
 const pausing = createFlow('pausing')
   .node('a', async () => ({ output: 1 }))
   .wait('pause')
@@ -32,14 +36,18 @@ let table
 let adapter
 /** Waits at `pause`. */
 let awaiting
+/** Waits at `gate`, whose only edge is bound to `in`. */
+let deciding
 /** Cancelled. */
 let over
 const seen = new Set()
 before(async () => {
   table = await promised()
   servers = await openSharedServers()
-  adapter = servers.adapter(pausing, { started: false })
-  const worker = servers.adapter(pausing)
+  adapter = servers.adapter([pausing, bound], { started: false })
+  const worker = servers.adapter([pausing, bound])
+  deciding = await servers.begin(bound)
+  await servers.settled(deciding, ['awaiting'])
   awaiting = await servers.begin(pausing)
   over = await servers.begin(pausing)
   await servers.settled(awaiting, ['awaiting'])
@@ -116,6 +124,11 @@ describe('about a run', () => {
     await throws('NODE_NOT_AWAITING', () => adapter.resumeWithAction(awaiting, 'x', 1, 'a'), properties)
     const runId = await row({})
     await throws('NODE_NOT_AWAITING', () => adapter.resumeWithAction(runId, 'x'), { runId })
+  })
+
+  it('whose node has no edge for the action', async () => {
+    const properties = { runId: deciding, nodeId: 'gate' }
+    await throws('ACTION_UNKNOWN', () => adapter.resumeWithAction(deciding, 'x'), properties)
   })
 
   it('that has not failed', async () => {

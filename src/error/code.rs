@@ -50,6 +50,8 @@ codes! {
     RunNotFailed = "RUN_NOT_FAILED", Setup;
     /// The run, or the node, does not wait to be resumed.
     NodeNotAwaiting = "NODE_NOT_AWAITING", Setup;
+    /// No edge of the node takes the action that it is to be resumed with.
+    ActionUnknown = "ACTION_UNKNOWN", Setup;
     /// Others keep changing the run.
     RunBusy = "RUN_BUSY", Transient;
     /// What is stored of the run cannot be read.

@@ -6,6 +6,8 @@ pub const RESERVED_KEY: &str = "_flowcraft";
 pub const OUTPUTS: &str = "_outputs.";
 /// The prefix of the input an edge brought to a node.
 pub const INPUTS: &str = "_inputs.";
+/// The prefix of what a subflow keeps while it is paused inside.
+pub const SUBFLOW_STATE: &str = "_subflowState.";
 /// The blueprint a run follows, and its version, where workers of version 1 and 2.0.0 look for them. Only if the user has no
 /// values of their own under these keys: the engine itself goes by what stands under its reserved key.
 pub const BLUEPRINT_ID: &str = "blueprintId";

@@ -20,7 +20,9 @@ mod write;
 pub use change::{Change, Decide, StatusUpdate};
 pub use document::{Document, Follows, ReservedKey, Values, blueprint_named_in, version_named_in};
 pub use entry::Entry;
-pub use keys::{BLUEPRINT_ID, BLUEPRINT_VERSION, INPUTS, NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY};
+pub use keys::{
+    BLUEPRINT_ID, BLUEPRINT_VERSION, INPUTS, NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY, SUBFLOW_STATE,
+};
 pub use merge::{Merged, merge};
 pub use patch::{Patch, to_raw};
 pub use revision::Revision;

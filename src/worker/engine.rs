@@ -62,10 +62,14 @@ impl Engine {
     /// Lets paused nodes go on: the one named, or all. The nodes that go on.
     ///
     /// # Errors
-    /// The run does not await, the node does not, or a server is out of reach.
+    /// The run does not await, the node does not, no edge takes the action, or a server is out of reach.
     pub async fn resume(&self, run: &str, node: Option<&str>, with: &Resume) -> Result<BTreeSet<NodeId>> {
+        let blueprint = match with.action {
+            Some(_) => self.followed_by(run).await?,
+            None => None,
+        };
         let Services { platform, runs, .. } = &*self.services;
-        let resumed = patiently(platform, || runs.resume(run, node, with)).await?;
+        let resumed = patiently(platform, || runs.resume(run, node, with, blueprint.as_deref())).await?;
         Ok(self.follow_up(run, resumed).await)
     }
 
@@ -83,6 +87,20 @@ impl Engine {
         match named {
             Err(error) if error.kind() == Kind::Setup => Ok(None),
             found => Ok(found?.map(|found| found.blueprint)),
+        }
+    }
+
+    /// The blueprint that a run follows, if this adapter has it in that version.
+    async fn followed_by(&self, run: &str) -> Result<Option<Arc<Blueprint>>> {
+        let reserved = self.services.runs.load_ledger(run).await?.reserved;
+        let Some(follows) = reserved.and_then(|reserved| reserved.blueprint) else { return Ok(None) };
+        match self.services.blueprints.current(&follows.id).await {
+            Ok(found) => Ok(found
+                .map(|found| found.blueprint)
+                .filter(|blueprint| blueprint.version == follows.version)),
+            // It cannot be run: its worker says why.
+            Err(error) if error.kind() == Kind::Setup => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -6,7 +6,7 @@ use super::store::{Runs, View};
 use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
-use crate::record::to_raw;
+use crate::record::{SUBFLOW_STATE, to_raw};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Event, Ledger, Refusal, Resume, RunStatus};
 
@@ -54,8 +54,14 @@ impl Runs {
     /// their jobs published again.
     ///
     /// # Errors
-    /// The run does not await, the node does not, or the server is out of reach.
-    pub async fn resume(&self, run: &str, node: Option<&str>, with: &Resume) -> Result<FollowUp> {
+    /// The run does not await, the node does not, no edge of the blueprint takes the action, or the server is out of reach.
+    pub async fn resume(
+        &self,
+        run: &str,
+        node: Option<&str>,
+        with: &Resume,
+        blueprint: Option<&Blueprint>,
+    ) -> Result<FollowUp> {
         let chosen = |id: &NodeId| node.is_none_or(|node| node == id.as_str());
         self.happen(run, RESUMING, |state| {
             let ledger = &mut state.reserved.ledger;
@@ -66,6 +72,15 @@ impl Runs {
                 let resumed: Vec<DueJob> =
                     resumed.filter(|due| ledger.nodes[&due.node].resumed.is_some()).collect();
                 return if resumed.is_empty() { Err(not_awaiting(ledger, node)) } else { Ok(resumed) };
+            }
+            if let (Some(blueprint), Some(action)) = (blueprint, with.action.as_deref()) {
+                // A node that paused inside a subflow goes on there, and so does the action.
+                let is_outside = |id: &&NodeId| {
+                    !state.document.values.contains_key(format!("{SUBFLOW_STATE}{id}").as_str())
+                };
+                for id in awaiting.iter().filter(is_outside) {
+                    require_a_way(blueprint, ledger, id, action)?;
+                }
             }
             if let Some(action) = &with.action {
                 state.patch.set("_resume.action", to_raw(action)?);
@@ -203,6 +218,21 @@ fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
         };
         Error::new(code, "Changing the run", why)
     })
+}
+
+/// Refuses an action that leads nowhere, although the node has edges.
+fn require_a_way(blueprint: &Blueprint, ledger: &Ledger, node: &NodeId, action: &str) -> Result<()> {
+    let replaced =
+        blueprint.primaries_of(node).filter(|id| ledger.entry(id).is_some_and(|entry| entry.replaced));
+    let sources: Vec<&NodeId> = std::iter::once(node).chain(replaced).collect();
+    match blueprint.only_actions(&sources) {
+        Some(actions) if !actions.contains(action) => {
+            let actions = actions.into_iter().collect::<Vec<_>>().join("', '");
+            let what = format!("no edge of node '{node}' takes the action '{action}'; there are '{actions}'");
+            Err(Error::new(Code::ActionUnknown, RESUMING, what).of_node(node))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn not_awaiting(ledger: &Ledger, node: Option<&str>) -> Error {
