@@ -20,7 +20,7 @@ import { fromJson, toJson } from './bridge/json.js'
 import { type Broker, type Database, Engine, Store } from './bridge/native.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase } from './connections/postgres.js'
-import { errorOf, mistake, RunEndedError, RunNotFoundError } from './errors.js'
+import { errorOf, type FlowcraftAdapterError, mistake, RunEndedError, RunNotFoundError } from './errors.js'
 import { answerLine, outdatedLine } from './execution/answer.js'
 import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf, revisionsOf } from './execution/blueprints.js'
 import { type JobHost, runJob } from './execution/job.js'
@@ -31,6 +31,7 @@ import { Lifecycle } from './lifecycle.js'
 import { linesOf } from './log.js'
 import type { RabbitMqAdapterOptions } from './options/adapter.js'
 import { ADAPTER_SCHEMA, type CheckedOptions, checkOptions, engineOptions } from './options/adapter-schema.js'
+import type { AdapterEventBus } from './options/event-bus.js'
 import { memoryName, refuseMixture } from './options/memory.js'
 import { unknownOptions } from './options/schema.js'
 import { describeError } from './thrown.js'
@@ -400,11 +401,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   }
 
   /** The worker receives no more jobs: whoever started it has to act. */
-  async #fail(error: Error): Promise<void> {
+  async #fail(error: FlowcraftAdapterError): Promise<void> {
     linesOf(this.logger).error(`[Adapter] ${error.message}`)
     this.#onError?.(error)
-    const payload = { queueName: this.queueName, error }
-    await this.eventBus?.emit({ type: 'worker:failed', payload } as unknown as FlowcraftEvent)
+    const bus: AdapterEventBus | undefined = this.eventBus
+    await bus?.emit({ type: 'worker:failed', payload: { queueName: this.queueName, error } })
   }
 
   async #notify(notice: Notice): Promise<void> {

@@ -37,6 +37,7 @@ export {
 export type { QueueRetryOptions } from './execution/retries.js'
 export type { QueueType, RabbitMqAdapterOptions } from './options/adapter.js'
 export type { AmqpConnectionLike, AmqpOptions } from './options/amqp.js'
+export type { AdapterEvent, AdapterEventBus, WorkerFailedEvent } from './options/event-bus.js'
 export type { MigrateOptions, MigrationStatusOptions } from './options/migrate.js'
 export type { PgClientLike, PostgresOptions, PostgresTlsOptions } from './options/postgres.js'
 export type { PostgresContextOptions } from './options/postgres-context.js'

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
@@ -60,12 +60,28 @@ describe('the package', () => {
 
   it('holds compiled code, types, the addon and its papers: nothing else', () => {
     const meant =
-      /^(dist\/[\w/-]+\.(js|d\.ts)|binding\.(js|d\.ts)|index\.d\.ts|[\w.-]+\.node|README\.md|LICENSE|package\.json)$/
+      /^(dist\/[\w/-]+\.(js|d\.ts)|binding\.(js|d\.ts)|index\.d\.ts|[\w.-]+\.node|((docs|bench)\/)?\w+\.(md|svg)|LICENSE|package\.json)$/
     assert.deepEqual(
       files.filter((path) => !meant.test(path)),
       [],
     )
     assert.ok(files.includes('dist/index.js') && files.includes('binding.js'))
+  })
+
+  it('holds every document that one of its documents leads to', () => {
+    const documents = files.filter((path) => path.endsWith('.md'))
+    assert.ok(documents.includes('README.md') && documents.includes('docs/options.md'))
+    const links = documents.flatMap((path) =>
+      [...read(path).matchAll(/\]\(([^)\s]+)\)/g)]
+        .map(([, target]) => target)
+        .filter((target) => !/^(https?:|#)/.test(target))
+        .map((target) => ({ path, target, leadsTo: join(dirname(path), target.split('#')[0]) })),
+    )
+    assert.ok(links.length > 10)
+    assert.deepEqual(
+      links.filter(({ leadsTo }) => !files.includes(leadsTo)),
+      [],
+    )
   })
 
   it('has no keys, no credentials, and no paths of the machine it was built on', () => {

@@ -3,9 +3,10 @@
  * option is an entry here, its type in `adapter.ts`, and the place that uses it; one that the engine reads is also a
  * field in `src/bridge/settings.rs`. `npm run options` writes the documentation.
  */
-import type { ICoordinationStore, IEventBus, RuntimeOptions } from 'flowcraft'
+import type { ICoordinationStore, RuntimeOptions } from 'flowcraft'
 import type { RabbitMqAdapterOptions } from './adapter.js'
 import { amqpServer } from './amqp.js'
+import type { AdapterEventBus } from './event-bus.js'
 import { invalidOption } from './invalid.js'
 import {
   callback,
@@ -51,7 +52,7 @@ export const ADAPTER_SCHEMA = {
   },
   eventBus: {
     group: 'workflows',
-    takes: objectWith<IEventBus>(['emit'], 'an object with the method emit'),
+    takes: objectWith<AdapterEventBus>(['emit'], 'an object with the method emit'),
     words: 'Gets the events `job:enqueued`, `job:processed`, `job:failed` and `worker:failed`.',
     example: 'eventBus: { emit: async (event) => console.log(event.type) }',
   },

@@ -1,6 +1,7 @@
 /** Options of a `RabbitMqAdapter`: their types. `adapter-schema.ts` has their defaults, bounds and words. */
-import type { ICoordinationStore, IEventBus, RuntimeOptions } from 'flowcraft'
+import type { ICoordinationStore, RuntimeOptions } from 'flowcraft'
 import type { AmqpConnectionLike, AmqpOptions } from './amqp.js'
+import type { AdapterEventBus } from './event-bus.js'
 import type { PgClientLike, PostgresOptions } from './postgres.js'
 import type { WebhookOptions } from './webhook.js'
 
@@ -28,7 +29,7 @@ export interface RabbitMqAdapterOptions {
    * eventBus: { emit: async (event) => console.log(event.type) }
    * ```
    */
-  eventBus?: IEventBus
+  eventBus?: AdapterEventBus
   /**
    * Called when the worker receives no more jobs and cannot mend it: a live amqplib connection was closed for good.
    * The logger and the event bus (`worker:failed`) are told too.

@@ -1,7 +1,9 @@
 // Compiled, not run: a user's strict project that passes plain descriptions and subclasses the adapter.
 import {
+  type AdapterEvent,
   createRabbitMqReconciler,
   type FinalResult,
+  type FlowcraftAdapterError,
   PostgresContext,
   type PostgresContextOptions,
   RabbitMqAdapter,
@@ -14,6 +16,7 @@ import {
   type BaseDistributedAdapter,
   type IAsyncContext,
   type ICoordinationStore,
+  type IEventBus,
   type NodeDefinition,
   NullLogger,
 } from 'flowcraft'
@@ -67,6 +70,28 @@ const reconcilerOptions: RabbitMqReconcilerOptions = {
   stalledThresholdSeconds: 300,
 }
 export const stats: Promise<ReconciliationStats> = createRabbitMqReconciler(reconcilerOptions).run()
+
+// Every event is known by its type, also the one that core does not have; and a bus of core's will do.
+function heard(event: AdapterEvent): string {
+  if (event.type === 'worker:failed') {
+    const error: FlowcraftAdapterError = event.payload.error
+    return `${event.payload.queueName}: ${error.code}`
+  }
+  return event.type === 'job:failed' ? event.payload.error.message : event.type
+}
+options.eventBus = { emit: async (event) => console.log(event.type === 'worker:failed', heard(event)) }
+declare const bus: IEventBus
+options.eventBus = bus
+
+// A webhook's delivery is looked at before it is taken.
+options.webhook = {
+  baseUrl: 'https://example.com/hooks',
+  secret: ['a new secret of the fleet', 'the old secret of the fleet'],
+  methods: ['POST', 'PUT'],
+  verify: async ({ rawBody, headers, runId }) => rawBody !== undefined && headers['x-signature'] === runId,
+}
+// @ts-expect-error HEAD never delivers
+options.webhook.methods = ['HEAD']
 
 // @ts-expect-error a number is no connection
 options.amqpConnection = 5
