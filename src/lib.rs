@@ -46,5 +46,6 @@ pub mod run_store;
 #[cfg(test)]
 mod simulation;
 pub mod time;
+mod trust;
 pub mod worker;
 pub mod workflow;

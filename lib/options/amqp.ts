@@ -99,9 +99,10 @@ export interface AmqpOptions {
    */
   url?: string | string[]
   /**
-   * Certificate authorities to trust, as PEM. Their certificates come in addition to the system's.
+   * Certificate authorities to trust, as PEM, besides the machine's: the system's and those of
+   * `NODE_EXTRA_CA_CERTS`.
    *
-   * @defaultValue the system's
+   * @defaultValue the machine's
    *
    * @example
    * ```ts
@@ -179,6 +180,11 @@ export const AMQP_SCHEMA = {
     example: "url: ['amqp://a', 'amqp://b']",
   },
   ...CERTIFICATES,
+  ca: {
+    ...CERTIFICATES.ca,
+    words:
+      "Certificate authorities to trust, as PEM, besides the machine's: the system's and those of `NODE_EXTRA_CA_CERTS`.",
+  },
   rejectUnauthorized: {
     takes: kind<true>('true; for a private authority, pass its certificate as ca', (value) => value === true),
     words: "The server's certificate is always verified. `false` is refused: pass a private authority as `ca`.",

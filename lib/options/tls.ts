@@ -5,9 +5,10 @@ import type { AnyOption, Schema } from './schema.js'
 /** TLS options, in Node.js' names. */
 export interface TlsOptions {
   /**
-   * Certificate authorities to trust, as PEM. Their certificates come in addition to the system's.
+   * Certificate authorities to trust, as PEM, in place of the machine's: the system's and those of
+   * `NODE_EXTRA_CA_CERTS`.
    *
-   * @defaultValue the system's
+   * @defaultValue the machine's
    *
    * @example
    * ```ts
@@ -54,8 +55,9 @@ export const CERTIFICATES = {
     takes: kind<string | Uint8Array | (string | Uint8Array)[]>('certificates as PEM text', (value) =>
       [value].flat().every(isPem),
     ),
-    words: "Certificate authorities to trust, as PEM. Their certificates come in addition to the system's.",
-    otherwise: "the system's",
+    words:
+      "Certificate authorities to trust, as PEM, in place of the machine's: the system's and those of `NODE_EXTRA_CA_CERTS`.",
+    otherwise: "the machine's",
     example: "ca: readFileSync('ca.pem')",
   },
   cert: {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};
+use crate::trust;
 
 const OPTION: &str = "pgClient.ssl";
 
@@ -33,7 +34,7 @@ pub enum Mode {
 pub struct SslSettings {
     /// Whether to encrypt and to verify.
     pub mode: Mode,
-    /// Certificate authorities to trust in place of the system's, PEM.
+    /// Certificate authorities to trust in place of the machine's, PEM.
     pub ca: Option<String>,
     /// The client's certificate chain, PEM.
     pub cert: Option<String>,
@@ -88,7 +89,7 @@ fn roots(ca: Option<&str>) -> Result<RootCertStore> {
             }
         }
         None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots.add_parsable_certificates(trust::of_machine());
         }
     }
     Ok(roots)

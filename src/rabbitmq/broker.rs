@@ -4,8 +4,8 @@
 //! acknowledgements must still get through.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -28,6 +28,7 @@ use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, QueueType};
 use crate::ports::broker::{Broker, Delivery, Outgoing, Reading};
 use crate::ports::platform::Platform;
+use crate::trust;
 
 const PERSISTENT: u8 = 2;
 /// The name of the connection that publishes.
@@ -40,7 +41,10 @@ const PUBLISHED_FRAME: u32 = 32 << 10;
 /// RabbitMQ, by URL.
 pub struct RabbitMq {
     addresses: Vec<AmqpAddress>,
+    /// The client's certificate, and the authorities given beside the machine's.
     tls: OwnedTLSConfig,
+    /// The same with the machine's, once they are needed.
+    trusting: OnceLock<OwnedTLSConfig>,
     queue_type: Option<QueueType>,
     /// The address to try first: the node that answered last.
     next_address: AtomicUsize,
@@ -69,6 +73,7 @@ impl RabbitMq {
         Ok(Self {
             addresses: settings.addresses()?,
             tls,
+            trusting: OnceLock::new(),
             queue_type: settings.queue_type,
             next_address: AtomicUsize::new(0),
             publisher: Mutex::new(None),
@@ -93,6 +98,15 @@ impl RabbitMq {
         Err(failure)
     }
 
+    /// The client itself trusts nobody, and so it needs no store of the system's to be there.
+    fn trusting(&self) -> &OwnedTLSConfig {
+        self.trusting.get_or_init(|| {
+            let mut authorities = self.tls.cert_chain.clone().unwrap_or_default();
+            authorities.push_str(&trust::as_pem(&trust::of_machine()));
+            OwnedTLSConfig { cert_chain: Some(authorities), ..self.tls.clone() }
+        })
+    }
+
     async fn connect_to(&self, address: &AmqpAddress, purpose: &str) -> Result<Connection> {
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("flowcraft {purpose}").as_str().into());
@@ -101,7 +115,8 @@ impl RabbitMq {
         if purpose == PUBLISHER {
             uri.query.frame_max.get_or_insert(PUBLISHED_FRAME);
         }
-        Connection::connect_uri_with_config(uri, properties, self.tls.clone(), runtime)
+        let tls = if address.is_encrypted() { self.trusting().clone() } else { OwnedTLSConfig::default() };
+        Connection::connect_uri_with_config(uri, properties, tls, runtime)
             .await
             .map_err(|error| connect_error(address, &error))
     }

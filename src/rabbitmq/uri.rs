@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use lapin::uri::AMQPUri;
+use lapin::uri::{AMQPScheme, AMQPUri};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use crate::ports::arguments::QueueType;
 pub struct AmqpSettings {
     /// `amqp:` or `amqps:` URLs; more than one are nodes of one cluster, tried in turn.
     pub urls: Vec<String>,
-    /// Certificate authorities to trust besides the system's, PEM.
+    /// Certificate authorities to trust besides the machine's, PEM.
     #[serde(default)]
     pub ca: Option<String>,
     /// The client's certificate chain, PEM.
@@ -60,6 +60,11 @@ impl AmqpAddress {
         // A hanging worker gets jobs until the broker misses its heartbeats.
         uri.query.heartbeat.get_or_insert(5);
         Self(uri)
+    }
+
+    /// Whether connections to it are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.scheme == AMQPScheme::AMQPS
     }
 
     /// The address as lapin takes it.

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 
 use super::link::Link;
 use super::settings::{RedisSettings, RedisTls, Sentinels};
+use crate::trust;
 
 /// Without an answer for this long, a server counts as out of reach.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -97,8 +98,8 @@ fn one(settings: &RedisSettings) -> RedisResult<Client> {
         }
     };
     let info = info.set_tcp_settings(tcp());
-    match settings.tls.as_ref().and_then(certificates) {
-        Some(certificates) => Client::build_with_tls(info, certificates),
+    match settings.tls.as_ref() {
+        Some(tls) => Client::build_with_tls(info, certificates(tls)),
         None => Client::open(info),
     }
 }
@@ -125,10 +126,7 @@ fn cluster(settings: &RedisSettings) -> RedisResult<ClusterClient> {
         builder = builder.password(password);
     }
     if let Some(tls) = &settings.tls {
-        builder = builder.tls(mode(tls));
-        if let Some(certificates) = certificates(tls) {
-            builder = builder.certs(certificates);
-        }
+        builder = builder.tls(mode(tls)).certs(certificates(tls));
     }
     builder.build()
 }
@@ -152,9 +150,7 @@ fn master(settings: &RedisSettings, sentinels: &Sentinels) -> RedisResult<Sentin
     }
     if let Some(tls) = &settings.tls {
         builder = builder.set_client_to_redis_tls_mode(mode(tls));
-        if let Some(certificates) = certificates(tls) {
-            builder = builder.set_client_to_redis_certificates(certificates);
-        }
+        builder = builder.set_client_to_redis_certificates(certificates(tls));
     }
     if let Some(username) = &sentinels.username {
         builder = builder.set_client_to_sentinel_username(username);
@@ -162,8 +158,8 @@ fn master(settings: &RedisSettings, sentinels: &Sentinels) -> RedisResult<Sentin
     if let Some(password) = &sentinels.password {
         builder = builder.set_client_to_sentinel_password(password);
     }
-    if let Some(certificates) = sentinels.tls.as_ref().and_then(certificates) {
-        builder = builder.set_client_to_sentinel_certificates(certificates);
+    if let Some(tls) = &sentinels.tls {
+        builder = builder.set_client_to_sentinel_certificates(certificates(tls));
     }
     builder.build()
 }
@@ -179,18 +175,17 @@ fn mode(tls: &RedisTls) -> TlsMode {
     if tls.insecure { TlsMode::Insecure } else { TlsMode::Secure }
 }
 
-fn certificates(tls: &RedisTls) -> Option<TlsCertificates> {
-    if tls.ca.is_none() && tls.cert.is_none() {
-        return None;
-    }
+/// Always with the authorities to trust: the client itself has others, which are never those that are meant.
+fn certificates(tls: &RedisTls) -> TlsCertificates {
     let pair = tls.cert.clone().zip(tls.key.clone());
-    Some(TlsCertificates {
+    let authorities = || trust::as_pem(&trust::of_machine());
+    TlsCertificates {
         client_tls: pair.map(|(cert, key)| ClientTlsConfig {
             client_cert: cert.into_bytes(),
             client_key: key.into_bytes(),
         }),
-        root_cert: tls.ca.clone().map(String::into_bytes),
-    })
+        root_cert: Some(tls.ca.clone().unwrap_or_else(authorities).into_bytes()),
+    }
 }
 
 /// Each script is answered before the next one is sent: waiting to fill a packet only delays it.
