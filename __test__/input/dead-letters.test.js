@@ -204,6 +204,31 @@ describe('replayDeadLetters', () => {
     await holds(badInput, 1)
   })
 
+  it('a letter that somebody else put there has an id too, by what it says', async (t) => {
+    const { badInput, servers, adapter, refuse } = await open(t)
+    await refuse('no job')
+    const { queue } = servers
+    servers.queue = `${queue}.dead`
+    await servers.sendMany(['moved by hand', 'moved by hand', 'also moved'])
+    servers.queue = queue
+    await holds(badInput, 4)
+    const ids = (await adapter.listDeadLetters()).map(({ id }) => id)
+    assert.ok(ids.every((id) => typeof id === 'string' && id !== ''))
+    assert.deepEqual([ids[1] === ids[2], new Set(ids).size], [true, 3])
+    assert.deepEqual(
+      (await adapter.listDeadLetters()).map(({ id }) => id),
+      ids,
+      'the same whenever it is looked at',
+    )
+    assert.equal(await adapter.replayDeadLetters({ ids: [ids[3]] }), 1)
+    await holds(badInput, 4)
+    assert.equal(
+      (await adapter.listDeadLetters()).filter(({ id }) => id === ids[3]).length,
+      0,
+      'it has one of ours now',
+    )
+  })
+
   it('twice at a time puts each back once', async (t) => {
     const { badInput, servers, adapter, addMissing } = await open(t)
     const runs = []

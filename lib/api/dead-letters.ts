@@ -10,8 +10,8 @@ export const ALL = 2 ** 31
 export interface DeadLetter {
   /** The queue it was in before, and is put back into. */
   queue: string
-  /** To choose it by in `replayDeadLetters`; absent where somebody else put it there. */
-  id?: string
+  /** To choose it by in `replayDeadLetters`. Of letters that somebody else put there, equal ones have the same. */
+  id: string
   /** Why it could not be processed. */
   reason?: string
   /** Since when it is there. */
@@ -29,7 +29,7 @@ export function deadLetterOf(letter: NativeDeadLetter): DeadLetter {
   const { queue, id, reason, time, worker, body, runId, blueprintId, nodeId } = letter
   return {
     queue,
-    ...(id != null && { id }),
+    id,
     ...(reason != null && { reason }),
     ...(time != null && { time: new Date(time) }),
     ...(worker != null && { worker }),

@@ -28,7 +28,7 @@ use crate::workflow::ledger::{Resume, RunStatus};
 pub struct DeadLetter {
     /// The queue it was in before.
     pub queue: String,
-    pub id: Option<String>,
+    pub id: String,
     pub reason: Option<String>,
     /// ISO 8601.
     pub time: Option<String>,

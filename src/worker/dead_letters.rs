@@ -29,8 +29,8 @@ const LONGEST_REASON: usize = 2_000;
 pub struct DeadLetter {
     /// The queue it was in before.
     pub queue: String,
-    /// Unique in its queue; absent where somebody else put it there.
-    pub id: Option<String>,
+    /// Unique in its queue. Of letters that somebody else put there, equal ones have the same.
+    pub id: String,
     /// Why it is there.
     pub reason: Option<String>,
     /// Since when, ISO 8601.
@@ -131,7 +131,7 @@ impl DeadLetters {
             let Some(delivery) = reading.next().await? else { break };
             left -= 1;
             let DeadLetter { id, body, job, .. } = DeadLetter::of(queue, &delivery);
-            if chosen.is_some_and(|chosen| id.is_none_or(|id| !chosen.contains(&id))) {
+            if chosen.is_some_and(|chosen| !chosen.contains(&id)) {
                 kept.push(delivery.receipt);
                 continue;
             }
@@ -152,7 +152,7 @@ impl DeadLetter {
         };
         Self {
             queue: queue.to_owned(),
-            id: header(ID),
+            id: header(ID).unwrap_or_else(|| id_of(&delivery.body)),
             reason: header(REASON),
             time: header(TIME),
             worker: header(WORKER),
@@ -186,6 +186,14 @@ fn id(platform: &Platform, now: u64) -> String {
     Builder::from_unix_timestamp_millis(now, &own).into_uuid().to_string()
 }
 
+/// The id of a letter that has none, by what it says: the same whenever it is looked at (FNV-1a, 128 bits).
+fn id_of(body: &[u8]) -> String {
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    let hash = body.iter().fold(BASIS, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME));
+    format!("body-{hash:032x}")
+}
+
 /// A reason as it can be kept and read.
 pub fn shortened(reason: &str) -> String {
     let length = reason.chars().count();
@@ -214,5 +222,12 @@ mod tests {
         assert!(header(REASON).len() <= 2 * LONGEST_REASON);
         assert_eq!(header(WORKER), "host:1");
         assert!(header(TIME).ends_with('Z'), "{}", header(TIME));
+    }
+
+    #[test]
+    fn a_letter_of_somebody_else_is_known_by_what_it_says() {
+        assert_eq!(id_of(b""), "body-6c62272e07bb014262b821756295c58d");
+        assert_eq!(id_of(b"a"), "body-d228cb696f1a8caf78912b704e4a8964");
+        assert_ne!(id_of(b"a\0"), id_of(b"a"));
     }
 }

@@ -83,6 +83,11 @@ options.eventBus = { emit: async (event) => console.log(event.type === 'worker:f
 declare const bus: IEventBus
 options.eventBus = bus
 
+// What was listed can be chosen from, as it is.
+const client = new Mine(options)
+const letters = await client.listDeadLetters()
+export const replayed: Promise<number> = client.replayDeadLetters({ ids: letters.map(({ id }) => id) })
+
 // A webhook's delivery is looked at before it is taken.
 options.webhook = {
   baseUrl: 'https://example.com/hooks',
