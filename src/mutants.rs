@@ -21,6 +21,10 @@ pub enum Mutant {
     IgnoresExpiry,
     /// A lease that ran out and was taken again counts as one that was held all along.
     RevivesLease,
+    /// A claim of another worker is not looked at.
+    IgnoresClaims,
+    /// A store that was flushed is taken for one in which nobody holds leases.
+    TrustsFlushedStore,
     /// A worker that aborts still starts a node.
     StartsWhileAborting,
     /// A redelivered message is taken for a new one.
@@ -48,7 +52,7 @@ pub enum Mutant {
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -57,6 +61,8 @@ impl Mutant {
         Self::TrustsPrefetch,
         Self::IgnoresExpiry,
         Self::RevivesLease,
+        Self::IgnoresClaims,
+        Self::TrustsFlushedStore,
         Self::StartsWhileAborting,
         Self::ForgetsRepetition,
         Self::NamesWrongOrigin,

@@ -13,7 +13,7 @@ import { Log } from './support/log.js'
 
 const away = Number(process.env.FLOWCRAFT_REDIS_AWAY_SECONDS ?? 4) * 1000
 
-const WITHOUT = /Redis is out of reach: the worker goes on without leases/
+const WITHOUT = /Redis is out of reach: the worker claims in PostgreSQL what it executes/
 const WAITS = /Redis is out of reach: the worker waits/
 const AGAIN = /Redis answers again/
 

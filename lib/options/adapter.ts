@@ -206,8 +206,9 @@ export interface RabbitMqAdapterOptions {
    */
   leaseSeconds?: number
   /**
-   * What the worker does while Redis is out of reach: it goes on without leases, or it waits. Without leases a
-   * message that comes twice may have its node run twice; its result still counts once. The log says which, once.
+   * What the worker does while Redis is out of reach: it goes on, or it waits. While it goes on it claims each node
+   * in PostgreSQL before it runs it: one more commit a job. A message that may be a copy waits for the time of a
+   * lease first. The log says which, once.
    *
    * @defaultValue `'continue'`
    *

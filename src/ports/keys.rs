@@ -42,6 +42,13 @@ pub fn cancel(run: &str, node: &str) -> String {
     format!("flowcraft:fanin:cancel:{run}:{node}")
 }
 
+/// Changes when the store forgets everything; version 1 has no such key.
+pub const EPOCH: &str = "flowcraft:epoch";
+/// How long it lives, in seconds: thirty days.
+pub const EPOCH_TTL: u64 = 30 * 86_400;
+/// Stands for as long as a lease lives after the store forgot everything; version 1 has no such key.
+pub const YOUNG: &str = "flowcraft:epoch:young";
+
 /// The workers that are alive, all in one key; version 1 has no such key.
 pub const WORKERS: &str = "flowcraft:workers";
 

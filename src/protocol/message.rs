@@ -48,6 +48,10 @@ pub struct JobMessage {
     /// The message is a copy of another one, whose worker may have died: it counts as redelivered. Not of version 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,
+    /// Another message for the same job may be on its way: recovery, or a redelivered message, published the job again. Not of
+    /// version 1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copy: bool,
     /// An operator replayed the message from the dead letters. Not of version 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
@@ -87,6 +91,16 @@ impl JobMessage {
         due.iter().map(|due| Self::due(run, blueprint, due, at)).collect()
     }
 
+    /// The messages for jobs that were published before, as far as anybody knows.
+    pub fn copies(run: &str, blueprint: &str, due: &[DueJob], at: Option<u64>) -> Vec<Self> {
+        due.iter().map(|due| Self { copy: true, ..Self::due(run, blueprint, due, at) }).collect()
+    }
+
+    /// Whether another message for the same job may be on its way, or have come to a worker.
+    pub fn may_be_a_copy(&self) -> bool {
+        self.copy || self.repeated || self.replayed
+    }
+
     /// The message as an operator replays it from the dead letters: without a delay, and as if no worker had rescheduled it.
     pub fn replayed(self) -> Self {
         Self {
@@ -114,6 +128,7 @@ impl JobMessage {
             busy_since: None,
             lacking: Vec::new(),
             repeated: false,
+            copy: false,
             replayed: false,
             at,
             original: None,

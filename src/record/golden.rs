@@ -5,7 +5,7 @@ use super::{Change, Document, Entry, Follows, Patch, RESERVED_KEY, ReservedKey, 
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::workflow::ledger::{
-    Added, Arrival, KeptEvent, Ledger, NodeEntry, NodeError, NodeState, Resume, RunStatus,
+    Added, Arrival, Claim, KeptEvent, Ledger, NodeEntry, NodeError, NodeState, Resume, RunStatus,
 };
 
 /// Every field of a node, none of them left out.
@@ -48,6 +48,7 @@ fn node() -> NodeEntry {
         resumed: Some(Resume { action: Some("yes".into()), output: Some(json("1")) }),
         failures: 2,
         not_before: Some(1_700_000_000_000),
+        claim: None,
     }
 }
 
@@ -97,6 +98,15 @@ fn the_blueprint_of_a_run_and_its_other_queues_stand_beside_its_ledger() {
     let grown = before.grown(&[entry, r#"{"ledger":{"status":"running"}}"#.into()], 2).unwrap();
     let grown = grown.reserved.unwrap();
     assert_eq!((grown.blueprint, grown.other_queues), (reserved.blueprint, reserved.other_queues));
+}
+
+#[test]
+fn what_2_0_0_does_not_know_is_left_out_where_it_says_nothing() {
+    let claim = Claim { by: "w1".into(), until: 5 };
+    let claimed = NodeEntry { claim: Some(Box::new(claim)), ..NodeEntry::default() };
+    let text = r#"{"state":"idle","round":0,"wave":0,"level":0,"claim":{"by":"w1","until":5}}"#;
+    assert_eq!(serde_json::to_string(&claimed).unwrap(), text);
+    assert_eq!(serde_json::from_str::<NodeEntry>(text).unwrap(), claimed);
 }
 
 #[test]

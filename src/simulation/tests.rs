@@ -104,7 +104,20 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
             runs: 5,
             concurrency: 1,
             recovery: true,
-            troubles: vec![Trouble::Broker, Trouble::Record, Trouble::Coordination, Trouble::Reconcile],
+            troubles: vec![Trouble::Broker, Trouble::Coordination, Trouble::Reconcile],
+            ..plan
+        },
+        Mutant::IgnoresClaims | Mutant::TrustsFlushedStore => Plan {
+            workers: plan.workers.max(2),
+            runs: 5,
+            recovery: true,
+            troubles: vec![
+                Trouble::Broker,
+                Trouble::Cut,
+                Trouble::Coordination,
+                Trouble::Flush,
+                Trouble::Reconcile,
+            ],
             ..plan
         },
         Mutant::IgnoresExpiry | Mutant::RevivesLease => Plan {

@@ -193,8 +193,11 @@ impl Engine {
     /// Publishes the jobs that follow from what happened to a run. That it happened is recorded: the call has taken effect,
     /// and a second one would be refused.
     async fn follow_up(&self, run: &str, what: FollowUp) -> BTreeSet<NodeId> {
-        let FollowUp { operation, blueprint, due, at } = what;
-        let jobs = JobMessage::all_due(run, &blueprint, &due, at);
+        let FollowUp { operation, blueprint, due, at, again } = what;
+        let jobs = match again {
+            true => JobMessage::copies(run, &blueprint, &due, at),
+            false => JobMessage::all_due(run, &blueprint, &due, at),
+        };
         if let Err(error) = self.services.publisher.publish(&jobs).await {
             let error = Error { operation, ..error };
             self.recovery_sees_to(run, "what is due now could not be published", &error);

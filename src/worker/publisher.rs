@@ -1,6 +1,7 @@
 //! Publishing jobs, each into the queue of its blueprint and for the moment it is for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Result;
 use crate::fault_points;
@@ -13,6 +14,13 @@ use crate::protocol::message::JobMessage;
 use crate::worker::notices::Notices;
 use crate::worker::retry::Retry;
 use crate::worker::settings::Settings;
+
+/// Whether the user hears of a published job.
+#[derive(Debug, Clone, Copy)]
+enum Announced {
+    Yes,
+    No,
+}
 
 /// Publishes jobs.
 pub struct Publisher {
@@ -69,9 +77,31 @@ impl Publisher {
             let _ = tokio::time::timeout(std::time::Duration::from_micros(100), self.publish(jobs)).await;
             return Ok(());
         }
-        retry.until_done(|| self.publish(jobs)).await?;
+        self.until_confirmed(jobs, retry, Announced::Yes).await?;
         fault_points::point("after-publish");
         Ok(())
+    }
+
+    /// Publishes a copy of a message that was published before, for as long as it takes, without a word.
+    ///
+    /// # Errors
+    /// Only when the worker aborts.
+    pub async fn forward_until_confirmed(&self, job: JobMessage, retry: &Retry) -> Result<()> {
+        self.until_confirmed(&[job], retry, Announced::No).await
+    }
+
+    /// Publishes jobs until they are confirmed. From the second attempt on they are copies: the first may have arrived.
+    async fn until_confirmed(&self, jobs: &[JobMessage], retry: &Retry, announced: Announced) -> Result<()> {
+        let is_first = AtomicBool::new(true);
+        let attempt = || async {
+            let copies = if is_first.swap(false, Ordering::Relaxed) { None } else { Some(copies_of(jobs)) };
+            let jobs = copies.as_deref().unwrap_or(jobs);
+            match announced {
+                Announced::Yes => self.publish(jobs).await,
+                Announced::No => self.forward(jobs).await,
+            }
+        };
+        retry.until_done(attempt).await
     }
 
     /// Publishes jobs without a word: copies of messages that were published before.
@@ -87,4 +117,8 @@ impl Publisher {
         });
         self.broker.publish(outgoing.collect()).await
     }
+}
+
+fn copies_of(jobs: &[JobMessage]) -> Vec<JobMessage> {
+    jobs.iter().map(|job| JobMessage { copy: true, ..job.clone() }).collect()
 }

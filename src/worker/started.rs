@@ -58,7 +58,12 @@ impl Worker {
         });
         let (keeper, stop) = (self.services.clone(), self.shutdown.abort.clone());
         self.services.platform.spawn(async move {
-            keeper.leases.keep(|| keeper.liveness.is_responsive(), stop).await;
+            // In tasks of their own: the next renewals do not wait for the record.
+            let claim = |executions| {
+                let runs = keeper.runs.clone();
+                keeper.platform.spawn(async move { runs.claim_all(executions).await });
+            };
+            keeper.leases.keep(|| keeper.liveness.is_responsive(), claim, stop).await;
         });
     }
 

@@ -46,6 +46,8 @@ pub struct ToExecute {
     pub analysed: Analysed,
     /// Which execution of the node it is.
     pub round: u32,
+    /// The run began with this very delivery: no other can have come to it before.
+    pub has_begun: bool,
 }
 
 /// Admits a message, to its run as it was prefetched or as it is.
@@ -67,7 +69,7 @@ pub async fn admitted(
         Some(document) => document,
         None => load(context, message).await?,
     };
-    let mut admitting = Admitting { context, message, analysed, document };
+    let mut admitting = Admitting { context, message, analysed, document, has_begun: false };
     let (mut tried, mut is_current) = (Tried::default(), false);
     loop {
         let Admitting { analysed, document, .. } = &mut admitting;
@@ -98,6 +100,7 @@ struct Admitting<'a> {
     message: &'a JobMessage,
     analysed: Analysed,
     document: Document,
+    has_begun: bool,
 }
 
 impl Admitting<'_> {
@@ -132,6 +135,7 @@ impl Admitting<'_> {
         let (run, blueprint) = (&self.message.run_id, &self.analysed.blueprint);
         let begin = || services.runs.begin_from(run, blueprint, &self.document, queue);
         let (has_begun, document) = retry.unless(is_passing_trouble, begin).await?;
+        self.has_begun = has_begun;
         if has_begun {
             services.legacy.tell_blueprint(run, &blueprint.id).await;
         }
@@ -146,15 +150,17 @@ impl Admitting<'_> {
         let (services, run) = (self.context.services, &self.message.run_id);
         if let Some(reopened) = services.runs.reopen(run, &self.message.node_id).await? {
             let FollowUp { blueprint, due, at, .. } = reopened;
-            services.publisher.publish(&JobMessage::all_due(run, &blueprint, &due, at)).await?;
+            services.publisher.publish(&JobMessage::copies(run, &blueprint, &due, at)).await?;
         }
         Ok(())
     }
 
     fn end(self, verdict: Verdict) -> Admitted {
-        let Self { document, analysed, .. } = self;
+        let Self { document, analysed, has_begun, .. } = self;
         match verdict {
-            Verdict::Run { round } => Admitted::Execute(Box::new(ToExecute { document, analysed, round })),
+            Verdict::Run { round } => {
+                Admitted::Execute(Box::new(ToExecute { document, analysed, round, has_begun }))
+            }
             verdict => {
                 let revision = Some(analysed.revision);
                 Admitted::Other(Box::new(Other { verdict, at: document.at, revision }))

@@ -40,4 +40,13 @@ impl JobContext<'_> {
         let jobs = JobMessage::all_due(&message.run_id, &message.blueprint_id, due, at);
         self.services.publisher.publish_due(&jobs, self.retry).await
     }
+
+    /// The same for jobs that may have been published before.
+    ///
+    /// # Errors
+    /// As [`publish_due`](Self::publish_due).
+    pub async fn publish_copies(&self, message: &JobMessage, due: &[DueJob], at: Option<u64>) -> Result<()> {
+        let jobs = JobMessage::copies(&message.run_id, &message.blueprint_id, due, at);
+        self.services.publisher.publish_due(&jobs, self.retry).await
+    }
 }

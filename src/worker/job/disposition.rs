@@ -102,7 +102,7 @@ pub async fn come_again(
 ) -> Result<MessageFate> {
     let services = context.services;
     let copy = copy_for_later(services, message, wait);
-    context.retry.until_done(|| services.publisher.forward(std::slice::from_ref(&copy))).await?;
+    services.publisher.forward_until_confirmed(copy, context.retry).await?;
     debug!(reason, "the job comes again later");
     // It is not lost: its run is seen to be looked after.
     if let Err(error) = services.runs.keep_alive(std::slice::from_ref(&message.run_id)).await {

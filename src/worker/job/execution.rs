@@ -8,10 +8,11 @@ use tracing::debug;
 
 use super::admission::Verdict;
 use super::admitting::{Admitted, Other, ToExecute, admitted};
+use super::claiming::{Clearance, clear};
 use super::clock::by_the_databases_clock;
 use super::completion::{Completion, Execution, complete};
 use super::context::JobContext;
-use super::disposition::{Lack, give_up, reschedule};
+use super::disposition::{Lack, come_again, give_up, reschedule};
 use super::fate::MessageFate;
 use super::storing::{refuse_while_locked, stored};
 use crate::error::{Kind, Result};
@@ -37,10 +38,17 @@ pub async fn with_lease(
         return Ok(fate);
     }
     for _ in 0..ADMISSIONS {
-        let to_execute = match admitted(context, message, prefetched.take()).await? {
+        let mut to_execute = match admitted(context, message, prefetched.take()).await? {
             Admitted::Execute(to_execute) => to_execute,
             Admitted::Other(other) => return dispose(context, message, *other).await,
         };
+        match clear(context, message, &mut to_execute).await? {
+            Clearance::Granted => {}
+            Clearance::After(wait) => {
+                return come_again(context, message, wait, "another worker may be executing the node").await;
+            }
+            Clearance::Outdated => continue,
+        }
         fault_points::point("after-load");
         match execute(context, message, &to_execute).await? {
             None => return Ok(MessageFate::Requeue),
@@ -84,7 +92,7 @@ async fn dispose(
             return give_up(context, message, &reason, fails_run).await;
         }
         Verdict::Republish(_) if makes(Mutant::ForgetsLeftovers) => {}
-        Verdict::Republish(due) => context.publish_due(message, &due, at).await?,
+        Verdict::Republish(due) => context.publish_copies(message, &due, at).await?,
         Verdict::PublishResult => {
             context.services.results.publish_or_report(&message.run_id, context.abort()).await?;
         }
@@ -201,7 +209,7 @@ fn tell_processed(context: &JobContext<'_>, message: &JobMessage, outcome: &Outc
 async fn commit(
     context: &JobContext<'_>,
     message: &JobMessage,
-    ToExecute { document: base, analysed, round }: ToExecute,
+    ToExecute { document: base, analysed, round, .. }: ToExecute,
     answer: &Arc<Answer>,
 ) -> Result<(Completion, Option<u64>)> {
     let services = context.services;

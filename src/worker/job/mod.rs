@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub(super) mod admitting;
+pub(super) mod claiming;
 pub(super) mod clock;
 pub mod completion;
 pub(super) mod context;

@@ -40,7 +40,7 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
     if message.not_before.and_then(|moment| services.platform.until(moment)).is_some() {
         // On its way to a moment further off than one delay; or it came back from a worker whose clock is ahead of this
         // one's, and that died: its copy says so.
-        context.retry.until_done(|| services.publisher.forward(std::slice::from_ref(&message))).await?;
+        services.publisher.forward_until_confirmed(message, context.retry).await?;
         return Ok(MessageFate::Acknowledge);
     }
     if !services.liveness.is_responsive() {
@@ -88,7 +88,13 @@ async fn try_lease(
             || makes(Mutant::TrustsPrefetch);
         let prefetched = prefetched.filter(|_| is_proven);
         fault_points::point("after-lease");
-        let fate = with_lease(context, message, prefetched).await;
+        // A client may have sent a message without a round twice.
+        let is_surely_one = !message.may_be_a_copy() && message.round.is_some();
+        let may_be_one_of_two = !is_surely_one && services.leases.is_seen(run, node);
+        let fate = match may_be_one_of_two && services.leases.may_be_forgotten().await {
+            true => come_again(context, message, LEASE_WAIT, "Redis has just forgotten its leases").await,
+            false => with_lease(context, message, prefetched).await,
+        };
         fault_points::point("before-release");
         services.leases.give_back(run, node).await;
         fault_points::point("after-release");
@@ -98,7 +104,7 @@ async fn try_lease(
     match admit_beside_lease(&document, message) {
         None => return Ok(None),
         Some(Verdict::Republish(_)) if makes(Mutant::ForgetsLeftovers) => {}
-        Some(Verdict::Republish(due)) => context.publish_due(message, &due, document.at).await?,
+        Some(Verdict::Republish(due)) => context.publish_copies(message, &due, document.at).await?,
         Some(_) => {}
     }
     Ok(Some(MessageFate::Acknowledge))

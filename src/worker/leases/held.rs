@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::error::{Error, Result};
+use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, CoordinationStore};
 use crate::ports::keys;
@@ -44,6 +45,19 @@ struct Held {
     lapsed: bool,
     /// The store took it: others can see it.
     seen: bool,
+    /// The execution it is held for, once there is one.
+    execution: Option<LeasedExecution>,
+}
+
+/// An execution of a node: what a claim in the record is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeasedExecution {
+    /// The run.
+    pub run: String,
+    /// The node.
+    pub node: NodeId,
+    /// Its round.
+    pub round: u32,
 }
 
 impl Held {
@@ -58,8 +72,12 @@ impl Held {
 struct Reach {
     /// When it last failed to, and how.
     failed: Option<(Instant, Error)>,
+    /// Since when it has not answered.
+    lost: Option<Instant>,
     /// When it was last asked after it had failed.
     asked: Option<Instant>,
+    /// What stood in the key of its epoch when this worker looked last: it changes when the store forgets everything.
+    epoch: Option<String>,
     /// Whether that was said.
     said: bool,
 }
@@ -122,6 +140,66 @@ impl HeldLeases {
             && self.with_held(|held| held.get(&keys::node_lock(run, node)).is_some_and(is_seen))
     }
 
+    /// Asks for a lease that nobody else can see, however recently the store failed; whether another worker has it.
+    pub async fn is_others(&self, run: &str, node: &str) -> bool {
+        let key = keys::node_lock(run, node);
+        let Some(token) = self.with_held(|held| held.get(&key).map(|held| held.token.clone())) else {
+            return false;
+        };
+        let asked = Instant::now();
+        match self.ask(&key, &token, self.ttl).await {
+            Ok(Acquired::No) => true,
+            Ok(Acquired::Yes | Acquired::Fresh) => {
+                self.note_renewal(&key, &token, asked);
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Notes what a lease is held for: where it cannot be renewed, the execution is claimed in the record.
+    pub fn note_execution(&self, execution: LeasedExecution) {
+        let key = keys::node_lock(&execution.run, &execution.node);
+        self.with_held(|held| {
+            if let Some(held) = held.get_mut(&key) {
+                held.execution = Some(execution);
+            }
+        });
+    }
+
+    /// For how much longer a lease may live that another worker took before the store was lost; none once all have run out.
+    pub fn silence_left(&self) -> Option<Duration> {
+        // If it answers again, it is to be asked, and at once.
+        let silent = self.with_reach(|reach| reach.lost).map_or(Duration::ZERO, |lost| lost.elapsed());
+        Duration::from_secs(self.ttl).checked_sub(silent).filter(|left| !left.is_zero())
+    }
+
+    /// Whether the store may have forgotten leases a moment ago: it was flushed, or another one took its place. Their
+    /// holders take them again with their next renewals.
+    pub async fn may_be_forgotten(&self) -> bool {
+        // If it answered a moment ago, and does not now, nothing is known of it.
+        self.look_at_epoch().await.unwrap_or(true)
+    }
+
+    async fn look_at_epoch(&self) -> Result<bool> {
+        let (stored, young) = join(self.store.get(keys::EPOCH), self.store.get(keys::YOUNG)).await;
+        let (stored, is_young) = (stored?, young?.is_some());
+        let known = self.with_reach(|reach| reach.epoch.clone());
+        let is_another = known.is_some() && known != stored;
+        if is_another {
+            self.store.set_if_not_exist(keys::YOUNG, &self.owner, self.ttl).await?;
+        }
+        let epoch = match stored {
+            Some(epoch) => Some(epoch),
+            None => {
+                self.store.set_if_not_exist(keys::EPOCH, &self.token(), keys::EPOCH_TTL).await?;
+                self.store.get(keys::EPOCH).await?
+            }
+        };
+        self.with_reach(|reach| reach.epoch = epoch);
+        Ok(is_another || is_young)
+    }
+
     fn note_renewal(&self, key: &str, token: &str, asked: Instant) {
         self.with_held(|held| {
             if let Some(held) = held.get_mut(key).filter(|held| held.token == token) {
@@ -143,6 +221,7 @@ impl HeldLeases {
                     renewed: Instant::now(),
                     lapsed: false,
                     seen: false,
+                    execution: None,
                 });
                 true
             }
@@ -191,10 +270,18 @@ impl HeldLeases {
         if let Some(error) = self.with_reach(|reach| reach.known_failure(Instant::now())) {
             return Err(error);
         }
+        self.ask(key, token, ttl).await
+    }
+
+    async fn ask(&self, key: &str, token: &str, ttl: u64) -> Result<Acquired> {
         let answer = self.store.acquire(key, token, ttl).await;
         self.with_reach(|reach| match &answer {
-            Ok(_) => reach.failed = None,
-            Err(error) => reach.failed = Some((Instant::now(), error.clone())),
+            Ok(_) => (reach.failed, reach.lost) = (None, None),
+            Err(error) => {
+                let now = Instant::now();
+                reach.failed = Some((now, error.clone()));
+                reach.lost.get_or_insert(now);
+            }
         });
         answer
     }
@@ -216,8 +303,14 @@ impl HeldLeases {
         }
     }
 
-    /// Renews every lease held while the worker is `alive`, until `stop`; takes it again if Redis has forgotten it.
-    pub async fn keep(&self, alive: impl Fn() -> bool, stop: CancellationToken) {
+    /// Renews every lease held while the worker is `alive`, until `stop`; takes it again if Redis has forgotten it. What
+    /// cannot be renewed is claimed.
+    pub async fn keep(
+        &self,
+        alive: impl Fn() -> bool,
+        claim: impl Fn(Vec<LeasedExecution>),
+        stop: CancellationToken,
+    ) {
         let mut beat = tokio::time::interval(Duration::from_millis(self.ttl * 1000 / 3));
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -233,11 +326,23 @@ impl HeldLeases {
             let held: Vec<(String, String)> = self
                 .with_held(|held| held.iter().map(|(key, held)| (key.clone(), held.token.clone())).collect());
             // All at once: they leave together.
-            join_all(held.iter().map(|(key, token)| self.renew(key, token))).await;
+            let renewed = join_all(held.iter().map(|(key, token)| self.renew(key, token)));
+            let (renewed, _) = join(renewed, self.may_be_forgotten()).await;
+            let lost = held.iter().zip(renewed).filter(|(_, is_renewed)| !is_renewed);
+            let lost: Vec<LeasedExecution> =
+                lost.filter_map(|((key, token), _)| self.execution(key, token)).collect();
+            if !lost.is_empty() {
+                claim(lost);
+            }
         }
     }
 
-    async fn renew(&self, key: &str, token: &str) {
+    fn execution(&self, key: &str, token: &str) -> Option<LeasedExecution> {
+        self.with_held(|held| held.get(key).filter(|held| held.token == token)?.execution.clone())
+    }
+
+    /// Renews a lease; whether this worker has it.
+    async fn renew(&self, key: &str, token: &str) -> bool {
         let asked = Instant::now();
         match self.acquire(key, token, self.ttl).await {
             // Given back while it was being renewed.
@@ -248,10 +353,15 @@ impl HeldLeases {
             }
             Ok(Acquired::Yes | Acquired::Fresh) => self.note_renewal(key, token, asked),
             Ok(Acquired::No) => {
-                debug!(key, "another worker took the lease; the commit decides which result counts")
+                debug!(key, "another worker took the lease; the commit decides which result counts");
+                return false;
             }
-            Err(error) => warn!(%error, key, "the lease was not renewed"),
+            Err(error) => {
+                warn!(%error, key, "the lease was not renewed");
+                return false;
+            }
         }
+        true
     }
 
     fn with_reach<T>(&self, act: impl FnOnce(&mut Reach) -> T) -> T {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::held::HeldLeases;
+use super::held::{HeldLeases, LeasedExecution};
 use crate::backoff::Backoff;
 use crate::error::{Kind, Result};
 use crate::mutants::{Mutant, makes};
@@ -81,7 +81,27 @@ impl Leases {
 
     /// Whether others can see a lease that is held here.
     pub fn is_seen(&self, run: &str, node: &str) -> bool {
-        self.held.is_seen(run, node)
+        self.held.is_seen(run, node) || makes(Mutant::TakesNoLease)
+    }
+
+    /// Notes what a lease is held for: where it cannot be renewed, the execution is claimed in the record.
+    pub fn note_execution(&self, execution: LeasedExecution) {
+        self.held.note_execution(execution);
+    }
+
+    /// Asks for a lease that nobody else can see, however recently the store failed; whether another worker has it.
+    pub async fn is_others(&self, run: &str, node: &str) -> bool {
+        self.held.is_others(run, node).await
+    }
+
+    /// For how much longer a lease may live that another worker took before the store was lost; none once all have run out.
+    pub fn silence_left(&self) -> Option<Duration> {
+        self.held.silence_left()
+    }
+
+    /// Whether the store may have forgotten leases a moment ago. Their holders take them again with their next renewals.
+    pub async fn may_be_forgotten(&self) -> bool {
+        self.held.may_be_forgotten().await && !makes(Mutant::TrustsFlushedStore)
     }
 
     /// Gives a lease back; done when that is on its way.
@@ -112,9 +132,14 @@ impl Leases {
         self.held.is_reachable()
     }
 
-    /// Renews every lease held while the worker `is_responsive`, until `stop`.
-    pub async fn keep(&self, is_responsive: impl Fn() -> bool, stop: CancellationToken) {
-        self.held.keep(is_responsive, stop).await;
+    /// Renews every lease held while the worker `is_responsive`, until `stop`. What cannot be renewed is claimed.
+    pub async fn keep(
+        &self,
+        is_responsive: impl Fn() -> bool,
+        claim: impl Fn(Vec<LeasedExecution>),
+        stop: CancellationToken,
+    ) {
+        self.held.keep(is_responsive, claim, stop).await;
     }
 
     /// An answer of the store; the user hears when the store is lost, and when it is back.
@@ -126,8 +151,7 @@ impl Leases {
             Err(error) if error.kind() != Kind::Stopping && self.held.is_newly_lost() => {
                 let how = match self.without {
                     WithoutLeases::Continue => {
-                        "the worker goes on without leases; a message that comes twice may have its node run twice, \
-                         its result counts once"
+                        "the worker claims in PostgreSQL what it executes, at the cost of one more commit a job"
                     }
                     WithoutLeases::Wait => "the worker waits for it",
                 };

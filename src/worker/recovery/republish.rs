@@ -68,7 +68,7 @@ pub async fn republish(
     }
     let at = document.at;
     let ledger = document.reserved.map(|reserved| reserved.ledger).unwrap_or_default();
-    let idle = idle_jobs(services, run, &ledger, how.reach).await?;
+    let idle = idle_jobs(LookedAt { services, run, ledger: &ledger, at }, how.reach).await?;
     let is_stuck = ledger.is_stuck();
     if idle.is_empty() && !is_stuck {
         return Ok(Some(BTreeSet::new()));
@@ -83,7 +83,7 @@ pub async fn republish(
         services.results.publish_pending(run).await?;
     }
     if !idle.is_empty() {
-        services.publisher.publish(&JobMessage::all_due(run, &blueprint, &idle, at)).await?;
+        services.publisher.publish(&JobMessage::copies(run, &blueprint, &idle, at)).await?;
         // The run was just recovered: the next reconciler need not look at it at once.
         services.runs.keep_alive(&[run.to_owned()]).await?;
     }
@@ -178,18 +178,30 @@ async fn matching_blueprint(services: &Services, id: &str, document: &Document) 
     }
 }
 
+/// A run's ledger, as it was at a moment of the record's clock.
+#[derive(Clone, Copy)]
+struct LookedAt<'a> {
+    services: &'a Services,
+    run: &'a str,
+    ledger: &'a Ledger,
+    at: Option<u64>,
+}
+
 /// The jobs within reach that nobody executes, and that nobody is about to publish.
-async fn idle_jobs(services: &Services, run: &str, ledger: &Ledger, reach: Reach) -> Result<Vec<DueJob>> {
+async fn idle_jobs(looked_at: LookedAt<'_>, reach: Reach) -> Result<Vec<DueJob>> {
     let mut idle = Vec::new();
-    for due in reach.of(ledger) {
-        if is_idle(services, run, &due, ledger).await? {
+    for due in reach.of(looked_at.ledger) {
+        if is_idle(looked_at, &due).await? {
             idle.push(due);
         }
     }
     Ok(idle)
 }
 
-async fn is_idle(services: &Services, run: &str, due: &DueJob, ledger: &Ledger) -> Result<bool> {
+async fn is_idle(LookedAt { services, run, ledger, at }: LookedAt<'_>, due: &DueJob) -> Result<bool> {
+    if ledger.claimed_by_others(&due.node, "", at.unwrap_or_default()).is_some() {
+        return Ok(false);
+    }
     for node in leases_of(due, ledger) {
         if !is_free(services.store.get(&keys::node_lock(run, node)).await?.as_deref()) {
             return Ok(false);

@@ -24,6 +24,8 @@ pub struct FollowUp {
     pub due: Vec<DueJob>,
     /// When it was committed, by the server's clock: milliseconds since 1970.
     pub at: Option<u64>,
+    /// The jobs were due before, and their messages may be on their way.
+    pub again: bool,
 }
 
 impl Runs {
@@ -47,6 +49,7 @@ impl Runs {
             // The job that is replayed runs at once; what else was due needs its messages.
             due: due.into_iter().filter(|due| due.node != node).collect(),
             at: committed.at,
+            again: true,
         }))
     }
 
@@ -197,12 +200,14 @@ impl Runs {
     ) -> Result<FollowUp> {
         let happen = |state: &mut RunState| {
             state.require_row(operation)?;
+            let before = state.reserved.ledger.clone();
             let due = change(state)?;
-            Ok(Decision::Write((due, state.follows().unwrap_or_default())))
+            let again = state.reserved.ledger == before;
+            Ok(Decision::Write((due, state.follows().unwrap_or_default(), again)))
         };
         let committed = self.update(run, View::Whole, happen).await?;
-        let (due, blueprint) = committed.answer;
-        Ok(FollowUp { operation, blueprint: blueprint.to_string(), due, at: committed.at })
+        let (due, blueprint, again) = committed.answer;
+        Ok(FollowUp { operation, blueprint: blueprint.to_string(), due, at: committed.at, again })
     }
 }
 

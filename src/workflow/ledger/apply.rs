@@ -83,6 +83,7 @@ impl Ledger {
         }
         entry.state = state;
         entry.resumed = None;
+        entry.claim = None;
         Ok(entry)
     }
 

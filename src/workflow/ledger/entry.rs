@@ -16,6 +16,7 @@
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
+use super::claim::Claim;
 use crate::ids::NodeId;
 use crate::json::Json;
 
@@ -89,6 +90,9 @@ pub struct NodeEntry {
     /// When the broker is to deliver its job or its timer: milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<u64>,
+    /// Which worker says that it executes it, where no lease can say so. Version 2.0.0 drops it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Box<Claim>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]

@@ -25,6 +25,7 @@
 
 mod adopt;
 mod apply;
+mod claim;
 mod delta;
 mod due;
 mod entry;
@@ -37,6 +38,7 @@ mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use claim::{Claim, Unclaimed};
 pub use delta::Delta;
 pub use due::DueJob;
 pub use entry::{Arrival, NodeEntry, NodeState, Resume};

@@ -1,0 +1,78 @@
+//! The last question before a node is executed: does another worker claim it, and must this one?
+//!
+//! A lease that others see answers both. While the coordination store is out of reach, or has just forgotten its leases, the
+//! record does: see [`claim`](crate::workflow::ledger::Claim).
+
+use std::time::Duration;
+
+use super::admitting::ToExecute;
+use super::context::JobContext;
+use crate::error::Result;
+use crate::mutants::{Mutant, makes};
+use crate::protocol::message::JobMessage;
+use crate::worker::leases::held::LeasedExecution;
+use crate::worker::runs::claim::Claimed;
+
+/// Whether a node may be executed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Clearance {
+    /// It may.
+    Granted,
+    /// Another worker may be executing it, for so long at most unless it says so again.
+    After(Duration),
+    /// The execution is over: the message is to be admitted again.
+    Outdated,
+}
+
+/// Whether a node may be executed, under its lease.
+///
+/// # Errors
+/// The claim cannot be written, and the worker aborts.
+pub async fn clear(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    executed: &mut ToExecute,
+) -> Result<Clearance> {
+    let JobContext { services, retry, .. } = context;
+    let execution =
+        LeasedExecution { run: message.run_id.clone(), node: message.node_id.clone(), round: executed.round };
+    if let Some(left) =
+        claimed_by_others(context, executed, &execution).filter(|_| !makes(Mutant::IgnoresClaims))
+    {
+        return Ok(Clearance::After(left));
+    }
+    let is_seen = services.leases.is_seen(&execution.run, &execution.node);
+    // A client may have sent a message without a round twice.
+    if !is_seen && (message.may_be_a_copy() || (message.round.is_none() && !executed.has_begun)) {
+        if let Some(left) = services.leases.silence_left() {
+            return Ok(Clearance::After(left));
+        }
+        // The store may have come back for others, a moment ago.
+        if services.leases.is_others(&execution.run, &execution.node).await {
+            return Ok(Clearance::After(Duration::ZERO));
+        }
+    }
+    // A copy is claimed under a lease too: the worker that has the original may not see leases.
+    if !is_seen || message.may_be_a_copy() {
+        let claim = || services.runs.claim_node(&execution, &executed.document);
+        match retry.until_done(claim).await? {
+            Claimed::Yes(Some(document)) => executed.document = *document,
+            Claimed::Yes(None) => {}
+            Claimed::ByOthers(left) => return Ok(Clearance::After(left)),
+            Claimed::Over => return Ok(Clearance::Outdated),
+        }
+    }
+    services.leases.note_execution(execution);
+    Ok(Clearance::Granted)
+}
+
+fn claimed_by_others(
+    context: &JobContext<'_>,
+    executed: &ToExecute,
+    execution: &LeasedExecution,
+) -> Option<Duration> {
+    let now = executed.document.at?;
+    let ledger = &executed.document.reserved.as_ref()?.ledger;
+    let until = ledger.claimed_by_others(&execution.node, &context.services.settings.worker, now)?;
+    Some(Duration::from_millis(until - now))
+}
