@@ -2,7 +2,8 @@
 //!
 //! What makes a record fast is here, once for every database. Loads that wait share a statement ([`load`]), and so do
 //! commits ([`commit`]). A commit is decided on the run as this worker last saw it, and written only if the run is still of
-//! that revision. The runs last seen are cached ([`cache`]). Changes from outside are decided one at a time ([`change`]). Runs whose rows others have locked are set aside ([`aside`]).
+//! that revision. The runs last seen are cached ([`cache`]). Changes from outside are decided one at a time ([`change`]). Runs
+//! whose rows others have locked are set aside ([`aside`], [`locked`]).
 
 mod aside;
 mod cache;
@@ -10,6 +11,7 @@ mod change;
 mod commit;
 mod context;
 mod load;
+mod locked;
 mod patience;
 mod requests;
 mod store;

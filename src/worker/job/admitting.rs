@@ -4,7 +4,7 @@
 use super::admission::{Tried, Verdict, admit, is_reached};
 use super::context::JobContext;
 use super::reason::Reason;
-use super::storing::is_passing_trouble;
+use super::trouble::is_passing_trouble;
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::ports::host::Revision;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::admitting::ToExecute;
 use super::context::JobContext;
+use super::trouble::is_passing_trouble;
 use crate::error::Result;
 use crate::mutants::{Mutant, makes};
 use crate::protocol::message::JobMessage;
@@ -55,7 +56,12 @@ pub async fn clear(
     // A copy is claimed under a lease too: the worker that has the original may not see leases.
     if !is_seen || message.may_be_a_copy() {
         let claim = || services.runs.claim_node(&execution, &executed.document);
-        match retry.until_done(claim).await? {
+        let claimed = match retry.unless(is_passing_trouble, claim).await {
+            // Others have locked its row: it waits for that without holding a place.
+            Err(error) if is_passing_trouble(&error) => return Ok(Clearance::After(Duration::ZERO)),
+            claimed => claimed?,
+        };
+        match claimed {
             Claimed::Yes(Some(document)) => executed.document = *document,
             Claimed::Yes(None) => {}
             Claimed::ByOthers(left) => return Ok(Clearance::After(left)),

@@ -16,7 +16,7 @@ use super::disposition::{dead_letter, fail_run, later, unreadable};
 use super::fate::MessageFate;
 use super::place::{Held, Place};
 use super::process::process;
-use super::storing::is_passing_trouble;
+use super::trouble::is_passing_trouble;
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};

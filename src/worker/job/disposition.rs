@@ -8,7 +8,7 @@ use tracing::debug;
 use super::context::JobContext;
 use super::fate::MessageFate;
 use super::reason::Reason;
-use super::storing::{given_up, is_over, is_passing_trouble};
+use super::trouble::{given_up, is_over, is_passing_trouble};
 use crate::error::{Error, Kind, Result};
 use crate::mutants::{Mutant, makes};
 use crate::ports::host::Revision;

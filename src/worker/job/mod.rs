@@ -14,3 +14,4 @@ pub(super) mod place;
 mod process;
 pub mod reason;
 mod storing;
+pub(super) mod trouble;

@@ -11,8 +11,9 @@ use super::context::JobContext;
 use super::disposition::{copy_for_later, unreadable};
 use super::fate::MessageFate;
 use super::place::Room;
+use super::trouble::{given_up, is_over, is_passing_trouble};
 use crate::backoff::Backoff;
-use crate::error::{Code, Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::Answer;
 
@@ -22,11 +23,6 @@ const HOLDS_PLACE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(1);
 /// When the copy comes, and comes again while it finds the lease taken.
 const COPY_WAITS: Duration = Duration::from_secs(3);
-
-/// Whether it is the trouble of one run, for the moment.
-pub fn is_passing_trouble(error: &Error) -> bool {
-    error.may_be_of_one_run() && error.kind() != Kind::Data
-}
 
 /// Stores an answer: `attempt` is made until it counts.
 ///
@@ -90,19 +86,6 @@ pub async fn refuse_while_locked(
     let what = "another transaction has locked the run's row";
     let error = Error::new(Code::RunBusy, "Writing the run", what).of_run(&message.run_id);
     unreadable(context, &given_up(context, error)).await.map(Some)
-}
-
-/// Whether a run has been in trouble for as long as the user lets it be.
-pub fn is_over(context: &JobContext<'_>, since: u64) -> bool {
-    let waited = Duration::from_millis(context.services.platform.now().saturating_sub(since));
-    waited >= context.services.settings.write_timeout
-}
-
-/// The error of a run that has been in trouble for too long.
-pub fn given_up(context: &JobContext<'_>, error: Error) -> Error {
-    let limit = context.services.settings.write_timeout.as_millis();
-    let message = format!("{}; it was tried again for {limit} ms (option writeTimeout)", error.message);
-    Error { code: Code::WriteRefused, message, ..error }
 }
 
 /// Gives up the slot and the message, once a copy of it is confirmed. Not while nobody else could see the lease, nor

@@ -4,19 +4,8 @@
 //! claim into the run before it executes a node, and writes it again while it does. Whoever loads the run honours the
 //! claim for as long as it lives, by the clock of the server that keeps the record. The commit of a result ends it.
 
-use serde::{Deserialize, Serialize};
-
-use super::entry::NodeState;
+use super::entry::{Claim, NodeState};
 use super::state::Ledger;
-
-/// A worker says that it executes a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
-    /// The worker.
-    pub by: String,
-    /// Until when it counts, by the record's clock: milliseconds since 1970.
-    pub until: u64,
-}
 
 /// Why a claim is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,6 @@
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
-use super::claim::Claim;
 use crate::ids::NodeId;
 use crate::json::Json;
 
@@ -98,6 +97,15 @@ pub struct NodeEntry {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+/// A worker says that it executes a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The worker.
+    pub by: String,
+    /// Until when it counts, by the record's clock: milliseconds since 1970.
+    pub until: u64,
 }
 
 /// What a paused node is resumed with.

@@ -38,10 +38,10 @@ mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use claim::{Claim, Unclaimed};
+pub use claim::Unclaimed;
 pub use delta::Delta;
 pub use due::DueJob;
-pub use entry::{Arrival, NodeEntry, NodeState, Resume};
+pub use entry::{Arrival, Claim, NodeEntry, NodeState, Resume};
 pub use event::{DynamicNode, Event, Pause, Refusal, TakenEdge, Transition};
 pub use standing::Standing;
 pub use state::{Added, KeptEvent, Ledger, MAX_DEPTH, NodeError};

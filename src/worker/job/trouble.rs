@@ -1,0 +1,24 @@
+//! How long a run may be in trouble by itself: its row is locked, or its statement takes too long.
+
+use std::time::Duration;
+
+use super::context::JobContext;
+use crate::error::{Code, Error, Kind};
+
+/// Whether it is the trouble of one run, for the moment.
+pub fn is_passing_trouble(error: &Error) -> bool {
+    error.may_be_of_one_run() && error.kind() != Kind::Data
+}
+
+/// Whether a run has been in trouble for as long as the user lets it be.
+pub fn is_over(context: &JobContext<'_>, since: u64) -> bool {
+    let waited = Duration::from_millis(context.services.platform.now().saturating_sub(since));
+    waited >= context.services.settings.write_timeout
+}
+
+/// The error of a run that has been in trouble for too long.
+pub fn given_up(context: &JobContext<'_>, error: Error) -> Error {
+    let limit = context.services.settings.write_timeout.as_millis();
+    let message = format!("{}; it was tried again for {limit} ms (option writeTimeout)", error.message);
+    Error { code: Code::WriteRefused, message, ..error }
+}
