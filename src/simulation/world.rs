@@ -227,12 +227,12 @@ impl World {
     pub fn excuses(&self) -> Vec<Excuse> {
         let mut excuses = self.with(|workers| workers.excuses.clone());
         let lasting = Duration::from_secs(LEASE_SECONDS + 5);
-        if !self.plan.has(Trouble::Record) {
+        if !self.plan.has(Trouble::Record) && !self.plan.has(Trouble::Locks) {
             // Where the coordination store is lost, executions are claimed in the record.
             excuses.retain(|excuse| excuse.worker.is_some());
             return excuses;
         }
-        // A worker that reaches neither can tell nobody what it executes.
+        // A worker that can write neither can tell nobody what it executes.
         let leaseless = self.faults.leaseless().into_iter();
         excuses.extend(leaseless.map(|from| Excuse { worker: None, from, to: from + lasting }));
         excuses

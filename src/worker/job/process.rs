@@ -92,7 +92,10 @@ async fn try_lease(
         let is_surely_one = !message.may_be_a_copy() && message.round.is_some();
         let may_be_one_of_two = !is_surely_one && services.leases.is_seen(run, node);
         let fate = match may_be_one_of_two && services.leases.may_be_forgotten().await {
-            true => come_again(context, message, LEASE_WAIT, "Redis has just forgotten its leases").await,
+            true => {
+                context.retry.until_done(|| services.runs.set_the_clock(run)).await?;
+                come_again(context, message, LEASE_WAIT, "Redis has just forgotten its leases").await
+            }
             false => with_lease(context, message, prefetched).await,
         };
         fault_points::point("before-release");

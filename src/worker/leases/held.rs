@@ -377,6 +377,7 @@ impl HeldLeases {
 mod tests {
     use super::*;
     use crate::error::Code;
+    use crate::memory::MemoryServer;
 
     #[test]
     fn a_failure_is_believed_for_a_while_and_one_at_a_time_asks_again() {
@@ -399,6 +400,20 @@ mod tests {
                 is_known = reach.known_failure(after(*seconds)).is_some();
             }
             assert_eq!(is_known, is_believed, "{why}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_ran_out_stays_lost_although_it_is_renewed() {
+        let store = Arc::new(MemoryServer::starting_at(1_000).coordination("w1"));
+        let leases = HeldLeases::new(store, "w1".into(), 15);
+        assert!(leases.take("r", "n").await.unwrap().is_taken() && leases.is_current("r", "n"));
+        let (key, token) =
+            (keys::node_lock("r", "n"), leases.with_held(|held| held.values().next().unwrap().token.clone()));
+        for (passes, is_current) in [(10, true), (14, true), (16, false), (1, false)] {
+            tokio::time::advance(Duration::from_secs(passes)).await;
+            assert!(leases.renew(&key, &token).await);
+            assert_eq!(leases.is_current("r", "n"), is_current, "after {passes} more seconds");
         }
     }
 }
