@@ -219,6 +219,16 @@ describe('about PostgreSQL', () => {
     await throws('COLUMN_MISSING', () => reconciler.run())
   })
 
+  it('whose table refuses what is written', async () => {
+    const strict = `${servers.name}.strict`
+    await servers.pg.query(
+      `CREATE TABLE ${strict} (run_id TEXT PRIMARY KEY, context_data JSONB CHECK (NOT context_data ? 'forbidden'))`,
+    )
+    await context(urls.database, strict).set('allowed', 1)
+    const refused = () => context(urls.database, strict).set('forbidden', 1)
+    await throws('WRITE_REFUSED', refused, { runId: 'r', sqlState: '23514' })
+  })
+
   it('out of reach', async () => {
     await throws('DATABASE_UNREACHABLE', () => context(`postgres://u:p@${NOBODY}/db`).get('k'), { runId: 'r' })
     await throws('DATABASE_UNREACHABLE', () => context(`postgres://u:p@${NOBODY}/db`).set('k', 1), { runId: 'r' })
