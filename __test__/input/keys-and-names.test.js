@@ -234,7 +234,7 @@ describe('tables', onServers('the names of SQL'), () => {
         await other.pg.query(`CREATE TABLE ${schema}.${inSql} (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL)`)
       }
       try {
-        const found = { connectionString: urls.database, options: `-csearch_path=${plain}` }
+        const found = { connectionString: urls.direct, options: `-csearch_path=${plain}` }
         for (const [schema, name, pgClient] of [
           [plain, written, found],
           [plain, `${plain}.${written}`, urls.database],

@@ -60,14 +60,14 @@ describe('steps', () => {
   })
 
   it('are taken over one connection, too', async () => {
-    const pgClient = { connectionString: urls.database, max: 1 }
+    const pgClient = { connectionString: urls.direct, max: 1 }
     assert.deepEqual(await tables.steps({ pgClient }), ALL)
   })
 
   it('are taken where transactions are serializable unless they say otherwise', async () => {
     for (const level of ['repeatable read', 'serializable']) {
       const pgClient = {
-        connectionString: urls.database,
+        connectionString: urls.direct,
         options: `-c default_transaction_isolation=${level.replace(' ', '\\ ')}`,
       }
       assert.deepEqual(await tables.steps({ pgClient }), ALL)

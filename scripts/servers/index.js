@@ -7,11 +7,12 @@ import { dockerAnswers, startCompose } from './compose.js'
 import { serversFromEnvironment, VARIABLES } from './environment.js'
 import { installPrograms } from './install.js'
 import { NoServersError } from './no-servers.js'
-import { startPrivate } from './private.js'
+import { POOLERS, wantedPooler } from './pgbouncer.js'
+import { startPooler, startPrivate } from './private.js'
 import { findPrograms } from './programs.js'
 
 const NAMES = ['rabbitmq', 'postgres', 'redis']
-const TITLES = { rabbitmq: 'RabbitMQ', postgres: 'PostgreSQL', redis: 'Redis' }
+const TITLES = { rabbitmq: 'RabbitMQ', postgres: 'PostgreSQL', redis: 'Redis', pgbouncer: 'PgBouncer' }
 
 /**
  * @typedef {'environment' | 'private' | 'compose'} Origin
@@ -26,8 +27,9 @@ const TITLES = { rabbitmq: 'RabbitMQ', postgres: 'PostgreSQL', redis: 'Redis' }
  * @property {(options?: { signal?: NodeJS.Signals }) => Promise<void>} restart
  *
  * @typedef {object} Servers
- * @property {{ amqp: string, database: string, redis: string }} urls
- * @property {{ AMQP_URL: string, DATABASE_URL: string, REDIS_URL: string }} env
+ * @property {{ amqp: string, database: string, direct: string, redis: string }} urls `direct` is the database past the
+ *   pooler that FLOWCRAFT_POOLER asks for, else the same
+ * @property {{ AMQP_URL: string, DATABASE_URL: string, DIRECT_DATABASE_URL: string, REDIS_URL: string }} env
  * @property {{ amqp: Origin, database: Origin, redis: Origin }} origin
  * @property {Server & { ctl: (...args: string[]) => Promise<string> }} rabbitmq `ctl` runs rabbitmqctl
  *   against the private node and returns what it printed
@@ -46,9 +48,10 @@ const TITLES = { rabbitmq: 'RabbitMQ', postgres: 'PostgreSQL', redis: 'Redis' }
 export async function startServers({ log = () => {}, keep = false } = {}) {
   const fromEnvironment = await serversFromEnvironment()
   const wanted = NAMES.filter((name) => !fromEnvironment[name])
+  const pooler = wanted.includes('postgres') ? wantedPooler() : undefined
   if (wanted.length === 0) return assemble({ environment: fromEnvironment }, async () => {})
 
-  const { programs, composed } = await findWays(wanted, log)
+  const { programs, composed } = await findWays(pooler ? [...wanted, 'pgbouncer'] : wanted, log)
   const account = composed.length < wanted.length ? serverAccount() : undefined
   const folder = temporaryFolder(account)
   const cleanup = new Cleanup(folder, { keep })
@@ -63,6 +66,12 @@ export async function startServers({ log = () => {}, keep = false } = {}) {
       startPrivate(own, { programs, folder, account, cleanup }),
       composed.length > 0 ? startCompose(composed, { cleanup }) : {},
     ])
+    if (pooler) {
+      const before = { url: (fromPrograms.postgres ?? fromCompose.postgres).url, ...POOLERS[pooler] }
+      const { url } = await startPooler({ programs, folder, account, cleanup }, before)
+      const postgres = fromPrograms.postgres ?? fromCompose.postgres
+      Object.assign(postgres, { url, direct: before.url })
+    }
     log(`Ready after ${((performance.now() - begin) / 1000).toFixed(1)} s.`)
     if (keep) log(`Data and logs will stay in ${folder}`)
     return assemble({ environment: fromEnvironment, private: fromPrograms, compose: fromCompose }, stop)
@@ -101,8 +110,13 @@ function assemble(byOrigin, stop) {
   }
   const { rabbitmq, postgres, redis } = all
   return {
-    urls: { amqp: rabbitmq.url, database: postgres.url, redis: redis.url },
-    env: { AMQP_URL: rabbitmq.url, DATABASE_URL: postgres.url, REDIS_URL: redis.url },
+    urls: { amqp: rabbitmq.url, database: postgres.url, direct: postgres.direct, redis: redis.url },
+    env: {
+      AMQP_URL: rabbitmq.url,
+      DATABASE_URL: postgres.url,
+      DIRECT_DATABASE_URL: postgres.direct,
+      REDIS_URL: redis.url,
+    },
     origin: { amqp: rabbitmq.origin, database: postgres.origin, redis: redis.origin },
     rabbitmq,
     postgres,
@@ -111,12 +125,13 @@ function assemble(byOrigin, stop) {
   }
 }
 
-function control(name, origin, { url, server, ctl }) {
+function control(name, origin, { url, direct = url, server, ctl }) {
   const refuse = async () => {
     throw new Error(`This ${TITLES[name]} server (origin: ${origin}) is not a private one and is left alone.`)
   }
   return {
     url,
+    direct,
     origin,
     get pid() {
       return server?.pid

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-const PACKAGES = { rabbitmq: 'rabbitmq-server', postgres: 'postgresql', redis: 'redis-server' }
+const PACKAGES = { rabbitmq: 'rabbitmq-server', postgres: 'postgresql', redis: 'redis-server', pgbouncer: 'pgbouncer' }
 
 // Debian starts a service as soon as its package is installed, unless a policy-rc.d says no (101). We only
 // want the programs, so we add one while we install, unless the machine has its own.

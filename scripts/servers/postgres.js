@@ -30,6 +30,8 @@ export async function startPostgres({ programs, folder, account, cleanup }, prim
     max_connections: 200,
     // Files in the data folder, so that a killed server leaves nothing in the system's shared memory.
     dynamic_shared_memory_type: 'mmap',
+    // As a server, a database or a role of a user's may have it.
+    ...(process.env.FLOWCRAFT_ISOLATION && { default_transaction_isolation: process.env.FLOWCRAFT_ISOLATION }),
   }
   const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 

@@ -1,6 +1,7 @@
 // Starts private servers from the machine's own programs, side by side, in one temporary folder.
 
 import { ownFolder } from './account.js'
+import { startPgbouncer } from './pgbouncer.js'
 import { startPostgres } from './postgres.js'
 import { startRabbitmq } from './rabbitmq.js'
 import { startRedis } from './redis.js'
@@ -27,4 +28,15 @@ export async function startPrivate(names, { programs, folder, account, cleanup }
   }
   const servers = await Promise.all(names.map(start))
   return Object.fromEntries(names.map((name, i) => [name, servers[i]]))
+}
+
+/**
+ * Starts a PgBouncer before a PostgreSQL server.
+ *
+ * @param {Parameters<typeof startPrivate>[1]} context
+ * @param {Parameters<typeof startPgbouncer>[1]} before
+ */
+export async function startPooler({ programs, folder, account, cleanup }, before) {
+  const own = ownFolder(folder, 'pgbouncer', account)
+  return startPgbouncer({ programs: programs.pgbouncer, folder: own, account, cleanup }, before)
 }

@@ -7,18 +7,21 @@ import { delimiter, dirname, join } from 'node:path'
  * The programs of each server that can be run here; a server that cannot be is missing.
  *
  * @returns {{
- *   rabbitmq?: { rabbitmq: string, epmd: string }, postgres?: { postgres: string }, redis?: { redis: string }
- * }} for rabbitmq and postgres the folder of their programs, for epmd and redis the program itself
+ *   rabbitmq?: { rabbitmq: string, epmd: string }, postgres?: { postgres: string }, redis?: { redis: string },
+ *   pgbouncer?: { pgbouncer: string }
+ * }} for rabbitmq and postgres the folder of their programs, for the others the program itself
  */
 export function findPrograms() {
   const rabbitmq = rabbitmqFolder()
   const epmd = epmdProgram()
   const postgres = postgresFolder()
   const redis = onPath('redis-server')
+  const pgbouncer = onPath('pgbouncer')
   return {
     ...(rabbitmq && epmd && { rabbitmq: { rabbitmq, epmd } }),
     ...(postgres && { postgres: { postgres } }),
     ...(redis && { redis: { redis } }),
+    ...(pgbouncer && { pgbouncer: { pgbouncer } }),
   }
 }
 

@@ -114,7 +114,7 @@ export const worker = {
 }
 
 async function connect(servers) {
-  const client = new pg.Client({ connectionString: servers.urls.database, application_name: 'fault' })
+  const client = new pg.Client({ connectionString: servers.urls.direct, application_name: 'fault' })
   client.on('error', () => {})
   await client.connect()
   return client
