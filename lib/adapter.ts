@@ -19,7 +19,7 @@ import { Channel, type Job, type Notice } from './bridge/channel.js'
 import { fromJson, toJson } from './bridge/json.js'
 import { type Broker, type Database, Engine, Store } from './bridge/native.js'
 import { openBroker } from './connections/amqp.js'
-import { openDatabase } from './connections/postgres.js'
+import { openDatabase, unknownParameters } from './connections/postgres.js'
 import { errorOf, type FlowcraftAdapterError, mistake, RunEndedError, RunNotFoundError } from './errors.js'
 import { answerLine, outdatedLine } from './execution/answer.js'
 import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf, revisionsOf } from './execution/blueprints.js'
@@ -83,8 +83,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       pgClient: memoryName(checked.pgClient),
       ...memoryOfStore(options.coordinationStore),
     })
-    const broker = openBroker(checked.amqpConnection, checked.queueType)
-    const database = openDatabase(checked.pgClient)
+    const { connectTimeout, statementTimeout, publishTimeout, queueType } = checked
+    const broker = openBroker(checked.amqpConnection, { queueType, connectTimeout, publishTimeout })
+    const database = openDatabase(checked.pgClient, 'pgClient', { connectTimeout, statementTimeout })
     const webhooks = checked.webhook && new Webhooks(checked.webhook)
     super(harmless(options))
     this.queueName = checked.queueName
@@ -310,7 +311,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   /** A misspelt option is said, not refused: a drop-in is given options it need not know. */
   #warnOfUnknown(options: RabbitMqAdapterOptions): void {
-    this.#warn([...unknownOptions(ADAPTER_SCHEMA, { ...options }), ...unknownStoreOptions(options.coordinationStore)])
+    this.#warn([
+      ...unknownOptions(ADAPTER_SCHEMA, { ...options }),
+      ...unknownParameters(options.pgClient),
+      ...unknownStoreOptions(options.coordinationStore),
+    ])
   }
 
   #warn(warnings: string[]): void {

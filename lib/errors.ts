@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'DATABASE_UNREACHABLE'
   | 'DATABASE_BUSY'
   | 'DATABASE_REFUSED'
+  | 'POOLER_UNFIT'
   | 'BROKER_UNREACHABLE'
   | 'BROKER_REFUSED'
   | 'BROKER_LOST'
@@ -127,6 +128,7 @@ const BY_CODE: Partial<Record<ErrorCode, typeof FlowcraftAdapterError>> = {
   COORDINATION_STORE_FAILED: ConnectionError,
   TABLE_MISSING: SetupError,
   COLUMN_MISSING: SetupError,
+  POOLER_UNFIT: SetupError,
   BLUEPRINT_UNKNOWN: SetupError,
   BLUEPRINT_VERSION: SetupError,
   BLUEPRINT_INVALID: SetupError,

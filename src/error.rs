@@ -74,6 +74,8 @@ pub struct Error {
     pub option: Option<&'static str>,
     /// The code of PostgreSQL's answer.
     pub sql_state: Option<SqlState>,
+    /// The user was told of it already.
+    pub is_told: bool,
     /// What happened and what to do.
     pub message: String,
 }
@@ -85,7 +87,16 @@ impl Error {
     /// An error with this code, not yet bound to a run.
     pub fn new(code: Code, operation: &'static str, message: impl fmt::Display) -> Self {
         let message = message.to_string();
-        Self { code, operation, run: None, node: None, option: None, sql_state: None, message }
+        Self {
+            code,
+            operation,
+            run: None,
+            node: None,
+            option: None,
+            sql_state: None,
+            is_told: false,
+            message,
+        }
     }
 
     /// An option that cannot work. The message never quotes its value.

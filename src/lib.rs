@@ -10,14 +10,14 @@
 //!   [`protocol`] (messages and answers), [`migrations`] (tables of our own, in steps).
 //! - [`ports`]: what the engine asks of servers, of its process and of user code ([`ports::host::Host`]).
 //! - Implementations of the ports: [`postgres`], [`rabbitmq`], [`redis`], and [`memory`], which needs no server.
-//! - Above the ports, once for all implementations: `batcher`, [`coalesced`] and `acknowledger` send many requests as one;
-//!   [`run_store`] caches runs and commits changes.
+//! - Above the ports, once for all implementations: [`deadlines`] waits for no server without end; `batcher`, [`coalesced`]
+//!   and `acknowledger` send many requests as one; [`run_store`] caches runs and commits changes.
 //! - [`worker`]: takes each job through its steps, and recovers lost ones.
 //! - `bridge`: JavaScript.
 //! - `simulation`, for tests only: fleets over memory, with time and every choice drawn from a seed.
 //!
 //! Arrows point down:
-//! `bridge` → `postgres`, `rabbitmq`, `redis`, `memory`, `worker` → `run_store` → `acknowledger`, `coalesced` →
+//! `bridge` → `postgres`, `rabbitmq`, `redis`, `memory`, `worker` → `run_store` → `acknowledger`, `coalesced`, `deadlines` →
 //! `backoff`, `batcher` → `ports` → `protocol`, `migrations` → `record` → `workflow` → `ids`, `json`, `time`, `error`.
 //! A room that is not drawn needs no room that is. `tests/house` checks both, and that no files need each other in a circle.
 //! Only `bridge` knows JavaScript; everything else compiles and tests without it (`cargo test --no-default-features`).
@@ -28,6 +28,7 @@ mod batcher;
 #[cfg(feature = "node")]
 mod bridge;
 pub mod coalesced;
+pub mod deadlines;
 pub mod error;
 mod fault_points;
 pub mod ids;

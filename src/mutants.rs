@@ -47,12 +47,14 @@ pub enum Mutant {
     StartsNothing,
     /// Timers go by each worker's own clock.
     GoesByItsOwnClock,
+    /// A server that does not answer is waited for.
+    WaitsForEver,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -74,6 +76,7 @@ impl Mutant {
         Self::FailsNobody,
         Self::StartsNothing,
         Self::GoesByItsOwnClock,
+        Self::WaitsForEver,
     ];
 }
 

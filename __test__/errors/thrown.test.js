@@ -15,8 +15,8 @@ import { createFlow } from 'flowcraft'
 import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { promised } from './table.js'
 
-/** These come of races, of a process that ends, and of our own mistakes. */
-const NOT_CAUSED_HERE = ['RUN_BUSY', 'STOPPING', 'INTERNAL']
+/** These come of races, of a process that ends, of a pooler (servers/pooler), and of our own mistakes. */
+const NOT_CAUSED_HERE = ['RUN_BUSY', 'STOPPING', 'POOLER_UNFIT', 'INTERNAL']
 
 const exported = new Map(Object.entries(everything))
 
@@ -235,7 +235,7 @@ describe('about PostgreSQL', () => {
   })
 
   it('that refuses', async () => {
-    const elsewhere = changed(urls.database, { pathname: '/nobody_made_it' })
+    const elsewhere = changed(urls.direct, { pathname: '/nobody_made_it' })
     await throws('DATABASE_REFUSED', () => context(elsewhere).get('k'), { runId: 'r', sqlState: '3D000' })
   })
 
@@ -243,7 +243,7 @@ describe('about PostgreSQL', () => {
     const role = `${servers.name}_crowd`
     await servers.pg.query(`CREATE ROLE ${role} LOGIN PASSWORD 'crowd' CONNECTION LIMIT 0`)
     t.after(() => servers.pg.query(`DROP ROLE ${role}`))
-    const crowded = changed(urls.database, { username: role, password: 'crowd' })
+    const crowded = changed(urls.direct, { username: role, password: 'crowd' })
     await throws('DATABASE_BUSY', () => context(crowded).get('k'), { runId: 'r', sqlState: '53300' })
   })
 })

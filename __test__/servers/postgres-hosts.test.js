@@ -131,8 +131,8 @@ describe('a primary and its standby', { skip: missing('postgres') }, () => {
   it('are refused where they cannot work', () => {
     const { flow } = gated()
     for (const [pgClient, option] of [
-      [url('?target_session_attrs=standby'), /'pgClient'/],
-      [url('?target_session_attrs=read-only'), /'pgClient'/],
+      [url('?target_session_attrs=standby'), /'pgClient \(target_session_attrs\)'/],
+      [url('?target_session_attrs=read-only'), /'pgClient \(target_session_attrs\)'/],
       [{ host: ['a', 'b', 'c'], port: [1, 2] }, /'pgClient.port'/],
     ]) {
       assert.throws(() => new RabbitMqAdapter(servers.options(flow, { pgClient })), {

@@ -1,6 +1,6 @@
 /** The tables of our own, in numbered steps: made on request, and taken away again. */
 
-import { openDatabase } from '../connections/postgres.js'
+import { DEFAULT_LIMITS, openDatabase, type PostgresLimits } from '../connections/postgres.js'
 import {
   MIGRATE_SCHEMA,
   MIGRATION_STATUS_SCHEMA,
@@ -8,6 +8,9 @@ import {
   type MigrationStatusOptions,
 } from '../options/migrate.js'
 import { type AnySchema, check, unknownOptions } from '../options/schema.js'
+
+/** A statement of a migration has limits of its own, of ten minutes at most: this is for a connection that is silent. */
+const LIMITS: PostgresLimits = { ...DEFAULT_LIMITS, statementTimeout: 11 * 60_000 }
 
 /** A step that {@link migrate} took, or would take. */
 export interface MigrationStep {
@@ -61,7 +64,7 @@ export interface MigrationStatus {
 export async function migrate(options: MigrateOptions): Promise<MigrationStep[]> {
   const { pgClient, contextTableName, statusTableName, direction, to, dryRun } = check(MIGRATE_SCHEMA, options)
   warnOfUnknown(MIGRATE_SCHEMA, options)
-  const database = openDatabase(pgClient)
+  const database = openDatabase(pgClient, 'pgClient', LIMITS)
   try {
     const target = JSON.stringify({ direction, to, dryRun })
     return JSON.parse(await database.migrate(contextTableName, statusTableName, target))
@@ -86,7 +89,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationStep[]>
 export async function migrationStatus(options: MigrationStatusOptions): Promise<MigrationStatus[]> {
   const { pgClient, contextTableName, statusTableName } = check(MIGRATION_STATUS_SCHEMA, options)
   warnOfUnknown(MIGRATION_STATUS_SCHEMA, options)
-  const database = openDatabase(pgClient)
+  const database = openDatabase(pgClient, 'pgClient', DEFAULT_LIMITS)
   try {
     const steps: StoredStatus[] = JSON.parse(await database.migrations(contextTableName, statusTableName))
     return steps.map(({ doneAt, ...step }) => (doneAt === undefined ? step : { ...step, doneAt: new Date(doneAt) }))

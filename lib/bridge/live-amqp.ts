@@ -4,6 +4,7 @@
  */
 
 import type { QueueType } from '../options/adapter.js'
+import { withinTime } from './deadline.js'
 import { Broker, type LiveRead, type LiveMessage as Outgoing } from './native.js'
 
 const NOT_FOUND = 404
@@ -51,6 +52,15 @@ interface LiveMessage {
   properties: { messageId?: string; headers?: Record<string, unknown> }
 }
 
+/** What the adapter's options say of it. */
+export interface LiveSettings {
+  queueType: QueueType | undefined
+  /** How long it may take until a consumer is open, in milliseconds. */
+  connectTimeout: number
+  /** How long a confirm may take, in milliseconds. */
+  publishTimeout: number
+}
+
 /** What a queue is declared with, as the engine decides it. */
 type Arguments = Record<string, unknown>
 
@@ -74,8 +84,8 @@ const drivers = new WeakMap<Broker, LiveAmqp>()
 const users = new WeakMap<LiveAmqpConnection, Set<WeakRef<LiveAmqp>>>()
 
 /** The broker over a live connection. */
-export function liveBroker(connection: LiveAmqpConnection, queueType?: QueueType): Broker {
-  const live = new LiveAmqp(connection, queueType)
+export function liveBroker(connection: LiveAmqpConnection, settings: LiveSettings): Broker {
+  const live = new LiveAmqp(connection, settings)
   drivers.set(live.broker, live)
   usersOf(connection).add(new WeakRef(live))
   return live.broker
@@ -96,6 +106,11 @@ function usersOf(connection: LiveAmqpConnection): Set<WeakRef<LiveAmqp>> {
   connection.on('close', () => lose('The amqplib connection was closed'))
   if (typeof connection.waitForConnect === 'function')
     connection.on('reconnect-failed', () => lose('The amqplib connection gave up reconnecting'))
+  const hold = (isBlocked: boolean) => {
+    for (const user of all) user.deref()?.hold(isBlocked)
+  }
+  connection.on('blocked', () => hold(true))
+  connection.on('unblocked', () => hold(false))
   // An 'error' event without a listener would end the user's process; 'close' follows it.
   connection.on('error', () => {})
   return all
@@ -104,6 +119,9 @@ function usersOf(connection: LiveAmqpConnection): Set<WeakRef<LiveAmqp>> {
 class LiveAmqp {
   readonly broker: Broker
   readonly #connection: LiveAmqpConnection
+  readonly #settings: LiveSettings
+  /** RabbitMQ lets nobody publish for the moment. */
+  #blocked = false
   #publisher: Promise<Publisher> | undefined
   /** By queue. */
   readonly #consumers = new Map<string, { channel: LiveChannel; tag: string }>()
@@ -116,8 +134,9 @@ class LiveAmqp {
   /** Why the connection will not come back. */
   #gone: string | undefined
 
-  constructor(connection: LiveAmqpConnection, queueType?: QueueType) {
+  constructor(connection: LiveAmqpConnection, settings: LiveSettings) {
     this.#connection = connection
+    this.#settings = settings
     const held = new WeakRef(this)
     // The engine holds it weakly: a broker that nobody holds can be freed.
     const live = () => {
@@ -126,8 +145,9 @@ class LiveAmqp {
       return driver
     }
     const functions = {
-      publish: async (message: Outgoing) => live().#publish(message),
-      consume: async (queue: string, declared: string, prefetch: number) => live().#consume(queue, declared, prefetch),
+      publish: async (message: Outgoing) => live().#publishInTime(message),
+      consume: async (queue: string, declared: string, prefetch: number) =>
+        live().#consumeInTime(queue, declared, prefetch),
       settle: (number: number, ack: boolean) => {
         const driver = held.deref()
         if (driver) driver.#settle(number, ack)
@@ -140,7 +160,7 @@ class LiveAmqp {
       closeReading: async (reading: number) => live().#closeReading(reading),
       close: async () => live().#close(),
     }
-    this.broker = Broker.live(functions, JSON.stringify(queueType ?? null))
+    this.broker = Broker.live(functions, JSON.stringify(settings.queueType ?? null))
   }
 
   /** The connection is lost and will not come back. */
@@ -148,6 +168,33 @@ class LiveAmqp {
     const remedy = 'pass a URL, or connect with amqplib 2 and its recovery option, to have the worker reconnect'
     this.#gone = `${reason}; ${remedy}`
     this.broker.lostForGood(this.#gone)
+  }
+
+  /** RabbitMQ lets nobody publish for the moment, or does again. */
+  hold(isBlocked: boolean): void {
+    this.#blocked = isBlocked
+    this.broker.setBlocked(isBlocked)
+  }
+
+  async #consumeInTime(queue: string, declared: string, prefetch: number): Promise<void> {
+    const asked = { inTime: true }
+    const silent = 'The amqplib connection does not answer (option connectTimeout)'
+    try {
+      await withinTime(this.#consume(queue, declared, prefetch, asked), this.#settings.connectTimeout, silent)
+    } finally {
+      asked.inTime = false
+    }
+  }
+
+  /** Nobody uses a channel again that confirmed nothing in time. The connection is the user's. */
+  async #publishInTime(message: Outgoing): Promise<void> {
+    const silent = 'The amqplib connection does not answer (option publishTimeout)'
+    try {
+      await withinTime(this.#publish(message), this.#settings.publishTimeout, silent, () => this.#blocked)
+    } catch (error) {
+      this.#publisher = undefined
+      throw error
+    }
   }
 
   async #publish({ queue, queues, body, headers }: Outgoing): Promise<void> {
@@ -172,9 +219,6 @@ class LiveAmqp {
         else if (returned.delete(messageId)) reject(new Error(`the queue '${queue}' does not exist`))
         else resolve()
       })
-    }).catch((error: unknown) => {
-      this.#publisher = undefined
-      throw error
     })
   }
 
@@ -198,7 +242,8 @@ class LiveAmqp {
     return this.#publisher
   }
 
-  async #consume(queue: string, declared: string, prefetch: number): Promise<void> {
+  /** `asked` says whether somebody still waits for it. */
+  async #consume(queue: string, declared: string, prefetch: number, asked: { inTime: boolean }): Promise<void> {
     if (this.#gone !== undefined) {
       this.broker.lostForGood(this.#gone)
       throw new Error(this.#gone)
@@ -222,6 +267,11 @@ class LiveAmqp {
       this.#delivered.set(number, { channel, message })
       this.broker.deliver(queue, number, message.content, message.fields.redelivered)
     })
+    // Another consumer takes the place of one that came too late.
+    if (!asked.inTime) {
+      open = false
+      return void channel.close().catch(() => {})
+    }
     this.#consumers.set(queue, { channel, tag: consumerTag })
   }
 

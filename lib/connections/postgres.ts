@@ -2,14 +2,30 @@
 import { userInfo } from 'node:os'
 import { Database } from '../bridge/native.js'
 import { isObject } from '../is-object.js'
+import { ADAPTER_SCHEMA } from '../options/adapter-schema.js'
 import { invalidOption } from '../options/invalid.js'
 import { memoryName } from '../options/memory.js'
 import { POSTGRES_ACCEPTS as ACCEPTS, type PostgresOptions } from '../options/postgres.js'
+import { commandLine, readString } from './postgres-string.js'
 import { encryption } from './postgres-tls.js'
 
 const TLS_ACCEPTS = 'certificates (ca, cert) and their key as PEM text that belongs together'
 /** What the engine calls the option when certificates cannot be used. */
 const TLS = 'pgClient.ssl'
+
+/** How long PostgreSQL may take, in milliseconds. */
+export interface PostgresLimits {
+  /** To answer a new connection, and to log in. */
+  connectTimeout?: number
+  /** For a statement. */
+  statementTimeout?: number
+}
+
+/** What holds for a context of the user's own, as for an adapter's. */
+export const DEFAULT_LIMITS: PostgresLimits = {
+  connectTimeout: ADAPTER_SCHEMA.connectTimeout.default,
+  statementTimeout: ADAPTER_SCHEMA.statementTimeout.default,
+}
 
 /** What a pool is made from. */
 interface Description {
@@ -17,10 +33,10 @@ interface Description {
   password: PostgresOptions['password']
 }
 
-/** Makes a pool; opens no connection. */
-export function openDatabase(option: unknown, name = 'pgClient'): Database {
+/** Makes a pool; opens no connection. Without a limit for statements they may take as long as they do. */
+export function openDatabase(option: unknown, name = 'pgClient', limits: PostgresLimits = {}): Database {
   const memory = memoryName(option)
-  return memory === undefined ? made(describe(option, name), name) : Database.memory(memory)
+  return memory === undefined ? made(describe(option, name, limits), name) : Database.memory(memory)
 }
 
 /** Pools that were made to be shared, by their descriptions, while anybody holds them. */
@@ -32,8 +48,8 @@ const freed = new FinalizationRegistry((key: string) => {
 
 /** The pool of a description: equal ones have the same for as long as somebody holds it. Opens no connection. */
 export function sharedDatabase(option: unknown, name: string): Database {
-  if (memoryName(option) !== undefined) return openDatabase(option, name)
-  const description = describe(option, name)
+  if (memoryName(option) !== undefined) return openDatabase(option, name, DEFAULT_LIMITS)
+  const description = describe(option, name, DEFAULT_LIMITS)
   const key = `${numberOf(description.password)} ${description.settings}`
   const known = shared.get(key)?.deref()
   if (known) return known
@@ -54,9 +70,9 @@ function numberOf(password: PostgresOptions['password']): number {
   return number
 }
 
-function describe(option: unknown, name: string): Description {
+function describe(option: unknown, name: string, limits: PostgresLimits): Description {
   const options = read(option, name)
-  return { settings: JSON.stringify(settings(options, name)), password: options.password }
+  return { settings: JSON.stringify({ ...limits, ...settings(options, name) }), password: options.password }
 }
 
 function made({ settings, password }: Description, name: string): Database {
@@ -84,7 +100,7 @@ function passwordSource(password: PostgresOptions['password']): (() => Promise<s
 }
 
 function read(option: unknown, name: string): PostgresOptions {
-  if (typeof option === 'string' && option !== '') return { connectionString: option }
+  if (typeof option === 'string' && option.trim() !== '') return resolved({ connectionString: option }, name)
   if (!isObject(option)) throw invalidOption(name, ACCEPTS)
   // A live Client has resolved its config, its URL and the environment into these.
   if (isObject(option.connectionParameters)) return fromParameters(option.connectionParameters)
@@ -99,13 +115,36 @@ function read(option: unknown, name: string): PostgresOptions {
   }
   const known = ['connectionString', 'host', 'port', 'user', 'database', 'password']
   if (!known.some((field) => field in option) || typeof option.query === 'function') throw invalidOption(name, ACCEPTS)
-  return option as PostgresOptions
+  return resolved(option as PostgresOptions, name)
+}
+
+/** A config whose connection string says nothing more than the driver reads. */
+function resolved(options: PostgresOptions, name: string): PostgresOptions {
+  if (typeof options.connectionString !== 'string') return options
+  const { connectionString, said } = readString(options.connectionString, name)
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value != null))
+  // A string that names only a socket is one of fields.
+  delete given.connectionString
+  return { ...said, ...given, ...(connectionString !== '' && { connectionString }) }
+}
+
+/** Sentences about parameters of a connection string that nobody knows, for an adapter's logger. */
+export function unknownParameters(option: unknown, name = 'pgClient'): string[] {
+  const text = isObject(option) ? option.connectionString : option
+  if (typeof text !== 'string' || memoryName(option) !== undefined) return []
+  const { unknown } = readString(text, name)
+  return unknown.map((key) => `Unknown parameter '${key}' in the connection string of '${name}': it has no effect`)
 }
 
 function fromParameters(parameters: Record<string, unknown>): PostgresOptions {
-  const fields = ['host', 'port', 'user', 'password', 'database', 'ssl', 'options', 'application_name'] as const
+  const fields = [
+    ...(['host', 'port', 'user', 'password', 'database', 'ssl', 'options', 'application_name'] as const),
+    ...(['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'] as const),
+  ]
   // Read one by one: pg hides the password from enumeration.
-  const present = fields.map((field) => [field, parameters[field]]).filter(([, value]) => value != null && value !== '')
+  const present = fields
+    .map((field) => [field, parameters[field]])
+    .filter(([, value]) => value != null && value !== '' && value !== false)
   return Object.fromEntries(present) as PostgresOptions
 }
 
@@ -128,9 +167,12 @@ function settings(options: PostgresOptions, name: string): Record<string, unknow
         ? undefined
         : (options.password ?? (saysPassword(options.connectionString) ? undefined : env.PGPASSWORD)),
     database: fallback(options.database, env.PGDATABASE),
-    options: options.options,
+    options: commandLine(options),
     applicationName: options.application_name,
     max: options.max,
+    pooler: options.pooler,
+    direct: options.directUrl === undefined ? undefined : settings(read(options.directUrl, `${name}.directUrl`), name),
+    ...(options.connectionTimeoutMillis && { connectTimeout: options.connectionTimeoutMillis }),
     ssl: encryption(options.ssl, options.connectionString, name),
   }
 }

@@ -23,8 +23,11 @@ export function openRedis(option: unknown): Store {
 
 function describe(option: unknown): Record<string, unknown> {
   if (typeof option === 'string') {
-    if (!/^(rediss?|unix|redis\+unix):\/\//.test(option)) throw invalidOption('redis', ACCEPTS)
-    return { url: option }
+    // From a file it comes with a line break. Valkey speaks the same.
+    const url = option.trim().replace(/^(rediss?|valkeys?|unix|redis\+unix):/i, (scheme) => scheme.toLowerCase())
+    const known = url.replace(/^valkey(s?):/, 'redis$1:')
+    if (!/^(rediss?|unix|redis\+unix):\/\//.test(known)) throw invalidOption('redis', ACCEPTS)
+    return { url: known }
   }
   if (!isObject(option)) throw invalidOption('redis', ACCEPTS)
   if (option.isCluster === true) return ofClusterClient(option)

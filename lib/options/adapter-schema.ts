@@ -157,8 +157,10 @@ export const ADAPTER_SCHEMA = {
   stopTimeout: {
     group: 'worker',
     takes: milliseconds({ from: 0 }),
-    words: 'How long `stop()` waits for nodes in flight.',
-    default: 30_000,
+    words:
+      'How long `stop()` waits for nodes in flight. Whatever hangs, it ends at most three seconds later, and what was not ' +
+      'done is back in its queue.',
+    default: 20_000,
     example: 'stopTimeout: 10_000',
   },
   eventLoopTimeout: {
@@ -205,6 +207,46 @@ export const ADAPTER_SCHEMA = {
       'The log says which, once.',
     default: 'continue',
     example: "withoutRedis: 'wait'",
+    engine: true,
+  },
+  connectTimeout: {
+    group: 'recovery',
+    takes: milliseconds({ from: 100 }),
+    words:
+      'How long RabbitMQ and PostgreSQL may take to answer a new connection and to log the adapter in. Of several hosts ' +
+      'each has that time.',
+    default: 5_000,
+    example: 'connectTimeout: 10_000',
+  },
+  statementTimeout: {
+    group: 'recovery',
+    takes: milliseconds({ from: 1_000 }),
+    words:
+      'How long a statement may take. Then it is cancelled; a connection that gives no answer for two seconds more is ' +
+      'closed, and the work goes on over another one. A batch of results has a second more for each MiB. Migrations have ' +
+      'limits of their own.',
+    default: 15_000,
+    example: 'statementTimeout: 60_000',
+    engine: true,
+  },
+  publishTimeout: {
+    group: 'recovery',
+    takes: milliseconds({ from: 1_000 }),
+    words:
+      'How long RabbitMQ may take to confirm a message. Then the message is published again over another connection. Where ' +
+      'RabbitMQ says that it is short of memory or disk, the adapter waits for as long as it is.',
+    default: 15_000,
+    example: 'publishTimeout: 30_000',
+    engine: true,
+  },
+  leaseTimeout: {
+    group: 'recovery',
+    takes: milliseconds({ from: 100 }),
+    words:
+      'How long the coordination store may take to answer. Then it counts as out of reach (`withoutRedis`), and the next ' +
+      'call opens another connection.',
+    default: 2_000,
+    example: 'leaseTimeout: 500',
     engine: true,
   },
   repairInterval: {

@@ -149,9 +149,10 @@ export interface RabbitMqAdapterOptions {
    */
   concurrency?: number
   /**
-   * How long `stop()` waits for nodes in flight.
+   * How long `stop()` waits for nodes in flight. Whatever hangs, it ends at most three seconds later, and what was
+   * not done is back in its queue.
    *
-   * @defaultValue `30000`
+   * @defaultValue `20000`
    *
    * @example
    * ```ts
@@ -218,6 +219,55 @@ export interface RabbitMqAdapterOptions {
    * ```
    */
   withoutRedis?: 'continue' | 'wait'
+  /**
+   * How long RabbitMQ and PostgreSQL may take to answer a new connection and to log the adapter in. Of several hosts
+   * each has that time.
+   *
+   * @defaultValue `5000`
+   *
+   * @example
+   * ```ts
+   * connectTimeout: 10_000
+   * ```
+   */
+  connectTimeout?: number
+  /**
+   * How long a statement may take. Then it is cancelled; a connection that gives no answer for two seconds more is
+   * closed, and the work goes on over another one. A batch of results has a second more for each MiB. Migrations
+   * have limits of their own.
+   *
+   * @defaultValue `15000`
+   *
+   * @example
+   * ```ts
+   * statementTimeout: 60_000
+   * ```
+   */
+  statementTimeout?: number
+  /**
+   * How long RabbitMQ may take to confirm a message. Then the message is published again over another connection.
+   * Where RabbitMQ says that it is short of memory or disk, the adapter waits for as long as it is.
+   *
+   * @defaultValue `15000`
+   *
+   * @example
+   * ```ts
+   * publishTimeout: 30_000
+   * ```
+   */
+  publishTimeout?: number
+  /**
+   * How long the coordination store may take to answer. Then it counts as out of reach (`withoutRedis`), and the
+   * next call opens another connection.
+   *
+   * @defaultValue `2000`
+   *
+   * @example
+   * ```ts
+   * leaseTimeout: 500
+   * ```
+   */
+  leaseTimeout?: number
   /**
    * How often a started adapter looks for due jobs of its runs that nobody holds, and publishes them again; 0 for
    * never. Of the workers of one queue one looks at a time.

@@ -35,6 +35,15 @@ export interface AmqpOptions {
    */
   hostname?: string
   /**
+   * The same as `hostname`.
+   *
+   * @example
+   * ```ts
+   * host: 'rabbit.internal'
+   * ```
+   */
+  host?: string
+  /**
    * The server's port.
    *
    * @defaultValue 5672, with TLS 5671
@@ -57,6 +66,15 @@ export interface AmqpOptions {
    */
   username?: string
   /**
+   * The same as `username`.
+   *
+   * @example
+   * ```ts
+   * user: 'orders'
+   * ```
+   */
+  user?: string
+  /**
    * The user's password.
    *
    * @defaultValue `'guest'`
@@ -67,6 +85,15 @@ export interface AmqpOptions {
    * ```
    */
   password?: string
+  /**
+   * The same as `password`.
+   *
+   * @example
+   * ```ts
+   * pass: process.env.RABBITMQ_PASSWORD
+   * ```
+   */
+  pass?: string
   /**
    * The virtual host.
    *
@@ -154,6 +181,7 @@ export const AMQP_SCHEMA = {
     default: 'localhost',
     example: "hostname: 'rabbit.internal'",
   },
+  host: { takes: text(), words: 'The same as `hostname`.', example: "host: 'rabbit.internal'" },
   port: {
     takes: port(),
     words: "The server's port.",
@@ -161,12 +189,14 @@ export const AMQP_SCHEMA = {
     example: 'port: 5672',
   },
   username: { takes: text(), words: 'The user.', default: 'guest', example: "username: 'orders'" },
+  user: { takes: text(), words: 'The same as `username`.', example: "user: 'orders'" },
   password: {
     takes: text(),
     words: "The user's password.",
     default: 'guest',
     example: 'password: process.env.RABBITMQ_PASSWORD',
   },
+  pass: { takes: text(), words: 'The same as `password`.', example: 'pass: process.env.RABBITMQ_PASSWORD' },
   vhost: { takes: text(), words: 'The virtual host.', default: '/', example: "vhost: 'orders'" },
   heartbeat: {
     takes: wholeNumber({ from: 0, to: 65_535, unit: 'seconds' }),

@@ -1,5 +1,5 @@
 /** `pgClient`: where PostgreSQL is. */
-import { either, kind, ports, server, text, texts, wholeNumber } from './kinds.js'
+import { either, flag, kind, ports, server, text, texts, wholeNumber } from './kinds.js'
 import { A_MEMORY } from './memory.js'
 import type { Kind, Schema } from './schema.js'
 import { TLS_SCHEMA, type TlsOptions } from './tls.js'
@@ -110,6 +110,73 @@ export interface PostgresOptions {
    */
   application_name?: string
   /**
+   * The server's own limit for a statement, in place of its default. The adapter's is `statementTimeout`.
+   *
+   * @defaultValue the server's
+   *
+   * @example
+   * ```ts
+   * statement_timeout: 30_000
+   * ```
+   */
+  statement_timeout?: number | false
+  /**
+   * How long a statement waits for a lock, in place of the default of the server.
+   *
+   * @defaultValue the server's
+   *
+   * @example
+   * ```ts
+   * lock_timeout: 5_000
+   * ```
+   */
+  lock_timeout?: number | false
+  /**
+   * How long a transaction may stand still, in place of the default of the server.
+   *
+   * @defaultValue the server's
+   *
+   * @example
+   * ```ts
+   * idle_in_transaction_session_timeout: 60_000
+   * ```
+   */
+  idle_in_transaction_session_timeout?: number | false
+  /**
+   * How long the server may take to answer a new connection, in place of `connectTimeout`.
+   *
+   * @defaultValue `connectTimeout`
+   *
+   * @example
+   * ```ts
+   * connectionTimeoutMillis: 2_000
+   * ```
+   */
+  connectionTimeoutMillis?: number
+  /**
+   * Whether a pooler such as PgBouncer stands before the server and shares connections among transactions: then no
+   * statement is prepared, and nothing is set on a connection. In session mode `false` may be said, which is faster.
+   * The log says which holds.
+   *
+   * @defaultValue the adapter finds out
+   *
+   * @example
+   * ```ts
+   * pooler: true
+   * ```
+   */
+  pooler?: boolean
+  /**
+   * A connection string past the pooler, for `migrate`. Without it `migrate` builds its index in a transaction, and
+   * whoever writes statuses waits meanwhile.
+   *
+   * @example
+   * ```ts
+   * directUrl: 'postgres://user@db.internal:5432/orders'
+   * ```
+   */
+  directUrl?: string
+  /**
    * Connections held at most.
    *
    * @defaultValue `8`
@@ -121,6 +188,16 @@ export interface PostgresOptions {
    */
   max?: number
 }
+
+/** As `pg` takes one. */
+const limit = (): Kind<number | false> =>
+  kind('a whole number of milliseconds, or false', (value) => value === false || isMilliseconds(value), {
+    from: 0,
+    unit: 'milliseconds',
+  })
+
+const isMilliseconds = (value: unknown) =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31
 
 export const POSTGRES_SCHEMA = {
   connectionString: {
@@ -177,6 +254,46 @@ export const POSTGRES_SCHEMA = {
     takes: text(),
     words: 'The name in `pg_stat_activity`.',
     example: "application_name: 'order-worker'",
+  },
+  statement_timeout: {
+    takes: limit(),
+    words: "The server's own limit for a statement, in place of its default. The adapter's is `statementTimeout`.",
+    otherwise: "the server's",
+    example: 'statement_timeout: 30_000',
+  },
+  lock_timeout: {
+    takes: limit(),
+    words: 'How long a statement waits for a lock, in place of the default of the server.',
+    otherwise: "the server's",
+    example: 'lock_timeout: 5_000',
+  },
+  idle_in_transaction_session_timeout: {
+    takes: limit(),
+    words: 'How long a transaction may stand still, in place of the default of the server.',
+    otherwise: "the server's",
+    example: 'idle_in_transaction_session_timeout: 60_000',
+  },
+  connectionTimeoutMillis: {
+    takes: wholeNumber({ from: 0, unit: 'milliseconds' }),
+    words: 'How long the server may take to answer a new connection, in place of `connectTimeout`.',
+    otherwise: '`connectTimeout`',
+    example: 'connectionTimeoutMillis: 2_000',
+  },
+  pooler: {
+    takes: flag(),
+    words:
+      'Whether a pooler such as PgBouncer stands before the server and shares connections among transactions: then no ' +
+      'statement is prepared, and nothing is set on a connection. In session mode `false` may be said, which is faster. The ' +
+      'log says which holds.',
+    otherwise: 'the adapter finds out',
+    example: 'pooler: true',
+  },
+  directUrl: {
+    takes: text(),
+    words:
+      'A connection string past the pooler, for `migrate`. Without it `migrate` builds its index in a transaction, and ' +
+      'whoever writes statuses waits meanwhile.',
+    example: "directUrl: 'postgres://user@db.internal:5432/orders'",
   },
   max: {
     takes: wholeNumber({ from: 1, to: 10_000 }),

@@ -1,6 +1,7 @@
 //! Brokers: RabbitMQ over our own connections, a live amqplib connection driven through JavaScript, or a memory.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -97,7 +98,8 @@ impl Broker {
     pub fn live(env: Env, functions: LiveFunctions, queue_type: String) -> napi::Result<Self> {
         let queue_type = settings(&env, &queue_type)?;
         let (functions, thread) = (Arc::new(functions), JsThread::of(&env)?);
-        let live = Arc::new(LiveBroker { functions, thread, queue_type, consumers: Mutex::default() });
+        let (is_blocked, consumers) = (AtomicBool::new(false), Mutex::default());
+        let live = Arc::new(LiveBroker { is_blocked, functions, thread, queue_type, consumers });
         Ok(Self { inner: live.clone(), live: Some(live) })
     }
 
@@ -115,6 +117,14 @@ impl Broker {
     pub fn deliver(&self, queue: String, number: u32, body: Buffer, redelivered: bool) {
         if let Some(live) = &self.live {
             live.deliver(&queue, number, body.to_vec(), redelivered);
+        }
+    }
+
+    /// RabbitMQ lets nobody publish over the live connection, or does again.
+    #[napi]
+    pub fn set_blocked(&self, blocked: bool) {
+        if let Some(live) = &self.live {
+            live.is_blocked.store(blocked, Ordering::Relaxed);
         }
     }
 
@@ -136,6 +146,7 @@ impl Broker {
 }
 
 struct LiveBroker {
+    is_blocked: AtomicBool,
     functions: Arc<LiveFunctions>,
     thread: JsThread,
     queue_type: Option<QueueType>,
@@ -215,6 +226,10 @@ impl broker::Broker for LiveBroker {
             self.thread.unless_ended(confirm).await.map_err(failed)?;
         }
         Ok(())
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.is_blocked.load(Ordering::Relaxed)
     }
 
     async fn consume(

@@ -1,6 +1,7 @@
 //! PostgreSQL or a memory, as JavaScript reaches it: a database, and the contexts of one table.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use napi::Env;
@@ -11,10 +12,11 @@ use super::errors::{json, settings, to_js};
 use super::function::{JsFunction, JsThread};
 use super::memory;
 use super::runtime::promise;
+use crate::deadlines::{Limits, PunctualRecord};
 use crate::error::{Code, Result};
 use crate::migrations::Target;
 use crate::ports::platform::Platform;
-use crate::ports::record::{self, Tables};
+use crate::ports::record::{self, Record, Tables};
 use crate::postgres::{PasswordSource, Postgres, PostgresSettings};
 use crate::record::{Patch, to_raw};
 use crate::run_store::RunStore;
@@ -25,6 +27,8 @@ pub struct Database {
     pub(super) inner: Arc<dyn record::Database>,
     /// Has the clock that goes with it.
     pub(super) platform: Platform,
+    /// How long a statement may take.
+    limit: Duration,
 }
 
 #[napi]
@@ -41,14 +45,19 @@ impl Database {
         let password =
             password.map(|function| Arc::new(AskedPassword { function, thread }) as Arc<dyn PasswordSource>);
         let postgres = Postgres::new(&options, password).map_err(|error| to_js(&env, &error))?;
-        Ok(Self { inner: Arc::new(postgres), platform: Platform::default() })
+        let limit = options.statement_timeout.map_or(Limits::default().statement, Duration::from_millis);
+        Ok(Self { inner: Arc::new(postgres), platform: Platform::default(), limit })
     }
 
     /// The memory of that name.
     #[napi(factory)]
     pub fn memory(name: String) -> Self {
         let server = memory::server(&name);
-        Self { inner: Arc::new(server.database(memory::CLIENT)), platform: memory::platform(&server) }
+        Self {
+            inner: Arc::new(server.database(memory::CLIENT)),
+            platform: memory::platform(&server),
+            limit: Limits::default().statement,
+        }
     }
 
     /// Takes on runs that are `running` and were not heard of for so many seconds, a batch of them in the order of
@@ -63,8 +72,9 @@ impl Database {
         limit: u32,
     ) -> napi::Result<Object<'env>> {
         let record = self.inner.record(&Tables { contexts: None, statuses: Some(status_table) });
+        let record = PunctualRecord::new(record, self.limit, None);
         promise(env, async move {
-            let threshold = std::time::Duration::try_from_secs_f64(threshold_seconds).unwrap_or_default();
+            let threshold = Duration::try_from_secs_f64(threshold_seconds).unwrap_or_default();
             record.claim_stalled(threshold, &after, limit.into()).await
         })
     }
@@ -141,6 +151,7 @@ impl ContextTable {
     #[napi(constructor)]
     pub fn new(database: &Database, table: String) -> Self {
         let record = database.inner.record(&Tables { contexts: Some(table), statuses: None });
+        let record = Arc::new(PunctualRecord::new(record, database.limit, None));
         Self { store: RunStore::new(record, database.platform.clone()) }
     }
 

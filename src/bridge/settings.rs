@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::deadlines::Limits;
 use crate::ports::record::Tables;
 use crate::worker::{Queues, Settings, WithoutLeases};
 
@@ -30,6 +31,12 @@ pub struct EngineSettings {
     #[serde(deserialize_with = "milliseconds")]
     repair_interval: Duration,
     without_redis: WithoutRedis,
+    #[serde(deserialize_with = "milliseconds")]
+    statement_timeout: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    publish_timeout: Duration,
+    #[serde(deserialize_with = "milliseconds")]
+    lease_timeout: Duration,
     #[serde(deserialize_with = "milliseconds")]
     event_loop_timeout: Duration,
     /// No option: this worker's name, unique in the fleet.
@@ -70,6 +77,11 @@ impl EngineSettings {
                 WithoutRedis::Wait => WithoutLeases::Wait,
             },
             event_loop_timeout: self.event_loop_timeout,
+            limits: Limits {
+                statement: self.statement_timeout,
+                publish: self.publish_timeout,
+                lease: self.lease_timeout,
+            },
             worker: self.worker,
             host: self.host,
         }

@@ -12,6 +12,7 @@ use super::function::{JsFunction, JsThread};
 use super::memory;
 use super::runtime::promise;
 use crate::coalesced::Coalesced;
+use crate::deadlines::{Limits, PunctualStore};
 use crate::error::{Code, Result};
 use crate::ports::coordination::CoordinationStore;
 use crate::ports::platform::Platform;
@@ -21,6 +22,15 @@ use crate::redis::{RedisSettings, RedisStore};
 #[napi]
 pub struct Store {
     pub(super) inner: Arc<dyn CoordinationStore>,
+    /// As JavaScript asks it.
+    own: Arc<PunctualStore>,
+}
+
+impl Store {
+    fn of(inner: Arc<dyn CoordinationStore>) -> Self {
+        let own = Arc::new(PunctualStore::new(inner.clone(), Limits::default().lease));
+        Self { inner, own }
+    }
 }
 
 /// The five operations of an `ICoordinationStore`.
@@ -40,7 +50,7 @@ impl Store {
     pub fn redis(env: Env, options: String) -> napi::Result<Self> {
         let options: RedisSettings = settings(&env, &options)?;
         let redis = Arc::new(RedisStore::new(&options).map_err(|error| to_js(&env, &error))?);
-        Ok(Self { inner: Arc::new(Coalesced::new(redis, Platform::default())) })
+        Ok(Self::of(Arc::new(Coalesced::new(redis, Platform::default()))))
     }
 
     /// The memory of that name.
@@ -48,19 +58,19 @@ impl Store {
     pub fn memory(name: String) -> Self {
         let server = memory::server(&name);
         let store = Arc::new(server.coordination(memory::CLIENT));
-        Self { inner: Arc::new(Coalesced::new(store, memory::platform(&server))) }
+        Self::of(Arc::new(Coalesced::new(store, memory::platform(&server))))
     }
 
     /// The user's own object.
     #[napi(factory)]
     pub fn custom(env: Env, functions: StoreFunctions) -> napi::Result<Self> {
         let thread = JsThread::of(&env)?;
-        Ok(Self { inner: Arc::new(CustomStore { functions, thread }) })
+        Ok(Self::of(Arc::new(CustomStore { functions, thread })))
     }
 
     #[napi(ts_return_type = "Promise<number>")]
     pub fn increment<'env>(&self, env: &'env Env, key: String, ttl: u32) -> napi::Result<Object<'env>> {
-        let store = self.inner.clone();
+        let store = self.own.clone();
         promise(env, async move { store.increment(&key, ttl.into()).await })
     }
 
@@ -72,25 +82,25 @@ impl Store {
         value: String,
         ttl: u32,
     ) -> napi::Result<Object<'env>> {
-        let store = self.inner.clone();
+        let store = self.own.clone();
         promise(env, async move { store.set_if_not_exist(&key, &value, ttl.into()).await })
     }
 
     #[napi(ts_return_type = "Promise<boolean>")]
     pub fn extend_ttl<'env>(&self, env: &'env Env, key: String, ttl: u32) -> napi::Result<Object<'env>> {
-        let store = self.inner.clone();
+        let store = self.own.clone();
         promise(env, async move { store.extend_ttl(&key, ttl.into()).await })
     }
 
     #[napi(ts_return_type = "Promise<void>")]
     pub fn delete<'env>(&self, env: &'env Env, key: String) -> napi::Result<Object<'env>> {
-        let store = self.inner.clone();
+        let store = self.own.clone();
         promise(env, async move { store.delete(&key).await })
     }
 
     #[napi(ts_return_type = "Promise<string | null>")]
     pub fn get<'env>(&self, env: &'env Env, key: String) -> napi::Result<Object<'env>> {
-        let store = self.inner.clone();
+        let store = self.own.clone();
         promise(env, async move { store.get(&key).await })
     }
 }

@@ -78,6 +78,8 @@ codes! {
     DatabaseBusy = "DATABASE_BUSY", Transient;
     /// PostgreSQL refuses the login or the statement.
     DatabaseRefused = "DATABASE_REFUSED", Refused;
+    /// A pooler stands before PostgreSQL over which no transaction is possible.
+    PoolerUnfit = "POOLER_UNFIT", Setup;
     /// RabbitMQ does not answer, or did not confirm.
     BrokerUnreachable = "BROKER_UNREACHABLE", Transient;
     /// RabbitMQ refuses the login or the operation.

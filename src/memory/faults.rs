@@ -138,6 +138,11 @@ pub enum Fault {
     Delay(Duration),
     /// It has its effect at once, but its answer comes later.
     DelayAnswer(Duration),
+    /// There is never an answer, although nothing breaks: the client has to stop waiting.
+    Silence {
+        /// It has its effect at once.
+        has_effect: bool,
+    },
 }
 
 /// Decides what goes wrong. It is called under the server's lock and must not call the server.
@@ -184,6 +189,10 @@ pub(super) async fn under<T>(
             let answer = effect();
             clock.sleep(wait).await;
             answer
+        }
+        Some(Fault::Silence { has_effect }) => {
+            let _unheard = has_effect.then(effect);
+            std::future::pending().await
         }
     }
 }

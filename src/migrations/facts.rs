@@ -21,6 +21,8 @@ pub struct Facts {
     pub workers: bool,
     /// Whether the table of migrations is there.
     pub migrations: bool,
+    /// Every connection leads to a server through a pooler, which gives the next statement to another one.
+    pub pooled: bool,
     /// Whether the server compresses with lz4.
     pub lz4: bool,
     /// The steps that were recorded as done, each with the moment: milliseconds since 1970.

@@ -8,11 +8,15 @@ use super::act::Act;
 use super::facts::{Facts, Index, Kind, Relation};
 use super::names::without_schema;
 
+/// What holds where a pooler stands before the server.
+const POOLED: &str = "a pooler stands before the server: the index is built in a transaction, and whoever writes statuses waits \
+                      for it (option directUrl names a connection past the pooler)";
+
 pub fn up(facts: &Facts) -> Vec<Act> {
     let mut acts = Vec::new();
     for table in &facts.statuses {
         match table.kind {
-            Kind::Table if !table.attached => acts.extend(built(table, &facts.status)),
+            Kind::Table if !table.attached => acts.extend(built(table, facts)),
             // It holds no rows: nothing is to be built.
             Kind::Partitioned if table.index == Index::Absent => {
                 acts.push(Act::together([create("CREATE INDEX", table, &facts.status, "ONLY ")]));
@@ -32,7 +36,7 @@ pub fn down(facts: &Facts) -> Vec<Act> {
     let there = |table: &&Relation| table.index != Index::Absent;
     match facts.statuses.first() {
         Some(table) if table.kind == Kind::Table => {
-            there(&table).then(|| dropped(table)).into_iter().collect()
+            there(&table).then(|| dropped(table, facts)).into_iter().collect()
         }
         // The parts go with the index that is made of them, if they are parts of it yet.
         _ => {
@@ -45,19 +49,24 @@ pub fn down(facts: &Facts) -> Vec<Act> {
 
 pub fn lacks(facts: &Facts) -> Vec<String> {
     let others = facts.statuses.iter().filter(|table| table.kind == Kind::Other);
-    others.map(|table| format!("{} takes no index: it is no table that holds rows here", table.sql)).collect()
+    let no_table =
+        |table: &Relation| format!("{} takes no index: it is no table that holds rows here", table.sql);
+    facts.pooled.then(|| POOLED.to_owned()).into_iter().chain(others.map(no_table)).collect()
 }
 
 /// The index of a table that holds rows. One that was left half made is of no use, and is made anew.
-fn built(table: &Relation, status: &str) -> Vec<Act> {
-    let create = Act::Apart {
-        sql: create("CREATE INDEX CONCURRENTLY", table, status, ""),
-        table: table.sql.clone(),
-        undo: Some(drop_sql(table)),
+fn built(table: &Relation, facts: &Facts) -> Vec<Act> {
+    let create = match facts.pooled {
+        true => Act::together([create("CREATE INDEX", table, &facts.status, "")]),
+        false => Act::Apart {
+            sql: create("CREATE INDEX CONCURRENTLY", table, &facts.status, ""),
+            table: table.sql.clone(),
+            undo: Some(drop_sql(table)),
+        },
     };
     match table.index {
         Index::Valid => Vec::new(),
-        Index::Invalid => vec![dropped(table), create],
+        Index::Invalid => vec![dropped(table, facts), create],
         Index::Absent => vec![create],
     }
 }
@@ -67,7 +76,10 @@ fn create(verb: &str, table: &Relation, status: &str, only: &str) -> String {
     format!("{verb} {name} ON {only}{} (run_id) WHERE {status} = 'running'", table.sql)
 }
 
-fn dropped(table: &Relation) -> Act {
+fn dropped(table: &Relation, facts: &Facts) -> Act {
+    if facts.pooled {
+        return Act::together([format!("DROP INDEX IF EXISTS {}", table.index_name())]);
+    }
     Act::Apart { sql: drop_sql(table), table: table.sql.clone(), undo: None }
 }
 

@@ -77,6 +77,11 @@ pub trait Broker: Send + Sync {
     /// Transient, if one was not confirmed. The broker may have taken any of them nevertheless.
     async fn publish(&self, messages: Vec<Outgoing>) -> Result<()>;
 
+    /// Whether the broker said that it lets nobody publish for the moment: it is short of memory or disk.
+    fn is_blocked(&self) -> bool {
+        false
+    }
+
     /// Consumes a queue into `deliveries` until `stop`, with at most `prefetch` unsettled at a time. Returns when the broker has
     /// cancelled the consumer.
     ///

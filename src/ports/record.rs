@@ -138,6 +138,11 @@ pub trait Record: Send + Sync {
         false
     }
 
+    /// Whether a pooler stands before the database; none where that is not known yet, or cannot be.
+    fn is_pooled(&self) -> Option<bool> {
+        None
+    }
+
     /// The number of connections opened so far. A new connection may lead to another server, which has less.
     fn generation(&self) -> u64;
 

@@ -1,21 +1,13 @@
-//! Connections to PostgreSQL: to which server, as which user, with which encryption.
+//! Where PostgreSQL is: which server, as which user, with which encryption. And what its errors mean.
 
 use std::error::Error as _;
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_postgres::{Connect, Hook, HookError, Manager, ManagerConfig, Object, RecyclingMethod, Runtime};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use serde::Deserialize;
-use tokio::task::JoinHandle;
+use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::DbError;
-use tokio_postgres::{Client, Config, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::ssl::{self, SslSettings};
 use super::standby;
@@ -23,18 +15,13 @@ use crate::error::{Code, Error, Result, SqlState, with_causes};
 use crate::redact;
 
 const OPERATION: &str = "Talking to PostgreSQL";
-const CONNECTING: &str = "Connecting to PostgreSQL";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECTING: &str = "Connecting to PostgreSQL";
+/// How long a server may take to answer, and to log the engine in, where the settings do not say.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of several servers, one that does not answer within this time is skipped.
 const CONNECT_TIMEOUT_OF_ONE: Duration = Duration::from_secs(3);
 /// A server that does not answer for this long counts as gone.
 const SILENCE: Duration = Duration::from_secs(30);
-/// The statements look up a few rows by their keys. A plan made while the tables were small, or before PostgreSQL counted
-/// their rows, must not read large tables from end to end.
-const BY_KEY: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
-                      SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
-/// Connections one worker may hold; commits of many jobs share them.
-const DEFAULT_POOL_SIZE: usize = 8;
 
 /// The connection options, as JavaScript normalised them.
 #[derive(Clone, Default, Deserialize)]
@@ -56,8 +43,16 @@ pub struct PostgresSettings {
     pub options: Option<String>,
     /// Shown in `pg_stat_activity`.
     pub application_name: Option<String>,
+    /// Whether a pooler stands before the server; found out where it is not said.
+    pub pooler: Option<bool>,
+    /// The way to the server past the pooler, for what needs a connection of its own.
+    pub direct: Option<Box<PostgresSettings>>,
     /// Connections held at most; default 8.
     pub max: Option<usize>,
+    /// Milliseconds a server may take to answer and to log the engine in; default 5,000.
+    pub connect_timeout: Option<u64>,
+    /// Milliseconds a statement may take before it is cancelled; none for no limit.
+    pub statement_timeout: Option<u64>,
     /// Encryption.
     pub ssl: Option<SslSettings>,
 }
@@ -69,80 +64,8 @@ pub trait PasswordSource: Send + Sync {
     async fn password(&self) -> Result<String>;
 }
 
-/// A pool of connections, opened when first needed.
-#[derive(Clone)]
-pub struct Pool {
-    pool: deadpool_postgres::Pool,
-    opened: Arc<AtomicU64>,
-}
-
-impl Pool {
-    /// Opens no connection.
-    ///
-    /// # Errors
-    /// Options that are not an address, or certificates that cannot be read.
-    pub fn new(settings: &PostgresSettings, password: Option<Arc<dyn PasswordSource>>) -> Result<Self> {
-        let (config, ssl) = parse(settings)?;
-        let tls = ssl::connector(&ssl)?;
-        let patience = patience(&config);
-        let opened = Arc::<AtomicU64>::default();
-        let connector = Connector { tls, password, opened: opened.clone() };
-        let manager = Manager::from_connect(
-            config,
-            connector,
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
-        let pool = deadpool_postgres::Pool::builder(manager)
-            .max_size(settings.max.unwrap_or(DEFAULT_POOL_SIZE).max(1))
-            .runtime(Runtime::Tokio1)
-            .create_timeout(Some(patience))
-            .wait_timeout(Some(SILENCE))
-            .pre_recycle(Hook::sync_fn(|_, metrics| match standby::came_after(metrics.created) {
-                true => Err(HookError::message("its server no longer accepts writes")),
-                false => Ok(()),
-            }))
-            .build()
-            .map_err(|error| Error::of_option("pgClient", error))?;
-        Ok(Self { pool, opened })
-    }
-
-    /// A connection, with its prepared statements.
-    ///
-    /// # Errors
-    /// Transient if the server is out of reach; not transient if it refuses the login.
-    pub async fn client(&self) -> Result<Object> {
-        self.pool.get().await.map_err(|error| match error {
-            deadpool_postgres::PoolError::Backend(error) => login_error(&error),
-            other => Error::new(Code::DatabaseUnreachable, CONNECTING, other),
-        })
-    }
-
-    /// How many connections were opened so far. A new connection may lead to another server, which has less.
-    pub(super) fn opened(&self) -> u64 {
-        self.opened.load(Ordering::Relaxed)
-    }
-
-    /// Allows that many connections at least.
-    pub(super) fn has_room_for(&self, connections: usize) {
-        if self.pool.status().max_size < connections {
-            self.pool.resize(connections);
-        }
-    }
-
-    /// Closes the idle connections; the next use opens one again.
-    pub fn let_go(&self) {
-        self.pool.retain(|_, _| false);
-    }
-}
-
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").finish_non_exhaustive()
-    }
-}
-
 /// Splits the settings into what the driver parses and what concerns encryption.
-fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
+pub(super) fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
     let text = standby::in_our_words(&ssl::strip_from_url(settings.url.as_deref().unwrap_or_default()));
     let ssl = settings.ssl.clone().unwrap_or_default();
     let mut config: Config = text.parse().map_err(|_| {
@@ -189,70 +112,22 @@ fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)> {
     config.keepalives_idle(SILENCE);
     if config.get_connect_timeout().is_none() {
         let is_alone = config.get_hosts().len() == 1;
-        config.connect_timeout(if is_alone { CONNECT_TIMEOUT } else { CONNECT_TIMEOUT_OF_ONE });
+        let limit = connect_timeout(settings);
+        config.connect_timeout(if is_alone { limit } else { limit.min(CONNECT_TIMEOUT_OF_ONE) });
     }
     Ok((config, ssl))
 }
 
-/// How long it may take to try every server.
-fn patience(config: &Config) -> Duration {
+/// How long it may take to try every server, and to be logged in.
+pub(super) fn patience(settings: &PostgresSettings, config: &Config) -> Duration {
     let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1);
-    let each = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
-    each.saturating_mul(hosts).max(CONNECT_TIMEOUT)
+    let limit = connect_timeout(settings);
+    let each = config.get_connect_timeout().copied().unwrap_or(limit);
+    each.saturating_mul(hosts).max(limit)
 }
 
-/// Opens one connection of the pool.
-struct Connector {
-    tls: Option<MakeRustlsConnect>,
-    password: Option<Arc<dyn PasswordSource>>,
-    opened: Arc<AtomicU64>,
-}
-
-impl Connect for Connector {
-    fn connect(
-        &self,
-        config: &Config,
-    ) -> BoxFuture<'_, std::result::Result<(Client, JoinHandle<()>), tokio_postgres::Error>> {
-        let mut config = config.clone();
-        async move {
-            if let Some(source) = &self.password {
-                // If the function fails, the engine connects without a password: the server's answer is the clearest one.
-                match source.password().await {
-                    Ok(password) => drop(config.password(password)),
-                    Err(error) => tracing::warn!(%error, "the password function failed"),
-                }
-            }
-            let (client, connection) = match &self.tls {
-                Some(tls) => {
-                    let (client, connection) = config.connect(tls.clone()).await?;
-                    (client, tokio::spawn(connection.map(drop)))
-                }
-                None => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    (client, tokio::spawn(connection.map(drop)))
-                }
-            };
-            client.batch_execute(BY_KEY).await?;
-            self.opened.fetch_add(1, Ordering::Relaxed);
-            Ok((client, connection))
-        }
-        .boxed()
-    }
-}
-
-/// A statement, prepared once for each connection.
-pub(super) async fn prepared(client: &Object, sql: &str) -> Result<tokio_postgres::Statement> {
-    client.prepare_cached(sql).await.map_err(|error| database_error(&error))
-}
-
-/// What a query answers with.
-pub(super) async fn rows(
-    client: &Object,
-    sql: &str,
-    parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
-) -> Result<Vec<tokio_postgres::Row>> {
-    let statement = prepared(client, sql).await?;
-    client.query(&statement, parameters).await.map_err(|error| database_error(&error))
+fn connect_timeout(settings: &PostgresSettings) -> Duration {
+    settings.connect_timeout.map_or(CONNECT_TIMEOUT, Duration::from_millis)
 }
 
 /// What an error means for the engine.
@@ -269,7 +144,7 @@ pub(super) fn database_error(error: &tokio_postgres::Error) -> Error {
 }
 
 /// Why a connection could not be opened. The server's message may quote the login: only its code is shown.
-fn login_error(error: &tokio_postgres::Error) -> Error {
+pub(super) fn login_error(error: &tokio_postgres::Error) -> Error {
     let Some(answer) = error.as_db_error() else {
         return Error::new(Code::DatabaseUnreachable, CONNECTING, local_words(error));
     };
@@ -279,6 +154,10 @@ fn login_error(error: &tokio_postgres::Error) -> Error {
         Some("3D") => "the database does not exist",
         Some("42") => "the user may not connect to the database",
         Some("53") => "the server has no connection left",
+        Some("08") => {
+            "the server, or a pooler before it, refuses a parameter of the connection (`options` does not pass PgBouncer, \
+             unless its `ignore_startup_parameters` names it)"
+        }
         Some("57") => "the server is starting up or shutting down",
         _ => "the server refuses the connection",
     };

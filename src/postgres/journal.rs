@@ -6,9 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use deadpool_postgres::GenericClient;
-
-use super::connect::database_error;
+use super::connection::Asks;
 use super::sql::limits_of_run;
 use crate::error::{Code, Error, Result, SqlState};
 use crate::migrations::beside;
@@ -30,9 +28,11 @@ impl JournalTable {
     }
 
     /// Looks whether it exists.
-    pub async fn look(&self, client: &impl GenericClient, contexts: &str) -> Result<()> {
-        let found = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&Self::of(contexts)]).await;
-        self.is_there.store(found.map_err(|error| database_error(&error))?.get(0), Ordering::Relaxed);
+    pub async fn look(&self, client: &impl Asks, contexts: &str) -> Result<()> {
+        let look = "SELECT to_regclass($1) IS NOT NULL";
+        let found = client.connection().rows_within(look, &[&Self::of(contexts)]).await?;
+        let is_there = found.first().is_some_and(|row| row.get(0));
+        self.is_there.store(is_there, Ordering::Relaxed);
         Ok(())
     }
 

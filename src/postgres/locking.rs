@@ -1,11 +1,9 @@
 //! A change that is decided under the lock of a run's row, for runs without a journal.
 
-use deadpool_postgres::Transaction;
-
-use super::connect::{database_error, rows};
 use super::journal::JournalTable;
 use super::session::Session;
 use super::sql::{NOW, PRESENT, RESERVED, limits_of_run, moment};
+use super::transaction::Transaction;
 use crate::error::Result;
 use crate::ports::record::{DecideLocked, LockedChange};
 use crate::record::final_result::final_result;
@@ -16,7 +14,8 @@ impl Session {
     /// Those of some runs whose rows another transaction has locked.
     pub async fn locked(&self, runs: &[&str]) -> Result<Vec<String>> {
         let client = self.client().await?;
-        let locked = rows(&client, &self.writing(&client).await?.locked, &[&runs]).await?;
+        let runs = runs.to_vec();
+        let locked = client.rows(&self.writing(&client).await?.locked, &[&runs]).await?;
         Ok(locked.iter().map(|row| row.get(0)).collect())
     }
 
@@ -27,20 +26,19 @@ impl Session {
         whole: bool,
         decide: DecideLocked<'_>,
     ) -> Result<LockedChange> {
-        let failed = |error: tokio_postgres::Error| database_error(&error);
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
-        let transaction = client.transaction().await.map_err(failed)?;
+        let transaction = Transaction::begin(&client).await?;
         let Some(document) = self.lock(&transaction, contexts, run, whole).await? else {
             self.journal.found();
             return Ok(LockedChange::Journal);
         };
         let Some(change) = decide(document)? else {
-            transaction.rollback().await.map_err(failed)?;
+            transaction.rollback().await?;
             return Ok(LockedChange::Declined);
         };
         let at = self.write_locked(&transaction, contexts, run, change).await?;
-        transaction.commit().await.map_err(failed)?;
+        transaction.commit().await?;
         Ok(LockedChange::Written(at))
     }
 
@@ -52,7 +50,6 @@ impl Session {
         run: &str,
         whole: bool,
     ) -> Result<Option<Document>> {
-        let failed = |error: tokio_postgres::Error| database_error(&error);
         let needed = if whole { "context_data" } else { RESERVED };
         let absent = JournalTable::is_absent(contexts);
         let limits = limits_of_run();
@@ -60,9 +57,8 @@ impl Session {
             "WITH {limits} SELECT ({needed})::text, {absent} FROM limits, {contexts} AS t \
              WHERE t.run_id = $1 FOR UPDATE OF t"
         );
-        let select = transaction.prepare_cached(&select).await.map_err(failed)?;
         let mut found = true;
-        let row = match transaction.query_opt(&select, &[&run]).await.map_err(failed)? {
+        let row = match transaction.row(&select, &[&run]).await? {
             Some(row) => row,
             None => {
                 found = false;
@@ -71,9 +67,8 @@ impl Session {
                     "WITH {limits} INSERT INTO {contexts} (run_id, context_data) SELECT $1, '{{}}' FROM limits \
                      ON CONFLICT DO NOTHING"
                 );
-                let insert = transaction.prepare_cached(&insert).await.map_err(failed)?;
-                transaction.execute(&insert, &[&run]).await.map_err(failed)?;
-                transaction.query_one(&select, &[&run]).await.map_err(failed)?
+                transaction.execute(&insert, &[&run]).await?;
+                transaction.only_row(&select, &[&run]).await?
             }
         };
         match row.get(1) {
@@ -90,19 +85,15 @@ impl Session {
         run: &str,
         change: Change,
     ) -> Result<Option<u64>> {
-        let failed = |error: tokio_postgres::Error| database_error(&error);
         let Change { mut patch, reserved, status } = change;
         patch.set(RESERVED_KEY, to_raw(&reserved)?);
         let update = format!(
             "UPDATE {contexts} AS t SET context_data = ({PRESENT} - $2::text[]) || $3::text::jsonb WHERE run_id = $1 \
              RETURNING CASE WHEN $4 THEN (context_data - '{RESERVED_KEY}')::text END, {NOW}"
         );
-        let update = transaction.prepare_cached(&update).await.map_err(failed)?;
         let ends = status == StatusUpdate::End;
-        let row = transaction
-            .query_one(&update, &[&run, &patch.deletes, &patch.sets_json()?.get(), &ends])
-            .await
-            .map_err(failed)?;
+        let row =
+            transaction.only_row(&update, &[&run, &patch.deletes, &patch.sets_json()?.get(), &ends]).await?;
         let (ledger, statuses) = (&reserved.ledger, self.statuses()?);
         match status {
             StatusUpdate::End => {

@@ -6,12 +6,10 @@ mod folding;
 mod guard;
 mod waits;
 
-use deadpool_postgres::Object;
-use tokio_postgres::IsolationLevel;
-
 use self::guard::{Guard, OPERATION};
-use super::connect::database_error;
+use super::connection::Connection;
 use super::session::Session;
+use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::migrations::{
     self, Act, Facts, JOURNAL, LAST, Planned, Statement, StepReport, StepStatus, Target, taking_back,
@@ -27,14 +25,15 @@ impl Session {
         if target.to.is_some_and(|to| to > LAST) {
             return Err(Error::of_option("to", format!("there are {LAST} steps")));
         }
-        let mut client = self.client().await?;
+        let pool = self.own_connections();
+        let client = pool.client().await?;
         let contexts = self.contexts(&client).await?.to_owned();
         if target.dry_run {
             let facts = self.facts(&client).await?;
             return Ok(migrations::plan(target, &facts).into_iter().map(|planned| planned.report).collect());
         }
-        let guard = Guard::take(&self.pool, &contexts).await?;
-        let reports = self.take_steps(&mut client, target).await;
+        let guard = Guard::take(pool, &contexts).await?;
+        let reports = self.take_steps(&client, target).await;
         guard.release().await;
         // Whatever came of it, this worker knows at once.
         self.journal.look(&client, &contexts).await?;
@@ -43,11 +42,11 @@ impl Session {
 
     /// Where every step stands.
     pub async fn migrations(&self) -> Result<Vec<StepStatus>> {
-        let client = self.client().await?;
+        let client = self.own_connections().client().await?;
         Ok(migrations::status(&self.facts(&client).await?))
     }
 
-    async fn take_steps(&self, client: &mut Object, target: Target) -> Result<Vec<StepReport>> {
+    async fn take_steps(&self, client: &Connection, target: Target) -> Result<Vec<StepReport>> {
         let facts = self.facts(client).await?;
         let mut reports = Vec::new();
         for planned in migrations::plan(target, &facts) {
@@ -65,7 +64,7 @@ impl Session {
         Ok(reports)
     }
 
-    async fn take(&self, client: &mut Object, facts: &Facts, acts: &[Act]) -> Result<()> {
+    async fn take(&self, client: &Connection, facts: &Facts, acts: &[Act]) -> Result<()> {
         for act in acts {
             match act {
                 Act::Together(statements) => self.together(client, facts, act, statements).await?,
@@ -83,29 +82,27 @@ impl Session {
 
     async fn together(
         &self,
-        client: &mut Object,
+        client: &Connection,
         facts: &Facts,
         act: &Act,
         statements: &[Statement],
     ) -> Result<()> {
-        let failed = |error: tokio_postgres::Error| database_error(&error);
         // What is read under a lock is what it was when the lock was had.
-        let transaction = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
-        let transaction = transaction.start().await.map_err(failed)?;
+        let transaction = Transaction::begin(client).await?;
         for sql in act.before().iter().skip(1) {
-            transaction.batch_execute(sql).await.map_err(failed)?;
+            transaction.batch(sql).await?;
         }
         for statement in statements {
             match statement {
-                Statement::Sql(sql) => transaction.batch_execute(sql).await.map_err(failed)?,
+                Statement::Sql(sql) => transaction.batch(sql).await?,
                 Statement::Fold(sql) => self.fold_all(&transaction, facts.contexts(), sql).await?,
             }
         }
-        transaction.commit().await.map_err(failed)
+        transaction.commit().await
     }
 
     /// Takes back the acts that had their effect before one failed. What was there before the step stays.
-    async fn take_back(&self, client: &mut Object, planned: &Planned) {
+    async fn take_back(&self, client: &Connection, planned: &Planned) {
         if !planned.is_new || planned.acts.len() < 2 {
             return;
         }
@@ -121,20 +118,19 @@ impl Session {
 }
 
 /// One statement outside a transaction. Its limits are the connection's for as long as it takes.
-async fn apart(client: &Object, act: &Act, sql: &str) -> Result<()> {
-    let failed = |error: tokio_postgres::Error| database_error(&error);
+async fn apart(client: &Connection, act: &Act, sql: &str) -> Result<()> {
     for sql in act.before() {
-        client.batch_execute(&sql).await.map_err(failed)?;
+        client.batch(&sql).await?;
     }
-    let done = client.batch_execute(sql).await;
+    let done = client.batch(sql).await;
     let mut reset = Ok(());
     for sql in act.after() {
-        reset = reset.and(client.batch_execute(&sql).await);
+        reset = reset.and(client.batch(&sql).await);
     }
-    done.and(reset).map_err(failed)
+    done.and(reset)
 }
 
-async fn undone(client: &Object, act: &Act, undo: Option<&str>) {
+async fn undone(client: &Connection, act: &Act, undo: Option<&str>) {
     let Some(undo) = undo else { return };
     if let Err(error) = apart(client, act, undo).await {
         // It is found as invalid by the next migration, and slows nobody down meanwhile.

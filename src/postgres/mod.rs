@@ -7,10 +7,15 @@
 //! A [`session`] holds the pool and the tables. [`reader`], [`writer`], [`locking`] and [`migrate`] use it. [`record`] is the
 //! facade, the [`Record`](crate::ports::record::Record) of the engine; nothing below imports it.
 
+mod cancel;
 mod connect;
+mod connection;
 mod journal;
 mod locking;
 mod migrate;
+mod parameters;
+mod pool;
+mod pooler;
 mod reader;
 mod record;
 mod session;
@@ -20,7 +25,9 @@ mod standby;
 mod status_sql;
 mod statuses;
 mod tables;
+mod transaction;
 mod triggers;
+mod upkeep;
 mod workers;
 mod writer;
 

@@ -1,13 +1,13 @@
 //! Reads runs: many in one statement, or one key of one run.
 
-use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::types::FromSql;
 
-use super::connect::{database_error, prepared, rows};
+use super::connection::Connection;
 use super::journal::{self, JournalTable};
 use super::session::Session;
 use super::sql::{NOW, RESERVED, moment};
+use super::transaction::Transaction;
 use crate::error::Result;
 use crate::ports::record::{InRow, Newer, RowText};
 use crate::record::{Document, RESERVED_KEY, Revision};
@@ -34,7 +34,7 @@ impl Session {
     /// Reads plain rows; none if there is a journal after all.
     async fn newest_rows(
         &self,
-        client: &Object,
+        client: &Connection,
         contexts: &str,
         known: &[(&str, Revision)],
     ) -> Result<Option<Vec<Newer>>> {
@@ -45,7 +45,7 @@ impl Session {
              FROM unnest($1::text[], $2::bigint[]) AS g (run_id, version) JOIN {contexts} AS t ON t.run_id = g.run_id",
             JournalTable::is_absent(contexts)
         );
-        let rows = rows(client, &sql, &[&asked.runs, &asked.rows]).await?;
+        let rows = client.rows(&sql, &[&asked.runs, &asked.rows]).await?;
         if rows.iter().any(|row| !row.get::<_, bool>(5)) {
             return Ok(None);
         }
@@ -55,13 +55,13 @@ impl Session {
     /// Reads rows and their journal.
     async fn newest_entries(
         &self,
-        client: &Object,
+        client: &Connection,
         contexts: &str,
         known: &[(&str, Revision)],
     ) -> Result<Vec<Newer>> {
         let asked = Asked::of(known);
         let sql = journal::load(contexts, NOW);
-        let rows = rows(client, &sql, &[&asked.runs, &asked.rows, &asked.entries]).await?;
+        let rows = client.rows(&sql, &[&asked.runs, &asked.rows, &asked.entries]).await?;
         Ok(rows.iter().map(|row| newer(row, entries(row))).collect())
     }
 
@@ -75,8 +75,7 @@ impl Session {
         let known: Vec<(&str, Revision)> = runs.iter().map(|run| (*run, Revision::default())).collect();
         let asked = Asked::of(&known);
         let sql = journal::load(contexts, NOW);
-        let rows = transaction.query(&sql, &[&asked.runs, &asked.rows, &asked.entries]).await;
-        let rows = rows.map_err(|error| database_error(&error))?;
+        let rows = transaction.rows(&sql, &[&asked.runs, &asked.rows, &asked.entries]).await?;
         Ok(rows.iter().map(|row| newer(row, entries(row))).collect())
     }
 
@@ -86,7 +85,7 @@ impl Session {
         let contexts = self.contexts(&client).await?;
         let absent = JournalTable::is_absent(contexts);
         let sql = format!("SELECT ({RESERVED})::text, {NOW}, {absent} FROM {contexts} WHERE run_id = $1");
-        let Some(row) = row(&client, &sql, &[&run]).await? else { return Ok(InRow::NoRow) };
+        let Some(row) = client.row(&sql, &[&run]).await? else { return Ok(InRow::NoRow) };
         if !row.get::<_, bool>(2) {
             self.journal.found();
             return Ok(InRow::Journal);
@@ -108,7 +107,7 @@ impl Session {
         }
         let absent = JournalTable::is_absent(contexts);
         let sql = format!("SELECT {what}, {absent} FROM {contexts} WHERE run_id = $1");
-        match row(&client, &sql, &[&run, &key]).await? {
+        match client.row(&sql, &[&run, &key]).await? {
             Some(row) if !row.get::<_, bool>(1) => {
                 self.journal.found();
                 Ok(InRow::Journal)
@@ -126,7 +125,7 @@ impl Session {
             "SELECT run_id::text FROM {contexts} WHERE run_id = ANY($1) \
              AND context_data->'{RESERVED_KEY}'->'ledger'->>'status' = 'cancelled'"
         );
-        let rows = rows(&client, &sql, &[&runs]).await?;
+        let rows = client.rows(&sql, &[&runs]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
@@ -140,7 +139,7 @@ impl Session {
              WHERE entry->>'state' = 'awaiting' AND (entry->>'not_before')::bigint < $2)"
         );
         let moment = i64::try_from(moment).unwrap_or(i64::MAX);
-        let rows = rows(&client, &sql, &[&runs, &moment]).await?;
+        let rows = client.rows(&sql, &[&runs, &moment]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }
@@ -169,10 +168,4 @@ fn newer(row: &Row, (last, entries): (Option<i64>, Vec<String>)) -> Newer {
 
 fn entries(row: &Row) -> (Option<i64>, Vec<String>) {
     (row.get(5), row.get::<_, Option<Vec<String>>>(6).unwrap_or_default())
-}
-
-/// The only row that a query answers with, if any.
-async fn row(client: &Object, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>> {
-    let statement = prepared(client, sql).await?;
-    client.query_opt(&statement, parameters).await.map_err(|error| database_error(&error))
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::connect::{PasswordSource, Pool, PostgresSettings, database_error};
+use super::connect::{PasswordSource, PostgresSettings};
+use super::pool::Pool;
 use super::session::Session;
 use super::sql;
+use super::transaction::Transaction;
 use crate::error::Result;
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
@@ -23,6 +25,8 @@ use crate::workflow::ledger::RunStatus;
 #[derive(Debug, Clone)]
 pub struct Postgres {
     pool: Pool,
+    /// Past a pooler, where one is named.
+    direct: Option<Pool>,
 }
 
 impl Postgres {
@@ -31,17 +35,20 @@ impl Postgres {
     /// # Errors
     /// Options that are not an address, or certificates that cannot be read.
     pub fn new(settings: &PostgresSettings, password: Option<Arc<dyn PasswordSource>>) -> Result<Self> {
-        Ok(Self { pool: Pool::new(settings, password)? })
+        let direct =
+            settings.direct.as_deref().map(|direct| Pool::new(direct, password.clone())).transpose()?;
+        Ok(Self { pool: Pool::new(settings, password)?, direct })
     }
 }
 
 impl Database for Postgres {
     fn record(&self, tables: &Tables) -> Arc<dyn Record> {
-        Arc::new(PostgresRecord { session: Session::new(self.pool.clone(), tables) })
+        Arc::new(PostgresRecord { session: Session::new(self.pool.clone(), self.direct.clone(), tables) })
     }
 
     fn let_go(&self) {
         self.pool.let_go();
+        self.direct.iter().for_each(Pool::let_go);
     }
 }
 
@@ -68,6 +75,10 @@ impl Record for PostgresRecord {
 
     fn may_rewrite(&self) -> bool {
         self.session.triggers.are_there()
+    }
+
+    fn is_pooled(&self) -> Option<bool> {
+        self.session.pool.is_pooled()
     }
 
     fn generation(&self) -> u64 {
@@ -149,12 +160,11 @@ impl Record for PostgresRecord {
     }
 
     async fn write_result(&self, run: &str, status: RunStatus, result: &Json) -> Result<()> {
-        let failed = |error: tokio_postgres::Error| database_error(&error);
-        let mut client = self.session.client().await?;
-        let transaction = client.transaction().await.map_err(failed)?;
-        transaction.batch_execute(&sql::limit_of_transaction()).await.map_err(failed)?;
+        let client = self.session.client().await?;
+        let transaction = Transaction::begin(&client).await?;
+        transaction.batch(&sql::limit_of_transaction()).await?;
         self.session.statuses()?.finish(&transaction, run, status, result).await?;
-        transaction.commit().await.map_err(failed)
+        transaction.commit().await
     }
 
     async fn migrate(&self, target: Target) -> Result<Vec<StepReport>> {

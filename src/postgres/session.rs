@@ -1,10 +1,10 @@
 //! What every statement needs: connections, and the tables with their columns.
 
-use deadpool_postgres::{GenericClient, Object};
 use tokio::sync::OnceCell;
 
-use super::connect::Pool;
+use super::connection::{Asks, Connection};
 use super::journal::JournalTable;
+use super::pool::Pool;
 use super::status_sql::Writing;
 use super::statuses::StatusTable;
 use super::tables::{Table, TableName, missing};
@@ -18,6 +18,8 @@ const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JS
 #[derive(Debug)]
 pub(super) struct Session {
     pub pool: Pool,
+    /// The way past a pooler, where one is named.
+    direct: Option<Pool>,
     pub journal: JournalTable,
     pub triggers: Triggers,
     contexts: Option<TableName>,
@@ -29,10 +31,11 @@ pub(super) struct Session {
 
 impl Session {
     /// Nothing is looked up yet.
-    pub fn new(pool: Pool, tables: &Tables) -> Self {
+    pub fn new(pool: Pool, direct: Option<Pool>, tables: &Tables) -> Self {
         let name = |written: &Option<String>| written.as_deref().map(TableName::parse);
         Self {
             pool,
+            direct,
             journal: JournalTable::default(),
             triggers: Triggers::default(),
             contexts: name(&tables.contexts),
@@ -43,12 +46,17 @@ impl Session {
     }
 
     /// A connection.
-    pub async fn client(&self) -> Result<Object> {
+    pub async fn client(&self) -> Result<Connection> {
         self.pool.client().await
     }
 
+    /// For what needs connections of its own: the way past a pooler, where one is named.
+    pub fn own_connections(&self) -> &Pool {
+        self.direct.as_ref().unwrap_or(&self.pool)
+    }
+
     /// The context table's quoted name. Checks its columns first.
-    pub async fn contexts(&self, client: &impl GenericClient) -> Result<&str> {
+    pub async fn contexts(&self, client: &impl Asks) -> Result<&str> {
         let Some(name) = &self.contexts else { return Err(unnamed("context")) };
         let find = || async {
             let table = Table::find(client, name, DDL).await?;
@@ -56,7 +64,7 @@ impl Session {
             match table.require("context_data", name, DDL)? {
                 "jsonb" => {
                     self.journal.look(client, &table.sql).await?;
-                    self.triggers.look(client, &table.sql).await?;
+                    self.triggers.look(client.connection(), &table.sql).await?;
                     Ok(table.sql)
                 }
                 other => {
@@ -80,7 +88,7 @@ impl Session {
     }
 
     /// The statements that write changes of runs into both tables.
-    pub async fn writing(&self, client: &Object) -> Result<&Writing> {
+    pub async fn writing(&self, client: &Connection) -> Result<&Writing> {
         let build = || async {
             let contexts = self.contexts(client).await?;
             self.statuses()?.writing(client, contexts).await

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{GenericClient, Object, Transaction};
 use tokio::sync::OnceCell;
 
-use super::connect::{Pool, database_error, prepared, rows};
+use super::connection::{Asks, Connection};
+use super::pool::Pool;
 use super::status_sql::{Statements, Timed, Writing};
 use super::tables::{Table, TableName, missing};
-use crate::error::{Code, Error, Result};
+use super::transaction::Transaction;
+use crate::error::{Code, Result};
 use crate::json::Json;
 use crate::ports::record::{AwaitingPage, StaleRun, StaleSearch};
 use crate::workflow::ledger::RunStatus;
@@ -37,7 +38,7 @@ impl StatusTable {
         status: RunStatus,
     ) -> Result<()> {
         let statements = self.statements(transaction).await?;
-        execute(transaction, &statements.touch, &[&run, &status.as_str()]).await
+        transaction.execute(&statements.touch, &[&run, &status.as_str()]).await.map(drop)
     }
 
     /// Stores a run's end and its result.
@@ -49,14 +50,18 @@ impl StatusTable {
         result: &Json,
     ) -> Result<()> {
         let statements = self.statements(transaction).await?;
-        execute(transaction, &statements.finish, &[&run, &status.as_str(), &result.get()]).await
+        transaction.execute(&statements.finish, &[&run, &status.as_str(), &result.get()]).await.map(drop)
     }
 
     /// Writes the end of a run if the adapter's own `publishFinalResult` did not.
-    pub(super) async fn finish_unheard(&self, client: &Object, run: &str, status: RunStatus) -> Result<()> {
-        rows(client, &self.statements(client).await?.finish_unheard, &[&run, &status.as_str()])
-            .await
-            .map(drop)
+    pub(super) async fn finish_unheard(
+        &self,
+        client: &Connection,
+        run: &str,
+        status: RunStatus,
+    ) -> Result<()> {
+        let finish = &self.statements(client).await?.finish_unheard;
+        client.execute(finish, &[&run, &status.as_str()]).await.map(drop)
     }
 
     /// The same within a transaction.
@@ -67,7 +72,7 @@ impl StatusTable {
         status: RunStatus,
     ) -> Result<()> {
         let statements = self.statements(transaction).await?;
-        execute(transaction, &statements.finish_unheard, &[&run, &status.as_str()]).await
+        transaction.execute(&statements.finish_unheard, &[&run, &status.as_str()]).await.map(drop)
     }
 
     /// Renews `updated_at` of those runs that are still running.
@@ -77,7 +82,7 @@ impl StatusTable {
     pub async fn keep_alive(&self, pool: &Pool, runs: &[String]) -> Result<()> {
         let client = pool.client().await?;
         match &self.statements(&client).await?.timed {
-            Some(timed) => rows(&client, &timed.keep_alive, &[&runs]).await.map(drop),
+            Some(timed) => client.execute(&timed.keep_alive, &[&runs]).await.map(drop),
             None => Ok(()),
         }
     }
@@ -91,7 +96,7 @@ impl StatusTable {
         let StaleSearch { at_least, at_most, after, limit } = search;
         let (at_least, at_most) = (at_least.as_secs_f64(), at_most.as_secs_f64());
         let stale = &self.timed(&client).await?.stale;
-        let rows = rows(&client, stale, &[&at_least, &at_most, &after.since, &after.run, limit]).await?;
+        let rows = client.rows(stale, &[&at_least, &at_most, &after.since, &after.run, limit]).await?;
         Ok(rows.iter().map(|row| StaleRun { run: row.get(0), since: row.get(1) }).collect())
     }
 
@@ -101,9 +106,8 @@ impl StatusTable {
     /// As [`stale`](Self::stale).
     pub async fn claim(&self, pool: &Pool, stale: &StaleRun) -> Result<bool> {
         let client = pool.client().await?;
-        let claim = prepared(&client, &self.timed(&client).await?.claim).await?;
-        let claimed = client.execute(&claim, &[&stale.run, &stale.since]).await;
-        claimed.map(|count| count > 0).map_err(|error| database_error(&error))
+        let claim = &self.timed(&client).await?.claim;
+        client.execute(claim, &[&stale.run, &stale.since]).await.map(|claimed| claimed > 0)
     }
 
     /// Claims runs that have been stale for `threshold`, in the order of their ids, after `after`. Of several callers, each
@@ -120,7 +124,7 @@ impl StatusTable {
     ) -> Result<Vec<String>> {
         let client = pool.client().await?;
         let claim = &self.timed(&client).await?.claim_stalled;
-        let rows = rows(&client, claim, &[&threshold.as_secs_f64(), &after, &limit]).await?;
+        let rows = client.rows(claim, &[&threshold.as_secs_f64(), &after, &limit]).await?;
         let mut runs: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         runs.sort_unstable();
         Ok(runs)
@@ -132,7 +136,7 @@ impl StatusTable {
     /// As [`stale`](Self::stale).
     pub async fn awaiting(&self, pool: &Pool, after: &str, limit: i64) -> Result<AwaitingPage> {
         let client = pool.client().await?;
-        let rows = rows(&client, &self.timed(&client).await?.awaiting, &[&after, &limit]).await?;
+        let rows = client.rows(&self.timed(&client).await?.awaiting, &[&after, &limit]).await?;
         let is_full = i64::try_from(rows.len()).unwrap_or(0) == limit;
         Ok(AwaitingPage {
             last: rows.last().filter(|_| is_full).map(|row| row.get(0)),
@@ -140,7 +144,7 @@ impl StatusTable {
         })
     }
 
-    async fn timed(&self, client: &Object) -> Result<&Timed> {
+    async fn timed(&self, client: &Connection) -> Result<&Timed> {
         self.statements(client).await?.timed.as_ref().ok_or_else(|| {
             let what = format!(
                 "the table '{}' has no column 'updated_at', by which stalled runs are found",
@@ -151,17 +155,20 @@ impl StatusTable {
     }
 
     /// The table's name in SQL, the status of a row, and the column of final results, if there is one.
-    pub(super) async fn for_migrations(&self, client: &Object) -> Result<(&str, &str, Option<&'static str>)> {
+    pub(super) async fn for_migrations(
+        &self,
+        client: &Connection,
+    ) -> Result<(&str, &str, Option<&'static str>)> {
         let Statements { table, status, results, .. } = self.statements(client).await?;
         Ok((table, status, *results))
     }
 
     /// The statements that write changes of many runs, over this context table too.
-    pub(super) async fn writing(&self, client: &Object, contexts: &str) -> Result<Writing> {
+    pub(super) async fn writing(&self, client: &Connection, contexts: &str) -> Result<Writing> {
         Ok(self.statements(client).await?.writing(contexts))
     }
 
-    async fn statements(&self, client: &impl GenericClient) -> Result<&Statements> {
+    async fn statements(&self, client: &impl Asks) -> Result<&Statements> {
         self.statements
             .get_or_try_init(|| async {
                 let table = Table::find(client, &self.name, DDL).await?;
@@ -173,14 +180,4 @@ impl StatusTable {
             })
             .await
     }
-}
-
-async fn execute(
-    transaction: &Transaction<'_>,
-    sql: &str,
-    parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
-) -> Result<()> {
-    let failed = |error: tokio_postgres::Error| -> Error { database_error(&error) };
-    let statement = transaction.prepare_cached(sql).await.map_err(failed)?;
-    transaction.execute(&statement, parameters).await.map(drop).map_err(failed)
 }

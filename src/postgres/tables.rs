@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use deadpool_postgres::GenericClient;
-
-use super::connect::database_error;
+use super::connection::Asks;
 use crate::error::{Code, Error, Result};
 
 /// A table's name as the user wrote it: `table` or `schema.table`, each part quoted or not.
@@ -71,16 +69,16 @@ pub(super) struct Table {
 
 impl Table {
     /// Looks a table up.
-    pub async fn find(client: &impl GenericClient, name: &TableName, ddl: &str) -> Result<Self> {
+    pub async fn find(client: &impl Asks, name: &TableName, ddl: &str) -> Result<Self> {
         for sql in name.readings() {
             let rows = client
-                .query(
+                .connection()
+                .rows_within(
                     "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
                      WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
                     &[&sql],
                 )
-                .await
-                .map_err(|error| database_error(&error))?;
+                .await?;
             if !rows.is_empty() {
                 return Ok(Self { sql, columns: rows.iter().map(|row| (row.get(0), row.get(1))).collect() });
             }

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::GenericClient;
-
-use super::connect::database_error;
+use super::connection::Connection;
 use crate::error::Result;
 
 /// How soon a trigger that is made beside running workers is noticed.
@@ -32,7 +30,7 @@ impl Triggers {
     }
 
     /// Looks, if the last look was long ago.
-    pub async fn look(&self, client: &impl GenericClient, contexts: &str) -> Result<()> {
+    pub async fn look(&self, client: &Connection, contexts: &str) -> Result<()> {
         let is_due = {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
             let is_due = looked.is_none_or(|looked| looked.elapsed() > LOOKS_EVERY);
@@ -42,8 +40,8 @@ impl Triggers {
             is_due
         };
         if is_due {
-            let found = client.query_one(LOOK, &[&contexts]).await.map_err(|error| database_error(&error))?;
-            self.are_there.store(found.get(0), Ordering::Relaxed);
+            let found = client.rows_within(LOOK, &[&contexts]).await?;
+            self.are_there.store(found.first().is_some_and(|row| row.get(0)), Ordering::Relaxed);
         }
         Ok(())
     }

@@ -1,8 +1,6 @@
 //! The table of workers that a migration makes: where Redis does not take what a worker says of itself.
 
-use deadpool_postgres::Object;
-
-use super::connect::{database_error, rows};
+use super::connection::Connection;
 use super::session::Session;
 use crate::error::Result;
 use crate::migrations::beside;
@@ -21,14 +19,14 @@ impl Session {
              heard_at = EXCLUDED.heard_at, gone_at = EXCLUDED.gone_at"
         );
         let ttl = u32::try_from(*ttl).map_or(f64::MAX, f64::from);
-        rows(&client, &announce, &[worker, card, &ttl]).await.map(|_| true)
+        client.rows(&announce, &[worker, card, &ttl]).await.map(|_| true)
     }
 
     /// Removes a worker that stops.
     pub async fn withdraw(&self, worker: &str) -> Result<()> {
         let client = self.client().await?;
         let Some(table) = self.workers(&client).await? else { return Ok(()) };
-        rows(&client, &format!("DELETE FROM {table} WHERE id = $1::text"), &[&worker]).await.map(drop)
+        client.rows(&format!("DELETE FROM {table} WHERE id = $1::text"), &[&worker]).await.map(drop)
     }
 
     /// The workers that are alive; none where there is no such table.
@@ -39,16 +37,16 @@ impl Session {
             "SELECT card::text, greatest(0, extract(epoch FROM clock_timestamp() - heard_at) * 1000)::bigint \
              FROM {table} WHERE gone_at > clock_timestamp() ORDER BY id"
         );
-        let alive = rows(&client, &alive, &[]).await?;
+        let alive = client.rows(&alive, &[]).await?;
         let age = |row: &tokio_postgres::Row| u64::try_from(row.get::<_, i64>(1)).unwrap_or(0);
         Ok(Some(alive.iter().map(|row| Announced { card: row.get(0), age: age(row) }).collect()))
     }
 
     /// The table's quoted name, if it is there.
-    async fn workers(&self, client: &Object) -> Result<Option<String>> {
+    async fn workers(&self, client: &Connection) -> Result<Option<String>> {
         let table = beside(self.contexts(client).await?, "workers");
-        let found = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await;
-        let is_there: bool = found.map_err(|error| database_error(&error))?.get(0);
+        let found = client.only_row("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?;
+        let is_there: bool = found.get(0);
         Ok(is_there.then_some(table))
     }
 }

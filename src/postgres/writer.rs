@@ -2,23 +2,23 @@
 
 use std::collections::HashMap;
 
-use deadpool_postgres::Object;
-use futures_util::future::{join, try_join};
-use tokio_postgres::types::ToSql;
+use futures_util::future::join4;
 
-use super::connect::{database_error, prepared, rows};
+use super::connection::{BEGIN, Connection};
 use super::journal;
+use super::parameters::Parameter;
 use super::session::Session;
 use super::sql::{PRESENT, limits_of_run, moment};
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::record::Written;
-use crate::record::{NOT_AN_OBJECT, Patch, Revision, Write, WriteKind};
+use crate::record::{NOT_AN_OBJECT, Patch, Revision, Write, WriteKind, time_to_carry};
 
 impl Session {
     /// Writes changes of one kind, each only if its run is still of the revision it was decided on.
     pub async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written> {
         let client = self.client().await?;
+        client.allow(time_to_carry(writes));
         if kind != WriteKind::Entry {
             self.triggers.look(&client, self.contexts(&client).await?).await?;
         }
@@ -47,7 +47,7 @@ impl Session {
 
     async fn write_columns(
         &self,
-        client: &Object,
+        client: &Connection,
         kind: WriteKind,
         columns: &Columns<'_>,
     ) -> Result<Vec<tokio_postgres::Row>> {
@@ -56,20 +56,26 @@ impl Session {
         match kind {
             WriteKind::Row => {
                 let parameters: [Parameter<'_>; 7] = [runs, versions, deletes, sets, states, ends, reasons];
-                rows(client, &statements.rows, &parameters).await
+                client.rows(&statements.rows, &parameters).await
             }
-            WriteKind::Entry => rows(client, &statements.append, &[runs, versions, entries, sets]).await,
+            WriteKind::Entry => client.rows(&statements.append, &[runs, versions, entries, sets]).await,
             WriteKind::Fold => {
-                let lock = prepared(client, &statements.lock).await?;
-                let fold = prepared(client, &statements.fold).await?;
                 let parameters: [Parameter<'_>; 8] =
                     [runs, versions, deletes, sets, states, ends, reasons, entries];
-                // All statements are sent without waiting, in this order: polling each future once sends it.
                 let locked: [Parameter<'_>; 1] = [runs];
-                let begun = try_join(client.batch_execute("BEGIN"), client.query(&lock, &locked));
-                let folded = try_join(client.query(&fold, &parameters), client.batch_execute("COMMIT"));
-                let (begun, folded) = join(begun, folded).await;
-                begun.and(folded).map(|(folded, ())| folded).map_err(|error| database_error(&error))
+                client.prepare(&statements.lock, &locked).await?;
+                client.prepare(&statements.fold, &parameters).await?;
+                // All statements are sent without waiting, in this order: polling each future once sends it.
+                let (begun, locked, folded, committed) = join4(
+                    client.batch(BEGIN),
+                    client.rows_within(&statements.lock, &locked),
+                    client.rows_within(&statements.fold, &parameters),
+                    client.batch("COMMIT"),
+                )
+                .await;
+                begun.and(locked)?;
+                let folded = folded?;
+                committed.map(|()| folded)
             }
         }
     }
@@ -83,7 +89,7 @@ impl Session {
              ON CONFLICT DO NOTHING",
             limits_of_run()
         );
-        rows(&client, &insert, &[&run]).await.map(drop)
+        client.execute(&insert, &[&run]).await.map(drop)
     }
 
     /// Changes keys of a run's row; creates it if there is none.
@@ -97,9 +103,7 @@ impl Session {
             limits_of_run()
         );
         let sets = patch.sets_json()?;
-        let statement = prepared(&client, &sql).await?;
-        let written = client.execute(&statement, &[&run, &patch.deletes, &sets.get()]).await;
-        match written.map_err(|error| database_error(&error))? {
+        match client.execute(&sql, &[&run, &patch.deletes, &sets.get()]).await? {
             0 => Err(Error::new(Code::ContextUnreadable, "Writing the context", NOT_AN_OBJECT)),
             _ => Ok(()),
         }
@@ -109,12 +113,10 @@ impl Session {
     pub async fn append(&self, run: &str, base: Revision, entry: &Json) -> Result<bool> {
         let client = self.client().await?;
         let sql = journal::append_patch(self.contexts(&client).await?);
-        let appended = rows(&client, &sql, &[&run, &base.row, &base.entry, &entry.get()]).await?;
+        let appended = client.rows(&sql, &[&run, &base.row, &base.entry, &entry.get()]).await?;
         Ok(!appended.is_empty())
     }
 }
-
-type Parameter<'a> = &'a (dyn ToSql + Sync);
 
 /// The parameters of a statement, one column each.
 #[derive(Debug, Default)]

@@ -3,24 +3,24 @@
 //! There are two because a broker that is short of memory or disk blocks every connection that publishes, and
 //! acknowledgements must still get through.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
-use lapin::options::{
-    BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
-};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions};
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, Consumer};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::client::{CLOSE_TIMEOUT, amqp_error, close, connect_error};
+use super::client::{CLOSE_TIMEOUT, amqp_error, close, connect_error, no_answer};
+use super::publishing::{Asking, publish_error, publish_one};
 use super::queues::{LapinReading, ensure, passive, received};
 use super::uri::{AmqpAddress, AmqpSettings};
 use crate::acknowledger::Acknowledger;
@@ -30,13 +30,15 @@ use crate::ports::broker::{Broker, Delivery, Outgoing, Reading};
 use crate::ports::platform::Platform;
 use crate::trust;
 
-const PERSISTENT: u8 = 2;
 /// The name of the connection that publishes.
 const PUBLISHER: &str = "publisher";
 /// The largest frame of a connection that only publishes, in bytes. The client allocates 32 frames for each direction of a
 /// connection: 8 MiB by the broker's default. A larger message takes several frames. Its headers must fit into one, so
 /// a connection that consumes accepts the broker's own frame size.
 const PUBLISHED_FRAME: u32 = 32 << 10;
+
+/// How long a host may take to answer a new connection, where the settings do not say.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// RabbitMQ, by URL.
 pub struct RabbitMq {
@@ -48,8 +50,14 @@ pub struct RabbitMq {
     queue_type: Option<QueueType>,
     /// The address to try first: the node that answered last.
     next_address: AtomicUsize,
+    /// How long a host may take to answer a new connection, and to open what is asked for over it.
+    connect_timeout: Duration,
     /// The channel that publishes. It is opened when first needed, and again after it was lost.
     publisher: Mutex<Option<Publisher>>,
+    /// Somebody stopped waiting for an answer over that channel: nobody uses it again.
+    is_suspect: AtomicBool,
+    /// How the connection that publishes stands.
+    status: std::sync::Mutex<Option<ConnectionStatus>>,
 }
 
 struct Publisher {
@@ -76,7 +84,10 @@ impl RabbitMq {
             trusting: OnceLock::new(),
             queue_type: settings.queue_type,
             next_address: AtomicUsize::new(0),
+            connect_timeout: settings.connect_timeout.map_or(CONNECT_TIMEOUT, Duration::from_millis),
             publisher: Mutex::new(None),
+            is_suspect: AtomicBool::new(false),
+            status: std::sync::Mutex::default(),
         })
     }
 
@@ -87,12 +98,15 @@ impl RabbitMq {
         let mut failure =
             Error::new(Code::BrokerUnreachable, "Connecting to RabbitMQ", "there is no address");
         for index in (first..first + nodes).map(|index| index % nodes) {
-            match self.connect_to(&self.addresses[index], purpose).await {
-                Ok(connection) => {
+            let address = &self.addresses[index];
+            let connecting = self.connect_to(address, purpose);
+            match tokio::time::timeout(self.connect_timeout, connecting).await {
+                Ok(Ok(connection)) => {
                     self.next_address.store(index, Ordering::Relaxed);
                     return Ok(connection);
                 }
-                Err(error) => failure = error,
+                Ok(Err(error)) => failure = error,
+                Err(_) => failure = no_answer(address, self.connect_timeout),
             }
         }
         Err(failure)
@@ -116,9 +130,45 @@ impl RabbitMq {
             uri.query.frame_max.get_or_insert(PUBLISHED_FRAME);
         }
         let tls = if address.is_encrypted() { self.trusting().clone() } else { OwnedTLSConfig::default() };
-        Connection::connect_uri_with_config(uri, properties, tls, runtime)
-            .await
-            .map_err(|error| connect_error(address, &error))
+        let connected = Connection::connect_uri_with_config(uri, properties, tls, runtime).await;
+        connected.map_err(|error| connect_error(address, &error))
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        Asking::over(&self.is_suspect)
+    }
+
+    /// What the broker says of a queue; none where there is no such queue.
+    async fn look(&self, queue: &str) -> Result<Option<lapin::Queue>> {
+        let mut asking = self.asking();
+        let looked = async { passive(&*self.publishing_connection().await?, queue).await }.await;
+        asking.note_answer();
+        looked
+    }
+
+    /// The connection that publishes.
+    async fn publishing_connection(&self) -> Result<Arc<Connection>> {
+        Ok(self.open_publisher(&mut *self.publisher.lock().await).await?.connection.clone())
+    }
+
+    /// Opens a consumer, with a connection of its own.
+    async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<(Connection, Channel, Consumer)> {
+        let connection = self.connect("consumer").await?;
+        let opening = async {
+            let channel = connection.create_channel().await.map_err(consume_error)?;
+            channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(consume_error)?;
+            ensure(&connection, &channel, queue, arguments::of_queue(self.queue_type)).await?;
+            let options = BasicConsumeOptions::default();
+            let consumer = channel
+                .basic_consume(queue.into(), "".into(), options, FieldTable::default())
+                .await
+                .map_err(consume_error)?;
+            Ok((channel, consumer))
+        };
+        let silent = || Error::new(Code::BrokerUnreachable, "Consuming", "the broker does not answer");
+        let (channel, consumer) =
+            tokio::time::timeout(self.connect_timeout, opening).await.unwrap_or_else(|_| Err(silent()))?;
+        Ok((connection, channel, consumer))
     }
 
     /// The publishing channel, with the queues declared. No lock is held while it is used: publishes overlap.
@@ -135,9 +185,11 @@ impl RabbitMq {
     }
 
     async fn open_publisher<'a>(&self, slot: &'a mut Option<Publisher>) -> Result<&'a mut Publisher> {
-        if slot.as_ref().is_none_or(|publisher| !publisher.channel.status().connected()) {
+        let is_suspect = self.is_suspect.swap(false, Ordering::Relaxed);
+        if is_suspect || slot.as_ref().is_none_or(|publisher| !publisher.channel.status().connected()) {
             *slot = None;
             let connection = self.connect(PUBLISHER).await?;
+            *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.status().clone());
             let channel = connection.create_channel().await.map_err(publish_error)?;
             channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
             *slot = Some(Publisher { connection: Arc::new(connection), channel, declared: HashSet::new() });
@@ -167,7 +219,14 @@ impl RabbitMq {
 #[async_trait]
 impl Broker for RabbitMq {
     async fn publish(&self, messages: Vec<Outgoing>) -> Result<()> {
-        let channel = self.publisher(&messages).await?;
+        let mut asking = self.asking();
+        let channel = match self.publisher(&messages).await {
+            Ok(channel) => channel,
+            Err(error) => {
+                asking.note_answer();
+                return Err(error);
+            }
+        };
         let published = match messages.as_slice() {
             [message] => publish_one(&channel, message).await,
             messages => {
@@ -175,11 +234,17 @@ impl Broker for RabbitMq {
                 try_join_all(all).await.map(drop)
             }
         };
+        asking.note_answer();
         if published.is_err() {
             // After any failure (connection lost, queue deleted) the next attempt opens a new channel.
             self.forget_publisher().await;
         }
         published
+    }
+
+    fn is_blocked(&self) -> bool {
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.as_ref().is_some_and(|status| status.connected() && status.blocked())
     }
 
     async fn consume(
@@ -189,14 +254,7 @@ impl Broker for RabbitMq {
         deliveries: mpsc::Sender<Delivery>,
         stop: CancellationToken,
     ) -> Result<()> {
-        let connection = self.connect("consumer").await?;
-        let channel = connection.create_channel().await.map_err(consume_error)?;
-        channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(consume_error)?;
-        ensure(&connection, &channel, queue, arguments::of_queue(self.queue_type)).await?;
-        let mut consumer = channel
-            .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
-            .await
-            .map_err(consume_error)?;
+        let (connection, channel, mut consumer) = self.open_consumer(queue, prefetch).await?;
         info!(queue, prefetch, "consuming");
         let (from, acknowledger) =
             (Arc::<str>::from(queue), Acknowledger::of(channel.clone(), &Platform::default()));
@@ -223,7 +281,10 @@ impl Broker for RabbitMq {
             }
         }
         // The channel stays open until every delivery is settled and the broker knows it.
-        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.map_err(consume_error)?;
+        let cancelled = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+        if let Ok(cancelled) = tokio::time::timeout(CLOSE_TIMEOUT, cancelled).await {
+            cancelled.map_err(consume_error)?;
+        }
         deliveries.closed().await;
         acknowledger.finish(CLOSE_TIMEOUT).await;
         close(&connection).await;
@@ -231,13 +292,11 @@ impl Broker for RabbitMq {
     }
 
     async fn waiting(&self, queue: &str) -> Result<Option<u32>> {
-        let connection = self.open_publisher(&mut *self.publisher.lock().await).await?.connection.clone();
-        Ok(passive(&connection, queue).await?.map(|queue| queue.message_count()))
+        Ok(self.look(queue).await?.map(|queue| queue.message_count()))
     }
 
     async fn consumers(&self, queue: &str) -> Result<Option<u32>> {
-        let connection = self.open_publisher(&mut *self.publisher.lock().await).await?.connection.clone();
-        Ok(passive(&connection, queue).await?.map(|queue| queue.consumer_count()))
+        Ok(self.look(queue).await?.map(|queue| queue.consumer_count()))
     }
 
     async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
@@ -258,40 +317,6 @@ impl Broker for RabbitMq {
             close(&publisher.connection).await;
         }
     }
-}
-
-async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
-    let mut properties = BasicProperties::default()
-        .with_delivery_mode(PERSISTENT)
-        .with_content_type("application/json".into());
-    if !message.headers.is_empty() {
-        let text = |(name, value): &(String, String)| {
-            (name.as_str().into(), AMQPValue::LongString(value.as_str().into()))
-        };
-        let headers: BTreeMap<ShortString, AMQPValue> = message.headers.iter().map(text).collect();
-        properties = properties.with_headers(headers.into());
-    }
-    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-    let confirm = channel
-        .basic_publish("".into(), (*message.first_queue()).into(), options, &message.body, properties)
-        .await
-        .map_err(publish_error)?
-        .await
-        .map_err(publish_error)?;
-    if !confirm.is_ack() {
-        return Err(Error::new(Code::BrokerUnreachable, "Publishing", "the broker did not take the message"));
-    }
-    match confirm.take_message() {
-        Some(_) => {
-            let what = format!("the queue '{}' does not exist", message.queue);
-            Err(Error::new(Code::QueueMissing, "Publishing", what))
-        }
-        None => Ok(()),
-    }
-}
-
-fn publish_error(error: lapin::Error) -> Error {
-    amqp_error("Publishing", &error)
 }
 
 fn consume_error(error: lapin::Error) -> Error {

@@ -50,6 +50,12 @@ pub(super) fn connect_error(address: &AmqpAddress, error: &lapin::Error) -> Erro
     }
 }
 
+/// A host that did not answer a new connection.
+pub(super) fn no_answer(address: &AmqpAddress, limit: Duration) -> Error {
+    let what = format!("{address}: no answer within {} s (option connectTimeout)", limit.as_secs_f64());
+    Error::new(Code::BrokerUnreachable, "Connecting to RabbitMQ", what)
+}
+
 /// The client's own message.
 fn local_words(error: &lapin::Error) -> String {
     match error.kind() {

@@ -24,6 +24,9 @@ pub struct AmqpSettings {
     /// The client's private key, PEM (PKCS#8).
     #[serde(default)]
     pub key: Option<String>,
+    /// Milliseconds the broker may take to answer a new connection and to log the engine in; default 5,000.
+    #[serde(default)]
+    pub connect_timeout: Option<u64>,
     /// The type of the queues that are declared; default the broker's.
     #[serde(default)]
     pub queue_type: Option<QueueType>,
@@ -91,7 +94,14 @@ mod tests {
     use super::*;
 
     fn settings(url: &str) -> AmqpSettings {
-        AmqpSettings { urls: vec![url.into()], ca: None, cert: None, key: None, queue_type: None }
+        AmqpSettings {
+            urls: vec![url.into()],
+            ca: None,
+            cert: None,
+            key: None,
+            connect_timeout: None,
+            queue_type: None,
+        }
     }
 
     #[test]

@@ -27,4 +27,4 @@ pub use merge::{Merged, merge};
 pub use patch::{Patch, to_raw};
 pub use revision::Revision;
 pub use size::size_of;
-pub use write::{Write, WriteKind};
+pub use write::{Write, WriteKind, time_to_carry};

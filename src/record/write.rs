@@ -1,5 +1,7 @@
 //! How a change is written, as data. PostgreSQL and memory both take it.
 
+use std::time::Duration;
+
 use super::change::{Change, StatusUpdate};
 use super::document::{Document, ReservedKey};
 use super::entry::Entry;
@@ -96,6 +98,12 @@ impl Change {
     pub fn as_entry(&self, before: &Document) -> Result<Json> {
         to_raw(&Entry::of(before, self))
     }
+}
+
+/// How much longer changes may take to be written because of their size: a second for each MiB.
+pub fn time_to_carry(writes: &[Write<'_>]) -> Duration {
+    let bytes: usize = writes.iter().map(|write| write.sets.get().len()).sum();
+    Duration::from_secs(u64::try_from(bytes >> 20).unwrap_or(u64::MAX))
 }
 
 /// The keys to remove from a row, and those to set, the reserved key among them.

@@ -1,6 +1,8 @@
 //! The shared connection to Redis. It is opened when first needed, and again when it is lost.
 
+use std::future::Future;
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::aio::ConnectionLike;
@@ -23,6 +25,8 @@ const RECENT: Duration = Duration::from_millis(500);
 pub(super) struct Connections {
     server: Server,
     open: Mutex<Open>,
+    /// The last connection that somebody stopped waiting for: nobody uses it again.
+    suspect: AtomicU64,
     /// The last failure to connect, and when.
     failed: std::sync::Mutex<Option<(Instant, Error)>>,
 }
@@ -34,6 +38,21 @@ struct Open {
     number: u64,
 }
 
+/// A question that is being answered.
+struct Asking<'a> {
+    of: &'a Connections,
+    number: u64,
+    is_answered: bool,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.of.suspect.fetch_max(self.number, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The connection as one caller uses it.
 pub(super) struct Connection {
     link: Link,
@@ -42,7 +61,12 @@ pub(super) struct Connection {
 
 impl Connections {
     pub fn new(server: Server) -> Self {
-        Self { server, open: Mutex::default(), failed: std::sync::Mutex::default() }
+        Self {
+            server,
+            open: Mutex::default(),
+            suspect: AtomicU64::new(0),
+            failed: std::sync::Mutex::default(),
+        }
     }
 
     /// Whether a script may touch several keys: those of a Cluster are on several servers.
@@ -52,7 +76,10 @@ impl Connections {
 
     pub async fn get(&self) -> Result<Connection> {
         let mut open = self.open.lock().await;
-        if let Some(link) = &open.link {
+        let is_suspect = open.number <= self.suspect.load(Ordering::Relaxed);
+        if let Some(link) = &open.link
+            && !is_suspect
+        {
             return Ok(Connection { link: link.clone(), number: open.number });
         }
         // The callers that waited for a failed attempt do not each repeat it.
@@ -82,6 +109,14 @@ impl Connections {
         answer.map_err(redis_error)
     }
 
+    /// Asks over a connection. Whoever stops waiting for the answer leaves it behind.
+    async fn asked<T>(&self, number: u64, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+        let mut asking = Asking { of: self, number, is_answered: false };
+        let answer = answer.await;
+        asking.is_answered = answer.as_ref().err().is_none_or(|error| !error.is_timeout());
+        answer
+    }
+
     /// Lets go of the connection; the next use opens one again.
     pub async fn close(&self) {
         self.open.lock().await.link = None;
@@ -89,13 +124,15 @@ impl Connections {
 
     pub async fn query<T: FromRedisValue>(&self, command: &mut Cmd) -> Result<T> {
         let mut connection = self.get().await?;
-        let answer = command.query_async(&mut connection).await;
+        let number = connection.number;
+        let answer = self.asked(number, command.query_async(&mut connection)).await;
         self.answer(&connection, answer).await
     }
 
     pub async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T> {
         let mut connection = self.get().await?;
-        let answer = script.invoke_async(&mut connection).await;
+        let number = connection.number;
+        let answer = self.asked(number, script.invoke_async(&mut connection)).await;
         self.answer(&connection, answer).await
     }
 }

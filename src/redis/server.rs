@@ -17,8 +17,10 @@ use super::link::Link;
 use super::settings::{RedisSettings, RedisTls, Sentinels};
 use crate::trust;
 
-/// Without an answer for this long, a server counts as out of reach.
+/// Without an answer to a new connection for this long, a server counts as out of reach; in a Cluster without any answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Whoever asks one server has a deadline, which is shorter.
+const LONGEST_ANSWER: Duration = Duration::from_secs(60);
 /// How long the Sentinels may take to name the master: some of them may be down.
 const SENTINEL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a command follows a slot that moved to another host of a Cluster.
@@ -70,7 +72,7 @@ impl Server {
 async fn managed(client: Client) -> RedisResult<Link> {
     let config = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(RESPONSE_TIMEOUT))
-        .set_response_timeout(Some(RESPONSE_TIMEOUT))
+        .set_response_timeout(Some(LONGEST_ANSWER))
         .set_number_of_retries(1);
     ConnectionManager::new_with_config(client, config).await.map(Link::One)
 }

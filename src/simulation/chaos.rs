@@ -132,8 +132,12 @@ async fn strike(world: &Arc<World>) {
         Trouble::Deploy => deploy(world),
         // Clients do these.
         Trouble::NoJobs | Trouble::Unnamed => {}
-        Trouble::Broker | Trouble::LostTimers | Trouble::Record | Trouble::Coordination | Trouble::Clocks => {
-        }
+        Trouble::Broker
+        | Trouble::LostTimers
+        | Trouble::Record
+        | Trouble::Coordination
+        | Trouble::Clocks
+        | Trouble::Silence => {}
     }
 }
 

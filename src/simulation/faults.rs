@@ -48,6 +48,34 @@ impl SeededFaults {
         self.leaseless.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A worker's request that is never answered.
+    fn silence(&self, event: &Event<'_>, random: &mut Rng) -> Option<Fault> {
+        let (Event::Publish { client, .. }
+        | Event::Look { client, .. }
+        | Event::Coordinate { client, .. }
+        | Event::Record { client, .. }) = event
+        else {
+            return None;
+        };
+        // Not before it: other plans draw as they did.
+        let is_possible = self.plan.has(Trouble::Silence)
+            && client.starts_with('w')
+            && !self.over.load(Ordering::Relaxed)
+            && random.u32(..1_000) < self.rate / 3 + 1;
+        if !is_possible {
+            return None;
+        }
+        if concerns_leases(event) {
+            self.note_leaseless();
+        }
+        Some(Fault::Silence { has_effect: random.bool() })
+    }
+
+    fn note_leaseless(&self) {
+        let now = self.story.elapsed();
+        self.leaseless.lock().unwrap_or_else(PoisonError::into_inner).push(now);
+    }
+
     fn trouble_of(event: &Event<'_>) -> Trouble {
         match event {
             Event::Expire { .. } => Trouble::LostTimers,
@@ -77,6 +105,9 @@ impl Faults for SeededFaults {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         // Every event takes a random time.
         let late = Duration::from_micros(random.u64(..3_000));
+        if let Some(silence) = self.silence(event, &mut random) {
+            return Some(silence);
+        }
         // A run that nobody has begun yet has no trace but its message.
         let is_a_beginning = |body: &[u8]| !body.windows(8).any(|field| field == b"\"round\":");
         let is_spared = matches!(event, Event::Expire { body, .. } if is_a_beginning(body));
@@ -102,9 +133,13 @@ impl Faults for SeededFaults {
             2 => Fault::Delay(very_late.mul_f64(random.f64())),
             _ => Fault::DelayAnswer(very_late.mul_f64(random.f64())),
         };
-        if concerns_leases(event) && matches!(fault, Fault::FailBefore | Fault::FailAfter) {
-            let now = self.story.elapsed();
-            self.leaseless.lock().unwrap_or_else(PoisonError::into_inner).push(now);
+        let is_lost = match fault {
+            Fault::FailBefore | Fault::FailAfter | Fault::Silence { .. } => true,
+            // Whoever asks does not wait for so long.
+            Fault::Delay(wait) | Fault::DelayAnswer(wait) => wait > self.plan.limits().lease,
+        };
+        if concerns_leases(event) && is_lost {
+            self.note_leaseless();
         }
         Some(fault)
     }

@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use crate::deadlines::Limits;
+
+/// Longer than any simulation goes on.
+const NEVER: Duration = Duration::from_secs(7 * 86_400);
+
 /// What may go wrong. Shrinking takes one after the other away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
@@ -41,10 +46,12 @@ pub enum Trouble {
     NoJobs,
     /// Clients die before they publish: runs have a row, and no message has named them.
     Unnamed,
+    /// A server takes a request and never answers, although nothing breaks.
+    Silence,
 }
 
 impl Trouble {
-    /// All of them but `Locks`.
+    /// All of them but `Locks` and `Silence`.
     pub const ALL: [Self; 16] = [
         Self::Kill,
         Self::Freeze,
@@ -84,7 +91,10 @@ pub struct Plan {
 }
 
 fn needs_recovery(trouble: Trouble) -> bool {
-    matches!(trouble, Trouble::LostTimers | Trouble::Broker | Trouble::Record | Trouble::Unnamed)
+    matches!(
+        trouble,
+        Trouble::LostTimers | Trouble::Broker | Trouble::Record | Trouble::Unnamed | Trouble::Silence
+    )
 }
 
 impl Plan {
@@ -98,6 +108,9 @@ impl Plan {
         if Rng::with_seed(seed ^ 0x10c5).f64() < share {
             troubles.push(Trouble::Locks);
         }
+        if Rng::with_seed(seed ^ 0x51e7).f64() < share {
+            troubles.push(Trouble::Silence);
+        }
         Self {
             seed,
             workers: random.usize(1..4),
@@ -108,6 +121,14 @@ impl Plan {
             troubles,
             stormy: Duration::from_secs(random.u64(5..90)),
             calm: Duration::from_secs(30 * 60),
+        }
+    }
+
+    /// How long servers may take. Where none falls silent, an answer may be as late as ever.
+    pub fn limits(&self) -> Limits {
+        match self.has(Trouble::Silence) {
+            true => Limits::default(),
+            false => Limits { statement: NEVER, publish: NEVER, lease: NEVER },
         }
     }
 

@@ -120,6 +120,13 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
             ],
             ..plan
         },
+        Mutant::StartsWhileAborting => Plan {
+            workers: plan.workers.max(2),
+            runs: 5,
+            recovery: true,
+            troubles: vec![Trouble::Freeze, Trouble::Stop, Trouble::Record],
+            ..plan
+        },
         Mutant::IgnoresExpiry | Mutant::RevivesLease => Plan {
             workers: plan.workers.max(2),
             runs: 5,

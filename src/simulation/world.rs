@@ -180,6 +180,7 @@ impl World {
             recovery_interval: Duration::from_secs(if self.plan.recovery { 5 } else { 0 }),
             without_leases: WithoutLeases::Continue,
             event_loop_timeout: Duration::from_secs(1 << 30),
+            limits: self.plan.limits(),
             worker: name.to_owned(),
             host: "simulated".into(),
         };

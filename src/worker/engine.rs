@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join;
 
 use crate::error::{Error, Kind, Result};
 use crate::ids::NodeId;
@@ -18,6 +21,9 @@ use crate::worker::services::{Ports, Services};
 use crate::worker::settings::Settings;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Resume, RunStatus};
+
+/// How long closing may take before the connections are left to themselves.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// The engine of one adapter. Clones share it.
 #[derive(Clone)]
@@ -185,8 +191,9 @@ impl Engine {
 
     /// Closes what was opened here; whatever is used again opens again.
     pub async fn close(&self) {
-        self.services.broker.close().await;
-        self.services.store.close().await;
+        // A server that does not answer keeps nobody from stopping.
+        let closing = join(self.services.broker.close(), self.services.store.close());
+        let _ = tokio::time::timeout(CLOSING, closing).await;
         self.services.runs.let_go();
     }
 

@@ -61,7 +61,9 @@ impl Retry {
             if self.abort.is_cancelled() {
                 return Err(error.while_stopping());
             }
-            self.notices.warn(format!("{error}; trying again"));
+            if !error.is_told {
+                self.notices.warn(format!("{error}; trying again"));
+            }
             tokio::select! {
                 biased;
                 () = self.abort.cancelled() => {}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::deadlines::{PunctualBroker, PunctualRecord, PunctualStore};
 use crate::ports::broker::Broker;
 use crate::ports::coordination::CoordinationStore;
 use crate::ports::host::Host;
@@ -82,6 +83,11 @@ impl Services {
     pub fn new(settings: Settings, ports: Ports) -> Self {
         let Ports { platform, broker, record, store, host } = ports;
         let settings = Arc::new(settings);
+        let limits = settings.limits;
+        let broker: Arc<dyn Broker> = Arc::new(PunctualBroker::new(broker, limits.publish, host.clone()));
+        let store: Arc<dyn CoordinationStore> = Arc::new(PunctualStore::new(store, limits.lease));
+        let record: Arc<dyn Record> =
+            Arc::new(PunctualRecord::new(record, limits.statement, Some(host.clone())));
         let notices = Notices::new(host.clone());
         let active_nodes: Arc<ActiveNodes> = Arc::default();
         let leases = Arc::new(Leases::new(store.clone(), &settings, notices.clone(), platform.clone()));

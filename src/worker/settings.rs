@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::deadlines::Limits;
 use crate::worker::queues::Queues;
 
 /// What the user chose.
@@ -25,6 +26,8 @@ pub struct Settings {
     pub without_leases: WithoutLeases,
     /// How long JavaScript's event loop may stand still before this worker's nodes count as dead.
     pub event_loop_timeout: Duration,
+    /// How long servers may take to answer.
+    pub limits: Limits,
     /// This worker's name, unique in the fleet: the owner of its leases, and the sender of its dead letters.
     pub worker: String,
     /// The machine it runs on.

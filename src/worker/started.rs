@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::backoff::Backoff;
 use crate::worker::consumer::{consume, dispatch};
 use crate::worker::engine::Engine;
 use crate::worker::recovery::tick::recover;
@@ -17,6 +18,30 @@ use crate::worker::shutdown::Shutdown;
 
 /// How long messages may take to go back to their queues once the worker aborts.
 const LAST_STEPS: Duration = Duration::from_secs(1);
+const DIRECT: &str = "PostgreSQL is reached directly: statements are prepared, once for each connection";
+const POOLED: &str =
+    "PostgreSQL is reached through a pooler: no statement is prepared, and nothing is set on a connection";
+
+/// Says once how the database is reached, when it is.
+async fn tell_way(services: Arc<Services>, stop: CancellationToken) {
+    let told = async {
+        let mut backoff = Backoff::new(&services.platform);
+        loop {
+            match services.runs.is_pooled().await {
+                Ok(Some(true)) => return services.notices.info(POOLED.to_owned()),
+                Ok(Some(false)) => return services.notices.info(DIRECT.to_owned()),
+                Ok(None) => return,
+                // Whoever needs it says so.
+                Err(_) => backoff.wait().await,
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = told => {}
+    }
+}
 
 /// A started worker. Dropping it does not stop it: [`Worker::stop`] does.
 pub struct Worker {
@@ -41,6 +66,7 @@ impl Worker {
             worker.run(recover(services.clone(), queue.clone(), stop()));
             worker.run(consume(services.clone(), queue.clone(), sender.clone(), stop()));
         }
+        worker.run(tell_way(services.clone(), shutdown.stop_consuming.clone()));
         worker.run(keep_registered(services.clone(), shutdown.stop_consuming.clone()));
         drop(sender);
         let retry = Retry::new(services.notices.clone(), services.platform.clone(), shutdown.abort.clone());

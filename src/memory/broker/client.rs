@@ -162,6 +162,10 @@ impl Broker for MemoryBroker {
         published
     }
 
+    fn is_blocked(&self) -> bool {
+        self.server.is_alarmed()
+    }
+
     async fn consume(
         &self,
         queue: &str,

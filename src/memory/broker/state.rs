@@ -337,7 +337,9 @@ impl State {
                     queue.arrive(message);
                 }
             }
-            Some(Fault::DelayAnswer(_)) | None => self.move_on(from, target, message, at),
+            Some(Fault::DelayAnswer(_) | Fault::Silence { .. }) | None => {
+                self.move_on(from, target, message, at)
+            }
         }
     }
 

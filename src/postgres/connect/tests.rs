@@ -1,4 +1,5 @@
 use super::*;
+use crate::postgres::pool::Pool;
 
 fn url(url: &str) -> PostgresSettings {
     PostgresSettings { url: Some(url.into()), ..PostgresSettings::default() }
@@ -33,9 +34,9 @@ fn several_hosts_are_kept() {
 fn one_that_does_not_answer_leaves_time_for_the_others() {
     let (config, _) = parse(&url("postgres://u@a,b,c,d/db")).unwrap();
     let each = config.get_connect_timeout().copied().unwrap();
-    assert!(patience(&config) >= 4 * each);
+    assert!(patience(&PostgresSettings::default(), &config) >= 4 * each);
     let (config, _) = parse(&url("postgres://u@a,b/db?connect_timeout=20")).unwrap();
-    assert_eq!(patience(&config), Duration::from_secs(40));
+    assert_eq!(patience(&PostgresSettings::default(), &config), Duration::from_secs(40));
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! What a database says of the tables of a record, and of what was made beside them.
 
-use deadpool_postgres::GenericClient;
-
 use crate::error::Result;
 use crate::migrations::{Column, Facts, Index, Kind, Relation, beside};
-use crate::postgres::connect::database_error;
+use crate::postgres::connection::Connection;
 use crate::postgres::session::Session;
 use crate::postgres::sql::moment;
 
@@ -31,8 +29,7 @@ const LZ4: &str = "SELECT coalesce(bool_or('lz4' = ANY(enumvals)), false) FROM p
 
 impl Session {
     /// Looks at everything that a migration concerns.
-    pub(super) async fn facts(&self, client: &deadpool_postgres::Object) -> Result<Facts> {
-        let failed = |error: tokio_postgres::Error| database_error(&error);
+    pub(super) async fn facts(&self, client: &Connection) -> Result<Facts> {
         let contexts = self.contexts(client).await?;
         let statuses = self.statuses()?;
         let (table, status, results) = statuses.for_migrations(client).await?;
@@ -45,7 +42,8 @@ impl Session {
             live: are_there[1],
             workers: are_there[2],
             migrations: are_there[3],
-            lz4: client.query_one(LZ4, &[]).await.map_err(failed)?.get(0),
+            pooled: self.own_connections().is_pooled() == Some(true),
+            lz4: client.only_row(LZ4, &[]).await?.get(0),
             ..Facts::default()
         };
         if facts.migrations {
@@ -53,7 +51,7 @@ impl Session {
                 "SELECT step::bigint, (extract(epoch FROM done_at) * 1000)::bigint FROM {}",
                 facts.migrations()
             );
-            let rows = client.query(&recorded, &[]).await.map_err(failed)?;
+            let rows = client.rows(&recorded, &[]).await?;
             let step = |row: &tokio_postgres::Row| {
                 Some((u32::try_from(row.get::<_, i64>(0)).ok()?, moment(row, 1).unwrap_or_default()))
             };
@@ -63,16 +61,15 @@ impl Session {
     }
 }
 
-async fn beside_contexts(client: &impl GenericClient, contexts: &str) -> Result<Vec<bool>> {
+async fn beside_contexts(client: &Connection, contexts: &str) -> Result<Vec<bool>> {
     let names = ["journal", "live", "workers", "migrations"].map(|what| beside(contexts, what)).to_vec();
     let look = "SELECT to_regclass(name) IS NOT NULL FROM unnest($1::text[]) WITH ORDINALITY AS g (name, place) ORDER BY place";
-    let rows = client.query(look, &[&names]).await.map_err(|error| database_error(&error))?;
+    let rows = client.rows(look, &[&names]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-async fn relations(client: &impl GenericClient, table: &str, column: Option<&str>) -> Result<Vec<Relation>> {
-    let failed = |error: tokio_postgres::Error| database_error(&error);
-    let rows = client.query(RELATIONS, &[&table]).await.map_err(failed)?;
+async fn relations(client: &Connection, table: &str, column: Option<&str>) -> Result<Vec<Relation>> {
+    let rows = client.rows(RELATIONS, &[&table]).await?;
     let numbers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
     let place = |number: i64| numbers.iter().position(|other| *other == number);
     let relation = |row: &tokio_postgres::Row| Relation {
@@ -93,7 +90,7 @@ async fn relations(client: &impl GenericClient, table: &str, column: Option<&str
         table.clone_into(&mut first.sql);
     }
     if let Some(column) = column {
-        for row in client.query(COLUMNS, &[&numbers, &column]).await.map_err(failed)? {
+        for row in client.rows(COLUMNS, &[&numbers, &column]).await? {
             let found = Column { name: column.to_owned(), compressible: row.get(1), lz4: row.get(2) };
             if let Some(relation) = place(row.get(0)).and_then(|place| relations.get_mut(place)) {
                 relation.columns.push(found);
@@ -101,7 +98,7 @@ async fn relations(client: &impl GenericClient, table: &str, column: Option<&str
         }
     }
     let names: Vec<String> = relations.iter().map(Relation::index_name).collect();
-    for row in client.query(INDEXES, &[&numbers, &names]).await.map_err(failed)? {
+    for row in client.rows(INDEXES, &[&numbers, &names]).await? {
         if let Some(relation) = place(row.get(0)).and_then(|place| relations.get_mut(place)) {
             relation.index = if row.get(1) { Index::Valid } else { Index::Invalid };
             relation.attached = row.get(2);

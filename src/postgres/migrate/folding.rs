@@ -1,12 +1,10 @@
 //! Folds every run that has entries into its row.
 
-use deadpool_postgres::Transaction;
-
 use crate::error::Result;
 use crate::ports::record::{Newer, RowText};
-use crate::postgres::connect::database_error;
 use crate::postgres::journal::JournalTable;
 use crate::postgres::session::Session;
+use crate::postgres::transaction::Transaction;
 use crate::record::{Document, Patch, RESERVED_KEY, to_raw};
 
 /// Runs folded at a time.
@@ -20,11 +18,9 @@ impl Session {
         contexts: &str,
         fold: &str,
     ) -> Result<()> {
-        let failed = |error: tokio_postgres::Error| database_error(&error);
         let runs = format!("SELECT DISTINCT run_id FROM {}", JournalTable::of(contexts));
-        let runs = transaction.query(&runs, &[]).await.map_err(failed)?;
+        let runs = transaction.rows(&runs, &[]).await?;
         let runs: Vec<String> = runs.iter().map(|row| row.get(0)).collect();
-        let fold = transaction.prepare(fold).await.map_err(failed)?;
         for page in runs.chunks(PAGE) {
             let page: Vec<&str> = page.iter().map(String::as_str).collect();
             for newer in self.entries_within(transaction, contexts, &page).await? {
@@ -35,7 +31,7 @@ impl Session {
                     sets.insert(RESERVED_KEY.to_owned(), to_raw(reserved)?);
                 }
                 let sets = to_raw(&sets)?;
-                transaction.execute(&fold, &[&run, &deletes, &sets.get()]).await.map_err(failed)?;
+                transaction.execute(fold, &[&run, &deletes, &sets.get()]).await?;
             }
         }
         Ok(())

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Object;
 use tokio::time::Instant;
 use tokio_postgres::SimpleQueryMessage;
 
 use crate::error::{Code, Error, Result};
-use crate::postgres::connect::{Pool, database_error};
+use crate::postgres::connection::Connection;
+use crate::postgres::pool::Pool;
 
 pub const OPERATION: &str = "Migrating the tables";
 /// How long another migration may take.
@@ -22,7 +22,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_tra
 /// Held while a migration is under way.
 pub struct Guard {
     /// In its transaction; none when it is over.
-    client: Option<Object>,
+    client: Option<Connection>,
 }
 
 impl Guard {
@@ -49,18 +49,17 @@ impl Guard {
         let ask = format!(
             "SELECT pg_try_advisory_xact_lock(hashtextextended('flowcraft:' || to_regclass('{table}')::oid, 0))"
         );
-        let failed = |error: tokio_postgres::Error| database_error(&error);
         let Some(client) = &self.client else { return Ok(false) };
-        client.batch_execute(BEGIN).await.map_err(failed)?;
+        client.batch(BEGIN).await?;
         // In one message: what is asked in several keeps its snapshot until the transaction ends.
-        let answer = client.simple_query(&ask).await.map_err(failed)?;
+        let answer = client.ask(&ask).await?;
         let says_yes = |message: &SimpleQueryMessage| match message {
             SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
             _ => false,
         };
         let taken = answer.iter().any(says_yes);
         if !taken {
-            client.batch_execute("ROLLBACK").await.map_err(failed)?;
+            client.batch("ROLLBACK").await?;
         }
         Ok(taken)
     }
@@ -68,9 +67,9 @@ impl Guard {
     /// Lets the next one go on.
     pub async fn release(mut self) {
         if let Some(client) = self.client.take()
-            && client.batch_execute("ROLLBACK").await.is_err()
+            && client.batch("ROLLBACK").await.is_err()
         {
-            drop(Object::take(client));
+            client.close();
         }
     }
 }
@@ -79,7 +78,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         // Its transaction is open: nobody else may have the connection.
         if let Some(client) = self.client.take() {
-            drop(Object::take(client));
+            client.close();
         }
     }
 }

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deadpool_postgres::Object;
 use tokio::time::Instant;
 
 use super::guard::OPERATION;
 use crate::error::{Code, Error, Result};
-use crate::postgres::connect::database_error;
+use crate::postgres::connection::Connection;
 
 /// As long as a statement waits for a lock.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +36,7 @@ const HOLDERS: &str = "
 ///
 /// # Errors
 /// One of them goes on for longer than [`PATIENCE`]; the error names it.
-pub async fn for_writers(client: &Object, table: &str) -> Result<()> {
+pub async fn for_writers(client: &Connection, table: &str) -> Result<()> {
     let begun = Instant::now();
     let mut left = holders(client, table).await?;
     while !left.is_empty() {
@@ -59,7 +58,7 @@ fn in_words(table: &str, left: BTreeMap<String, String>) -> String {
     format!("transactions of others are open on {table} for longer than 10 s: {}", names.join(", "))
 }
 
-async fn holders(client: &Object, table: &str) -> Result<BTreeMap<String, String>> {
-    let rows = client.query(HOLDERS, &[&table]).await.map_err(|error| database_error(&error))?;
+async fn holders(client: &Connection, table: &str) -> Result<BTreeMap<String, String>> {
+    let rows = client.rows(HOLDERS, &[&table]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }

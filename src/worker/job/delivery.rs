@@ -29,6 +29,8 @@ use crate::worker::runs::failing::Failure;
 use crate::worker::services::Services;
 use crate::worker::shutdown::Shutdown;
 
+/// How long a job may take to end once its worker aborts: a commit that is under way may be answered.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How soon an acknowledgement has left, on a test's order.
 const ACK_LEAVES: Duration = Duration::from_millis(100);
 
@@ -42,7 +44,18 @@ pub async fn handle(
     let Delivery { queue, body, redelivered, receipt, .. } = delivery;
     let place = &Place::new(receipt, slot);
     let context = JobContext { services, retry, queue: &queue, body: &body, place, redelivered };
-    let fate = match fate_of(context).await {
+    let ended = tokio::select! {
+        biased;
+        ended = fate_of(context) => ended,
+        () = given_up(shutdown) => {
+            // Whatever it waited for: what it did is in the record, or was not done.
+            if let Some(Held { receipt, slot: _slot }) = place.take() {
+                receipt.requeue().await;
+            }
+            return give_back_lease(services, &body).await;
+        }
+    };
+    let fate = match ended {
         // A copy of the message is on its way, and sees to it.
         outcome if place.is_left() => outcome,
         // Not now: nobody else has to wait for that.
@@ -68,6 +81,19 @@ pub async fn handle(
         Err(error) => services.notices.warn(format!("A job goes back to queue '{queue}'. {error}")),
     }
     receipt.requeue().await;
+}
+
+/// The worker aborts, and what was under way has had time to end.
+async fn given_up(shutdown: &Shutdown) {
+    shutdown.abort.cancelled().await;
+    tokio::time::sleep(LAST_WORDS).await;
+}
+
+/// Gives back the lease that a job had when it was given up.
+async fn give_back_lease(services: &Services, body: &[u8]) {
+    if let Ok(JobMessage { run_id, node_id, .. }) = JobMessage::parse(body) {
+        services.leases.give_back(&run_id, &node_id).await;
+    }
 }
 
 async fn acknowledge(receipt: Box<dyn Receipt>) {

@@ -211,6 +211,16 @@ impl Runs {
         self.store.record().awaiting(after, limit).await
     }
 
+    /// Whether a pooler stands before the database; none where that cannot be.
+    ///
+    /// # Errors
+    /// The server is out of reach.
+    pub async fn is_pooled(&self) -> Result<Option<bool>> {
+        let record = self.store.record();
+        record.has_journal().await?;
+        Ok(record.is_pooled())
+    }
+
     /// Closes what was opened here; whatever is used again opens again.
     pub fn let_go(&self) {
         self.store.record().let_go();

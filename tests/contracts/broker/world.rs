@@ -101,6 +101,7 @@ impl World {
                     ca: None,
                     cert: None,
                     key: None,
+                    connect_timeout: None,
                     queue_type: *queue_type,
                 };
                 Client { broker: Arc::new(RabbitMq::new(&settings).unwrap()), way: Way::Real(proxy) }

@@ -1,0 +1,18 @@
+//! No server is waited for without end. What a port is asked has a deadline, whoever implements it; after that the request
+//! is dropped, and with it the connection that did not answer it (the implementations see to that).
+//!
+//! Whether what was asked took effect is not known then. Nothing here decides on it: the engine asks again, and what
+//! happened is found in the record.
+
+mod broker;
+mod coordination;
+mod limits;
+mod record;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use broker::PunctualBroker;
+pub use coordination::PunctualStore;
+pub use limits::Limits;
+pub use record::PunctualRecord;

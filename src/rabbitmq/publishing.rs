@@ -1,0 +1,75 @@
+//! Publishing over an open channel, and what is known of a connection that does not answer.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lapin::options::BasicPublishOptions;
+use lapin::types::{AMQPValue, ShortString};
+use lapin::{BasicProperties, Channel};
+
+use super::client::amqp_error;
+use crate::error::{Code, Error, Result};
+use crate::ports::broker::Outgoing;
+
+const PERSISTENT: u8 = 2;
+
+/// Asks over the connection that publishes. Whoever stops waiting for the answer leaves it behind: nobody uses it again.
+pub(super) struct Asking<'a> {
+    is_suspect: &'a AtomicBool,
+    is_answered: bool,
+}
+
+impl<'a> Asking<'a> {
+    /// Asks over a connection that is suspect once this is said.
+    pub fn over(is_suspect: &'a AtomicBool) -> Self {
+        Self { is_suspect, is_answered: false }
+    }
+
+    /// An answer came, a good one or not.
+    pub fn note_answer(&mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.is_suspect.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Publishes a message, and waits until the broker has confirmed it.
+pub(super) async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
+    let mut properties = BasicProperties::default()
+        .with_delivery_mode(PERSISTENT)
+        .with_content_type("application/json".into());
+    if !message.headers.is_empty() {
+        let text = |(name, value): &(String, String)| {
+            (name.as_str().into(), AMQPValue::LongString(value.as_str().into()))
+        };
+        let headers: BTreeMap<ShortString, AMQPValue> = message.headers.iter().map(text).collect();
+        properties = properties.with_headers(headers.into());
+    }
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let confirm = channel
+        .basic_publish("".into(), (*message.first_queue()).into(), options, &message.body, properties)
+        .await
+        .map_err(publish_error)?
+        .await
+        .map_err(publish_error)?;
+    if !confirm.is_ack() {
+        return Err(Error::new(Code::BrokerUnreachable, "Publishing", "the broker did not take the message"));
+    }
+    match confirm.take_message() {
+        Some(_) => {
+            let what = format!("the queue '{}' does not exist", message.queue);
+            Err(Error::new(Code::QueueMissing, "Publishing", what))
+        }
+        None => Ok(()),
+    }
+}
+
+pub(super) fn publish_error(error: lapin::Error) -> Error {
+    amqp_error("Publishing", &error)
+}
