@@ -27,8 +27,8 @@ const COPY_WAITS: Duration = Duration::from_secs(3);
 /// Stores an answer: `attempt` is made until it counts.
 ///
 /// # Errors
-/// Of kind [`Kind::Data`], also where the run was in trouble for as long as the user lets it be; or
-/// [`Kind::Stopping`] when the worker aborts.
+/// Of kind [`Kind::Data`](crate::error::Kind::Data), also where the run was in trouble for as long as the user lets it be; or
+/// [`Kind::Stopping`](crate::error::Kind::Stopping) when the worker aborts.
 pub async fn stored<T, F>(
     context: &JobContext<'_>,
     message: &JobMessage,
