@@ -50,7 +50,13 @@ describe('the documentation of options', () => {
 
 describe('the engine', () => {
   const named = { ...engineOptions(checkOptions(valid())), worker: 'w' }
-  const functions = { describe: () => null, revision: () => null, wake() {}, publishResult: async () => {} }
+  const functions = {
+    describe: () => null,
+    revision: () => null,
+    blueprints: () => '{}',
+    wake() {},
+    publishResult: async () => {},
+  }
   const engine = (options) =>
     new Engine(
       JSON.stringify(options),

@@ -10,7 +10,7 @@ use self::guard::{Guard, OPERATION};
 use super::connection::Connection;
 use super::session::Session;
 use super::transaction::Transaction;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::migrations::{
     self, Act, Facts, JOURNAL, LAST, Planned, Statement, StepReport, StepStatus, Target, taking_back,
 };
@@ -54,7 +54,9 @@ impl Session {
                 self.take_back(client, &planned).await;
                 let step = format!("step {} ({})", planned.step.number, planned.step.name);
                 let message = format!("{step} was not taken: {}", error.message);
-                return Err(Error { operation: OPERATION, message, ..error });
+                // A lock that others hold is on a table here, and no run's.
+                let code = if error.code == Code::RunBusy { Code::DatabaseBusy } else { error.code };
+                return Err(Error { code, operation: OPERATION, message, ..error });
             }
             if planned.step.number == JOURNAL {
                 self.journal.look(client, facts.contexts()).await?;
