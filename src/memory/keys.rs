@@ -34,6 +34,11 @@ impl Keys {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Removes every key but this one.
+    pub fn clear_but(&self, kept: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| key == kept);
+    }
+
     pub fn at<T>(&self, moment: u64, act: impl FnOnce(Now<'_>) -> T) -> T {
         act(Now { keys: &mut self.0.lock().unwrap_or_else(PoisonError::into_inner), moment })
     }
