@@ -101,6 +101,11 @@ impl JobMessage {
         self.copy || self.repeated || self.replayed
     }
 
+    /// The same, or a client may have sent it twice: its messages have no round.
+    pub fn may_be_one_of_two(&self) -> bool {
+        self.may_be_a_copy() || self.round.is_none()
+    }
+
     /// The message as an operator replays it from the dead letters: without a delay, and as if no worker had rescheduled it.
     pub fn replayed(self) -> Self {
         Self {

@@ -43,8 +43,9 @@ pub async fn clear(
         return Ok(Clearance::After(left));
     }
     let is_seen = services.leases.is_seen(&execution.run, &execution.node);
-    // A client may have sent a message without a round twice.
-    if !is_seen && (message.may_be_a_copy() || (message.round.is_none() && !executed.has_begun)) {
+    // The one that began the run is the first of its kind, though a client may send another.
+    let is_the_first = executed.has_begun && !message.may_be_a_copy();
+    if !is_seen && message.may_be_one_of_two() && !is_the_first {
         if let Some(left) = services.leases.silence_left() {
             return Ok(Clearance::After(left));
         }

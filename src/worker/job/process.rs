@@ -88,14 +88,9 @@ async fn try_lease(
             || makes(Mutant::TrustsPrefetch);
         let prefetched = prefetched.filter(|_| is_proven);
         fault_points::point("after-lease");
-        // A client may have sent a message without a round twice.
-        let is_surely_one = !message.may_be_a_copy() && message.round.is_some();
-        let may_be_one_of_two = !is_surely_one && services.leases.is_seen(run, node);
-        let fate = match may_be_one_of_two && services.leases.may_be_forgotten().await {
-            true => {
-                context.retry.until_done(|| services.runs.set_the_clock(run)).await?;
-                come_again(context, message, LEASE_WAIT, "Redis has just forgotten its leases").await
-            }
+        let is_in_doubt = message.may_be_one_of_two() && services.leases.is_seen(run, node);
+        let fate = match is_in_doubt && services.leases.may_be_forgotten().await {
+            true => wait_for_holders(context, message).await,
             false => with_lease(context, message, prefetched).await,
         };
         fault_points::point("before-release");
@@ -111,6 +106,12 @@ async fn try_lease(
         Some(_) => {}
     }
     Ok(Some(MessageFate::Acknowledge))
+}
+
+/// Redis has just forgotten its leases: whoever holds one takes it again, and the job comes again after that.
+async fn wait_for_holders(context: &JobContext<'_>, message: &JobMessage) -> Result<MessageFate> {
+    context.retry.until_done(|| context.services.runs.set_the_clock(&message.run_id)).await?;
+    come_again(context, message, LEASE_WAIT, "Redis has just forgotten its leases").await
 }
 
 /// Loads the run while the lease is being taken. Not for a message that may be one of two: it would rarely be of use.
