@@ -5,21 +5,11 @@ import { once } from 'node:events'
 import { createServer, request as send } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { NullLogger } from 'flowcraft'
-import { declared } from '../fixtures/flows.js'
+import { hooked } from '../fixtures/flows.js'
 import { openSharedServers } from '../fixtures/shared-servers.js'
 
 const SECRET = 'a secret of the whole fleet'
-const flow = declared(
-  {
-    id: 'hooked',
-    nodes: [
-      { id: 'hook', uses: 'webhook' },
-      { id: 'done', uses: 'done' },
-    ],
-    edges: [{ source: 'hook', target: 'done' }],
-  },
-  { done: async ({ input }) => ({ output: input.request }) },
-)
+const flow = hooked(async ({ input }) => ({ output: input.request }))
 
 let servers
 before(async () => {

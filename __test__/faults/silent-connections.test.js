@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import amqplib from 'amqplib'
 import { createFlow } from 'flowcraft'
+import { line } from '../fixtures/flows.js'
 import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { Log } from './support/log.js'
 import { openSilentProxy } from './support/silent-proxy.js'
@@ -21,18 +22,6 @@ before(async () => {
 })
 after(() => servers?.close())
 
-/** Three nodes in a row; `executed` has each execution. */
-function line() {
-  const executed = []
-  const node = (id) => async () => {
-    executed.push(id)
-    await sleep(20)
-    return { output: id }
-  }
-  const flow = createFlow('line').node('a', node('a')).node('b', node('b')).node('c', node('c'))
-  return { flow: flow.edge('a', 'b').edge('b', 'c'), executed }
-}
-
 async function workerOver(t, flow, options) {
   const log = new Log()
   const adapter = await servers.workerFor(t, flow, { ...SOON, runtime: { logger: log.logger }, ...options })
@@ -44,7 +33,7 @@ const times = (log, words) => log.lines.filter(({ message }) => words.test(messa
 describe('PostgreSQL falls silent, and', () => {
   it('runs end over new connections, each node executed once; the log says it once', async (t) => {
     const proxy = await openSilentProxy(t, urls.database)
-    const { flow, executed } = line()
+    const { flow, executed } = line({ ms: 20 })
     const { log } = await workerOver(t, flow, { pgClient: proxy.url })
     await servers.run(flow)
     executed.length = 0
@@ -84,7 +73,7 @@ describe('PostgreSQL falls silent, and', () => {
   it('nobody waits for a login either: runs end when it answers again', async (t) => {
     const proxy = await openSilentProxy(t, urls.database)
     proxy.silence({ newOnes: true })
-    const { flow } = line()
+    const { flow } = line({ ms: 20 })
     const { log } = await workerOver(t, flow, { pgClient: proxy.url })
     const run = await servers.begin(flow)
     await until(() => times(log, /option connectTimeout/) > 0)
@@ -94,7 +83,7 @@ describe('PostgreSQL falls silent, and', () => {
 
   it('stop() ends and hands back what it cannot finish', async (t) => {
     const proxy = await openSilentProxy(t, urls.database)
-    const { flow } = line()
+    const { flow } = line({ ms: 20 })
     const limits = { statementTimeout: 60_000, stopTimeout: 1000 }
     const { adapter } = await workerOver(t, flow, { pgClient: proxy.url, ...limits })
     await servers.run(flow)
@@ -110,7 +99,7 @@ describe('PostgreSQL falls silent, and', () => {
 
   it('a context of its own hears of it', async (t) => {
     const proxy = await openSilentProxy(t, urls.database)
-    const { flow } = line()
+    const { flow } = line({ ms: 20 })
     const adapter = servers.adapter(flow, { ...SOON, started: false, pgClient: proxy.url })
     t.after(() => adapter.stop())
     const context = adapter.createContext('of-nobody')
@@ -123,7 +112,7 @@ describe('PostgreSQL falls silent, and', () => {
 
 describe('a statement that takes too long', () => {
   it('is cancelled at the server, and its run goes on when it can', async (t) => {
-    const { flow } = line()
+    const { flow } = line({ ms: 20 })
     await workerOver(t, flow)
     await servers.run(flow)
     const [runId, slow] = [servers.runId(), `${servers.name}.slow`]
@@ -151,7 +140,7 @@ describe('a statement that takes too long', () => {
 describe('RabbitMQ falls silent, and', () => {
   it('what is not confirmed in time is published over another connection', async (t) => {
     const proxy = await openSilentProxy(t, urls.amqp)
-    const { flow } = line()
+    const { flow } = line({ ms: 20 })
     await servers.freshQueue()
     const adapter = servers.adapter(flow, { ...SOON, started: false, amqpConnection: proxy.url })
     t.after(() => adapter.stop())
@@ -165,7 +154,7 @@ describe('RabbitMQ falls silent, and', () => {
 
   it('runs under way end over new connections', async (t) => {
     const proxy = await openSilentProxy(t, urls.amqp)
-    const { flow } = line()
+    const { flow } = line({ ms: 20 })
     await workerOver(t, flow, { amqpConnection: `${proxy.url}?heartbeat=1` })
     await servers.run(flow)
     proxy.silence()
@@ -178,7 +167,7 @@ describe('RabbitMQ falls silent, and', () => {
     const connection = await amqplib.connect(`${proxy.url}?heartbeat=0`)
     connection.on('error', () => {})
     t.after(() => connection.connection.stream.destroy())
-    const { flow, executed } = line()
+    const { flow, executed } = line({ ms: 20 })
     const limits = { stopTimeout: 1000, amqpConnection: connection }
     const { adapter, log } = await workerOver(t, flow, limits)
     await servers.run(flow)
@@ -196,7 +185,7 @@ describe('RabbitMQ falls silent, and', () => {
 describe('the coordination store falls silent, and', () => {
   it('the worker goes on without leases, and finds Redis again over another connection', async (t) => {
     const proxy = await openSilentProxy(t, urls.redis)
-    const { flow } = line()
+    const { flow } = line({ ms: 20 })
     const { log } = await workerOver(t, flow, { coordinationStore: new RedisCoordinationStore(proxy.url) })
     await servers.run(flow)
     proxy.silence()
@@ -208,7 +197,7 @@ describe('the coordination store falls silent, and', () => {
   it('one of your own that never answers holds nobody up', async (t) => {
     const never = () => new Promise(() => {})
     const coordinationStore = { increment: never, setIfNotExist: never, extendTTL: never, delete: never, get: never }
-    const { flow } = line()
+    const { flow } = line({ ms: 20 })
     const { log } = await workerOver(t, flow, { coordinationStore })
     assert.equal((await servers.run(flow)).status, 'completed')
     assert.ok(times(log, /option leaseTimeout/) > 0)

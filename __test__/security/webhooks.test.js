@@ -8,21 +8,11 @@ import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { NullLogger } from 'flowcraft'
-import { declared } from '../fixtures/flows.js'
+import { hooked } from '../fixtures/flows.js'
 import { openSharedServers } from '../fixtures/shared-servers.js'
 
 const LIMIT = 64 * 1024
-const flow = declared(
-  {
-    id: 'hooked',
-    nodes: [
-      { id: 'hook', uses: 'webhook' },
-      { id: 'done', uses: 'done' },
-    ],
-    edges: [{ source: 'hook', target: 'done' }],
-  },
-  { done: async ({ input }) => ({ output: { ...input.request } }) },
-)
+const flow = hooked(async ({ input }) => ({ output: { ...input.request } }))
 const webhook = { baseUrl: 'https://example.com/hooks', secret: 'a secret of the whole fleet', maxBodyBytes: LIMIT }
 
 let servers

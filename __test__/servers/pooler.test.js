@@ -6,6 +6,7 @@ import { migrate, migrationStatus } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import pg from 'pg'
 import { Log } from '../faults/support/log.js'
+import { line } from '../fixtures/flows.js'
 import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { missingPooler, openPooler } from './support/pooler.js'
 
@@ -18,16 +19,6 @@ before(async () => {
   servers = await openSharedServers()
 })
 after(() => servers?.close())
-
-function line() {
-  const executed = []
-  const node = (id) => async () => {
-    executed.push(id)
-    return { output: id }
-  }
-  const flow = createFlow('line').node('a', node('a')).node('b', node('b')).node('c', node('c'))
-  return { flow: flow.edge('a', 'b').edge('b', 'c'), executed }
-}
 
 async function worker(t, flow, options) {
   const log = new Log()
