@@ -24,7 +24,7 @@ type FinalResult = FnArgs<(String, String, String, String)>;
 /// What JavaScript gives an engine to call.
 #[napi(object, object_to_js = false)]
 pub struct HostFunctions {
-    /// The description of a blueprint as JSON; null for none. Throws when it can not be run.
+    /// The description of a blueprint as JSON; null for none. Throws when it cannot be run.
     pub describe: JsFunction<String, Option<String>>,
     /// The revision of a blueprint; null for none. Throws when it cannot be run.
     pub revision: JsFunction<String, Option<String>>,

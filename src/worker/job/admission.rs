@@ -17,11 +17,20 @@ use crate::workflow::ledger::{DueJob, Ledger, Standing};
 /// What is to be done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The node is due in this round: run it. A last verdict, as are those from `Reschedule` on.
+    /// Something is to be done first; then the run is loaded and the message admitted again.
+    First(Step),
+    /// The node is due in this round: run it.
     Run {
         /// The round.
         round: u32,
     },
+    /// No node is run for it.
+    Dispose(Disposal),
+}
+
+/// What is done with a run before the verdict on a message can be a last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
     /// The run has no ledger yet: it begins.
     Begin,
     /// Workers of version 1 went on with the run: what they did is taken over.
@@ -36,6 +45,11 @@ pub enum Verdict {
         /// The round it sleeps in.
         round: u32,
     },
+}
+
+/// What becomes of a message for which no node is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disposal {
     /// Another worker can run it: it goes back to the queue and comes again later.
     Reschedule(Reason),
     /// Nobody can run it: it goes to the dead letters.
@@ -57,15 +71,22 @@ impl Verdict {
     /// Whether an outdated blueprint may be the reason for it: the worker then makes sure that it has the one
     /// JavaScript has, before it performs the verdict. (`Run` makes sure of it when it hands the job over.)
     pub fn depends_on_blueprint(&self) -> bool {
-        matches!(self, Self::Begin | Self::Adopt | Self::Call | Self::Reschedule(_) | Self::DeadLetter { .. })
+        match self {
+            Self::First(Step::Begin | Step::Adopt | Step::Call) => true,
+            Self::First(Step::Reopen | Step::Wake { .. }) | Self::Run { .. } => false,
+            Self::Dispose(Disposal::Reschedule(_) | Disposal::DeadLetter { .. }) => true,
+            Self::Dispose(Disposal::Republish(_) | Disposal::PublishResult | Disposal::Done) => false,
+        }
     }
 
     /// Whether outputs of others were looked for before it was decided.
     pub fn has_seen_outputs(&self) -> bool {
-        !matches!(
-            self,
-            Self::Begin | Self::Adopt | Self::Reopen | Self::Reschedule(_) | Self::DeadLetter { .. }
-        )
+        match self {
+            Self::First(Step::Begin | Step::Adopt | Step::Reopen) => false,
+            Self::First(Step::Call | Step::Wake { .. }) | Self::Run { .. } => true,
+            Self::Dispose(Disposal::Reschedule(_) | Disposal::DeadLetter { .. }) => false,
+            Self::Dispose(Disposal::Republish(_) | Disposal::PublishResult | Disposal::Done) => true,
+        }
     }
 }
 
@@ -83,14 +104,13 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// Notes what a verdict asked for.
-    pub fn note(&mut self, verdict: &Verdict) {
-        match verdict {
-            Verdict::Begin | Verdict::Adopt => self.take_over = true,
-            Verdict::Reopen => self.reopen = true,
-            Verdict::Call => self.call = true,
-            Verdict::Wake { .. } => self.wake = true,
-            _ => {}
+    /// Notes a step that was made.
+    pub fn note(&mut self, step: Step) {
+        match step {
+            Step::Begin | Step::Adopt => self.take_over = true,
+            Step::Reopen => self.reopen = true,
+            Step::Call => self.call = true,
+            Step::Wake { .. } => self.wake = true,
         }
     }
 }
@@ -99,27 +119,29 @@ impl Tried {
 pub fn admit(document: &Document, blueprint: &Blueprint, message: &JobMessage, tried: Tried) -> Verdict {
     // First: nothing may be decided by edges the run does not have.
     if let Some(reason) = other_version(document, blueprint) {
-        return Verdict::Reschedule(reason);
+        return Verdict::Dispose(Disposal::Reschedule(reason));
     }
-    if let Some(verdict) = misplaced(document, blueprint, message) {
-        return verdict;
+    if let Some(disposal) = misplaced(document, blueprint, message) {
+        return Verdict::Dispose(disposal);
     }
     let ledger = ledger_of(document);
     let node = message.node_id.as_str();
     if !tried.reopen && may_reopen(document, message) {
-        return Verdict::Reopen;
+        return Verdict::First(Step::Reopen);
     }
     if !tried.take_over && is_unbegun(document) {
-        return Verdict::Begin;
+        return Verdict::First(Step::Begin);
     }
     if !tried.take_over && others_went_on(document, blueprint) {
-        return Verdict::Adopt;
+        return Verdict::First(Step::Adopt);
     }
     match message.round {
-        None if !tried.call && standing(document, message) == Standing::NotReached => return Verdict::Call,
+        None if !tried.call && standing(document, message) == Standing::NotReached => {
+            return Verdict::First(Step::Call);
+        }
         Some(round) if message.wakes => {
             if !tried.wake && ledger.is_some_and(|ledger| ledger.sleeps(node, round)) {
-                return Verdict::Wake { round };
+                return Verdict::First(Step::Wake { round });
             }
             // Awake, it goes on in a round of its own, with this very message.
             if tried.wake
@@ -137,24 +159,29 @@ pub fn admit(document: &Document, blueprint: &Blueprint, message: &JobMessage, t
 fn by_standing(document: &Document, message: &JobMessage) -> Verdict {
     match standing(document, message) {
         Standing::Due(round) => Verdict::Run { round },
-        Standing::Done => left_by(document, message),
-        Standing::Ended if document.is_unpublished() => Verdict::PublishResult,
-        Standing::Ended => Verdict::Done,
+        Standing::Done => Verdict::Dispose(match left_by(document, message) {
+            left if left.is_empty() => Disposal::Done,
+            left => Disposal::Republish(left),
+        }),
+        Standing::Ended if document.is_unpublished() => Verdict::Dispose(Disposal::PublishResult),
+        Standing::Ended => Verdict::Dispose(Disposal::Done),
         Standing::NotReached => {
             let (run, node) = (message.run_id.clone(), message.node_id.clone());
-            Verdict::DeadLetter { reason: Reason::NotReached { run, node }, fails_run: false }
+            let reason = Reason::NotReached { run, node };
+            Verdict::Dispose(Disposal::DeadLetter { reason, fails_run: false })
         }
     }
 }
 
-/// What is to be done with a message whose node another worker holds the lease of; none while only time will tell.
-pub fn admit_beside_lease(document: &Document, message: &JobMessage) -> Option<Verdict> {
+/// What is to be published again for a message whose node another worker holds the lease of, before there is nothing to do
+/// for it; none while only time will tell.
+pub fn admit_beside_lease(document: &Document, message: &JobMessage) -> Option<Vec<DueJob>> {
     let sleeps = |round| ledger_of(document).is_some_and(|ledger| ledger.sleeps(&message.node_id, round));
     match standing(document, message) {
         Standing::Done if message.wakes && message.round.is_some_and(sleeps) => None,
         // It may be the lease of a worker that died after its commit.
         Standing::Done => Some(left_by(document, message)),
-        Standing::Ended => Some(Verdict::Done),
+        Standing::Ended => Some(Vec::new()),
         // The message is kept until the record says that the node is done: the lease's worker may have died, and this
         // may be the only copy.
         Standing::Due(_) | Standing::NotReached => None,
@@ -192,9 +219,9 @@ pub fn needs_taking_over(document: &Document, blueprint: &Blueprint) -> bool {
 }
 
 /// What is to be done with a message that cannot be for its run, or not here.
-fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -> Option<Verdict> {
+fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -> Option<Disposal> {
     let (run, node) = (message.run_id.clone(), message.node_id.clone());
-    let dead = |reason| Some(Verdict::DeadLetter { reason, fails_run: false });
+    let dead = |reason| Some(Disposal::DeadLetter { reason, fails_run: false });
     if let Some(follows) = other_blueprint(document, blueprint, message) {
         return dead(Reason::OtherBlueprint {
             run,
@@ -207,7 +234,7 @@ fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -
     if blueprint.node(&node).is_none() && !is_added() {
         // The blueprint was replaced, here or elsewhere. Another worker may have the node still, or already.
         if is_waited_for(document, message) || may_reopen(document, message) {
-            return Some(Verdict::Reschedule(Reason::NodeMissing { blueprint: named(), node }));
+            return Some(Disposal::Reschedule(Reason::NodeMissing { blueprint: named(), node }));
         }
         return match standing(document, message) {
             Standing::NotReached | Standing::Due(_) => dead(Reason::UnknownNode { blueprint: named(), node }),
@@ -222,7 +249,7 @@ fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -
     }
     // Where a round is named, it is of an earlier run of that id.
     match message.round {
-        None => Some(Verdict::Reschedule(Reason::NoStart { blueprint: named(), node })),
+        None => Some(Disposal::Reschedule(Reason::NoStart { blueprint: named(), node })),
         Some(_) => dead(Reason::NotReached { run, node }),
     }
 }
@@ -284,12 +311,11 @@ fn standing(document: &Document, message: &JobMessage) -> Standing {
 }
 
 /// The node is done. Where its worker died after the commit, what the result made due may never have been published.
-fn left_by(document: &Document, message: &JobMessage) -> Verdict {
-    let left = match ledger_of(document) {
+fn left_by(document: &Document, message: &JobMessage) -> Vec<DueJob> {
+    match ledger_of(document) {
         Some(ledger) if message.repeated => ledger.due_by(&message.node_id),
         _ => Vec::new(),
-    };
-    if left.is_empty() { Verdict::Done } else { Verdict::Republish(left) }
+    }
 }
 
 fn ledger_of(document: &Document) -> Option<&Ledger> {

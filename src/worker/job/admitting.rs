@@ -1,7 +1,7 @@
 //! The loop around [`admission`](super::admission): performs what a verdict asks for, loads the run again and asks again,
 //! until the verdict is a last one.
 
-use super::admission::{Tried, Verdict, admit, is_reached};
+use super::admission::{Disposal, Step, Tried, Verdict, admit, is_reached};
 use super::context::JobContext;
 use super::reason::Reason;
 use super::trouble::is_passing_trouble;
@@ -17,14 +17,14 @@ use crate::worker::runs::operations::FollowUp;
 pub enum Admitted {
     /// The node is to be executed.
     Execute(Box<ToExecute>),
-    /// Anything else.
-    Other(Box<Other>),
+    /// No node is executed.
+    Dispose(Box<Disposed>),
 }
 
-/// A verdict that executes nothing.
-pub struct Other {
-    /// The verdict.
-    pub verdict: Verdict,
+/// A message for which no node is executed.
+pub struct Disposed {
+    /// What becomes of it.
+    pub disposal: Disposal,
     /// When the run was loaded, by the server's clock.
     pub at: Option<u64>,
     /// The revision of the blueprint that decided it; none where there is no blueprint.
@@ -33,8 +33,8 @@ pub struct Other {
 
 impl Admitted {
     /// Without a blueprint.
-    fn without(verdict: Verdict, at: Option<u64>) -> Self {
-        Self::Other(Box::new(Other { verdict, at, revision: None }))
+    fn without(disposal: Disposal, at: Option<u64>) -> Self {
+        Self::Dispose(Box::new(Disposed { disposal, at, revision: None }))
     }
 }
 
@@ -62,7 +62,7 @@ pub async fn admitted(
     let blueprints = &context.services.blueprints;
     let analysed = match usable(blueprints.last_seen(&message.blueprint_id).await, message)? {
         Ok(analysed) => analysed,
-        Err(verdict) => return Ok(Admitted::without(verdict, None)),
+        Err(disposal) => return Ok(Admitted::without(disposal, None)),
     };
     fault_points::point("before-load");
     let document = match prefetched {
@@ -81,16 +81,20 @@ pub async fn admitted(
                     *analysed = current;
                     continue;
                 }
-                Err(verdict) => return Ok(Admitted::without(verdict, document.at)),
+                Err(disposal) => return Ok(Admitted::without(disposal, document.at)),
             }
         }
         if verdict.has_seen_outputs() && document.unchecked {
             context.services.runs.looked_through(&message.run_id, document);
         }
-        if !admitting.perform(&verdict).await? {
-            return Ok(admitting.end(verdict));
+        match verdict {
+            Verdict::First(step) => {
+                admitting.perform(step).await?;
+                tried.note(step);
+            }
+            Verdict::Run { round } => return Ok(admitting.execute(round)),
+            Verdict::Dispose(disposal) => return Ok(admitting.dispose(disposal)),
         }
-        tried.note(&verdict);
     }
 }
 
@@ -104,30 +108,26 @@ struct Admitting<'a> {
 }
 
 impl Admitting<'_> {
-    /// Does what a verdict asks for and loads the run again; not for a last verdict.
-    async fn perform(&mut self, verdict: &Verdict) -> Result<bool> {
+    /// Makes a step and has the run as it is then.
+    async fn perform(&mut self, step: Step) -> Result<()> {
         let JobContext { services, retry, .. } = self.context;
         let (run, node) = (&self.message.run_id, self.message.node_id.as_str());
-        match verdict {
-            Verdict::Begin | Verdict::Adopt => {
-                self.take_over().await?;
-                return Ok(true);
-            }
-            Verdict::Reopen => retry.unless(is_passing_trouble, || self.reopen()).await?,
-            Verdict::Call => {
+        match step {
+            Step::Begin | Step::Adopt => return self.take_over().await,
+            Step::Reopen => retry.unless(is_passing_trouble, || self.reopen()).await?,
+            Step::Call => {
                 let call = || services.runs.call(run, node, &self.analysed.blueprint);
                 retry.unless(is_passing_trouble, call).await?;
             }
-            Verdict::Wake { round } => {
-                retry.unless(is_passing_trouble, || services.runs.wake(run, node, *round)).await?;
+            Step::Wake { round } => {
+                retry.unless(is_passing_trouble, || services.runs.wake(run, node, round)).await?;
             }
-            _ => return Ok(false),
         }
         self.document = load(self.context, self.message).await?;
-        if *verdict == Verdict::Call && is_reached(&self.document, self.message) {
+        if step == Step::Call && is_reached(&self.document, self.message) {
             services.traffic.met_version_1();
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn take_over(&mut self) -> Result<()> {
@@ -155,17 +155,14 @@ impl Admitting<'_> {
         Ok(())
     }
 
-    fn end(self, verdict: Verdict) -> Admitted {
+    fn execute(self, round: u32) -> Admitted {
         let Self { document, analysed, has_begun, .. } = self;
-        match verdict {
-            Verdict::Run { round } => {
-                Admitted::Execute(Box::new(ToExecute { document, analysed, round, has_begun }))
-            }
-            verdict => {
-                let revision = Some(analysed.revision);
-                Admitted::Other(Box::new(Other { verdict, at: document.at, revision }))
-            }
-        }
+        Admitted::Execute(Box::new(ToExecute { document, analysed, round, has_begun }))
+    }
+
+    fn dispose(self, disposal: Disposal) -> Admitted {
+        let (at, revision) = (self.document.at, Some(self.analysed.revision));
+        Admitted::Dispose(Box::new(Disposed { disposal, at, revision }))
     }
 }
 
@@ -173,19 +170,19 @@ async fn load(context: &JobContext<'_>, message: &JobMessage) -> Result<Document
     context.retry.until_done(|| context.services.runs.load(&message.run_id)).await
 }
 
-/// A blueprint that can be run, or the verdict on a message for one that cannot.
+/// A blueprint that can be run, or what becomes of a message for one that cannot.
 fn usable(
     found: Result<Option<Analysed>>,
     message: &JobMessage,
-) -> Result<std::result::Result<Analysed, Verdict>> {
+) -> Result<std::result::Result<Analysed, Disposal>> {
     Ok(match found {
         Ok(Some(analysed)) => Ok(analysed),
         Ok(None) => {
             let blueprint = message.blueprint_id.clone();
-            Err(Verdict::Reschedule(Reason::BlueprintMissing { blueprint }))
+            Err(Disposal::Reschedule(Reason::BlueprintMissing { blueprint }))
         }
         Err(error) if error.kind() == Kind::Setup => {
-            Err(Verdict::DeadLetter { reason: Reason::BlueprintUnusable(error), fails_run: true })
+            Err(Disposal::DeadLetter { reason: Reason::BlueprintUnusable(error), fails_run: true })
         }
         Err(error) => return Err(error),
     })

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::admission::Verdict;
-use super::admitting::{Admitted, Other, ToExecute, admitted};
+use super::admission::Disposal;
+use super::admitting::{Admitted, Disposed, ToExecute, admitted};
 use super::claiming::{Clearance, clear};
 use super::clock::by_the_databases_clock;
 use super::completion::{Completion, Execution, complete};
@@ -40,7 +40,7 @@ pub async fn with_lease(
     for _ in 0..ADMISSIONS {
         let mut to_execute = match admitted(context, message, prefetched.take()).await? {
             Admitted::Execute(to_execute) => to_execute,
-            Admitted::Other(other) => return dispose(context, message, *other).await,
+            Admitted::Dispose(disposed) => return dispose(context, message, *disposed).await,
         };
         match clear(context, message, &mut to_execute).await? {
             Clearance::Granted => {}
@@ -77,26 +77,26 @@ pub async fn with_lease(
     Ok(MessageFate::Requeue)
 }
 
-/// Whatever admission came to but an execution.
+/// Sees to a message for which no node is executed.
 async fn dispose(
     context: &JobContext<'_>,
     message: &JobMessage,
-    Other { verdict, at, revision }: Other,
+    Disposed { disposal, at, revision }: Disposed,
 ) -> Result<MessageFate> {
-    match verdict {
-        Verdict::Reschedule(reason) => {
+    match disposal {
+        Disposal::Reschedule(reason) => {
             let lack = Lack { reason: &reason, revision: revision.as_ref() };
             return reschedule(context, message, lack).await;
         }
-        Verdict::DeadLetter { reason, fails_run } => {
+        Disposal::DeadLetter { reason, fails_run } => {
             return give_up(context, message, &reason, fails_run).await;
         }
-        Verdict::Republish(_) if makes(Mutant::ForgetsLeftovers) => {}
-        Verdict::Republish(due) => context.publish_copies(message, &due, at).await?,
-        Verdict::PublishResult => {
+        Disposal::Republish(_) if makes(Mutant::ForgetsLeftovers) => {}
+        Disposal::Republish(due) => context.publish_copies(message, &due, at).await?,
+        Disposal::PublishResult => {
             context.services.results.publish_or_report(&message.run_id, context.abort()).await?;
         }
-        verdict => debug!(?verdict, round = message.round, "nothing to do for this message"),
+        Disposal::Done => debug!(round = message.round, "nothing to do for this message"),
     }
     Ok(MessageFate::Acknowledge)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join;
 use tokio::time::Instant;
 
-use super::admission::{Verdict, admit_beside_lease};
+use super::admission::admit_beside_lease;
 use super::context::JobContext;
 use super::disposition::come_again;
 use super::execution::with_lease;
@@ -99,11 +99,9 @@ async fn try_lease(
         return fate.map(Some);
     }
     let document = context.retry.until_done(|| services.runs.load_ledger(run)).await?;
-    match admit_beside_lease(&document, message) {
-        None => return Ok(None),
-        Some(Verdict::Republish(_)) if makes(Mutant::ForgetsLeftovers) => {}
-        Some(Verdict::Republish(due)) => context.publish_copies(message, &due, document.at).await?,
-        Some(_) => {}
+    let Some(left) = admit_beside_lease(&document, message) else { return Ok(None) };
+    if !left.is_empty() && !makes(Mutant::ForgetsLeftovers) {
+        context.publish_copies(message, &left, document.at).await?;
     }
     Ok(Some(MessageFate::Acknowledge))
 }
