@@ -124,8 +124,12 @@ impl CoordinationStore for Coalesced {
     }
 
     async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<Acquired> {
+        self.acquire_lease(&Lease::new(key, owner, ttl)).await
+    }
+
+    async fn acquire_lease(&self, lease: &Lease) -> Result<Acquired> {
         let (answer, answered) = oneshot::channel();
-        let lease = Lease::new(key, owner, ttl);
+        let lease = lease.clone();
         let this = self.clone();
         self.acquires
             .submit(Acquire { lease, answer }, move |batch| {
@@ -138,10 +142,14 @@ impl CoordinationStore for Coalesced {
             .unwrap_or_else(|_| Err(Error::new(Code::Internal, "Taking a lease", "the answer was lost")))
     }
 
-    /// Returns when the request is on its way. Only the caller that drives the batch waits for its answer.
     async fn release(&self, key: &str, owner: &str) -> Result<()> {
+        self.release_lease(&Lease::new(key, owner, 0)).await
+    }
+
+    /// Returns when the request is on its way. Only the caller that drives the batch waits for its answer.
+    async fn release_lease(&self, lease: &Lease) -> Result<()> {
         let (sent, on_its_way) = oneshot::channel();
-        let lease = Lease::new(key, owner, 0);
+        let lease = lease.clone();
         let this = self.clone();
         self.releases
             .submit(Release { lease, sent }, move |batch| {

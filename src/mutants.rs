@@ -49,12 +49,18 @@ pub enum Mutant {
     GoesByItsOwnClock,
     /// A server that does not answer is waited for.
     WaitsForEver,
+    /// Deaths are never counted.
+    CountsNoDeaths,
+    /// A lease that is given up leaves it noted that its node has started.
+    KeepsStarts,
+    /// A node that may have killed a worker starts beside others.
+    SuspectsInCompany,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -77,6 +83,9 @@ impl Mutant {
         Self::StartsNothing,
         Self::GoesByItsOwnClock,
         Self::WaitsForEver,
+        Self::CountsNoDeaths,
+        Self::KeepsStarts,
+        Self::SuspectsInCompany,
     ];
 }
 

@@ -28,6 +28,7 @@ pub struct EngineSettings {
     blueprint_timeout: Duration,
     #[serde(deserialize_with = "milliseconds")]
     write_timeout: Duration,
+    max_deaths: u32,
     #[serde(deserialize_with = "milliseconds")]
     repair_interval: Duration,
     without_redis: WithoutRedis,
@@ -71,6 +72,7 @@ impl EngineSettings {
             version_timeout: self.version_timeout,
             blueprint_timeout: self.blueprint_timeout,
             write_timeout: self.write_timeout,
+            max_deaths: self.max_deaths,
             recovery_interval: self.repair_interval,
             without_leases: match self.without_redis {
                 WithoutRedis::Continue => WithoutLeases::Continue,

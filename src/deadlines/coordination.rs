@@ -72,6 +72,14 @@ impl CoordinationStore for PunctualStore {
         self.within(self.store.release(key, owner)).await
     }
 
+    async fn acquire_lease(&self, lease: &Lease) -> Result<Acquired> {
+        self.within(self.store.acquire_lease(lease)).await
+    }
+
+    async fn release_lease(&self, lease: &Lease) -> Result<()> {
+        self.within(self.store.release_lease(lease)).await
+    }
+
     async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<Acquired>> {
         let asked = async { Ok(self.store.acquire_many(leases).await) };
         match self.within(asked).await {

@@ -100,6 +100,8 @@ codes! {
     InvalidOption = "INVALID_OPTION", Setup;
     /// An argument cannot be understood.
     InvalidArgument = "INVALID_ARGUMENT", Setup;
+    /// Workers died, again and again, while they executed the node.
+    NodeKilledWorkers = "NODE_KILLED_WORKERS", Data;
     /// The engine is stopping.
     Stopping = "STOPPING", Stopping;
     /// The engine has a defect.

@@ -94,8 +94,15 @@ impl CoordinationStore for MemoryStore {
     }
 
     async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<Acquired> {
-        let lease = Lease::new(key, owner, ttl);
-        self.ask(Operation::Acquire, &[key], |mut now| now.acquire(&lease)).await
+        self.acquire_lease(&Lease::new(key, owner, ttl)).await
+    }
+
+    async fn acquire_lease(&self, lease: &Lease) -> Result<Acquired> {
+        self.ask(Operation::Acquire, &[&lease.key], |mut now| now.acquire(lease)).await
+    }
+
+    async fn release_lease(&self, lease: &Lease) -> Result<()> {
+        self.release_many(std::slice::from_ref(lease)).await
     }
 
     async fn release(&self, key: &str, owner: &str) -> Result<()> {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::deaths::Note;
 use crate::error::{Code, Error, Result};
 use crate::ports::announcement::Announced;
-use crate::ports::coordination::{Acquired, GIVEN_UP_STAYS, Lease};
-use crate::ports::keys::{RECONCILER_MARK, WORKERS};
+use crate::ports::coordination::{Acquired, DEATHS_STAY, GIVEN_UP_STAYS, Lease, Start};
+use crate::ports::keys::{RECONCILER_MARK, WORKERS, started};
 
 pub(super) const OPERATION: &str = "Talking to the coordination store";
 
@@ -17,6 +18,8 @@ pub(super) struct Keys(Mutex<BTreeMap<String, Entry>>);
 #[derive(Debug)]
 pub(super) struct Entry {
     value: String,
+    /// What is noted of an execution, if that is what it is.
+    note: Option<Note>,
     /// When it was set, by the server's clock.
     set: u64,
     /// When it is gone.
@@ -66,7 +69,7 @@ impl Now<'_> {
             return Err(Error::new(Code::RedisUnreachable, OPERATION, "a key cannot live for 0 seconds"));
         }
         let expires = self.after(ttl);
-        self.keys.insert(key.to_owned(), Entry { value: value.to_owned(), set: self.moment, expires });
+        self.keys.insert(key.to_owned(), Entry { value: value.to_owned(), note: None, set: self.moment, expires });
         Ok(())
     }
 
@@ -85,7 +88,7 @@ impl Now<'_> {
         };
         let count = count.saturating_add(1);
         let expires = self.after(ttl);
-        self.keys.insert(key.to_owned(), Entry { value: count.to_string(), set: self.moment, expires });
+        self.keys.insert(key.to_owned(), Entry { value: count.to_string(), note: None, set: self.moment, expires });
         Ok(count)
     }
 
@@ -95,14 +98,39 @@ impl Now<'_> {
             Some(_) => Acquired::Yes,
             None => Acquired::Fresh,
         };
-        self.set(&lease.key, &lease.owner, lease.ttl).map(|()| acquired)
+        self.set(&lease.key, &lease.owner, lease.ttl)?;
+        let Some(start) = lease.start else { return Ok(acquired) };
+        let mut note = self.note(&lease.key);
+        let deaths = note.taken(&lease.owner, start);
+        self.keep(&lease.key, note);
+        Ok(if deaths == 0 { acquired } else { Acquired::Suspect(deaths) })
     }
 
     pub fn release(&mut self, lease: &Lease) -> Result<()> {
-        match self.value(&lease.key) == Some(&lease.owner) {
-            true => self.set(&lease.key, RECONCILER_MARK, GIVEN_UP_STAYS),
-            false => Ok(()),
+        let had_it = self.value(&lease.key) == Some(&lease.owner);
+        if had_it {
+            self.set(&lease.key, RECONCILER_MARK, GIVEN_UP_STAYS)?;
         }
+        if let Some(Start { stage, .. }) = lease.start {
+            let mut note = self.note(&lease.key);
+            note.given_up(&lease.owner, stage, had_it);
+            self.keep(&lease.key, note);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, lease: &str) -> Note {
+        self.get(&started(lease)).and_then(|entry| entry.note.take()).unwrap_or_default()
+    }
+
+    fn keep(&mut self, lease: &str, note: Note) {
+        let key = started(lease);
+        if note.is_empty() {
+            return self.remove(&key);
+        }
+        let expires = self.after(DEATHS_STAY);
+        let entry = Entry { value: String::new(), note: Some(note), set: self.moment, expires };
+        self.keys.insert(key, entry);
     }
 
     /// A worker says that it lives.

@@ -21,6 +21,7 @@
 mod broker;
 mod clock;
 mod coordination;
+mod deaths;
 mod faults;
 mod keys;
 mod memory_server;

@@ -19,18 +19,54 @@ pub struct Lease {
     pub owner: String,
     /// Seconds it lives; unused for giving it up.
     pub ttl: u64,
+    /// What is noted of the execution it is for; none where workers that die under it are not counted.
+    pub start: Option<Start>,
+}
+
+/// An execution of a node, as its lease knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// Its round; none where the message names none: it is the node's first, or of version 1.
+    pub round: Option<u32>,
+    /// How far it is.
+    pub stage: Stage,
+}
+
+/// How far an execution is under its lease. Whoever dies while the store has it as started is counted: the next owner
+/// hears of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It starts, unless a worker died of it before: then it waits, and its owner hears so.
+    Starts,
+    /// It has started, whatever happened before.
+    Started,
+    /// It has not started, or its code is over: who dies now does not die of it.
+    Waits,
+    /// It is answered: what was counted is forgotten when the lease is given up.
+    Answered,
+    /// Its worker lost its user code: the same as a death.
+    Died,
 }
 
 impl Lease {
-    /// A lease of `owner`.
+    /// A lease of `owner`, under which nobody counts deaths.
     pub fn new(key: &str, owner: &str, ttl: u64) -> Self {
-        Self { key: key.to_owned(), owner: owner.to_owned(), ttl }
+        Self { key: key.to_owned(), owner: owner.to_owned(), ttl, start: None }
+    }
+
+    /// The same lease, for an execution.
+    #[must_use]
+    pub fn of(self, start: Option<Start>) -> Self {
+        Self { start, ..self }
     }
 }
 
 /// How long a store remembers that a lease was given up, in seconds. Meanwhile the key holds the mark of version 1's
 /// reconciler, which blocks nobody.
 pub const GIVEN_UP_STAYS: u64 = 2;
+
+/// How long a store remembers deaths after the last lease of their execution, in seconds: a day.
+pub const DEATHS_STAY: u64 = 86_400;
 
 /// The answer to a request for a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +77,8 @@ pub enum Acquired {
     Yes,
     /// The owner has it, and no other gave it up within [`GIVEN_UP_STAYS`].
     Fresh,
+    /// The owner has it, and so many workers died while they executed what it is for.
+    Suspect(u32),
 }
 
 impl Acquired {
@@ -97,14 +135,25 @@ pub trait CoordinationStore: Send + Sync {
         Ok(if taken { Acquired::Yes } else { Acquired::No })
     }
 
-    /// Takes or renews leases as [`acquire`](Self::acquire) does; an answer for each, in their order.
-    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<Acquired>> {
-        join_all(leases.iter().map(|lease| self.acquire(&lease.key, &lease.owner, lease.ttl))).await
+    /// Takes or renews a lease as [`acquire`](Self::acquire) does, and notes what it is for, in the same step. A store with
+    /// the basic operations alone notes nothing, and counts no deaths.
+    async fn acquire_lease(&self, lease: &Lease) -> Result<Acquired> {
+        self.acquire(&lease.key, &lease.owner, lease.ttl).await
     }
 
-    /// Gives leases up as [`release`](Self::release) does. If a connection is open, polling once sends the request.
+    /// Gives a lease up as [`release`](Self::release) does, with what was noted of it, in the same step.
+    async fn release_lease(&self, lease: &Lease) -> Result<()> {
+        self.release(&lease.key, &lease.owner).await
+    }
+
+    /// Takes or renews leases as [`acquire_lease`](Self::acquire_lease) does; an answer for each, in their order.
+    async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<Acquired>> {
+        join_all(leases.iter().map(|lease| self.acquire_lease(lease))).await
+    }
+
+    /// Gives leases up as [`release_lease`](Self::release_lease) does. If a connection is open, polling once sends the request.
     async fn release_many(&self, leases: &[Lease]) -> Result<()> {
-        let all = leases.iter().map(|lease| self.release(&lease.key, &lease.owner));
+        let all = leases.iter().map(|lease| self.release_lease(lease));
         join_all(all).await.into_iter().collect()
     }
 

@@ -14,8 +14,17 @@ pub const CANCELLED: &str = "cancelled";
 
 /// "This node is being executed": the lease.
 pub fn node_lock(run: &str, node: &str) -> String {
-    format!("flowcraft:nodelock:{run}:{node}")
+    format!("{NODE_LOCK}{run}:{node}")
 }
+
+/// What is noted of the execution that a lease is for; earlier versions have no such key.
+pub fn started(lease: &str) -> String {
+    format!("{STARTED}{}", lease.strip_prefix(NODE_LOCK).unwrap_or(lease))
+}
+
+/// How the key of what is noted of an execution begins.
+pub const STARTED: &str = "flowcraft:started:";
+const NODE_LOCK: &str = "flowcraft:nodelock:";
 
 /// Which blueprint a run follows.
 pub fn blueprint(run: &str) -> String {

@@ -4,6 +4,7 @@
 pub mod announcement;
 pub mod arguments;
 pub mod broker;
+pub mod company;
 pub mod coordination;
 pub mod delay;
 pub mod host;

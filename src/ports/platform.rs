@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::company::Company;
 use crate::mutants::{Mutant, makes};
 use crate::time::milliseconds;
 
@@ -47,7 +48,11 @@ pub struct Platform {
     heard: Option<Arc<Mutex<Option<Heard>>>>,
     random: Arc<Mutex<fastrand::Rng>>,
     spawn: Option<Arc<dyn Spawn>>,
+    company: Arc<Company>,
 }
+
+/// All engines of this process, also those of its threads.
+static COMPANY: LazyLock<Arc<Company>> = LazyLock::new(Arc::default);
 
 /// What the database's clock said.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +92,7 @@ impl Default for Platform {
             heard: Some(Arc::default()),
             random: Arc::new(Mutex::new(fastrand::Rng::new())),
             spawn: None,
+            company: COMPANY.clone(),
         }
     }
 }
@@ -104,11 +110,11 @@ impl Platform {
         Self { clock, heard: Some(Arc::default()), ..self }
     }
 
-    /// A platform with random numbers from a seed, whose tasks `spawn` runs.
+    /// A platform with random numbers from a seed, whose tasks `spawn` runs: a process of its own.
     #[must_use]
     pub fn seeded(self, seed: u64, spawn: Arc<dyn Spawn>) -> Self {
         let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
-        Self { random, spawn: Some(spawn), ..self }
+        Self { random, spawn: Some(spawn), company: Arc::default(), ..self }
     }
 
     /// Now, in milliseconds since 1970: by the database's clock, as far as anything was heard of it.
@@ -163,6 +169,11 @@ impl Platform {
     /// Something drawn at random.
     pub fn random<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
         draw(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who executes nodes in this process.
+    pub fn company(&self) -> &Arc<Company> {
+        &self.company
     }
 
     /// Runs a task. Must be called within the shared runtime.

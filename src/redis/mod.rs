@@ -8,6 +8,7 @@ mod settings;
 mod workers;
 
 use std::fmt;
+use std::slice;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -92,14 +93,22 @@ impl CoordinationStore for RedisStore {
     }
 
     async fn acquire(&self, key: &str, owner: &str, ttl: u64) -> Result<Acquired> {
-        let taken = self.leases.acquire(&[Lease::new(key, owner, ttl)]).await.pop();
+        self.acquire_lease(&Lease::new(key, owner, ttl)).await
+    }
+
+    async fn acquire_lease(&self, lease: &Lease) -> Result<Acquired> {
+        let taken = self.leases.acquire(slice::from_ref(lease)).await.pop();
         taken.unwrap_or_else(|| {
             Err(Error::new(Code::RedisUnreachable, "Taking a lease", "Redis did not answer"))
         })
     }
 
     async fn release(&self, key: &str, owner: &str) -> Result<()> {
-        self.leases.release(&[Lease::new(key, owner, 0)]).await
+        self.release_lease(&Lease::new(key, owner, 0)).await
+    }
+
+    async fn release_lease(&self, lease: &Lease) -> Result<()> {
+        self.leases.release(slice::from_ref(lease)).await
     }
 
     async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<Acquired>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::history::Expected;
 use super::plan::Trouble;
-use super::world::{LEASE_SECONDS, SimulatedWorker, World};
+use super::world::{LEASE_SECONDS, POISON, SimulatedWorker, World};
 use crate::migrations::Target;
 use crate::ports::record::Database as _;
 
@@ -14,6 +14,7 @@ pub async fn play(world: &Arc<World>) {
     for _ in 0..world.plan.workers {
         world.start_worker();
     }
+    tokio::spawn(bury_the_killed(world.clone()));
     let clients = clients(world);
     let begun = world.story.elapsed();
     loop {
@@ -32,7 +33,7 @@ pub async fn play(world: &Arc<World>) {
 
 /// Starts every run at a moment of its own, and tells it of the events that it waits for.
 fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
-    let names: Vec<String> = world.flows.keys().cloned().collect();
+    let names: Vec<String> = world.flows.keys().filter(|id| *id != POISON).cloned().collect();
     let mut others: Vec<tokio::task::JoinHandle<()>> = Vec::new();
     for number in 0..world.plan.runs {
         let flow = names[number % names.len()].clone();
@@ -54,7 +55,28 @@ fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
             tell_events(&world, &run, &flow).await;
         })
     });
-    runs.chain(others).collect()
+    let mut all: Vec<_> = runs.chain(others).collect();
+    if world.plan.has(Trouble::Poison) {
+        let (start, world) = (world.random(|random| random.u64(..10_000)), world.clone());
+        all.push(tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(start)).await;
+            world.start_run("p", POISON).await;
+            tell_events(&world, "p", POISON).await;
+        }));
+    }
+    all
+}
+
+/// Ends the workers that nodes kill.
+async fn bury_the_killed(world: Arc<World>) {
+    let Some(mut deaths) = world.deaths() else { return };
+    while let Some(name) = deaths.recv().await {
+        match world.take_dying(&name) {
+            Some((worker, false)) => kill(&world, &worker),
+            Some((worker, true)) => end(&world, &worker),
+            None => {}
+        }
+    }
 }
 
 /// A client that publishes what is no job, or asks for what there is not.
@@ -115,9 +137,15 @@ async fn strike(world: &Arc<World>) {
     let Some(worker) = world.pick() else { return world.start_worker() };
     let lasting = Duration::from_millis(world.random(|random| random.u64(100..40_000)));
     match trouble {
-        Trouble::Kill => kill(world, &worker),
+        Trouble::Kill => {
+            world.note_hit();
+            kill(world, &worker);
+        },
         Trouble::Stop => stop(world, &worker),
-        Trouble::Freeze => freeze(world, &worker, lasting),
+        Trouble::Freeze => {
+            world.note_hit();
+            freeze(world, &worker, lasting);
+        },
         Trouble::Cut => {
             world.story.tell(format!("{} loses its connections to the broker", worker.name));
             worker.broker.cut();
@@ -125,13 +153,16 @@ async fn strike(world: &Arc<World>) {
         Trouble::Alarm => later(world, lasting / 4, "the broker lets nobody publish", |world, is_so| {
             world.server.block_publishers(is_so);
         }),
-        Trouble::Flush => flush(world, lasting),
+        Trouble::Flush => {
+            world.note_hit();
+            flush(world, lasting);
+        }
         Trouble::Journal => migrate(world).await,
         Trouble::Reconcile => reconcile(world, &worker).await,
         Trouble::Locks => lock(world, lasting),
         Trouble::Deploy => deploy(world),
         // Clients do these.
-        Trouble::NoJobs | Trouble::Unnamed => {}
+        Trouble::NoJobs | Trouble::Unnamed | Trouble::Poison => {}
         Trouble::Broker
         | Trouble::LostTimers
         | Trouble::Record
@@ -143,19 +174,24 @@ async fn strike(world: &Arc<World>) {
 
 /// Kills a worker: first its connections are cut, then its tasks are dropped.
 fn kill(world: &Arc<World>, worker: &Arc<SimulatedWorker>) {
+    end(world, worker);
+    world.bury(worker);
+    restart(world);
+}
+
+fn end(world: &World, worker: &SimulatedWorker) {
     world.story.tell(format!("{} dies", worker.name));
     world.excuse(Some(&worker.name), Duration::MAX / 4);
     worker.broker.cut();
     worker.broker.set_reachable(false);
     worker.tasks.kill();
-    world.bury(worker);
-    restart(world);
 }
 
 fn stop(world: &Arc<World>, worker: &Arc<SimulatedWorker>) {
     world.story.tell(format!("{} stops", worker.name));
     world.excuse(Some(&worker.name), Duration::MAX / 4);
     world.bury(worker);
+    world.note_stopping(worker);
     let (worker, patience) = (worker.clone(), world.random(|random| random.u64(..10_000)));
     let stopping = world.clone();
     tokio::spawn(async move {
@@ -179,6 +215,9 @@ fn restart(world: &Arc<World>) {
 /// Workers with other flows take the place of all that are alive, one by one.
 fn deploy(world: &Arc<World>) {
     let next = world.flows.iter().map(|(id, flow)| {
+        if id == POISON {
+            return (id.clone(), flow.clone());
+        }
         let next = world.random(|random| if random.bool() { flow.deployed(random) } else { flow.clone() });
         (id.clone(), next)
     });

@@ -45,6 +45,8 @@ pub enum Behaviour {
     Sleep(Duration),
     /// It waits for the event of its own name first.
     Wait,
+    /// It kills its worker, every time.
+    Poison,
     /// It is a loop controller that goes round so many times.
     Loop(u32),
 }
@@ -138,6 +140,14 @@ impl Flow {
         self.behaviours.iter().filter(|(_, behaviour)| **behaviour == Behaviour::Wait).map(|(node, _)| node)
     }
 
+    /// The same with a node that kills its worker.
+    pub fn poisoned(mut self, random: &mut Rng) -> Self {
+        let nodes = self.description.nodes.iter().filter(|node| node.uses != "loop-controller");
+        let nodes: Vec<NodeId> = nodes.map(|node| node.id.clone()).collect();
+        self.behaviours.insert(nodes[random.usize(..nodes.len())].clone(), Behaviour::Poison);
+        self
+    }
+
     /// How long a node takes, this time.
     pub fn latency(&self, random: &mut Rng) -> Duration {
         self.longest.mul_f64(random.f64() * random.f64())
@@ -147,6 +157,8 @@ impl Flow {
     pub fn answer(&self, turn: &Turn<'_>) -> Answer {
         let outcome = match self.behaviour(turn.node) {
             Behaviour::Fail => Outcome::Failed { message: format!("{} fails", turn.node), recoverable: true },
+            // What becomes of it once it has killed enough of them.
+            Behaviour::Poison => Outcome::Failed { message: "it kills".to_owned(), recoverable: true },
             Behaviour::Retry(failures) if turn.attempt <= failures => {
                 Outcome::Retry { after: Duration::from_millis(u64::from(turn.attempt) * 700) }
             }

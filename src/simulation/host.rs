@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fastrand::Rng;
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::flows::{Flow, Turn};
+use super::flows::{Behaviour, Flow, Turn};
 use super::story::Story;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::json::Json;
 use crate::ports::host::{Call, Described, Host, Level, Notice, Reply, Revision};
 use crate::workflow::ledger::RunStatus;
@@ -31,7 +32,26 @@ pub struct Execution {
 
 /// Every execution of a simulated fleet, in the order they began.
 #[derive(Debug, Default)]
-pub struct Executions(Mutex<Vec<Execution>>);
+pub struct Executions {
+    all: Mutex<Vec<Execution>>,
+    blamed: Mutex<Vec<Blamed>>,
+}
+
+/// A node that failed because workers died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blamed {
+    pub run: String,
+    pub node: String,
+}
+
+impl Blamed {
+    /// What a worker says of it.
+    fn heard(message: &str) -> Option<Self> {
+        let said = message.strip_prefix(Code::NodeKilledWorkers.as_str())?;
+        let quoted: Vec<&str> = said.split('\'').collect();
+        Some(Self { run: (*quoted.get(1)?).to_owned(), node: (*quoted.get(3)?).to_owned() })
+    }
+}
 
 impl Executions {
     /// All of them.
@@ -39,8 +59,13 @@ impl Executions {
         self.with(|all| all.clone())
     }
 
+    /// The nodes that failed because workers died.
+    pub fn blamed(&self) -> Vec<Blamed> {
+        self.blamed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Vec<Execution>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -52,6 +77,8 @@ pub struct SimulatedHost {
     pub executions: Arc<Executions>,
     pub story: Arc<Story>,
     pub random: Mutex<Rng>,
+    /// Where it asks for its death.
+    pub deaths: UnboundedSender<String>,
     /// The clock of its pauses.
     pub now: Arc<dyn crate::ports::platform::Clock>,
 }
@@ -95,6 +122,11 @@ impl Host for SimulatedHost {
         self.story.tell(format!("{} runs {what}", self.worker));
         let latency = flow.latency(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner));
         tokio::time::sleep(latency).await;
+        if flow.behaviour(&job.node_id) == Behaviour::Poison {
+            self.story.tell(format!("{} is killed by {what}", self.worker));
+            let _ = self.deaths.send(self.worker.clone());
+            return std::future::pending().await;
+        }
         let now = self.now.now();
         let turn = Turn { node: &job.node_id, round, attempt: *attempt, resumed, now };
         let answer = flow.answer(&turn);
@@ -118,6 +150,9 @@ impl Host for SimulatedHost {
     fn notify(&self, notice: Notice) {
         if let Notice::Log { level: Level::Warn | Level::Error, message } | Notice::Deaf { message } = notice
         {
+            let mut blamed = self.executions.blamed.lock().unwrap_or_else(PoisonError::into_inner);
+            blamed.extend(Blamed::heard(&message));
+            drop(blamed);
             self.story.tell(format!("{} says: {message}", self.worker));
         }
     }

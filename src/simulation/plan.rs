@@ -48,10 +48,12 @@ pub enum Trouble {
     Unnamed,
     /// A server takes a request and never answers, although nothing breaks.
     Silence,
+    /// A run has a node that kills its worker, every time.
+    Poison,
 }
 
 impl Trouble {
-    /// All of them but `Locks` and `Silence`.
+    /// All of them but `Locks`, `Silence` and `Poison`.
     pub const ALL: [Self; 16] = [
         Self::Kill,
         Self::Freeze,
@@ -79,6 +81,8 @@ pub struct Plan {
     pub workers: usize,
     pub runs: usize,
     pub concurrency: u16,
+    /// After so many deaths a node fails.
+    pub max_deaths: u32,
     pub journal: bool,
     /// Whether workers scan for lost jobs. Something depends on it only where messages are lost, or where a client's call
     /// is recorded and its message cannot be published.
@@ -111,11 +115,16 @@ impl Plan {
         if Rng::with_seed(seed ^ 0x51e7).f64() < share {
             troubles.push(Trouble::Silence);
         }
+        let mut of_poison = Rng::with_seed(seed ^ 0xdead);
+        if of_poison.f64() < share {
+            troubles.push(Trouble::Poison);
+        }
         Self {
             seed,
             workers: random.usize(1..4),
             runs: random.usize(1..6),
             concurrency: [1, 3, 10][random.usize(..3)],
+            max_deaths: [2, 3, 5][of_poison.usize(..3)],
             journal: random.bool(),
             recovery: random.bool() || troubles.iter().any(|trouble| needs_recovery(*trouble)),
             troubles,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::history::Expected;
-use super::host::Execution;
+use super::flows::Behaviour;
+use super::host::{Blamed, Execution};
 use super::oracle::{End, end_of};
 use super::plan::Trouble;
-use super::world::{Excuse, QUEUE, World, since_the_beginning, tables};
+use super::world::{Excuse, POISON, QUEUE, World, since_the_beginning, tables};
 use crate::workflow::ledger::RunStatus;
 
 /// A promise that was broken.
@@ -31,6 +32,10 @@ pub enum Broken {
     Overslept { run: String, node: String, slept: Duration, of: Duration },
     /// The user's own keys are not the user's.
     Keys { run: String, context: String },
+    /// A node that kills nobody failed because workers died.
+    Blamed(Blamed),
+    /// A node that kills its worker was executed more often than it may be.
+    Kills { run: String, node: String, times: usize },
 }
 
 impl Broken {
@@ -46,6 +51,8 @@ impl Broken {
             Self::Missed { .. } => "a run failed for what another worker had",
             Self::Overslept { .. } => "a node did not sleep",
             Self::Keys { .. } => "a user's keys are changed",
+            Self::Blamed(_) => "a node was blamed for deaths of others",
+            Self::Kills { .. } => "a node killed too many workers",
         }
     }
 }
@@ -66,7 +73,41 @@ pub async fn check(world: &World) -> Vec<Broken> {
     broken.extend(twice(&world.executions.all(), &world.excuses()));
     broken.extend(after_stop(&world.executions.all(), &world.stopped()));
     broken.extend(left(world));
+    broken.extend(blamed(world));
+    broken.extend(kills(world));
     broken
+}
+
+/// The nodes that kill nobody, and failed because workers died.
+fn unfairly_blamed(world: &World) -> Vec<Blamed> {
+    let is_poison = |blamed: &Blamed| {
+        blamed.run == "p" && world.flows[POISON].behaviour(&blamed.node) == Behaviour::Poison
+    };
+    world.executions.blamed().into_iter().filter(|blamed| !is_poison(blamed)).collect()
+}
+
+/// Who kills nobody is blamed only where something else killed its workers often enough.
+fn blamed(world: &World) -> Vec<Broken> {
+    match world.unfair_deaths() < world.plan.max_deaths as usize {
+        true => unfairly_blamed(world).into_iter().map(Broken::Blamed).collect(),
+        false => Vec::new(),
+    }
+}
+
+/// Who kills is executed so often at most, where nothing that is counted is lost.
+fn kills(world: &World) -> Vec<Broken> {
+    let loses = [Trouble::Flush, Trouble::Coordination, Trouble::Silence];
+    if !world.plan.has(Trouble::Poison) || loses.into_iter().any(|trouble| world.plan.has(trouble)) {
+        return Vec::new();
+    }
+    let mut times: BTreeMap<(String, u32), usize> = BTreeMap::new();
+    let executions = world.executions.all();
+    let kills = executions.into_iter().filter(|execution| {
+        execution.run == "p" && world.flows[POISON].behaviour(&execution.node) == Behaviour::Poison
+    });
+    kills.for_each(|execution| *times.entry((execution.node, execution.round)).or_default() += 1);
+    let too_often = times.into_iter().filter(|(_, times)| *times > world.plan.max_deaths as usize);
+    too_often.map(|((node, _), times)| Broken::Kills { run: "p".into(), node, times }).collect()
 }
 
 fn unended(world: &World) -> Vec<Broken> {
@@ -96,6 +137,9 @@ fn ends(world: &World) -> Vec<Broken> {
         };
         if is_changed(world, &flow) {
             broken.extend(missed(world, &run, &flow, &result));
+            continue;
+        }
+        if unfairly_blamed(world).iter().any(|blamed| blamed.run == run) {
             continue;
         }
         let expected = end_of(&world.flows[&flow]);

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use fastrand::Rng;
@@ -24,6 +26,8 @@ use crate::worker::{Engine, Ports, Queues, Settings, WithoutLeases, Worker};
 const START: u64 = 1_790_000_000_000;
 /// The queue of all jobs.
 pub const QUEUE: &str = "jobs";
+/// The flow with a node that kills its worker.
+pub const POISON: &str = "poison";
 /// What users have in their contexts.
 const USERS: [&str; 4] =
     ["{}", "{}", r#"{"blueprintId":"house-7"}"#, r#"{"blueprintId":7,"blueprintVersion":"mine"}"#];
@@ -41,6 +45,8 @@ pub struct World {
     pub flows: Arc<BTreeMap<String, Flow>>,
     pub executions: Arc<Executions>,
     pub story: Arc<Story>,
+    /// The workers that a node kills: where it says so, and where that is heard.
+    deaths: (UnboundedSender<String>, Mutex<Option<UnboundedReceiver<String>>>),
     random: Mutex<Rng>,
     workers: Mutex<Workers>,
 }
@@ -51,6 +57,10 @@ pub(super) struct Workers {
     /// What was deployed, and what clients started.
     pub(super) history: History,
     alive: Vec<Arc<SimulatedWorker>>,
+    /// Those that stop.
+    stopping: Vec<Arc<SimulatedWorker>>,
+    /// How often something else than a node killed a worker, or had its leases run out.
+    hits: u32,
     /// When workers died, stood still or stopped, or lost their leases: an execution may be followed by another then.
     excuses: Vec<Excuse>,
     /// When each worker that stopped had stopped.
@@ -107,7 +117,13 @@ impl World {
     pub fn new(plan: &Plan) -> Self {
         let mut random = Rng::with_seed(plan.seed);
         let flows = (0..3).map(|number| format!("flow-{number}"));
-        let flows = flows.map(|id| (id.clone(), Flow::draw(&id, &mut random))).collect();
+        let mut flows: BTreeMap<String, Flow> =
+            flows.map(|id| (id.clone(), Flow::draw(&id, &mut random))).collect();
+        if plan.has(Trouble::Poison) {
+            let mut random = Rng::with_seed(plan.seed ^ 0x0150);
+            flows.insert(POISON.to_owned(), Flow::draw(POISON, &mut random).poisoned(&mut random));
+        }
+        let (sender, receiver) = unbounded_channel();
         let server = MemoryServer::starting_at(START);
         let story = Arc::new(Story::new());
         let faults = Arc::new(SeededFaults::new(plan, story.clone()));
@@ -119,6 +135,7 @@ impl World {
             flows: Arc::new(flows),
             executions: Arc::default(),
             story,
+            deaths: (sender, Mutex::new(Some(receiver))),
             random: Mutex::new(random),
             workers: Mutex::default(),
         }
@@ -168,6 +185,7 @@ impl World {
             executions: self.executions.clone(),
             story: self.story.clone(),
             random: Mutex::new(Rng::with_seed(seed ^ 0x1057)),
+            deaths: self.deaths.0.clone(),
             now: clock,
         };
         let settings = Settings {
@@ -177,6 +195,7 @@ impl World {
             version_timeout: Duration::from_secs(3_600),
             blueprint_timeout: BLUEPRINT_TIMEOUT,
             write_timeout: Duration::from_secs(600),
+            max_deaths: self.plan.max_deaths,
             recovery_interval: Duration::from_secs(if self.plan.recovery { 5 } else { 0 }),
             without_leases: WithoutLeases::Continue,
             event_loop_timeout: Duration::from_secs(1 << 30),
@@ -198,6 +217,37 @@ impl World {
     pub fn pick(&self) -> Option<Arc<SimulatedWorker>> {
         let alive = self.alive();
         (!alive.is_empty()).then(|| alive[self.random(|random| random.usize(..alive.len()))].clone())
+    }
+
+    /// The workers that nodes kill; once.
+    pub fn deaths(&self) -> Option<UnboundedReceiver<String>> {
+        self.deaths.1.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// A worker begins to stop.
+    pub fn note_stopping(&self, worker: &Arc<SimulatedWorker>) {
+        self.with(|workers| workers.stopping.push(worker.clone()));
+    }
+
+    /// A worker that begins to die, if it has not: whether it stops already.
+    pub fn take_dying(&self, name: &str) -> Option<(Arc<SimulatedWorker>, bool)> {
+        let is_it = |worker: &&Arc<SimulatedWorker>| worker.name == name;
+        self.with(|workers| {
+            let alive = workers.alive.iter().find(is_it).map(|worker| (worker.clone(), false));
+            alive.or_else(|| workers.stopping.iter().find(is_it).map(|worker| (worker.clone(), true)))
+        })
+    }
+
+    /// Something else than a node killed a worker, or may have its leases run out.
+    pub fn note_hit(&self) {
+        self.with(|workers| workers.hits += 1);
+    }
+
+    /// How many deaths at most may count for a node that kills nobody: those that had other reasons, and one beside a
+    /// node that does kill.
+    pub fn unfair_deaths(&self) -> usize {
+        let hits = self.with(|workers| workers.hits) as usize;
+        hits + self.faults.leaseless().len() + usize::from(self.plan.has(Trouble::Poison))
     }
 
     /// Removes a worker.

@@ -20,6 +20,8 @@ pub struct Settings {
     pub blueprint_timeout: Duration,
     /// How long a result waits that PostgreSQL does not take because of its run alone.
     pub write_timeout: Duration,
+    /// How many workers may die while they execute a node before it fails; zero for any number.
+    pub max_deaths: u32,
     /// How often the worker scans for lost jobs; zero for never.
     pub recovery_interval: Duration,
     /// What to do while the coordination store is out of reach.

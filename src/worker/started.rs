@@ -107,6 +107,7 @@ impl Worker {
                 () = shutdown.abort.cancelled() => return,
                 () = gone.cancelled() => {}
             }
+            engine.services().leases.desert();
             shutdown.now();
             tasks.close();
             let _ = tokio::time::timeout(LAST_STEPS, tasks.wait()).await;

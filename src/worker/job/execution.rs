@@ -15,7 +15,7 @@ use super::context::JobContext;
 use super::disposition::{Lack, come_again, give_up, reschedule};
 use super::fate::MessageFate;
 use super::storing::{refuse_while_locked, stored};
-use crate::error::{Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
 use crate::ports::host::{Call, Notice, Reply};
@@ -31,7 +31,25 @@ const ADMISSIONS: u32 = 10;
 pub async fn with_lease(
     context: &JobContext<'_>,
     message: &JobMessage,
+    prefetched: Option<Document>,
+) -> Result<MessageFate> {
+    see_to(context, message, prefetched, None).await
+}
+
+/// Sees to a job whose lease this worker has, and whose node killed so many workers that it fails.
+pub async fn condemned(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    deaths: u32,
+) -> Result<MessageFate> {
+    see_to(context, message, None, Some(deaths)).await
+}
+
+async fn see_to(
+    context: &JobContext<'_>,
+    message: &JobMessage,
     mut prefetched: Option<Document>,
+    deaths: Option<u32>,
 ) -> Result<MessageFate> {
     let begun = Instant::now();
     if let Some(fate) = refuse_while_locked(context, message).await? {
@@ -50,6 +68,11 @@ pub async fn with_lease(
             Clearance::Outdated => continue,
         }
         fault_points::point("after-load");
+        // What died before the run began died of another run of that id.
+        if let Some(deaths) = deaths.filter(|_| !to_execute.has_begun) {
+            let answer = killed_workers(context, message, deaths);
+            return finish(context, message, (*to_execute, answer), begun).await;
+        }
         match execute(context, message, &to_execute).await? {
             None => return Ok(MessageFate::Requeue),
             Some(Reply::Answered(answer)) => {
@@ -101,6 +124,16 @@ async fn dispose(
     Ok(MessageFate::Acknowledge)
 }
 
+/// The answer of a node that killed too many workers: its fallback takes its place, if it has one.
+fn killed_workers(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -> Answer {
+    let (run, node) = (&message.run_id, &message.node_id);
+    let what = format!("{deaths} workers died, or no longer answered, while they executed it (option maxDeaths)");
+    let error = Error::new(Code::NodeKilledWorkers, "Executing the node", what).of_node(node);
+    context.services.notices.warn(format!("{} (run '{run}'): {error}", error.code.as_str()));
+    let message = format!("{}: {error}", error.code.as_str());
+    Answer { outcome: Outcome::Failed { message, recoverable: true }, patch: Patch::default() }
+}
+
 /// Has JavaScript execute the node; none when the worker aborts first, or was so slow that its lease may have run out:
 /// another worker may be executing the node by now.
 async fn execute(
@@ -145,7 +178,11 @@ async fn execute(
     tokio::select! {
         // First: it passes the signal on before this stops waiting for it.
         biased;
-        reply = context.services.host.execute(call) => reply.map(Some),
+        reply = context.services.host.execute(call) => reply.map(Some).inspect_err(|error| {
+            if error.kind() == Kind::Stopping && !context.abort().is_cancelled() {
+                context.services.leases.desert();
+            }
+        }),
         () = context.abort().cancelled() => Ok(None),
     }
 }
@@ -169,6 +206,7 @@ async fn finish(
         context.publish_due(message, &early.due, executed.document.at).await?;
     }
     let (mut completion, at) = commit(context, message, executed, &answer).await?;
+    services.leases.note_answered(&message.run_id, &message.node_id);
     fault_points::point("after-commit");
     let mut due = std::mem::take(&mut completion.due);
     match &completion.refused {

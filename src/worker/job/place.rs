@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::ports::broker::Receipt;
+use crate::ports::company::Presence;
 use crate::protocol::outcome::{Answer, Outcome};
 
 /// Results without a place that one worker keeps at a time: so many, and so many bytes.
@@ -13,7 +14,11 @@ const MOST: usize = 1_000;
 const MOST_BYTES: usize = 64 << 20;
 
 /// The place of one delivery, until it is left or the delivery is settled.
-pub struct Place(Mutex<Option<Held>>);
+pub struct Place {
+    held: Mutex<Option<Held>>,
+    /// While its node may be executed: beside others, or alone.
+    presence: Mutex<Option<Presence>>,
+}
 
 /// What a delivery holds.
 pub struct Held {
@@ -26,17 +31,22 @@ pub struct Held {
 impl Place {
     /// Holds both.
     pub fn new(receipt: Box<dyn Receipt>, slot: OwnedSemaphorePermit) -> Self {
-        Self(Mutex::new(Some(Held { receipt, slot })))
+        Self { held: Mutex::new(Some(Held { receipt, slot })), presence: Mutex::default() }
     }
 
     /// Takes what is held; none if the place was left.
     pub fn take(&self) -> Option<Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether the place was left: a copy of the message is on its way.
     pub fn is_left(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// From now on it is present in this way, or not at all: others need not wait for it.
+    pub fn set_presence(&self, presence: Option<Presence>) {
+        *self.presence.lock().unwrap_or_else(PoisonError::into_inner) = presence;
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::admission::admit_beside_lease;
 use super::context::JobContext;
 use super::disposition::come_again;
-use super::execution::with_lease;
+use super::execution::{condemned, with_lease};
 use super::fate::MessageFate;
 use crate::error::Result;
 use crate::fault_points;
@@ -26,6 +26,11 @@ const LEASE_WAIT: Duration = Duration::from_secs(1);
 const MEMORY_OF_THE_STORE: Duration = Duration::from_millis(GIVEN_UP_STAYS * 1000 / 2);
 /// How long one waits whose result waits for the run's row.
 const BUSY_WAIT: Duration = Duration::from_secs(3);
+/// How long a job waits here while another one is executed alone, or while it waits to be.
+const COMPANY_WAIT: Duration = Duration::from_secs(1);
+/// How long one that is to be executed alone waits for those that are being executed: one of them may wait for a job that
+/// cannot start meanwhile.
+const COMPANY_LEAVES: Duration = Duration::from_secs(30);
 /// How soon a job goes back that came to a worker whose event loop hangs.
 const HANG_WAIT: Duration = Duration::from_secs(1);
 
@@ -76,10 +81,16 @@ async fn try_lease(
 ) -> Result<Option<MessageFate>> {
     let services = context.services;
     let (run, node) = (&message.run_id, &message.node_id);
+    let company = services.platform.company();
+    // Before the lease: nobody who has one waits for a node that is executed alone, and is blamed for what it does.
+    let Some(presence) = company.join(COMPANY_WAIT).await else {
+        return come_again(context, message, LEASE_WAIT, "a node is executed alone").await.map(Some);
+    };
+    context.place.set_presence(Some(presence));
     fault_points::point("before-lease");
     let begun = Instant::now();
     let (acquired, prefetched) =
-        join(services.leases.take(run, node, context.abort()), prefetch(context, message, is_first)).await;
+        join(services.leases.take(message, context.abort()), prefetch(context, message, is_first)).await;
     let acquired = acquired?;
     if acquired.is_taken() {
         // Another worker may have had the lease, and committed, between the load and the lease: unless the store says that
@@ -91,19 +102,51 @@ async fn try_lease(
         let is_in_doubt = message.may_be_one_of_two() && services.leases.is_seen(run, node);
         let fate = match is_in_doubt && services.leases.may_be_forgotten().await {
             true => wait_for_holders(context, message).await,
-            false => with_lease(context, message, prefetched).await,
+            false => match acquired {
+                Acquired::Suspect(deaths) => suspected(context, message, deaths).await,
+                _ => with_lease(context, message, prefetched).await,
+            },
         };
         fault_points::point("before-release");
         services.leases.give_back(run, node).await;
         fault_points::point("after-release");
+        context.place.set_presence(None);
         return fate.map(Some);
     }
+    context.place.set_presence(None);
     let document = context.retry.until_done(|| services.runs.load_ledger(run)).await?;
     let Some(left) = admit_beside_lease(&document, message) else { return Ok(None) };
     if !left.is_empty() && !makes(Mutant::ForgetsLeftovers) {
         context.publish_copies(message, &left, document.at).await?;
     }
     Ok(Some(MessageFate::Acknowledge))
+}
+
+/// Workers died while they executed the node, or beside it. It is executed alone: who dies then dies of it. After too many
+/// deaths it fails.
+async fn suspected(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -> Result<MessageFate> {
+    let services = context.services;
+    let (run, node) = (&message.run_id, &message.node_id);
+    if services.leases.are_enough(deaths) {
+        return condemned(context, message, deaths).await;
+    }
+    if makes(Mutant::SuspectsInCompany) {
+        services.leases.start_suspect(run, node).await;
+        return with_lease(context, message, None).await;
+    }
+    services.notices.warn(format!(
+        "Run '{run}', node '{node}': {deaths} {} while executing it, or beside it: it is executed alone",
+        if deaths == 1 { "worker has died" } else { "workers have died" }
+    ));
+    context.place.set_presence(None);
+    let alone = services.platform.company().be_alone(COMPANY_WAIT, COMPANY_LEAVES).await;
+    let is_alone = alone.is_some();
+    context.place.set_presence(alone);
+    // Only now: while it waited, others may have died.
+    if is_alone && services.leases.start_suspect(run, node).await {
+        return with_lease(context, message, None).await;
+    }
+    come_again(context, message, LEASE_WAIT, "another node is executed alone").await
 }
 
 /// Redis has just forgotten its leases: whoever holds one takes it again, and the job comes again after that.

@@ -105,6 +105,8 @@ async fn leave_place<'a>(
     let copy = copy_for_later(services, &message, COPY_WAITS);
     services.publisher.forward(std::slice::from_ref(&copy)).await.ok()?;
     let held = context.place.take()?;
+    services.leases.note_code_over(&message.run_id, &message.node_id).await;
+    context.place.set_presence(None);
     held.receipt.ack().await;
     Some(room)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,13 +14,15 @@ use tracing::{debug, warn};
 use crate::error::{Error, Result};
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
-use crate::ports::coordination::{Acquired, CoordinationStore};
+use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Stage, Start};
 use crate::ports::keys;
 
 /// How long a store that failed is not asked again.
 const RETRY: Duration = Duration::from_secs(2);
 /// How long a failure is believed while one asks again. After a standstill of this worker nothing is known of the store.
 const BELIEVED: Duration = Duration::from_secs(6);
+/// How many requests without an answer are remembered.
+const UNANSWERED_KEPT: usize = 10_000;
 
 /// The leases one worker holds, renewed by time for as long as it holds them. They are advice: the commit decides.
 pub struct HeldLeases {
@@ -31,6 +33,11 @@ pub struct HeldLeases {
     held: Mutex<BTreeMap<String, Held>>,
     taken: AtomicU64,
     reach: Mutex<Reach>,
+    /// Leases that the store may have for this worker although it holds none: an answer was lost, or nothing could be
+    /// given up.
+    unanswered: Mutex<BTreeMap<String, Lease>>,
+    /// User code is gone, although nobody stopped this worker.
+    is_deserted: AtomicBool,
 }
 
 /// A lease that is held, under its key.
@@ -45,6 +52,8 @@ struct Held {
     lapsed: bool,
     /// The store took it: others can see it.
     seen: bool,
+    /// What the store notes with it.
+    start: Option<Start>,
     /// The execution it is held for, once there is one.
     execution: Option<LeasedExecution>,
 }
@@ -99,33 +108,125 @@ impl Reach {
 impl HeldLeases {
     /// No lease is held yet. `owner` is this worker's name, unique in the fleet.
     pub fn new(store: Arc<dyn CoordinationStore>, owner: String, ttl: u64) -> Self {
-        Self { store, owner, ttl, held: Mutex::default(), taken: AtomicU64::new(0), reach: Mutex::default() }
+        Self {
+            store,
+            owner,
+            ttl,
+            held: Mutex::default(),
+            taken: AtomicU64::new(0),
+            reach: Mutex::default(),
+            unanswered: Mutex::default(),
+            is_deserted: AtomicBool::new(false),
+        }
     }
 
-    /// Takes the lease of a node.
+    /// Takes the lease of a node. With the `round` of an execution, deaths under it are counted.
     ///
     /// # Errors
     /// The store is out of reach.
-    pub async fn take(&self, run: &str, node: &str) -> Result<Acquired> {
+    pub async fn take(&self, run: &str, node: &str, start: Option<Start>) -> Result<Acquired> {
         let key = keys::node_lock(run, node);
         // One worker may get the same job twice: its own lease does not let it run both.
-        let token = self.token();
-        if !self.hold(&key, &token) {
+        let token = self.token_for(&key);
+        if !self.hold(&key, &token, start) {
             return Ok(Acquired::No);
         }
+        let lease = Lease::new(&key, &token, self.ttl).of(start);
         let asked = Instant::now();
-        let acquired = self.acquire(&key, &token, self.ttl).await;
+        let (acquired, is_asked) = match self.known_failure() {
+            Some(error) => (Err(error), false),
+            None => (self.ask(&lease).await, true),
+        };
         match acquired {
-            Ok(Acquired::Yes | Acquired::Fresh) => self.note_renewal(&key, &token, asked),
+            Ok(acquired) if acquired.is_taken() => {
+                self.note_renewal(&key, &token, asked);
+                if matches!(acquired, Acquired::Suspect(_)) {
+                    self.set_stage(&key, Stage::Waits);
+                }
+            }
             _ => drop(self.with_held(|held| held.remove(&key))),
+        }
+        if acquired.is_err() && is_asked {
+            self.remember(lease);
         }
         acquired
     }
 
     /// Takes a lease that nobody else can see, while the store is out of reach; whether this worker had it already.
     /// It becomes a real one with the next renewal.
-    pub fn take_unseen(&self, run: &str, node: &str) -> bool {
-        self.hold(&keys::node_lock(run, node), &self.token())
+    pub fn take_unseen(&self, run: &str, node: &str, start: Option<Start>) -> bool {
+        let key = keys::node_lock(run, node);
+        let start = start.map(|start| Start { stage: Stage::Started, ..start });
+        self.hold(&key, &self.token_for(&key), start)
+    }
+
+    /// Tells the store how far the execution is that a lease is held for; whether this worker still has the lease, as far
+    /// as anybody knows.
+    pub async fn tell_stage(&self, run: &str, node: &str, stage: Stage) -> bool {
+        let key = keys::node_lock(run, node);
+        self.set_stage(&key, stage);
+        let Some(lease) = self.lease(&key) else { return false };
+        let asked = Instant::now();
+        match self.acquire(&lease).await {
+            Ok(Acquired::No) => false,
+            Ok(_) => {
+                self.note_renewal(&key, &lease.owner, asked);
+                true
+            }
+            Err(_) => true,
+        }
+    }
+
+    /// The execution that a lease is held for is answered: nobody died of it.
+    pub fn note_answered(&self, run: &str, node: &str) {
+        self.set_stage(&keys::node_lock(run, node), Stage::Answered);
+    }
+
+    /// User code is gone, although nobody stopped this worker: what was being executed may be why.
+    pub fn desert(&self) {
+        self.is_deserted.store(true, Ordering::Relaxed);
+    }
+
+    fn set_stage(&self, key: &str, stage: Stage) {
+        self.with_held(|held| {
+            if let Some(start) = held.get_mut(key).and_then(|held| held.start.as_mut()) {
+                start.stage = stage;
+            }
+        });
+    }
+
+    fn lease(&self, key: &str) -> Option<Lease> {
+        let held = self.with_held(|held| held.get(key).cloned())?;
+        Some(Lease::new(key, &held.token, self.ttl).of(held.start))
+    }
+
+    /// A token for a lease: that of a request whose answer was lost, since it may have taken the lease.
+    fn token_for(&self, key: &str) -> String {
+        let unanswered = self.with_unanswered(|unanswered| unanswered.remove(key));
+        unanswered.map_or_else(|| self.token(), |lease| lease.owner)
+    }
+
+    /// Remembers a lease that the store may have for this worker although it holds none.
+    fn remember(&self, lease: Lease) {
+        self.with_unanswered(|unanswered| {
+            if unanswered.len() < UNANSWERED_KEPT {
+                unanswered.insert(lease.key.clone(), lease);
+            }
+        });
+    }
+
+    /// Gives up what the store may have for this worker although it holds none: nobody died.
+    async fn give_up_unanswered(&self) {
+        let unanswered = self.with_unanswered(|unanswered| unanswered.values().cloned().collect::<Vec<_>>());
+        for lease in unanswered {
+            if !self.is_reachable() {
+                return;
+            }
+            // Taken again meanwhile, it is held under the same token.
+            if self.with_unanswered(|unanswered| unanswered.remove(&lease.key)).is_some() {
+                self.release(&lease).await;
+            }
+        }
     }
 
     /// Whether a lease that was taken has not run out since, as far as this worker can tell.
@@ -143,14 +244,14 @@ impl HeldLeases {
     /// Asks for a lease that nobody else can see, however recently the store failed; whether another worker has it.
     pub async fn is_others(&self, run: &str, node: &str) -> bool {
         let key = keys::node_lock(run, node);
-        let Some(token) = self.with_held(|held| held.get(&key).map(|held| held.token.clone())) else {
+        let Some(lease) = self.lease(&key) else {
             return false;
         };
         let asked = Instant::now();
-        match self.ask(&key, &token, self.ttl).await {
+        match self.ask(&lease).await {
             Ok(Acquired::No) => true,
-            Ok(Acquired::Yes | Acquired::Fresh) => {
-                self.note_renewal(&key, &token, asked);
+            Ok(_) => {
+                self.note_renewal(&key, &lease.owner, asked);
                 false
             }
             Err(_) => false,
@@ -212,7 +313,7 @@ impl HeldLeases {
     }
 
     /// Notes a lease as held; whether it was not.
-    fn hold(&self, key: &str, token: &str) -> bool {
+    fn hold(&self, key: &str, token: &str, start: Option<Start>) -> bool {
         self.with_held(|held| match held.entry(key.to_owned()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(free) => {
@@ -221,6 +322,7 @@ impl HeldLeases {
                     renewed: Instant::now(),
                     lapsed: false,
                     seen: false,
+                    start,
                     execution: None,
                 });
                 true
@@ -244,7 +346,7 @@ impl HeldLeases {
 
     /// Gives the lead up.
     pub async fn resign(&self, key: &str) {
-        self.release(key, &self.owner).await;
+        self.release(&Lease::new(key, &self.owner, 0)).await;
     }
 
     /// Whether the store is out of reach, and nobody said so yet.
@@ -262,19 +364,23 @@ impl HeldLeases {
     /// # Errors
     /// The store is out of reach.
     pub async fn lead(&self, key: &str, ttl: u64) -> Result<bool> {
-        self.acquire(key, &self.owner, ttl).await.map(Acquired::is_taken)
+        self.acquire(&Lease::new(key, &self.owner, ttl)).await.map(Acquired::is_taken)
     }
 
     /// Asks the store, unless it failed to answer a moment ago.
-    async fn acquire(&self, key: &str, token: &str, ttl: u64) -> Result<Acquired> {
-        if let Some(error) = self.with_reach(|reach| reach.known_failure(Instant::now())) {
-            return Err(error);
+    async fn acquire(&self, lease: &Lease) -> Result<Acquired> {
+        match self.known_failure() {
+            Some(error) => Err(error),
+            None => self.ask(lease).await,
         }
-        self.ask(key, token, ttl).await
     }
 
-    async fn ask(&self, key: &str, token: &str, ttl: u64) -> Result<Acquired> {
-        let answer = self.store.acquire(key, token, ttl).await;
+    fn known_failure(&self) -> Option<Error> {
+        self.with_reach(|reach| reach.known_failure(Instant::now()))
+    }
+
+    async fn ask(&self, lease: &Lease) -> Result<Acquired> {
+        let answer = self.store.acquire_lease(lease).await;
         self.with_reach(|reach| match &answer {
             Ok(_) => (reach.failed, reach.lost) = (None, None),
             Err(error) => {
@@ -290,15 +396,24 @@ impl HeldLeases {
     pub async fn give_back(&self, run: &str, node: &str) {
         let key = keys::node_lock(run, node);
         // First, so that the renewal does not take it again.
-        if let Some(held) = self.with_held(|held| held.remove(&key)) {
-            self.release(&key, &held.token).await;
+        let Some(held) = self.with_held(|held| held.remove(&key)) else { return };
+        let is_deserted = self.is_deserted.load(Ordering::Relaxed);
+        let start = held.start.filter(|_| !makes(Mutant::KeepsStarts)).map(|start| match start.stage {
+            Stage::Starts | Stage::Started if is_deserted => Start { stage: Stage::Died, ..start },
+            _ => start,
+        });
+        let lease = Lease::new(&key, &held.token, self.ttl).of(start);
+        match self.is_reachable() {
+            true => self.release(&lease).await,
+            false => self.remember(lease),
         }
     }
 
-    async fn release(&self, key: &str, token: &str) {
+    async fn release(&self, lease: &Lease) {
         if self.is_reachable()
-            && let Err(error) = self.store.release(key, token).await
+            && let Err(error) = self.store.release_lease(lease).await
         {
+            let key = &lease.key;
             debug!(%error, key, "the lease was not given back; it runs out by itself");
         }
     }
@@ -323,14 +438,15 @@ impl HeldLeases {
                 warn!("the event loop of JavaScript does not respond: the worker lets its leases run out");
                 continue;
             }
-            let held: Vec<(String, String)> = self
-                .with_held(|held| held.iter().map(|(key, held)| (key.clone(), held.token.clone())).collect());
+            self.give_up_unanswered().await;
+            let held: Vec<String> = self.with_held(|held| held.keys().cloned().collect());
+            let held: Vec<Lease> = held.iter().filter_map(|key| self.lease(key)).collect();
             // All at once: they leave together.
-            let renewed = join_all(held.iter().map(|(key, token)| self.renew(key, token)));
+            let renewed = join_all(held.iter().map(|lease| self.renew(lease)));
             let (renewed, _) = join(renewed, self.may_be_forgotten()).await;
             let lost = held.iter().zip(renewed).filter(|(_, is_renewed)| !is_renewed);
             let lost: Vec<LeasedExecution> =
-                lost.filter_map(|((key, token), _)| self.execution(key, token)).collect();
+                lost.filter_map(|(lease, _)| self.execution(&lease.key, &lease.owner)).collect();
             if !lost.is_empty() {
                 claim(lost);
             }
@@ -342,20 +458,19 @@ impl HeldLeases {
     }
 
     /// Renews a lease; whether this worker has it.
-    async fn renew(&self, key: &str, token: &str) -> bool {
+    async fn renew(&self, lease: &Lease) -> bool {
+        let Lease { key, owner, .. } = lease;
         let asked = Instant::now();
-        match self.acquire(key, token, self.ttl).await {
-            // Given back while it was being renewed.
-            Ok(Acquired::Yes | Acquired::Fresh)
-                if self.with_held(|held| held.get(key).is_none_or(|own| own.token != token)) =>
-            {
-                self.release(key, token).await;
-            }
-            Ok(Acquired::Yes | Acquired::Fresh) => self.note_renewal(key, token, asked),
+        match self.acquire(lease).await {
             Ok(Acquired::No) => {
                 debug!(key, "another worker took the lease; the commit decides which result counts");
                 return false;
             }
+            // Given back while it was being renewed.
+            Ok(_) if self.with_held(|held| held.get(key).is_none_or(|own| own.token != *owner)) => {
+                self.release(lease).await;
+            }
+            Ok(_) => self.note_renewal(key, owner, asked),
             Err(error) => {
                 warn!(%error, key, "the lease was not renewed");
                 return false;
@@ -366,6 +481,10 @@ impl HeldLeases {
 
     fn with_reach<T>(&self, act: impl FnOnce(&mut Reach) -> T) -> T {
         act(&mut self.reach.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn with_unanswered<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Lease>) -> T) -> T {
+        act(&mut self.unanswered.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn with_held<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Held>) -> T) -> T {
@@ -407,12 +526,11 @@ mod tests {
     async fn a_lease_that_ran_out_stays_lost_although_it_is_renewed() {
         let store = Arc::new(MemoryServer::starting_at(1_000).coordination("w1"));
         let leases = HeldLeases::new(store, "w1".into(), 15);
-        assert!(leases.take("r", "n").await.unwrap().is_taken() && leases.is_current("r", "n"));
-        let (key, token) =
-            (keys::node_lock("r", "n"), leases.with_held(|held| held.values().next().unwrap().token.clone()));
+        assert!(leases.take("r", "n", None).await.unwrap().is_taken() && leases.is_current("r", "n"));
+        let lease = leases.lease(&keys::node_lock("r", "n")).unwrap();
         for (passes, is_current) in [(10, true), (14, true), (16, false), (1, false)] {
             tokio::time::advance(Duration::from_secs(passes)).await;
-            assert!(leases.renew(&key, &token).await);
+            assert!(leases.renew(&lease).await);
             assert_eq!(leases.is_current("r", "n"), is_current, "after {passes} more seconds");
         }
     }

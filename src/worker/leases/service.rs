@@ -9,8 +9,9 @@ use super::held::{HeldLeases, LeasedExecution};
 use crate::backoff::Backoff;
 use crate::error::{Kind, Result};
 use crate::mutants::{Mutant, makes};
-use crate::ports::coordination::{Acquired, CoordinationStore};
+use crate::ports::coordination::{Acquired, CoordinationStore, Stage, Start};
 use crate::ports::platform::Platform;
+use crate::protocol::message::JobMessage;
 use crate::worker::notices::Notices;
 use crate::worker::settings::{Settings, WithoutLeases};
 
@@ -21,6 +22,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 pub struct Leases {
     held: HeldLeases,
     without: WithoutLeases,
+    /// After so many deaths a node fails; zero for never.
+    max_deaths: u32,
     notices: Notices,
     platform: Platform,
 }
@@ -34,25 +37,29 @@ impl Leases {
         platform: Platform,
     ) -> Self {
         let held = HeldLeases::new(store, settings.worker.clone(), settings.lease_seconds);
-        Self { held, without: settings.without_leases, notices, platform }
+        let Settings { without_leases: without, max_deaths, .. } = *settings;
+        Self { held, without, max_deaths, notices, platform }
     }
 
-    /// Takes the lease of a node. Where leases cannot be had, does as the user chose.
+    /// Takes the lease of a job's node. Where leases cannot be had, does as the user chose.
     ///
     /// # Errors
     /// Only when the worker aborts.
-    pub async fn take(&self, run: &str, node: &str, abort: &CancellationToken) -> Result<Acquired> {
+    pub async fn take(&self, job: &JobMessage, abort: &CancellationToken) -> Result<Acquired> {
+        let (run, node) = (&job.run_id, &job.node_id);
+        let counts = self.max_deaths > 0 && !makes(Mutant::CountsNoDeaths);
+        let start = counts.then_some(Start { round: job.round, stage: Stage::Starts });
         if makes(Mutant::TakesNoLease) {
             return Ok(Acquired::Fresh);
         }
         let mut backoff = Backoff::up_to(LONGEST_WAIT, &self.platform);
         loop {
-            let error = match self.watched(self.held.take(run, node).await) {
+            let error = match self.watched(self.held.take(run, node, start).await) {
                 Err(error) if error.kind() != Kind::Stopping => error,
                 taken => return taken,
             };
             if self.without == WithoutLeases::Continue {
-                let is_free = self.held.take_unseen(run, node);
+                let is_free = self.held.take_unseen(run, node, start);
                 return Ok(if is_free { Acquired::Yes } else { Acquired::No });
             }
             if abort.is_cancelled() {
@@ -68,10 +75,35 @@ impl Leases {
 
     /// Takes a lease, or one that nobody else can see while the store is out of reach; whether it was free.
     pub async fn take_or_go_without(&self, run: &str, node: &str) -> bool {
-        match self.held.take(run, node).await {
+        match self.held.take(run, node, None).await {
             Ok(acquired) => acquired.is_taken(),
-            Err(_) => self.held.take_unseen(run, node),
+            Err(_) => self.held.take_unseen(run, node, None),
         }
+    }
+
+    /// Whether so many deaths are enough for a node to fail.
+    pub fn are_enough(&self, deaths: u32) -> bool {
+        self.max_deaths > 0 && deaths >= self.max_deaths
+    }
+
+    /// Tells the store that a suspect starts; whether this worker still has its lease.
+    pub async fn start_suspect(&self, run: &str, node: &str) -> bool {
+        self.held.tell_stage(run, node, Stage::Started).await
+    }
+
+    /// Tells the store that a node's code is over, although its lease is kept: nobody dies of it any more.
+    pub async fn note_code_over(&self, run: &str, node: &str) {
+        self.held.tell_stage(run, node, Stage::Waits).await;
+    }
+
+    /// The execution that a lease is held for is answered: its deaths are forgotten with the lease.
+    pub fn note_answered(&self, run: &str, node: &str) {
+        self.held.note_answered(run, node);
+    }
+
+    /// User code is gone, although nobody stopped this worker: what was being executed may be why.
+    pub fn desert(&self) {
+        self.held.desert();
     }
 
     /// Whether a lease that was taken has not run out since, as far as this worker can tell.

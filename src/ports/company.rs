@@ -1,0 +1,129 @@
+//! Who executes nodes in this process: many beside each other, or one alone.
+//!
+//! A node that may have killed a worker is executed alone. If it kills this one too, nobody else can be meant.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// Those who execute nodes in this process.
+#[derive(Debug, Default)]
+pub struct Company(watch::Sender<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many are beside each other.
+    beside: usize,
+    /// Somebody is alone, or waits for the last of them to leave.
+    is_closed: bool,
+}
+
+/// One of those who are in company, until this is dropped.
+#[derive(Debug)]
+pub enum Presence {
+    /// Beside others.
+    Beside(Arc<Company>),
+    /// Alone: nobody joins.
+    Alone(Arc<Company>),
+}
+
+impl Company {
+    /// Joins those who are there; none if somebody was alone for as long as `patience`.
+    pub async fn join(self: &Arc<Self>, patience: Duration) -> Option<Presence> {
+        let join = |state: &mut State| state.beside += usize::from(!state.is_closed);
+        self.once_open(join, patience).await.then(|| Presence::Beside(self.clone()))
+    }
+
+    /// Lets nobody join, and waits until those who are there have left, for as long as `longest`: one of them may wait for
+    /// somebody who cannot join. None if somebody else was alone for as long as `patience`.
+    pub async fn be_alone(self: &Arc<Self>, patience: Duration, longest: Duration) -> Option<Presence> {
+        if !self.once_open(|state| state.is_closed = true, patience).await {
+            return None;
+        }
+        let alone = Presence::Alone(self.clone());
+        let mut changes = self.0.subscribe();
+        let _ = timeout(longest, changes.wait_for(|state| state.beside == 0)).await;
+        Some(alone)
+    }
+
+    /// Acts once nobody is alone; whether that came within `patience`.
+    async fn once_open(&self, act: impl Fn(&mut State), patience: Duration) -> bool {
+        if self.at_once(&act) {
+            return true;
+        }
+        let (until, mut changes) = (Instant::now() + patience, self.0.subscribe());
+        while let Ok(Ok(_)) = timeout_at(until, changes.wait_for(|state| !state.is_closed)).await {
+            if self.at_once(&act) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn at_once(&self, act: impl Fn(&mut State)) -> bool {
+        let mut is_open = false;
+        self.0.send_if_modified(|state| {
+            is_open = !state.is_closed;
+            if is_open {
+                act(state);
+            }
+            // Nobody waits for it.
+            false
+        });
+        is_open
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let (Self::Beside(company) | Self::Alone(company)) = &*self;
+        let is_alone = matches!(self, Self::Alone(_));
+        company.0.send_if_modified(|state| {
+            match is_alone {
+                true => state.is_closed = false,
+                false => state.beside -= 1,
+            }
+            is_alone || (state.is_closed && state.beside == 0)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_alone_waits_for_those_who_are_there_and_keeps_others_out() {
+        let company = Arc::new(Company::default());
+        let (one, other) = (company.join(SECOND).await.unwrap(), company.join(SECOND).await.unwrap());
+        let mut alone = Box::pin(company.be_alone(SECOND, SECOND * 100));
+        assert!(timeout(SECOND * 9, &mut alone).await.is_err(), "two are there");
+        assert!(company.join(SECOND).await.is_none(), "somebody waits to be alone");
+        drop(one);
+        assert!(timeout(SECOND * 9, &mut alone).await.is_err(), "one is there");
+        drop(other);
+        let alone = timeout(SECOND, alone).await.unwrap().unwrap();
+        assert!(company.join(SECOND).await.is_none() && company.be_alone(SECOND, SECOND).await.is_none());
+        let joining = company.join(SECOND * 9);
+        let (joined, ()) = tokio::join!(joining, async {
+            tokio::time::sleep(SECOND).await;
+            drop(alone);
+        });
+        assert!(joined.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_ever_to_be_alone_and_who_gives_up_lets_others_in() {
+        let company = Arc::new(Company::default());
+        let _one = company.join(SECOND).await.unwrap();
+        assert!(timeout(SECOND, company.be_alone(SECOND, SECOND * 100)).await.is_err());
+        assert!(company.join(SECOND).await.is_some(), "it does not wait any more");
+        let begun = Instant::now();
+        assert!(company.be_alone(SECOND, SECOND * 30).await.is_some());
+        assert_eq!(begun.elapsed(), SECOND * 30);
+    }
+}
