@@ -198,6 +198,16 @@ export const ADAPTER_SCHEMA = {
     example: 'leaseSeconds: 30',
     engine: true,
   },
+  maxDeaths: {
+    group: 'recovery',
+    takes: wholeNumber({ from: 0, to: 1_000 }),
+    words:
+      'How many workers may die while they execute a node, before it fails with that reason; 0 for any number. After the ' +
+      'first the node is executed alone. With 1, whatever a worker executed when it died fails. Deaths are counted in Redis.',
+    default: 3,
+    example: 'maxDeaths: 5',
+    engine: true,
+  },
   withoutRedis: {
     group: 'recovery',
     takes: oneOf(['continue', 'wait']),

@@ -207,6 +207,17 @@ export interface RabbitMqAdapterOptions {
    */
   leaseSeconds?: number
   /**
+   * How many workers may die while they execute a node.
+   *
+   * @defaultValue `3`
+   *
+   * @example
+   * ```ts
+   * maxDeaths: 5
+   * ```
+   */
+  maxDeaths?: number
+  /**
    * What the worker does while Redis is out of reach: it goes on, or it waits. While it goes on it claims each node
    * in PostgreSQL before it runs it: one more commit a job. A message that may be a copy waits for the time of a
    * lease first. The log says which, once.

@@ -44,7 +44,9 @@ impl Company {
         }
         let alone = Presence::Alone(self.clone());
         let mut changes = self.0.subscribe();
-        let _ = timeout(longest, changes.wait_for(|state| state.beside == 0)).await;
+        let left = async { changes.wait_for(|state| state.beside == 0).await.is_ok() };
+        // Whoever is there still may wait for somebody who cannot join.
+        let _ = timeout(longest, left).await;
         Some(alone)
     }
 
@@ -54,12 +56,16 @@ impl Company {
             return true;
         }
         let (until, mut changes) = (Instant::now() + patience, self.0.subscribe());
-        while let Ok(Ok(_)) = timeout_at(until, changes.wait_for(|state| !state.is_closed)).await {
+        loop {
+            // What it answers with locks the state, and must be gone when this acts.
+            let opened = async { changes.wait_for(|state| !state.is_closed).await.is_ok() };
+            if timeout_at(until, opened).await != Ok(true) {
+                return false;
+            }
             if self.at_once(&act) {
                 return true;
             }
         }
-        false
     }
 
     fn at_once(&self, act: impl Fn(&mut State)) -> bool {

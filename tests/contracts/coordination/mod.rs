@@ -1,5 +1,6 @@
 //! The coordination store's suite, and what it runs on.
 
+mod deaths;
 mod keys;
 mod leases;
 mod workers;
