@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'RESULT_NOT_PUBLISHED'
   | 'INVALID_OPTION'
   | 'INVALID_ARGUMENT'
+  | 'NODE_KILLED_WORKERS'
   | 'STOPPING'
   | 'INTERNAL'
 

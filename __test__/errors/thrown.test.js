@@ -16,7 +16,7 @@ import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { promised } from './table.js'
 
 /** These come of races, of a process that ends, of a pooler (servers/pooler), and of our own mistakes. */
-const NOT_CAUSED_HERE = ['RUN_BUSY', 'POOLER_UNFIT', 'STOPPING', 'INTERNAL']
+const NOT_CAUSED_HERE = ['RUN_BUSY', 'POOLER_UNFIT', 'NODE_KILLED_WORKERS', 'STOPPING', 'INTERNAL']
 
 const exported = new Map(Object.entries(everything))
 

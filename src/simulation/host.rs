@@ -28,6 +28,8 @@ pub struct Execution {
     pub begun: Duration,
     /// None if its worker died first.
     pub ended: Option<Duration>,
+    /// It killed its worker.
+    pub kills: bool,
 }
 
 /// Every execution of a simulated fleet, in the order they began.
@@ -115,6 +117,7 @@ impl Host for SimulatedHost {
                 worker: self.worker.clone(),
                 begun: self.story.elapsed(),
                 ended: None,
+                kills: false,
             });
             all.len() - 1
         });
@@ -124,6 +127,7 @@ impl Host for SimulatedHost {
         tokio::time::sleep(latency).await;
         if flow.behaviour(&job.node_id) == Behaviour::Poison {
             self.story.tell(format!("{} is killed by {what}", self.worker));
+            self.executions.with(|all| all[number].kills = true);
             let _ = self.deaths.send(self.worker.clone());
             return std::future::pending().await;
         }

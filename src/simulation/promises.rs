@@ -102,9 +102,7 @@ fn kills(world: &World) -> Vec<Broken> {
     }
     let mut times: BTreeMap<(String, u32), usize> = BTreeMap::new();
     let executions = world.executions.all();
-    let kills = executions.into_iter().filter(|execution| {
-        execution.run == "p" && world.flows[POISON].behaviour(&execution.node) == Behaviour::Poison
-    });
+    let kills = executions.into_iter().filter(|execution| execution.kills);
     kills.for_each(|execution| *times.entry((execution.node, execution.round)).or_default() += 1);
     let too_often = times.into_iter().filter(|(_, times)| *times > world.plan.max_deaths as usize);
     too_often.map(|((node, _), times)| Broken::Kills { run: "p".into(), node, times }).collect()

@@ -146,6 +146,24 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
         },
         Mutant::FailsNobody => Plan { troubles: vec![Trouble::NoJobs], ..plan },
         Mutant::StartsNothing => Plan { recovery: true, troubles: vec![Trouble::Unnamed], ..plan },
+        Mutant::CountsNoDeaths => Plan { troubles: vec![Trouble::Poison], ..plan },
+        Mutant::SuspectsInCompany => Plan {
+            workers: 1,
+            runs: 5,
+            concurrency: 10,
+            max_deaths: 2,
+            troubles: vec![Trouble::Poison],
+            ..plan
+        },
+        // What is given up without an answer comes again: it died of nothing.
+        Mutant::KeepsStarts => Plan {
+            workers: plan.workers.max(3),
+            runs: 5,
+            max_deaths: 2,
+            recovery: true,
+            troubles: vec![Trouble::Stop, Trouble::Cut, Trouble::Broker, Trouble::Reconcile],
+            ..plan
+        },
         Mutant::GoesByItsOwnClock => Plan { troubles: vec![Trouble::Clocks], ..plan },
         _ => plan,
     }
