@@ -9,7 +9,9 @@ const needsProcesses = onServers('processes of their own')
 
 /** Begins so many runs of a flow. */
 const begin = (servers, id, times = 1) =>
-  Promise.all(Array.from({ length: times }, () => servers.begin(flow(id), {}, { starts: [blueprints[id].nodes[0].id] })))
+  Promise.all(
+    Array.from({ length: times }, () => servers.begin(flow(id), {}, { starts: [blueprints[id].nodes[0].id] })),
+  )
 
 const failedBy = ({ status, result }, node) => {
   assert.equal(status, 'failed')

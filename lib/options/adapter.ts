@@ -207,7 +207,9 @@ export interface RabbitMqAdapterOptions {
    */
   leaseSeconds?: number
   /**
-   * How many workers may die while they execute a node.
+   * How many workers may die while they execute a node, before it fails with that reason; 0 for any number. After
+   * the first the node is executed alone. With 1, whatever a worker executed when it died fails. Deaths are counted
+   * in Redis.
    *
    * @defaultValue `3`
    *

@@ -1,7 +1,7 @@
 //! What memory notes of an execution under its lease, to count the workers that died of it. Redis has the same rules in
 //! its scripts (`redis/leases.rs`).
 
-use crate::ports::coordination::{Start, Stage};
+use crate::ports::coordination::{Stage, Start};
 
 /// What stands beside a lease.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

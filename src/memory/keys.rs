@@ -69,7 +69,8 @@ impl Now<'_> {
             return Err(Error::new(Code::RedisUnreachable, OPERATION, "a key cannot live for 0 seconds"));
         }
         let expires = self.after(ttl);
-        self.keys.insert(key.to_owned(), Entry { value: value.to_owned(), note: None, set: self.moment, expires });
+        self.keys
+            .insert(key.to_owned(), Entry { value: value.to_owned(), note: None, set: self.moment, expires });
         Ok(())
     }
 
@@ -88,7 +89,10 @@ impl Now<'_> {
         };
         let count = count.saturating_add(1);
         let expires = self.after(ttl);
-        self.keys.insert(key.to_owned(), Entry { value: count.to_string(), note: None, set: self.moment, expires });
+        self.keys.insert(
+            key.to_owned(),
+            Entry { value: count.to_string(), note: None, set: self.moment, expires },
+        );
         Ok(count)
     }
 

@@ -219,7 +219,10 @@ mod tests {
             ("", "a}c", None),
         ] {
             assert_eq!(note_of(prefix, &lease(run), false).as_deref(), expected, "{prefix} {run}");
-            assert_eq!(note_of(prefix, &lease(run), true), Some(format!("{prefix}flowcraft:started:{run}:n")));
+            assert_eq!(
+                note_of(prefix, &lease(run), true),
+                Some(format!("{prefix}flowcraft:started:{run}:n"))
+            );
         }
     }
 }

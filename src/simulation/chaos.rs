@@ -140,12 +140,12 @@ async fn strike(world: &Arc<World>) {
         Trouble::Kill => {
             world.note_hit();
             kill(world, &worker);
-        },
+        }
         Trouble::Stop => stop(world, &worker),
         Trouble::Freeze => {
             world.note_hit();
             freeze(world, &worker, lasting);
-        },
+        }
         Trouble::Cut => {
             world.story.tell(format!("{} loses its connections to the broker", worker.name));
             worker.broker.cut();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::history::Expected;
 use super::flows::Behaviour;
+use super::history::Expected;
 use super::host::{Blamed, Execution};
 use super::oracle::{End, end_of};
 use super::plan::Trouble;

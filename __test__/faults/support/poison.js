@@ -8,9 +8,11 @@ const blueprint = (id, nodes, edges = []) => ({ id, nodes: nodes.map((node) => (
 export const blueprints = {
   killer: blueprint('killer', [{ id: 'kills' }]),
   exits: blueprint('exits', [{ id: 'exits' }]),
-  replaced: blueprint('replaced', [{ id: 'kills', config: { fallback: 'rescue' } }, { id: 'rescue' }, { id: 'after' }], [
-    { source: 'kills', target: 'after' },
-  ]),
+  replaced: blueprint(
+    'replaced',
+    [{ id: 'kills', config: { fallback: 'rescue' } }, { id: 'rescue' }, { id: 'after' }],
+    [{ source: 'kills', target: 'after' }],
+  ),
   healthy: blueprint('healthy', [{ id: 'works' }]),
 }
 

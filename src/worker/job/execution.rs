@@ -37,11 +37,7 @@ pub async fn with_lease(
 }
 
 /// Sees to a job whose lease this worker has, and whose node killed so many workers that it fails.
-pub async fn condemned(
-    context: &JobContext<'_>,
-    message: &JobMessage,
-    deaths: u32,
-) -> Result<MessageFate> {
+pub async fn condemned(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -> Result<MessageFate> {
     see_to(context, message, None, Some(deaths)).await
 }
 
@@ -127,7 +123,8 @@ async fn dispose(
 /// The answer of a node that killed too many workers: its fallback takes its place, if it has one.
 fn killed_workers(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -> Answer {
     let (run, node) = (&message.run_id, &message.node_id);
-    let what = format!("{deaths} workers died, or no longer answered, while they executed it (option maxDeaths)");
+    let what =
+        format!("{deaths} workers died, or no longer answered, while they executed it (option maxDeaths)");
     let error = Error::new(Code::NodeKilledWorkers, "Executing the node", what).of_node(node);
     context.services.notices.warn(format!("{} (run '{run}'): {error}", error.code.as_str()));
     let message = format!("{}: {error}", error.code.as_str());

@@ -91,7 +91,9 @@ async fn a_suspect_has_not_started_before_it_says_so(world: &World) {
         return;
     }
     takes(world, "a#1", 1).await;
-    for (owner, says_so, expected) in [("b#1", false, 1), ("c#1", true, 1), ("d#1", false, 2), ("e#1", false, 2)] {
+    for (owner, says_so, expected) in
+        [("b#1", false, 1), ("c#1", true, 1), ("d#1", false, 2), ("e#1", false, 2)]
+    {
         runs_out(world).await;
         assert_eq!(takes(world, owner, 1).await, expected, "{owner}");
         if says_so {
