@@ -1,4 +1,4 @@
-//! The leases one worker holds, and whether the coordination store answers.
+//! The leases one worker holds.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,16 +11,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::reach::Reach;
 use crate::error::{Error, Result};
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Stage, Start};
 use crate::ports::keys;
 
-/// How long a store that failed is not asked again.
-const RETRY: Duration = Duration::from_secs(2);
-/// How long a failure is believed while one asks again. After a standstill of this worker nothing is known of the store.
-const BELIEVED: Duration = Duration::from_secs(6);
 /// How many requests without an answer are remembered.
 const UNANSWERED_KEPT: usize = 10_000;
 
@@ -76,35 +73,6 @@ impl Held {
     }
 }
 
-/// Whether the store answers.
-#[derive(Debug, Default)]
-struct Reach {
-    /// When it last failed to, and how.
-    failed: Option<(Instant, Error)>,
-    /// Since when it has not answered.
-    lost: Option<Instant>,
-    /// When it was last asked after it had failed.
-    asked: Option<Instant>,
-    /// What stood in the key of its epoch when this worker looked last: it changes when the store forgets everything.
-    epoch: Option<String>,
-    /// Whether that was said.
-    said: bool,
-}
-
-impl Reach {
-    /// Why the store need not be asked now, if it need not: it failed a moment ago, or another asks already. One finds
-    /// out whether it answers again; the others do not wait for that.
-    fn known_failure(&mut self, now: Instant) -> Option<Error> {
-        let (failed, error) = self.failed.as_ref()?;
-        let since_asked = now - (*failed).max(self.asked.unwrap_or(*failed));
-        if now - *failed < BELIEVED && since_asked < RETRY {
-            return Some(error.clone());
-        }
-        self.asked = Some(now);
-        None
-    }
-}
-
 impl HeldLeases {
     /// No lease is held yet. `owner` is this worker's name, unique in the fleet.
     pub fn new(store: Arc<dyn CoordinationStore>, owner: String, ttl: u64) -> Self {
@@ -120,7 +88,7 @@ impl HeldLeases {
         }
     }
 
-    /// Takes the lease of a node. With the `round` of an execution, deaths under it are counted.
+    /// Takes the lease of a node. With what is noted of an execution, deaths under it are counted.
     ///
     /// # Errors
     /// The store is out of reach.
@@ -495,32 +463,7 @@ impl HeldLeases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Code;
     use crate::memory::MemoryServer;
-
-    #[test]
-    fn a_failure_is_believed_for_a_while_and_one_at_a_time_asks_again() {
-        let begun = Instant::now();
-        let after = |seconds| begun + Duration::from_secs(seconds);
-        let error = Error::new(Code::RedisUnreachable, "Asking", "the connection was lost");
-        let failed = || Reach { failed: Some((begun, error.clone())), ..Reach::default() };
-        assert!(Reach::default().known_failure(begun).is_none(), "it never failed");
-        for (moments, is_believed, why) in [
-            (&[1][..], true, "it failed a moment ago"),
-            (&[2], false, "this one asks again"),
-            (&[2, 3], true, "another asks already"),
-            (&[2, 4], false, "that one has no answer yet"),
-            (&[30], false, "nothing is known any more"),
-            (&[30, 30], false, "nor does it help that another asks"),
-        ] {
-            let mut reach = failed();
-            let mut is_known = false;
-            for seconds in moments {
-                is_known = reach.known_failure(after(*seconds)).is_some();
-            }
-            assert_eq!(is_known, is_believed, "{why}");
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_that_ran_out_stays_lost_although_it_is_renewed() {

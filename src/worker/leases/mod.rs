@@ -1,4 +1,5 @@
 //! Leases: a worker holds one for each node it executes, and renews it until it gives it up.
 
 pub(super) mod held;
+mod reach;
 pub(super) mod service;
