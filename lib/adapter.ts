@@ -405,10 +405,15 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     await this.publishFinalResult(runId, { status, payload })
   }
 
-  /** The worker receives no more jobs: whoever started it has to act. */
+  /** The worker receives no jobs: whoever started it has to act. */
   async #fail(error: FlowcraftAdapterError): Promise<void> {
-    linesOf(this.logger).error(`[Adapter] ${error.message}`)
-    this.#onError?.(error)
+    // Whoever of them throws, the others are told.
+    try {
+      linesOf(this.logger).error(`[Adapter] ${error.message}`)
+    } catch {}
+    try {
+      this.#onError?.(error)
+    } catch {}
     const bus: AdapterEventBus | undefined = this.eventBus
     await bus?.emit({ type: 'worker:failed', payload: { queueName: this.queueName, error } })
   }
@@ -419,6 +424,10 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         await this.eventBus?.emit({ type: notice.event, payload: notice.payload } as unknown as FlowcraftEvent)
       } else if ('deaf' in notice) {
         await this.#fail(errorOf(notice.deaf, { code: 'BROKER_LOST' }))
+      } else if ('unfit' in notice) {
+        const { unfit, code, sqlState } = notice
+        const message = `The worker on '${this.queueName}' takes no jobs before this is mended. ${unfit}`
+        await this.#fail(errorOf(message, { code, sqlState: sqlState ?? undefined }))
       } else {
         linesOf(this.logger)[notice.level](`[Adapter] ${notice.message}`)
       }

@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'NODE_NOT_AWAITING'
   | 'ACTION_UNKNOWN'
   | 'RUN_BUSY'
+  | 'RUN_ID_INVALID'
   | 'CONTEXT_UNREADABLE'
   | 'VALUE_NOT_STORABLE'
   | 'WRITE_REFUSED'
@@ -20,6 +21,7 @@ export type ErrorCode =
   | 'BLUEPRINT_INVALID'
   | 'TABLE_MISSING'
   | 'COLUMN_MISSING'
+  | 'TABLE_UNFIT'
   | 'DATABASE_UNREACHABLE'
   | 'DATABASE_BUSY'
   | 'DATABASE_REFUSED'
@@ -129,6 +131,7 @@ const BY_CODE: Partial<Record<ErrorCode, typeof FlowcraftAdapterError>> = {
   COORDINATION_STORE_FAILED: ConnectionError,
   TABLE_MISSING: SetupError,
   COLUMN_MISSING: SetupError,
+  TABLE_UNFIT: SetupError,
   POOLER_UNFIT: SetupError,
   BLUEPRINT_UNKNOWN: SetupError,
   BLUEPRINT_VERSION: SetupError,

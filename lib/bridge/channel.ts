@@ -4,6 +4,7 @@
  * a lone answer leaves when the code that gave it has run.
  */
 import type { NodeDefinition } from 'flowcraft'
+import type { ErrorCode } from '../errors.js'
 import { fromJson } from './json.js'
 
 /** One node to run, as the engine hands it over. */
@@ -33,11 +34,15 @@ export interface Job {
   readonly added?: NodeDefinition[]
 }
 
-/** An event for the event bus, a line for the logger, or that the worker receives no more jobs. */
+/**
+ * An event for the event bus, a line for the logger, that the worker receives no more jobs, or that it takes none before
+ * somebody mends what is wrong.
+ */
 export type Notice =
   | { event: 'job:enqueued' | 'job:processed'; payload: Record<string, unknown> }
   | { level: 'debug' | 'info' | 'warn' | 'error'; message: string }
   | { deaf: string }
+  | { unfit: string; code: ErrorCode; sqlState?: string | null }
 
 type Message = { job: Job } | { abort: number } | Notice
 

@@ -146,6 +146,7 @@ class LiveAmqp {
     }
     const functions = {
       publish: async (message: Outgoing) => live().#publishInTime(message),
+      declare: async (queue: string, declared: string) => live().#declare(queue, declared),
       consume: async (queue: string, declared: string, prefetch: number) =>
         live().#consumeInTime(queue, declared, prefetch),
       settle: (number: number, ack: boolean) => {
@@ -273,6 +274,11 @@ class LiveAmqp {
       return void channel.close().catch(() => {})
     }
     this.#consumers.set(queue, { channel, tag: consumerTag })
+  }
+
+  async #declare(queue: string, declared: string): Promise<void> {
+    const { channel } = await this.#openPublisher()
+    await this.#ensure(channel, queue, JSON.parse(declared))
   }
 
   /** Makes sure that a queue exists. One that does is taken as it is, whatever its arguments. */

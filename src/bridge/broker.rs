@@ -39,6 +39,8 @@ pub struct Broker {
 pub struct LiveFunctions {
     /// Publishes one message; resolves when it is confirmed.
     pub publish: JsFunction<FnArgs<(LiveMessage,)>, Promise<()>>,
+    /// Makes sure that a queue exists: queue, its arguments (JSON).
+    pub declare: JsFunction<FnArgs<(String, String)>, Promise<()>>,
     /// Starts a consumer: queue, its arguments (JSON), prefetch. Deliveries come through [`Broker::deliver`].
     pub consume: JsFunction<FnArgs<(String, String, u32)>, Promise<()>>,
     /// Settles a delivery: its number, and whether it is acknowledged or handed back.
@@ -230,6 +232,13 @@ impl broker::Broker for LiveBroker {
 
     fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Relaxed)
+    }
+
+    async fn declare(&self, queue: &str) -> Result<()> {
+        let declared = as_json(&arguments::of_queue(self.queue_type)).to_string();
+        let arguments = (queue.to_owned(), declared).into();
+        let asked = ("Declaring the queue", Code::BrokerUnreachable);
+        self.thread.ask(asked, &self.functions.declare, arguments).await
     }
 
     async fn consume(

@@ -185,6 +185,11 @@ impl Host for JsHost {
                 },
             }),
             Notice::Deaf { message } => json!({ "deaf": message }),
+            Notice::Unfit { error } => json!({
+                "unfit": error.to_string(),
+                "code": error.code.as_str(),
+                "sqlState": error.sql_state.map(|state| state.as_str().to_owned()),
+            }),
             Notice::Log { level, message } => json!({ "level": level_name(level), "message": message }),
         };
         self.outbox.put(&notice.to_string());

@@ -60,6 +60,10 @@ impl Broker for PunctualBroker {
         self.broker.is_blocked()
     }
 
+    async fn declare(&self, queue: &str) -> Result<()> {
+        self.watch.answer(self.limit, self.broker.declare(queue)).await
+    }
+
     async fn consume(
         &self,
         queue: &str,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::watch::{Server, Watch};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
@@ -56,6 +56,14 @@ impl Record for PunctualRecord {
 
     async fn find_journal(&self) -> Result<bool> {
         self.within(self.record.find_journal()).await
+    }
+
+    async fn check(&self) -> Result<Vec<String>> {
+        self.within(self.record.check()).await
+    }
+
+    fn refuses_id(&self, run: &str) -> Option<Error> {
+        self.record.refuses_id(run)
     }
 
     fn may_rewrite(&self) -> bool {

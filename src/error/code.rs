@@ -54,6 +54,8 @@ codes! {
     ActionUnknown = "ACTION_UNKNOWN", Setup;
     /// Others keep changing the run.
     RunBusy = "RUN_BUSY", Transient;
+    /// The id of the run is none that the tables can have.
+    RunIdInvalid = "RUN_ID_INVALID", Data;
     /// What is stored of the run cannot be read.
     ContextUnreadable = "CONTEXT_UNREADABLE", Data;
     /// PostgreSQL cannot store the value.
@@ -72,6 +74,8 @@ codes! {
     TableMissing = "TABLE_MISSING", Setup;
     /// A column does not exist, or has another type.
     ColumnMissing = "COLUMN_MISSING", Setup;
+    /// A table is there, and cannot be worked with.
+    TableUnfit = "TABLE_UNFIT", Setup;
     /// PostgreSQL does not answer.
     DatabaseUnreachable = "DATABASE_UNREACHABLE", Transient;
     /// PostgreSQL answers, and cannot do it at the moment.

@@ -11,6 +11,14 @@ pub struct Facts {
     pub contexts: Vec<Relation>,
     /// The status table, likewise.
     pub statuses: Vec<Relation>,
+    /// SQL that makes an id of the context table of a text; empty where its ids are texts.
+    pub cast: &'static str,
+    /// The quoted name of the schema of the context table.
+    pub schema: String,
+    /// The quoted names of the triggers of the context table.
+    pub triggers: Vec<String>,
+    /// Whether the function that forgets the entries of a row is there.
+    pub forgets: bool,
     /// SQL for the status of a row of the status table.
     pub status: String,
     /// Whether the journal is there.
@@ -83,6 +91,15 @@ impl Facts {
     /// The quoted name of the context table.
     pub fn contexts(&self) -> &str {
         self.contexts.first().map_or("", |table| &table.sql)
+    }
+
+    /// The same with its schema, wherever it is looked for.
+    pub fn contexts_anywhere(&self) -> String {
+        let contexts = self.contexts();
+        if contexts.contains("\".\"") || self.schema.is_empty() {
+            return contexts.to_owned();
+        }
+        format!("{}.{contexts}", self.schema)
     }
 
     /// The quoted name of the table of migrations.

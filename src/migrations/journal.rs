@@ -20,7 +20,7 @@ pub fn up(facts: &Facts) -> Vec<Act> {
             "CREATE TABLE IF NOT EXISTS {journal} (run_id TEXT NOT NULL, entry BIGINT NOT NULL, \
              change JSON NOT NULL CHECK ((change::jsonb) IS NOT NULL), PRIMARY KEY (run_id, entry))"
         ),
-        format!("CREATE OR REPLACE VIEW {live} AS {}", live_contexts(contexts, &journal)),
+        format!("CREATE OR REPLACE VIEW {live} AS {}", live_contexts(facts, &journal)),
     ])]
 }
 
@@ -34,7 +34,8 @@ pub fn down(facts: &Facts) -> Vec<Act> {
             Statement::Sql(format!("LOCK TABLE {contexts} IN SHARE ROW EXCLUSIVE MODE")),
             Statement::Sql(format!("LOCK TABLE {journal} IN ACCESS EXCLUSIVE MODE")),
             Statement::Fold(format!(
-                "UPDATE {contexts} AS t SET context_data = ({PRESENT} - $2::text[]) || $3::text::jsonb WHERE run_id = $1"
+                "UPDATE {contexts} AS t SET context_data = ({PRESENT} - $2::text[]) || $3::text::jsonb WHERE run_id = $1{}",
+                facts.cast
             )),
             drop_view,
             Statement::Sql(format!("DROP TABLE {journal}")),
@@ -46,7 +47,9 @@ pub fn down(facts: &Facts) -> Vec<Act> {
 }
 
 /// The contexts as they are at the moment, without the engine's bookkeeping: of each key, what was written last.
-fn live_contexts(contexts: &str, journal: &str) -> String {
+fn live_contexts(facts: &Facts, journal: &str) -> String {
+    let contexts = facts.contexts();
+    let as_text = if facts.cast.is_empty() { "" } else { "::text" };
     format!(
         "SELECT t.run_id, CASE WHEN jsonb_typeof(t.context_data) NOT IN ('null', 'object') THEN t.context_data \
          WHEN j.written IS NULL THEN {PRESENT} - '{RESERVED_KEY}' \
@@ -56,6 +59,6 @@ fn live_contexts(contexts: &str, journal: &str) -> String {
          SELECT DISTINCT ON (key) key, value FROM {journal} AS j CROSS JOIN LATERAL ( \
          SELECT key, value::jsonb, 0 AS rank FROM json_each(j.change->'sets') UNION ALL \
          SELECT key, NULL, 1 FROM json_array_elements_text(j.change->'deletes') AS d (key)) AS keys \
-         WHERE j.run_id = t.run_id ORDER BY key, j.entry DESC, rank) AS last) AS j"
+         WHERE j.run_id = t.run_id{as_text} ORDER BY key, j.entry DESC, rank) AS last) AS j"
     )
 }

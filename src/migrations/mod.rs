@@ -18,6 +18,7 @@
 mod act;
 mod compression;
 mod facts;
+mod forgetting;
 mod journal;
 mod names;
 mod open_runs;
@@ -28,7 +29,8 @@ mod workers;
 
 pub use act::{Act, PATIENCE, Statement};
 pub use facts::{Column, Facts, Index, Kind, Relation};
+pub use forgetting::FORGET;
 pub use names::{PRESENT, beside};
 pub use plan::{Planned, plan, status, taking_back};
-pub use steps::{JOURNAL, LAST, STEPS, Step, WORKERS};
+pub use steps::{FORGETTING, JOURNAL, LAST, STEPS, Step, WORKERS};
 pub use target::{Direction, StepReport, StepStatus, Target};

@@ -2,7 +2,7 @@
 
 use super::act::Act;
 use super::facts::Facts;
-use super::{compression, journal, open_runs, workers};
+use super::{compression, forgetting, journal, open_runs, workers};
 
 /// A step.
 #[derive(Debug)]
@@ -23,8 +23,10 @@ pub struct Step {
 pub const JOURNAL: u32 = 1;
 /// The step that makes the table of workers.
 pub const WORKERS: u32 = 4;
+/// The step by which entries of the journal go with their row.
+pub const FORGETTING: u32 = 5;
 /// The last step.
-pub const LAST: u32 = WORKERS;
+pub const LAST: u32 = FORGETTING;
 
 /// Every step, in the order in which they are made.
 pub const STEPS: &[Step] = &[
@@ -38,4 +40,11 @@ pub const STEPS: &[Step] = &[
         lacks: compression::lacks,
     },
     Step { number: WORKERS, name: "workers", up: workers::up, down: workers::down, lacks: |_| Vec::new() },
+    Step {
+        number: FORGETTING,
+        name: "forgetting",
+        up: forgetting::up,
+        down: forgetting::down,
+        lacks: |_| Vec::new(),
+    },
 ];

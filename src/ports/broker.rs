@@ -82,6 +82,12 @@ pub trait Broker: Send + Sync {
         false
     }
 
+    /// Makes sure that a queue exists. One that does is taken as it is, whatever its arguments.
+    ///
+    /// # Errors
+    /// Transient, if the broker is out of reach.
+    async fn declare(&self, queue: &str) -> Result<()>;
+
     /// Consumes a queue into `deliveries` until `stop`, with at most `prefetch` unsettled at a time. Returns when the broker has
     /// cancelled the consumer.
     ///

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::Answer;
@@ -95,6 +95,11 @@ pub enum Notice {
     Deaf {
         /// Why, and what to do.
         message: String,
+    },
+    /// The worker takes no jobs before somebody mends what is wrong.
+    Unfit {
+        /// What is wrong, and what to do.
+        error: Error,
     },
     /// A line for the user's logger.
     Log {

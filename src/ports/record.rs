@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
@@ -132,6 +132,14 @@ pub trait Record: Send + Sync {
 
     /// Whether runs have a journal now: the database is asked.
     async fn find_journal(&self) -> Result<bool>;
+
+    /// Whether the tables are there, and can be worked with. Answers with what their user has to know of them.
+    async fn check(&self) -> Result<Vec<String>>;
+
+    /// Why a run of this id cannot be, if it is known here what ids the tables have.
+    fn refuses_id(&self, _run: &str) -> Option<Error> {
+        None
+    }
 
     /// Whether what is written may be stored as something else, as far as is known here: a trigger of the user's changes it.
     fn may_rewrite(&self) -> bool {

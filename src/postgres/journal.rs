@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::connection::Asks;
+use super::contexts::Contexts;
 use super::sql::limits_of_run;
 use crate::error::{Code, Error, Result, SqlState};
 use crate::migrations::beside;
@@ -58,13 +59,13 @@ impl JournalTable {
 
 /// Runs, and what is newer of each than a revision of it. $1 runs, $2 the revisions of their rows, $3 their last known
 /// entries. Answers with run, moment, revision, whether the row is that one, the row if not, the last entry, entries.
-pub(super) fn load(contexts: &str, now: &str) -> String {
-    let journal = JournalTable::of(contexts);
+pub(super) fn load(contexts: &Contexts, now: &str) -> String {
+    let (journal, cast) = (JournalTable::of(&contexts.sql), contexts.ids.cast());
     format!(
         "SELECT t.run_id::text, {now}, t.xmin::text::bigint, t.xmin::text::bigint = g.version, \
          CASE WHEN t.xmin::text::bigint <> g.version THEN t.context_data::text END, j.last, j.changes \
          FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS g (run_id, version, entry) \
-         JOIN {contexts} AS t ON t.run_id = g.run_id CROSS JOIN LATERAL \
+         JOIN {contexts} AS t ON t.run_id = g.run_id{cast} CROSS JOIN LATERAL \
          (SELECT max(entry) AS last, array_agg(change::text ORDER BY entry) AS changes FROM {journal} AS j \
          WHERE j.run_id = g.run_id \
          AND j.entry > CASE WHEN t.xmin::text::bigint = g.version THEN g.entry ELSE 0 END) AS j"
@@ -72,12 +73,13 @@ pub(super) fn load(contexts: &str, now: &str) -> String {
 }
 
 /// Appends one entry that concerns the context alone. $1 run, $2 the revision of its row, $3 the last entry, $4 the change
-pub(super) fn append_patch(contexts: &str) -> String {
-    let journal = JournalTable::of(contexts);
+pub(super) fn append_patch(contexts: &Contexts) -> String {
+    let journal = JournalTable::of(&contexts.sql);
+    let id = contexts.ids.first();
     format!(
         "WITH {}, held AS MATERIALIZED (SELECT t.run_id FROM limits, {contexts} AS t \
-         WHERE t.run_id = $1::text AND t.xmin::text::bigint = $2::bigint FOR SHARE) \
-         INSERT INTO {journal} (run_id, entry, change) SELECT run_id, $3::bigint + 1, $4::text::json FROM held \
+         WHERE t.run_id = {id} AND t.xmin::text::bigint = $2::bigint FOR SHARE) \
+         INSERT INTO {journal} (run_id, entry, change) SELECT run_id::text, $3::bigint + 1, $4::text::json FROM held \
          ON CONFLICT DO NOTHING RETURNING run_id",
         limits_of_run()
     )

@@ -1,5 +1,7 @@
 //! A change that is decided under the lock of a run's row, for runs without a journal.
 
+use super::contexts::Contexts;
+use super::ids::Names;
 use super::journal::JournalTable;
 use super::session::Session;
 use super::sql::{NOW, PRESENT, RESERVED, limits_of_run, moment};
@@ -14,9 +16,10 @@ impl Session {
     /// Those of some runs whose rows another transaction has locked.
     pub async fn locked(&self, runs: &[&str]) -> Result<Vec<String>> {
         let client = self.client().await?;
-        let runs = runs.to_vec();
-        let locked = client.rows(&self.writing(&client).await?.locked, &[&runs]).await?;
-        Ok(locked.iter().map(|row| row.get(0)).collect())
+        let ids = self.contexts(&client).await?.ids;
+        let names = Names::of(ids, runs.iter().copied());
+        let locked = client.rows(&self.writing(&client).await?.locked, &[&names.sent]).await?;
+        Ok(locked.iter().flat_map(|row| names.asked(row.get(0))).collect())
     }
 
     /// Lets `decide` look at a run under the lock of its row, and writes what it answers.
@@ -28,6 +31,7 @@ impl Session {
     ) -> Result<LockedChange> {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
+        let run = &*contexts.ids.named(run)?;
         let transaction = Transaction::begin(&client).await?;
         let Some(document) = self.lock(&transaction, contexts, run, whole).await? else {
             self.journal.found();
@@ -46,16 +50,17 @@ impl Session {
     async fn lock(
         &self,
         transaction: &Transaction<'_>,
-        contexts: &str,
+        contexts: &Contexts,
         run: &str,
         whole: bool,
     ) -> Result<Option<Document>> {
         let needed = if whole { "context_data" } else { RESERVED };
-        let absent = JournalTable::is_absent(contexts);
+        let absent = JournalTable::is_absent(&contexts.sql);
+        let id = contexts.ids.first();
         let limits = limits_of_run();
         let select = format!(
             "WITH {limits} SELECT ({needed})::text, {absent} FROM limits, {contexts} AS t \
-             WHERE t.run_id = $1 FOR UPDATE OF t"
+             WHERE t.run_id = {id} FOR UPDATE OF t"
         );
         let mut found = true;
         let row = match transaction.row(&select, &[&run]).await? {
@@ -64,7 +69,7 @@ impl Session {
                 found = false;
                 // Without a row to lock, two first jobs would each begin the run. The first to insert it has the lock.
                 let insert = format!(
-                    "WITH {limits} INSERT INTO {contexts} (run_id, context_data) SELECT $1, '{{}}' FROM limits \
+                    "WITH {limits} INSERT INTO {contexts} (run_id, context_data) SELECT {id}, '{{}}' FROM limits \
                      ON CONFLICT DO NOTHING"
                 );
                 transaction.execute(&insert, &[&run]).await?;
@@ -81,14 +86,15 @@ impl Session {
     async fn write_locked(
         &self,
         transaction: &Transaction<'_>,
-        contexts: &str,
+        contexts: &Contexts,
         run: &str,
         change: Change,
     ) -> Result<Option<u64>> {
         let Change { mut patch, reserved, status } = change;
         patch.set(RESERVED_KEY, to_raw(&reserved)?);
+        let id = contexts.ids.first();
         let update = format!(
-            "UPDATE {contexts} AS t SET context_data = ({PRESENT} - $2::text[]) || $3::text::jsonb WHERE run_id = $1 \
+            "UPDATE {contexts} AS t SET context_data = ({PRESENT} - $2::text[]) || $3::text::jsonb WHERE run_id = {id} \
              RETURNING CASE WHEN $4 THEN (context_data - '{RESERVED_KEY}')::text END, {NOW}"
         );
         let ends = status == StatusUpdate::End;

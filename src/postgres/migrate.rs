@@ -12,7 +12,7 @@ use super::session::Session;
 use super::transaction::Transaction;
 use crate::error::{Code, Error, Result};
 use crate::migrations::{
-    self, Act, Facts, JOURNAL, LAST, Planned, Statement, StepReport, StepStatus, Target, taking_back,
+    self, Act, JOURNAL, LAST, Planned, Statement, StepReport, StepStatus, Target, taking_back,
 };
 
 impl Session {
@@ -27,7 +27,7 @@ impl Session {
         }
         let pool = self.own_connections();
         let client = pool.client().await?;
-        let contexts = self.contexts(&client).await?.to_owned();
+        let contexts = self.contexts(&client).await?.sql.clone();
         if target.dry_run {
             let facts = self.facts(&client).await?;
             return Ok(migrations::plan(target, &facts).into_iter().map(|planned| planned.report).collect());
@@ -50,7 +50,7 @@ impl Session {
         let facts = self.facts(client).await?;
         let mut reports = Vec::new();
         for planned in migrations::plan(target, &facts) {
-            if let Err(error) = self.take(client, &facts, &planned.acts).await {
+            if let Err(error) = self.take(client, &planned.acts).await {
                 self.take_back(client, &planned).await;
                 let step = format!("step {} ({})", planned.step.number, planned.step.name);
                 let message = format!("{step} was not taken: {}", error.message);
@@ -66,10 +66,10 @@ impl Session {
         Ok(reports)
     }
 
-    async fn take(&self, client: &Connection, facts: &Facts, acts: &[Act]) -> Result<()> {
+    async fn take(&self, client: &Connection, acts: &[Act]) -> Result<()> {
         for act in acts {
             match act {
-                Act::Together(statements) => self.together(client, facts, act, statements).await?,
+                Act::Together(statements) => self.together(client, act, statements).await?,
                 Act::Apart { sql, table, undo } => {
                     waits::for_writers(client, table).await?;
                     if let Err(error) = apart(client, act, sql).await {
@@ -85,7 +85,6 @@ impl Session {
     async fn together(
         &self,
         client: &Connection,
-        facts: &Facts,
         act: &Act,
         statements: &[Statement],
     ) -> Result<()> {
@@ -97,7 +96,7 @@ impl Session {
         for statement in statements {
             match statement {
                 Statement::Sql(sql) => transaction.batch(sql).await?,
-                Statement::Fold(sql) => self.fold_all(&transaction, facts.contexts(), sql).await?,
+                Statement::Fold(sql) => self.fold_all(&transaction, sql).await?,
             }
         }
         transaction.commit().await
@@ -110,7 +109,7 @@ impl Session {
         }
         let taken_back = async {
             let facts = self.facts(client).await?;
-            self.take(client, &facts, &taking_back(planned.step, &facts)).await
+            self.take(client, &taking_back(planned.step, &facts)).await
         };
         if let Err(error) = taken_back.await {
             // The next migration goes on from there.

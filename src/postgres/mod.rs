@@ -10,6 +10,9 @@
 mod cancel;
 mod connect;
 mod connection;
+mod contexts;
+mod fitness;
+mod ids;
 mod journal;
 mod locking;
 mod migrate;
@@ -28,8 +31,10 @@ mod tables;
 mod transaction;
 mod triggers;
 mod upkeep;
+mod upsert;
 mod workers;
 mod writer;
+mod zone;
 
 pub use connect::{PasswordSource, PostgresSettings};
 pub use record::Postgres;

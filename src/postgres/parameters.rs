@@ -1,6 +1,8 @@
 //! What statements are given, each with the type it is sent as. A statement that is not prepared has to say the types of
 //! its parameters; said everywhere, they are the same over every connection.
 
+use std::borrow::Cow;
+
 use tokio_postgres::types::{ToSql, Type};
 
 /// A value, and the type it is sent as.
@@ -28,12 +30,15 @@ macro_rules! typed {
 
 typed! {
     &str => TEXT;
+    Option<&str> => TEXT;
     String => TEXT;
     i64 => INT8;
     f64 => FLOAT8;
     bool => BOOL;
     Vec<&str> => TEXT_ARRAY;
     Vec<String> => TEXT_ARRAY;
+    Vec<Cow<'_, str>> => TEXT_ARRAY;
+    Cow<'_, str> => TEXT;
     &[String] => TEXT_ARRAY;
     Vec<Option<&str>> => TEXT_ARRAY;
     Vec<i64> => INT8_ARRAY;

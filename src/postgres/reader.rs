@@ -4,6 +4,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use super::connection::Connection;
+use super::contexts::Contexts;
+use super::ids::{Ids, Names};
 use super::journal::{self, JournalTable};
 use super::session::Session;
 use super::sql::{NOW, RESERVED, moment};
@@ -35,56 +37,58 @@ impl Session {
     async fn newest_rows(
         &self,
         client: &Connection,
-        contexts: &str,
+        contexts: &Contexts,
         known: &[(&str, Revision)],
     ) -> Result<Option<Vec<Newer>>> {
-        let asked = Asked::of(known);
+        let asked = Asked::of(known, contexts.ids);
+        let cast = contexts.ids.cast();
         let sql = format!(
             "SELECT t.run_id::text, {NOW}, t.xmin::text::bigint, t.xmin::text::bigint = g.version, \
              CASE WHEN t.xmin::text::bigint <> g.version THEN t.context_data::text END, {} \
-             FROM unnest($1::text[], $2::bigint[]) AS g (run_id, version) JOIN {contexts} AS t ON t.run_id = g.run_id",
-            JournalTable::is_absent(contexts)
+             FROM unnest($1::text[], $2::bigint[]) AS g (run_id, version) JOIN {contexts} AS t ON t.run_id = g.run_id{cast}",
+            JournalTable::is_absent(&contexts.sql)
         );
-        let rows = client.rows(&sql, &[&asked.runs, &asked.rows]).await?;
+        let rows = client.rows(&sql, &[&asked.names.sent, &asked.rows]).await?;
         if rows.iter().any(|row| !row.get::<_, bool>(5)) {
             return Ok(None);
         }
-        Ok(Some(rows.iter().map(|row| newer(row, (None, Vec::new()))).collect()))
+        Ok(Some(rows.iter().flat_map(|row| newer(row, &asked.names, (None, Vec::new()))).collect()))
     }
 
     /// Reads rows and their journal.
     async fn newest_entries(
         &self,
         client: &Connection,
-        contexts: &str,
+        contexts: &Contexts,
         known: &[(&str, Revision)],
     ) -> Result<Vec<Newer>> {
-        let asked = Asked::of(known);
+        let asked = Asked::of(known, contexts.ids);
         let sql = journal::load(contexts, NOW);
-        let rows = client.rows(&sql, &[&asked.runs, &asked.rows, &asked.entries]).await?;
-        Ok(rows.iter().map(|row| newer(row, entries(row))).collect())
+        let rows = client.rows(&sql, &[&asked.names.sent, &asked.rows, &asked.entries]).await?;
+        Ok(rows.iter().flat_map(|row| newer(row, &asked.names, entries(row))).collect())
     }
 
     /// Whole runs, within a transaction that holds the tables.
     pub async fn entries_within(
         &self,
         transaction: &Transaction<'_>,
-        contexts: &str,
+        contexts: &Contexts,
         runs: &[&str],
     ) -> Result<Vec<Newer>> {
         let known: Vec<(&str, Revision)> = runs.iter().map(|run| (*run, Revision::default())).collect();
-        let asked = Asked::of(&known);
+        let asked = Asked::of(&known, contexts.ids);
         let sql = journal::load(contexts, NOW);
-        let rows = transaction.rows(&sql, &[&asked.runs, &asked.rows, &asked.entries]).await?;
-        Ok(rows.iter().map(|row| newer(row, entries(row))).collect())
+        let rows = transaction.rows(&sql, &[&asked.names.sent, &asked.rows, &asked.entries]).await?;
+        Ok(rows.iter().flat_map(|row| newer(row, &asked.names, entries(row))).collect())
     }
 
     /// A run's reserved key alone.
     pub async fn reserved(&self, run: &str) -> Result<InRow<Document>> {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
-        let absent = JournalTable::is_absent(contexts);
-        let sql = format!("SELECT ({RESERVED})::text, {NOW}, {absent} FROM {contexts} WHERE run_id = $1");
+        let (run, id) = (contexts.ids.named(run)?, contexts.ids.first());
+        let absent = JournalTable::is_absent(&contexts.sql);
+        let sql = format!("SELECT ({RESERVED})::text, {NOW}, {absent} FROM {contexts} WHERE run_id = {id}");
         let Some(row) = client.row(&sql, &[&run]).await? else { return Ok(InRow::NoRow) };
         if !row.get::<_, bool>(2) {
             self.journal.found();
@@ -105,8 +109,9 @@ impl Session {
         if self.journal.is_there() {
             return Ok(InRow::Journal);
         }
-        let absent = JournalTable::is_absent(contexts);
-        let sql = format!("SELECT {what}, {absent} FROM {contexts} WHERE run_id = $1");
+        let (run, id) = (contexts.ids.named(run)?, contexts.ids.first());
+        let absent = JournalTable::is_absent(&contexts.sql);
+        let sql = format!("SELECT {what}, {absent} FROM {contexts} WHERE run_id = {id}");
         match client.row(&sql, &[&run, &key]).await? {
             Some(row) if !row.get::<_, bool>(1) => {
                 self.journal.found();
@@ -122,11 +127,13 @@ impl Session {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
         let sql = format!(
-            "SELECT run_id::text FROM {contexts} WHERE run_id = ANY($1) \
-             AND context_data->'{RESERVED_KEY}'->'ledger'->>'status' = 'cancelled'"
+            "SELECT run_id::text FROM {contexts} WHERE run_id = ANY({}) \
+             AND context_data->'{RESERVED_KEY}'->'ledger'->>'status' = 'cancelled'",
+            contexts.ids.all()
         );
-        let rows = client.rows(&sql, &[&runs]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        let names = Names::of(contexts.ids, runs.iter().map(String::as_str));
+        let rows = client.rows(&sql, &[&names.sent]).await?;
+        Ok(rows.iter().flat_map(|row| names.asked(row.get(0))).collect())
     }
 
     /// Which of these runs have a node that should have woken before a moment.
@@ -134,36 +141,41 @@ impl Session {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
         let sql = format!(
-            "SELECT run_id::text FROM {contexts} WHERE run_id = ANY($1) AND EXISTS (SELECT FROM \
+            "SELECT run_id::text FROM {contexts} WHERE run_id = ANY({}) AND EXISTS (SELECT FROM \
              jsonb_each(context_data->'{RESERVED_KEY}'->'ledger'->'nodes') AS node (id, entry) \
-             WHERE entry->>'state' = 'awaiting' AND (entry->>'not_before')::bigint < $2)"
+             WHERE entry->>'state' = 'awaiting' AND (entry->>'not_before')::bigint < $2)",
+            contexts.ids.all()
         );
+        let names = Names::of(contexts.ids, runs.iter().map(String::as_str));
         let moment = i64::try_from(moment).unwrap_or(i64::MAX);
-        let rows = client.rows(&sql, &[&runs, &moment]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        let rows = client.rows(&sql, &[&names.sent, &moment]).await?;
+        Ok(rows.iter().flat_map(|row| names.asked(row.get(0))).collect())
     }
 }
 
 /// Runs and the revisions known of them, a column each.
 struct Asked<'a> {
-    runs: Vec<&'a str>,
+    names: Names<'a>,
     rows: Vec<i64>,
     entries: Vec<i64>,
 }
 
 impl<'a> Asked<'a> {
-    fn of(known: &[(&'a str, Revision)]) -> Self {
-        Self {
-            runs: known.iter().map(|(run, _)| *run).collect(),
-            rows: known.iter().map(|(_, revision)| revision.row).collect(),
-            entries: known.iter().map(|(_, revision)| revision.entry).collect(),
-        }
+    fn of(known: &[(&'a str, Revision)], ids: Ids) -> Self {
+        let names = Names::of(ids, known.iter().map(|(run, _)| *run));
+        // Those that are no ids are not sent.
+        let sent = known.iter().filter(|(run, _)| ids == Ids::Text || ids.canonical(run).is_some());
+        let (rows, entries) = sent.map(|(_, revision)| (revision.row, revision.entry)).unzip();
+        Self { names, rows, entries }
     }
 }
 
-fn newer(row: &Row, (last, entries): (Option<i64>, Vec<String>)) -> Newer {
+/// What is newer of a run, once for each name it was asked about by.
+fn newer(row: &Row, names: &Names<'_>, (last, entries): (Option<i64>, Vec<String>)) -> Vec<Newer> {
     let text = if row.get(3) { RowText::Unchanged } else { RowText::Text(row.get(4)) };
-    Newer { run: row.get(0), at: moment(row, 1), row: row.get(2), text, entries, last }
+    let newer = Newer { run: row.get(0), at: moment(row, 1), row: row.get(2), text, entries, last };
+    let asked = names.asked(newer.run.clone());
+    asked.into_iter().map(|run| Newer { run, ..newer.clone() }).collect()
 }
 
 fn entries(row: &Row) -> (Option<i64>, Vec<String>) {

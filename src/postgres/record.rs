@@ -10,7 +10,7 @@ use super::pool::Pool;
 use super::session::Session;
 use super::sql;
 use super::transaction::Transaction;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
@@ -69,8 +69,16 @@ impl Record for PostgresRecord {
     async fn find_journal(&self) -> Result<bool> {
         let client = self.session.client().await?;
         let contexts = self.session.contexts(&client).await?;
-        self.session.journal.look(&client, contexts).await?;
+        self.session.journal.look(&client, &contexts.sql).await?;
         Ok(self.session.journal.is_there())
+    }
+
+    async fn check(&self) -> Result<Vec<String>> {
+        self.session.check().await
+    }
+
+    fn refuses_id(&self, run: &str) -> Option<Error> {
+        self.session.refuses_id(run)
     }
 
     fn may_rewrite(&self) -> bool {

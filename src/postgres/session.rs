@@ -3,16 +3,16 @@
 use tokio::sync::OnceCell;
 
 use super::connection::{Asks, Connection};
+use super::contexts::Contexts;
+use super::fitness;
 use super::journal::JournalTable;
 use super::pool::Pool;
 use super::status_sql::Writing;
 use super::statuses::StatusTable;
-use super::tables::{Table, TableName, missing};
+use super::tables::TableName;
 use super::triggers::Triggers;
 use crate::error::{Code, Error, Result};
 use crate::ports::record::Tables;
-
-const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL);";
 
 /// Connections, and the tables of one record.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub(super) struct Session {
     pub journal: JournalTable,
     pub triggers: Triggers,
     contexts: Option<TableName>,
-    /// Its quoted name, once its columns have been checked.
-    found: OnceCell<String>,
+    /// The table, once it has been looked at.
+    found: OnceCell<Contexts>,
     statuses: Option<StatusTable>,
     writing: OnceCell<Writing>,
 }
@@ -55,26 +55,35 @@ impl Session {
         self.direct.as_ref().unwrap_or(&self.pool)
     }
 
-    /// The context table's quoted name. Checks its columns first.
-    pub async fn contexts(&self, client: &impl Asks) -> Result<&str> {
-        let Some(name) = &self.contexts else { return Err(unnamed("context")) };
+    /// The context table. Looks at it first.
+    pub async fn contexts(&self, client: &impl Asks) -> Result<&Contexts> {
+        let name = self.context_name()?;
         let find = || async {
-            let table = Table::find(client, name, DDL).await?;
-            table.require("run_id", name, DDL)?;
-            match table.require("context_data", name, DDL)? {
-                "jsonb" => {
-                    self.journal.look(client, &table.sql).await?;
-                    self.triggers.look(client.connection(), &table.sql).await?;
-                    Ok(table.sql)
-                }
-                other => {
-                    let what =
-                        format!("the column 'context_data' of the table '{name}' is {other}, not jsonb");
-                    Err(missing(Code::ColumnMissing, &what, name, DDL))
-                }
-            }
+            let contexts = Contexts::find(client, name).await?;
+            self.journal.look(client, &contexts.sql).await?;
+            self.triggers.look(client.connection(), &contexts.sql).await?;
+            Ok(contexts)
         };
-        self.found.get_or_try_init(find).await.map(String::as_str)
+        self.found.get_or_try_init(find).await
+    }
+
+    /// The context table as the user names it.
+    pub fn context_name(&self) -> Result<&TableName> {
+        self.contexts.as_ref().ok_or_else(|| unnamed("context"))
+    }
+
+    /// Whether both tables can be worked with, and what their user has to know of them.
+    pub async fn check(&self) -> Result<Vec<String>> {
+        let client = self.client().await?;
+        fitness::of_contexts(&client, self.context_name()?, self.contexts(&client).await?).await?;
+        let told = self.statuses()?.check(&client).await?;
+        Ok(told.into_iter().collect())
+    }
+
+    /// What is wrong with the id of a run, if it is known what ids the table has.
+    pub fn refuses_id(&self, run: &str) -> Option<Error> {
+        let ids = self.found.get()?.ids;
+        ids.canonical(run).is_none().then(|| ids.refusal(run))
     }
 
     /// Whether the context table was looked up.

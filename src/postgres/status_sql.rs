@@ -1,9 +1,16 @@
 //! The statements that fit a status table of any of the three shapes.
 
+use super::contexts::Contexts;
+use super::ids::Ids;
 use super::journal::JournalTable;
 use super::sql::{NOW, PRESENT, limits_of_batch};
 use super::tables::Table;
+use super::upsert::Upsert;
+use super::zone::Moments;
 use crate::record::RESERVED_KEY;
+
+/// The columns in which the final result may be, the first that is there.
+pub(super) const RESULTS: [&str; 2] = ["status_data", "result"];
 
 /// The statements that fit the columns a table has.
 #[derive(Debug)]
@@ -28,6 +35,21 @@ pub(super) struct Statements {
     pub status: String,
     /// The column of final results, if there is one.
     pub results: Option<&'static str>,
+    /// What its runs are named by.
+    pub ids: Ids,
+    /// Columns of the user's that a new row owes a value: the engine makes no row here.
+    pub owed: Vec<String>,
+}
+
+/// What a status table is like.
+#[derive(Debug)]
+pub(super) struct Shape<'a> {
+    pub table: &'a Table,
+    pub ids: Ids,
+    /// How `updated_at` is written, if there is one.
+    pub moments: Option<Moments>,
+    /// Columns of the user's that a new row owes a value.
+    pub owed: Vec<String>,
 }
 
 /// The statements of a table with `updated_at`. Moments are microseconds since 1970.
@@ -64,14 +86,15 @@ pub(super) struct Writing {
 }
 
 impl Statements {
-    pub fn for_columns(table: &Table) -> Option<Self> {
-        let type_of = |column: &str| table.columns.get(column);
+    pub fn for_shape(shape: &Shape<'_>) -> Option<Self> {
+        let Shape { table, ids, moments, owed } = shape;
+        let type_of = |column: &str| table.columns.get(column).map(|column| column.kind.as_str());
         let status_object = "jsonb_build_object('status', $2::text)";
         // Where the final result goes: the README's table keeps it in `status_data`, the guide's in `result`.
-        let result_column = ["status_data", "result"].into_iter().find(|column| type_of(column).is_some());
+        let result_column = RESULTS.into_iter().find(|column| type_of(column).is_some());
 
-        let mut touch = Upsert::new(table);
-        let mut finish = Upsert::new(table);
+        let mut touch = Upsert::new(shape);
+        let mut finish = Upsert::new(shape);
         match (type_of("status"), type_of("status_data")) {
             (Some(status), data) => {
                 touch.set("status", format!("$2::text::{status}"));
@@ -93,14 +116,14 @@ impl Statements {
         if !finish.sql().contains("$2") {
             finish.mention("$2::text");
         }
-        if type_of("updated_at").is_some() {
-            touch.set("updated_at", "clock_timestamp()".into());
-            finish.set("updated_at", "clock_timestamp()".into());
+        if let Some(moments) = moments {
+            touch.set("updated_at", moments.now());
+            finish.set("updated_at", moments.now());
         }
 
         let status =
             if type_of("status").is_some() { "t.status::text" } else { "t.status_data::jsonb->>'status'" };
-        let timed = type_of("updated_at").map(|_| Timed::new(&table.sql, status));
+        let timed = moments.as_ref().map(|moments| Timed::new(shape, moments, status));
         let finish_unheard = touch.update_where(&format!("{status} = 'running'"));
         let touch_all = touch.sql_from("changed", "c.status", "c.status IS NOT NULL AND NOT c.ends");
         let touch_running = touch.sql_from("changed", "'running'::text", "true");
@@ -116,24 +139,28 @@ impl Statements {
             touch_running,
             finish_all,
             timed,
+            ids: *ids,
+            owed: owed.clone(),
         })
     }
 
     /// The statements that write changes of runs into the context table of this name. They answer with the runs they wrote
     /// and when: `append` with the entry's number, the others with the row's revision, `lock` with nothing.
-    pub fn writing(&self, contexts: &str) -> Writing {
+    pub fn writing(&self, contexts: &Contexts) -> Writing {
+        let Contexts { sql: contexts, ids, .. } = contexts;
         let journal = JournalTable::of(contexts);
         Writing {
-            rows: self.write_rows(contexts, "", "", &JournalTable::is_absent(contexts)),
-            append: self.append(contexts, &journal),
-            locked: format!("{} UNION {}", locked_in(contexts), locked_in(&self.table)),
+            rows: self.write_rows((contexts, *ids), "", "", &JournalTable::is_absent(contexts)),
+            append: self.append((contexts, *ids), &journal),
+            locked: format!("{} UNION {}", locked_in(contexts, *ids), locked_in(&self.table, self.ids)),
             lock: format!(
-                "WITH {} SELECT FROM limits, {contexts} AS t WHERE t.run_id = ANY($1::text[]) ORDER BY t.run_id \
+                "WITH {} SELECT FROM limits, {contexts} AS t WHERE t.run_id = ANY({}) ORDER BY t.run_id \
                  FOR NO KEY UPDATE OF t",
-                limits_of_batch()
+                limits_of_batch(),
+                ids.all()
             ),
             fold: self.write_rows(
-                contexts,
+                (contexts, *ids),
                 ", $8::bigint[]",
                 &format!(
                     ", emptied AS (DELETE FROM {journal} AS j USING changed AS c WHERE j.run_id = c.run_id)"
@@ -146,8 +173,9 @@ impl Statements {
     }
 
     /// Writes into rows.
-    fn write_rows(&self, contexts: &str, entries: &str, more: &str, condition: &str) -> String {
+    fn write_rows(&self, contexts: (&str, Ids), entries: &str, more: &str, condition: &str) -> String {
         let Self { touch_all, finish_all, .. } = self;
+        let (contexts, cast) = (contexts.0, contexts.1.cast());
         let limits = limits_of_batch();
         let entry = if entries.is_empty() { "" } else { ", entry" };
         format!(
@@ -156,7 +184,7 @@ impl Statements {
              $6::boolean[], $7::text[]{entries}) AS g (run_id, version, deletes, sets, status, ends, reason{entry})), \
              changed AS (UPDATE {contexts} AS t SET context_data = \
              ({PRESENT} - ARRAY(SELECT jsonb_array_elements_text(g.deletes::jsonb))) || g.sets::jsonb \
-             FROM given AS g WHERE t.run_id = g.run_id AND t.xmin::text::bigint = g.version AND {condition} \
+             FROM given AS g WHERE t.run_id = g.run_id{cast} AND t.xmin::text::bigint = g.version AND {condition} \
              RETURNING t.run_id::text AS run_id, g.status, g.ends, g.reason, \
              CASE WHEN g.ends THEN t.context_data - '{RESERVED_KEY}' END AS context), \
              ended AS (SELECT run_id, status, CASE WHEN status = 'completed' \
@@ -170,11 +198,12 @@ impl Statements {
 
     /// Appends an entry to each run's journal. A shared lock on the row keeps others from folding it meanwhile. The statement
     /// returns only the runs it changed: joining its input once more would cost more than everything else.
-    fn append(&self, contexts: &str, journal: &str) -> String {
+    fn append(&self, contexts: (&str, Ids), journal: &str) -> String {
         let (touch_running, limits) = (&self.touch_running, limits_of_batch());
+        let (contexts, cast) = (contexts.0, contexts.1.cast());
         format!(
             "WITH {limits}, held AS MATERIALIZED (SELECT g.* FROM limits, unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) \
-             AS g (run_id, version, entry, change) JOIN {contexts} AS t ON t.run_id = g.run_id \
+             AS g (run_id, version, entry, change) JOIN {contexts} AS t ON t.run_id = g.run_id{cast} \
              WHERE t.xmin::text::bigint = g.version FOR SHARE OF t), \
              changed AS (INSERT INTO {journal} (run_id, entry, change) \
              SELECT run_id, entry + 1, change::json FROM held ON CONFLICT DO NOTHING RETURNING run_id, entry), \
@@ -184,131 +213,53 @@ impl Statements {
 }
 
 /// Which of the runs $1 have a row in this table that another transaction has locked.
-fn locked_in(table: &str) -> String {
+fn locked_in(table: &str, ids: Ids) -> String {
+    let all = ids.all();
     format!(
-        "SELECT t.run_id::text FROM {table} AS t WHERE t.run_id = ANY($1::text[]) AND NOT t.run_id = ANY(ARRAY(\
-         SELECT run_id FROM {table} AS t WHERE run_id = ANY($1::text[]) FOR NO KEY UPDATE SKIP LOCKED))"
+        "SELECT t.run_id::text FROM {table} AS t WHERE t.run_id = ANY({all}) AND NOT t.run_id = ANY(ARRAY(\
+         SELECT run_id FROM {table} AS t WHERE run_id = ANY({all}) FOR NO KEY UPDATE SKIP LOCKED))"
     )
 }
 
 impl Timed {
-    fn new(table: &str, status: &str) -> Self {
-        const MOMENT: &str = "(extract(epoch FROM updated_at) * 1000000)::bigint";
+    fn new(shape: &Shape<'_>, moments: &Moments, status: &str) -> Self {
+        let Shape { table, ids, .. } = shape;
+        let (table, now, moment) = (&table.sql, moments.now(), moments.micros());
+        let ago = |parameter: &str| moments.stored(&format!("(now() - make_interval(secs => {parameter}))"));
+        let (at_least, at_most) = (ago("$1"), ago("$2"));
+        let (first, all, after) = (ids.first(), ids.all(), ids.after_first());
         let running = format!("{status} = 'running'");
         Self {
             keep_alive: format!(
-                "UPDATE {table} AS t SET updated_at = clock_timestamp() WHERE run_id IN \
-                 (SELECT run_id FROM {table} AS t WHERE run_id = ANY($1::text[]) AND {running} \
+                "UPDATE {table} AS t SET updated_at = {now} WHERE run_id IN \
+                 (SELECT run_id FROM {table} AS t WHERE run_id = ANY({all}) AND {running} \
                  ORDER BY run_id FOR NO KEY UPDATE SKIP LOCKED)"
             ),
             // The moments are computed once. Comparing with them is then the cheapest condition and comes first: the status may
             // be inside a large document.
             stale: format!(
-                "SELECT run_id::text, {MOMENT} FROM {table} AS t \
-                 WHERE updated_at < (SELECT now() - make_interval(secs => $1)) \
-                 AND updated_at > (SELECT now() - make_interval(secs => $2)) \
-                 AND {running} AND ({MOMENT}, run_id::text) > ($3, $4::text) ORDER BY 2, 1 LIMIT $5"
+                "SELECT run_id::text, {moment} FROM {table} AS t \
+                 WHERE updated_at < (SELECT {at_least}) AND updated_at > (SELECT {at_most}) \
+                 AND {running} AND ({moment}, run_id::text) > ($3, $4::text) ORDER BY 2, 1 LIMIT $5"
             ),
             claim: format!(
-                "UPDATE {table} AS t SET updated_at = clock_timestamp() WHERE run_id IN \
-                 (SELECT run_id FROM {table} AS t WHERE run_id = $1::text AND {MOMENT} = $2 AND {running} \
+                "UPDATE {table} AS t SET updated_at = {now} WHERE run_id IN \
+                 (SELECT run_id FROM {table} AS t WHERE run_id = {first} AND {moment} = $2 AND {running} \
                  FOR NO KEY UPDATE SKIP LOCKED)"
             ),
             claim_stalled: format!(
-                "UPDATE {table} AS t SET updated_at = clock_timestamp() WHERE run_id IN \
+                "UPDATE {table} AS t SET updated_at = {now} WHERE run_id IN \
                  (SELECT run_id FROM {table} AS t \
-                 WHERE updated_at < (SELECT now() - make_interval(secs => $1)) \
+                 WHERE updated_at < (SELECT {at_least}) \
                  AND run_id::text > $2::text AND {running} ORDER BY run_id::text LIMIT $3 FOR UPDATE SKIP LOCKED) \
                  RETURNING run_id::text"
             ),
             awaiting: format!(
-                "WITH page AS MATERIALIZED (SELECT * FROM {table} AS t WHERE run_id > $1::text \
+                "WITH page AS MATERIALIZED (SELECT * FROM {table} AS t WHERE run_id > {after} \
                  ORDER BY run_id LIMIT $2) \
                  SELECT run_id::text, coalesce({status} = 'awaiting', false) FROM page AS t ORDER BY run_id"
             ),
         }
-    }
-}
-
-/// An `INSERT … ON CONFLICT (run_id) DO UPDATE` over the columns that a table has.
-struct Upsert<'a> {
-    table: &'a Table,
-    columns: Vec<(&'static str, String)>,
-    updated: Vec<&'static str>,
-    mentioned: String,
-}
-
-impl<'a> Upsert<'a> {
-    fn new(table: &'a Table) -> Self {
-        Self { table, columns: Vec::new(), updated: Vec::new(), mentioned: String::new() }
-    }
-
-    fn set(&mut self, column: &'static str, value: String) {
-        self.columns.push((column, value));
-        self.updated.push(column);
-    }
-
-    /// A column that must have a value in a new row, and belongs to the user in an existing one.
-    fn set_on_insert(&mut self, column: &'static str, value: String) {
-        self.columns.push((column, value));
-    }
-
-    /// Uses a parameter that this table has no column for.
-    fn mention(&mut self, parameter: &str) {
-        let word = if self.mentioned.is_empty() { "WHERE" } else { "AND" };
-        self.mentioned.push_str(&format!(" {word} {parameter} IS NOT NULL"));
-    }
-
-    /// The same values as an update of an existing row.
-    fn update_where(&self, condition: &str) -> String {
-        let updates: Vec<String> = self
-            .columns
-            .iter()
-            .filter(|(name, _)| self.updated.contains(name))
-            .map(|(name, value)| format!("{name} = {value}"))
-            .collect();
-        format!(
-            "UPDATE {} AS t SET {} WHERE run_id = $1::text AND {condition}",
-            self.table.sql,
-            updates.join(", ")
-        )
-    }
-
-    /// The same for every row of a relation `c (run_id, result)` that meets a condition.
-    fn sql_from(&self, relation: &str, status: &str, condition: &str) -> String {
-        let of_row = |value: &String| {
-            value
-                .replace("$2::text", status)
-                .replace("$3::text::jsonb", "c.result")
-                .replace("$3::text", "c.result::text")
-        };
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let values: Vec<String> = self.columns.iter().map(|(_, value)| of_row(value)).collect();
-        format!(
-            "INSERT INTO {} (run_id, {}) SELECT c.run_id, {} FROM {relation} AS c WHERE {condition} \
-             ON CONFLICT (run_id) DO UPDATE SET {}",
-            self.table.sql,
-            names.join(", "),
-            values.join(", "),
-            self.updates()
-        )
-    }
-
-    fn updates(&self) -> String {
-        self.updated.iter().map(|name| format!("{name} = EXCLUDED.{name}")).collect::<Vec<_>>().join(", ")
-    }
-
-    fn sql(&self) -> String {
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let values: Vec<&str> = self.columns.iter().map(|(_, value)| value.as_str()).collect();
-        format!(
-            "INSERT INTO {} (run_id, {}) SELECT $1::text, {}{} ON CONFLICT (run_id) DO UPDATE SET {}",
-            self.table.sql,
-            names.join(", "),
-            values.join(", "),
-            self.mentioned,
-            self.updates()
-        )
     }
 }
 

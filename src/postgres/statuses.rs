@@ -5,10 +5,14 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::connection::{Asks, Connection};
+use super::contexts::{Contexts, owed};
+use super::fitness;
+use super::ids::Names;
 use super::pool::Pool;
-use super::status_sql::{Statements, Timed, Writing};
-use super::tables::{Table, TableName, missing};
+use super::status_sql::{RESULTS, Shape, Statements, Timed, Writing};
+use super::tables::{Table, TableName, missing, unfit_column};
 use super::transaction::Transaction;
+use super::zone::Moments;
 use crate::error::{Code, Result};
 use crate::json::Json;
 use crate::ports::record::{AwaitingPage, StaleRun, StaleSearch};
@@ -38,6 +42,7 @@ impl StatusTable {
         status: RunStatus,
     ) -> Result<()> {
         let statements = self.statements(transaction).await?;
+        let run = statements.ids.named(run)?;
         transaction.execute(&statements.touch, &[&run, &status.as_str()]).await.map(drop)
     }
 
@@ -50,6 +55,7 @@ impl StatusTable {
         result: &Json,
     ) -> Result<()> {
         let statements = self.statements(transaction).await?;
+        let run = statements.ids.named(run)?;
         transaction.execute(&statements.finish, &[&run, &status.as_str(), &result.get()]).await.map(drop)
     }
 
@@ -60,8 +66,8 @@ impl StatusTable {
         run: &str,
         status: RunStatus,
     ) -> Result<()> {
-        let finish = &self.statements(client).await?.finish_unheard;
-        client.execute(finish, &[&run, &status.as_str()]).await.map(drop)
+        let Statements { finish_unheard, ids, .. } = self.statements(client).await?;
+        client.execute(finish_unheard, &[&ids.named(run)?, &status.as_str()]).await.map(drop)
     }
 
     /// The same within a transaction.
@@ -72,6 +78,7 @@ impl StatusTable {
         status: RunStatus,
     ) -> Result<()> {
         let statements = self.statements(transaction).await?;
+        let run = statements.ids.named(run)?;
         transaction.execute(&statements.finish_unheard, &[&run, &status.as_str()]).await.map(drop)
     }
 
@@ -81,8 +88,10 @@ impl StatusTable {
     /// The server is out of reach.
     pub async fn keep_alive(&self, pool: &Pool, runs: &[String]) -> Result<()> {
         let client = pool.client().await?;
-        match &self.statements(&client).await?.timed {
-            Some(timed) => client.execute(&timed.keep_alive, &[&runs]).await.map(drop),
+        let Statements { timed, ids, .. } = self.statements(&client).await?;
+        let names = Names::of(*ids, runs.iter().map(String::as_str));
+        match timed {
+            Some(timed) => client.execute(&timed.keep_alive, &[&names.sent]).await.map(drop),
             None => Ok(()),
         }
     }
@@ -164,20 +173,43 @@ impl StatusTable {
     }
 
     /// The statements that write changes of many runs, over this context table too.
-    pub(super) async fn writing(&self, client: &Connection, contexts: &str) -> Result<Writing> {
+    pub(super) async fn writing(&self, client: &Connection, contexts: &Contexts) -> Result<Writing> {
         Ok(self.statements(client).await?.writing(contexts))
     }
 
     async fn statements(&self, client: &impl Asks) -> Result<&Statements> {
-        self.statements
-            .get_or_try_init(|| async {
-                let table = Table::find(client, &self.name, DDL).await?;
-                table.require("run_id", &self.name, DDL)?;
-                Statements::for_columns(&table).ok_or_else(|| {
-                    let what = format!("the table '{}' has no column 'status'", self.name);
-                    missing(Code::ColumnMissing, &what, &self.name, DDL)
-                })
-            })
-            .await
+        self.statements.get_or_try_init(|| self.look(client)).await
+    }
+
+    async fn look(&self, client: &impl Asks) -> Result<Statements> {
+        let table = Table::find(client, &self.name, DDL).await?;
+        let ids = table.ids(&self.name, DDL)?;
+        let moments = match table.columns.get("updated_at") {
+            Some(column) => {
+                let wanted = "timestamp with time zone";
+                let found = Moments::of(client, column).await?;
+                Some(found.ok_or_else(|| unfit_column(&self.name, "updated_at", column, wanted))?)
+            }
+            None => None,
+        };
+        for (name, holds, wanted) in fitness::WANTED {
+            if let Some(column) = table.columns.get(name).filter(|column| !holds(column)) {
+                return Err(unfit_column(&self.name, name, column, wanted));
+            }
+        }
+        let own = ["run_id", "status", "updated_at", RESULTS[0], RESULTS[1]];
+        let owed = owed(client, &table, &own).await?;
+        let shape = Shape { table: &table, ids, moments, owed };
+        Statements::for_shape(&shape).ok_or_else(|| {
+            let what = format!("the table '{}' has no column 'status'", self.name);
+            missing(Code::ColumnMissing, &what, &self.name, DDL)
+        })
+    }
+
+    /// Whether the table can be worked with, and what its user has to know of it.
+    pub(super) async fn check(&self, client: &Connection) -> Result<Option<String>> {
+        let Statements { table, touch, owed, .. } = self.statements(client).await?;
+        fitness::of_statuses(client, (&self.name, table), (touch, !owed.is_empty())).await?;
+        Ok(fitness::owing(&self.name, owed))
     }
 }

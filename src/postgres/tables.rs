@@ -1,9 +1,13 @@
 //! The user's tables: their quoted names and their columns, which are looked up once. Nothing here changes a table.
+//!
+//! A table may be partitioned, and its columns of any type that holds what they have to: [`Ids`](super::ids::Ids) says what a
+//! run's id is, and a domain counts as what stands behind it.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use super::connection::Asks;
+use super::ids::Ids;
 use crate::error::{Code, Error, Result};
 
 /// A table's name as the user wrote it: `table` or `schema.table`, each part quoted or not.
@@ -58,51 +62,127 @@ impl fmt::Display for TableName {
     }
 }
 
-/// A table that exists: its quoted name and the types of its columns.
-#[derive(Debug, Clone)]
+/// A table that exists: its quoted name, and its columns.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Table {
     /// Safe to put into SQL.
     pub sql: String,
-    /// Column name to type, both as PostgreSQL writes them.
-    pub columns: HashMap<String, String>,
+    pub kind: Kind,
+    pub columns: HashMap<String, Column>,
 }
+
+/// What stands behind a name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A table, partitioned or not.
+    #[default]
+    Table,
+    View,
+    /// A foreign table, a materialized view and the like.
+    Other,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Column {
+    /// Its type as PostgreSQL writes it, with its length: what a value is cast to.
+    pub kind: String,
+    /// The type without its length; that behind a domain.
+    pub base: String,
+    /// The longest text it holds, if that is limited.
+    pub length: Option<i32>,
+    /// The words of an enumeration; empty for any other type.
+    pub words: Vec<String>,
+    /// A new row has to say its value: it may not be null, and has no default.
+    pub is_owed: bool,
+}
+
+/// $1 the quoted name of a table: what it is, and its columns.
+const LOOK: &str = "
+    SELECT c.relkind::text, a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(b.oid, NULL),
+        CASE WHEN b.oid IN ('varchar'::regtype, 'bpchar'::regtype) AND b.modifier > 4 THEN b.modifier - 4 END,
+        ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = b.oid),
+        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND t.typdefault IS NULL
+    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t ON t.oid = a.atttypid
+    CROSS JOIN LATERAL (
+        WITH RECURSIVE behind (oid, modifier) AS (SELECT a.atttypid, a.atttypmod
+            UNION ALL SELECT d.typbasetype, d.typtypmod FROM behind JOIN pg_type AS d ON d.oid = behind.oid
+            WHERE d.typtype = 'd')
+        SELECT behind.oid, behind.modifier FROM behind JOIN pg_type AS d ON d.oid = behind.oid WHERE d.typtype <> 'd'
+    ) AS b
+    WHERE c.oid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped";
 
 impl Table {
     /// Looks a table up.
     pub async fn find(client: &impl Asks, name: &TableName, ddl: &str) -> Result<Self> {
         for sql in name.readings() {
-            let rows = client
-                .connection()
-                .rows_within(
-                    "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
-                     WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
-                    &[&sql],
-                )
-                .await?;
-            if !rows.is_empty() {
-                return Ok(Self { sql, columns: rows.iter().map(|row| (row.get(0), row.get(1))).collect() });
-            }
+            let rows = client.connection().rows_within(LOOK, &[&sql]).await?;
+            let Some(first) = rows.first() else { continue };
+            let kind = match first.get::<_, &str>(0) {
+                "r" | "p" => Kind::Table,
+                "v" => Kind::View,
+                _ => Kind::Other,
+            };
+            let column = |row: &tokio_postgres::Row| Column {
+                kind: row.get(2),
+                base: row.get(3),
+                length: row.get(4),
+                words: row.get(5),
+                is_owed: row.get(6),
+            };
+            let columns = rows.iter().map(|row| (row.get(1), column(row))).collect();
+            return Ok(Self { sql, kind, columns });
         }
         Err(missing(Code::TableMissing, &format!("the table '{name}' does not exist"), name, ddl))
     }
 
-    /// The type of a column that has to be there.
-    pub fn require(&self, column: &str, name: &TableName, ddl: &str) -> Result<&str> {
-        self.columns.get(column).map(String::as_str).ok_or_else(|| {
+    /// A column that has to be there.
+    pub fn require(&self, column: &str, name: &TableName, ddl: &str) -> Result<&Column> {
+        self.columns.get(column).ok_or_else(|| {
             let what = format!("the table '{name}' has no column '{column}'");
             missing(Code::ColumnMissing, &what, name, ddl)
         })
+    }
+
+    /// The ids of its runs.
+    pub fn ids(&self, name: &TableName, ddl: &str) -> Result<Ids> {
+        let column = self.require("run_id", name, ddl)?;
+        Ids::of(column).ok_or_else(|| {
+            let wanted = "text, character varying, uuid or bigint";
+            unfit_column(name, "run_id", column, wanted)
+        })
+    }
+
+    /// The columns, other than these, that a new row has to say the values of: only its client knows them.
+    pub fn owed_but(&self, own: &[&str]) -> Vec<&str> {
+        let owed = self.columns.iter().filter(|(_, column)| column.is_owed).map(|(name, _)| name.as_str());
+        let mut owed: Vec<&str> = owed.filter(|name| !own.contains(name)).collect();
+        owed.sort_unstable();
+        owed
     }
 }
 
 /// The error for a missing table or column, with the statement that creates it.
 pub(super) fn missing(code: Code, what: &str, name: &TableName, ddl: &str) -> Error {
-    Error::new(
-        code,
-        "Looking at the tables",
-        format!("{what}. Create it with:\n{}", ddl.replace("$TABLE", &name.written)),
-    )
+    Error::new(code, LOOKING, format!("{what}. Create it with:\n{}", ddl.replace("$TABLE", &name.written)))
 }
+
+/// The error for a column of a type that cannot hold what it has to.
+pub(super) fn unfit_column(name: &TableName, column: &str, found: &Column, wanted: &str) -> Error {
+    let what = format!(
+        "the column '{column}' of the table '{name}' is of type {}, and has to be {wanted}. Change it with:\n\
+         ALTER TABLE {} ALTER COLUMN {column} TYPE …;",
+        found.kind, name.written
+    );
+    Error::new(Code::ColumnMissing, LOOKING, what)
+}
+
+/// The error for a table that cannot be worked with.
+pub(super) fn unfit(what: impl fmt::Display) -> Error {
+    Error::new(Code::TableUnfit, LOOKING, what)
+}
+
+const LOOKING: &str = "Looking at the tables";
 
 fn quote_all(parts: impl Iterator<Item = String>) -> String {
     parts.map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")

@@ -1,10 +1,12 @@
 //! Writes changes: as rows, as entries of the journal, or folding a journal into its row.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use futures_util::future::join4;
 
 use super::connection::{BEGIN, Connection};
+use super::ids::{Ids, Names};
 use super::journal;
 use super::parameters::Parameter;
 use super::session::Session;
@@ -19,10 +21,12 @@ impl Session {
     pub async fn write(&self, kind: WriteKind, writes: &[Write<'_>]) -> Result<Written> {
         let client = self.client().await?;
         client.allow(time_to_carry(writes));
+        let contexts = self.contexts(&client).await?;
         if kind != WriteKind::Entry {
-            self.triggers.look(&client, self.contexts(&client).await?).await?;
+            self.triggers.look(&client, &contexts.sql).await?;
         }
-        let answer = self.write_columns(&client, kind, &Columns::of(writes)).await;
+        let columns = Columns::of(writes, contexts.ids);
+        let answer = self.write_columns(&client, kind, &columns).await;
         let written = match answer {
             Err(error) if kind != WriteKind::Row && self.journal.has_gone(&error) => {
                 return Ok(Written::new());
@@ -38,7 +42,7 @@ impl Session {
             None => Revision { row: number, entry: 0 },
         };
         let revisions = written.iter().map(|row| {
-            let run: String = row.get(0);
+            let run = columns.names.first_asked(row.get(0));
             let revision = revision(&run, row.get(2));
             (run, (moment(row, 1), revision))
         });
@@ -52,7 +56,8 @@ impl Session {
         columns: &Columns<'_>,
     ) -> Result<Vec<tokio_postgres::Row>> {
         let statements = self.writing(client).await?;
-        let Columns { runs, versions, entries, deletes, sets, states, ends, reasons } = columns;
+        let Columns { names, versions, entries, deletes, sets, states, ends, reasons } = columns;
+        let runs = &names.sent;
         match kind {
             WriteKind::Row => {
                 let parameters: [Parameter<'_>; 7] = [runs, versions, deletes, sets, states, ends, reasons];
@@ -85,43 +90,64 @@ impl Session {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
         let insert = format!(
-            "WITH {} INSERT INTO {contexts} (run_id, context_data) SELECT $1, '{{}}' FROM limits \
+            "WITH {} INSERT INTO {contexts} (run_id, context_data) SELECT {}, '{{}}' FROM limits \
              ON CONFLICT DO NOTHING",
-            limits_of_run()
+            limits_of_run(),
+            contexts.ids.first()
         );
-        client.execute(&insert, &[&run]).await.map(drop)
+        client.execute(&insert, &[&contexts.ids.named(run)?]).await.map(drop)
     }
 
     /// Changes keys of a run's row; creates it if there is none.
     pub async fn patch_row(&self, run: &str, patch: &Patch) -> Result<()> {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
-        let sql = format!(
-            "WITH {} INSERT INTO {contexts} AS t (run_id, context_data) SELECT $1, $3::text::jsonb FROM limits \
+        let (run, id) = (contexts.ids.named(run)?, contexts.ids.first());
+        let is_object = "coalesce(jsonb_typeof(t.context_data), 'null') IN ('null', 'object')";
+        let limits = limits_of_run();
+        let insert = format!(
+            "WITH {limits} INSERT INTO {contexts} AS t (run_id, context_data) SELECT {id}, $3::text::jsonb FROM limits \
              ON CONFLICT (run_id) DO UPDATE SET context_data = ({PRESENT} - $2::text[]) || EXCLUDED.context_data \
-             WHERE coalesce(jsonb_typeof(t.context_data), 'null') IN ('null', 'object')",
-            limits_of_run()
+             WHERE {is_object}"
+        );
+        // A row that owes values is refused even where it would not have been made.
+        let update = format!(
+            "WITH {limits} UPDATE {contexts} AS t SET context_data = ({PRESENT} - $2::text[]) || $3::text::jsonb \
+             FROM limits WHERE t.run_id = {id} AND {is_object}"
         );
         let sets = patch.sets_json()?;
-        match client.execute(&sql, &[&run, &patch.deletes, &sets.get()]).await? {
+        let parameters: [Parameter<'_>; 3] = [&run, &patch.deletes, &sets.get()];
+        let is_owed = !contexts.owed.is_empty();
+        let mut written = client.execute(if is_owed { &update } else { &insert }, &parameters).await?;
+        if written == 0 && is_owed && !self.has_row(&client, &run).await? {
+            written = client.execute(&insert, &parameters).await?;
+        }
+        match written {
             0 => Err(Error::new(Code::ContextUnreadable, "Writing the context", NOT_AN_OBJECT)),
             _ => Ok(()),
         }
     }
 
+    async fn has_row(&self, client: &Connection, run: &Cow<'_, str>) -> Result<bool> {
+        let contexts = self.contexts(client).await?;
+        let look = format!("SELECT FROM {contexts} WHERE run_id = {}", contexts.ids.first());
+        Ok(client.row(&look, &[run]).await?.is_some())
+    }
+
     /// Appends an entry to a run's journal if it is still of that revision.
     pub async fn append(&self, run: &str, base: Revision, entry: &Json) -> Result<bool> {
         let client = self.client().await?;
-        let sql = journal::append_patch(self.contexts(&client).await?);
+        let contexts = self.contexts(&client).await?;
+        let (run, sql) = (contexts.ids.named(run)?, journal::append_patch(contexts));
         let appended = client.rows(&sql, &[&run, &base.row, &base.entry, &entry.get()]).await?;
         Ok(!appended.is_empty())
     }
 }
 
 /// The parameters of a statement, one column each.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Columns<'a> {
-    runs: Vec<&'a str>,
+    names: Names<'a>,
     versions: Vec<i64>,
     entries: Vec<i64>,
     deletes: Vec<Option<&'a str>>,
@@ -132,10 +158,22 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(writes: &'a [Write<'a>]) -> Self {
-        let mut columns = Self::default();
+    fn of(writes: &'a [Write<'a>], ids: Ids) -> Self {
+        let mut columns = Self {
+            names: Names::of(ids, std::iter::empty()),
+            versions: Vec::new(),
+            entries: Vec::new(),
+            deletes: Vec::new(),
+            sets: Vec::new(),
+            states: Vec::new(),
+            ends: Vec::new(),
+            reasons: Vec::new(),
+        };
         for write in writes {
-            columns.runs.push(write.run);
+            // Under two names a run is written once: the other name finds another revision.
+            if !columns.names.add(ids, write.run) {
+                continue;
+            }
             columns.versions.push(write.base.row);
             columns.entries.push(write.base.entry);
             columns.deletes.push(write.deletes.as_ref().map(Json::get));

@@ -247,6 +247,17 @@ impl Broker for RabbitMq {
         status.as_ref().is_some_and(|status| status.connected() && status.blocked())
     }
 
+    async fn declare(&self, queue: &str) -> Result<()> {
+        let mut slot = self.publisher.lock().await;
+        let publisher = self.open_publisher(&mut slot).await?;
+        let arguments = arguments::of_queue(self.queue_type);
+        let declared = ensure(&publisher.connection, &publisher.channel, queue, arguments).await;
+        if declared.is_err() {
+            *slot = None;
+        }
+        declared
+    }
+
     async fn consume(
         &self,
         queue: &str,

@@ -61,7 +61,8 @@ impl RunStore {
                 for Load { run, answer } in batch {
                     // Copied: the same run may be asked for twice.
                     let document = found.get(&run).cloned();
-                    let _ = answer.send(document.unwrap_or_else(|| Ok(Document::default())));
+                    let none = || self.record.refuses_id(&run).map_or_else(|| Ok(Document::default()), Err);
+                    let _ = answer.send(document.unwrap_or_else(none));
                 }
             }
             Err(error) => batch.into_iter().for_each(|load| drop(load.answer.send(Err(error.clone())))),

@@ -38,6 +38,7 @@
 //!
 //! ```text
 //!   started                                          starts and stops everything
+//!   readiness                                        no job is taken before the tables can be worked with
 //!   consumer, engine                                 what RabbitMQ delivers; what the adapter asks for
 //!   recovery: tick, scan, republish                  finds lost jobs
 //!   registry: heartbeat                              says that the worker lives
@@ -65,6 +66,7 @@ mod liveness;
 mod notices;
 mod publisher;
 mod queues;
+mod readiness;
 mod recovery;
 mod registry;
 mod results;

@@ -38,6 +38,11 @@ impl Notices {
         self.host.notify(Notice::Deaf { message });
     }
 
+    /// The worker takes no jobs before somebody mends what is wrong.
+    pub fn unfit(&self, error: Error) {
+        self.host.notify(Notice::Unfit { error });
+    }
+
     /// Whether anybody hears of jobs that are published and done.
     pub fn are_heard(&self) -> bool {
         self.host.listens()

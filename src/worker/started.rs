@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::backoff::Backoff;
 use crate::worker::consumer::{consume, dispatch};
 use crate::worker::engine::Engine;
+use crate::worker::readiness::{make_ready, once_ready};
 use crate::worker::recovery::tick::recover;
 use crate::worker::registry::heartbeat::keep_registered;
 use crate::worker::retry::Retry;
@@ -61,10 +62,13 @@ impl Worker {
         services.liveness.beat();
         worker.watch();
         let (sender, receiver) = mpsc::channel(usize::from(services.settings.concurrency));
+        let (ready, stop) = (CancellationToken::new(), || shutdown.stop_consuming.clone());
+        worker.run(make_ready(services.clone(), ready.clone(), stop()));
         for queue in services.settings.queues.consumed() {
-            let stop = || shutdown.stop_consuming.clone();
-            worker.run(recover(services.clone(), queue.clone(), stop()));
-            worker.run(consume(services.clone(), queue.clone(), sender.clone(), stop()));
+            let recovering = recover(services.clone(), queue.clone(), stop());
+            worker.run(once_ready(ready.clone(), stop(), recovering));
+            let consuming = consume(services.clone(), queue.clone(), sender.clone(), stop());
+            worker.run(once_ready(ready.clone(), stop(), consuming));
         }
         worker.run(tell_way(services.clone(), shutdown.stop_consuming.clone()));
         worker.run(keep_registered(services.clone(), shutdown.stop_consuming.clone()));

@@ -166,6 +166,12 @@ impl Broker for MemoryBroker {
         self.server.is_alarmed()
     }
 
+    async fn declare(&self, queue: &str) -> Result<()> {
+        self.publisher().await?;
+        self.server.with(|broker, _| broker.declare(queue, &arguments::of_queue(self.queue_type)));
+        Ok(())
+    }
+
     async fn consume(
         &self,
         queue: &str,

@@ -139,6 +139,10 @@ impl Record for MemoryRecord {
         Ok(self.of.store.with(&self.tables, |state| state.contexts.journal.is_some()))
     }
 
+    async fn check(&self) -> Result<Vec<String>> {
+        self.has_journal().await.map(|_| Vec::new())
+    }
+
     async fn find_journal(&self) -> Result<bool> {
         self.read(RecordOperation::Look, &[], |state, _| state.contexts.journal.is_some()).await
     }

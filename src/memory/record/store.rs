@@ -123,6 +123,10 @@ impl RecordStore {
     pub fn remove(&self, tables: &Tables, run: &str) {
         self.with(tables, |state| {
             state.contexts.rows.remove(run);
+            if let Some(journal) = &mut state.contexts.journal {
+                // As the trigger of the last step does.
+                journal.remove(run);
+            }
             state.statuses.rows.remove(run);
         });
     }

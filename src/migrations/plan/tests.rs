@@ -32,6 +32,8 @@ fn complete() -> Facts {
     Facts {
         workers: true,
         migrations: true,
+        forgets: true,
+        triggers: vec![r#""c_forget""#.into(), r#""c_forget_all""#.into()],
         recorded: (1..=LAST).map(|step| (step, 7)).collect(),
         ..of_2_0_0()
     }
@@ -53,16 +55,16 @@ fn to(direction: Direction, to: u32) -> Target {
 fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
     let none: [(u32, bool); 0] = [];
     for (target, facts, expected) in [
-        (Target::UP, untouched(), &[(1, false), (2, false), (3, false), (4, false)][..]),
+        (Target::UP, untouched(), &[(1, false), (2, false), (3, false), (4, false), (5, false)][..]),
         (Target::UP, complete(), &none),
-        (Target::UP, of_2_0_0(), &[(1, true), (2, true), (3, true), (4, false)]),
+        (Target::UP, of_2_0_0(), &[(1, true), (2, true), (3, true), (4, false), (5, false)]),
         (to(Direction::Up, 2), untouched(), &[(1, false), (2, false)]),
         (to(Direction::Up, 2), complete(), &none),
-        (Target::DOWN, complete(), &[(4, false), (3, false), (2, false), (1, false)]),
+        (Target::DOWN, complete(), &[(5, false), (4, false), (3, false), (2, false), (1, false)]),
         (Target::DOWN, of_2_0_0(), &[(3, false), (2, false), (1, false)]),
         (Target::DOWN, untouched(), &none),
-        (to(Direction::Down, 2), complete(), &[(4, false), (3, false)]),
-        (to(Direction::Down, 4), complete(), &none),
+        (to(Direction::Down, 2), complete(), &[(5, false), (4, false), (3, false)]),
+        (to(Direction::Down, 5), complete(), &none),
     ] {
         assert_eq!(steps(target, &facts), expected, "{target:?} {facts:?}");
     }
@@ -71,14 +73,14 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
 #[test]
 fn a_step_is_done_if_it_is_there_and_recorded_or_of_version_2_0_0() {
     let done = |facts: &Facts| status(facts).iter().map(|step| step.done).collect::<Vec<_>>();
-    assert_eq!(done(&untouched()), [false; 4]);
-    assert_eq!(done(&complete()), [true; 4]);
-    assert_eq!(done(&of_2_0_0()), [true, true, true, false]);
+    assert_eq!(done(&untouched()), [false; 5]);
+    assert_eq!(done(&complete()), [true; 5]);
+    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false]);
     // Version 2.0.0 took it away.
-    assert_eq!(done(&Facts { journal: false, live: false, ..complete() }), [false, true, true, true]);
+    assert_eq!(done(&Facts { journal: false, live: false, ..complete() }), [false, true, true, true, true]);
     let mut invalid = complete();
     invalid.statuses[0].index = Index::Invalid;
-    assert_eq!(done(&invalid), [true, false, true, true]);
+    assert_eq!(done(&invalid), [true, false, true, true, true]);
 }
 
 #[test]
@@ -148,4 +150,22 @@ fn a_server_without_lz4_is_told_of_and_the_step_is_recorded() {
     let facts = Facts { lz4: false, ..untouched() };
     let planned = &plan(Target::UP, &facts)[2];
     assert_eq!((planned.report.notes.len(), planned.report.taken_over, planned.acts.len()), (1, false, 1));
+}
+
+#[test]
+fn what_was_taken_away_by_others_of_what_forgets_entries_is_made_again() {
+    let facts = Facts { triggers: vec![r#""c_forget_all""#.into()], schema: "\"x\"".into(), ..complete() };
+    let planned = plan(Target::UP, &facts);
+    let sql = planned[0].report.sql.join(";\n");
+    assert_eq!((planned.len(), planned[0].step.number), (1, 5));
+    assert!(sql.contains(r#"CREATE TRIGGER "c_forget" AFTER DELETE ON "x"."c" FOR EACH ROW"#), "{sql}");
+    assert!(!sql.contains("AFTER TRUNCATE"), "{sql}");
+}
+
+#[test]
+fn ids_that_are_no_texts_are_compared_as_what_they_are() {
+    let uuid = |facts: Facts| Facts { cast: "::uuid", ..facts };
+    assert!(sql(Target::UP, &uuid(untouched())).contains("j.run_id = t.run_id::text"));
+    assert!(sql(Target::DOWN, &uuid(complete())).contains("WHERE run_id = $1::uuid"));
+    assert!(!sql(Target::UP, &untouched()).contains("t.run_id::text"));
 }

@@ -1,7 +1,7 @@
 //! What a database says of the tables of a record, and of what was made beside them.
 
 use crate::error::Result;
-use crate::migrations::{Column, Facts, Index, Kind, Relation, beside};
+use crate::migrations::{Column, FORGET, Facts, Index, Kind, Relation, beside};
 use crate::postgres::connection::Connection;
 use crate::postgres::session::Session;
 use crate::postgres::sql::moment;
@@ -25,16 +25,28 @@ const INDEXES: &str = "
     SELECT g.relid, i.indisvalid AND i.indisready, EXISTS (SELECT FROM pg_inherits WHERE inhrelid = i.indexrelid)
     FROM unnest($1::bigint[], $2::text[]) AS g (relid, name) JOIN pg_index AS i
     ON i.indexrelid = to_regclass(g.name)::oid AND i.indrelid::bigint = g.relid";
+/// $1 the quoted name of the context table, $2 that of a function: the schema of the table, the names of its triggers, and
+/// whether the function is there.
+const TRIGGERS: &str = r#"
+    SELECT '"' || replace(n.nspname, '"', '""') || '"', ARRAY(SELECT '"' || replace(g.tgname, '"', '""') || '"'
+        FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal), to_regprocedure($2 || '()') IS NOT NULL
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)"#;
 const LZ4: &str = "SELECT coalesce(bool_or('lz4' = ANY(enumvals)), false) FROM pg_settings WHERE name = 'default_toast_compression'";
 
 impl Session {
     /// Looks at everything that a migration concerns.
     pub(super) async fn facts(&self, client: &Connection) -> Result<Facts> {
-        let contexts = self.contexts(client).await?;
+        let table = self.contexts(client).await?;
+        let (contexts, cast) = (table.sql.as_str(), table.ids.cast());
         let statuses = self.statuses()?;
         let (table, status, results) = statuses.for_migrations(client).await?;
         let are_there = beside_contexts(client, contexts).await?;
+        let triggers = client.only_row(TRIGGERS, &[&contexts, &beside(contexts, FORGET)]).await?;
         let mut facts = Facts {
+            cast,
+            schema: triggers.get(0),
+            triggers: triggers.get(1),
+            forgets: triggers.get(2),
             contexts: relations(client, contexts, Some("context_data")).await?,
             statuses: relations(client, table, results).await?,
             status: status.to_owned(),

@@ -15,10 +15,10 @@ impl Session {
     pub(super) async fn fold_all(
         &self,
         transaction: &Transaction<'_>,
-        contexts: &str,
         fold: &str,
     ) -> Result<()> {
-        let runs = format!("SELECT DISTINCT run_id FROM {}", JournalTable::of(contexts));
+        let contexts = self.contexts(transaction).await?;
+        let runs = format!("SELECT DISTINCT run_id FROM {}", JournalTable::of(&contexts.sql));
         let runs = transaction.rows(&runs, &[]).await?;
         let runs: Vec<String> = runs.iter().map(|row| row.get(0)).collect();
         for page in runs.chunks(PAGE) {

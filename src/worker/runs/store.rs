@@ -211,6 +211,14 @@ impl Runs {
         self.store.record().awaiting(after, limit).await
     }
 
+    /// Whether the tables are there, and can be worked with. Answers with what their user has to know of them.
+    ///
+    /// # Errors
+    /// They cannot, or the server is out of reach.
+    pub async fn check(&self) -> Result<Vec<String>> {
+        self.store.record().check().await
+    }
+
     /// Whether a pooler stands before the database; none where that cannot be.
     ///
     /// # Errors

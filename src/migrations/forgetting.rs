@@ -1,0 +1,54 @@
+//! Step 5: entries of the journal go with their row. A row may be deleted, and its id used again: a run of that id begins
+//! anew, and finds nothing of the one before.
+//!
+//! A trigger of the context table sees to it, whoever deletes a row. It has the rights of whoever migrates: who may delete a
+//! row need not know of the journal.
+
+use super::act::Act;
+use super::facts::Facts;
+use super::names::{beside, without_schema};
+
+/// What the function and the trigger of a deleted row are called, after the table.
+pub const FORGET: &str = "forget";
+/// What the trigger of an emptied table is called.
+const FORGET_ALL: &str = "forget_all";
+
+pub fn up(facts: &Facts) -> Vec<Act> {
+    let contexts = facts.contexts_anywhere();
+    let (journal, function) = (beside(&contexts, "journal"), beside(&contexts, FORGET));
+    let mut statements = Vec::new();
+    let [row, all] = triggers(facts).map(|name| (!facts.triggers.contains(&name)).then_some(name));
+    if !facts.forgets || row.is_some() || all.is_some() {
+        statements.push(format!(
+            "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
+             SET search_path = pg_catalog, pg_temp AS $flowcraft$ BEGIN \
+             IF to_regclass('{}') IS NULL THEN RETURN NULL; END IF; \
+             IF TG_OP = 'TRUNCATE' THEN DELETE FROM {journal}; \
+             ELSE DELETE FROM {journal} AS j WHERE j.run_id = OLD.run_id::text; END IF; \
+             RETURN NULL; END $flowcraft$",
+            journal.replace('\'', "''")
+        ));
+    }
+    let create = |name: String, when: &str, each: &str| {
+        format!("CREATE TRIGGER {name} AFTER {when} ON {contexts} FOR EACH {each} EXECUTE FUNCTION {function}()")
+    };
+    statements.extend(row.map(|name| create(name, "DELETE", "ROW")));
+    statements.extend(all.map(|name| create(name, "TRUNCATE", "STATEMENT")));
+    if statements.is_empty() { Vec::new() } else { vec![Act::together(statements)] }
+}
+
+pub fn down(facts: &Facts) -> Vec<Act> {
+    let contexts = facts.contexts_anywhere();
+    let is_there = |name: &String| facts.triggers.contains(name);
+    let drop = |name: String| format!("DROP TRIGGER {name} ON {contexts}");
+    let mut statements: Vec<String> = triggers(facts).into_iter().filter(is_there).map(drop).collect();
+    if facts.forgets {
+        statements.push(format!("DROP FUNCTION {}()", beside(&contexts, FORGET)));
+    }
+    if statements.is_empty() { Vec::new() } else { vec![Act::together(statements)] }
+}
+
+/// The quoted names of the triggers: of a deleted row, and of an emptied table.
+fn triggers(facts: &Facts) -> [String; 2] {
+    [FORGET, FORGET_ALL].map(|what| without_schema(&beside(facts.contexts(), what)))
+}
