@@ -60,8 +60,8 @@ export const ADAPTER_SCHEMA = {
     group: 'workflows',
     takes: callback<(error: Error) => void>(),
     words:
-      'Called when the worker receives no more jobs and cannot mend it: a live amqplib connection was closed for good. ' +
-      'The logger and the event bus (`worker:failed`) are told too.',
+      'Called when the worker receives no jobs and cannot mend it: a live amqplib connection was closed for good, or the ' +
+      'tables cannot be worked with when it starts (it takes jobs once they are mended). The logger and the event bus (`worker:failed`) are told too.',
     example: 'onError: () => process.exit(1)',
   },
   coordinationStore: {

@@ -2,7 +2,10 @@
 import type { FlowcraftEvent } from 'flowcraft'
 import type { FlowcraftAdapterError } from '../errors.js'
 
-/** A worker receives no more jobs from a queue and cannot mend it: whoever started it has to act. */
+/**
+ * A worker receives no jobs from a queue and cannot mend it: whoever started it has to act. Where its tables cannot be worked
+ * with, it takes jobs once they are mended.
+ */
 export interface WorkerFailedEvent {
   type: 'worker:failed'
   payload: { queueName: string; error: FlowcraftAdapterError }

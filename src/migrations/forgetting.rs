@@ -30,7 +30,9 @@ pub fn up(facts: &Facts) -> Vec<Act> {
         ));
     }
     let create = |name: String, when: &str, each: &str| {
-        format!("CREATE TRIGGER {name} AFTER {when} ON {contexts} FOR EACH {each} EXECUTE FUNCTION {function}()")
+        format!(
+            "CREATE TRIGGER {name} AFTER {when} ON {contexts} FOR EACH {each} EXECUTE FUNCTION {function}()"
+        )
     };
     statements.extend(row.map(|name| create(name, "DELETE", "ROW")));
     statements.extend(all.map(|name| create(name, "TRUNCATE", "STATEMENT")));

@@ -90,7 +90,8 @@ impl Found {
 
     fn may(&self, name: &TableName, wanted: &[&str]) -> Result<()> {
         let lacks = |(privilege, has): &&(&'static str, bool)| !has && wanted.contains(privilege);
-        let lacking: Vec<&str> = self.privileges.iter().filter(lacks).map(|(privilege, _)| *privilege).collect();
+        let lacking: Vec<&str> =
+            self.privileges.iter().filter(lacks).map(|(privilege, _)| *privilege).collect();
         if lacking.is_empty() {
             return Ok(());
         }
@@ -110,7 +111,9 @@ impl Found {
                 "A partitioned table can have one only where it is partitioned by run_id (by its hash, say), and so can hold \
                  one row a run. Partition it so, or name another table"
             }
-            _ => "Nothing keeps two rows of one run apart. Make one with:\nALTER TABLE … ADD PRIMARY KEY (run_id);",
+            _ => {
+                "Nothing keeps two rows of one run apart. Make one with:\nALTER TABLE … ADD PRIMARY KEY (run_id);"
+            }
         };
         Err(unfit(format!("the table '{name}' has no unique index of 'run_id' alone. {why}")))
     }
@@ -118,7 +121,8 @@ impl Found {
 
 fn not_updatable(name: &TableName, error: Error) -> Error {
     // 42P10: no unique index; 55000 and 0A000: a view that takes no rows.
-    let is_of_view = matches!(error.sql_state.as_ref().map(SqlState::as_str), Some("42P10" | "55000" | "0A000"));
+    let is_of_view =
+        matches!(error.sql_state.as_ref().map(SqlState::as_str), Some("42P10" | "55000" | "0A000"));
     match is_of_view {
         true => unfit(format!(
             "'{name}' is a view that takes no status ({}). Name the table behind it (option statusTableName)",

@@ -160,9 +160,8 @@ impl<'a> Names<'a> {
             self.sent.push(run.into());
             return true;
         }
-        let is_new = |sent: &Cow<'_, str>| {
-            !self.asked.as_ref().is_some_and(|asked| asked.contains_key(sent.as_ref()))
-        };
+        let is_new =
+            |sent: &Cow<'_, str>| !self.asked.as_ref().is_some_and(|asked| asked.contains_key(sent.as_ref()));
         match ids.canonical(run).filter(is_new) {
             Some(sent) => {
                 self.note(sent, run);

@@ -82,12 +82,7 @@ impl Session {
         Ok(())
     }
 
-    async fn together(
-        &self,
-        client: &Connection,
-        act: &Act,
-        statements: &[Statement],
-    ) -> Result<()> {
+    async fn together(&self, client: &Connection, act: &Act, statements: &[Statement]) -> Result<()> {
         // What is read under a lock is what it was when the lock was had.
         let transaction = Transaction::begin(client).await?;
         for sql in act.before().iter().skip(1) {

@@ -12,11 +12,7 @@ const PAGE: usize = 200;
 
 impl Session {
     /// In a transaction that holds both tables. `fold` takes a run, the keys to remove and the keys to set.
-    pub(super) async fn fold_all(
-        &self,
-        transaction: &Transaction<'_>,
-        fold: &str,
-    ) -> Result<()> {
+    pub(super) async fn fold_all(&self, transaction: &Transaction<'_>, fold: &str) -> Result<()> {
         let contexts = self.contexts(transaction).await?;
         let runs = format!("SELECT DISTINCT run_id FROM {}", JournalTable::of(&contexts.sql));
         let runs = transaction.rows(&runs, &[]).await?;

@@ -25,8 +25,7 @@ fn each_of_the_three_tables_gets_statements_of_its_own() {
     assert!(readme.touch.contains("(run_id, status_data, updated_at)"), "{}", readme.touch);
     assert!(readme.timed.unwrap().stale.contains("t.status_data::jsonb->>'status' = 'running'"));
 
-    let guide =
-        statements(&[("run_id", "text"), ("status", "text"), TIME, ("result", "jsonb")]).unwrap();
+    let guide = statements(&[("run_id", "text"), ("status", "text"), TIME, ("result", "jsonb")]).unwrap();
     assert!(guide.finish.contains("(run_id, status, result, updated_at)"), "{}", guide.finish);
 
     let code = statements(&CODE).unwrap();
