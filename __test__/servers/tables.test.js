@@ -10,10 +10,10 @@ import { userTables } from './support/user-tables.js'
 
 const flow = createFlow('pausing')
   .node('a', async ({ context }) => ({ output: await context.get('customer') }))
-  .node('pause', 'wait')
+  .wait('pause')
   .node('b', async () => ({ output: 'b' }))
   .edge('a', 'pause')
-  .edge('pause', 'b')
+  .edge('pause', 'b', { action: 'go' })
 const plain = createFlow('plain')
   .node('a', async () => ({ output: 1 }))
   .node('b', async () => ({ output: 2 }))
@@ -40,7 +40,7 @@ async function livesThrough(t, servers, runId) {
   await context.set('note', 'from outside')
   assert.equal(await context.get('note'), 'from outside')
   assert.ok(await context.has('customer'))
-  await adapter.resumeWithAction(runId, 'default')
+  await adapter.resumeWithAction(runId, 'go')
   const seen = await until(async () => {
     const found = await servers.look(runId)
     return found.status === 'completed' && found
@@ -99,7 +99,7 @@ describe('the type of run_id', onServers('PostgreSQL has types'), () => {
       stalledThresholdSeconds: 60,
     })
     assert.equal((await reconciler.run()).stalledRuns, 1)
-    assert.equal((await servers.settled(runId)).status, 'completed')
+    await until(async () => (await servers.statusOf(runId)) === 'completed')
   })
 
   it('UUID takes an id however it is written', async (t) => {

@@ -10,6 +10,7 @@ super::promises! {
     bodies_arrive_as_they_were,
     headers_arrive_as_they_were,
     unknown_queues_are_declared,
+    a_queue_is_declared_once_and_taken_as_it_is,
     a_queue_that_is_gone_is_declared_again,
     a_closed_client_opens_again,
     nothing_is_nothing,
@@ -26,6 +27,16 @@ async fn messages_keep_their_order(world: &World) {
     let mut consumer = client.consume(&queue, 100);
     let (seen, _taken) = consumer.take(60).await;
     assert_eq!(seen.into_iter().map(|(body, _)| body).collect::<Vec<_>>(), bodies);
+}
+
+async fn a_queue_is_declared_once_and_taken_as_it_is(world: &World) {
+    let (client, queue) = (world.client().await, world.queue("jobs"));
+    assert_eq!(client.broker.waiting(&queue).await.unwrap(), None);
+    client.broker.declare(&queue).await.unwrap();
+    assert_eq!(client.broker.waiting(&queue).await.unwrap(), Some(0));
+    client.publish(&queue, ["a"]).await;
+    client.broker.declare(&queue).await.unwrap();
+    assert_eq!(client.look(&queue).await, new(["a"]));
 }
 
 async fn what_is_confirmed_is_in_the_queue(world: &World) {

@@ -14,6 +14,7 @@ promises!(
     of_two_who_claim_many_each_gets_others,
     runs_that_await_are_found_page_by_page,
     a_run_that_is_kept_alive_is_not_silent,
+    of_good_tables_there_is_nothing_to_say,
 );
 
 const ALL: Duration = Duration::from_secs(3_600);
@@ -84,4 +85,9 @@ async fn a_run_that_is_kept_alive_is_not_silent(world: &World) {
     world.record.keep_alive(&["r".into(), "ended".into(), "nobody".into()]).await.unwrap();
     assert!(world.record.stale(&search(Duration::from_millis(50))).await.unwrap().is_empty());
     assert_eq!(world.status("ended").await.unwrap().status, "failed");
+}
+
+async fn of_good_tables_there_is_nothing_to_say(world: &World) {
+    assert_eq!(world.record.check().await.unwrap(), Vec::<String>::new());
+    assert_eq!(world.record.refuses_id("any"), None);
 }
