@@ -186,7 +186,7 @@ describe('connections', () => {
     const context = new PostgresContext('r', { client: urls.database, tableName: `${servers.name}.absent` })
     await assert.rejects(context.get('a'), /absent' does not exist[\s\S]*CREATE TABLE .*absent/)
     const lines = []
-    const logger = Object.assign(new NullLogger(), { warn: (line) => lines.push(line) })
+    const logger = Object.assign(new NullLogger(), { error: (line) => lines.push(line) })
     await servers.freshQueue()
     const adapter = servers.adapter(flow(), {
       statusTableName: `${servers.name}.absent`,
@@ -196,7 +196,7 @@ describe('connections', () => {
     await servers.begin(flow(), {}, { status: false })
     await until(() => lines.some((line) => line.includes('CREATE TABLE')))
     await adapter.stop()
-    assert.equal(await until(() => servers.waiting()), 1, 'the job went back to the queue')
+    assert.equal(await until(() => servers.waiting()), 1, 'the job waits in the queue')
   })
 })
 

@@ -217,6 +217,15 @@ describe('about PostgreSQL', () => {
       stalledThresholdSeconds: 1,
     })
     await throws('COLUMN_MISSING', () => reconciler.run())
+    const view = `${servers.name}.shown`
+    await servers.pg.query(`CREATE VIEW ${view} AS SELECT * FROM ${servers.contextTable}`)
+    await throws('TABLE_UNFIT', () => context(urls.database, view).get('k'), { runId: 'r' })
+  })
+
+  it('whose table has other ids', async () => {
+    const numbered = `${servers.name}.numbered`
+    await servers.pg.query(`CREATE TABLE ${numbered} (run_id UUID PRIMARY KEY, context_data JSONB NOT NULL)`)
+    await throws('RUN_ID_INVALID', () => context(urls.database, numbered).get('k'), { runId: 'r' })
   })
 
   it('whose table refuses what is written', async () => {

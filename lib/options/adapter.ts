@@ -31,8 +31,9 @@ export interface RabbitMqAdapterOptions {
    */
   eventBus?: AdapterEventBus
   /**
-   * Called when the worker receives no more jobs and cannot mend it: a live amqplib connection was closed for good.
-   * The logger and the event bus (`worker:failed`) are told too.
+   * Called when the worker receives no jobs and cannot mend it: a live amqplib connection was closed for good, or
+   * the tables cannot be worked with when it starts (it takes jobs once they are mended). The logger and the event
+   * bus (`worker:failed`) are told too.
    *
    * @example
    * ```ts

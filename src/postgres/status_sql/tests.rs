@@ -42,7 +42,7 @@ fn where_a_new_row_owes_values_rows_are_only_changed() {
     let Statements { touch, finish, touch_all, finish_all, .. } = Statements::for_shape(&owing).unwrap();
     for statement in [touch, finish, touch_all, finish_all] {
         assert!(statement.starts_with("UPDATE") && !statement.contains("EXCLUDED"), "{statement}");
-        assert!(statement.contains("::uuid") && !statement.contains("run_id::"), "{statement}");
+        assert!(statement.contains("::uuid") && !statement.contains("t.run_id::"), "{statement}");
     }
 }
 
