@@ -1,9 +1,10 @@
 //! Whether the user's tables can be worked with, looked at before the first job is taken: what would fail one day is said at
 //! once, with what to do.
 
+use super::columns::Column;
 use super::connection::Connection;
 use super::contexts::Contexts;
-use super::tables::{Column, TableName, unfit};
+use super::tables::{TableName, unfit};
 use crate::error::{Code, Error, Result, SqlState};
 use crate::workflow::ledger::RunStatus;
 

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::tables::Column;
+use super::columns::Column;
 use crate::error::{Code, Error, Result};
 
 /// The type of a table's `run_id`.

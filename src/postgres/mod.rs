@@ -8,6 +8,7 @@
 //! facade, the [`Record`](crate::ports::record::Record) of the engine; nothing below imports it.
 
 mod cancel;
+mod columns;
 mod connect;
 mod connection;
 mod contexts;

@@ -4,8 +4,7 @@ use super::contexts::Contexts;
 use super::ids::Ids;
 use super::journal::JournalTable;
 use super::sql::{NOW, PRESENT, limits_of_batch};
-use super::tables::Table;
-use super::upsert::Upsert;
+use super::upsert::{Shape, Upsert};
 use super::zone::Moments;
 use crate::record::RESERVED_KEY;
 
@@ -38,17 +37,6 @@ pub(super) struct Statements {
     /// What its runs are named by.
     pub ids: Ids,
     /// Columns of the user's that a new row owes a value: the engine makes no row here.
-    pub owed: Vec<String>,
-}
-
-/// What a status table is like.
-#[derive(Debug)]
-pub(super) struct Shape<'a> {
-    pub table: &'a Table,
-    pub ids: Ids,
-    /// How `updated_at` is written, if there is one.
-    pub moments: Option<Moments>,
-    /// Columns of the user's that a new row owes a value.
     pub owed: Vec<String>,
 }
 

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::columns::Column;
 use super::connection::Asks;
 use super::ids::Ids;
 use crate::error::{Code, Error, Result};
@@ -80,21 +81,6 @@ pub(super) enum Kind {
     View,
     /// A foreign table, a materialized view and the like.
     Other,
-}
-
-/// A column of a table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Column {
-    /// Its type as PostgreSQL writes it, with its length: what a value is cast to.
-    pub kind: String,
-    /// The type without its length; that behind a domain.
-    pub base: String,
-    /// The longest text it holds, if that is limited.
-    pub length: Option<i32>,
-    /// The words of an enumeration; empty for any other type.
-    pub words: Vec<String>,
-    /// A new row has to say its value: it may not be null, and has no default.
-    pub is_owed: bool,
 }
 
 /// $1 the quoted name of a table: what it is, and its columns.

@@ -1,7 +1,20 @@
 //! An `INSERT … ON CONFLICT (run_id) DO UPDATE` over the columns that a status table has; an `UPDATE` where the engine can make
 //! no row, because a column of the user's owes a value.
 
-use super::status_sql::Shape;
+use super::ids::Ids;
+use super::tables::Table;
+use super::zone::Moments;
+
+/// What a status table is like.
+#[derive(Debug)]
+pub(super) struct Shape<'a> {
+    pub table: &'a Table,
+    pub ids: Ids,
+    /// How `updated_at` is written, if there is one.
+    pub moments: Option<Moments>,
+    /// Columns of the user's that a new row owes a value.
+    pub owed: Vec<String>,
+}
 
 /// A row, as it is written.
 pub(super) struct Upsert<'a> {

@@ -2,8 +2,8 @@
 //! and PostgreSQL takes that of the session for granted. Sessions differ, so the engine never does: it writes and reads the
 //! time at the place that the database has as its own, as every client does that says nothing about zones.
 
+use super::columns::Column;
 use super::connection::Asks;
-use super::tables::Column;
 use crate::error::Result;
 
 /// The zone that a session has which asks for none: that of the role or the database, or of the server. Where this very

@@ -1,5 +1,6 @@
 use super::*;
-use crate::postgres::tables::Column;
+use crate::postgres::columns::Column;
+use crate::postgres::tables::Table;
 
 fn table(columns: &[(&str, &str)]) -> Table {
     let column = |kind: &str| Column { kind: kind.into(), base: kind.into(), ..Column::default() };
