@@ -21,9 +21,9 @@ import { type Broker, type Database, Engine, Store } from './bridge/native.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase, unknownParameters } from './connections/postgres.js'
 import { errorOf, type FlowcraftAdapterError, mistake, RunEndedError, RunNotFoundError } from './errors.js'
-import { answerLine, outdatedLine } from './execution/answer.js'
+import { answerLine, lackingLine, outdatedLine } from './execution/answer.js'
 import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf, revisionsOf } from './execution/blueprints.js'
-import { type JobHost, runJob } from './execution/job.js'
+import { type JobHost, lackedByJob, runJob } from './execution/job.js'
 import { webhookEvent } from './execution/pauses.js'
 import type { QueueRetryOptions } from './execution/retries.js'
 import { harmless } from './harmless.js'
@@ -383,16 +383,22 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   async #run(job: Job, controller: AbortController): Promise<void> {
     let line: string
     try {
-      const blueprint = blueprintOfJob(this.runtime.options.blueprints, job)
-      line = blueprint
-        ? answerLine(job.number, await runJob(this.#jobHost, job, blueprint, controller))
-        : outdatedLine(job.number)
+      line = await this.#lineOf(job, controller)
     } catch (error) {
       // What user code throws does not get here; what does is answered all the same, or the run would wait for ever.
       const message = describeError(error, job.nodeId)
       line = answerLine(job.number, { outcome: 'failed', message, recoverable: false })
     }
     this.#channel.answer(job, line)
+  }
+
+  async #lineOf(job: Job, controller: AbortController): Promise<string> {
+    const blueprint = blueprintOfJob(this.runtime.options.blueprints, job)
+    if (!blueprint) return outdatedLine(job.number)
+    const lacked = lackedByJob(this.#jobHost, job, blueprint)
+    const missing = typeof lacked === 'object' ? await lacked : lacked
+    if (missing !== undefined) return lackingLine(job.number, missing)
+    return answerLine(job.number, await runJob(this.#jobHost, job, blueprint, controller))
   }
 
   async #publishResult(runId: string, status: string, reason: string, contextJson: string): Promise<void> {

@@ -100,6 +100,45 @@ describe('rows that somebody has locked', { ...onServers('row locks'), concurren
 
   it('in the status table', (t) => holdsUpNobody(t, 12, { concurrency: 12, table: (servers) => servers.statusTable }))
 
+  for (const [kind, nodeId, blueprintId, reason] of [
+    ['that is no job', '', 'steps', /'nodeId' is empty/],
+    ['whose blueprint nobody has', 'a', 'nowhere', /'nowhere' is not in/],
+    ['that names no start node', 'b', 'steps', /does not begin at node 'b'/],
+  ]) {
+    it(`of runs that fail by a message ${kind}: they hold no place, and fail later`, async (t) => {
+      const { servers, worker, begin, executed } = await scene(t, { blueprintTimeout: 0 })
+      const runs = Array.from({ length: 12 }, (_, index) => `${servers.name}-held${index}`)
+      for (const run of runs) await servers.insert(run, JSON.stringify({ name: run }))
+      for (const run of runs) await servers.insertStatus(run)
+      const release = await locked(t, servers, runs)
+      for (const runId of runs) await servers.send({ runId, blueprintId, nodeId })
+      await until(async () => (await worker.listDeadLetters()).length === runs.length, { what: 'the dead letters' })
+      const before = Date.now()
+      const others = await begin('free', 30)
+      await Promise.all(others.map((run) => servers.settled(run, ['completed'], 12_000)))
+      t.diagnostic(`30 runs beside ${runs.length} locked ones: ${Date.now() - before} ms`)
+      assert.ok(Date.now() - before < 8_000)
+      for (const run of runs) assert.equal(await servers.statusOf(run), 'running')
+      await release()
+      for (const run of runs) assert.match((await servers.settled(run, ['failed'], 20_000)).result.reason, reason)
+      assert.equal((await worker.listDeadLetters()).length, runs.length)
+      once(executed, others)
+    })
+  }
+
+  it('of a run that is to fail, for longer than writeTimeout: its status says so', async (t) => {
+    const { servers, worker } = await scene(t, { writeTimeout: 1_500 })
+    const runId = servers.runId()
+    await servers.insert(runId, '{}')
+    await servers.insertStatus(runId)
+    const release = await locked(t, servers, [runId])
+    await servers.send({ runId, nodeId: 7 })
+    const { result } = await servers.settled(runId, ['failed'], 20_000)
+    assert.match(result.reason, /not a job/)
+    assert.equal((await worker.listDeadLetters()).length, 1)
+    await release()
+  })
+
   it('a worker that stops meanwhile hands the job on', async (t) => {
     const { servers, worker, gates, executed, begin, flow } = await scene(t, { stopTimeout: 500 })
     const [run] = await begin('held', 1, { held: true })

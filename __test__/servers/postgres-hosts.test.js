@@ -34,6 +34,8 @@ describe('a primary and its standby', { skip: missing('postgres') }, () => {
   async function ask(server, sql) {
     const client = new pg.Client({ connectionString: server.url })
     await client.connect()
+    // A standby takes no statement at `serializable`, which may be the default (FLOWCRAFT_ISOLATION).
+    await client.query("SET default_transaction_isolation = 'read committed'")
     const { rows } = await client.query(sql)
     await client.end()
     return rows

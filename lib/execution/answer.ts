@@ -88,6 +88,11 @@ function quoted(text: string): string {
   return JSON.stringify(text.toWellFormed())
 }
 
+/** The line that says that a job was not run: its node runs a blueprint as a subflow that the runtime does not have. */
+export function lackingLine(job: number, blueprintId: string): string {
+  return `${job} lacking ${quoted(blueprintId)}\n`
+}
+
 /** The line that says that a job was not run: the blueprint is not of the revision it was admitted by any more. */
 export function outdatedLine(job: number): string {
   return `${job} outdated\n`

@@ -16,6 +16,7 @@ import type { Job } from '../bridge/channel.js'
 import { toJson } from '../bridge/json.js'
 import { describeError, textOf } from '../thrown.js'
 import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
+import { lackedInside, lackedToResume } from './inner-blueprints.js'
 import { JobContext, type Stored } from './job-context.js'
 import { type NodeView, nodeViewOf } from './node-view.js'
 import { pausedInside, pauseOf, resumeInside, webhookPause } from './pauses.js'
@@ -40,6 +41,30 @@ interface Execution extends NodeView {
   job: Job
   context: JobContext
   signal: AbortSignal
+}
+
+/**
+ * The id of a blueprint that a job needs inside its node, and that the runtime does not have. Looked for before anything
+ * runs; at once where the node is no subflow.
+ */
+export function lackedByJob(
+  host: JobHost,
+  job: Job,
+  base: WorkflowBlueprint,
+): string | Promise<string | undefined> | undefined {
+  const { node } = nodeViewOf(job, base)
+  if (!node) return undefined
+  return job.resumed ? lackedByResumed(host, job, node) : lackedInside(host.runtime, node)
+}
+
+async function lackedByResumed(host: JobHost, job: Job, node: NodeDefinition): Promise<string | undefined> {
+  try {
+    const nested = await pausedInside(new JobContext(job, host.stored), job.nodeId)
+    return nested === undefined ? undefined : lackedToResume(host.runtime, node, nested)
+  } catch {
+    // What cannot be read, the job itself fails for.
+    return undefined
+  }
 }
 
 /** Runs a job; whatever user code does is an answer. */

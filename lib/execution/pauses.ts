@@ -18,7 +18,7 @@ type Runtime = FlowRuntime<Record<string, unknown>, Record<string, unknown>>
 type Pause = Pick<JobAnswer, 'details' | 'event' | 'until' | 'output'>
 
 /** Where a subflow keeps its own context while it is paused. */
-const subflowKey = (nodeId: string) => `_subflowState.${nodeId}`
+export const subflowKey = (nodeId: string) => `_subflowState.${nodeId}`
 
 /** The name of the event a webhook's delivery is. */
 export const webhookEvent = (nodeId: string) => `webhook:${nodeId}`
@@ -214,7 +214,8 @@ function subflowOutput(
   return { output: Object.fromEntries(terminals.map((id) => [id, inner[`_outputs.${id}`]])), keys: {} }
 }
 
-function subBlueprint(runtime: Runtime, node: NodeDefinition): WorkflowBlueprint | undefined {
+/** The blueprint that a node runs as a subflow. */
+export function subBlueprint(runtime: Runtime, node: NodeDefinition): WorkflowBlueprint | undefined {
   const id = node.params?.blueprintId
   return typeof id === 'string' ? runtime.options.blueprints?.[id] : undefined
 }

@@ -76,11 +76,15 @@ struct JobFields<'a> {
 
 /// What JavaScript says instead of an answer, where it has another revision of the blueprint.
 const OUTDATED: &str = "outdated";
+/// What it says, before the id as JSON, where it lacks a blueprint that the node runs as a subflow.
+const LACKING: &str = "lacking ";
 
 fn reply(text: &str) -> Reply {
-    match text {
-        OUTDATED => Reply::Outdated,
-        answer => Reply::Answered(answer::read(answer)),
+    let lacking = text.strip_prefix(LACKING).and_then(|id| serde_json::from_str(id).ok());
+    match (text, lacking) {
+        (OUTDATED, _) => Reply::Outdated,
+        (_, Some(blueprint)) => Reply::Lacking { blueprint },
+        (answer, None) => Reply::Answered(answer::read(answer)),
     }
 }
 

@@ -47,6 +47,11 @@ pub enum Reply {
     Answered(Answer),
     /// JavaScript has another revision of the blueprint by now. It ran nothing.
     Outdated,
+    /// The node runs another blueprint, as a subflow, that JavaScript does not have. It ran nothing.
+    Lacking {
+        /// Which it is.
+        blueprint: String,
+    },
 }
 
 /// One node to run.

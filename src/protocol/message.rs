@@ -42,6 +42,10 @@ pub struct JobMessage {
     /// version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy_since: Option<u64>,
+    /// Why the message cannot be processed. It is among the dead letters already, and only its run is still to fail: the run's
+    /// row was locked. Not of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abandoned_for: Option<String>,
     /// Revisions of the blueprint that do not have the node, by workers that rescheduled the job for it. Not of version 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacking: Vec<String>,
@@ -111,6 +115,7 @@ impl JobMessage {
         Self {
             put_back_since: None,
             busy_since: None,
+            abandoned_for: None,
             lacking: Vec::new(),
             not_before: None,
             replayed: true,
@@ -131,6 +136,7 @@ impl JobMessage {
             wakes: due.wakes,
             put_back_since: None,
             busy_since: None,
+            abandoned_for: None,
             lacking: Vec::new(),
             repeated: false,
             copy: false,
@@ -163,13 +169,14 @@ fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The fields that are removed when they have no value.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "isLastAttempt",
     "attempt",
     "notBefore",
     "wakes",
     "putBackSince",
     "busySince",
+    "abandonedFor",
     "lacking",
     "repeated",
     "replayed",

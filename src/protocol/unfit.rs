@@ -11,6 +11,9 @@ use crate::ids::NodeId;
 const RUN: &str = "runId";
 const BLUEPRINT: &str = "blueprintId";
 const NODE: &str = "nodeId";
+/// As in [`JobMessage`].
+const BUSY_SINCE: &str = "busySince";
+const ABANDONED_FOR: &str = "abandonedFor";
 
 /// What a message that is no job says of the run that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Unfit {
     pub blueprint: Option<String>,
     /// The node it names; none if it names none.
     pub node: Option<NodeId>,
+    /// Why it cannot be processed, and since when its run is to fail, where it is among the dead letters already.
+    pub abandoned: Option<(String, u64)>,
     /// The job that it is once somebody says which blueprint its run follows.
     pub but_for_blueprint: Option<Box<JobMessage>>,
 }
@@ -33,6 +38,7 @@ impl Unfit {
             run: name(&fields, RUN)?,
             blueprint: name(&fields, BLUEPRINT),
             node: name(&fields, NODE).map(|node| node.as_str().into()),
+            abandoned: abandoned(&fields),
             but_for_blueprint: but_for_blueprint(body, fields).map(Box::new),
         })
     }
@@ -42,6 +48,19 @@ impl Unfit {
         let job = *self.but_for_blueprint?;
         Some(JobMessage { blueprint_id: blueprint.to_owned(), ..job })
     }
+}
+
+/// A message that is no job, as it comes again once it is among the dead letters: only its run is still to fail.
+pub fn abandoned_copy(body: &[u8], reason: &str, since: u64) -> Option<Vec<u8>> {
+    let mut fields: Fields = serde_json::from_slice(body).ok()?;
+    fields.insert(ABANDONED_FOR.to_owned(), to_raw_value(reason).ok()?);
+    fields.insert(BUSY_SINCE.to_owned(), to_raw_value(&since).ok()?);
+    serde_json::to_vec(&fields).ok()
+}
+
+fn abandoned(fields: &Fields) -> Option<(String, u64)> {
+    let reason = serde_json::from_str(fields.get(ABANDONED_FOR)?.get()).ok()?;
+    Some((reason, serde_json::from_str(fields.get(BUSY_SINCE)?.get()).ok()?))
 }
 
 type Fields = IndexMap<String, Box<RawValue>>;
@@ -100,6 +119,17 @@ mod tests {
             let expected = expected.map(|(blueprint, node, lacks)| ("r".to_owned(), blueprint, node, lacks));
             assert_eq!(read(body), expected, "{body}");
         }
+    }
+
+    #[test]
+    fn it_comes_again_for_its_run_alone() {
+        let body = br#"{"runId":"r","nodeId":7,"trace":1}"#;
+        assert_eq!(Unfit::read(body).unwrap().abandoned, None);
+        let again = abandoned_copy(body, "it is \"odd\"", 12).unwrap();
+        let unfit = Unfit::read(&again).unwrap();
+        assert_eq!((unfit.run.as_str(), unfit.abandoned), ("r", Some(("it is \"odd\"".to_owned(), 12))));
+        let later = abandoned_copy(&again, "still", 12).unwrap();
+        assert_eq!(Unfit::read(&later).unwrap().abandoned, Some(("still".to_owned(), 12)));
     }
 
     #[test]

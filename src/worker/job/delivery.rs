@@ -10,9 +10,10 @@ use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Span, debug};
 
+use super::abandoning::fail_run;
 use super::admission::comes_again_after_panic;
 use super::context::JobContext;
-use super::disposition::{dead_letter, fail_run, later, unreadable};
+use super::disposition::{dead_letter, later, unreadable};
 use super::fate::MessageFate;
 use super::place::{Held, Place};
 use super::process::process;
@@ -140,6 +141,13 @@ async fn no_job(context: &JobContext<'_>, reason: &str) -> Result<MessageFate> {
         return dead_letter(context, context.queue, context.body, reason).await;
     };
     let run = unfit.run.clone();
+    let node = unfit.node.clone();
+    let node = node.as_ref().map_or("", |node| node.as_str());
+    let blueprint = unfit.blueprint.clone();
+    let failure = Failure { blueprint: blueprint.as_deref(), node, job: None, reason };
+    if let Some((reason, _)) = &unfit.abandoned {
+        return fail_run(context, &run, Failure { reason, ..failure }).await;
+    }
     if unfit.but_for_blueprint.is_some() {
         let follows = context.retry.until_done(|| blueprint_of(services, &run)).await?;
         if let Some(job) = follows.and_then(|blueprint| unfit.clone().with_blueprint(&blueprint)) {
@@ -147,8 +155,7 @@ async fn no_job(context: &JobContext<'_>, reason: &str) -> Result<MessageFate> {
         }
     }
     dead_letter(context, context.queue, context.body, reason).await?;
-    let node = unfit.node.as_ref().map_or("", |node| node.as_str());
-    fail_run(context, &run, Failure { blueprint: unfit.blueprint.as_deref(), node, job: None, reason }).await
+    fail_run(context, &run, failure).await
 }
 
 /// The blueprint that a run follows or, before it has begun, the one that its context names.

@@ -6,14 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::abandoning::fail_run;
 use super::admission::Disposal;
 use super::admitting::{Admitted, Disposed, ToExecute, admitted};
 use super::claiming::{Clearance, clear};
 use super::clock::by_the_databases_clock;
+use super::coming_again::come_again;
 use super::completion::{Completion, Execution, complete};
 use super::context::JobContext;
-use super::disposition::{Lack, come_again, give_up, reschedule};
+use super::disposition::give_up;
 use super::fate::MessageFate;
+use super::rescheduling::{Lack, lacks_inner_blueprint, reschedule};
 use super::storing::{refuse_while_locked, stored};
 use crate::error::{Code, Error, Kind, Result};
 use crate::fault_points;
@@ -23,6 +26,7 @@ use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::{Decide, Document, Patch};
 use crate::worker::legacy::Counted;
+use crate::worker::runs::failing::Failure;
 
 /// How often a job is admitted again because JavaScript has another revision of its blueprint by then.
 const ADMISSIONS: u32 = 10;
@@ -48,6 +52,9 @@ async fn see_to(
     deaths: Option<u32>,
 ) -> Result<MessageFate> {
     let begun = Instant::now();
+    if let Some(reason) = &message.abandoned_for {
+        return fail_run(context, &message.run_id, Failure::of(message, reason)).await;
+    }
     if let Some(fate) = refuse_while_locked(context, message).await? {
         return Ok(fate);
     }
@@ -75,6 +82,10 @@ async fn see_to(
                 fault_points::point("after-call");
                 let answer = by_the_databases_clock(context, answer);
                 return finish(context, message, (*to_execute, answer), begun).await;
+            }
+            Some(Reply::Lacking { blueprint }) => {
+                let lack = (to_execute.round, blueprint);
+                return lacks_inner_blueprint(context, message, lack).await;
             }
             Some(Reply::Outdated) => {
                 debug!(blueprint = message.blueprint_id, "another blueprint took the place of this one");

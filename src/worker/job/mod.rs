@@ -1,9 +1,11 @@
 //! One delivery, from the queue to its acknowledgement.
 
+mod abandoning;
 pub mod admission;
 pub(super) mod admitting;
 pub(super) mod claiming;
 pub(super) mod clock;
+mod coming_again;
 pub mod completion;
 pub(super) mod context;
 pub(super) mod delivery;
@@ -13,5 +15,6 @@ pub(super) mod fate;
 pub(super) mod place;
 mod process;
 pub mod reason;
+mod rescheduling;
 mod storing;
 pub(super) mod trouble;

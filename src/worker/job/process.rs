@@ -6,8 +6,8 @@ use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::admission::admit_beside_lease;
+use super::coming_again::come_again;
 use super::context::JobContext;
-use super::disposition::come_again;
 use super::execution::{condemned, with_lease};
 use super::fate::MessageFate;
 use crate::error::Result;

@@ -42,6 +42,15 @@ pub enum Reason {
         /// The node.
         node: NodeId,
     },
+    /// The node runs another blueprint as a subflow, and this worker's runtime has no such blueprint.
+    InnerBlueprintMissing {
+        /// The blueprint that is missing.
+        inner: String,
+        /// The blueprint of the node.
+        blueprint: String,
+        /// The node.
+        node: NodeId,
+    },
     /// Nothing of the run has happened, and the blueprint does not begin at this node here.
     NoStart {
         /// The blueprint.
@@ -78,6 +87,14 @@ impl Reason {
         matches!(self, Self::NodeMissing { .. } | Self::NoStart { .. })
     }
 
+    /// The blueprint that a worker needs beside the run's own.
+    pub fn inner(&self) -> Option<&str> {
+        match self {
+            Self::InnerBlueprintMissing { inner, .. } => Some(inner),
+            _ => None,
+        }
+    }
+
     /// What the run says of it when it fails because of it.
     pub fn of_run(&self) -> String {
         match self {
@@ -104,6 +121,10 @@ impl fmt::Display for Reason {
             Self::NodeMissing { blueprint, node } => {
                 write!(f, "Node '{node}' is not in blueprint '{blueprint}' of this worker's runtime")
             }
+            Self::InnerBlueprintMissing { inner, blueprint, node } => write!(
+                f,
+                "Blueprint '{inner}', which node '{node}' of blueprint '{blueprint}' runs, is not in this worker's runtime"
+            ),
             Self::NoStart { blueprint, node } => {
                 write!(
                     f,

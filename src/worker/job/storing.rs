@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::coming_again::copy_for_later;
 use super::context::JobContext;
-use super::disposition::{copy_for_later, unreadable};
+use super::disposition::unreadable;
 use super::fate::MessageFate;
 use super::place::Room;
 use super::trouble::{given_up, is_over, is_passing_trouble};

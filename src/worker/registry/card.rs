@@ -23,7 +23,7 @@ pub struct Card {
     pub version: String,
     /// The queues it takes jobs from.
     pub queues: Vec<String>,
-    /// The blueprints it has, each with its revision; while its JavaScript is busy, those that it has met.
+    /// The blueprints it has, each with its revision; while its JavaScript is busy, those that it had before, and those that it has met.
     pub blueprints: BTreeMap<String, String>,
     /// How many nodes it executes at a time.
     pub slots: u16,

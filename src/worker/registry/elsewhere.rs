@@ -26,6 +26,8 @@ pub struct Wanted<'a> {
     pub queue: &'a str,
     /// The blueprint.
     pub blueprint: &'a str,
+    /// Another blueprint that is needed beside it: the one that the node runs as a subflow.
+    pub inner: Option<&'a str>,
     /// Revisions of it that are of no use.
     pub lacking: &'a [String],
 }
@@ -43,8 +45,10 @@ impl Wanted<'_> {
             .filter(|worker| worker.card.queues.iter().any(|queue| queue == self.queue))
             .collect();
         let is_useful = |worker: &&&RegisteredWorker| {
-            let revision = worker.card.blueprints.get(self.blueprint);
-            worker.card.id != self.by && revision.is_some_and(|revision| !self.lacking.contains(revision))
+            let has = &worker.card.blueprints;
+            worker.card.id != self.by
+                && has.get(self.blueprint).is_some_and(|revision| !self.lacking.contains(revision))
+                && self.inner.is_none_or(|inner| has.contains_key(inner))
         };
         if of_queue.iter().any(|worker| is_useful(&worker)) {
             return Elsewhere::Likely;
@@ -73,7 +77,7 @@ mod tests {
     #[test]
     fn whoever_may_have_it_is_waited_for() {
         let lacking = ["new".to_owned()];
-        let wanted = Wanted { by: "me", queue: "jobs", blueprint: "story", lacking: &lacking };
+        let wanted = Wanted { by: "me", queue: "jobs", blueprint: "story", inner: None, lacking: &lacking };
         let me = || worker("me", "jobs", Some("new"));
         for (title, workers, consumers, expected) in [
             ("nobody registers", vec![], Some(3), Elsewhere::Nobody),
@@ -104,9 +108,25 @@ mod tests {
 
     #[test]
     fn whoever_has_the_blueprint_at_all_is_waited_for() {
-        let wanted = Wanted { by: "me", queue: "jobs", blueprint: "story", lacking: &[] };
+        let wanted = Wanted { by: "me", queue: "jobs", blueprint: "story", inner: None, lacking: &[] };
         let others = |revision| [worker("me", "jobs", None), worker("w", "jobs", revision)];
         assert_eq!(wanted.elsewhere(&others(Some("any")), Some(2)), Elsewhere::Likely);
         assert_eq!(wanted.elsewhere(&others(None), Some(2)), Elsewhere::Nobody);
+    }
+
+    #[test]
+    fn whoever_has_the_inner_blueprint_too_is_waited_for() {
+        let wanted =
+            Wanted { by: "me", queue: "jobs", blueprint: "story", inner: Some("inner"), lacking: &[] };
+        for (has, expected) in [
+            (&["story", "inner"][..], Elsewhere::Likely),
+            (&["story"], Elsewhere::Nobody),
+            (&["inner"], Elsewhere::Nobody),
+        ] {
+            let mut other = worker("w", "jobs", None);
+            other.card.blueprints = has.iter().map(|id| ((*id).to_owned(), "any".to_owned())).collect();
+            let workers = [worker("me", "jobs", Some("any")), other];
+            assert_eq!(wanted.elsewhere(&workers, Some(2)), expected, "{has:?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A started worker's heartbeat.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::timeout;
@@ -12,13 +13,16 @@ use crate::worker::services::Services;
 pub async fn keep_registered(services: Arc<Services>, stop: CancellationToken) {
     let Services { registry, blueprints, host, .. } = &*services;
     let since = registry.now();
+    let mut known = BTreeMap::new();
     while !stop.is_cancelled() {
         let next = tokio::time::Instant::now() + HEARTBEAT;
         let beat = async {
-            // JavaScript may be busy: then those that were met.
-            let own = timeout(HEARTBEAT / 2, host.blueprints()).await.ok().and_then(Result::ok);
-            let own = own.unwrap_or_else(|| blueprints.met());
-            registry.announce(&registry.card(since, own)).await;
+            match timeout(HEARTBEAT / 2, host.blueprints()).await {
+                Ok(Ok(own)) => known = own,
+                // JavaScript may be busy: then those it had, and those that were met.
+                _ => known.extend(blueprints.met()),
+            }
+            registry.announce(&registry.card(since, known.clone())).await;
             registry.look().await;
             tokio::time::sleep_until(next).await;
         };

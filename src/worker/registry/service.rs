@@ -100,12 +100,12 @@ impl Registry {
         Ok(merged([stored?, recorded?].into_iter().flatten().flatten()))
     }
 
-    /// Who else may have what this worker lacks for a job.
-    pub async fn elsewhere(&self, queue: &str, job: &JobMessage) -> Elsewhere {
+    /// Who else may have what this worker lacks for a job: a blueprint or node, or the blueprint that it runs inside.
+    pub async fn elsewhere(&self, queue: &str, job: &JobMessage, inner: Option<&str>) -> Elsewhere {
         let asked = join(timeout(HEARTBEAT, self.workers()), self.consumers(queue)).await;
         let (Ok(Ok(workers)), consumers) = asked else { return Elsewhere::Unknown };
         let by = &self.settings.worker;
-        let wanted = Wanted { by, queue, blueprint: &job.blueprint_id, lacking: &job.lacking };
+        let wanted = Wanted { by, queue, blueprint: &job.blueprint_id, inner, lacking: &job.lacking };
         wanted.elsewhere(&workers, consumers)
     }
 

@@ -7,7 +7,8 @@ use futures_util::future::join_all;
 use tracing::debug;
 
 use super::finalize::finalize;
-use super::store::Runs;
+use super::state::{Decision, RunState};
+use super::store::{Runs, View};
 use crate::error::Result;
 use crate::record::{Decide, Document, Patch};
 use crate::worker::leases::held::LeasedExecution;
@@ -49,6 +50,18 @@ impl Runs {
         let outcome = self.commit(&run, base.clone(), decide).await?;
         let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(refused.unwrap_or(Claimed::Yes(outcome.document.map(Box::new))))
+    }
+
+    /// Takes back what this worker claims of an execution, if it claims it.
+    ///
+    /// # Errors
+    /// As [`claim_node`](Self::claim_node).
+    pub async fn unclaim_node(&self, LeasedExecution { run, node, round }: &LeasedExecution) -> Result<()> {
+        let unclaim = |state: &mut RunState| {
+            let is_claimed = state.ledger().unclaim(node, *round, &self.settings.worker);
+            Ok(if is_claimed { Decision::Write(()) } else { Decision::Leave(()) })
+        };
+        self.update(run, View::Ledger, unclaim).await.map(drop)
     }
 
     /// Claims what is being executed under leases that cannot be renewed.

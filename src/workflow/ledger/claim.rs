@@ -41,6 +41,12 @@ impl Ledger {
         entry.claim = Some(Box::new(claim));
         Ok(())
     }
+
+    /// Ends the claim of a worker for an execution of a node; whether there was one.
+    pub fn unclaim(&mut self, node: &str, round: u32, by: &str) -> bool {
+        let entry = self.entry_mut(node).filter(|entry| entry.round == round);
+        entry.and_then(|entry| entry.claim.take_if(|claim| claim.by == *by)).is_some()
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +70,17 @@ mod tests {
         assert_eq!(ledger.claim("a", 1, claim("w2", 300), 199), Err(Unclaimed::Others(200)));
         assert_eq!(ledger.claim("a", 1, claim("w1", 300), 199), Ok(()), "its own is renewed");
         assert_eq!(ledger.claim("a", 1, claim("w2", 400), 300), Ok(()), "an old one has ended");
+    }
+
+    #[test]
+    fn a_worker_ends_its_own_claim_alone() {
+        let mut ledger = Story::of("a -> b").ledger;
+        ledger.claim("a", 1, claim("w1", 200), 100).unwrap();
+        for (node, round, by) in [("b", 1, "w1"), ("a", 2, "w1"), ("a", 1, "w2")] {
+            assert!(!ledger.unclaim(node, round, by), "{node} {round} {by}");
+        }
+        assert!(ledger.unclaim("a", 1, "w1") && !ledger.unclaim("a", 1, "w1"));
+        assert_eq!(ledger.claim("a", 1, claim("w2", 300), 100), Ok(()));
     }
 
     #[test]

@@ -132,6 +132,7 @@ fn of(reason: &Reason) -> &'static str {
         Reason::OtherVersion { .. } => "other version",
         Reason::OtherBlueprint { .. } => "other blueprint",
         Reason::NodeMissing { .. } => "node missing",
+        Reason::InnerBlueprintMissing { .. } => "inner blueprint missing",
         Reason::NoStart { .. } => "no start",
         Reason::UnknownNode { .. } => "unknown node",
         Reason::UnknownRun { .. } => "unknown run",
