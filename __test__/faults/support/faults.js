@@ -71,6 +71,30 @@ export const postgres = {
     await servers.postgres.start()
   },
 
+  /** Nothing gets through the connections that are open, longer than a statement may take; then all of it does. */
+  async frozen(proxy, duration = A_WHILE + 1000) {
+    const thaw = proxy.freeze()
+    await sleep(duration)
+    thaw()
+  },
+
+  /** Connections that are open get no answer any more. */
+  async silent(proxy) {
+    proxy.silence({ ways: 'answers' })
+    await sleep(A_WHILE)
+  },
+
+  /** Somebody locks the rows of these runs in one of the tables. */
+  async rowsLocked(servers, table, runs, duration = A_WHILE) {
+    const client = await connect(servers)
+    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
+    const { rowCount } = await client.query(`SELECT FROM ${table} WHERE run_id = ANY ($1) FOR UPDATE`, [runs])
+    await sleep(duration)
+    await client.query('COMMIT').catch(() => {})
+    await client.end()
+    return rowCount
+  },
+
   /** Other clients hold every connection there is, those of the workers too. */
   async outOfConnections(servers, duration = A_WHILE / 2) {
     const held = []

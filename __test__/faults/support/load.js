@@ -43,6 +43,11 @@ export class Load {
     }
   }
 
+  /** The runs that have not ended, as far as anybody saw. */
+  underWay() {
+    return [...this.#open]
+  }
+
   /** Begins runs, one after the other, for as long as `wanted` says of how many there are. */
   async feed(wanted) {
     for (let begun = 0; wanted(begun); begun += 1) {

@@ -1,5 +1,5 @@
 // A proxy, firewall or load balancer between a client and a server that loses connections without a word: it keeps them
-// open and takes every byte, and nothing comes back.
+// open and takes every byte, and nothing comes back. Or it freezes them for a while: nothing gets through, until all does.
 import { once } from 'node:events'
 import net from 'node:net'
 
@@ -7,9 +7,15 @@ const USUAL_PORTS = { 'amqp:': 5672, 'postgres:': 5432, 'postgresql:': 5432, 're
 
 /** Opens one before the server that `url` names, for as long as the test `t` lasts. */
 export async function openSilentProxy(t, url) {
+  const proxy = await startSilentProxy(url)
+  t.after(() => proxy.close())
+  return proxy
+}
+
+/** Opens one that its caller closes. */
+export async function startSilentProxy(url) {
   const proxy = new SilentProxy(new URL(url))
   await proxy.open()
-  t.after(() => proxy.close())
   return proxy
 }
 
@@ -46,6 +52,15 @@ class SilentProxy {
   silence({ ways = 'both', newOnes = false } = {}) {
     for (const connection of this.#connections) connection.silence = ways
     if (newOnes) this.#silenceOfNew = ways
+  }
+
+  /** Connections that are open get nothing through until they thaw, either way; new ones do. Answers with how to. */
+  freeze() {
+    const sockets = [...this.#connections].flatMap(({ client, server }) => [client, server])
+    for (const socket of sockets) socket.pause()
+    return () => {
+      for (const socket of sockets) socket.resume()
+    }
   }
 
   /** New connections are like any. */
