@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow } from 'flowcraft'
-import { onServers, sharedServersFor } from '../fixtures/shared-servers.js'
+import { onServers, sharedServersFor, urls } from '../fixtures/shared-servers.js'
 import { until } from '../fixtures/until.js'
 
 /** A corner with a worker, a gate for some runs, and who counts executions. */
@@ -212,7 +212,8 @@ describe('a statement that takes long', { ...onServers('triggers'), concurrency:
     await servers.pg.query(
       `CREATE TRIGGER slow BEFORE UPDATE ON ${servers.contextTable} FOR EACH ROW EXECUTE FUNCTION ${schema}.slow()`,
     )
-    const pgClient = { connectionString: servers.database, options: '-c statement_timeout=300' }
+    // Past a pooler, which would not let `options` pass.
+    const pgClient = { connectionString: urls.direct, options: '-c statement_timeout=300' }
     servers.adapter(flow, { leaseSeconds: 3, writeTimeout: 2_500, pgClient })
     const [run] = await begin('slow', 1, { slow: true })
     const others = await begin('free', 10)

@@ -307,9 +307,10 @@ export interface RabbitMqAdapterOptions {
    */
   versionTimeout?: number
   /**
-   * How long a job waits for a worker that has its blueprint at all, or its node in it. Then it goes to the dead
-   * letters, and its run fails. While a worker lives that has another revision of the blueprint, the job waits for
-   * that, and beside workers of earlier versions, which do not say what they have, as long as `versionTimeout`.
+   * How long a job waits for a worker that has its blueprint at all, its node in it, or the blueprint that the node
+   * runs as a subflow. Then it goes to the dead letters, and its run fails. While a worker lives that has another
+   * revision of the blueprint, or the inner one, the job waits for that, and beside workers of earlier versions,
+   * which do not say what they have, as long as `versionTimeout`.
    *
    * @defaultValue `5000`
    *
