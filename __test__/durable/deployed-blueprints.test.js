@@ -158,7 +158,12 @@ describe('in a rolling deployment', () => {
     const held = new Promise((resolve) => {
       goOn = resolve
     })
-    const busy = declared({ id: 'busy', metadata: {}, nodes: [{ id: 'x', uses: 'x' }], edges: [] }, { x: () => held })
+    let isHeld = false
+    const hold = () => {
+      isHeld = true
+      return held
+    }
+    const busy = declared({ id: 'busy', metadata: {}, nodes: [{ id: 'x', uses: 'x' }], edges: [] }, { x: hold })
     let holds
     // `busy` takes the old worker's only slot before `b` can.
     const fills = async () => {
@@ -168,7 +173,7 @@ describe('in a rolling deployment', () => {
     const before = declared(graph(['a > b']).toBlueprint(), { ...functions, a: fills })
     const old = servers.adapter([before, busy], { ...quick, concurrency: 1 })
     const runId = await servers.begin(before)
-    await until(async () => holds && '_outputs.a' in (await servers.look(runId)).context)
+    await until(async () => isHeld && '_outputs.a' in (await servers.look(runId)).context)
     const next = servers.adapter([graph(['a > c']), busy], quick)
     // Several times as long as a job waits for a worker that nobody is.
     await sleep(3000)

@@ -214,10 +214,10 @@ describe('a statement that PostgreSQL refuses', () => {
 
   it('for a lock that waits for its own gives way', async (t) => {
     const { adapter } = worker('-c deadlock_timeout=60s')
-    const run = await servers.begin('line', { ms: 300 })
-    await until(() => executed([run], 'work') === 1)
     const other = await transaction(t)
     await other.query(`SET deadlock_timeout = '60s'`)
+    const run = await servers.begin('line', { ms: 1000 })
+    await until(() => executed([run], 'work') === 1)
     // The worker locks the context first, then the status; this one the other way round.
     await other.query('SELECT 1 FROM statuses WHERE run_id = $1 FOR UPDATE', [run])
     await workerWaits()
