@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow } from 'flowcraft'
+import { withoutJournal } from '../fixtures/journal.js'
 import { onServers, openSharedServers } from '../fixtures/shared-servers.js'
 import { until } from '../fixtures/until.js'
 
@@ -18,6 +19,9 @@ const healthy = createFlow('healthy')
   .node('a', async () => ({ output: 1 }))
   .node('b', async () => ({ output: 2 }))
   .edge('a', 'b')
+
+/** With a journal the row is written when its run pauses or ends: what it refuses is the result of that node. */
+const checkedLate = withoutJournal && 'the row is written at the end of a run'
 
 const isPoison = (row) => `${row}.context_data->>'_outputs.poison' = 'poison'`
 
@@ -90,7 +94,7 @@ describe('a write that the tables refuse', onServers('triggers and constraints')
         }
       })
 
-      it('its fallback takes over', async (t) => {
+      it('its fallback takes over', { skip: checkedLate }, async (t) => {
         await refuse(t)
         for (const { status, context } of await amongOthers(saved)) {
           assert.deepEqual([status, context['_outputs.end']], ['completed', 'saved!'])
