@@ -24,8 +24,8 @@ import { errorOf, type FlowcraftAdapterError, mistake, RunEndedError, RunNotFoun
 import { answerLine, lackingLine, outdatedLine } from './execution/answer.js'
 import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf, revisionsOf } from './execution/blueprints.js'
 import { type JobHost, lackedByJob, runJob } from './execution/job.js'
-import { webhookEvent } from './execution/pauses.js'
 import type { QueueRetryOptions } from './execution/retries.js'
+import { letWebhooksWait, webhookEvent } from './execution/webhook-nodes.js'
 import { harmless } from './harmless.js'
 import { Lifecycle } from './lifecycle.js'
 import { linesOf } from './log.js'
@@ -88,6 +88,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     const database = openDatabase(checked.pgClient, 'pgClient', { connectTimeout, statementTimeout })
     const webhooks = checked.webhook && new Webhooks(checked.webhook)
     super(harmless(options))
+    letWebhooksWait(this.runtime.registry)
     this.queueName = checked.queueName
     this.#contextTableName = checked.contextTableName
     this.#checked = checked

@@ -106,6 +106,7 @@ fn described(ids: &[String], edges: Vec<EdgeDescription>, start: &str) -> Bluepr
         uses: "work".into(),
         any: false,
         fallback: None,
+        event: None,
     };
     Blueprint::new(Description {
         id: "orders".into(),

@@ -3,7 +3,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ILogger } from 'flowcraft'
 import { toJson } from '../bridge/json.js'
-import { webhookEvent } from '../execution/pauses.js'
+import { webhookEvent } from '../execution/webhook-nodes.js'
 import type { Checked } from '../options/schema.js'
 import type { WEBHOOK_SCHEMA, WebhookDelivery, WebhookOptions } from '../options/webhook.js'
 

@@ -116,6 +116,7 @@ function describe(id: string, blueprint: WorkflowBlueprint): object {
       uses: node.uses,
       any: node.config?.joinStrategy === 'any',
       fallback: node.config?.fallback,
+      event: typeof node.params?.eventName === 'string' ? node.params.eventName : undefined,
     })),
     edges: blueprint.edges.map((edge) => ({
       source: edge.source,

@@ -19,8 +19,9 @@ import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
 import { lackedInside, lackedToResume } from './inner-blueprints.js'
 import { JobContext, type Stored } from './job-context.js'
 import { type NodeView, nodeViewOf } from './node-view.js'
-import { pausedInside, pauseOf, resumeInside, webhookPause } from './pauses.js'
+import { pausedInside, pauseOf, resumeInside } from './pauses.js'
 import { attemptsOf, type QueueRetryOptions, waitAfter } from './retries.js'
+import { isWebhookClass } from './webhook-nodes.js'
 
 /** What a job needs of its adapter. */
 export interface JobHost {
@@ -100,7 +101,6 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
     const pause = await pauseOf(host.runtime, node, state, context, result)
     return { outcome: 'paused', ...pause, ...context.writes() }
   }
-  if (node?.uses === 'webhook') return { outcome: 'paused', ...webhookPause(node, result), ...context.writes() }
   return finished(execution, state.getContext(), result)
 }
 
@@ -163,7 +163,7 @@ async function resume(execution: Execution, node: NodeDefinition, tracked: IAsyn
   }
   const kept = given === undefined ? await context.get(`_outputs.${job.nodeId}`) : given
   const result: NodeResult = {
-    output: node.uses === 'webhook' ? await webhookOutput(host, job, kept) : kept,
+    output: isWebhookClass(host.runtime.registry.get(node.uses)) ? await webhookOutput(host, job, kept) : kept,
     ...(action !== undefined && { action }),
   }
   return finished(execution, tracked, result)

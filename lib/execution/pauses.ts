@@ -1,4 +1,4 @@
-/** What a paused node waits for, and how nodes that pause inside go on: subflows and webhooks. */
+/** What a paused node waits for, and how a node that pauses inside its subflow goes on. */
 import {
   analyzeBlueprint,
   type FlowRuntime,
@@ -12,6 +12,7 @@ import { toJson } from '../bridge/json.js'
 import { describeError } from '../thrown.js'
 import type { JobAnswer } from './answer.js'
 import type { JobContext } from './job-context.js'
+import { isWebhookDetails, webhookOutput } from './webhook-nodes.js'
 
 type State = WorkflowState<Record<string, unknown>>
 type Runtime = FlowRuntime<Record<string, unknown>, Record<string, unknown>>
@@ -19,9 +20,6 @@ type Pause = Pick<JobAnswer, 'details' | 'event' | 'until' | 'output'>
 
 /** Where a subflow keeps its own context while it is paused. */
 export const subflowKey = (nodeId: string) => `_subflowState.${nodeId}`
-
-/** The name of the event a webhook's delivery is. */
-export const webhookEvent = (nodeId: string) => `webhook:${nodeId}`
 
 /** What a node that marked itself as awaiting waits for. */
 export async function pauseOf(
@@ -36,16 +34,14 @@ export async function pauseOf(
   if (typeof nested === 'string') return nestedPause(runtime, node, nested)
   return {
     ...described(details, node.id),
-    ...(typeof node.params?.eventName === 'string' && { event: node.params.eventName }),
+    ...eventOf(node, details),
     ...(result.output !== undefined && { output: toJson(result.output, `The output of node '${node.id}'`) ?? 'null' }),
   }
 }
 
-/** A webhook node waits for its delivery; its URL is in `_awaitingDetails`. */
-export function webhookPause(node: NodeDefinition, result: NodeResult): Pause {
-  const { url, event } = (result.output ?? {}) as { url?: string; event?: string }
-  const details = { reason: 'webhook', url, event }
-  return { details: JSON.stringify(details), event: event ?? webhookEvent(node.id) }
+function eventOf(node: NodeDefinition, details: Record<string, unknown> | undefined): Pause {
+  const event = isWebhookDetails(details) ? details.event : node.params?.eventName
+  return typeof event === 'string' ? { event } : {}
 }
 
 /** A subflow waits for whatever inside it waits: the first moment, or the event. */
@@ -54,17 +50,40 @@ function nestedPause(runtime: Runtime, node: NodeDefinition, serialized: string)
   const ids = (inner._awaitingNodeIds ?? []) as string[]
   const earliest = wakeUpAt(inner, firstSleeper(inner))
   const details = earliest === undefined ? { reason: 'external_event' } : { reason: 'timer', wakeUpAt: earliest }
-  const definition = subBlueprint(runtime, node)?.nodes.find(
-    (inside) => inside.id === ids.find((id) => wakeUpAt(inner, id) === undefined),
-  )
-  const event = definition?.params?.eventName
-  return { ...described(details, node.id), ...(typeof event === 'string' && { event }) }
+  const waiting = ids.find((id) => wakeUpAt(inner, id) === undefined)
+  const event = eventInside(runtime, node, inner, waiting)
+  return { ...described(details, node.id), ...(event !== undefined && { event }) }
+}
+
+/** The event that a node inside a subflow waits for, however deep. */
+function eventInside(
+  runtime: Runtime,
+  node: NodeDefinition,
+  inner: Record<string, unknown>,
+  waiting: string | undefined,
+): string | undefined {
+  const definition = subBlueprint(runtime, node)?.nodes.find((inside) => inside.id === waiting)
+  if (!definition) return undefined
+  const nested = inner[subflowKey(definition.id)]
+  if (typeof nested === 'string') return nestedPause(runtime, definition, nested).event
+  const details = detailsInside(inner, definition.id)
+  const event = isWebhookDetails(details) ? details.event : definition.params?.eventName
+  return typeof event === 'string' ? event : undefined
+}
+
+function detailsInside(inner: Record<string, unknown>, id: string | undefined): Details | undefined {
+  const all = (inner._awaitingDetails ?? {}) as Record<string, Details | undefined>
+  return id === undefined ? undefined : all[id]
+}
+
+/** What a node inside a subflow waits for, as core writes it. */
+interface Details {
+  wakeUpAt?: string
 }
 
 /** When a node inside a paused subflow is to wake up, if it sleeps. */
 function wakeUpAt(inner: Record<string, unknown>, id: string | undefined): string | undefined {
-  const all = (inner._awaitingDetails ?? {}) as Record<string, { wakeUpAt?: string } | undefined>
-  return id === undefined ? undefined : all[id]?.wakeUpAt
+  return detailsInside(inner, id)?.wakeUpAt
 }
 
 /** The node inside that wakes up first. */
@@ -124,6 +143,12 @@ interface Resumed {
   output: unknown
 }
 
+/** What a node inside goes on with: a webhook, with the request that came. */
+function delivered(resumed: Resumed, details: Details | undefined): Resumed {
+  const output = webhookOutput(details, resumed.output)
+  return output ? { ...resumed, output } : resumed
+}
+
 /** Resumes the subflow of a node, and first whatever waits in a subflow of one of its own nodes. */
 async function resumeSubflow(
   runtime: Runtime,
@@ -138,7 +163,7 @@ async function resumeSubflow(
   const waiting = waitingInside(inner, resumed)
   const inside = blueprint.nodes.find((candidate) => candidate.id === waiting)
   const nested = inside && inner[subflowKey(inside.id)]
-  let answer = resumed
+  let answer = delivered(resumed, detailsInside(inner, waiting))
   if (inside && typeof nested === 'string') {
     const outcome = await resumeSubflow(runtime, inside, nested, resumed, signal)
     if (outcome.status === 'awaiting') {

@@ -122,7 +122,13 @@ impl Engine {
         node: Option<&str>,
     ) -> Result<BTreeSet<NodeId>> {
         let Services { platform, runs, .. } = &*self.services;
-        let told = patiently(platform, || runs.send_event(run, name, payload.clone(), node)).await?;
+        let blueprint = match node {
+            Some(_) => self.followed_by(run).await?,
+            None => None,
+        };
+        let blueprint = blueprint.unwrap_or_else(|| Arc::new(Blueprint::unknown("")));
+        let meant_for = node.map(|node| (node, &*blueprint));
+        let told = patiently(platform, || runs.send_event(run, name, payload.clone(), meant_for)).await?;
         Ok(self.follow_up(run, told).await)
     }
 

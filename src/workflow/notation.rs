@@ -67,6 +67,7 @@ fn node<'a>(description: &'a mut Description, id: &str) -> &'a mut NodeDescripti
             uses: String::new(),
             any: false,
             fallback: None,
+            event: None,
         });
         description.nodes.len() - 1
     });

@@ -101,7 +101,7 @@ impl Runs {
     }
 
     /// Tells a run of an event. Nodes that wait for it go on; else it is kept for the first that will. An event
-    /// meant for one node, such as a webhook's, is dropped once that node is past it.
+    /// meant for one node, such as a webhook's, is dropped once whoever the blueprint says waits for it is past it.
     ///
     /// # Errors
     /// The run has ended, or the server is out of reach.
@@ -110,11 +110,14 @@ impl Runs {
         run: &str,
         name: &str,
         payload: Option<Json>,
-        node: Option<&str>,
+        meant_for: Option<(&str, &Blueprint)>,
     ) -> Result<FollowUp> {
+        let unknown = Blueprint::unknown("");
+        let blueprint = meant_for.map_or(&unknown, |(_, blueprint)| blueprint);
         self.happen(run, "Sending the event", |state| {
-            let node = node.map(NodeId::from);
-            apply(state.ledger(), Event::Happened { name: name.to_owned(), payload: payload.clone(), node })
+            let node = meant_for.map(|(node, _)| NodeId::from(node));
+            let event = Event::Happened { name: name.to_owned(), payload: payload.clone(), node };
+            apply_by(blueprint, state.ledger(), event)
         })
         .await
     }
@@ -213,7 +216,11 @@ impl Runs {
 
 /// Applies an event that concerns no edge of the blueprint.
 fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
-    ledger.apply(&Blueprint::unknown(""), event).map(|transition| transition.due).map_err(|refusal| {
+    apply_by(&Blueprint::unknown(""), ledger, event)
+}
+
+fn apply_by(blueprint: &Blueprint, ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
+    ledger.apply(blueprint, event).map(|transition| transition.due).map_err(|refusal| {
         let (code, why) = match refusal {
             Refusal::Ended => (Code::RunEnded, format!("the run is over: it is {}", ledger.status.as_str())),
             Refusal::NotDue | Refusal::NotAwaiting => {

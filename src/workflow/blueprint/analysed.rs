@@ -30,6 +30,7 @@ pub struct Node {
     pub loop_body: BTreeSet<NodeId>,
     fallback: Option<NodeId>,
     stands_in_for: BTreeSet<NodeId>,
+    event: Option<String>,
 }
 
 /// A blueprint, analysed.
@@ -79,6 +80,7 @@ impl Blueprint {
                     loop_body,
                     predecessors: BTreeSet::new(),
                     stands_in_for: BTreeSet::new(),
+                    event: node.event.clone(),
                 };
                 (node.id.clone(), place)
             })
@@ -127,6 +129,16 @@ impl Blueprint {
     /// The node with this id.
     pub fn node(&self, id: &str) -> Option<&Node> {
         self.nodes.get(id)
+    }
+
+    /// Whether only the blueprint's name is known.
+    pub fn is_unknown(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The nodes that wait for the event by its name.
+    pub fn waiting_for(&self, event: &str) -> impl Iterator<Item = &NodeId> {
+        self.nodes.iter().filter(move |(_, node)| node.event.as_deref() == Some(event)).map(|(id, _)| id)
     }
 
     /// The node that runs when `id` has failed for good, if it names one that exists.

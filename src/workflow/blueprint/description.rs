@@ -39,6 +39,9 @@ pub struct NodeDescription {
     /// `config.fallback`: the node to run when this one fails for good.
     #[serde(default)]
     pub fallback: Option<NodeId>,
+    /// `params.eventName`: the event it waits for.
+    #[serde(default)]
+    pub event: Option<String>,
 }
 
 /// One edge of a [`Description`].

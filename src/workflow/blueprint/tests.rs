@@ -17,6 +17,7 @@ fn blueprint(edges: &[(&str, &str, &str)], fallbacks: &[(&str, &str)]) -> Bluepr
         uses: if id.starts_with(char::is_uppercase) { "loop-controller".into() } else { String::new() },
         any: false,
         fallback: fallbacks.iter().find(|(primary, _)| primary == id).map(|(_, fallback)| (*fallback).into()),
+        event: None,
     };
     let edge = |(source, action, target): &(&str, &str, &str)| EdgeDescription {
         source: (*source).into(),
@@ -196,6 +197,7 @@ fn a_fallback_that_does_not_exist_is_none() {
             uses: String::new(),
             any: false,
             fallback: Some("b".into()),
+            event: None,
         }],
         edges: vec![],
         starts: vec!["a".into()],
@@ -207,7 +209,13 @@ fn a_fallback_that_does_not_exist_is_none() {
 
 #[test]
 fn edges_to_or_from_nowhere_are_ignored() {
-    let node = |id: &str| NodeDescription { id: id.into(), uses: String::new(), any: false, fallback: None };
+    let node = |id: &str| NodeDescription {
+        id: id.into(),
+        uses: String::new(),
+        any: false,
+        fallback: None,
+        event: None,
+    };
     let edge = |source: &str, target: &str| EdgeDescription {
         source: source.into(),
         target: target.into(),

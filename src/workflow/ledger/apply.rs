@@ -3,7 +3,7 @@
 use super::due::DueJob;
 use super::entry::{NodeEntry, NodeState};
 use super::event::{DynamicNode, Event, Refusal, TakenEdge, Transition};
-use super::state::{Added, Ledger, MAX_DEPTH, NodeError};
+use super::state::{Added, KeptEvent, Ledger, MAX_DEPTH, NodeError};
 use super::status::RunStatus;
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
@@ -47,7 +47,8 @@ impl Ledger {
             Event::Paused { node, round, pause } => self.pause(&node, round, pause, &mut transition)?,
             Event::Resumed { node, with } => self.resume(&node, with, &mut transition)?,
             Event::Happened { name, payload, node } => {
-                self.happen(name, payload, node.as_ref(), &mut transition);
+                let kept = KeptEvent { name, payload };
+                self.happen(blueprint, kept, node.as_ref(), &mut transition);
             }
             Event::Cancelled { reason } => {
                 self.cancelled = Some(reason);

@@ -8,7 +8,7 @@ use super::entry::{NodeState, Resume};
 use super::event::{Pause, Refusal, Transition};
 use super::state::{KeptEvent, Ledger};
 use crate::ids::NodeId;
-use crate::json::Json;
+use crate::workflow::blueprint::Blueprint;
 
 impl Ledger {
     pub(super) fn pause(
@@ -57,37 +57,46 @@ impl Ledger {
     }
 
     /// Resumes every node that waits for the event. If none does, the ledger keeps the event for the first that will.
-    /// It keeps an event meant for a single node only once, and not if that node is past its wait.
+    /// It keeps an event meant for a single node only once, and not if whoever was to wait for it is past its wait.
     pub(super) fn happen(
         &mut self,
-        name: String,
-        payload: Option<Json>,
+        blueprint: &Blueprint,
+        event: KeptEvent,
         node: Option<&NodeId>,
         transition: &mut Transition,
     ) {
         let waiting: Vec<NodeId> = self
             .awaiting()
-            .filter(|(_, entry)| entry.event.as_ref() == Some(&name))
+            .filter(|(_, entry)| entry.event.as_ref() == Some(&event.name))
             .map(|(id, _)| id.clone())
             .collect();
         if waiting.is_empty() {
-            let past = |id: &NodeId| {
-                let entry = self.entry(id);
-                entry.is_some_and(|entry| {
-                    matches!(entry.state, NodeState::Done | NodeState::Failed) || entry.resumed.is_some()
-                })
-            };
-            let repeated = || self.events.iter().any(|kept| kept.name == name);
-            if node.is_some_and(|node| past(node) || repeated()) {
+            let repeated = || self.events.iter().any(|kept| kept.name == event.name);
+            if node.is_some_and(|node| self.nobody_will_wait(blueprint, &event.name, node) || repeated()) {
                 return;
             }
-            self.events.push(KeptEvent { name, payload });
+            self.events.push(event);
             return;
         }
         for node in waiting {
-            let with = Resume { action: None, output: payload.clone() };
+            let with = Resume { action: None, output: event.payload.clone() };
             // Never refused: the loop above just found each of them awaiting.
             let _ = self.resume(&node, with, transition);
+        }
+    }
+
+    /// Whether all are past their wait that wait for an event of this node: the nodes of the blueprint that name it, else
+    /// the node itself. Without the blueprint nobody knows.
+    fn nobody_will_wait(&self, blueprint: &Blueprint, event: &str, node: &NodeId) -> bool {
+        let past = |id: &NodeId| {
+            self.entry(id).is_some_and(|entry| {
+                matches!(entry.state, NodeState::Done | NodeState::Failed) || entry.resumed.is_some()
+            })
+        };
+        let mut named = blueprint.waiting_for(event).peekable();
+        match named.peek() {
+            Some(_) => named.all(past),
+            None => !blueprint.is_unknown() && past(node),
         }
     }
 }

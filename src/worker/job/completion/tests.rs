@@ -11,6 +11,7 @@ fn blueprint(any: bool) -> Blueprint {
         uses: String::new(),
         any,
         fallback: fallback.map(Into::into),
+        event: None,
     };
     let edge = |source: &str| EdgeDescription {
         source: source.into(),

@@ -1,7 +1,7 @@
 //! Nodes that wait to be resumed.
 
-use super::super::{Event, Refusal, Resume, RunStatus::*, Standing};
-use super::support::{Result, Story, raw};
+use super::super::{Event, Pause, Refusal, Resume, RunStatus::*, Standing};
+use super::support::{Result, Story, graph, raw};
 use crate::workflow::blueprint::Blueprint;
 
 fn resumed(id: &str) -> Event {
@@ -215,4 +215,54 @@ fn a_node_beside_a_cycle_that_was_resumed_runs_in_the_next_round() {
         .finishes("b")
         .finishes("a")
         .makes_due(&["b", "x"]);
+}
+
+/// A delivery for a webhook `h`, whose event a wait `w` may name.
+fn delivered() -> Event {
+    Event::Happened { name: "webhook:h".into(), payload: Some(raw("1")), node: Some("h".into()) }
+}
+
+/// `h` passes on its URL, `w` waits for the delivery.
+fn pair() -> Story {
+    let mut graph = graph("h -> t, t -> w");
+    let wait = graph.nodes.iter_mut().find(|node| node.id == "w").unwrap();
+    wait.event = Some("webhook:h".into());
+    Story::of_description(graph)
+}
+
+fn kept(story: &Story) -> usize {
+    story.ledger.events.len()
+}
+
+#[test]
+fn a_delivery_is_kept_for_the_wait_that_names_it_although_its_webhook_is_done() {
+    let story = pair().finishes("h").counts(delivered()).counts(delivered());
+    assert_eq!(kept(&story), 1);
+    let round = story.finishes("t");
+    let pause = Pause { event: Some("webhook:h".into()), ..Pause::default() };
+    let story = round.counts(Event::Paused { node: "w".into(), round: 1, pause }).has_due_in_round("w", 2);
+    assert_eq!(kept(&story), 0);
+    assert_eq!(kept(&story.counts(delivered())), 0, "it was resumed");
+}
+
+#[test]
+fn a_delivery_is_dropped_once_the_wait_that_names_it_is_past() {
+    let story = pair().finishes("h").finishes("t").pauses("w").resumes("w");
+    assert_eq!(kept(&story.counts(delivered())), 0);
+}
+
+#[test]
+fn a_delivery_is_dropped_once_a_webhook_that_waits_itself_is_past() {
+    let story = Story::of("h -> a").pauses("h").resumes("h").finishes("h").counts(delivered());
+    assert_eq!(kept(&story), 0);
+}
+
+#[test]
+fn a_delivery_is_kept_where_the_blueprint_is_unknown() {
+    let mut story = pair().finishes("h");
+    let unknown = Blueprint::unknown("");
+    for _ in 0..2 {
+        story.ledger.apply(&unknown, delivered()).unwrap();
+    }
+    assert_eq!(kept(&story), 1);
 }

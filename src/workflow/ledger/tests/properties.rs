@@ -156,7 +156,13 @@ impl Plan {
     }
 
     fn node(&mut self, id: &str, any: bool, fallback: Option<NodeId>, fate: Fate) {
-        self.graph.nodes.push(NodeDescription { id: id.into(), uses: String::new(), any, fallback });
+        self.graph.nodes.push(NodeDescription {
+            id: id.into(),
+            uses: String::new(),
+            any,
+            fallback,
+            event: None,
+        });
         self.fates.insert(id.into(), fate);
     }
 
