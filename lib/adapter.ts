@@ -6,6 +6,7 @@ import {
   BaseDistributedAdapter,
   type FlowcraftEvent,
   type ICoordinationStore,
+  type ISerializer,
   type JobPayload,
   JsonSerializer,
   type NodeDefinition,
@@ -18,6 +19,7 @@ import { type Delivered, Webhooks } from './api/webhooks.js'
 import { Channel, type Job, type Notice } from './bridge/channel.js'
 import { fromJson, toJson } from './bridge/json.js'
 import { type Broker, type Database, Engine, Store } from './bridge/native.js'
+import { Values } from './bridge/values.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase, unknownParameters } from './connections/postgres.js'
 import { errorOf, type FlowcraftAdapterError, mistake, RunEndedError, RunNotFoundError } from './errors.js'
@@ -56,6 +58,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #contextTableName: string
   readonly #checked: CheckedOptions
   readonly #webhooks: Webhooks | undefined
+  readonly #values: Values
   /** Held for as long as the adapter is: a live connection is driven by what hangs on it. */
   readonly #broker: Broker
   readonly #database: Database
@@ -94,6 +97,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#checked = checked
     this.#webhooks = webhooks
     this.#onError = checked.onError
+    this.#values = this.#valuesOf(options)
     this.#warnsOfMemory = memory !== undefined
     this.#broker = broker
     this.#database = database
@@ -147,7 +151,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @throws NotAwaitingError when the run, or the node, does not wait to be resumed; RunEndedError when the run is over.
    */
   async resumeWithAction(runId: string, action: string, output?: unknown, nodeId?: string): Promise<Set<string>> {
-    const json = toJson(output, `The output to resume run '${runId}' with`)
+    const json = this.#values.toJson(output, `The output to resume run '${runId}' with`, 'resumeWithAction')
     return new Set(await this.#answer(this.#engine.resume(runId, nodeId, action, json)))
   }
 
@@ -159,7 +163,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @throws RunEndedError when the run is over.
    */
   async sendEvent(runId: string, eventName: string, payload?: unknown): Promise<Set<string>> {
-    const json = toJson(payload, `The payload of event '${eventName}' for run '${runId}'`)
+    const json = this.#values.toJson(payload, `The payload of event '${eventName}' for run '${runId}'`, 'sendEvent')
     return new Set(await this.#answer(this.#engine.sendEvent(runId, eventName, json)))
   }
 
@@ -245,7 +249,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   /** The context of a run. */
   protected override createContext(runId: string): PostgresContext {
-    return new PostgresContext(runId, contextOptionsOver(this.#database, this.#contextTableName))
+    const adapters = { database: this.#database, values: this.#values }
+    return new PostgresContext(runId, contextOptionsOver(adapters, this.#contextTableName))
   }
 
   /** Publishes a job; resolves when the broker has confirmed it. Needs no `start()`. */
@@ -258,7 +263,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * if the worker dies before it is known to have returned.
    */
   protected override async publishFinalResult(runId: string, result: FinalResult): Promise<void> {
-    const json = toJson(result, `The final result of run '${runId}'`) ?? 'null'
+    const what = `the final result of run '${runId}'`
+    const { payload } = result
+    const context = payload?.context && this.#values.ofStorable(payload.context, what)
+    const stored = context ? { ...result, payload: { ...payload, context } } : result
+    const json = toJson(stored, `The${what.slice(3)}`) ?? 'null'
     await this.#answer(this.#engine.writeResult(runId, result.status, json))
   }
 
@@ -327,6 +336,14 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     }
   }
 
+  #valuesOf(options: RabbitMqAdapterOptions): Values {
+    return new Values({
+      serializer: ownSerializer(options),
+      strict: this.#checked.strictValues,
+      warn: (message) => this.#warn([message]),
+    })
+  }
+
   /** What the engine calls. It holds the adapter weakly: one that is neither started nor asked for anything can be freed. */
   #host(options: RabbitMqAdapterOptions): ConstructorParameters<typeof Engine>[4] {
     const held = new WeakRef(this)
@@ -335,8 +352,6 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       return blueprints && findBlueprint(blueprints, id)
     }
     const overridden = this.publishFinalResult !== RabbitMqAdapter.prototype.publishFinalResult
-    const { serializer } = options.runtimeOptions
-    const ownSerializer = serializer !== undefined && serializer.constructor !== JsonSerializer
     return {
       describe: (id: string) => {
         const found = blueprint(id)
@@ -352,7 +367,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         if (adapter) adapter.#channel.wake()
       },
       hasEventBus: this.eventBus !== undefined,
-      publishesResults: overridden || ownSerializer,
+      publishesResults: overridden || ownSerializer(options) !== undefined,
       publishResult: async (runId: string, status: string, reason: string, context: string) => {
         const adapter = held.deref()
         if (!adapter) throw new Error('the adapter is gone')
@@ -369,6 +384,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       logger: linesOf(this.logger),
       eventBus: this.eventBus,
       retryMaxDelay: this.#checked.retryMaxDelay,
+      values: this.#values,
       stored: {
         value: (job, key) => engine.value(job, key),
         has: (job, key) => engine.has(job, key),
@@ -407,7 +423,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       await this.publishFinalResult(runId, { status: status as 'failed' | 'cancelled', reason })
       return
     }
-    const context = fromJson(contextJson) as Record<string, unknown>
+    const context = this.#values.ofContext(fromJson(contextJson) as Record<string, unknown>)
     const payload: WorkflowResult = { context, serializedContext: this.serializer.serialize(context), status }
     await this.publishFinalResult(runId, { status, payload })
   }
@@ -442,6 +458,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       // The engine does not depend on who listens.
     }
   }
+}
+
+/** The runtime's serializer, where it is not core's JSON. */
+function ownSerializer({ runtimeOptions: { serializer } }: RabbitMqAdapterOptions): ISerializer | undefined {
+  return serializer !== undefined && serializer.constructor !== JsonSerializer ? serializer : undefined
 }
 
 /** A name for this worker, unique in the fleet: the owner of its leases, and the sender of its dead letters. */

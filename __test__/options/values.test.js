@@ -22,6 +22,7 @@ describe('without an option', () => {
     concurrency: 10,
     stopTimeout: 20_000,
     eventLoopTimeout: 300_000,
+    strictValues: false,
     retryMode: 'in-process',
     retryMaxDelay: 60_000,
     leaseSeconds: 15,

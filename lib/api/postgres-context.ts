@@ -1,18 +1,25 @@
 /** A run's context in PostgreSQL, read and written directly. */
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
-import { contextKey, fromJson, toJson } from '../bridge/json.js'
+import { contextKey, fromJson } from '../bridge/json.js'
 import { ContextTable, type Database } from '../bridge/native.js'
+import { Values } from '../bridge/values.js'
 import { sharedDatabase } from '../connections/postgres.js'
 import { POSTGRES_CONTEXT_SCHEMA, type PostgresContextOptions } from '../options/postgres-context.js'
 import { check } from '../options/schema.js'
 
 /** Options made for a pool that exists: an adapter's contexts use the adapter's own. */
-const existing = new WeakMap<PostgresContextOptions, Database>()
+const existing = new WeakMap<PostgresContextOptions, Existing>()
+
+/** What an adapter's contexts share with it. */
+interface Existing {
+  database: Database
+  values: Values
+}
 
 /** Options of a context over an existing pool. */
-export function contextOptionsOver(database: Database, tableName: string): PostgresContextOptions {
+export function contextOptionsOver(adapters: Existing, tableName: string): PostgresContextOptions {
   const options: PostgresContextOptions = { client: {}, tableName }
-  existing.set(options, database)
+  existing.set(options, adapters)
   return options
 }
 
@@ -26,18 +33,20 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
   /** Held for as long as the context is: equal descriptions find it. */
   readonly #database: Database
   readonly #table: ContextTable
+  readonly #values: Values
 
   constructor(runId: string, options: PostgresContextOptions) {
     const own = existing.get(options)
-    const { client, tableName } = own ? options : check(POSTGRES_CONTEXT_SCHEMA, options)
+    const { client, tableName, serializer } = own ? options : check(POSTGRES_CONTEXT_SCHEMA, options)
     this.#runId = String(runId)
-    this.#database = own ?? sharedDatabase(client, 'client')
+    this.#database = own?.database ?? sharedDatabase(client, 'client')
+    this.#values = own?.values ?? new Values({ serializer })
     this.#table = new ContextTable(this.#database, tableName)
   }
 
   async get(key: string): Promise<unknown> {
     const json = await this.#table.get(this.#runId, key)
-    return json === null ? undefined : fromJson(json)
+    return json === null ? undefined : this.#values.ofStored(fromJson(json))
   }
 
   async has(key: string): Promise<boolean> {
@@ -53,7 +62,7 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   async toJSON(): Promise<Record<string, unknown>> {
-    return fromJson(await this.#table.toJSON(this.#runId)) as Record<string, unknown>
+    return this.#values.ofContext(fromJson(await this.#table.toJSON(this.#runId)) as Record<string, unknown>)
   }
 
   async patch(operations: PatchOperation[]): Promise<void> {
@@ -61,10 +70,14 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
     const last = new Map<string, string | undefined>()
     for (const operation of operations) {
       const key = contextKey(operation.key, where)
-      last.set(key, operation.op === 'set' ? toJson(operation.value, `The context key '${key}'${where}`) : undefined)
+      last.set(key, operation.op === 'set' ? this.#json(key, operation.value, where) : undefined)
     }
     const sets = [...last].flatMap(([key, value]) => (value === undefined ? [] : [{ key, value }]))
     const deletes = [...last].flatMap(([key, value]) => (value === undefined ? [key] : []))
     await this.#table.patch(this.#runId, sets, deletes)
+  }
+
+  #json(key: string, value: unknown, where: string): string | undefined {
+    return this.#values.toJson(value, `The context key '${key}'${where}`, 'a context')
   }
 }

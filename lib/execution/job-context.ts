@@ -4,7 +4,8 @@
  */
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
 import type { Job } from '../bridge/channel.js'
-import { contextKey, fromJson, toJson } from '../bridge/json.js'
+import { contextKey, fromJson } from '../bridge/json.js'
+import type { Values } from '../bridge/values.js'
 import type { Writes } from './answer.js'
 
 const INPUTS = '_inputs.'
@@ -32,16 +33,22 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   readonly type = 'async' as const
   readonly #job: Job
   readonly #stored: Stored
+  readonly #values: Values
   readonly #parsed = new Map<string, unknown>()
   readonly #written = new Map<string, Write>()
   /** The job's own output, once there is one. */
   #shown: Write | undefined
   #isOver = false
 
-  constructor(job: Job, stored: Stored) {
+  constructor(job: Job, stored: Stored, values: Values) {
     this.#job = job
     this.#stored = stored
-    if (job.input !== undefined) this.#parsed.set(INPUTS + job.nodeId, job.input)
+    this.#values = values
+  }
+
+  /** The JSON text of a value that the job's node gives. */
+  json(value: unknown, what: string): string | undefined {
+    return this.#values.toJson(value, what, `${this.#job.blueprintId}/${this.#job.nodeId}`)
   }
 
   /** The job is answered. Code of the node that goes on all the same reads what is on record. */
@@ -70,7 +77,9 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
     // Text now, not when the node is done: the error is thrown where the mistake is.
     const stored = contextKey(key)
     const isOutput = this.#shown !== undefined && value === this.#shown.value
-    const json = isOutput ? this.#shown?.json : toJson(value, `The context key '${key}'`)
+    const json = isOutput
+      ? this.#shown?.json
+      : this.json(value, `The context key '${key}' of node '${this.#job.nodeId}'`)
     this.#written.set(stored, { value, json })
   }
 
@@ -142,15 +151,25 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
 
   #has(key: string): boolean {
     if (key === this.#job.nodeId) return this.#job.named === true
-    return this.#parsed.has(key) || this.#stored.has(this.#job.number, key)
+    return this.#parsed.has(key) || this.#handedOver(key) !== undefined || this.#stored.has(this.#job.number, key)
   }
 
   #read(key: string): unknown {
     if (!this.#parsed.has(key)) {
-      const json = this.#stored.value(this.#job.number, key)
-      this.#parsed.set(key, json === null ? undefined : fromJson(json))
+      this.#parsed.set(key, this.#values.ofStored(this.#handedOver(key) ?? this.#fetched(key)))
     }
     return this.#parsed.get(key)
+  }
+
+  /** The node's input came with its job, unless it is large. */
+  #handedOver(key: string): unknown {
+    const { input, nodeId } = this.#job
+    return input !== undefined && key === INPUTS + nodeId ? input : undefined
+  }
+
+  #fetched(key: string): unknown {
+    const json = this.#stored.value(this.#job.number, key)
+    return json === null ? undefined : fromJson(json)
   }
 
   async #recorded(key: string): Promise<unknown> {

@@ -14,6 +14,7 @@ import {
 } from 'flowcraft'
 import type { Job } from '../bridge/channel.js'
 import { toJson } from '../bridge/json.js'
+import type { Values } from '../bridge/values.js'
 import { describeError, textOf } from '../thrown.js'
 import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
 import { lackedInside, lackedToResume } from './inner-blueprints.js'
@@ -31,6 +32,7 @@ export interface JobHost {
   /** The longest wait between two attempts through the queue, in milliseconds. */
   readonly retryMaxDelay: number
   readonly stored: Stored
+  readonly values: Values
   onJobStart(runId: string, blueprintId: string, nodeId: string): Promise<void>
   shouldRetryInProcess(node: NodeDefinition): boolean
   getQueueRetryOptions(node: NodeDefinition): QueueRetryOptions | undefined
@@ -76,7 +78,7 @@ export async function runJob(
   abort: AbortController,
 ): Promise<JobAnswer> {
   const { blueprint, node, fallback, onward } = nodeViewOf(job, base)
-  const context = new JobContext(job, host.stored)
+  const context = new JobContext(job, host.stored, host.values)
   const execution: Execution = { host, job, blueprint, node, fallback, onward, context, signal: abort.signal }
   const timeLimit = limitTime(node, abort)
   try {
@@ -152,7 +154,8 @@ async function execute(
 /** A paused node that goes on decides its edges with what it was resumed with. */
 async function resume(execution: Execution, node: NodeDefinition, tracked: IAsyncContext): Promise<JobAnswer> {
   const { host, job, context, signal } = execution
-  const { action, output: given } = job.resumed ?? {}
+  const { action } = job.resumed ?? {}
+  const given = host.values.ofStored(job.resumed?.output)
   const nested = await pausedInside(context, job.nodeId)
   if (nested !== undefined) {
     const resumed = { output: given, ...(action !== undefined && { action }) }
@@ -182,7 +185,7 @@ interface WebhookRegistrar {
 
 async function finished(execution: Execution, tracked: IAsyncContext, result: NodeResult): Promise<JobAnswer> {
   const { job, blueprint, context } = execution
-  const output = toJson(result.output, `The output of node '${job.nodeId}'`)
+  const output = context.json(result.output, `The output of node '${job.nodeId}'`)
   const action = actionOf(result, job.nodeId)
   const again = scatterAgain(blueprint, job.nodeId, result)
   if (again !== undefined) {

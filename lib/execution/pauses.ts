@@ -35,7 +35,9 @@ export async function pauseOf(
   return {
     ...described(details, node.id),
     ...eventOf(node, details),
-    ...(result.output !== undefined && { output: toJson(result.output, `The output of node '${node.id}'`) ?? 'null' }),
+    ...(result.output !== undefined && {
+      output: context.json(result.output, `The output of node '${node.id}'`) ?? 'null',
+    }),
   }
 }
 

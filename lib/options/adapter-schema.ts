@@ -10,6 +10,7 @@ import type { AdapterEventBus } from './event-bus.js'
 import { invalidOption } from './invalid.js'
 import {
   callback,
+  flag,
   list,
   milliseconds,
   object,
@@ -63,6 +64,16 @@ export const ADAPTER_SCHEMA = {
       'Called when the worker receives no jobs and cannot mend it: a live amqplib connection was closed for good, or the ' +
       'tables cannot be worked with when it starts (it takes jobs once they are mended). The logger and the event bus (`worker:failed`) are told too.',
     example: 'onError: () => process.exit(1)',
+  },
+  strictValues: {
+    group: 'workflows',
+    takes: flag(),
+    words:
+      'Whether a value that JSON would change (a `Map`, a `Set`, an error, an instance of a class, `NaN`, `undefined` in an ' +
+      'array, …) fails its node. Otherwise it is stored as JSON has it, and the log warns of it, once a node. A serializer ' +
+      'in `runtimeOptions` that gives back the same value keeps it as it is.',
+    default: false,
+    example: 'strictValues: true',
   },
   coordinationStore: {
     group: 'servers',

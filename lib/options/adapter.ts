@@ -42,6 +42,19 @@ export interface RabbitMqAdapterOptions {
    */
   onError?: (error: Error) => void
   /**
+   * Whether a value that JSON would change (a `Map`, a `Set`, an error, an instance of a class, `NaN`, `undefined`
+   * in an array, …) fails its node. Otherwise it is stored as JSON has it, and the log warns of it, once a node. A
+   * serializer in `runtimeOptions` that gives back the same value keeps it as it is.
+   *
+   * @defaultValue `false`
+   *
+   * @example
+   * ```ts
+   * strictValues: true
+   * ```
+   */
+  strictValues?: boolean
+  /**
    * A `RedisCoordinationStore`, or your own object with the methods of core's `ICoordinationStore`. With the other
    * servers in memory, `new RedisCoordinationStore('memory:')`.
    *

@@ -1,5 +1,6 @@
 /** Options of a `PostgresContext`. */
-import { tableName } from './kinds.js'
+import type { ISerializer } from 'flowcraft'
+import { objectWith, tableName } from './kinds.js'
 import { type PgClientLike, type PostgresOptions, postgresServer } from './postgres.js'
 import type { Schema } from './schema.js'
 
@@ -23,6 +24,17 @@ export interface PostgresContextOptions {
    * ```
    */
   tableName: string
+  /**
+   * The workers' serializer, where their runtime has one of its own: for values that JSON does not hold.
+   *
+   * @defaultValue JSON alone
+   *
+   * @example
+   * ```ts
+   * serializer: new SuperJsonSerializer()
+   * ```
+   */
+  serializer?: ISerializer
 }
 
 export const POSTGRES_CONTEXT_SCHEMA = {
@@ -37,5 +49,14 @@ export const POSTGRES_CONTEXT_SCHEMA = {
     words: 'The table of contexts, `table` or `schema.table`.',
     required: true,
     example: "tableName: 'flowcraft_contexts'",
+  },
+  serializer: {
+    takes: objectWith<ISerializer>(
+      ['serialize', 'deserialize'],
+      'an object with the methods serialize and deserialize',
+    ),
+    words: "The workers' serializer, where their runtime has one of its own: for values that JSON does not hold.",
+    otherwise: 'JSON alone',
+    example: 'serializer: new SuperJsonSerializer()',
   },
 } as const satisfies Schema<PostgresContextOptions>
