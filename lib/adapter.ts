@@ -24,6 +24,7 @@ import { openBroker } from './connections/amqp.js'
 import { openDatabase, unknownParameters } from './connections/postgres.js'
 import { errorOf, type FlowcraftAdapterError, mistake, RunEndedError, RunNotFoundError } from './errors.js'
 import { answerLine, lackingLine, outdatedLine } from './execution/answer.js'
+import { Attempts } from './execution/attempts.js'
 import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf, revisionsOf } from './execution/blueprints.js'
 import { type JobHost, lackedByJob, runJob } from './execution/job.js'
 import type { QueueRetryOptions } from './execution/retries.js'
@@ -385,6 +386,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       eventBus: this.eventBus,
       retryMaxDelay: this.#checked.retryMaxDelay,
       values: this.#values,
+      attempts: new Attempts(this.runtime),
       stored: {
         value: (job, key) => engine.value(job, key),
         has: (job, key) => engine.has(job, key),

@@ -17,6 +17,7 @@ import { toJson } from '../bridge/json.js'
 import type { Values } from '../bridge/values.js'
 import { describeError, textOf } from '../thrown.js'
 import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
+import type { Attempt, Attempts } from './attempts.js'
 import { lackedInside, lackedToResume } from './inner-blueprints.js'
 import { JobContext, type Stored } from './job-context.js'
 import { type NodeView, nodeViewOf } from './node-view.js'
@@ -32,6 +33,7 @@ export interface JobHost {
   /** The longest wait between two attempts through the queue, in milliseconds. */
   readonly retryMaxDelay: number
   readonly stored: Stored
+  readonly attempts: Attempts
   readonly values: Values
   onJobStart(runId: string, blueprintId: string, nodeId: string): Promise<void>
   shouldRetryInProcess(node: NodeDefinition): boolean
@@ -44,6 +46,8 @@ interface Execution extends NodeView {
   job: Job
   context: JobContext
   signal: AbortSignal
+  /** Where the node's retries go through the queue. */
+  attempt?: Attempt
 }
 
 /**
@@ -84,7 +88,8 @@ export async function runJob(
   try {
     return await (timeLimit ? Promise.race([answerOf(execution), timeLimit.expired]) : answerOf(execution))
   } catch (error) {
-    return await failed(execution, timeLimit?.error() ?? error)
+    const expired = timeLimit?.error()
+    return await failed(execution, expired ?? error, expired !== undefined)
   } finally {
     timeLimit?.clear()
     context.end()
@@ -97,6 +102,10 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   const state = new WorkflowState<Record<string, unknown>>({}, context)
   if (job.resumed && node) return resume(execution, node, state.getContext())
   state.isLastAttempt = isLastAttempt(execution)
+  if (node && !host.shouldRetryInProcess(node)) {
+    execution.attempt = { number: job.attempt, isLast: state.isLastAttempt }
+    host.attempts.note(state, execution.attempt)
+  }
   if (job.besideStrangers) await takeInputs(execution, state.getContext())
   const result = await execute(execution, state)
   if (node && state.isAwaiting() && state.getAwaitingNodeIds().includes(job.nodeId)) {
@@ -140,6 +149,11 @@ function limitTime(node: NodeDefinition | undefined, abort: AbortController) {
 function isLastAttempt({ host, job, node }: Execution): boolean {
   if (!node || host.shouldRetryInProcess(node)) return job.isLastAttempt !== false
   return job.attempt >= attemptsOf(node, host.getQueueRetryOptions(node))
+}
+
+/** Core tries a node's own code again, and nothing around it. What failed before the node began is nobody's mistake. */
+function mayTryAgain({ attempt }: Execution): boolean {
+  return attempt?.hasBegun === undefined || attempt.hasFailed === true
 }
 
 async function execute(
@@ -248,12 +262,15 @@ function dynamicNodes(result: NodeResult): AddedNode[] {
   })
 }
 
-async function failed(execution: Execution, thrown: unknown): Promise<JobAnswer> {
+async function failed(execution: Execution, thrown: unknown, isLate: boolean): Promise<JobAnswer> {
   const { host, job, blueprint, node, context } = execution
   const { runId, blueprintId, nodeId } = job
   const message = describeError(thrown, nodeId)
   const recoverable = !(thrown instanceof FlowcraftError && thrown.isFatal)
-  if (node && recoverable && !isLastAttempt(execution)) {
+  if (node && recoverable && !isLastAttempt(execution) && (isLate || mayTryAgain(execution))) {
+    const error = asError(thrown)
+    const payload = { nodeId, attempt: job.attempt, executionId: runId, blueprintId, error }
+    await emit(host.runtime.eventBus, { type: 'node:retry', payload })
     const after = waitAfter(job.attempt, node, host.getQueueRetryOptions(node), host.retryMaxDelay)
     host.logger.warn(`[Adapter] Run '${runId}': attempt ${job.attempt}, the next in ${after} ms. ${message}`)
     return { outcome: 'retry', retryAfter: after, ...context.writes(`_outputs.${nodeId}`) }

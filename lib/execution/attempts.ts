@@ -1,0 +1,139 @@
+/**
+ * Attempts of a node whose retries go through the queue: each is a job, and what user code and the event bus see of all of
+ * them together is what they see of core's retries within one job. A class node's `fallback` and `recover` come after the
+ * last attempt only, an error that another attempt follows is no `node:error`, and the node starts once. The nodes of a
+ * subflow are no jobs: they retry as core has it, within the job of the subflow.
+ */
+import {
+  ClassNodeExecutor,
+  FlowcraftError,
+  type FlowcraftEvent,
+  type FlowRuntime,
+  FunctionNodeExecutor,
+  type IEventBus,
+  isNodeClass,
+  type NodeClass,
+  type NodeContext,
+  type NodeDefinition,
+  NodeExecutor,
+  type NodeFunction,
+  type NodeResult,
+  type WorkflowState,
+} from 'flowcraft'
+
+/** One attempt, and how far it came. */
+export interface Attempt {
+  /** From 1. */
+  readonly number: number
+  readonly isLast: boolean
+  /** The node's execution began. */
+  hasBegun?: true
+  /** The node's own code failed, and may be tried again. Neither `prep` and `post` of a class nor middleware are. */
+  hasFailed?: true
+}
+
+type State = WorkflowState<Record<string, unknown>>
+type Runtime = FlowRuntime<Record<string, unknown>, Record<string, unknown>>
+type Factory =
+  ReturnType<Runtime['getExecutorForNode']> extends infer Executor
+    ? { createExecutorForNode(nodeId: string, context: ExecutionContext): Executor }
+    : never
+type ExecutionContext = Parameters<Runtime['getExecutorForNode']>[1]
+/** A class of nodes as it is, to be extended. */
+type ConcreteClass = new (...args: ConstructorParameters<NodeClass>) => Lifecycle
+interface Lifecycle {
+  exec(prepared: unknown, context: NodeContext): Promise<NodeResult>
+  fallback(error: Error, context: NodeContext): Promise<NodeResult>
+  recover(error: Error, context: NodeContext): Promise<void>
+}
+type Strategy = ConstructorParameters<typeof NodeExecutor>[0]['strategy']
+
+export class Attempts {
+  readonly #bus: IEventBus
+  /** By the state their execution has to itself. */
+  readonly #known = new WeakMap<object, Attempt>()
+
+  /** Has the runtime execute nodes by their attempts. */
+  constructor(runtime: Runtime) {
+    this.#bus = runtime.eventBus
+    const factory: Factory = {
+      createExecutorForNode: (nodeId, context) => this.#executor(nodeId, context),
+    }
+    Object.assign(runtime, { executorFactory: factory })
+  }
+
+  /** The execution of this state is an attempt through the queue. */
+  note(state: State, attempt: Attempt): void {
+    this.#known.set(state, attempt)
+  }
+
+  #executor(nodeId: string, context: ExecutionContext): NodeExecutor<Record<string, unknown>, Record<string, unknown>> {
+    const nodeDef = context.blueprint.nodes.find(({ id }) => id === nodeId)
+    const about = { nodeId, blueprintId: context.blueprint.id, executionId: context.executionId }
+    if (!nodeDef) throw new FlowcraftError(`Node '${nodeId}' not found in blueprint.`, { ...about, isFatal: false })
+    const implementation = context.nodeRegistry.get(nodeDef.uses)
+    if (!implementation) {
+      throw new FlowcraftError(`Implementation for '${nodeDef.uses}' not found.`, { ...about, isFatal: true })
+    }
+    const attempt = this.#known.get(context.state)
+    if (!attempt) {
+      const strategy = strategyOf(implementation, nodeDef.config?.maxRetries ?? 1, this.#bus)
+      return new NodeExecutor({ context, nodeDef, strategy })
+    }
+    attempt.hasBegun = true
+    const strategy = strategyOf(attempted(implementation, attempt), 1, this.#bus)
+    return new NodeExecutor({ context: heardAs(attempt, nodeDef, context), nodeDef, strategy })
+  }
+}
+
+function strategyOf(implementation: NodeFunction | NodeClass, attempts: number, bus: IEventBus): Strategy {
+  return isNodeClass(implementation)
+    ? new ClassNodeExecutor(implementation, attempts, bus)
+    : new FunctionNodeExecutor(implementation, attempts, bus)
+}
+
+/** An implementation that notes how its attempt fails. */
+function attempted(implementation: NodeFunction | NodeClass, attempt: Attempt): NodeFunction | NodeClass {
+  const noting = async (run: () => Promise<NodeResult>): Promise<NodeResult> => {
+    try {
+      return await run()
+    } catch (error) {
+      if (!(error instanceof FlowcraftError && error.isFatal)) attempt.hasFailed = true
+      throw error
+    }
+  }
+  if (!isNodeClass(implementation)) return (context) => noting(async () => implementation(context))
+  const follows = () => attempt.hasFailed === true && !attempt.isLast
+  class Attempted extends (implementation as unknown as ConcreteClass) {
+    override async exec(prepared: unknown, context: NodeContext) {
+      return noting(async () => super.exec(prepared, context))
+    }
+    override async fallback(error: Error, context: NodeContext) {
+      if (follows()) throw error
+      return super.fallback(error, context)
+    }
+    override async recover(error: Error, context: NodeContext) {
+      if (!follows()) await super.recover(error, context)
+    }
+  }
+  Object.defineProperty(Attempted, 'name', { value: implementation.name })
+  return Attempted as unknown as NodeClass
+}
+
+/** An execution whose event bus hears the node start once, and of no error that another attempt follows. */
+function heardAs(attempt: Attempt, node: NodeDefinition, context: ExecutionContext): ExecutionContext {
+  const { services } = context
+  const isOwn = ({ payload }: FlowcraftEvent) =>
+    'nodeId' in payload &&
+    payload.nodeId === node.id &&
+    'blueprintId' in payload &&
+    payload.blueprintId === context.blueprint.id
+  /** It is about one attempt of many. */
+  const isOfMany = (event: FlowcraftEvent) =>
+    (event.type === 'node:start' && attempt.number > 1) ||
+    (event.type === 'node:error' && attempt.hasFailed === true && !attempt.isLast)
+  const emit = async (event: FlowcraftEvent) => {
+    if (!(isOwn(event) && isOfMany(event))) await services.eventBus.emit(event)
+  }
+  return Object.create(context, { services: { value: { ...services, eventBus: { emit } } } }) as ExecutionContext
+}
