@@ -446,7 +446,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   async #notify(notice: Notice): Promise<void> {
     try {
       if ('event' in notice) {
-        await this.eventBus?.emit({ type: notice.event, payload: notice.payload } as unknown as FlowcraftEvent)
+        const payload = { ...notice.payload, executionId: notice.payload.runId }
+        await this.eventBus?.emit({ type: notice.event, payload } as unknown as FlowcraftEvent)
       } else if ('deaf' in notice) {
         await this.#fail(errorOf(notice.deaf, { code: 'BROKER_LOST' }))
       } else if ('unfit' in notice) {

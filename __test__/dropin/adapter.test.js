@@ -280,7 +280,8 @@ describe('events', () => {
     await until(() => events.filter((event) => event.type === 'job:processed').length === 2)
     // The broker may deliver a message before it confirms it: the job may be processed first.
     const enqueued = await until(() => events.find((event) => event.type === 'job:enqueued'))
-    assert.deepEqual(enqueued.payload, { runId, blueprintId: 'events', nodeId: 'b', queueName: servers.queue })
+    const job = { runId, executionId: runId, blueprintId: 'events', nodeId: 'b', queueName: servers.queue }
+    assert.deepEqual(enqueued.payload, job)
     const processed = events.filter((event) => event.type === 'job:processed').map((event) => event.payload)
     // In either order, for the same reason.
     assert.deepEqual(processed.map(({ nodeId, success }) => [nodeId, success]).sort(), [

@@ -18,6 +18,7 @@ import type { Values } from '../bridge/values.js'
 import { describeError, textOf } from '../thrown.js'
 import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
 import type { Attempt, Attempts } from './attempts.js'
+import { tell, tellOutput } from './events.js'
 import { lackedInside, lackedToResume } from './inner-blueprints.js'
 import { JobContext, type Stored } from './job-context.js'
 import { type NodeView, nodeViewOf } from './node-view.js'
@@ -207,6 +208,7 @@ async function finished(execution: Execution, tracked: IAsyncContext, result: No
   }
   const added = dynamicNodes(result)
   context.showOutput(job.nodeId, result.output, output)
+  await tellOutput(busOf(execution.host), job, result.output)
   const taken = await takenEdges(execution, tracked, result)
   return {
     outcome: 'finished',
@@ -223,6 +225,11 @@ function actionOf({ action }: NodeResult, nodeId: string): string | undefined {
   if (!action) return undefined
   toJson(String(action), `The action of node '${nodeId}'`)
   return String(action)
+}
+
+/** The user's bus of nodes; none where core put one that hears nothing. */
+function busOf({ runtime }: JobHost): IEventBus | undefined {
+  return runtime.options.eventBus && runtime.eventBus
 }
 
 async function takenEdges(
@@ -270,7 +277,7 @@ async function failed(execution: Execution, thrown: unknown, isLate: boolean): P
   if (node && recoverable && !isLastAttempt(execution) && (isLate || mayTryAgain(execution))) {
     const error = asError(thrown)
     const payload = { nodeId, attempt: job.attempt, executionId: runId, blueprintId, error }
-    await emit(host.runtime.eventBus, { type: 'node:retry', payload })
+    await tell(host.runtime.eventBus, { type: 'node:retry', payload })
     const after = waitAfter(job.attempt, node, host.getQueueRetryOptions(node), host.retryMaxDelay)
     host.logger.warn(`[Adapter] Run '${runId}': attempt ${job.attempt}, the next in ${after} ms. ${message}`)
     return { outcome: 'retry', retryAfter: after, ...context.writes(`_outputs.${nodeId}`) }
@@ -280,28 +287,21 @@ async function failed(execution: Execution, thrown: unknown, isLate: boolean): P
     host.logger.warn(`[Adapter] Node '${nodeId}' of run '${runId}' failed; its fallback '${fallback}' takes over`, {
       error: message,
     })
-    await emit(host.runtime.eventBus, {
+    await tell(host.runtime.eventBus, {
       type: 'node:fallback',
       payload: { nodeId, executionId: runId, fallback, blueprintId },
     })
+    await tellOutput(busOf(host), job, null)
   } else {
     host.logger.error(`[Adapter] Run '${runId}': ${message}`)
     const error =
       thrown instanceof FlowcraftError
         ? thrown
         : new FlowcraftError(message, { cause: asError(thrown), nodeId, blueprintId })
-    await emit(host.eventBus, { type: 'job:failed', payload: { runId, blueprintId, nodeId, error } })
+    const payload = { runId, executionId: runId, blueprintId, nodeId, error }
+    await tell(host.eventBus, { type: 'job:failed', payload })
   }
   return { outcome: 'failed', message, recoverable, ...context.writes(`_outputs.${nodeId}`) }
-}
-
-/** Tells an event bus; a bus that throws is its own problem, never the job's. */
-async function emit(bus: IEventBus | undefined, event: Parameters<IEventBus['emit']>[0]): Promise<void> {
-  try {
-    await bus?.emit(event)
-  } catch {
-    // The job's outcome does not depend on who listens.
-  }
 }
 
 function asError(thrown: unknown): Error {
