@@ -67,7 +67,7 @@ export function lackedByJob(
 
 async function lackedByResumed(host: JobHost, job: Job, node: NodeDefinition): Promise<string | undefined> {
   try {
-    const nested = await pausedInside(new JobContext(job, host.stored), job.nodeId)
+    const nested = await pausedInside(new JobContext(job, host.stored, host.values), job.nodeId)
     return nested === undefined ? undefined : lackedToResume(host.runtime, node, nested)
   } catch {
     // What cannot be read, the job itself fails for.
