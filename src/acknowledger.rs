@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,6 +35,8 @@ pub(crate) struct Acknowledger {
     tags: mpsc::UnboundedSender<Settled>,
     /// Closed when its task has ended.
     ended: oneshot::Receiver<()>,
+    /// The channel is lost, or closes.
+    over: Arc<AtomicBool>,
 }
 
 /// What became of a delivery, by its tag.
@@ -50,26 +54,34 @@ impl Acknowledger {
             settle(&channel, waiting).await;
             drop::<oneshot::Sender<()>>(running);
         });
-        Self { tags, ended }
+        Self { tags, ended, over: Arc::default() }
     }
 
     /// The receipt of a delivery.
     pub fn receipt(&self, tag: u64) -> Box<dyn Receipt> {
-        Box::new(ConsumerReceipt { tag, tags: self.tags.clone() })
+        Box::new(ConsumerReceipt { tag, tags: self.tags.clone(), over: self.over.clone() })
     }
 
     /// Waits until every acknowledgement has left, at most for `timeout`. Every receipt must be used or dropped.
-    pub async fn finish(self, timeout: Duration) {
-        drop(self.tags);
-        if tokio::time::timeout(timeout, self.ended).await.is_err() {
+    pub async fn finish(mut self, timeout: Duration) {
+        let (tags, _) = mpsc::unbounded_channel();
+        drop(std::mem::replace(&mut self.tags, tags));
+        if tokio::time::timeout(timeout, &mut self.ended).await.is_err() {
             debug!("acknowledgements did not leave in time");
         }
+    }
+}
+
+impl Drop for Acknowledger {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
     }
 }
 
 struct ConsumerReceipt {
     tag: u64,
     tags: mpsc::UnboundedSender<Settled>,
+    over: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -81,6 +93,10 @@ impl Receipt for ConsumerReceipt {
 
     async fn requeue(self: Box<Self>) {
         let _ = self.tags.send(Settled::Requeued(self.tag));
+    }
+
+    fn is_void(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
     }
 }
 

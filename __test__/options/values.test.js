@@ -20,6 +20,7 @@ describe('without an option', () => {
     queueName: 'flowcraft-queue',
     queues: {},
     concurrency: 10,
+    continuation: true,
     stopTimeout: 20_000,
     eventLoopTimeout: 300_000,
     strictValues: false,

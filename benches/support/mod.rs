@@ -73,8 +73,14 @@ impl Run {
     /// What the answer means.
     pub fn complete(&self) -> (Change, Completion) {
         let reserved = self.document.reserved.clone().expect("the run has begun");
-        let execution =
-            Execution { node: &self.node, round: 1, now: 0, queue: "flowcraft-queue", deferred: false };
+        let execution = Execution {
+            node: &self.node,
+            held: &self.node,
+            round: 1,
+            now: 0,
+            queue: "flowcraft-queue",
+            deferred: false,
+        };
         let (change, completion) =
             complete(reserved, &self.blueprint, execution, &self.answer).expect("it completes");
         (change.expect("the answer counts"), completion)

@@ -21,6 +21,7 @@ pub struct EngineSettings {
     context_table_name: String,
     status_table_name: String,
     concurrency: u16,
+    continuation: bool,
     lease_seconds: u64,
     #[serde(deserialize_with = "milliseconds")]
     version_timeout: Duration,
@@ -68,6 +69,7 @@ impl EngineSettings {
         Settings {
             queues: Queues::new(self.queue_name, self.queues, self.consume),
             concurrency: self.concurrency,
+            continuation: self.continuation,
             lease_seconds: self.lease_seconds,
             version_timeout: self.version_timeout,
             blueprint_timeout: self.blueprint_timeout,

@@ -66,6 +66,10 @@ pub trait Receipt: Send + Sync {
     async fn ack(self: Box<Self>);
     /// Requeues the message.
     async fn requeue(self: Box<Self>);
+    /// Whether settling it can do nothing any more: its channel is lost, and the broker delivers the message again.
+    fn is_void(&self) -> bool {
+        false
+    }
 }
 
 /// What the engine asks of a broker.

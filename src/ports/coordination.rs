@@ -3,6 +3,8 @@
 //! Nothing here decides anything. A lease keeps two workers from doing the same work. If it is lost, the commit still counts
 //! only one of them.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures_util::future::join_all;
 
@@ -67,6 +69,9 @@ pub const GIVEN_UP_STAYS: u64 = 2;
 
 /// How long a store remembers deaths after the last lease of their execution, in seconds: a day.
 pub const DEATHS_STAY: u64 = 86_400;
+
+/// For how long a store surely remembers that a lease was given up: half of that, for what passes between two clocks.
+pub const MEMORY_OF_RELEASES: Duration = Duration::from_millis(GIVEN_UP_STAYS * 1000 / 2);
 
 /// The answer to a request for a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -92,12 +92,12 @@ impl JobMessage {
 
     /// The messages for jobs that a run made due, `at` that moment.
     pub fn all_due(run: &str, blueprint: &str, due: &[DueJob], at: Option<u64>) -> Vec<Self> {
-        due.iter().map(|due| Self::due(run, blueprint, due, at)).collect()
+        due.iter().map(|due| Self::of(run, blueprint, due, at)).collect()
     }
 
     /// The messages for jobs that were published before, as far as anybody knows.
     pub fn copies(run: &str, blueprint: &str, due: &[DueJob], at: Option<u64>) -> Vec<Self> {
-        due.iter().map(|due| Self { copy: true, ..Self::due(run, blueprint, due, at) }).collect()
+        due.iter().map(|due| Self { copy: true, ..Self::of(run, blueprint, due, at) }).collect()
     }
 
     /// Whether another message for the same job may be on its way, or have come to a worker.
@@ -124,7 +124,8 @@ impl JobMessage {
         }
     }
 
-    fn due(run: &str, blueprint: &str, due: &DueJob, at: Option<u64>) -> Self {
+    /// The message for a job that a run made due, `at` that moment.
+    pub fn of(run: &str, blueprint: &str, due: &DueJob, at: Option<u64>) -> Self {
         Self {
             run_id: run.to_owned(),
             blueprint_id: blueprint.to_owned(),

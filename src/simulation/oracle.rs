@@ -31,8 +31,14 @@ pub fn end_of(flow: &Flow) -> End {
                 resumed: entry.resumed.is_some(),
                 now: 0,
             };
-            let execution =
-                Execution { node: &due.node, round: due.round, now: 0, queue: "jobs", deferred: false };
+            let execution = Execution {
+                node: &due.node,
+                held: &due.node,
+                round: due.round,
+                now: 0,
+                queue: "jobs",
+                deferred: false,
+            };
             let completed = complete(reserved.clone(), &blueprint, execution, &flow.answer(&turn));
             let Ok((Some(change), _)) = completed else { panic!("{due:?} is not counted: {completed:?}") };
             patch = patch.then(change.patch);

@@ -87,6 +87,8 @@ pub struct Plan {
     /// Whether workers scan for lost jobs. Something depends on it only where messages are lost, or where a client's call
     /// is recorded and its message cannot be published.
     pub recovery: bool,
+    /// Whether workers go on with a run under the message they hold.
+    pub continuation: bool,
     pub troubles: Vec<Trouble>,
     /// How long things go wrong.
     pub stormy: Duration,
@@ -127,6 +129,7 @@ impl Plan {
             max_deaths: [2, 3, 5][of_poison.usize(..3)],
             journal: random.bool(),
             recovery: random.bool() || troubles.iter().any(|trouble| needs_recovery(*trouble)),
+            continuation: Rng::with_seed(seed ^ 0xca11).f64() < 0.8,
             troubles,
             stormy: Duration::from_secs(random.u64(5..90)),
             calm: Duration::from_secs(30 * 60),

@@ -191,6 +191,7 @@ impl World {
         let settings = Settings {
             queues: Queues::new(QUEUE.into(), Default::default(), None),
             concurrency: self.plan.concurrency,
+            continuation: self.plan.continuation,
             lease_seconds: LEASE_SECONDS,
             version_timeout: Duration::from_secs(3_600),
             blueprint_timeout: BLUEPRINT_TIMEOUT,

@@ -12,7 +12,9 @@
 //!                              ┌──────────────────────────── job::admitting ◄─┐ performs the verdict,
 //!                              │ last verdict                │ admission      ┘ loads, asks again
 //!                              ▼                             ▼ Run
-//!                       job::disposition                    job::execution: execute ► complete ► commit ► publish
+//!                       job::disposition                    job::execution: execute ► complete ► commit ◄─┐
+//!                              │                             ▼                                            │ the next node,
+//!                              │                            job::carrying: publishes, or keeps one ──────┘ under its lease
 //!                              │                             │
 //!                              └─────────────► fate ◄────────┘
 //! ```
@@ -59,6 +61,7 @@ mod blueprints;
 mod consumer;
 mod dead_letters;
 mod engine;
+mod intake;
 pub mod job;
 mod leases;
 mod legacy;

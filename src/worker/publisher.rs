@@ -50,13 +50,16 @@ impl Publisher {
             return Ok(());
         }
         self.forward(jobs).await?;
-        if self.notices.are_heard() {
-            for job in jobs {
-                let queue = self.settings.queues.of(&job.blueprint_id).to_owned();
-                self.notices.tell(Notice::Enqueued { job: job.clone(), queue });
-            }
-        }
+        jobs.iter().for_each(|job| self.announce(job));
         Ok(())
+    }
+
+    /// Says that a job was published, or is run here without that.
+    pub fn announce(&self, job: &JobMessage) {
+        if self.notices.are_heard() {
+            let queue = self.settings.queues.of(&job.blueprint_id).to_owned();
+            self.notices.tell(Notice::Enqueued { job: job.clone(), queue });
+        }
     }
 
     /// Publishes the jobs that a commit made due, for as long as it takes.

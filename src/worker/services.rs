@@ -12,6 +12,7 @@ use crate::run_store::RunStore;
 use crate::worker::active_nodes::ActiveNodes;
 use crate::worker::blueprints::Blueprints;
 use crate::worker::dead_letters::DeadLetters;
+use crate::worker::intake::Intake;
 use crate::worker::job::place::Waiting;
 use crate::worker::leases::service::Leases;
 use crate::worker::legacy::Legacy;
@@ -76,6 +77,8 @@ pub struct Services {
     pub registry: Registry,
     /// Results that wait for their run without a place.
     pub waiting: Waiting,
+    /// Whether more is to be done than is being done.
+    pub intake: Intake,
 }
 
 impl Services {
@@ -115,6 +118,7 @@ impl Services {
             traffic: Traffic::default(),
             registry,
             waiting: Waiting::default(),
+            intake: Intake::default(),
             settings,
             platform,
             broker,

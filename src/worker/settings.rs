@@ -12,6 +12,8 @@ pub struct Settings {
     pub queues: Queues,
     /// How many nodes one worker executes at a time; the prefetch.
     pub concurrency: u16,
+    /// Whether a worker goes on with a run under the message it holds, instead of publishing each job.
+    pub continuation: bool,
     /// Seconds a lease outlives its worker.
     pub lease_seconds: u64,
     /// How long a job whose run was started under another version of its blueprint waits for a worker that has it.

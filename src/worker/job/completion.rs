@@ -20,6 +20,8 @@ pub struct Execution<'a> {
     pub now: u64,
     /// The queue that the jobs it leads to go through.
     pub queue: &'a str,
+    /// The node of the message that its worker holds: what the answer makes due is found by it, should the worker die.
+    pub held: &'a NodeId,
     /// The adapter publishes results itself.
     pub deferred: bool,
 }
@@ -58,13 +60,14 @@ pub fn complete(
         Ok(transition) => transition,
         Err(refusal) => {
             let ReservedKey { ledger, unpublished, .. } = reserved;
-            let (refused, left) = (Some(refusal), ledger.due_by(execution.node));
+            let (refused, left) = (Some(refusal), ledger.due_by(execution.held));
             return Ok((
                 None,
                 Completion { status: ledger.status, unpublished, left, refused, ..Completion::default() },
             ));
         }
     };
+    reserved.ledger.attribute(&transition.due, execution.held);
     // A worker of version 2.0.0 may have dropped it.
     reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
     reserved.go_through(execution.queue);

@@ -11,13 +11,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Span, debug};
 
 use super::abandoning::fail_run;
-use super::admission::comes_again_after_panic;
 use super::context::JobContext;
-use super::disposition::{dead_letter, later, unreadable};
+use super::disposition::dead_letter;
 use super::fate::MessageFate;
 use super::place::{Held, Place};
 use super::process::process;
-use super::trouble::is_passing_trouble;
+use super::settling::{panicked, settled};
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
@@ -53,18 +52,10 @@ pub async fn handle(
             if let Some(Held { receipt, slot: _slot }) = place.take() {
                 receipt.requeue().await;
             }
-            return give_back_lease(services, &body).await;
+            return give_back_leases(services, &body, place).await;
         }
     };
-    let fate = match ended {
-        // A copy of the message is on its way, and sees to it.
-        outcome if place.is_left() => outcome,
-        // Not now: nobody else has to wait for that.
-        Err(error) if is_passing_trouble(&error) => later(&context, error).await,
-        // What cannot be read is no better the next time: a person has to look at it.
-        Err(error) if error.kind() == Kind::Data => unreadable(&context, &error).await,
-        other => other,
-    };
+    let fate = settled(&context, ended).await;
     let Some(Held { receipt, slot: _slot }) = place.take() else {
         if let Err(error) = fate {
             debug!(%error, "the copy of the message sees to it");
@@ -90,10 +81,11 @@ async fn given_up(shutdown: &Shutdown) {
     tokio::time::sleep(LAST_WORDS).await;
 }
 
-/// Gives back the lease that a job had when it was given up.
-async fn give_back_lease(services: &Services, body: &[u8]) {
-    if let Ok(JobMessage { run_id, node_id, .. }) = JobMessage::parse(body) {
-        services.leases.give_back(&run_id, &node_id).await;
+/// Gives back the leases that a job had when it was given up.
+async fn give_back_leases(services: &Services, body: &[u8], place: &Place) {
+    let Ok(JobMessage { run_id, node_id, .. }) = JobMessage::parse(body) else { return };
+    for node in place.carried().iter().chain([&node_id]) {
+        services.leases.give_back(&run_id, node).await;
     }
 }
 
@@ -163,23 +155,4 @@ async fn blueprint_of(services: &Services, run: &str) -> Result<Option<String>> 
     let document = services.runs.load(run).await?;
     let follows = document.follows().or_else(|| blueprint_named_in(&document.values));
     Ok(follows.map(|blueprint| blueprint.to_string()))
-}
-
-/// The engine panicked on a message. What was committed is not lost: the message comes again, as if its worker had
-/// died. What was not, or panics again, fails its run.
-async fn panicked(context: &JobContext<'_>) -> Result<MessageFate> {
-    let reason = "The engine panicked on this message";
-    let Ok(message) = JobMessage::parse(context.body) else {
-        return dead_letter(context, context.queue, context.body, reason).await;
-    };
-    let JobMessage { run_id: run, node_id: node, .. } = &message;
-    let services = context.services;
-    services.leases.give_back(run, node).await;
-    let document = context.retry.until_done(|| services.runs.load(run)).await?;
-    if comes_again_after_panic(&document, &message, context.redelivered) {
-        services.notices.warn(format!("{reason} (run '{run}', node '{node}'): it comes again"));
-        return Ok(MessageFate::Requeue);
-    }
-    dead_letter(context, context.queue, context.body, reason).await?;
-    fail_run(context, run, Failure::of(&message, reason)).await
 }

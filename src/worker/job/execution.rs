@@ -1,4 +1,4 @@
-//! A job under its lease: admit, execute, commit, publish.
+//! One execution of a node: JavaScript runs it, and its answer is committed.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,145 +6,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::abandoning::fail_run;
-use super::admission::Disposal;
-use super::admitting::{Admitted, Disposed, ToExecute, admitted};
-use super::claiming::{Clearance, clear};
+use super::admitting::ToExecute;
 use super::clock::by_the_databases_clock;
-use super::coming_again::come_again;
 use super::completion::{Completion, Execution, complete};
 use super::context::JobContext;
-use super::disposition::give_up;
-use super::fate::MessageFate;
-use super::rescheduling::{Lack, lacks_inner_blueprint, reschedule};
-use super::storing::{refuse_while_locked, stored};
-use crate::error::{Code, Error, Kind, Result};
+use super::storing::stored;
+use crate::error::{Kind, Result};
 use crate::fault_points;
+use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
 use crate::ports::host::{Call, Notice, Reply};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::{Decide, Document, Patch};
+use crate::worker::blueprints::Analysed;
 use crate::worker::legacy::Counted;
-use crate::worker::runs::failing::Failure;
-
-/// How often a job is admitted again because JavaScript has another revision of its blueprint by then.
-const ADMISSIONS: u32 = 10;
-
-/// Sees to a job whose lease this worker has.
-pub async fn with_lease(
-    context: &JobContext<'_>,
-    message: &JobMessage,
-    prefetched: Option<Document>,
-) -> Result<MessageFate> {
-    see_to(context, message, prefetched, None).await
-}
-
-/// Sees to a job whose lease this worker has, and whose node killed so many workers that it fails.
-pub async fn condemned(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -> Result<MessageFate> {
-    see_to(context, message, None, Some(deaths)).await
-}
-
-async fn see_to(
-    context: &JobContext<'_>,
-    message: &JobMessage,
-    mut prefetched: Option<Document>,
-    deaths: Option<u32>,
-) -> Result<MessageFate> {
-    let begun = Instant::now();
-    if let Some(reason) = &message.abandoned_for {
-        return fail_run(context, &message.run_id, Failure::of(message, reason)).await;
-    }
-    if let Some(fate) = refuse_while_locked(context, message).await? {
-        return Ok(fate);
-    }
-    for _ in 0..ADMISSIONS {
-        let mut to_execute = match admitted(context, message, prefetched.take()).await? {
-            Admitted::Execute(to_execute) => to_execute,
-            Admitted::Dispose(disposed) => return dispose(context, message, *disposed).await,
-        };
-        match clear(context, message, &mut to_execute).await? {
-            Clearance::Granted => {}
-            Clearance::After(wait) => {
-                return come_again(context, message, wait, "another worker may be executing the node").await;
-            }
-            Clearance::Outdated => continue,
-        }
-        fault_points::point("after-load");
-        // What died before the run began died of another run of that id.
-        if let Some(deaths) = deaths.filter(|_| !to_execute.has_begun) {
-            let answer = killed_workers(context, message, deaths);
-            return finish(context, message, (*to_execute, answer), begun).await;
-        }
-        match execute(context, message, &to_execute).await? {
-            None => return Ok(MessageFate::Requeue),
-            Some(Reply::Answered(answer)) => {
-                fault_points::point("after-call");
-                let answer = by_the_databases_clock(context, answer);
-                return finish(context, message, (*to_execute, answer), begun).await;
-            }
-            Some(Reply::Lacking { blueprint }) => {
-                let lack = (to_execute.round, blueprint);
-                return lacks_inner_blueprint(context, message, lack).await;
-            }
-            Some(Reply::Outdated) => {
-                debug!(blueprint = message.blueprint_id, "another blueprint took the place of this one");
-                // Now, and not when the next verdict asks for it: the next verdict is `Run` again.
-                context.services.blueprints.current(&message.blueprint_id).await.map(drop).or_else(
-                    |error| {
-                        if error.kind() == Kind::Setup { Ok(()) } else { Err(error) }
-                    },
-                )?;
-            }
-        }
-    }
-    let (run, node) = (&message.run_id, &message.node_id);
-    let what = format!("its blueprint was replaced {ADMISSIONS} times while the job was being admitted");
-    context
-        .services
-        .notices
-        .warn(format!("Run '{run}', node '{node}': the job goes back to its queue: {what}"));
-    Ok(MessageFate::Requeue)
-}
-
-/// Sees to a message for which no node is executed.
-async fn dispose(
-    context: &JobContext<'_>,
-    message: &JobMessage,
-    Disposed { disposal, at, revision }: Disposed,
-) -> Result<MessageFate> {
-    match disposal {
-        Disposal::Reschedule(reason) => {
-            let lack = Lack { reason: &reason, revision: revision.as_ref() };
-            return reschedule(context, message, lack).await;
-        }
-        Disposal::DeadLetter { reason, fails_run } => {
-            return give_up(context, message, &reason, fails_run).await;
-        }
-        Disposal::Republish(_) if makes(Mutant::ForgetsLeftovers) => {}
-        Disposal::Republish(due) => context.publish_copies(message, &due, at).await?,
-        Disposal::PublishResult => {
-            context.services.results.publish_or_report(&message.run_id, context.abort()).await?;
-        }
-        Disposal::Done => debug!(round = message.round, "nothing to do for this message"),
-    }
-    Ok(MessageFate::Acknowledge)
-}
-
-/// The answer of a node that killed too many workers: its fallback takes its place, if it has one.
-fn killed_workers(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -> Answer {
-    let (run, node) = (&message.run_id, &message.node_id);
-    let what =
-        format!("{deaths} workers died, or no longer answered, while they executed it (option maxDeaths)");
-    let error = Error::new(Code::NodeKilledWorkers, "Executing the node", what).of_node(node);
-    context.services.notices.warn(format!("{} (run '{run}'): {error}", error.code.as_str()));
-    let message = format!("{}: {error}", error.code.as_str());
-    Answer { outcome: Outcome::Failed { message, recoverable: true }, patch: Patch::default() }
-}
+use crate::workflow::ledger::DueJob;
 
 /// Has JavaScript execute the node; none when the worker aborts first, or was so slow that its lease may have run out:
 /// another worker may be executing the node by now.
-async fn execute(
+///
+/// # Errors
+/// The host's own, when JavaScript is gone.
+pub async fn execute(
     context: &JobContext<'_>,
     message: &JobMessage,
     ToExecute { document, analysed, .. }: &ToExecute,
@@ -195,25 +79,63 @@ async fn execute(
     }
 }
 
-/// Commits an answer and publishes what follows from it.
-async fn finish(
+/// A node that JavaScript has answered for.
+pub struct Executed<'a> {
+    /// What was executed.
+    pub node: ToExecute,
+    /// What came of it.
+    pub answer: Answer,
+    /// When its job began.
+    pub begun: Instant,
+    /// The node of the message that is held: its own, or the one under whose message it is carried.
+    pub held: &'a NodeId,
+}
+
+/// A job whose answer is committed.
+pub struct Finished {
+    /// Jobs to publish.
+    pub due: Vec<DueJob>,
+    /// When it was committed, by the record's clock.
+    pub at: Option<u64>,
+    /// The run after the commit, if it is known.
+    pub document: Option<Document>,
+    /// The commit was answered the first time: nothing speaks of another writer or a lost answer.
+    pub is_certain: bool,
+    /// The run has ended, and its result is to be published.
+    pub unpublished: bool,
+    /// The blueprint it was decided by.
+    pub analysed: Analysed,
+    /// When the job began, and when its commit was asked for.
+    pub begun: Instant,
+    /// When the commit was asked for.
+    pub asked: Instant,
+}
+
+/// Commits an answer.
+///
+/// # Errors
+/// Only when the worker aborts.
+pub async fn finish(
     context: &JobContext<'_>,
     message: &JobMessage,
-    (executed, answer): (ToExecute, Answer),
-    begun: Instant,
-) -> Result<MessageFate> {
+    executed: Executed<'_>,
+) -> Result<Finished> {
     let services = context.services;
-    let (answer, blueprint) = (Arc::new(answer), executed.analysed.blueprint.clone());
+    let Executed { node: executed, answer, begun, held } = executed;
+    let answer = Arc::new(by_the_databases_clock(context, answer));
+    let analysed = executed.analysed.clone();
     fault_points::point("before-commit");
     if makes(Mutant::PublishesBeforeCommit) {
         let reserved = executed.document.reserved.clone().unwrap_or_default();
         let (node, round, now) = (&message.node_id, executed.round, services.platform.now());
         let queue = services.settings.queues.of(&message.blueprint_id);
-        let execution = Execution { node, round, now, queue, deferred: false };
-        let (_, early) = complete(reserved, &blueprint, execution, &answer)?;
+        let execution = Execution { node, round, now, queue, held, deferred: false };
+        let (_, early) = complete(reserved, &analysed.blueprint, execution, &answer)?;
         context.publish_due(message, &early.due, executed.document.at).await?;
     }
-    let (mut completion, at) = commit(context, message, executed, &answer).await?;
+    let asked = Instant::now();
+    let Committed { mut completion, at, document, is_certain } =
+        commit(context, message, (executed, held), &answer).await?;
     services.leases.note_answered(&message.run_id, &message.node_id);
     fault_points::point("after-commit");
     let mut due = std::mem::take(&mut completion.due);
@@ -224,7 +146,7 @@ async fn finish(
             let counted = Counted {
                 run: &message.run_id,
                 node: &message.node_id,
-                blueprint: &blueprint,
+                blueprint: &analysed.blueprint,
                 outcome: &answer.outcome,
                 failed: completion.failed,
                 beside_version_1: &completion.beside_version_1,
@@ -235,11 +157,9 @@ async fn finish(
             debug!(?refusal, status = ?completion.status, "a late result was refused: another execution was counted");
         }
     }
-    context.publish_due(message, &due, at).await?;
-    if completion.unpublished {
-        services.results.publish_or_report(&message.run_id, context.abort()).await?;
-    }
-    Ok(MessageFate::Acknowledge)
+    let is_certain = is_certain && completion.refused.is_none();
+    let unpublished = completion.unpublished;
+    Ok(Finished { due, at, document, is_certain, unpublished, analysed, begun, asked })
 }
 
 fn tell_processed(context: &JobContext<'_>, message: &JobMessage, outcome: &Outcome, begun: Instant) {
@@ -251,13 +171,21 @@ fn tell_processed(context: &JobContext<'_>, message: &JobMessage, outcome: &Outc
     }
 }
 
+/// What a commit came to.
+struct Committed {
+    completion: Completion,
+    at: Option<u64>,
+    document: Option<Document>,
+    is_certain: bool,
+}
+
 /// Commits an answer. What PostgreSQL cannot store is the node's failure.
 async fn commit(
     context: &JobContext<'_>,
     message: &JobMessage,
-    ToExecute { document: base, analysed, round, .. }: ToExecute,
+    (ToExecute { document: base, analysed, round, .. }, held): (ToExecute, &NodeId),
     answer: &Arc<Answer>,
-) -> Result<(Completion, Option<u64>)> {
+) -> Result<Committed> {
     let services = context.services;
     let (deferred, now) = (services.runs.defers_results(), services.platform.now());
     let settings = services.settings.clone();
@@ -268,9 +196,11 @@ async fn commit(
         let (node, blueprint, answer, decided) =
             (message.node_id.clone(), analysed.blueprint.clone(), answer.clone(), decided.clone());
         let settings = settings.clone();
+        // A copy of its own message is on its way: that comes again, and not the held one.
+        let held = if context.place.is_left() { node.clone() } else { held.clone() };
         let decide: Decide = Box::new(move |document| {
             let queue = settings.queues.of(&blueprint.id);
-            let execution = Execution { node: &node, round, now, queue, deferred };
+            let execution = Execution { node: &node, round, now, queue, held: &held, deferred };
             let reserved = document.reserved.clone().unwrap_or_default();
             let (change, completion) = complete(reserved, &blueprint, execution, &answer)?;
             if let Some(change) = &change {
@@ -291,9 +221,10 @@ async fn commit(
         written => written?,
     };
     let mut completion = std::mem::take(&mut *decided.lock().unwrap_or_else(PoisonError::into_inner));
-    if attempts.into_inner() > 1 {
+    let is_certain = attempts.into_inner() == 1;
+    if !is_certain {
         // An attempt whose answer was lost may have been the one that counted: what it led to is still to be published.
         completion.due.append(&mut completion.left);
     }
-    Ok((completion, written.at))
+    Ok(Committed { completion, at: written.at, document: written.document, is_certain })
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::ids::NodeId;
 use crate::ports::broker::Receipt;
 use crate::ports::company::Presence;
 use crate::protocol::outcome::{Answer, Outcome};
@@ -18,6 +19,8 @@ pub struct Place {
     held: Mutex<Option<Held>>,
     /// While its node may be executed: beside others, or alone.
     presence: Mutex<Option<Presence>>,
+    /// Nodes whose leases were asked for under this message, the last two: of one chain, no more are held at a time.
+    carried: Mutex<[Option<NodeId>; 2]>,
 }
 
 /// What a delivery holds.
@@ -31,12 +34,34 @@ pub struct Held {
 impl Place {
     /// Holds both.
     pub fn new(receipt: Box<dyn Receipt>, slot: OwnedSemaphorePermit) -> Self {
-        Self { held: Mutex::new(Some(Held { receipt, slot })), presence: Mutex::default() }
+        Self {
+            held: Mutex::new(Some(Held { receipt, slot })),
+            presence: Mutex::default(),
+            carried: Mutex::default(),
+        }
     }
 
     /// Takes what is held; none if the place was left.
     pub fn take(&self) -> Option<Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether the message is held, as far as anybody knows: its broker has not lost it.
+    pub fn is_held(&self) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().is_some_and(|held| !held.receipt.is_void())
+    }
+
+    /// Notes that a node is carried under this message.
+    pub fn carry(&self, node: &NodeId) {
+        let mut carried = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
+        carried.swap(0, 1);
+        carried[0] = Some(node.clone());
+    }
+
+    /// The nodes whose leases may be held under this message, besides its own.
+    pub fn carried(&self) -> Vec<NodeId> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().cloned().collect()
     }
 
     /// Whether the place was left: a copy of the message is on its way.

@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use super::admission::admit_beside_lease;
 use super::coming_again::come_again;
 use super::context::JobContext;
-use super::execution::{condemned, with_lease};
 use super::fate::MessageFate;
+use super::leased::{condemned, with_lease};
+use super::left::{is_looked_after, looking_after, publish_left};
 use crate::error::Result;
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
-use crate::ports::coordination::{Acquired, GIVEN_UP_STAYS};
+use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
 
@@ -22,8 +23,6 @@ const LEASE_POLL: Duration = Duration::from_millis(250);
 const LEASE_POLLS: u32 = 4;
 /// How long it waits there.
 const LEASE_WAIT: Duration = Duration::from_secs(1);
-/// For how long the coordination store surely remembers that a lease was given up.
-const MEMORY_OF_THE_STORE: Duration = Duration::from_millis(GIVEN_UP_STAYS * 1000 / 2);
 /// How long one waits whose result waits for the run's row.
 const BUSY_WAIT: Duration = Duration::from_secs(3);
 /// How long a job waits here while another one is executed alone, or while it waits to be.
@@ -38,7 +37,7 @@ const HANG_WAIT: Duration = Duration::from_secs(1);
 pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<MessageFate> {
     let services = context.services;
     let repeated = (message.repeated || context.redelivered) && !makes(Mutant::ForgetsRepetition);
-    let message = JobMessage { repeated, ..message };
+    let mut message = JobMessage { repeated, ..message };
     if message.not_before.is_some() {
         context.retry.until_done(|| services.runs.set_the_clock(&message.run_id)).await?;
     }
@@ -55,13 +54,13 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
     }
     if message.busy_since.is_some() {
         // Its result waits somewhere: it has waited long enough to be in no hurry, and holds no place for that.
-        return match try_lease(context, &message, true).await? {
+        return match try_lease(context, &mut message, true).await? {
             Some(fate) => Ok(fate),
             None => come_again(context, &message, BUSY_WAIT, "its result waits for the run's row").await,
         };
     }
     for poll in 0..LEASE_POLLS {
-        if let Some(fate) = try_lease(context, &message, poll == 0).await? {
+        if let Some(fate) = try_lease(context, &mut message, poll == 0).await? {
             return Ok(fate);
         }
         tokio::select! {
@@ -76,7 +75,7 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
 /// Takes the lease and processes the job under it. None if another worker has the lease: the caller asks again later.
 async fn try_lease(
     context: &JobContext<'_>,
-    message: &JobMessage,
+    message: &mut JobMessage,
     is_first: bool,
 ) -> Result<Option<MessageFate>> {
     let services = context.services;
@@ -95,7 +94,7 @@ async fn try_lease(
     if acquired.is_taken() {
         // Another worker may have had the lease, and committed, between the load and the lease: unless the store says that
         // nobody gave it up since, the run is loaded under the lease.
-        let is_proven = (acquired == Acquired::Fresh && begun.elapsed() < MEMORY_OF_THE_STORE)
+        let is_proven = (acquired == Acquired::Fresh && begun.elapsed() < MEMORY_OF_RELEASES)
             || makes(Mutant::TrustsPrefetch);
         let prefetched = prefetched.filter(|_| is_proven);
         fault_points::point("after-lease");
@@ -116,10 +115,15 @@ async fn try_lease(
     context.place.set_presence(None);
     let document = context.retry.until_done(|| services.runs.load_ledger(run)).await?;
     let Some(left) = admit_beside_lease(&document, message) else { return Ok(None) };
-    if !left.is_empty() && !makes(Mutant::ForgetsLeftovers) {
-        context.publish_copies(message, &left, document.at).await?;
+    if left.is_empty() || makes(Mutant::ForgetsLeftovers) {
+        return Ok(Some(MessageFate::Acknowledge));
     }
-    Ok(Some(MessageFate::Acknowledge))
+    // Its holder may be dead, or go on with the run: the message stays until the lease is gone.
+    if !is_looked_after(message) {
+        publish_left(context, message, &left, document.at).await?;
+        *message = looking_after(message);
+    }
+    Ok(None)
 }
 
 /// Workers died while they executed the node, or beside it. It is executed alone: who dies then dies of it. After too many

@@ -47,8 +47,7 @@ impl Leases {
     /// Only when the worker aborts.
     pub async fn take(&self, job: &JobMessage, abort: &CancellationToken) -> Result<Acquired> {
         let (run, node) = (&job.run_id, &job.node_id);
-        let counts = self.max_deaths > 0 && !makes(Mutant::CountsNoDeaths);
-        let start = counts.then_some(Start { round: job.round, stage: Stage::Starts });
+        let start = self.start_of(job);
         if makes(Mutant::TakesNoLease) {
             return Ok(Acquired::Fresh);
         }
@@ -71,6 +70,20 @@ impl Leases {
                 () = backoff.wait() => {}
             }
         }
+    }
+
+    /// Takes the lease of a job's node without waiting for the store; none where that is out of reach.
+    pub async fn take_at_once(&self, job: &JobMessage) -> Option<Acquired> {
+        if makes(Mutant::TakesNoLease) || makes(Mutant::CarriesWithoutLease) {
+            return Some(Acquired::Fresh);
+        }
+        self.watched(self.held.take(&job.run_id, &job.node_id, self.start_of(job)).await).ok()
+    }
+
+    /// What the lease of a job notes of its execution.
+    fn start_of(&self, job: &JobMessage) -> Option<Start> {
+        let counts = self.max_deaths > 0 && !makes(Mutant::CountsNoDeaths);
+        counts.then_some(Start { round: job.round, stage: Stage::Starts })
     }
 
     /// Takes a lease, or one that nobody else can see while the store is out of reach; whether it was free.

@@ -3,6 +3,7 @@
 use super::entry::{NodeEntry, NodeState};
 use super::state::Ledger;
 use crate::ids::NodeId;
+use crate::mutants::{Mutant, makes};
 
 /// A job: one node of the run, in one round.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +61,19 @@ impl Ledger {
         })
     }
 
-    /// The jobs in flight, and the timers, that the result of `node` led to.
+    /// Notes under whose message jobs were made due: who gets that message again looks for them.
+    pub(crate) fn attribute(&mut self, due: &[DueJob], held: &NodeId) {
+        for job in due {
+            if let Some(entry) = self.entry_mut(&job.node)
+                && entry.by.as_ref() != Some(held)
+                && !makes(Mutant::NamesWrongOrigin)
+            {
+                entry.by = Some(held.clone());
+            }
+        }
+    }
+
+    /// The jobs in flight, and the timers, that were made due under a message of `node`.
     pub fn due_by(&self, node: &str) -> Vec<DueJob> {
         let led_to =
             |due: &DueJob| self.entry(&due.node).is_some_and(|entry| entry.by.as_deref() == Some(node));

@@ -115,6 +115,11 @@ impl Ledger {
         self.status == RunStatus::Running && !self.is_unbegun() && !self.nodes.values().any(lives)
     }
 
+    /// Whether workers of version 1 did something of this run.
+    pub fn has_adopted(&self) -> bool {
+        self.nodes.values().any(|entry| entry.adopted)
+    }
+
     /// Whether a worker of version 1 did a predecessor of this node.
     pub fn is_beside_version_1(&self, blueprint: &Blueprint, node: &str) -> bool {
         let adopted = |id: &NodeId| self.entry(id).is_some_and(|entry| entry.adopted);

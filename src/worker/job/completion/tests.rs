@@ -57,7 +57,7 @@ fn of(outcome: Outcome) -> Answer {
 /// Completes the execution with the answer of a node in its first round; the change must not be refused.
 fn change(ledger: Ledger, blueprint: &Blueprint, node: &str, answer: &Answer) -> (Change, Completion) {
     let node = node.into();
-    let execution = Execution { node: &node, round: 1, now: 0, queue: "jobs", deferred: false };
+    let execution = Execution { node: &node, held: &node, round: 1, now: 0, queue: "jobs", deferred: false };
     let (change, completion) = complete(reserved(ledger), blueprint, execution, answer).unwrap();
     (change.unwrap(), completion)
 }
@@ -134,7 +134,7 @@ fn what_a_paused_node_waits_for_is_shown_and_taken_away_again() {
 fn a_refused_answer_changes_nothing_and_says_why() {
     let blueprint = blueprint(false);
     let node = "j".into();
-    let execution = Execution { node: &node, round: 1, now: 0, queue: "jobs", deferred: false };
+    let execution = Execution { node: &node, held: &node, round: 1, now: 0, queue: "jobs", deferred: false };
     let answer = finished("j", Some("1"));
     let (change, completion) =
         complete(reserved(Ledger::begin(&blueprint)), &blueprint, execution, &answer).unwrap();
@@ -147,7 +147,7 @@ fn a_refused_answer_changes_nothing_and_says_why() {
 fn the_run_says_which_blueprint_it_follows_and_where_its_jobs_go() {
     let blueprint = blueprint(false);
     let node = NodeId::from("a");
-    let execution = Execution { node: &node, round: 1, now: 0, queue: "new", deferred: false };
+    let execution = Execution { node: &node, held: &node, round: 1, now: 0, queue: "new", deferred: false };
     // As a worker of 2.0.0 leaves it, of an earlier deployment.
     let left = ReservedKey { queue: Some("old".into()), ..reserved(Ledger::begin(&blueprint)) };
     let (change, _) = complete(left, &blueprint, execution, &finished("a", None)).unwrap();

@@ -1,0 +1,199 @@
+//! What follows from a committed result: its jobs are published, but for one, which this worker runs at once under the
+//! message it holds. The rules of that are in [`chain`](super::chain).
+//!
+//! The held message is settled when nothing is kept any more and everything else is confirmed. Until then it is the only
+//! trace of the kept node outside of the record. If this worker dies, it comes again and finds what is due by its node.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use futures_util::future::join;
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::admission::{Tried, Verdict, admit};
+use super::admitting::ToExecute;
+use super::chain::{Progress, next};
+use super::claiming::{Clearance, clear};
+use super::context::JobContext;
+use super::execution::{Executed, Finished, execute, finish};
+use super::fate::MessageFate;
+use super::settling::{panicked, settled};
+use crate::error::Result;
+use crate::fault_points;
+use crate::ids::NodeId;
+use crate::mutants::{Mutant, makes};
+use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
+use crate::ports::host::Reply;
+use crate::protocol::message::JobMessage;
+use crate::record::Document;
+use crate::worker::blueprints::Analysed;
+use crate::worker::recovery::judgement::VERSION_1_STAYS;
+use crate::workflow::ledger::DueJob;
+
+/// The chain under one message.
+struct Chain<'a> {
+    /// The node of the message that is held.
+    held: &'a NodeId,
+    begun: Instant,
+    hops: u32,
+}
+
+/// A node that this worker runs next, under its own lease.
+struct Kept {
+    due: DueJob,
+    message: JobMessage,
+    analysed: Analysed,
+    /// The run as it was committed; none where it is to be loaded under the lease.
+    document: Option<Document>,
+}
+
+/// What a hop came to.
+enum Hop {
+    /// The node is done; another one may be kept.
+    On(Option<Box<Kept>>),
+    /// The chain ends here.
+    Over(MessageFate),
+}
+
+/// Publishes what a finished job made due, and runs one of those nodes here, and so on.
+///
+/// # Errors
+/// Only when the worker aborts.
+pub async fn carry_on(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    finished: Finished,
+) -> Result<MessageFate> {
+    let mut chain = Chain { held: &message.node_id, begun: finished.begun, hops: 1 };
+    let mut kept = follow_up(context, &chain, message, finished).await?;
+    while let Some(next) = kept {
+        let body = next.message.to_body();
+        let own = JobContext { body: &body, redelivered: false, ..*context };
+        let (run, node) = (next.message.run_id.clone(), next.due.node.clone());
+        chain.hops += 1;
+        let hop = AssertUnwindSafe(run_kept(&own, &chain, *next)).catch_unwind().await;
+        // Whatever it came to: its lease is free before its message is anywhere else.
+        context.services.leases.give_back(&run, &node).await;
+        kept = match hop {
+            Ok(Ok(Hop::On(kept))) => kept,
+            Ok(Ok(Hop::Over(fate))) => return Ok(fate),
+            Ok(Err(error)) => return settled(&own, Err(error)).await,
+            Err(_) => return panicked(&own).await,
+        };
+    }
+    Ok(MessageFate::Acknowledge)
+}
+
+/// Publishes what a commit made due but for the node that is kept.
+async fn follow_up(
+    context: &JobContext<'_>,
+    chain: &Chain<'_>,
+    message: &JobMessage,
+    finished: Finished,
+) -> Result<Option<Box<Kept>>> {
+    let goes_on = goes_on(context, chain, message, &finished);
+    let Finished { mut due, at, document, unpublished, analysed, asked, .. } = finished;
+    let own = match next(&due, chain.held).filter(|_| goes_on) {
+        Some(index) => Some(due.remove(index)),
+        None => None,
+    };
+    let (leased, published) =
+        join(lease(context, message, own.as_ref()), context.publish_due(message, &due, at)).await;
+    if let Err(error) = published {
+        give_back(context, message, own.as_ref()).await;
+        return Err(error);
+    }
+    if unpublished {
+        context.services.results.publish_or_report(&message.run_id, context.abort()).await?;
+    }
+    let Some(due) = own else { return Ok(None) };
+    let Some(acquired) = leased else {
+        context.publish_due(message, std::slice::from_ref(&due), at).await?;
+        return Ok(None);
+    };
+    // Nobody can have had the lease between the commit and now: the run is as it was committed.
+    let is_proven = (acquired == Acquired::Fresh && asked.elapsed() < MEMORY_OF_RELEASES)
+        || makes(Mutant::TrustsItsCommit);
+    let document = document.filter(|_| is_proven);
+    let message = JobMessage::of(&message.run_id, &message.blueprint_id, &due, at);
+    context.services.publisher.announce(&message);
+    Ok(Some(Box::new(Kept { due, message, analysed, document })))
+}
+
+/// Whether this worker goes on with the run under the message it holds.
+fn goes_on(context: &JobContext<'_>, chain: &Chain<'_>, message: &JobMessage, finished: &Finished) -> bool {
+    let services = context.services;
+    let progress = Progress { hops: chain.hops, lasted: chain.begun.elapsed() };
+    let ledger = finished.document.as_ref().and_then(|document| document.reserved.as_ref());
+    let is_of_version_1 = ledger.is_some_and(|reserved| reserved.ledger.has_adopted())
+        || services.traffic.since_version_1().is_some_and(|since| since < VERSION_1_STAYS);
+    services.settings.continuation
+        && finished.is_certain
+        && context.place.is_held()
+        && services.leases.is_seen(&message.run_id, chain.held)
+        && services.settings.queues.of(&message.blueprint_id) == context.queue
+        && services.intake.is_open()
+        && !progress.is_over(services.intake.others_wait())
+        && !is_of_version_1
+}
+
+/// Takes the lease of the node that is kept; none where it cannot be had.
+async fn lease(context: &JobContext<'_>, message: &JobMessage, own: Option<&DueJob>) -> Option<Acquired> {
+    let own = own?;
+    fault_points::point("before-carry");
+    context.place.carry(&own.node);
+    let job = JobMessage::of(&message.run_id, &message.blueprint_id, own, None);
+    let acquired = context.services.leases.take_at_once(&job).await;
+    fault_points::point("after-carry");
+    match acquired? {
+        Acquired::No => None,
+        // Workers died of it: it is executed alone, and not under a message of another node.
+        Acquired::Suspect(_) => {
+            give_back(context, message, Some(own)).await;
+            None
+        }
+        acquired => Some(acquired),
+    }
+}
+
+async fn give_back(context: &JobContext<'_>, message: &JobMessage, own: Option<&DueJob>) {
+    if let Some(own) = own {
+        context.services.leases.give_back(&message.run_id, &own.node).await;
+    }
+}
+
+/// Runs a node that was kept. Whatever speaks against it, its job is published: whoever gets that decides.
+async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: Kept) -> Result<Hop> {
+    let begun = Instant::now();
+    let Kept { due, message, analysed, document } = kept;
+    let document = match document {
+        Some(document) => document,
+        None => context.retry.until_done(|| context.services.runs.load(&message.run_id)).await?,
+    };
+    let Verdict::Run { round } = admit(&document, &analysed.blueprint, &message, Tried::default()) else {
+        return give_away(context, &message, &due).await;
+    };
+    let mut to_execute = ToExecute { document, analysed, round, has_begun: false };
+    if clear(context, &message, &mut to_execute).await? != Clearance::Granted {
+        return give_away(context, &message, &due).await;
+    }
+    match execute(context, &message, &to_execute).await? {
+        None => Ok(Hop::Over(MessageFate::Requeue)),
+        Some(Reply::Outdated | Reply::Lacking { .. }) => give_away(context, &message, &due).await,
+        Some(Reply::Answered(answer)) => {
+            fault_points::point("after-call");
+            let executed = Executed { node: to_execute, answer, begun, held: chain.held };
+            let finished = finish(context, &message, executed).await?;
+            follow_up(context, chain, &message, finished).await.map(Hop::On)
+        }
+    }
+}
+
+/// Publishes the job of a node that is not run here after all. The lease first: whoever gets the job needs it.
+async fn give_away(context: &JobContext<'_>, message: &JobMessage, due: &DueJob) -> Result<Hop> {
+    debug!(node = message.node_id.as_str(), "the node that was kept is given away");
+    give_back(context, message, Some(due)).await;
+    context.publish_copies(message, std::slice::from_ref(due), message.at).await?;
+    Ok(Hop::Over(MessageFate::Acknowledge))
+}

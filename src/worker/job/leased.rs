@@ -1,0 +1,172 @@
+//! A job under its lease: admitted, executed, and carried on from there.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::abandoning::fail_run;
+use super::admission::Disposal;
+use super::admitting::{Admitted, Disposed, ToExecute, admitted};
+use super::carrying::carry_on;
+use super::claiming::{Clearance, clear};
+use super::coming_again::come_again;
+use super::context::JobContext;
+use super::disposition::give_up;
+use super::execution::{Executed, execute, finish};
+use super::fate::MessageFate;
+use super::left::{looking_after, publish_left};
+use super::rescheduling::{Lack, lacks_inner_blueprint, reschedule};
+use super::storing::refuse_while_locked;
+use crate::error::{Code, Error, Kind, Result};
+use crate::fault_points;
+use crate::mutants::{Mutant, makes};
+use crate::ports::host::Reply;
+use crate::protocol::message::JobMessage;
+use crate::protocol::outcome::{Answer, Outcome};
+use crate::record::{Document, Patch};
+use crate::worker::runs::failing::Failure;
+
+/// When a message looks again after what a worker runs that went on with its run.
+const CARRIED_WAIT: Duration = Duration::from_secs(2);
+/// How often a job is admitted again because JavaScript has another revision of its blueprint by then.
+const ADMISSIONS: u32 = 10;
+
+/// Sees to a job whose lease this worker has.
+pub async fn with_lease(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    prefetched: Option<Document>,
+) -> Result<MessageFate> {
+    see_to(context, message, prefetched, None).await
+}
+
+/// Sees to a job whose lease this worker has, and whose node killed so many workers that it fails.
+pub async fn condemned(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -> Result<MessageFate> {
+    see_to(context, message, None, Some(deaths)).await
+}
+
+async fn see_to(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    mut prefetched: Option<Document>,
+    deaths: Option<u32>,
+) -> Result<MessageFate> {
+    let begun = Instant::now();
+    if let Some(reason) = &message.abandoned_for {
+        return fail_run(context, &message.run_id, Failure::of(message, reason)).await;
+    }
+    if let Some(fate) = refuse_while_locked(context, message).await? {
+        return Ok(fate);
+    }
+    for _ in 0..ADMISSIONS {
+        let mut to_execute = match admitted(context, message, prefetched.take()).await? {
+            Admitted::Execute(to_execute) => to_execute,
+            Admitted::Dispose(disposed) => return dispose(context, message, *disposed).await,
+        };
+        publish_others(context, message, &to_execute).await?;
+        match clear(context, message, &mut to_execute).await? {
+            Clearance::Granted => {}
+            Clearance::After(wait) => {
+                return come_again(context, message, wait, "another worker may be executing the node").await;
+            }
+            Clearance::Outdated => continue,
+        }
+        fault_points::point("after-load");
+        // What died before the run began died of another run of that id.
+        if let Some(deaths) = deaths.filter(|_| !to_execute.has_begun) {
+            let answer = killed_workers(context, message, deaths);
+            return answered(context, message, (*to_execute, answer), begun).await;
+        }
+        match execute(context, message, &to_execute).await? {
+            None => return Ok(MessageFate::Requeue),
+            Some(Reply::Answered(answer)) => {
+                fault_points::point("after-call");
+                return answered(context, message, (*to_execute, answer), begun).await;
+            }
+            Some(Reply::Lacking { blueprint }) => {
+                let lack = (to_execute.round, blueprint);
+                return lacks_inner_blueprint(context, message, lack).await;
+            }
+            Some(Reply::Outdated) => {
+                debug!(blueprint = message.blueprint_id, "another blueprint took the place of this one");
+                // Now, and not when the next verdict asks for it: the next verdict is `Run` again.
+                context.services.blueprints.current(&message.blueprint_id).await.map(drop).or_else(
+                    |error| {
+                        if error.kind() == Kind::Setup { Ok(()) } else { Err(error) }
+                    },
+                )?;
+            }
+        }
+    }
+    let (run, node) = (&message.run_id, &message.node_id);
+    let what = format!("its blueprint was replaced {ADMISSIONS} times while the job was being admitted");
+    context
+        .services
+        .notices
+        .warn(format!("Run '{run}', node '{node}': the job goes back to its queue: {what}"));
+    Ok(MessageFate::Requeue)
+}
+
+/// Commits what came of a job, and carries on from there.
+async fn answered(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    (node, answer): (ToExecute, Answer),
+    begun: Instant,
+) -> Result<MessageFate> {
+    let executed = Executed { node, answer, begun, held: &message.node_id };
+    let finished = finish(context, message, executed).await?;
+    carry_on(context, message, finished).await
+}
+
+/// The answer of a node that killed too many workers: its fallback takes its place, if it has one.
+fn killed_workers(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -> Answer {
+    let (run, node) = (&message.run_id, &message.node_id);
+    let what =
+        format!("{deaths} workers died, or no longer answered, while they executed it (option maxDeaths)");
+    let error = Error::new(Code::NodeKilledWorkers, "Executing the node", what).of_node(node);
+    context.services.notices.warn(format!("{} (run '{run}'): {error}", error.code.as_str()));
+    let message = format!("{}: {error}", error.code.as_str());
+    Answer { outcome: Outcome::Failed { message, recoverable: true }, patch: Patch::default() }
+}
+
+/// A message that was held may find its own node due again, by a loop: what else is left under it comes first.
+async fn publish_others(context: &JobContext<'_>, message: &JobMessage, executed: &ToExecute) -> Result<()> {
+    if !message.repeated || makes(Mutant::ForgetsLeftovers) {
+        return Ok(());
+    }
+    let ledger = executed.document.reserved.as_ref().map(|reserved| &reserved.ledger);
+    let mut left = ledger.map(|ledger| ledger.due_by(&message.node_id)).unwrap_or_default();
+    left.retain(|due| due.node != message.node_id);
+    publish_left(context, message, &left, executed.document.at).await.map(drop)
+}
+
+/// Sees to a message for which no node is executed.
+async fn dispose(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    Disposed { disposal, at, revision }: Disposed,
+) -> Result<MessageFate> {
+    match disposal {
+        Disposal::Reschedule(reason) => {
+            let lack = Lack { reason: &reason, revision: revision.as_ref() };
+            return reschedule(context, message, lack).await;
+        }
+        Disposal::DeadLetter { reason, fails_run } => {
+            return give_up(context, message, &reason, fails_run).await;
+        }
+        Disposal::Republish(_) if makes(Mutant::ForgetsLeftovers) => {}
+        Disposal::Republish(left) => {
+            if !publish_left(context, message, &left, at).await? {
+                let message = looking_after(message);
+                return come_again(context, &message, CARRIED_WAIT, "a worker goes on with its run").await;
+            }
+        }
+        Disposal::PublishResult => {
+            context.services.results.publish_or_report(&message.run_id, context.abort()).await?;
+        }
+        Disposal::Done => debug!(round = message.round, "nothing to do for this message"),
+    }
+    Ok(MessageFate::Acknowledge)
+}

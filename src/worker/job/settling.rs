@@ -1,0 +1,49 @@
+//! What becomes of a job whose way was cut short: by an error, or by a panic of the engine.
+
+use super::abandoning::fail_run;
+use super::admission::comes_again_after_panic;
+use super::context::JobContext;
+use super::disposition::{dead_letter, later, unreadable};
+use super::fate::MessageFate;
+use super::trouble::is_passing_trouble;
+use crate::error::{Kind, Result};
+use crate::protocol::message::JobMessage;
+use crate::worker::runs::failing::Failure;
+
+/// What an error means for a job's message. What is left goes back to the queue.
+///
+/// # Errors
+/// Those that are no reason to do anything with the message.
+pub async fn settled(context: &JobContext<'_>, outcome: Result<MessageFate>) -> Result<MessageFate> {
+    match outcome {
+        // A copy of the message is on its way, and sees to it.
+        outcome if context.place.is_left() => outcome,
+        // Not now: nobody else has to wait for that.
+        Err(error) if is_passing_trouble(&error) => later(context, error).await,
+        // What cannot be read is no better the next time: a person has to look at it.
+        Err(error) if error.kind() == Kind::Data => unreadable(context, &error).await,
+        other => other,
+    }
+}
+
+/// The engine panicked on a message. What was committed is not lost: the message comes again, as if its worker had
+/// died. What was not, or panics again, fails its run.
+///
+/// # Errors
+/// Only when the worker aborts.
+pub async fn panicked(context: &JobContext<'_>) -> Result<MessageFate> {
+    let reason = "The engine panicked on this message";
+    let Ok(message) = JobMessage::parse(context.body) else {
+        return dead_letter(context, context.queue, context.body, reason).await;
+    };
+    let JobMessage { run_id: run, node_id: node, .. } = &message;
+    let services = context.services;
+    services.leases.give_back(run, node).await;
+    let document = context.retry.until_done(|| services.runs.load(run)).await?;
+    if comes_again_after_panic(&document, &message, context.redelivered) {
+        services.notices.warn(format!("{reason} (run '{run}', node '{node}'): it comes again"));
+        return Ok(MessageFate::Requeue);
+    }
+    dead_letter(context, context.queue, context.body, reason).await?;
+    fail_run(context, run, Failure::of(&message, reason)).await
+}
