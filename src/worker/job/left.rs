@@ -45,7 +45,10 @@ pub fn looking_after(message: &JobMessage) -> JobMessage {
 }
 
 async fn is_leased(context: &JobContext<'_>, message: &JobMessage, due: &DueJob) -> bool {
-    if makes(Mutant::ForgetsCarried) {
+    // The message's own node may be due again. Its lease may be the one under which this worker looks.
+    let is_own =
+        due.node == message.node_id && context.services.leases.is_current(&message.run_id, &message.node_id);
+    if is_own || makes(Mutant::ForgetsCarried) {
         return false;
     }
     let holder = context.services.store.get(&keys::node_lock(&message.run_id, &due.node)).await;
