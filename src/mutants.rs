@@ -21,12 +21,6 @@ pub enum Mutant {
     IgnoresExpiry,
     /// A lease that ran out and was taken again counts as one that was held all along.
     RevivesLease,
-    /// A node is carried on without a lease of its own.
-    CarriesWithoutLease,
-    /// A node is carried on with the run as it was committed, however long ago.
-    TrustsItsCommit,
-    /// What is due under a held message is given up with that message although somebody executes it.
-    ForgetsCarried,
     /// A claim of another worker is not looked at.
     IgnoresClaims,
     /// A store that was flushed is taken for one in which nobody holds leases.
@@ -66,7 +60,7 @@ pub enum Mutant {
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 25] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -75,9 +69,6 @@ impl Mutant {
         Self::TrustsPrefetch,
         Self::IgnoresExpiry,
         Self::RevivesLease,
-        Self::CarriesWithoutLease,
-        Self::TrustsItsCommit,
-        Self::ForgetsCarried,
         Self::IgnoresClaims,
         Self::TrustsFlushedStore,
         Self::StartsWhileAborting,

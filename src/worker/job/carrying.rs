@@ -22,7 +22,6 @@ use super::settling::{panicked, settled};
 use crate::error::Result;
 use crate::fault_points;
 use crate::ids::NodeId;
-use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
 use crate::ports::host::Reply;
 use crate::protocol::message::JobMessage;
@@ -94,10 +93,7 @@ async fn follow_up(
 ) -> Result<Option<Box<Kept>>> {
     let goes_on = goes_on(context, chain, message, &finished);
     let Finished { mut due, at, document, unpublished, analysed, asked, .. } = finished;
-    let own = match next(&due, chain.held).filter(|_| goes_on) {
-        Some(index) => Some(due.remove(index)),
-        None => None,
-    };
+    let own = next(&due, chain.held).filter(|_| goes_on).map(|index| due.remove(index));
     let (leased, published) =
         join(lease(context, message, own.as_ref()), context.publish_due(message, &due, at)).await;
     if let Err(error) = published {
@@ -113,8 +109,7 @@ async fn follow_up(
         return Ok(None);
     };
     // Nobody can have had the lease between the commit and now: the run is as it was committed.
-    let is_proven = (acquired == Acquired::Fresh && asked.elapsed() < MEMORY_OF_RELEASES)
-        || makes(Mutant::TrustsItsCommit);
+    let is_proven = acquired == Acquired::Fresh && asked.elapsed() < MEMORY_OF_RELEASES;
     let document = document.filter(|_| is_proven);
     let message = JobMessage::of(&message.run_id, &message.blueprint_id, &due, at);
     context.services.publisher.announce(&message);

@@ -3,7 +3,6 @@
 
 use super::context::JobContext;
 use crate::error::Result;
-use crate::mutants::{Mutant, makes};
 use crate::ports::keys;
 use crate::protocol::message::JobMessage;
 use crate::worker::recovery::judgement::is_free;
@@ -48,7 +47,7 @@ async fn is_leased(context: &JobContext<'_>, message: &JobMessage, due: &DueJob)
     // The message's own node may be due again. Its lease may be the one under which this worker looks.
     let is_own =
         due.node == message.node_id && context.services.leases.is_current(&message.run_id, &message.node_id);
-    if is_own || makes(Mutant::ForgetsCarried) {
+    if is_own {
         return false;
     }
     let holder = context.services.store.get(&keys::node_lock(&message.run_id, &due.node)).await;

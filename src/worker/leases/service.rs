@@ -74,7 +74,7 @@ impl Leases {
 
     /// Takes the lease of a job's node without waiting for the store; none where that is out of reach.
     pub async fn take_at_once(&self, job: &JobMessage) -> Option<Acquired> {
-        if makes(Mutant::TakesNoLease) || makes(Mutant::CarriesWithoutLease) {
+        if makes(Mutant::TakesNoLease) {
             return Some(Acquired::Fresh);
         }
         self.watched(self.held.take(&job.run_id, &job.node_id, self.start_of(job)).await).ok()
