@@ -8,8 +8,11 @@ use super::tables::{TableName, unfit};
 use crate::error::{Code, Error, Result, SqlState};
 use crate::workflow::ledger::RunStatus;
 
-/// Columns of a status table that may be there: what holds what they have to, and that in words.
-pub(super) const WANTED: [(&str, fn(&Column) -> bool, &str); 3] = [
+/// A column that may be there: its name, whether it holds what it has to, and what would, in words.
+type Wanted = (&'static str, fn(&Column) -> bool, &'static str);
+
+/// Those of a status table.
+pub(super) const WANTED: [Wanted; 3] = [
     ("status", holds_status, "text, or an enumeration of running, awaiting, completed, failed and cancelled"),
     ("status_data", holds_result, "jsonb"),
     ("result", holds_result, "jsonb"),

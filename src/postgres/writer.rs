@@ -1,6 +1,5 @@
 //! Writes changes: as rows, as entries of the journal, or folding a journal into its row.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use futures_util::future::join4;
@@ -128,10 +127,10 @@ impl Session {
         }
     }
 
-    async fn has_row(&self, client: &Connection, run: &Cow<'_, str>) -> Result<bool> {
+    async fn has_row(&self, client: &Connection, run: &str) -> Result<bool> {
         let contexts = self.contexts(client).await?;
         let look = format!("SELECT FROM {contexts} WHERE run_id = {}", contexts.ids.first());
-        Ok(client.row(&look, &[run]).await?.is_some())
+        Ok(client.row(&look, &[&run]).await?.is_some())
     }
 
     /// Appends an entry to a run's journal if it is still of that revision.
