@@ -2,15 +2,20 @@
 //!
 //! A node that may have killed a worker is executed alone. If it kills this one too, nobody else can be meant.
 
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 /// Those who execute nodes in this process.
 #[derive(Debug, Default)]
-pub struct Company(watch::Sender<State>);
+pub struct Company {
+    state: Mutex<State>,
+    /// Somebody may join, or is alone now. Whoever has waited longest hears it first.
+    changed: Notify,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -32,53 +37,47 @@ pub enum Presence {
 impl Company {
     /// Joins those who are there; none if somebody was alone for as long as `patience`.
     pub async fn join(self: &Arc<Self>, patience: Duration) -> Option<Presence> {
-        let join = |state: &mut State| state.beside += usize::from(!state.is_closed);
-        self.once_open(join, patience).await.then(|| Presence::Beside(self.clone()))
+        let join = |state: &mut State| {
+            state.beside += usize::from(!state.is_closed);
+            !state.is_closed
+        };
+        self.within(patience, join).await.then(|| Presence::Beside(self.clone()))
     }
 
     /// Lets nobody join, and waits until those who are there have left, for as long as `longest`: one of them may wait for
     /// somebody who cannot join. None if somebody else was alone for as long as `patience`.
     pub async fn be_alone(self: &Arc<Self>, patience: Duration, longest: Duration) -> Option<Presence> {
-        if !self.once_open(|state| state.is_closed = true, patience).await {
+        let close = |state: &mut State| !std::mem::replace(&mut state.is_closed, true);
+        if !self.within(patience, close).await {
             return None;
         }
         let alone = Presence::Alone(self.clone());
-        let mut changes = self.0.subscribe();
-        let left = async { changes.wait_for(|state| state.beside == 0).await.is_ok() };
-        // Whoever is there still may wait for somebody who cannot join.
-        let _ = timeout(longest, left).await;
+        // Whoever is there for longer may wait for somebody who cannot join.
+        self.within(longest, |state| state.beside == 0).await;
         Some(alone)
     }
 
-    /// Acts once nobody is alone; whether that came within `patience`.
-    async fn once_open(&self, act: impl Fn(&mut State), patience: Duration) -> bool {
-        if self.at_once(&act) {
+    /// Tries again whenever something changes, until it succeeds; whether that was within `patience`.
+    async fn within(&self, patience: Duration, attempt: impl Fn(&mut State) -> bool) -> bool {
+        if self.with(&attempt) {
             return true;
         }
-        let (until, mut changes) = (Instant::now() + patience, self.0.subscribe());
-        loop {
-            // What it answers with locks the state, and must be gone when this acts.
-            let opened = async { changes.wait_for(|state| !state.is_closed).await.is_ok() };
-            if timeout_at(until, opened).await != Ok(true) {
-                return false;
+        let succeeds = async {
+            loop {
+                let mut changed = pin!(self.changed.notified());
+                // Before it is tried: no change gets lost in between.
+                changed.as_mut().enable();
+                if self.with(&attempt) {
+                    return;
+                }
+                changed.await;
             }
-            if self.at_once(&act) {
-                return true;
-            }
-        }
+        };
+        timeout(patience, succeeds).await.is_ok()
     }
 
-    fn at_once(&self, act: impl Fn(&mut State)) -> bool {
-        let mut is_open = false;
-        self.0.send_if_modified(|state| {
-            is_open = !state.is_closed;
-            if is_open {
-                act(state);
-            }
-            // Nobody waits for it.
-            false
-        });
-        is_open
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -86,18 +85,23 @@ impl Drop for Presence {
     fn drop(&mut self) {
         let (Self::Beside(company) | Self::Alone(company)) = &*self;
         let is_alone = matches!(self, Self::Alone(_));
-        company.0.send_if_modified(|state| {
+        let is_news = company.with(|state| {
             match is_alone {
                 true => state.is_closed = false,
                 false => state.beside -= 1,
             }
             is_alone || (state.is_closed && state.beside == 0)
         });
+        if is_news {
+            company.changed.notify_waiters();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
