@@ -9,7 +9,6 @@ import { amqpServer } from './amqp.js'
 import type { AdapterEventBus } from './event-bus.js'
 import { invalidOption } from './invalid.js'
 import {
-  flag,
   callback,
   flag,
   list,

@@ -164,9 +164,9 @@ export interface RabbitMqAdapterOptions {
    */
   concurrency?: number
   /**
-   * Whether a worker that has committed a result runs one of the nodes that are due then at once, under the message it
-   * holds, instead of publishing it: up to 100 nodes or 250 ms in a row, four or 50 ms while other jobs wait. Each node
-   * has a lease and a commit of its own as ever. Set it to `false` while version 1 works the same queues.
+   * Whether a worker that has committed a result runs one of the nodes that are due then at once, under the message
+   * it holds, instead of publishing it: up to 100 nodes or 250 ms in a row, four or 50 ms while other jobs wait.
+   * Each node has a lease and a commit of its own as ever. Set it to `false` while version 1 works the same queues.
    *
    * @defaultValue `true`
    *
