@@ -171,7 +171,7 @@ describe('in a rolling deployment', () => {
       return { output: 'a' }
     }
     const before = declared(graph(['a > b']).toBlueprint(), { ...functions, a: fills })
-    const old = servers.adapter([before, busy], { ...quick, concurrency: 1 })
+    const old = servers.adapter([before, busy], { ...quick, concurrency: 1, continuation: false })
     const runId = await servers.begin(before)
     await until(async () => isHeld && '_outputs.a' in (await servers.look(runId)).context)
     const next = servers.adapter([graph(['a > c']), busy], quick)

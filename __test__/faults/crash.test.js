@@ -31,19 +31,27 @@ const CASES = [
   ['between-publishes', 2],
 ]
 
+/** Within a chain that is carried under one message. */
+const CARRIED = ['before-carry', 'after-carry', ...RAN_FOR_NOTHING, 'after-commit'].flatMap((point) => [
+  [point, 1],
+  [point, 2],
+])
+
+const EVERY = [...CASES.map((step) => [...step, false]), ...CARRIED.map((step) => [...step, true])]
+
 let servers
 let pointless
 before(async () => {
   servers = await openPrivateServers()
-  pointless = (await dies('before-lease', 1, 'probe')) ? undefined : 'this build of the engine has no fault points'
+  pointless = (await dies('before-lease', 1)) ? undefined : 'this build of the engine has no fault points'
 })
 after(() => servers?.close())
 
 /** Whether a worker told to die at a step does so; answers with its run. */
-async function dies(point, time, queue = `${point}-${time}`) {
+async function dies(point, time, { continuation = false, queue = `${point}-${time}-${continuation}` } = {}) {
   // One job at a time: the node it was busy with is known.
   const env = { FLOWCRAFT_FAULT: `crash@${point}:${time}` }
-  const worker = startWorker(servers, { name: 'dying', env, queueName: queue, concurrency: 1 })
+  const worker = startWorker(servers, { name: 'dying', env, queueName: queue, concurrency: 1, continuation })
   try {
     await worker.started()
     const run = await servers.begin('diamonds', { n: 7 }, { queue })
@@ -57,10 +65,10 @@ async function dies(point, time, queue = `${point}-${time}`) {
 }
 
 describe('a worker dies, another finishes its run', { concurrency: 4 }, () => {
-  for (const [point, time] of CASES) {
-    it(`${point}, the ${time}. time`, async (t) => {
+  for (const [point, time, continuation] of EVERY) {
+    it(`${point}, the ${time}. time${continuation ? ', going on with the run' : ''}`, async (t) => {
       if (pointless) return t.skip(pointless)
-      const died = await dies(point, time)
+      const died = await dies(point, time, { continuation })
       assert.ok(died, 'the run ended, and the worker never came to that step')
       const { run, queue } = died
       const executedBefore = servers.executions.all([run])

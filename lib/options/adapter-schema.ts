@@ -160,9 +160,7 @@ export const ADAPTER_SCHEMA = {
   concurrency: {
     group: 'worker',
     takes: wholeNumber({ from: 1, to: 10_000 }),
-    words:
-      'How many nodes this worker runs at a time. It asks its queues for as many messages and, unless `continuation` is ' +
-      'off, for an eighth more, so that it sees whether others wait.',
+    words: 'How many nodes this worker runs at a time. It is the prefetch of its queues.',
     default: 10,
     example: 'concurrency: 50',
     engine: true,
@@ -171,9 +169,10 @@ export const ADAPTER_SCHEMA = {
     group: 'worker',
     takes: flag(),
     words:
-      'Whether a worker that has committed a result runs one of the nodes that are due then at once, under the message it ' +
-      'holds, instead of publishing it: up to 100 nodes or 250 ms in a row, four or 50 ms while other jobs wait. Each node ' +
-      'has a lease and a commit of its own as ever. Set it to `false` while version 1 works the same queues.',
+      'Whether a worker that has committed a result runs the node that is due then, if it is the only one, at once and under ' +
+      'the message it holds, instead of publishing it: up to 100 nodes or 250 ms in a row, four or 50 ms while all of its ' +
+      '`concurrency` is in use. Each node has a lease and a commit of its own as ever. Set it to `false` while version 1 ' +
+      'works the same queues.',
     default: true,
     example: 'continuation: false',
     engine: true,

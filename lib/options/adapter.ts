@@ -152,8 +152,7 @@ export interface RabbitMqAdapterOptions {
    */
   queueType?: QueueType
   /**
-   * How many nodes this worker runs at a time. It asks its queues for as many messages and, unless `continuation` is
-   * off, for an eighth more, so that it sees whether others wait.
+   * How many nodes this worker runs at a time. It is the prefetch of its queues.
    *
    * @defaultValue `10`
    *
@@ -164,9 +163,10 @@ export interface RabbitMqAdapterOptions {
    */
   concurrency?: number
   /**
-   * Whether a worker that has committed a result runs one of the nodes that are due then at once, under the message
-   * it holds, instead of publishing it: up to 100 nodes or 250 ms in a row, four or 50 ms while other jobs wait.
-   * Each node has a lease and a commit of its own as ever. Set it to `false` while version 1 works the same queues.
+   * Whether a worker that has committed a result runs the node that is due then, if it is the only one, at once and
+   * under the message it holds, instead of publishing it: up to 100 nodes or 250 ms in a row, four or 50 ms while
+   * all of its `concurrency` is in use. Each node has a lease and a commit of its own as ever. Set it to `false`
+   * while version 1 works the same queues.
    *
    * @defaultValue `true`
    *

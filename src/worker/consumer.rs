@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -12,11 +12,9 @@ use tracing::{Instrument, info_span};
 use crate::backoff::Backoff;
 use crate::error::Code;
 use crate::ports::broker::Delivery;
-use crate::worker::intake::Intake;
 use crate::worker::job::delivery::handle;
 use crate::worker::retry::Retry;
 use crate::worker::services::Services;
-use crate::worker::settings::Settings;
 use crate::worker::shutdown::Shutdown;
 
 /// A consumer that lasted this long was a working one: the next wait is a short one again.
@@ -29,11 +27,11 @@ pub async fn consume(
     sender: mpsc::Sender<Delivery>,
     stop: CancellationToken,
 ) {
-    let prefetch = prefetch(&services.settings);
+    let concurrency = services.settings.concurrency;
     let mut backoff = Backoff::new(&services.platform);
     loop {
         let begun = Instant::now();
-        match services.broker.consume(&queue, prefetch, sender.clone(), stop.clone()).await {
+        match services.broker.consume(&queue, concurrency, sender.clone(), stop.clone()).await {
             Ok(()) => return,
             Err(_) if stop.is_cancelled() => return,
             Err(error) if error.code == Code::BrokerLost => {
@@ -54,22 +52,6 @@ pub async fn consume(
     }
 }
 
-/// How many messages a consumer may have: one for each slot and, where runs are carried on, an eighth more, so that it shows
-/// whether others wait.
-fn prefetch(settings: &Settings) -> u16 {
-    let more = if settings.continuation { (settings.concurrency / 8).max(1) } else { 0 };
-    settings.concurrency.saturating_add(more)
-}
-
-/// A free slot. While there is none, a delivery waits.
-async fn slot(intake: &Intake, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    if let Ok(free) = slots.clone().try_acquire_owned() {
-        return Some(free);
-    }
-    intake.note(true);
-    slots.clone().acquire_owned().await.ok()
-}
-
 /// Hands each delivery to a task of its own; what arrives while stopping goes back.
 pub async fn dispatch(
     services: Arc<Services>,
@@ -78,7 +60,6 @@ pub async fn dispatch(
     shutdown: Shutdown,
 ) {
     let jobs = TaskTracker::new();
-    let slots = Arc::new(Semaphore::new(usize::from(services.settings.concurrency)));
     services.intake.open();
     loop {
         let next = tokio::select! {
@@ -87,8 +68,7 @@ pub async fn dispatch(
             next = deliveries.recv() => next,
         };
         let Some(delivery) = next else { break };
-        let Some(slot) = slot(&services.intake, &slots).await else { break };
-        services.intake.note(!deliveries.is_empty());
+        let Ok(slot) = services.intake.slots().clone().acquire_owned().await else { break };
         let span = info_span!("job", run = tracing::field::Empty, node = tracing::field::Empty);
         let (own, retry, shutdown) = (services.clone(), retry.clone(), shutdown.clone());
         // On the heap from the start: it is large, and would be copied each time it is handed on.

@@ -1,15 +1,23 @@
-//! Whether deliveries wait for a slot of this worker, and whether it takes any.
+//! A worker's slots, and whether it takes deliveries.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What the dispatcher knows, for those who hold a slot.
-#[derive(Debug, Default)]
+use tokio::sync::Semaphore;
+
+/// What a worker takes: one delivery for each slot.
+#[derive(Debug)]
 pub struct Intake {
     open: AtomicBool,
-    waits: AtomicBool,
+    slots: Arc<Semaphore>,
 }
 
 impl Intake {
+    /// So many slots, and closed.
+    pub fn new(slots: u16) -> Self {
+        Self { open: AtomicBool::new(false), slots: Arc::new(Semaphore::new(usize::from(slots))) }
+    }
+
     /// The worker takes deliveries.
     pub fn open(&self) {
         self.open.store(true, Ordering::Relaxed);
@@ -25,13 +33,13 @@ impl Intake {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Notes whether a delivery waits for a slot.
-    pub fn note(&self, waits: bool) {
-        self.waits.store(waits, Ordering::Relaxed);
+    /// The slots. The broker lets the worker have as many messages.
+    pub fn slots(&self) -> &Arc<Semaphore> {
+        &self.slots
     }
 
-    /// Whether one does.
-    pub fn others_wait(&self) -> bool {
-        self.waits.load(Ordering::Relaxed)
+    /// Whether others may wait: no slot is free. Where one is, the broker has nothing left for this worker.
+    pub fn others_may_wait(&self) -> bool {
+        self.slots.available_permits() == 0
     }
 }

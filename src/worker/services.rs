@@ -77,7 +77,7 @@ pub struct Services {
     pub registry: Registry,
     /// Results that wait for their run without a place.
     pub waiting: Waiting,
-    /// Whether more is to be done than is being done.
+    /// Its slots.
     pub intake: Intake,
 }
 
@@ -118,7 +118,7 @@ impl Services {
             traffic: Traffic::default(),
             registry,
             waiting: Waiting::default(),
-            intake: Intake::default(),
+            intake: Intake::new(settings.concurrency),
             settings,
             platform,
             broker,

@@ -1,5 +1,5 @@
-//! What follows from a committed result: its jobs are published, but for one, which this worker runs at once under the
-//! message it holds. The rules of that are in [`chain`](super::chain).
+//! What follows from a committed result: its jobs are published. Where there is only one, this worker runs it at once under
+//! the message it holds. The rules of that are in [`chain`](super::chain).
 //!
 //! The held message is settled when nothing is kept any more and everything else is confirmed. Until then it is the only
 //! trace of the kept node outside of the record. If this worker dies, it comes again and finds what is due by its node.
@@ -13,7 +13,7 @@ use tracing::debug;
 
 use super::admission::{Tried, Verdict, admit};
 use super::admitting::ToExecute;
-use super::chain::{Progress, next};
+use super::chain::{Progress, is_kept};
 use super::claiming::{Clearance, clear};
 use super::context::JobContext;
 use super::execution::{Executed, Finished, execute, finish};
@@ -55,7 +55,7 @@ enum Hop {
     Over(MessageFate),
 }
 
-/// Publishes what a finished job made due, and runs one of those nodes here, and so on.
+/// Publishes what a finished job made due. Where that is a single node, it is run here, and so on.
 ///
 /// # Errors
 /// Only when the worker aborts.
@@ -93,7 +93,7 @@ async fn follow_up(
 ) -> Result<Option<Box<Kept>>> {
     let goes_on = goes_on(context, chain, message, &finished);
     let Finished { mut due, at, document, unpublished, analysed, asked, .. } = finished;
-    let own = next(&due, chain.held).filter(|_| goes_on).map(|index| due.remove(index));
+    let own = if goes_on && is_kept(&due, chain.held) { due.pop() } else { None };
     let (leased, published) =
         join(lease(context, message, own.as_ref()), context.publish_due(message, &due, at)).await;
     if let Err(error) = published {
@@ -129,7 +129,7 @@ fn goes_on(context: &JobContext<'_>, chain: &Chain<'_>, message: &JobMessage, fi
         && services.leases.is_seen(&message.run_id, chain.held)
         && services.settings.queues.of(&message.blueprint_id) == context.queue
         && services.intake.is_open()
-        && !progress.is_over(services.intake.others_wait())
+        && !progress.is_over(services.intake.others_may_wait())
         && !is_of_version_1
 }
 

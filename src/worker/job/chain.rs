@@ -9,9 +9,9 @@ use std::time::Duration;
 use crate::ids::NodeId;
 use crate::workflow::ledger::DueJob;
 
-/// How far a chain goes under one message while nothing else waits for this worker.
+/// How far a chain goes under one message while this worker has a free slot: nothing waits for it then.
 const LONGEST: Bound = Bound { hops: 100, time: Duration::from_millis(250) };
-/// How far while something does: other runs take turns.
+/// How far while it has none: other runs may wait, and take turns.
 const BESIDE_OTHERS: Bound = Bound { hops: 4, time: Duration::from_millis(50) };
 
 /// A chain ends at the first of the two. A message is held for the time and one more node at most.
@@ -31,16 +31,16 @@ pub struct Progress {
 
 impl Progress {
     /// Whether the next node is left to another message.
-    pub fn is_over(self, others_wait: bool) -> bool {
-        let bound = if others_wait { BESIDE_OTHERS } else { LONGEST };
+    pub fn is_over(self, others_may_wait: bool) -> bool {
+        let bound = if others_may_wait { BESIDE_OTHERS } else { LONGEST };
         self.hops >= bound.hops || self.lasted >= bound.time
     }
 }
 
-/// Which of the jobs that a commit made due is kept: the first that is due at once. Not the node whose message is held: its
-/// lease speaks for the whole chain.
-pub fn next(due: &[DueJob], held: &NodeId) -> Option<usize> {
-    due.iter().position(|due| due.not_before.is_none() && !due.wakes && due.node != *held)
+/// Whether a commit made just one job due, and that at once: it is kept. Several start together, as in memory: one that ran
+/// ahead would show the others what it wrote. Nor is the node kept whose message is held: its lease speaks for the chain.
+pub fn is_kept(due: &[DueJob], held: &NodeId) -> bool {
+    matches!(due, [only] if only.not_before.is_none() && !only.wakes && only.node != *held)
 }
 
 #[cfg(test)]
@@ -48,9 +48,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_goes_on_for_a_while_and_for_less_while_others_wait() {
+    fn a_chain_goes_on_for_a_while_and_for_less_while_others_may_wait() {
         let ms = Duration::from_millis;
-        for (hops, lasted, others_wait, over) in [
+        for (hops, lasted, others_may_wait, over) in [
             (1, ms(0), false, false),
             (99, ms(249), false, false),
             (100, ms(0), false, true),
@@ -60,21 +60,28 @@ mod tests {
             (1, ms(50), true, true),
         ] {
             assert_eq!(
-                Progress { hops, lasted }.is_over(others_wait),
+                Progress { hops, lasted }.is_over(others_may_wait),
                 over,
-                "{hops} {lasted:?} {others_wait}"
+                "{hops} {lasted:?} {others_may_wait}"
             );
         }
     }
 
     #[test]
-    fn the_first_that_is_due_at_once_is_kept_and_never_the_held_one() {
+    fn a_job_is_kept_that_is_due_alone_and_at_once_and_never_the_held_one() {
         let job = |node: &str| DueJob { node: node.into(), ..DueJob::default() };
         let later = DueJob { not_before: Some(7), ..job("later") };
         let timer = DueJob { wakes: true, ..job("timer") };
         let held = NodeId::from("held");
-        assert_eq!(next(&[later.clone(), timer, job("held"), job("b"), job("c")], &held), Some(3));
-        assert_eq!(next(&[later, job("held")], &held), None);
-        assert_eq!(next(&[], &held), None);
+        for (due, kept) in [
+            (vec![job("b")], true),
+            (vec![job("b"), job("c")], false),
+            (vec![later], false),
+            (vec![timer], false),
+            (vec![job("held")], false),
+            (vec![], false),
+        ] {
+            assert_eq!(is_kept(&due, &held), kept, "{due:?}");
+        }
     }
 }
