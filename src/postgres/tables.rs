@@ -1,6 +1,6 @@
 //! The user's tables: their quoted names and their columns, which are looked up once. Nothing here changes a table.
 //!
-//! A table may be partitioned, and its columns of any type that holds what they have to: [`Ids`](super::ids::Ids) says what a
+//! A table may be partitioned, and its columns of any type that holds what they have to: [`Ids`] says what a
 //! run's id is, and a domain counts as what stands behind it.
 
 use std::collections::HashMap;
