@@ -31,12 +31,14 @@ const KINDS = {
   'on a live connection with recovery': (t) => live(t, { initialDelay: 50, maxDelay: 1000 }),
 }
 
+const DELETED = 'the queue is deleted, messages and all'
+
 const FAULTS = {
   'its connections are closed': () => rabbitmq.connectionsClosed(servers),
   'its channels are closed by an error': () => rabbitmq.channelsClosed(servers),
   'the broker restarts': () => rabbitmq.restarted(servers),
   'a memory alarm blocks who publishes': () => rabbitmq.memoryAlarm(servers),
-  'the queue is deleted, messages and all': async (queues) => {
+  [DELETED]: async (queues) => {
     for (const queue of queues) assert.ok((await rabbitmq.queueDeleted(servers, queue)) > 0, queue)
   },
 }
@@ -64,7 +66,10 @@ describe(`workers go on, ${Object.keys(KINDS).join(' and ')}`, () => {
       const workers = []
       for (const [kind, connection] of Object.entries(KINDS)) {
         const queue = servers.freshQueue()
-        const adapter = servers.adapter(flows, { amqpConnection: await connection(t), concurrency: 2 })
+        // Where the queue is to be deleted, jobs must wait in it.
+        const continuation = strike !== FAULTS[DELETED]
+        const options = { amqpConnection: await connection(t), concurrency: 2, continuation }
+        const adapter = servers.adapter(flows, options)
         workers.push({ kind, queue, adapter })
       }
       const underWay = await Promise.all(workers.map(({ queue }) => runsUnderWay(queue)))
