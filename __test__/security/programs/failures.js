@@ -78,11 +78,12 @@ async function work(kind, name, description) {
   process.stderr.write(`=== ${kind}: a worker; ${name}\n`)
   process.stdout.write(`=== ${kind}: a worker; ${name}\n`)
   let said = 0
-  const warn = (line) => {
+  const counted = (level) => (line) => {
     said += 1
-    logger.warn(line)
+    logger[level](line)
   }
-  const runtimeOptions = { blueprints: {}, registry: {}, logger: { ...logger, warn } }
+  const told = { ...logger, warn: counted('warn'), error: counted('error') }
+  const runtimeOptions = { blueprints: {}, registry: {}, logger: told }
   const amqpConnection = kind === 'amqp' ? description : AMQP_URL
   const made = adapter({ runtimeOptions, amqpConnection, stopTimeout: 20, ...option[kind](description) })
   if (kind !== 'amqp') await made.enqueueJob({ runId: `r-${name}`, blueprintId: 'one', nodeId: 'a' })
