@@ -105,7 +105,7 @@ pub struct Finished {
     pub unpublished: bool,
     /// The blueprint it was decided by.
     pub analysed: Analysed,
-    /// When the job began, and when its commit was asked for.
+    /// When the job began.
     pub begun: Instant,
     /// When the commit was asked for.
     pub asked: Instant,
