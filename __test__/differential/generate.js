@@ -183,9 +183,9 @@ class Maker {
     block.entry = loop
     block.exit = loop
     const known = [...block.known]
-    const add = (id, { more, inputs, any } = {}) => {
+    const add = (id, { more, inputs, any, seen = known } = {}) => {
       const options = any ? { config: { joinStrategy: 'any' } } : {}
-      const job = this.job(known, { id, more, options, mayFail: 0 })
+      const job = this.job(seen, { id, more, options, mayFail: 0 })
       if (cast.chance(0.04)) job.params.fails = { key: counter, is: cast.between(1, 3) }
       this.node(block, id, inputs ? { ...job, inputs } : job)
       known.push(id)
@@ -202,8 +202,11 @@ class Maker {
         last = next
       }
     } else if (form === 'diamond' || form === 'branch') {
-      const [left, right] = [add(this.id()), add(this.id())]
       const branch = form === 'branch'
+      const before = [...known]
+      const left = add(this.id())
+      // The two sides of a diamond run at once; of a branch only one does.
+      const right = add(this.id(), branch ? {} : { seen: before })
       last = add(this.id(), { inputs: branch ? { a: first } : { a: left, b: right }, any: branch })
       const condition = `context.${counter} % 2 == 0`
       flow

@@ -316,18 +316,27 @@ export const JOIN_BEHIND_LOOP = {
  * not generated so; while one is shrunk it may become so.
  */
 export function readsAhead({ blueprint }) {
+  const isBefore = (graph, from, to) => from === to || reachable(graph, from).has(to)
+  const loops = blueprint.nodes.filter(isLoop).map((loop) => ({
+    body: bodyOf(blueprint, loop),
+    round: { ...blueprint, edges: blueprint.edges.filter(({ source }) => source !== loop.id) },
+  }))
   const writers = new Map()
   for (const { id, params = {} } of blueprint.nodes) {
     for (const key of [id, params.write, params.count, params.outputKey, ...Object.keys(params.outputs ?? {})]) {
       if (key) writers.set(key, id)
     }
   }
-  const behind = new Map(
-    blueprint.nodes.map(({ id }) => {
-      const primaries = blueprint.nodes.filter(({ config }) => config?.fallback === id)
-      return [id, new Set([id, ...primaries.map((each) => each.id)].flatMap((each) => [...reachable(blueprint, each)]))]
-    }),
-  )
+  /** Two of one round of a loop, with no order between them, are under way at once, though the way round connects them. */
+  const areAtOnce = (one, other) =>
+    loops.some(
+      ({ body, round }) =>
+        body.has(one) && body.has(other) && !isBefore(round, one, other) && !isBefore(round, other, one),
+    )
+  const isDone = (writer, reader) => {
+    const primaries = blueprint.nodes.filter(({ config }) => config?.fallback === writer).map(({ id }) => id)
+    return [writer, ...primaries].some((id) => isBefore(blueprint, id, reader) && !areAtOnce(id, reader))
+  }
   return blueprint.nodes.some(({ id, inputs = {}, params = {} }) => {
     const mapped = typeof inputs === 'string' ? [inputs] : Object.values(inputs)
     const brought = into(blueprint, id).flatMap(({ transform = '' }) => [...transform.matchAll(/context\["(.*?)"\]/g)])
@@ -337,7 +346,7 @@ export function readsAhead({ blueprint }) {
       ...Object.values(params.inputs ?? {}),
       ...brought.map(([, name]) => name),
     ]
-    return names.some((name) => writers.has(name) && writers.get(name) !== id && !behind.get(writers.get(name)).has(id))
+    return names.some((name) => writers.has(name) && !isDone(writers.get(name), id))
   })
 }
 
