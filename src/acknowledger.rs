@@ -35,8 +35,17 @@ pub(crate) struct Acknowledger {
     tags: mpsc::UnboundedSender<Settled>,
     /// Closed when its task has ended.
     ended: oneshot::Receiver<()>,
-    /// The channel is lost, or closes.
-    over: Arc<AtomicBool>,
+    over: Over,
+}
+
+/// Says to the receipts, once it is dropped, that the channel is lost or closes.
+#[derive(Default)]
+struct Over(Arc<AtomicBool>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What became of a delivery, by its tag.
@@ -54,27 +63,22 @@ impl Acknowledger {
             settle(&channel, waiting).await;
             drop::<oneshot::Sender<()>>(running);
         });
-        Self { tags, ended, over: Arc::default() }
+        Self { tags, ended, over: Over::default() }
     }
 
     /// The receipt of a delivery.
     pub fn receipt(&self, tag: u64) -> Box<dyn Receipt> {
-        Box::new(ConsumerReceipt { tag, tags: self.tags.clone(), over: self.over.clone() })
+        Box::new(ConsumerReceipt { tag, tags: self.tags.clone(), over: self.over.0.clone() })
     }
 
     /// Waits until every acknowledgement has left, at most for `timeout`. Every receipt must be used or dropped.
-    pub async fn finish(mut self, timeout: Duration) {
-        let (tags, _) = mpsc::unbounded_channel();
-        drop(std::mem::replace(&mut self.tags, tags));
-        if tokio::time::timeout(timeout, &mut self.ended).await.is_err() {
+    pub async fn finish(self, timeout: Duration) {
+        let Self { tags, ended, over } = self;
+        drop(tags);
+        if tokio::time::timeout(timeout, ended).await.is_err() {
             debug!("acknowledgements did not leave in time");
         }
-    }
-}
-
-impl Drop for Acknowledger {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
+        drop(over);
     }
 }
 

@@ -139,13 +139,6 @@ fn not_updatable(name: &TableName, error: Error) -> Error {
 
 /// Whether every status can be written into a column.
 fn holds_status(column: &Column) -> bool {
-    let statuses = [
-        RunStatus::Running,
-        RunStatus::Awaiting,
-        RunStatus::Completed,
-        RunStatus::Failed,
-        RunStatus::Cancelled,
-    ];
     let fits = |status: &RunStatus| {
         let word = status.as_str();
         match (column.words.as_slice(), column.length) {
@@ -154,7 +147,7 @@ fn holds_status(column: &Column) -> bool {
             (words, _) => words.iter().any(|known| known == word),
         }
     };
-    statuses.iter().all(fits)
+    RunStatus::ALL.iter().all(fits)
 }
 
 /// Whether a result can be written into a column.

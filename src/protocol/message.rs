@@ -170,7 +170,7 @@ fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The fields that are removed when they have no value.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     "isLastAttempt",
     "attempt",
     "notBefore",
@@ -180,6 +180,7 @@ const OURS: [&str; 11] = [
     "abandonedFor",
     "lacking",
     "repeated",
+    "copy",
     "replayed",
     "at",
 ];
@@ -201,6 +202,33 @@ mod tests {
         assert_eq!(job.to_body(), body);
         let body = br#"{"blueprintId":"b","nodeId":"n","runId":"r","traceId":{"a":1},"repeated":true,"replayed":true}"#;
         assert_eq!(String::from_utf8(job.replayed().to_body()).unwrap(), String::from_utf8_lossy(body));
+    }
+
+    #[test]
+    fn what_a_message_no_longer_says_leaves_its_body() {
+        let said = JobMessage {
+            is_last_attempt: Some(false),
+            attempt: Some(2),
+            not_before: Some(1),
+            wakes: true,
+            put_back_since: Some(1),
+            busy_since: Some(1),
+            abandoned_for: Some("why".into()),
+            lacking: vec!["revision".into()],
+            repeated: true,
+            copy: true,
+            replayed: true,
+            at: Some(1),
+            ..JobMessage::parse(br#"{"runId":"r","blueprintId":"b","nodeId":"n"}"#).unwrap()
+        };
+        let fields: IndexMap<String, Box<RawValue>> = serde_json::from_slice(&said.to_body()).unwrap();
+        let optional =
+            fields.keys().filter(|field| !["runId", "blueprintId", "nodeId"].contains(&field.as_str()));
+        let mut ours = OURS;
+        ours.sort_unstable();
+        let mut optional: Vec<&str> = optional.map(String::as_str).collect();
+        optional.sort_unstable();
+        assert_eq!(optional, ours);
     }
 
     #[test]

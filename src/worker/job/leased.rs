@@ -60,43 +60,10 @@ async fn see_to(
         return Ok(fate);
     }
     for _ in 0..ADMISSIONS {
-        let mut to_execute = match admitted(context, message, prefetched.take()).await? {
-            Admitted::Execute(to_execute) => to_execute,
-            Admitted::Dispose(disposed) => return dispose(context, message, *disposed).await,
-        };
-        publish_others(context, message, &to_execute).await?;
-        match clear(context, message, &mut to_execute).await? {
-            Clearance::Granted => {}
-            Clearance::After(wait) => {
-                return come_again(context, message, wait, "another worker may be executing the node").await;
-            }
-            Clearance::Outdated => continue,
-        }
-        fault_points::point("after-load");
-        // What died before the run began died of another run of that id.
-        if let Some(deaths) = deaths.filter(|_| !to_execute.has_begun) {
-            let answer = killed_workers(context, message, deaths);
-            return answered(context, message, (*to_execute, answer), begun).await;
-        }
-        match execute(context, message, &to_execute).await? {
-            None => return Ok(MessageFate::Requeue),
-            Some(Reply::Answered(answer)) => {
-                fault_points::point("after-call");
-                return answered(context, message, (*to_execute, answer), begun).await;
-            }
-            Some(Reply::Lacking { blueprint }) => {
-                let lack = (to_execute.round, blueprint);
-                return lacks_inner_blueprint(context, message, lack).await;
-            }
-            Some(Reply::Outdated) => {
-                debug!(blueprint = message.blueprint_id, "another blueprint took the place of this one");
-                // Now, and not when the next verdict asks for it: the next verdict is `Run` again.
-                context.services.blueprints.current(&message.blueprint_id).await.map(drop).or_else(
-                    |error| {
-                        if error.kind() == Kind::Setup { Ok(()) } else { Err(error) }
-                    },
-                )?;
-            }
+        if let Some(fate) =
+            admit_and_execute(context, message, prefetched.take(), Under { begun, deaths }).await?
+        {
+            return Ok(fate);
         }
     }
     let (run, node) = (&message.run_id, &message.node_id);
@@ -106,6 +73,64 @@ async fn see_to(
         .notices
         .warn(format!("Run '{run}', node '{node}': the job goes back to its queue: {what}"));
     Ok(MessageFate::Requeue)
+}
+
+/// What holds for every admission of one job.
+#[derive(Clone, Copy)]
+struct Under {
+    begun: Instant,
+    /// So many workers died of its node that it is not executed.
+    deaths: Option<u32>,
+}
+
+/// Admits a job once, and sees to it by the verdict. Answers nothing if it is to be admitted again: the run, or its blueprint,
+/// has changed meanwhile.
+async fn admit_and_execute(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    prefetched: Option<Document>,
+    Under { begun, deaths }: Under,
+) -> Result<Option<MessageFate>> {
+    let mut to_execute = match admitted(context, message, prefetched).await? {
+        Admitted::Execute(to_execute) => to_execute,
+        Admitted::Dispose(disposed) => return dispose(context, message, *disposed).await.map(Some),
+    };
+    publish_others(context, message, &to_execute).await?;
+    match clear(context, message, &mut to_execute).await? {
+        Clearance::Granted => {}
+        Clearance::After(wait) => {
+            let why = "another worker may be executing the node";
+            return come_again(context, message, wait, why).await.map(Some);
+        }
+        Clearance::Outdated => return Ok(None),
+    }
+    fault_points::point("after-load");
+    // What died before the run began died of another run of that id.
+    if let Some(deaths) = deaths.filter(|_| !to_execute.has_begun) {
+        let answer = killed_workers(context, message, deaths);
+        return answered(context, message, (*to_execute, answer), begun).await.map(Some);
+    }
+    match execute(context, message, &to_execute).await? {
+        None => Ok(Some(MessageFate::Requeue)),
+        Some(Reply::Answered(answer)) => {
+            fault_points::point("after-call");
+            answered(context, message, (*to_execute, answer), begun).await.map(Some)
+        }
+        Some(Reply::Lacking { blueprint }) => {
+            lacks_inner_blueprint(context, message, (to_execute.round, blueprint)).await.map(Some)
+        }
+        Some(Reply::Outdated) => take_present_blueprint(context, message).await.map(|()| None),
+    }
+}
+
+/// JavaScript goes by another revision of the blueprint than the verdict did: so does the next verdict.
+async fn take_present_blueprint(context: &JobContext<'_>, message: &JobMessage) -> Result<()> {
+    debug!(blueprint = message.blueprint_id, "another blueprint took the place of this one");
+    // Now, and not when the next verdict asks for it: the next verdict is `Run` again.
+    match context.services.blueprints.current(&message.blueprint_id).await {
+        Err(error) if error.kind() != Kind::Setup => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Commits what came of a job, and carries on from there.

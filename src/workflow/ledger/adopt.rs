@@ -6,6 +6,7 @@
 use super::due::DueJob;
 use super::entry::{NodeEntry, NodeState};
 use super::event::Transition;
+use super::join::{Arriving, Course};
 use super::standing::Standing;
 use super::state::Ledger;
 use crate::ids::NodeId;
@@ -42,7 +43,8 @@ impl Ledger {
         for id in &unknown {
             for target in blueprint.targets(id).filter(|target| blueprint.is_certain(id, target)) {
                 let predecessor = blueprint.predecessor(id, target);
-                self.arrive(blueprint, predecessor, target, false, id, &mut transition);
+                let course = &mut Course { blueprint, by: id, transition: &mut transition };
+                self.arrive(course, Arriving { predecessor, target, closing: false });
             }
         }
         // A node that an earlier output made due may have its own output later in the list.
@@ -70,7 +72,7 @@ impl Ledger {
         }
         let by = place.predecessors.iter().find(|id| done(id))?.clone();
         let mut transition = Transition::default();
-        self.fire(blueprint, &node.into(), &by, &mut transition);
+        self.fire(&mut Course { blueprint, by: &by, transition: &mut transition }, &node.into());
         self.update_status();
         transition.due.pop().map(|due| due.round)
     }

@@ -3,6 +3,7 @@
 use super::due::DueJob;
 use super::entry::{NodeEntry, NodeState};
 use super::event::{DynamicNode, Event, Refusal, TakenEdge, Transition};
+use super::join::{Arriving, Course, Position};
 use super::state::{Added, KeptEvent, Ledger, MAX_DEPTH, NodeError};
 use super::status::RunStatus;
 use crate::ids::NodeId;
@@ -26,14 +27,21 @@ impl Ledger {
         match event {
             Event::Finished { node, round, action, taken, added, again } => {
                 self.count(&node, round, NodeState::Done)?.action = action;
-                self.add(&node, added, &mut transition);
+                let course = &mut Course { blueprint, by: &node, transition: &mut transition };
+                self.add(course, added);
                 match again {
-                    Some(scatterer) => self.scatter_again(&node, &scatterer, &mut transition),
-                    None => self.follow(blueprint, &node, &taken, &mut transition),
+                    Some(scatterer) => self.scatter_again(course, &scatterer),
+                    None => self.follow(course, &taken),
                 }
             }
             Event::Failed { node, round, message, recoverable } => {
-                self.fail(blueprint, &node, round, message, recoverable, &mut transition)?;
+                let fallback = blueprint.fallback_of(&node).filter(|_| recoverable);
+                let course = &mut Course { blueprint, by: &node, transition: &mut transition };
+                match fallback {
+                    Some(fallback) => self.replace(course, round, fallback)?,
+                    None => self.fail(&node, round, message)?,
+                }
+                self.come_round_again(course);
             }
             Event::Retried { node, round, not_before } => {
                 let resumed = self.entry(&node).and_then(|entry| entry.resumed.clone());
@@ -63,7 +71,7 @@ impl Ledger {
             }
         }
         if let Some(node) = ends.filter(|_| self.is_stuck()) {
-            self.fire_what_is_left(blueprint, &node, &mut transition);
+            self.fire_what_is_left(&mut Course { blueprint, by: &node, transition: &mut transition });
         }
         self.update_status();
         Ok(transition)
@@ -88,28 +96,18 @@ impl Ledger {
         Ok(entry)
     }
 
-    fn fail(
-        &mut self,
-        blueprint: &Blueprint,
-        node: &NodeId,
-        round: u32,
-        message: String,
-        recoverable: bool,
-        transition: &mut Transition,
-    ) -> Result<(), Refusal> {
-        match blueprint.fallback_of(node).filter(|_| recoverable) {
-            Some(fallback) => {
-                self.count(node, round, NodeState::Done)?.replaced = true;
-                self.fallback_ran = true;
-                transition.replaced = true;
-                self.fall_back(node, fallback, transition);
-            }
-            None => {
-                self.count(node, round, NodeState::Failed)?;
-                self.errors.push(NodeError { node: node.clone(), message });
-            }
-        }
-        self.come_round_again(blueprint, node, transition);
+    fn fail(&mut self, node: &NodeId, round: u32, message: String) -> Result<(), Refusal> {
+        self.count(node, round, NodeState::Failed)?;
+        self.errors.push(NodeError { node: node.clone(), message });
+        Ok(())
+    }
+
+    /// Counts a failure as done, and makes the node's fallback due in its place.
+    fn replace(&mut self, course: &mut Course<'_>, round: u32, fallback: &NodeId) -> Result<(), Refusal> {
+        self.count(course.by, round, NodeState::Done)?.replaced = true;
+        self.fallback_ran = true;
+        course.transition.replaced = true;
+        self.fall_back(course, fallback);
         Ok(())
     }
 
@@ -133,22 +131,17 @@ impl Ledger {
         Ok(())
     }
 
-    fn add(&mut self, parent: &NodeId, added: Vec<DynamicNode>, transition: &mut Transition) {
-        let (lap, depth) = self.position(parent);
+    fn add(&mut self, course: &mut Course<'_>, added: Vec<DynamicNode>) {
+        let at = self.position(course.by).next();
         for DynamicNode { id, definition, gather } in added {
-            self.make_due(&id, lap, depth + 1, parent, transition);
+            self.make_due(course, &id, at);
             self.added.insert(id, Added { definition, gather });
         }
     }
 
     /// Leaves an arrival, taken or skipped, at every node that the edges of a finished node lead to.
-    fn follow(
-        &mut self,
-        blueprint: &Blueprint,
-        node: &NodeId,
-        taken: &[TakenEdge],
-        transition: &mut Transition,
-    ) {
+    fn follow(&mut self, course: &mut Course<'_>, taken: &[TakenEdge]) {
+        let (blueprint, node) = (course.blueprint, course.by);
         // A fallback has the edges of the nodes it replaced, but not those of other nodes that name it.
         let sources: Vec<&NodeId> = std::iter::once(node)
             .chain(blueprint.primaries_of(node).filter(|id| self.is_replaced(id)))
@@ -161,7 +154,7 @@ impl Ledger {
             for target in blueprint.targets(source) {
                 let takes = |edge: &TakenEdge| edge.source == **source && edge.target == *target;
                 if !taken.iter().any(takes) {
-                    self.skip(blueprint, source, target, node, transition);
+                    self.skip(course, source, target);
                 }
             }
         }
@@ -174,12 +167,13 @@ impl Ledger {
             let closing = blueprint.closes_a_cycle(source, target);
             let mut counts = false;
             for predecessor in self.predecessors(blueprint, source, target) {
-                counts |= self.arrive(blueprint, &predecessor, target, closing, node, transition);
+                let arriving = Arriving { predecessor: &predecessor, target, closing };
+                counts |= self.arrive(course, arriving);
             }
             // If several edges lead to one node, the last one brings its input, as in core.
             if counts || reached.contains(&target) {
                 reached.push(target);
-                transition.arrived.push(index);
+                course.transition.arrived.push(index);
                 if *fed && let Some(entry) = self.entry_mut(target) {
                     entry.fed = true;
                 }
@@ -187,19 +181,19 @@ impl Ledger {
         }
         // A node that was added for a gatherer arrives there without an edge.
         if let Some(gather) = self.added.get(node).and_then(|added| added.gather.clone()) {
-            self.arrive(blueprint, node, &gather, false, node, transition);
+            self.arrive(course, Arriving { predecessor: node, target: &gather, closing: false });
         }
-        self.come_round_again(blueprint, node, transition);
+        self.come_round_again(course);
     }
 
     /// Makes the scatterer due for its next chunk. The gatherer waits for it as it did for the first.
-    fn scatter_again(&mut self, gatherer: &NodeId, scatterer: &NodeId, transition: &mut Transition) {
-        let (lap, depth) = self.position(gatherer);
-        if let Some(entry) = self.entry_mut(gatherer) {
+    fn scatter_again(&mut self, course: &mut Course<'_>, scatterer: &NodeId) {
+        let at = self.position(course.by).next();
+        if let Some(entry) = self.entry_mut(course.by) {
             entry.state = NodeState::Idle;
             entry.done_before = true;
         }
-        self.make_due(scatterer, lap, depth + 1, gatherer, transition);
+        self.make_due(course, scatterer, at);
     }
 
     /// The predecessors that an edge counts as at its target. A fallback counts as the primaries it replaced.
@@ -222,21 +216,21 @@ impl Ledger {
 
     /// Makes the fallback due. A fallback that is in flight for another primary takes this one's edges too. A fallback
     /// that is done for another primary runs again: which primary failed first must not matter.
-    fn fall_back(&mut self, primary: &NodeId, fallback: &NodeId, transition: &mut Transition) {
-        let (lap, depth) = self.position(primary);
+    fn fall_back(&mut self, course: &mut Course<'_>, fallback: &NodeId) {
+        let at = self.position(course.by);
         // Nodes may name each other as fallbacks: one that was itself replaced does not run again.
         let closed = |entry: &NodeEntry| match entry.state {
             NodeState::Due | NodeState::Awaiting => true,
-            _ => entry.replaced && entry.lap >= lap,
+            _ => entry.replaced && entry.lap >= at.lap,
         };
         if !self.entry(fallback).is_some_and(closed) {
-            self.make_due(fallback, lap, depth + 1, primary, transition);
+            self.make_due(course, fallback, at.next());
         }
     }
 
-    /// The lap and depth a node is in.
-    pub(super) fn position(&self, node: &str) -> (u32, u32) {
-        self.entry(node).map_or((0, 0), |entry| (entry.lap, entry.depth))
+    pub(super) fn position(&self, node: &str) -> Position {
+        self.entry(node)
+            .map_or(Position { lap: 0, depth: 0 }, |entry| Position { lap: entry.lap, depth: entry.depth })
     }
 
     /// Finds the run's status. A run ends when nothing of it is in flight, not when every terminal node has run.

@@ -12,39 +12,67 @@ use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
 use crate::workflow::blueprint::{Blueprint, Join};
 
+/// What the end of one node sets off.
+pub(super) struct Course<'a> {
+    pub blueprint: &'a Blueprint,
+    /// The node that ended.
+    pub by: &'a NodeId,
+    /// What has come of it so far.
+    pub transition: &'a mut Transition,
+}
+
+/// An edge as it arrives at its target.
+pub(super) struct Arriving<'a> {
+    /// What the arrival counts as.
+    pub predecessor: &'a str,
+    pub target: &'a NodeId,
+    /// The edge closes a cycle: it begins the target's next lap.
+    pub closing: bool,
+}
+
+/// How far into a run a node is.
+#[derive(Clone, Copy)]
+pub(super) struct Position {
+    /// Counts the rounds of cycles.
+    pub lap: u32,
+    /// Counts the nodes before it.
+    pub depth: u32,
+}
+
+impl Position {
+    /// One node further on.
+    pub fn next(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
+
+    fn arrival(self, closing: bool, skipped: bool) -> Arrival {
+        Arrival { lap: self.lap + u32::from(closing), depth: self.depth, skipped }
+    }
+}
+
 impl Ledger {
     /// Records the arrival of an edge that was taken. Answers whether the target uses its input.
     pub(super) fn arrive(
         &mut self,
-        blueprint: &Blueprint,
-        predecessor: &str,
-        target: &NodeId,
-        closing: bool,
-        by: &NodeId,
-        transition: &mut Transition,
+        course: &mut Course<'_>,
+        Arriving { predecessor, target, closing }: Arriving<'_>,
     ) -> bool {
-        let (lap, depth) = self.position(by);
-        let arrival = Arrival { lap: lap + u32::from(closing), depth, skipped: false };
-        let join = join_of(blueprint, target);
+        let arrival = self.position(course.by).arrival(closing, false);
+        let depth = arrival.depth;
+        let join = join_of(course.blueprint, target);
         let entry = self.entry_or_new(target);
         if !entry.takes(join, arrival.lap) {
             return false;
         }
         let deepest = entry.arrived.values().all(|other| other.skipped || other.depth <= depth);
         entry.arrived.insert(predecessor.into(), arrival);
-        self.fire_if_ready(blueprint, target, by, transition);
+        self.fire_if_ready(course, target);
         deepest
     }
 
     /// Records the arrival of a predecessor that is done and did not take its edge.
-    pub(super) fn skip(
-        &mut self,
-        blueprint: &Blueprint,
-        source: &str,
-        target: &NodeId,
-        by: &NodeId,
-        transition: &mut Transition,
-    ) {
+    pub(super) fn skip(&mut self, course: &mut Course<'_>, source: &str, target: &NodeId) {
+        let blueprint = course.blueprint;
         let join = join_of(blueprint, target);
         let gathers = || self.added.values().any(|added| added.gather.as_ref() == Some(target));
         let several = || blueprint.node(target).is_some_and(|node| node.predecessors.len() > 1);
@@ -52,53 +80,39 @@ impl Ledger {
             return;
         }
         let closing = blueprint.closes_a_cycle(source, target);
-        let (lap, depth) = self.position(by);
-        let arrival = Arrival { lap: lap + u32::from(closing), depth, skipped: true };
+        let arrival = self.position(course.by).arrival(closing, true);
         let predecessor = blueprint.predecessor(source, target);
         let entry = self.entry_or_new(target);
         let arrived =
             entry.arrived.get(predecessor).is_some_and(|other| !other.skipped && other.lap >= arrival.lap);
         if entry.takes(join, arrival.lap) && !arrived {
             entry.arrived.insert(predecessor.into(), arrival);
-            self.fire_if_ready(blueprint, target, by, transition);
+            self.fire_if_ready(course, target);
         }
     }
 
     /// Makes a node that is done due again if everything for its next round arrived while it was in flight.
-    pub(super) fn come_round_again(
-        &mut self,
-        blueprint: &Blueprint,
-        node: &NodeId,
-        transition: &mut Transition,
-    ) {
+    pub(super) fn come_round_again(&mut self, course: &mut Course<'_>) {
+        let node = course.by;
         if self.entry(node).is_some_and(|entry| !entry.arrived.is_empty()) {
-            self.fire_if_ready(blueprint, node, node, transition);
+            self.fire_if_ready(course, node);
         }
     }
 
     /// Makes those joins due whose missing predecessors are gone: the blueprint was replaced while they waited.
-    pub(super) fn fire_what_is_left(
-        &mut self,
-        blueprint: &Blueprint,
-        by: &NodeId,
-        transition: &mut Transition,
-    ) {
+    pub(super) fn fire_what_is_left(&mut self, course: &mut Course<'_>) {
+        let blueprint = course.blueprint;
         let waits = |id: &NodeId, entry: &NodeEntry| {
             entry.state == NodeState::Idle && !entry.arrived.is_empty() && blueprint.node(id).is_some()
         };
         let waiting = self.nodes.iter().filter(|(id, entry)| waits(id, entry)).map(|(id, _)| id.clone());
         for join in waiting.collect::<Vec<NodeId>>() {
-            self.fire_if_ready(blueprint, &join, by, transition);
+            self.fire_if_ready(course, &join);
         }
     }
 
-    fn fire_if_ready(
-        &mut self,
-        blueprint: &Blueprint,
-        target: &NodeId,
-        by: &NodeId,
-        transition: &mut Transition,
-    ) {
+    fn fire_if_ready(&mut self, course: &mut Course<'_>, target: &NodeId) {
+        let blueprint = course.blueprint;
         let Some(entry) = self.entry(target) else {
             return;
         };
@@ -109,7 +123,7 @@ impl Ledger {
                 Join::All => self.everyone_is_done(blueprint, target) && entry.deepest_took(),
             };
         if ready {
-            self.fire(blueprint, target, by, transition);
+            self.fire(course, target);
         }
     }
 
@@ -127,13 +141,7 @@ impl Ledger {
     }
 
     /// Makes a joined node due and resets the nodes of its loop.
-    pub(super) fn fire(
-        &mut self,
-        blueprint: &Blueprint,
-        target: &NodeId,
-        by: &NodeId,
-        transition: &mut Transition,
-    ) {
+    pub(super) fn fire(&mut self, course: &mut Course<'_>, target: &NodeId) {
         let arrivals = || self.entry(target).into_iter().flat_map(|entry| entry.arrived.values());
         let lap = arrivals().map(|arrival| arrival.lap).max().unwrap_or(1);
         let depth = arrivals().map(|arrival| arrival.depth).max().unwrap_or(0) + 1;
@@ -143,8 +151,8 @@ impl Ledger {
                 added.gather = None;
             }
         }
-        self.make_due(target, lap, depth, by, transition);
-        for id in blueprint.node(target).into_iter().flat_map(|node| &node.loop_body) {
+        self.make_due(course, target, Position { lap, depth });
+        for id in course.blueprint.node(target).into_iter().flat_map(|node| &node.loop_body) {
             let entry = self.entry_mut(id);
             if let Some(entry) =
                 entry.filter(|entry| !matches!(entry.state, NodeState::Due | NodeState::Awaiting))
@@ -156,14 +164,9 @@ impl Ledger {
         }
     }
 
-    pub(super) fn make_due(
-        &mut self,
-        node: &NodeId,
-        lap: u32,
-        depth: u32,
-        by: &NodeId,
-        transition: &mut Transition,
-    ) {
+    pub(super) fn make_due(&mut self, course: &mut Course<'_>, node: &NodeId, at: Position) {
+        let Position { lap, depth } = at;
+        let by = course.by;
         let entry = self.entry_or_new(node);
         *entry = NodeEntry {
             state: NodeState::Due,
@@ -175,7 +178,7 @@ impl Ledger {
             done_before: entry.done_before || entry.state == NodeState::Done,
             ..NodeEntry::default()
         };
-        transition.due.push(DueJob::of(node, entry));
+        course.transition.due.push(DueJob::of(node, entry));
     }
 }
 

@@ -20,6 +20,10 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// Every status there is.
+    pub const ALL: [Self; 5] =
+        [Self::Running, Self::Awaiting, Self::Completed, Self::Failed, Self::Cancelled];
+
     /// Whether the run is over: nothing more will happen to it.
     pub fn is_end(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
