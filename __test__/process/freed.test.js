@@ -78,7 +78,7 @@ describe('an adapter that is dropped', () => {
     const servers = await sharedServersFor(t)
     const application = `${servers.name}_dropped`
     const references = await several(async () => {
-      const pgClient = { connectionString: servers.database, application_name: application }
+      const pgClient = { connectionString: urls.direct, application_name: application }
       const adapter = new RabbitMqAdapter(servers.options(flow, { pgClient }))
       await adapter.resumeWithAction('nobody', 'go').catch(() => {})
       return adapter
@@ -135,7 +135,7 @@ describe('contexts', () => {
     const servers = await sharedServersFor(t)
     const application = `${servers.name}_equal`
     const context = (number, more) => {
-      const client = { connectionString: servers.database, application_name: application, ...more }
+      const client = { connectionString: urls.direct, application_name: application, ...more }
       return new PostgresContext(`run-${number}`, { client, tableName: servers.contextTable })
     }
     const contexts = Array.from({ length: 20 }, (_, number) => context(number))
@@ -154,7 +154,7 @@ describe('contexts', () => {
     const servers = await sharedServersFor(t)
     const application = `${servers.name}_asked`
     const { host, port, user, password, database } = servers.pg.options.connectionString
-      ? new (await import('pg')).default.Client(servers.database)
+      ? new (await import('pg')).default.Client(urls.direct)
       : {}
     let asked = 0
     const counting = () => {
@@ -176,7 +176,7 @@ describe('contexts', () => {
     const servers = await sharedServersFor(t)
     const application = `${servers.name}_freed`
     const references = await several(async (number) => {
-      const client = { connectionString: servers.database, application_name: `${application}_${number}` }
+      const client = { connectionString: urls.direct, application_name: `${application}_${number}` }
       const context = new PostgresContext('run', { client, tableName: servers.contextTable })
       await context.get('key')
       return context

@@ -26,8 +26,9 @@ impl Ledger {
         };
         match event {
             Event::Finished { node, round, action, taken, added, again } => {
+                let resumed = self.entry(&node).is_some_and(|entry| entry.resumed.is_some());
                 self.count(&node, round, NodeState::Done)?.action = action;
-                let course = &mut Course { blueprint, by: &node, transition: &mut transition };
+                let course = &mut Course { blueprint, by: &node, resumed, transition: &mut transition };
                 self.add(course, added);
                 match again {
                     Some(scatterer) => self.scatter_again(course, &scatterer),
@@ -36,7 +37,8 @@ impl Ledger {
             }
             Event::Failed { node, round, message, recoverable } => {
                 let fallback = blueprint.fallback_of(&node).filter(|_| recoverable);
-                let course = &mut Course { blueprint, by: &node, transition: &mut transition };
+                let course =
+                    &mut Course { blueprint, by: &node, resumed: false, transition: &mut transition };
                 match fallback {
                     Some(fallback) => self.replace(course, round, fallback)?,
                     None => self.fail(&node, round, message)?,
@@ -71,7 +73,12 @@ impl Ledger {
             }
         }
         if let Some(node) = ends.filter(|_| self.is_stuck()) {
-            self.fire_what_is_left(&mut Course { blueprint, by: &node, transition: &mut transition });
+            self.fire_what_is_left(&mut Course {
+                blueprint,
+                by: &node,
+                resumed: false,
+                transition: &mut transition,
+            });
         }
         self.update_status();
         Ok(transition)

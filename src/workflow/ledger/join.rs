@@ -3,6 +3,7 @@
 //! An `all` join waits until every predecessor is done. It becomes due if the deepest of them took its edge to it.
 //! Core's traversal has the same result, but here it does not depend on which worker is faster.
 //! An `any` join becomes due by the first edge taken, once a round.
+//! A node that is done runs again where a loop, an `any` join or, as in core, a node that was resumed leads back to it.
 
 use super::due::DueJob;
 use super::entry::{Arrival, NodeEntry, NodeState};
@@ -17,6 +18,8 @@ pub(super) struct Course<'a> {
     pub blueprint: &'a Blueprint,
     /// The node that ended.
     pub by: &'a NodeId,
+    /// It had paused, and goes on since it was resumed.
+    pub resumed: bool,
     /// What has come of it so far.
     pub transition: &'a mut Transition,
 }
@@ -61,7 +64,8 @@ impl Ledger {
         let depth = arrival.depth;
         let join = join_of(course.blueprint, target);
         let entry = self.entry_or_new(target);
-        if !entry.takes(join, arrival.lap) {
+        let goes_round = course.resumed && entry.state == NodeState::Done && arrival.lap > entry.lap;
+        if !entry.takes(join, arrival.lap) && !goes_round {
             return false;
         }
         let deepest = entry.arrived.values().all(|other| other.skipped || other.depth <= depth);

@@ -266,3 +266,14 @@ fn a_delivery_is_kept_where_the_blueprint_is_unknown() {
     }
     assert_eq!(kept(&story), 1);
 }
+
+// --- back to a node that is done ---
+
+#[test]
+fn a_node_that_was_resumed_leads_back_to_one_that_is_done_and_no_other_does() {
+    let story = Story::starting_at(&["a"], "a -> b -> a, a -> c");
+    let story = story.finishes("a").makes_due(&["b", "c"]).finishes("c");
+    let story = story.pauses("b").is(Awaiting).resumes("b").finishes("b").makes_due(&["a"]);
+    // As in core: what is done stays done, but for what the resumed node led to.
+    story.finishes("a").makes_due(&[]).is(Completed);
+}
