@@ -76,92 +76,99 @@ async function waiting(queue) {
   return messageCount
 }
 
-for (const [way, connect] of [
-  ['by URL', async () => undefined],
-  ['on a live connection', () => amqplib.connect(servers.urls.amqp)],
-]) {
-  describe(`quorum queues, ${way}`, () => {
-    let live
-    let queue
-    before(async () => {
-      live = await connect()
-      live?.setMaxListeners(0) // one after the other, many workers share it
-      queue = servers.freshQueue()
-    })
-    after(() => live?.close())
-
-    const worker = (flow, options) =>
-      servers.adapter(flow, {
-        queueName: queue,
-        queueType: 'quorum',
-        retryMode: 'queue',
-        ...(live && { amqpConnection: live }),
-        ...options,
+// Side by side: most of their time is the broker's, which hands a message on a moment after its channel closed.
+describe('quorum queues', { concurrency: true }, () => {
+  for (const [way, connect] of [
+    ['by URL', async () => undefined],
+    ['on a live connection', () => amqplib.connect(servers.urls.amqp)],
+  ]) {
+    describe(way, () => {
+      let live
+      let queue
+      before(async () => {
+        live = await connect()
+        live?.setMaxListeners(0) // one after the other, many workers share it
+        queue = servers.freshQueue()
       })
+      after(() => live?.close())
 
-    it('carry jobs, timers, retries and dead letters, and all of them are of that type', async () => {
-      const adapter = worker(nap())
-      await until(() => exists(queue), { what: 'the queue' })
-      const run = await begin(queue, 'nap')
-      await send(queue, { no: 'job' })
-      await servers.ended([run])
-      const { status, context } = await servers.look(run)
-      assert.deepEqual([status, context['_outputs.twice']], ['completed', 2])
-      await until(async () => (await adapter.listDeadLetters()).length === 1, { what: 'the dead letter' })
-      await adapter.stop()
+      const worker = (flow, options) =>
+        servers.adapter(flow, {
+          queueName: queue,
+          queueType: 'quorum',
+          retryMode: 'queue',
+          ...(live && { amqpConnection: live }),
+          ...options,
+        })
 
-      const declared = await queues(queue)
-      assert.ok(declared.some(({ name }) => name.includes('.delay.')) && declared.length >= 3, JSON.stringify(declared))
-      for (const { name, type, given } of declared) {
-        assert.equal(type, 'quorum', name)
-        if (name.includes('.delay.')) assert.match(given, /at-least-once/)
-        else assert.match(given, /"x-delivery-limit",2147483647/)
-      }
-    })
-
-    it('keep a dead letter, however often it is looked at, until it is put back', async () => {
-      const adapter = worker(nap(), { started: false })
-      const [first] = await adapter.listDeadLetters()
-      // A quorum queue puts back what a closed channel held a moment after the channel is closed.
-      const isBack = () => until(async () => (await waiting(`${queue}.dead`)) === 1, { what: 'the letter to be back' })
-      for (let times = 0; times < OFTEN; times++) {
-        await isBack()
-        assert.deepEqual(await adapter.listDeadLetters(), [first])
-      }
-      await isBack()
-      assert.equal(await adapter.replayDeadLetters(), 1)
-      await until(async () => (await waiting(queue)) === 1, { timeout: 5000, what: 'the letter in the queue' })
-      await adapter.stop()
-    })
-
-    it('keep a job that workers hand back again and again', async () => {
-      let executions = 0
-      let patient = false
-      const flow = createFlow('held').node('start', async () => {
-        executions += 1
-        if (!patient) await new Promise(() => {}) // its worker stops first
-        return { output: executions }
-      })
-      const held = {
-        blueprints: { held: flow.toBlueprint() },
-        registry: Object.fromEntries(flow.getFunctionRegistry()),
-      }
-      const run = await begin(queue, 'held')
-      // Repair would hide that the job was dropped.
-      const start = () => worker(held, { stopTimeout: 0, repairInterval: 0 })
-      for (let times = 1; times <= OFTEN; times++) {
-        const adapter = start()
-        await until(() => executions === times, { what: `delivery ${times}` })
+      it('carry jobs, timers, retries and dead letters, and all of them are of that type', async () => {
+        const adapter = worker(nap())
+        await until(() => exists(queue), { what: 'the queue' })
+        const run = await begin(queue, 'nap')
+        await send(queue, { no: 'job' })
+        await servers.ended([run])
+        const { status, context } = await servers.look(run)
+        assert.deepEqual([status, context['_outputs.twice']], ['completed', 2])
+        await until(async () => (await adapter.listDeadLetters()).length === 1, { what: 'the dead letter' })
         await adapter.stop()
-      }
-      patient = true
-      const adapter = start()
-      await servers.ended([run])
-      assert.equal((await servers.look(run)).status, 'completed')
-      await adapter.stop()
+
+        const declared = await queues(queue)
+        assert.ok(
+          declared.some(({ name }) => name.includes('.delay.')) && declared.length >= 3,
+          JSON.stringify(declared),
+        )
+        for (const { name, type, given } of declared) {
+          assert.equal(type, 'quorum', name)
+          if (name.includes('.delay.')) assert.match(given, /at-least-once/)
+          else assert.match(given, /"x-delivery-limit",2147483647/)
+        }
+      })
+
+      it('keep a dead letter, however often it is looked at, until it is put back', async () => {
+        const adapter = worker(nap(), { started: false })
+        const [first] = await adapter.listDeadLetters()
+        // A quorum queue puts back what a closed channel held a moment after the channel is closed.
+        const isBack = () =>
+          until(async () => (await waiting(`${queue}.dead`)) === 1, { what: 'the letter to be back' })
+        for (let times = 0; times < OFTEN; times++) {
+          await isBack()
+          assert.deepEqual(await adapter.listDeadLetters(), [first])
+        }
+        await isBack()
+        assert.equal(await adapter.replayDeadLetters(), 1)
+        await until(async () => (await waiting(queue)) === 1, { timeout: 5000, what: 'the letter in the queue' })
+        await adapter.stop()
+      })
+
+      it('keep a job that workers hand back again and again', async () => {
+        let executions = 0
+        let patient = false
+        const flow = createFlow('held').node('start', async () => {
+          executions += 1
+          if (!patient) await new Promise(() => {}) // its worker stops first
+          return { output: executions }
+        })
+        const held = {
+          blueprints: { held: flow.toBlueprint() },
+          registry: Object.fromEntries(flow.getFunctionRegistry()),
+        }
+        const run = await begin(queue, 'held')
+        // Repair would hide that the job was dropped.
+        const start = () => worker(held, { stopTimeout: 0, repairInterval: 0 })
+        for (let times = 1; times <= OFTEN; times++) {
+          const adapter = start()
+          await until(() => executions === times, { what: `delivery ${times}` })
+          await adapter.stop()
+        }
+        patient = true
+        const adapter = start()
+        await servers.ended([run])
+        assert.equal((await servers.look(run)).status, 'completed')
+        await adapter.stop()
+      })
     })
-  })
-}
+  }
+})
 
 describe('queueType', () => {
   it('takes a queue that exists as it is', async () => {
