@@ -82,7 +82,7 @@ describe('quorum queues', { concurrency: true }, () => {
     ['by URL', async () => undefined],
     ['on a live connection', () => amqplib.connect(servers.urls.amqp)],
   ]) {
-    describe(way, () => {
+    describe(way, { concurrency: 1 }, () => {
       let live
       let queue
       before(async () => {
