@@ -89,7 +89,8 @@ impl JsThread {
     pub async fn unless_ended<T>(&self, answer: impl Future<Output = napi::Result<T>>) -> napi::Result<T> {
         tokio::select! {
             biased;
-            answer = answer => answer,
+            // A promise that goes with its thread looks as if it were rejected: user code has said nothing.
+            answer = answer => answer.map_err(|error| if self.ended.is_cancelled() { closing() } else { error }),
             () = self.ended.cancelled() => Err(closing()),
         }
     }

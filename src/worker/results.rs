@@ -42,7 +42,7 @@ impl Results {
     /// up. The run's row then says `running` still, so that the reconciler finds it and tries again.
     ///
     /// # Errors
-    /// Only when user code is gone: another worker has to publish it.
+    /// Only when user code is gone, or the worker aborts: another worker has to publish it.
     pub async fn publish_or_report(&self, run: &str, abort: &CancellationToken) -> Result<()> {
         let mut backoff = Backoff::new(&self.platform);
         for attempt in 1..=ATTEMPTS {
@@ -50,7 +50,10 @@ impl Results {
                 Err(error) if error.kind() != Kind::Stopping => error,
                 published => return published,
             };
-            if attempt == ATTEMPTS || abort.is_cancelled() {
+            if abort.is_cancelled() {
+                return Err(error.while_stopping());
+            }
+            if attempt == ATTEMPTS {
                 self.notices.error(format!(
                     "The result of run '{run}' could not be published; the reconciler will try again. {error}"
                 ));
