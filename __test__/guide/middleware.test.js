@@ -3,7 +3,12 @@ import assert from 'node:assert/strict'
 import { createFlow } from 'flowcraft'
 import { openPage, pass, value } from './support.js'
 
-const page = openPage({})
+const page = openPage({
+  'a fallback takes over where a transaction was rolled back': {
+    because: 'in memory an error that comes out of a middleware reaches no fallback',
+    memory: { status: 'failed', outputs: { book: 'booked' }, executed: { book: 1, pay: 1 }, errors: ['pay'] },
+  },
+})
 
 /** A program whose middleware writes into a log, one for each of its two runs; `check` looks at both. */
 function logged(name, promised, make, check) {
@@ -54,6 +59,25 @@ logged(
     runtime: { middleware: [transactions(log)] },
   }),
   (log) => assert.deepEqual(log, ['begin book', 'commit book', 'begin pay', 'roll back pay']),
+)
+
+page.runs(
+  'a fallback takes over where a transaction was rolled back',
+  {
+    status: 'completed',
+    outputs: { book: 'booked', pay: null, invoice: 'by invoice' },
+    executed: { book: 1, pay: 1, invoice: 1 },
+    errors: [],
+  },
+  () => ({
+    flow: createFlow('payment')
+      .node('book', value('booked'))
+      .node('pay', async () => Promise.reject(new Error('declined')), { config: { fallback: 'invoice' } })
+      .node('invoice', value('by invoice'))
+      .edge('book', 'pay'),
+    runtime: { middleware: [transactions([])] },
+    starts: ['book'],
+  }),
 )
 
 /** Notes what each node is given to remember until it is done. */
