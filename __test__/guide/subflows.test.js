@@ -1,26 +1,10 @@
 // The guide's page "Subflows".
 import assert from 'node:assert/strict'
 import { createFlow, SubflowNode } from 'flowcraft'
+import { calling } from './subflow.js'
 import { openPage, pass, value } from './support.js'
 
 const page = openPage({})
-
-/** The flow builder has no method for `uses: 'subflow'`: its blueprint has, by a node that is renamed. */
-export function calling(flow, ...nodes) {
-  return {
-    toBlueprint: () => {
-      const blueprint = flow.toBlueprint()
-      for (const { id, ...params } of nodes) {
-        Object.assign(
-          blueprint.nodes.find((node) => node.id === id),
-          { uses: 'subflow', params },
-        )
-      }
-      return blueprint
-    },
-    getFunctionRegistry: () => flow.getFunctionRegistry(),
-  }
-}
 
 const math = () =>
   createFlow('math').node('add', async ({ context }) => ({

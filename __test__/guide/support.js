@@ -66,10 +66,7 @@ function outcome(status, context, recorder, top, errors) {
   const outputs = Object.fromEntries(all.filter(isOutput).map(([key, value]) => [key.slice('_outputs.'.length), value]))
   // In memory an output stands under its node's id, too.
   const isKey = ([key]) => !OWN.test(key) && !key.startsWith('_outputs.') && !(key in outputs)
-  const awaiting = (context._awaitingNodeIds ?? []).map((id) => [
-    id,
-    context._awaitingDetails?.[id]?.reason ?? 'subflow',
-  ])
+  const awaiting = (context._awaitingNodeIds ?? []).map((id) => [id, context._awaitingDetails?.[id]?.reason])
   return {
     status,
     outputs: plain(outputs),
