@@ -1,9 +1,21 @@
 // The guide's pages "Getting Started" and "Core Concepts".
 import assert from 'node:assert/strict'
 import { BaseNode, createFlow } from 'flowcraft'
-import { openPage, pass } from './support.js'
+import { openPage, pass, value } from './support.js'
 
-const page = openPage({})
+const page = openPage({
+  'what a node writes is there for one that runs beside it': {
+    because: 'a node sees the run as it was when the node began; a live context is not built yet',
+    distributed: { outputs: { begin: 0, writer: 'written', reader: null } },
+  },
+  'and for the conditions of its edges': {
+    because: 'a condition sees the run as it was when its node began; a live context is not built yet',
+    distributed: {
+      outputs: { begin: 0, writer: 'written', reader: 'read' },
+      executed: { begin: 1, writer: 1, reader: 1 },
+    },
+  },
+})
 
 page.runs(
   'a first flow: one node’s output is the next one’s input',
@@ -113,6 +125,62 @@ page.runs(
       .node('loud', async ({ input }) => ({ output: input.toUpperCase() }))
       .edge('greet', 'loud'),
     context: { name: 'Ada' },
+  }),
+)
+
+/** Something that one node waits for, and another one does. */
+function step() {
+  let reach
+  const reached = new Promise((resolve) => {
+    reach = resolve
+  })
+  return { reached, reach }
+}
+
+/** One node that writes while another one runs, which goes on when that is written. */
+function sideBySide(read) {
+  const [reading, written] = [step(), step()]
+  return createFlow('side-by-side')
+    .node('begin', value(0))
+    .node('writer', async ({ context }) => {
+      await reading.reached
+      await context.set('flag', true)
+      written.reach()
+      return { output: 'written' }
+    })
+    .node('reader', async ({ context }) => {
+      reading.reach()
+      await written.reached
+      return { output: await read(context) }
+    })
+    .edge('begin', 'writer')
+    .edge('begin', 'reader')
+}
+
+page.runs(
+  'what a node writes is there for one that runs beside it',
+  {
+    status: 'completed',
+    keys: { flag: true },
+    outputs: { begin: 0, writer: 'written', reader: true },
+    executed: { begin: 1, writer: 1, reader: 1 },
+  },
+  () => ({ flow: sideBySide(async (context) => (await context.get('flag')) ?? null), concurrency: 2 }),
+)
+
+page.runs(
+  'and for the conditions of its edges',
+  {
+    status: 'completed',
+    keys: { flag: true },
+    outputs: { begin: 0, writer: 'written', reader: 'read', after: 'read' },
+    executed: { begin: 1, writer: 1, reader: 1, after: 1 },
+  },
+  () => ({
+    flow: sideBySide(async () => 'read')
+      .node('after', pass)
+      .edge('reader', 'after', { condition: 'flag' }),
+    concurrency: 2,
   }),
 )
 
