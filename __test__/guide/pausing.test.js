@@ -7,6 +7,12 @@ import { openPage, value } from './support.js'
 const DROPS_ACTION = 'core’s `resume` drops the action, and takes no edge that has one'
 const STARTS_OTHERS = 'core’s `resume` starts the other waiting nodes again, and what is behind them at once'
 
+const TWICE = {
+  keys: { attempts: 2 },
+  executed: { attempt: 2, pause: 1 },
+  outputs: { attempt: 'down', pause: 'down' },
+}
+
 const page = openPage({
   'a decision takes the way of its action': {
     because: DROPS_ACTION,
@@ -21,15 +27,9 @@ const page = openPage({
     memory: { executed: { prepare: 1, technical: 1, legal: 2, finalize: 2 } },
   },
   'a cycle with a pause tries again, with the joins as they are': {
-    because:
-      'a node that waits for all of its predecessors does not run a second time; in memory the one that a resumption' +
-      ' leads to does. Cycles through pauses are not built yet',
-    memory: { keys: { attempts: 2 }, executed: { attempt: 2, pause: 1 }, outputs: { attempt: 'down', pause: 'down' } },
-    distributed: {
-      keys: { attempts: 1 },
-      executed: { attempt: 1, pause: 1 },
-      outputs: { attempt: 'down', pause: 'down' },
-    },
+    because: 'a node that waits for all of its predecessors runs a second time only where a resumption leads to it',
+    memory: TWICE,
+    distributed: TWICE,
   },
   'a wait leads to a sleep': {
     because: DROPS_ACTION,
@@ -44,10 +44,13 @@ const page = openPage({
     because: DROPS_ACTION,
     memory: { status: 'threw', executed: { submit: 1, response: 1 }, outputs: { submit: 'submitted' } },
   },
-  'a failure after the pause is the run’s': {
-    because: 'a node that is resumed with `null` has no output, where in memory it has the output `null`',
-    distributed: { outputs: { submit: 'submitted' } },
-  },
+  // The journal's entry is applied before it is read again.
+  ...(process.env.FLOWCRAFT_TABLES !== 'journal' && {
+    'an answer may be `null`': {
+      because: 'the ledger reads the `null` that a node is resumed with as no output at all',
+      distributed: { outputs: { after: 'nothing' } },
+    },
+  }),
 })
 
 /** An expense that a manager looks at. */
@@ -286,10 +289,18 @@ page.runs(
     status: 'failed',
     errors: ['process'],
     executed: { submit: 1, manager: 1, process: 1 },
-    outputs: { submit: 'submitted', manager: null },
+    outputs: { submit: 'submitted' },
   },
-  () => ({ flow: expense(), steps: [{ node: 'manager', output: null }] }),
+  () => ({ flow: expense(), steps: [{ node: 'manager' }] }),
 )
+
+page.runs('an answer may be `null`', { status: 'completed', outputs: { ask: null, after: 'null' } }, () => ({
+  flow: createFlow('null')
+    .wait('ask')
+    .node('after', async ({ input }) => ({ output: input === null ? 'null' : 'nothing' }))
+    .edge('ask', 'after'),
+  steps: [{ node: 'ask', output: null }],
+}))
 
 it('what does not wait cannot be resumed, and says so', async () => {
   const flow = createFlow('over').node('only', value(1))
