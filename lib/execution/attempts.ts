@@ -20,6 +20,7 @@ import {
   type NodeResult,
   type WorkflowState,
 } from 'flowcraft'
+import { tell } from './events.js'
 
 /** One attempt, and how far it came. */
 export interface Attempt {
@@ -30,6 +31,12 @@ export interface Attempt {
   hasBegun?: true
   /** The node's own code failed, and may be tried again. Neither `prep` and `post` of a class nor middleware are. */
   hasFailed?: true
+}
+
+/** The fallback that takes over if no attempt of its node succeeds, and whether the event bus has heard of that. */
+export interface TakeOver {
+  readonly fallback: string
+  told?: true
 }
 
 type State = WorkflowState<Record<string, unknown>>
@@ -52,6 +59,7 @@ export class Attempts {
   readonly #bus: IEventBus
   /** By the state their execution has to itself. */
   readonly #known = new WeakMap<object, Attempt>()
+  readonly #takeOvers = new WeakMap<object, TakeOver>()
 
   /** Has the runtime execute nodes by their attempts. */
   constructor(runtime: Runtime) {
@@ -67,6 +75,11 @@ export class Attempts {
     this.#known.set(state, attempt)
   }
 
+  /** The node of this state has a fallback. */
+  noteFallback(state: State, takeOver: TakeOver): void {
+    this.#takeOvers.set(state, takeOver)
+  }
+
   #executor(nodeId: string, context: ExecutionContext): NodeExecutor<Record<string, unknown>, Record<string, unknown>> {
     const nodeDef = context.blueprint.nodes.find(({ id }) => id === nodeId)
     const about = { nodeId, blueprintId: context.blueprint.id, executionId: context.executionId }
@@ -75,14 +88,16 @@ export class Attempts {
     if (!implementation) {
       throw new FlowcraftError(`Implementation for '${nodeDef.uses}' not found.`, { ...about, isFatal: true })
     }
+    const takeOver = this.#takeOvers.get(context.state)
+    const heard = takeOver ? withTakeOver(takeOver, nodeDef, context) : context
     const attempt = this.#known.get(context.state)
     if (!attempt) {
       const strategy = strategyOf(implementation, nodeDef.config?.maxRetries ?? 1, this.#bus)
-      return new NodeExecutor({ context, nodeDef, strategy })
+      return new NodeExecutor({ context: heard, nodeDef, strategy })
     }
     attempt.hasBegun = true
     const strategy = strategyOf(attempted(implementation, attempt), 1, this.#bus)
-    return new NodeExecutor({ context: heardAs(attempt, nodeDef, context), nodeDef, strategy })
+    return new NodeExecutor({ context: heardAs(attempt, nodeDef, heard), nodeDef, strategy })
   }
 }
 
@@ -122,18 +137,47 @@ function attempted(implementation: NodeFunction | NodeClass, attempt: Attempt): 
 
 /** An execution whose event bus hears the node start once, and of no error that another attempt follows. */
 function heardAs(attempt: Attempt, node: NodeDefinition, context: ExecutionContext): ExecutionContext {
-  const { services } = context
-  const isOwn = ({ payload }: FlowcraftEvent) =>
-    'nodeId' in payload &&
-    payload.nodeId === node.id &&
-    'blueprintId' in payload &&
-    payload.blueprintId === context.blueprint.id
+  const bus = context.services.eventBus
   /** It is about one attempt of many. */
   const isOfMany = (event: FlowcraftEvent) =>
     (event.type === 'node:start' && attempt.number > 1) ||
     (event.type === 'node:error' && attempt.hasFailed === true && !attempt.isLast)
   const emit = async (event: FlowcraftEvent) => {
-    if (!(isOwn(event) && isOfMany(event))) await services.eventBus.emit(event)
+    if (!(isAbout(node, context, event) && isOfMany(event))) await bus.emit(event)
   }
-  return Object.create(context, { services: { value: { ...services, eventBus: { emit } } } }) as ExecutionContext
+  return heardBy({ emit }, context)
+}
+
+/** An execution whose event bus hears, before its error, that the fallback takes over: in the order of core in memory. */
+function withTakeOver(takeOver: TakeOver, node: NodeDefinition, context: ExecutionContext): ExecutionContext {
+  const bus = context.services.eventBus
+  const emit = async (event: FlowcraftEvent) => {
+    if (event.type === 'node:error' && !event.payload.error.isFatal && isAbout(node, context, event)) {
+      await tellTakeOver(bus, takeOver, event.payload)
+    }
+    await bus.emit(event)
+  }
+  return heardBy({ emit }, context)
+}
+
+/** Tells, once, that a node's fallback takes over. */
+export async function tellTakeOver(
+  bus: IEventBus,
+  takeOver: TakeOver,
+  { nodeId, blueprintId, executionId }: { nodeId: string; blueprintId: string; executionId: string },
+): Promise<void> {
+  if (takeOver.told) return
+  takeOver.told = true
+  const payload = { nodeId, executionId, fallback: takeOver.fallback, blueprintId }
+  await tell(bus, { type: 'node:fallback', payload })
+}
+
+function isAbout({ id }: NodeDefinition, { blueprint }: ExecutionContext, { payload }: FlowcraftEvent): boolean {
+  return (
+    'nodeId' in payload && payload.nodeId === id && 'blueprintId' in payload && payload.blueprintId === blueprint.id
+  )
+}
+
+function heardBy(eventBus: IEventBus, context: ExecutionContext): ExecutionContext {
+  return Object.create(context, { services: { value: { ...context.services, eventBus } } }) as ExecutionContext
 }

@@ -17,7 +17,7 @@ import { toJson } from '../bridge/json.js'
 import type { Values } from '../bridge/values.js'
 import { describeError, textOf } from '../thrown.js'
 import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
-import type { Attempt, Attempts } from './attempts.js'
+import { type Attempt, type Attempts, type TakeOver, tellTakeOver } from './attempts.js'
 import { tell, tellOutput } from './events.js'
 import { lackedInside, lackedToResume } from './inner-blueprints.js'
 import { JobContext, type Stored } from './job-context.js'
@@ -49,6 +49,8 @@ interface Execution extends NodeView {
   signal: AbortSignal
   /** Where the node's retries go through the queue. */
   attempt?: Attempt
+  /** Where a fallback takes over if it fails. */
+  takeOver?: TakeOver
 }
 
 /**
@@ -98,7 +100,7 @@ export async function runJob(
 }
 
 async function answerOf(execution: Execution): Promise<JobAnswer> {
-  const { host, job, node, context } = execution
+  const { host, job, blueprint, node, fallback, context } = execution
   await host.onJobStart(job.runId, job.blueprintId, job.nodeId)
   const state = new WorkflowState<Record<string, unknown>>({}, context)
   if (job.resumed && node) return resume(execution, node, state.getContext())
@@ -106,6 +108,10 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   if (node && !host.shouldRetryInProcess(node)) {
     execution.attempt = { number: job.attempt, isLast: state.isLastAttempt }
     host.attempts.note(state, execution.attempt)
+  }
+  if (state.isLastAttempt && fallback !== undefined && blueprint.nodes.some(({ id }) => id === fallback)) {
+    execution.takeOver = { fallback }
+    host.attempts.noteFallback(state, execution.takeOver)
   }
   if (job.besideStrangers) await takeInputs(execution, state.getContext())
   const result = await execute(execution, state)
@@ -287,10 +293,8 @@ async function failed(execution: Execution, thrown: unknown, isLate: boolean): P
     host.logger.warn(`[Adapter] Node '${nodeId}' of run '${runId}' failed; its fallback '${fallback}' takes over`, {
       error: message,
     })
-    await tell(host.runtime.eventBus, {
-      type: 'node:fallback',
-      payload: { nodeId, executionId: runId, fallback, blueprintId },
-    })
+    const takeOver = execution.takeOver ?? { fallback }
+    await tellTakeOver(host.runtime.eventBus, takeOver, { nodeId, executionId: runId, blueprintId })
     await tellOutput(busOf(host), job, null)
   } else {
     host.logger.error(`[Adapter] Run '${runId}': ${message}`)

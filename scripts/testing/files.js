@@ -13,6 +13,7 @@ export const ON_MEMORY = [
   'durable',
   'input',
   'differential',
+  'guide',
   'demo/memory.test.js',
   'process/ended-threads.test.js',
   'process/freed.test.js',
