@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// A JSON text. Clones share it.
@@ -39,3 +39,10 @@ impl PartialEq for Json {
 }
 
 impl Eq for Json {}
+/// Reads a field that is there, even if it is `null`, which `Option` alone takes for a field that is not.
+///
+/// # Errors
+/// The field is no JSON.
+pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
+}

@@ -44,13 +44,6 @@ const page = openPage({
     because: DROPS_ACTION,
     memory: { status: 'threw', executed: { submit: 1, response: 1 }, outputs: { submit: 'submitted' } },
   },
-  // The journal's entry is applied before it is read again.
-  ...(process.env.FLOWCRAFT_TABLES !== 'journal' && {
-    'an answer may be `null`': {
-      because: 'the ledger reads the `null` that a node is resumed with as no output at all',
-      distributed: { outputs: { after: 'nothing' } },
-    },
-  }),
 })
 
 /** An expense that a manager looks at. */

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::outcome::{Answer, Outcome, Taken};
 use crate::ids::NodeId;
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::record::{Patch, RESERVED_KEY};
 use crate::time;
 use crate::workflow::ledger::{DynamicNode, Pause, TakenEdge};
@@ -16,7 +16,7 @@ use crate::workflow::ledger::{DynamicNode, Pause, TakenEdge};
 #[serde(rename_all = "camelCase")]
 struct Written {
     outcome: Ending,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "json::present")]
     output: Option<Json>,
     action: Option<String>,
     #[serde(default)]
@@ -27,7 +27,7 @@ struct Written {
     message: String,
     #[serde(default)]
     recoverable: bool,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "json::present")]
     details: Option<Json>,
     event: Option<String>,
     /// Milliseconds since 1970.
@@ -59,7 +59,7 @@ struct Edge {
     /// The input is the output, which the answer does not repeat.
     #[serde(default)]
     output: bool,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "json::present")]
     input: Option<Json>,
 }
 
@@ -124,11 +124,6 @@ impl Node {
     fn understood(self) -> DynamicNode {
         DynamicNode { id: self.id, definition: self.definition, gather: self.gather }
     }
-}
-
-/// A value that is present, even if it is `null`.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
-    Json::deserialize(deserializer).map(Some)
 }
 
 /// JavaScript's milliseconds; none if they are no valid number.

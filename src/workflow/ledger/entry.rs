@@ -17,7 +17,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::NodeId;
-use crate::json::Json;
+use crate::json::{self, Json};
 
 /// The state of a node in its current round.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,8 @@ pub struct NodeEntry {
     /// It failed, and its fallback took its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaced: bool,
-    /// The node whose result made it due. If the worker of that result died, another one publishes the job again.
+    /// The node under whose message it was made due: the one whose result made it due, or, in a carried chain, the one whose
+    /// message the worker held. If that worker died, whoever gets the message again publishes the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<NodeId>,
     /// The transform of an edge made its input, which takes precedence over the `inputs` of its definition.
@@ -114,8 +115,8 @@ pub struct Resume {
     /// The action that decides its edges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
-    /// Its output; none keeps the output it had.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Its output, which may be `null`; none keeps the output it had.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::present")]
     pub output: Option<Json>,
 }
 

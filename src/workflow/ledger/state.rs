@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{NodeEntry, NodeState};
 use super::status::RunStatus;
 use crate::ids::NodeId;
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::workflow::blueprint::Blueprint;
 
 /// How many steps a run may go from its start before it is ended as a runaway loop; core's own bound.
@@ -19,8 +19,8 @@ pub const MAX_DEPTH: u32 = 10_000;
 pub struct KeptEvent {
     /// Its name.
     pub name: String,
-    /// What it carries.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What it carries, which may be `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::present")]
     pub payload: Option<Json>,
 }
 
