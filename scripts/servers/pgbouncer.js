@@ -10,7 +10,8 @@ export const POOLERS = {
   pgbouncer: { mode: 'transaction' },
   // Version 1.21 and newer can keep what clients prepare.
   'pgbouncer-prepared': { mode: 'transaction', settings: 'max_prepared_statements = 100' },
-  'pgbouncer-session': { mode: 'session' },
+  // A session holds its connection to the server: as many as the tests have adapters at a time.
+  'pgbouncer-session': { mode: 'session', poolSize: 80 },
 }
 
 /** Which of them the environment asks for; undefined for none. */
