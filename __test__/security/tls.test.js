@@ -213,6 +213,7 @@ describe('verification that is switched off', () => {
     'PostgreSQL by sslmode=no-verify': ['database', (port) => databaseUrl(port, '?sslmode=no-verify')],
     'a live Pool by rejectUnauthorized: false': ['database', (port) => new pg.Pool(config(port, off))],
     'Redis by rejectUnauthorized: false': ['redis', (port) => ({ host: 'localhost', port, tls: off })],
+    'Redis by #insecure at the end of a URL': ['redis', (port) => `rediss://127.0.0.1:${port}/#insecure`],
     'a live ioredis by rejectUnauthorized: false': ['redis', (port) => live({ host: 'localhost', port, tls: off })],
   }
   for (const [name, [server, describes]] of Object.entries(described)) {

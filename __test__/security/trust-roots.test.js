@@ -84,7 +84,7 @@ describe('without one', () => {
   }
   for (const [title, environment] of Object.entries(trusting)) {
     it(title, async (t) => {
-      assert.deepEqual(await connect(t, environment()), TRUSTED)
+      assert.deepEqual(await connect(t, environment()), { ...TRUSTED, redisUrl: 'trusted' })
     })
   }
 

@@ -27,7 +27,7 @@ function describe(option: unknown): Record<string, unknown> {
     const url = option.trim().replace(/^(rediss?|valkeys?|unix|redis\+unix):/i, (scheme) => scheme.toLowerCase())
     const known = url.replace(/^valkey(s?):/, 'redis$1:')
     if (!/^(rediss?|unix|redis\+unix):\/\//.test(known)) throw invalidOption('redis', ACCEPTS)
-    return { url: known }
+    return { url: known, tls: tlsOfUrl(known) }
   }
   if (!isObject(option)) throw invalidOption('redis', ACCEPTS)
   if (option.isCluster === true) return ofClusterClient(option)
@@ -37,6 +37,7 @@ function describe(option: unknown): Record<string, unknown> {
   if (!isClient && !known.some((field) => field in options)) throw invalidOption('redis', ACCEPTS)
   // As ioredis has it: a client with Sentinels encrypts only if it is told so twice.
   const encrypted = !isClient || !options.sentinels || options.enableTLSForSentinelMode === true
+  const cluster = options.cluster === undefined ? undefined : clusterUrls(options.cluster)
   return {
     host: options.host ?? undefined,
     port: options.port === undefined ? undefined : Number(options.port),
@@ -44,8 +45,8 @@ function describe(option: unknown): Record<string, unknown> {
     ...login(options),
     db: options.db ?? undefined,
     keyPrefix: options.keyPrefix ?? '',
-    tls: encrypted ? tls(options.tls, 'redis.tls') : undefined,
-    cluster: options.cluster === undefined ? undefined : clusterUrls(options.cluster),
+    tls: (encrypted ? tls(options.tls, 'redis.tls') : undefined) ?? tlsOfUrl(cluster?.[0]),
+    cluster,
     sentinels: options.sentinels ? sentinels(options) : undefined,
   }
 }
@@ -60,11 +61,12 @@ function ofClusterClient(client: Record<string, unknown>): Record<string, unknow
   if (!Array.isArray(startupNodes) || startupNodes.length === 0) throw invalidOption('redis', ACCEPTS)
   if (options?.natMap) throw invalidOption('redis', `${ACCEPTS}; a Cluster client with a natMap is not supported`)
   const each: RedisOptions = { ...startupNodes.find(isObject), ...options?.redisOptions }
+  const cluster = startupNodes.map((node) => urlOf(node, each.tls ? 'rediss' : 'redis'))
   return {
-    cluster: startupNodes.map((node) => urlOf(node, each.tls ? 'rediss' : 'redis')),
+    cluster,
     ...login(each),
     keyPrefix: options?.keyPrefix ?? '',
-    tls: tls(each.tls, 'redis.tls'),
+    tls: tls(each.tls, 'redis.tls') ?? tlsOfUrl(cluster[0]),
   }
 }
 
@@ -101,6 +103,11 @@ function sentinels(options: RedisOptions): Record<string, unknown> {
     password: options.sentinelPassword ?? undefined,
     tls: tls(options.sentinelTLS, 'redis.sentinelTLS'),
   }
+}
+
+/** What a URL says of encryption. Without it the driver would trust authorities of its own in place of the machine's. */
+function tlsOfUrl(url: string | undefined): Record<string, unknown> | undefined {
+  return url?.startsWith('rediss:') ? { insecure: url.endsWith('#insecure') } : undefined
 }
 
 function tls(options: RedisOptions['tls'], name: string): Record<string, unknown> | undefined {

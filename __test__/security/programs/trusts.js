@@ -20,6 +20,10 @@ const uses = {
   database: () =>
     new PostgresContext('none', { client: { ...database, ssl: ca ? { ca } : true }, tableName: contexts }).get('a'),
   redis: () => new RedisCoordinationStore({ ...redis, tls: { ca } }).get('none'),
+  // A URL of Redis has no place for an authority.
+  ...(!ca && {
+    redisUrl: () => new RedisCoordinationStore(`rediss://${redis.host}:${redis.port}`).get('none'),
+  }),
 }
 const answers = {}
 for (const [server, use] of Object.entries(uses)) {
