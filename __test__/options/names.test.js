@@ -135,4 +135,15 @@ describe('a name nobody knows', () => {
       "[Reconciler] Unknown option 'stalledTresholdSeconds': did you mean 'stalledThresholdSeconds'?",
     ])
   })
+
+  it('of a reconciler breaks nothing where its logger throws, or has one method only', () => {
+    const error = () => {
+      throw new Error('logger')
+    }
+    for (const logger of [{ error }, { error, warn: error }]) {
+      const options = { pgClient: 'postgres://localhost/db', statusTableName: 's', stalledThresholdSeconds: 1 }
+      const adapter = { reconcile: async () => new Set() }
+      assert.doesNotThrow(() => createRabbitMqReconciler({ ...options, adapter, logger, longer: 1 }))
+    }
+  })
 })

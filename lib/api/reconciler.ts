@@ -1,6 +1,7 @@
 /** A reconciler: finds runs nobody has worked on for a while, and publishes again what of them is due. */
 import { ConsoleLogger } from 'flowcraft'
 import { DEFAULT_LIMITS, openDatabase } from '../connections/postgres.js'
+import { harmlessLogger } from '../harmless.js'
 import { linesOf } from '../log.js'
 import { type RabbitMqReconcilerOptions, RECONCILER_SCHEMA } from '../options/reconciler.js'
 import { check, unknownOptions } from '../options/schema.js'
@@ -22,7 +23,7 @@ const BATCH = 100
 export function createRabbitMqReconciler(options: RabbitMqReconcilerOptions): { run(): Promise<ReconciliationStats> } {
   const checked = check(RECONCILER_SCHEMA, options)
   const { adapter, statusTableName, stalledThresholdSeconds } = checked
-  const logger = linesOf(checked.logger ?? new ConsoleLogger())
+  const logger = linesOf(harmlessLogger(checked.logger ?? new ConsoleLogger()))
   const database = openDatabase(checked.pgClient, 'pgClient', DEFAULT_LIMITS)
   for (const warning of unknownOptions(RECONCILER_SCHEMA, { ...options })) logger.warn(`[Reconciler] ${warning}`)
 
