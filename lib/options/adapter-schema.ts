@@ -200,7 +200,8 @@ export const ADAPTER_SCHEMA = {
     takes: oneOf(['in-process', 'queue']),
     words:
       "Where a node's retries (`config.maxRetries`) happen: within its job, as core does, or each as a job of its own. " +
-      'Through the queue each attempt waits `config.retryDelay`, doubled each time, and the worker is free meanwhile.',
+      'Through the queue each attempt waits `config.retryDelay`, doubled each time and shortened at random by up to a ' +
+      'quarter, and the worker is free meanwhile.',
     default: 'in-process',
     example: "retryMode: 'queue'",
   },
@@ -246,8 +247,8 @@ export const ADAPTER_SCHEMA = {
     group: 'recovery',
     takes: milliseconds({ from: 100 }),
     words:
-      'How long RabbitMQ and PostgreSQL may take to answer a new connection and to log the adapter in. Of several hosts ' +
-      'each has that time.',
+      'How long RabbitMQ and PostgreSQL may take to answer a new connection and to log the adapter in. Each of several ' +
+      'URLs of RabbitMQ has that time, each of several hosts of PostgreSQL at most three seconds of it.',
     default: 5_000,
     example: 'connectTimeout: 10_000',
   },
@@ -317,9 +318,10 @@ export const ADAPTER_SCHEMA = {
     group: 'recovery',
     takes: milliseconds({ from: 0 }),
     words:
-      "How long a node's result waits, without holding a place, while PostgreSQL does not take it because of its run " +
-      'alone: another transaction has locked its row, or its statement takes too long. Then the node fails with that ' +
-      'reason.',
+      "How long a node's result waits while PostgreSQL does not take it because of its run alone: another transaction " +
+      'has locked its row, or its statement takes too long. Then the node fails with that reason. A result that has waited ' +
+      'for a second no longer counts in `concurrency`, as long as Redis answers; a worker keeps up to 1,000 of these, 64 MiB ' +
+      'together.',
     default: 600_000,
     example: 'writeTimeout: 60_000',
     engine: true,

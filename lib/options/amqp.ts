@@ -106,9 +106,9 @@ export interface AmqpOptions {
    */
   vhost?: string
   /**
-   * The time between two heartbeats.
+   * The time between two heartbeats; 0 for what the server suggests.
    *
-   * @defaultValue what the server suggests
+   * @defaultValue 5 s, or what the server suggests if that is less
    *
    * @example
    * ```ts
@@ -200,8 +200,8 @@ export const AMQP_SCHEMA = {
   vhost: { takes: text(), words: 'The virtual host.', default: '/', example: "vhost: 'orders'" },
   heartbeat: {
     takes: wholeNumber({ from: 0, to: 65_535, unit: 'seconds' }),
-    words: 'The time between two heartbeats.',
-    otherwise: 'what the server suggests',
+    words: 'The time between two heartbeats; 0 for what the server suggests.',
+    otherwise: '5 s, or what the server suggests if that is less',
     example: 'heartbeat: 30',
   },
   url: {

@@ -103,6 +103,8 @@ export interface PostgresOptions {
   /**
    * The name in `pg_stat_activity`.
    *
+   * @defaultValue `flowcraft`
+   *
    * @example
    * ```ts
    * application_name: 'order-worker'
@@ -253,6 +255,7 @@ export const POSTGRES_SCHEMA = {
   application_name: {
     takes: text(),
     words: 'The name in `pg_stat_activity`.',
+    otherwise: '`flowcraft`',
     example: "application_name: 'order-worker'",
   },
   statement_timeout: {

@@ -27,8 +27,8 @@ export function optionsPage(objects) {
 
 const INTRODUCTION = `Every option of every object that the package takes, written from the schema that checks them
 (\`npm run options\`). A value that cannot work is refused by a \`TypeError\` that names the option and what it accepts. A
-name that nobody knows is a warning in the runtime's log, with the nearest name there is. An option that is \`null\` counts
-as absent.`
+name that nobody knows is a warning, with the nearest name there is: in the runtime's log, in the reconciler's, or of the
+process (\`migrate\`, \`migrationStatus\`). A \`PostgresContext\` gives none. An option that is \`null\` counts as absent.`
 
 function entry(option) {
   const rest = option.required ? 'Required.' : `Default: ${shown(option)}.`
