@@ -39,7 +39,7 @@ pub struct Results {
 
 impl Results {
     /// Publishes the result of a run that has ended; a result that cannot be published does not hold the worker
-    /// up. The run's row then says `running` still, so that the reconciler finds it and tries again.
+    /// up. The run's row then says `running` still, so that recovery finds it and tries again.
     ///
     /// # Errors
     /// Only when user code is gone, or the worker aborts: another worker has to publish it.
@@ -55,7 +55,7 @@ impl Results {
             }
             if attempt == ATTEMPTS {
                 self.notices.error(format!(
-                    "The result of run '{run}' could not be published; the reconciler will try again. {error}"
+                    "The result of run '{run}' could not be published; recovery tries again. {error}"
                 ));
                 return Ok(());
             }
