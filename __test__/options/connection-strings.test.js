@@ -1,6 +1,7 @@
 // Connection strings and configs as people have them: what they say is honoured, or refused by its name.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { inspect } from 'node:util'
 import { RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { commandLine, readString } from '../../dist/connections/postgres-string.js'
 import { refusal, valid, warningsOf } from './support.js'
@@ -83,6 +84,15 @@ describe('a connection string of PostgreSQL', () => {
     assert.deepEqual(readString('/var/run/postgresql fc', 'pgClient').said, socket)
     const { said } = readString('socket://u:p%40ss@/var/run/postgresql?db=fc', 'pgClient')
     assert.deepEqual(said, { ...socket, user: 'u', password: 'p@ss' })
+  })
+
+  it('is not repeated where its login is not encoded', () => {
+    for (const pgClient of ['socket://u:se/cret@/folder?db=fc', 'socket:/folder%zz'])
+      assert.throws(
+        () => adapterWith({ pgClient }),
+        (error) => refusal('pgClient')(error) && !inspect(error, { showHidden: true }).includes('cret'),
+      )
+    assert.doesNotMatch(warningsOf({ pgClient: 'postgres://u:12?cret@h/db' }).join(), /cret/)
   })
 
   it('keeps what it says of a password, percent signs and all', () => {

@@ -79,7 +79,7 @@ const READERS: Record<string, Reader> = {
  */
 export function readString(given: string, name: string): Read {
   const text = given.trim()
-  const socket = ofSocket(text)
+  const socket = ofSocket(text, name)
   if (socket) return socket
   const isUrl = text.includes('://')
   const pairs = isUrl ? ofQuery(text) : ofPairs(text)
@@ -113,13 +113,22 @@ export function commandLine(options: PostgresOptions): string | undefined {
 }
 
 /** `pg` takes a socket as `socket:/folder?db=name`, or as the folder and the database. */
-function ofSocket(text: string): Read | undefined {
+function ofSocket(text: string, name: string): Read | undefined {
   const short = /^(\/[^ ]*)(?: +(\S+))?$/.exec(text)
   if (short) {
     const [, host = '', database] = short
     return { connectionString: '', said: { host, ...(database && { database }) }, unknown: [] }
   }
   if (!/^socket:/i.test(text)) return undefined
+  try {
+    return ofSocketUrl(text)
+  } catch {
+    // Never in the words of `URL`: its error has the whole text.
+    throw refused(name, 'a socket as socket://user:password@/folder?db=name, with its login encoded as in a URL')
+  }
+}
+
+function ofSocketUrl(text: string): Read {
   // Not a host, but nothing: `URL` takes none in a scheme it does not know where there is a login.
   const url = new URL(
     text.replace(/^socket:(\/\/)?([^/]*@)?/i, (_, _slashes, login = '') => `socket://${login}localhost`),

@@ -133,7 +133,9 @@ export function unknownParameters(option: unknown, name = 'pgClient'): string[] 
   const text = isObject(option) ? option.connectionString : option
   if (typeof text !== 'string' || memoryName(option) !== undefined) return []
   const { unknown } = readString(text, name)
-  return unknown.map((key) => `Unknown parameter '${key}' in the connection string of '${name}': it has no effect`)
+  // What is no name may be a part of a password that should have been encoded.
+  const shown = (key: string) => (/^\w+$/.test(key) ? `Unknown parameter '${key}'` : 'Something that is no parameter')
+  return unknown.map((key) => `${shown(key)} in the connection string of '${name}': it has no effect`)
 }
 
 function fromParameters(parameters: Record<string, unknown>): PostgresOptions {

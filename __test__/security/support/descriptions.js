@@ -87,6 +87,7 @@ export const mistakes = {
     'a bad pair': () => `host=127.0.0.1 port=x password=${quoted}`,
     'a pair without its end': () => `host=127.0.0.1 port=1 password='${PASSWORD}`,
     'a live Pool of a malformed URL': () => new pg.Pool({ connectionString: `postgres://u:${PASSWORD}@h:port/db` }),
+    'a socket with a login as it is': () => `socket://u:${PASSWORD}@/folder?db=d`,
     'a number that is none': () => ({ host: '127.0.0.1', port: 1, max: PASSWORD }),
     'a password that is none': () => ({ host: '127.0.0.1', port: 1, password: { value: PASSWORD } }),
     'a key on one line': () => ({ host: '127.0.0.1', port: 1, ssl: brokenTls('key') }),
