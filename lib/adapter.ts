@@ -48,8 +48,8 @@ export interface FinalResult {
   reason?: string
 }
 
-/** How often the event loop says that it turns, in milliseconds. */
-const BEAT = 1000
+/** How often the event loop says that it turns, in milliseconds: several times within the shortest `eventLoopTimeout`. */
+const BEAT = 250
 
 /** The adapters that wait for an answer of their engines. */
 const unanswered = new Set<{ adapter: RabbitMqAdapter }>()

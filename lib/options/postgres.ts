@@ -123,7 +123,8 @@ export interface PostgresOptions {
    */
   statement_timeout?: number | false
   /**
-   * How long a statement waits for a lock, in place of the default of the server.
+   * How long a statement waits for a lock, in place of the default of the server. Writes of runs and contexts wait
+   * half a second at most, and are tried again.
    *
    * @defaultValue the server's
    *
@@ -266,7 +267,9 @@ export const POSTGRES_SCHEMA = {
   },
   lock_timeout: {
     takes: limit(),
-    words: 'How long a statement waits for a lock, in place of the default of the server.',
+    words:
+      'How long a statement waits for a lock, in place of the default of the server. Writes of runs and contexts wait half ' +
+      'a second at most, and are tried again.',
     otherwise: "the server's",
     example: 'lock_timeout: 5_000',
   },
