@@ -160,7 +160,7 @@ export const ADAPTER_SCHEMA = {
   concurrency: {
     group: 'worker',
     takes: wholeNumber({ from: 1, to: 10_000 }),
-    words: 'How many nodes this worker runs at a time. It is the prefetch of its queues.',
+    words: 'How many nodes this worker runs at a time. It is the prefetch of each of its queues.',
     default: 10,
     example: 'concurrency: 50',
     engine: true,

@@ -152,7 +152,7 @@ export interface RabbitMqAdapterOptions {
    */
   queueType?: QueueType
   /**
-   * How many nodes this worker runs at a time. It is the prefetch of its queues.
+   * How many nodes this worker runs at a time. It is the prefetch of each of its queues.
    *
    * @defaultValue `10`
    *
