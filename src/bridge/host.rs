@@ -91,8 +91,8 @@ struct DescribedText {
     description: Description,
 }
 
-/// JavaScript refuses to describe a blueprint, and says why. An exception without a word is none of ours: the thread is
-/// being terminated, and the blueprint is as good as ever.
+/// Why JavaScript refuses to describe a blueprint. An exception without a message is no refusal: the thread is being terminated,
+/// and the blueprint may be sound.
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err asks for")]
 fn unusable(error: napi::Error) -> Error {
     if error.reason.is_empty() {

@@ -52,7 +52,7 @@ impl Company {
             return None;
         }
         let alone = Presence::Alone(self.clone());
-        // Whoever is there for longer may wait for somebody who cannot join.
+        // A job that stays longer than this may itself wait for one that cannot join while the company is closed.
         self.within(longest, |state| state.beside == 0).await;
         Some(alone)
     }

@@ -215,7 +215,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_said_more_exactly_counts_until_it_is_old_or_cannot_be_true() {
         let second = Duration::from_secs(1);
-        // After so many seconds another word: how long the question took, by how much it differs; whether it counts.
+        // Each row: seconds since the last answer, how long this one took, how many milliseconds it is apart, whether it counts.
         for (passed, doubt, apart, counts) in [
             (1, Duration::ZERO, 3, true),
             (1, second, 100, false),

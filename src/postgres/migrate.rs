@@ -83,7 +83,7 @@ impl Session {
     }
 
     async fn together(&self, client: &Connection, act: &Act, statements: &[Statement]) -> Result<()> {
-        // What is read under a lock is what it was when the lock was had.
+        // It reads what is committed when it reads: also what somebody wrote while it waited for a lock.
         let transaction = Transaction::begin(client).await?;
         for sql in act.before().iter().skip(1) {
             transaction.batch(sql).await?;

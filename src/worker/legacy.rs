@@ -1,7 +1,7 @@
 //! Workers of version 1 in the same fleet: what they look at before they go on with a run that we share with them.
 //!
-//! They count arrivals at a join in the coordination store, and publish the join's job when the count is full. So
-//! ours are counted there too; and where it is theirs that is still missing, the job is left to them.
+//! They count arrivals at a join in the coordination store, and publish the join's job when the count is full. So this
+//! worker counts its arrivals there, too. Where one of version 1's is still missing, this worker leaves the job to them.
 
 use std::sync::Arc;
 
@@ -57,7 +57,8 @@ impl Legacy {
         }
     }
 
-    /// Notes a result. Answers with those of the `due` jobs that are ours to publish, and what else is.
+    /// Tells version 1 of a result. Answers with the jobs that this worker is to publish: those of `due` that it does not leave
+    /// to version 1, and joins whose count is full.
     pub async fn tell_result(
         &self,
         result: Counted<'_>,
@@ -73,7 +74,7 @@ impl Legacy {
             _ => Ok(()),
         };
         if let Err(error) = told {
-            // Nothing of ours depends on it; recovery finds a run that is left to version 1 and stays there.
+            // No run of this worker depends on the count. If version 1 then waits in vain, recovery finds the run.
             debug!(%error, run = result.run, "workers of version 1 were not told");
         }
         Ok(due)

@@ -56,7 +56,7 @@ impl Traffic {
         self.with(|seen| seen.version_1.map(|met| met.elapsed()))
     }
 
-    /// The youngest message delivered since the last tick; this is the next one.
+    /// Ends the time since the last tick, and answers with the youngest message delivered in it.
     pub fn tick(&self, queue: &str) -> Option<u64> {
         self.queue(queue, |queue| {
             queue.ticked = Some(Instant::now());
@@ -64,7 +64,7 @@ impl Traffic {
         })
     }
 
-    /// The youngest message delivered since the last tick, which this is not.
+    /// The youngest message delivered since the last tick. Unlike [`tick`](Self::tick), this leaves the time running.
     pub fn youngest(&self, queue: &str) -> Option<u64> {
         self.with(|seen| seen.queues.get(queue)?.youngest)
     }

@@ -43,13 +43,13 @@ pub async fn clear(
         return Ok(Clearance::After(left));
     }
     let is_seen = services.leases.is_seen(&execution.run, &execution.node);
-    // The one that began the run is the first of its kind, though a client may send another.
+    // This message began the run, so no execution came before it, even if a client sends the message twice.
     let is_the_first = executed.has_begun && !message.may_be_a_copy();
     if !is_seen && message.may_be_one_of_two() && !is_the_first {
         if let Some(left) = services.leases.silence_left() {
             return Ok(Clearance::After(left));
         }
-        // The store may have come back for others, a moment ago.
+        // Another worker may have reached the store again before this one did.
         if services.leases.is_others(&execution.run, &execution.node).await {
             return Ok(Clearance::After(Duration::ZERO));
         }

@@ -27,7 +27,7 @@ pub async fn come_again(
     let copy = copy_for_later(services, message, wait);
     services.publisher.forward_until_confirmed(copy, context.retry).await?;
     debug!(reason, "the job comes again later");
-    // It is not lost: its run is seen to be looked after.
+    // Recovery takes a run that stays silent for lost: this one is only waiting.
     if let Err(error) = services.runs.keep_alive(std::slice::from_ref(&message.run_id)).await {
         debug!(%error, "the run's status was not kept fresh");
     }

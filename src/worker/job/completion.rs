@@ -39,7 +39,7 @@ pub struct Completion {
     pub failed: bool,
     /// Those of the due nodes that have a predecessor done by a worker of version 1.
     pub beside_version_1: Vec<NodeId>,
-    /// Where the answer was not counted: what the one that was led to, and is still due.
+    /// The jobs still due that the round led to, where another answer was counted for it.
     pub left: Vec<DueJob>,
     /// Why the answer was not counted, if it was not.
     pub refused: Option<Refusal>,

@@ -51,6 +51,6 @@ async fn is_leased(context: &JobContext<'_>, message: &JobMessage, due: &DueJob)
         return false;
     }
     let holder = context.services.store.get(&keys::node_lock(&message.run_id, &due.node)).await;
-    // Out of reach, it says nothing: whoever gets the copy looks for claims.
+    // While the store is out of reach nobody is known to hold the lease: the worker that gets the copy looks for claims.
     holder.is_ok_and(|holder| !is_free(holder.as_deref()))
 }

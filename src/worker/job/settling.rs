@@ -18,9 +18,9 @@ pub async fn settled(context: &JobContext<'_>, outcome: Result<MessageFate>) -> 
     match outcome {
         // A copy of the message is on its way, and sees to it.
         outcome if context.place.is_left() => outcome,
-        // Not now: nobody else has to wait for that.
+        // The trouble passes: a copy comes again later, and the place is free for other jobs until then.
         Err(error) if is_passing_trouble(&error) => later(context, error).await,
-        // What cannot be read is no better the next time: a person has to look at it.
+        // Data that cannot be read stays unreadable: a person has to look at it.
         Err(error) if error.kind() == Kind::Data => unreadable(context, &error).await,
         other => other,
     }

@@ -238,7 +238,7 @@ impl HeldLeases {
 
     /// For how much longer a lease may live that another worker took before the store was lost; none once all have run out.
     pub fn silence_left(&self) -> Option<Duration> {
-        // If it answers again, it is to be asked, and at once.
+        // A store that answers again is asked for the lease instead: nothing is left then.
         let silent = self.with_reach(|reach| reach.lost).map_or(Duration::ZERO, |lost| lost.elapsed());
         Duration::from_secs(self.ttl).checked_sub(silent).filter(|left| !left.is_zero())
     }
@@ -246,7 +246,7 @@ impl HeldLeases {
     /// Whether the store may have forgotten leases a moment ago: it was flushed, or another one took its place. Their
     /// holders take them again with their next renewals.
     pub async fn may_be_forgotten(&self) -> bool {
-        // If it answered a moment ago, and does not now, nothing is known of it.
+        // A store that does not answer now may have been flushed since it last did.
         self.look_at_epoch().await.unwrap_or(true)
     }
 
@@ -272,7 +272,7 @@ impl HeldLeases {
     fn note_renewal(&self, key: &str, token: &str, asked: Instant) {
         self.with_held(|held| {
             if let Some(held) = held.get_mut(key).filter(|held| held.token == token) {
-                // Answered later than it lived, it may have been another's when it was renewed.
+                // The renewal was answered after the lease had run out: another worker may have held it in between.
                 held.lapsed = !held.lasts(self.ttl) && !makes(Mutant::RevivesLease);
                 held.renewed = asked;
                 held.seen = true;
