@@ -123,6 +123,8 @@ pub struct Document {
 impl Document {
     /// Reads `context_data`. SQL and JSON null are an empty document.
     ///
+    /// Over which of the record's connections it was read: a later one may lead to a server that knows less.
+    pub generation: u64,
     /// # Errors
     /// The column holds something else than an object, or a ledger that cannot be read.
     pub fn parse(text: Option<&str>) -> Result<Self> {

@@ -290,7 +290,7 @@ impl RunStore {
 
     /// The same commits, on the runs as they are now.
     async fn refresh(&self, groups: Vec<Group>) -> std::result::Result<Vec<Group>, (Vec<Group>, Error)> {
-        let runs: Vec<&str> = groups.iter().map(|group| group.run.as_str()).collect();
+        let runs = groups.iter().map(|group| (group.run.as_str(), None)).collect();
         let mut found = match self.newest(&runs).await {
             Ok(found) => found,
             Err(error) => return Err((groups, error)),

@@ -1,6 +1,6 @@
 //! Loads runs: loads that wait share one statement, and of each run only what is newer than the cache is read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -17,10 +17,19 @@ impl RunStore {
     /// # Errors
     /// The table is missing, the server is out of reach, or the document is not one.
     pub async fn load(&self, run: &str) -> Result<Document> {
+        self.newer_than(run, None).await
+    }
+
+    /// The same for a caller that has seen the run: what has not changed since is not read again, even if the run is too large
+    /// for the cache.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn newer_than(&self, run: &str, known: Option<Document>) -> Result<Document> {
         let (answer, answered) = oneshot::channel();
         let store = self.clone();
         self.loads
-            .submit(Load { run: run.to_owned(), answer }, move |batch| {
+            .submit(Load { run: run.to_owned(), known, answer }, move |batch| {
                 let store = store.clone();
                 async move { store.load_all(batch).await }
             })
@@ -55,10 +64,18 @@ impl RunStore {
     }
 
     async fn load_all(&self, batch: Vec<Load>) {
-        let runs: Vec<&str> = batch.iter().map(|load| load.run.as_str()).collect();
+        // Nodes of one run often look at the same time: it is read once.
+        let mut runs: BTreeMap<&str, Option<&Document>> = BTreeMap::new();
+        for Load { run, known, .. } in &batch {
+            let newest = runs.entry(run).or_default();
+            let is_newer = |known: &&Document| {
+                newest.is_none_or(|newest: &Document| known.revision.is_newer_than(newest.revision))
+            };
+            *newest = known.as_ref().filter(is_newer).or(*newest);
+        }
         match self.newest(&runs).await {
             Ok(found) => {
-                for Load { run, answer } in batch {
+                for Load { run, answer, .. } in batch {
                     // Copied: the same run may be asked for twice.
                     let document = found.get(&run).cloned();
                     let none = || self.record.refuses_id(&run).map_or_else(|| Ok(Document::default()), Err);
@@ -69,15 +86,22 @@ impl RunStore {
         }
     }
 
-    /// The current state of those runs that have a row.
-    pub(super) async fn newest(&self, runs: &[&str]) -> Result<HashMap<String, Result<Document>>> {
-        let (known, newer) = loop {
+    /// The current state of those runs that have a row, each with what a caller has seen of it.
+    pub(super) async fn newest(
+        &self,
+        runs: &BTreeMap<&str, Option<&Document>>,
+    ) -> Result<HashMap<String, Result<Document>>> {
+        let (generation, known, newer) = loop {
             let generation = self.record.generation();
             self.cache.over(generation);
-            let known: Vec<Document> =
-                runs.iter().map(|run| self.cache.get(run).unwrap_or_default()).collect();
+            let of_use = |seen: &&Document| seen.generation == generation;
+            let known: Vec<Document> = runs
+                .iter()
+                .map(|(run, seen)| self.cache.get(run).or_else(|| seen.filter(of_use).cloned()))
+                .map(Option::unwrap_or_default)
+                .collect();
             let asked: Vec<(&str, Revision)> =
-                runs.iter().copied().zip(known.iter().map(|known| known.revision)).collect();
+                runs.keys().copied().zip(known.iter().map(|known| known.revision)).collect();
             let begun = Instant::now();
             let newer = self.record.newest(&asked).await?;
             self.platform.heard(newer.first().and_then(|newer| newer.at), begun);
@@ -85,14 +109,15 @@ impl RunStore {
             // worth nothing, and they are asked for as a whole.
             let is_of_use = known.iter().any(|known| known.revision != Revision::default());
             if !is_of_use || self.record.generation() == generation {
-                break (known, newer);
+                break (generation, known, newer);
             }
         };
-        let known: HashMap<&str, Document> = runs.iter().copied().zip(known).collect();
+        let known: HashMap<&str, Document> = runs.keys().copied().zip(known).collect();
         let mut found = HashMap::with_capacity(newer.len());
         for newer in newer {
             let run = newer.run.clone();
             let document = grown(known.get(run.as_str()), newer);
+            let document = document.map(|document| Document { generation, ..document });
             if let Ok(document) = &document {
                 self.cache.put(&run, document);
             }
@@ -118,3 +143,6 @@ fn grown(known: Option<&Document>, newer: Newer) -> Result<Document> {
         None => Ok(document),
     }
 }
+
+#[cfg(test)]
+mod tests;

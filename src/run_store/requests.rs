@@ -10,6 +10,8 @@ use crate::record::{Decide, Document};
 #[derive(Debug)]
 pub(super) struct Load {
     pub run: String,
+    /// What the caller has seen of it; none if nothing.
+    pub known: Option<Document>,
     pub answer: oneshot::Sender<Result<Document>>,
 }
 
