@@ -27,6 +27,7 @@ import { answerLine, lackingLine, outdatedLine } from './execution/answer.js'
 import { Attempts } from './execution/attempts.js'
 import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf, revisionsOf } from './execution/blueprints.js'
 import { type JobHost, lackedByJob, runJob } from './execution/job.js'
+import { letCoreReadAtOnce } from './execution/moments.js'
 import type { QueueRetryOptions } from './execution/retries.js'
 import { letWebhooksWait, webhookEvent } from './execution/webhook-nodes.js'
 import { harmless } from './harmless.js'
@@ -93,6 +94,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     const webhooks = checked.webhook && new Webhooks(checked.webhook)
     super(harmless(options))
     letWebhooksWait(this.runtime.registry)
+    letCoreReadAtOnce(this.runtime)
     this.queueName = checked.queueName
     this.#contextTableName = checked.contextTableName
     this.#checked = checked
@@ -388,6 +390,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       values: this.#values,
       attempts: new Attempts(this.runtime),
       stored: {
+        isCurrent: (job) => engine.isCurrent(job),
+        look: (job) => engine.look(job),
+        refresh: (job) => engine.refresh(job),
         value: (job, key) => engine.value(job, key),
         has: (job, key) => engine.has(job, key),
         keys: (job) => engine.keys(job),

@@ -55,12 +55,14 @@ pub enum Mutant {
     KeepsStarts,
     /// A node that may have killed a worker starts beside others.
     SuspectsInCompany,
+    /// A node sees its run as it was loaded.
+    ReadsAsLoaded,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -86,6 +88,7 @@ impl Mutant {
         Self::CountsNoDeaths,
         Self::KeepsStarts,
         Self::SuspectsInCompany,
+        Self::ReadsAsLoaded,
     ];
 }
 

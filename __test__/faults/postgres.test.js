@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createFlow } from 'flowcraft'
 import pg from 'pg'
 import { counted } from '../fixtures/executions.js'
 import { openPrivateServers, until } from '../fixtures/private-servers.js'
@@ -123,6 +124,39 @@ describe('a job taken while PostgreSQL is away', () => {
     await servers.postgres.start()
     await servers.ended([run])
     await assertOnce([run])
+    await adapter.stop()
+  })
+})
+
+describe('a node that reads its context while PostgreSQL is away', () => {
+  it('waits for it, and then sees what was written before', async () => {
+    servers.freshQueue()
+    let begin
+    const begins = new Promise((resolve) => {
+      begin = resolve
+    })
+    let reading
+    const flow = createFlow('reads')
+      .node('start', async () => ({ output: 1 }))
+      .node('writes', async ({ context }) => context.set('key', 'written').then(() => ({ output: 2 })))
+      .node('reads', async ({ context }) => {
+        await begins
+        reading = context.get('key')
+        return { output: await reading }
+      })
+      .edge('start', 'writes')
+      .edge('start', 'reads')
+    const registry = Object.fromEntries(flow.getFunctionRegistry())
+    const adapter = servers.adapter({ blueprints: { reads: flow.toBlueprint() }, registry })
+    const run = await servers.begin('reads')
+    await until(async () => (await adapter.createContext(run).get('key')) === 'written')
+    await servers.postgres.stop()
+    begin()
+    await until(() => reading)
+    assert.equal(await Promise.race([reading, sleep(1500)]), undefined, 'nothing can be read')
+    await servers.postgres.start()
+    await servers.ended([run])
+    assert.equal(await reading, 'written')
     await adapter.stop()
   })
 })

@@ -1,6 +1,7 @@
 /**
- * The context a node sees: what was loaded for its job, plus the node's own writes, which land with its
- * result. Values are fetched and parsed when they are first asked for.
+ * The context a node sees: its own writes, which land with its result, over the record as it is when the node reads. While
+ * nobody else of the run can write, that is what was loaded with its job. Else the record is looked at again. Values are
+ * fetched and parsed when they are first asked for.
  */
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
 import type { Job } from '../bridge/channel.js'
@@ -10,6 +11,7 @@ import type { Writes } from './answer.js'
 
 const INPUTS = '_inputs.'
 const OUTPUTS = '_outputs.'
+const SUBFLOW_STATE = '_subflowState.'
 /** Written by core when a node pauses; the ledger keeps them for the whole run. */
 const KEPT_BY_THE_LEDGER = new Set(['_awaitingNodeIds', '_awaitingDetails'])
 
@@ -17,11 +19,19 @@ const KEPT_BY_THE_LEDGER = new Set(['_awaitingNodeIds', '_awaitingDetails'])
 interface Write {
   value: unknown
   json: string | undefined
+  /** The record may have the key, and the answer is to remove it. */
+  removes?: boolean
 }
 
 /** Where contexts stand. */
 export interface Stored {
-  /** The value of a key of a job's context, as JSON; this and what follows while the job has no answer. */
+  /** Whether a job's context as it was last seen is what there is; this and what follows while the job has no answer. */
+  isCurrent(job: number): boolean
+  /** Looks at a job's context again, for the next `refresh`. */
+  look(job: number): Promise<void>
+  /** From now on it is as it was last looked at; the keys that have another value than the one that was given. */
+  refresh(job: number): string[]
+  /** The value of a key, as JSON. */
   value(job: number, key: string): string | null
   has(job: number, key: string): boolean
   keys(job: number): string[]
@@ -38,6 +48,8 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   readonly #written = new Map<string, Write>()
   /** The job's own output, once there is one. */
   #shown: Write | undefined
+  /** What came with the job may be outdated. */
+  #hasLooked = false
   #isOver = false
 
   constructor(job: Job, stored: Stored, values: Values) {
@@ -59,18 +71,14 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   async get(key: string): Promise<unknown> {
     const write = this.#written.get(key)
     if (write) return write.value
-    if (this.#isOver) return this.#recorded(key)
-    const stored = this.#storedAs(key)
-    if (stored === undefined) return undefined
-    if (stored !== key && this.#written.has(stored)) return this.#written.get(stored)?.value
-    return this.#read(stored)
+    if (!this.isSettled(key)) await this.look()
+    return this.#isOver ? this.#recorded(key) : this.seen(key)
   }
 
   async has(key: string): Promise<boolean> {
-    const write = this.#written.get(key)
-    if (write) return write.json !== undefined || write.value !== undefined
-    if (this.#isOver) return (await this.#record.has(key)) || this.#record.has(OUTPUTS + key)
-    return this.#storedAs(key) !== undefined
+    if (!this.isSettled(key)) await this.look()
+    if (!this.#isOver || this.#written.has(key)) return this.hasSeen(key)
+    return (await this.#record.has(key)) || this.#record.has(OUTPUTS + key)
   }
 
   async set(key: string, value: unknown): Promise<void> {
@@ -80,12 +88,23 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
     const json = isOutput
       ? this.#shown?.json
       : this.json(value, `The context key '${key}' of node '${this.#job.nodeId}'`)
-    this.#written.set(stored, { value, json })
+    const removes = json === undefined && (this.#has(stored) || !this.#isCurrent())
+    this.#written.set(stored, { value, json, removes })
   }
 
   async delete(key: string): Promise<boolean> {
-    const present = await this.has(contextKey(key))
-    this.#written.set(key, { value: undefined, json: undefined })
+    contextKey(key)
+    // Users do not always wait for it: what keeps the record from being read must not end their process.
+    if (!this.isSettled(key)) await this.look().catch(() => {})
+    const present = this.#isOver ? await this.has(key) : this.hasSeen(key)
+    const write = this.#written.get(key)
+    // Where there is nothing to remove, a later write of another node stays.
+    if (this.#storedAs(key) !== undefined || write?.removes) {
+      const removes = this.#has(key) || write?.removes === true
+      this.#written.set(key, { value: undefined, json: undefined, removes })
+    } else {
+      this.#written.delete(key)
+    }
     return present
   }
 
@@ -97,18 +116,41 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   async toJSON(): Promise<Record<string, unknown>> {
-    const entries = new Map<string, unknown>(this.#isOver ? Object.entries(await this.#record.toJSON()) : [])
-    if (!this.#isOver) for (const key of this.#stored.keys(this.#job.number)) entries.set(key, this.#read(key))
-    for (const [key, { value, json }] of this.#written) {
-      if (json === undefined) entries.delete(key)
-      else entries.set(key, value)
-    }
-    // As in memory, a node's output also stands under the node's id.
-    for (const [key, value] of [...entries]) {
-      const id = key.startsWith(OUTPUTS) ? key.slice(OUTPUTS.length) : undefined
-      if (id !== undefined && !entries.has(id) && !this.#written.has(id)) entries.set(id, value)
-    }
-    return Object.fromEntries(entries)
+    if (!this.isSettled()) await this.look()
+    return this.#isOver ? this.#over(Object.entries(await this.#record.toJSON())) : this.allSeen()
+  }
+
+  /** Whether what was seen of a key, or of all, is what there is. Only the node itself writes what is its own. */
+  isSettled(key?: string): boolean {
+    return this.#isOver || (key !== undefined && (this.#written.has(key) || this.#isOwn(key))) || this.#isCurrent()
+  }
+
+  /** Looks at the record again. It waits for one that is out of reach, until the worker stops. */
+  async look(): Promise<void> {
+    const { number } = this.#job
+    await this.#stored.look(number)
+    for (const key of this.#stored.refresh(number)) this.#parsed.delete(key)
+    this.#hasLooked = true
+  }
+
+  /** The value of a key, as it was last seen. */
+  seen(key: string): unknown {
+    const write = this.#written.get(key)
+    if (write) return write.value
+    const stored = this.#storedAs(key)
+    if (stored === undefined) return undefined
+    return stored !== key && this.#written.has(stored) ? this.#written.get(stored)?.value : this.#read(stored)
+  }
+
+  /** Whether a key was there when the context was last seen. */
+  hasSeen(key: string): boolean {
+    const write = this.#written.get(key)
+    return write ? write.json !== undefined || write.value !== undefined : this.#storedAs(key) !== undefined
+  }
+
+  /** The context as it was last seen. */
+  allSeen(): Record<string, unknown> {
+    return this.#over(this.#stored.keys(this.#job.number).map((key) => [key, this.#read(key)]))
   }
 
   /** Makes a node's output visible to what follows in this job; it is stored with the job's answer. */
@@ -118,7 +160,7 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
     this.#shown = { value: output, json }
     this.#written.set(OUTPUTS + nodeId, this.#shown)
     // A stored key of that name goes; what is read under it is the output.
-    if (this.#has(nodeId)) this.#written.set(nodeId, { value: output, json: undefined })
+    if (this.#has(nodeId)) this.#written.set(nodeId, { value: output, json: undefined, removes: true })
   }
 
   /** Takes a write back out, as what an edge brought: the ledger decides whether it arrives. */
@@ -132,12 +174,27 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   writes(answered?: string): { writes?: Writes } {
     const sets: Writes['sets'] = []
     const deletes: string[] = []
-    for (const [key, { json }] of this.#written) {
+    for (const [key, { json, removes }] of this.#written) {
       if (KEPT_BY_THE_LEDGER.has(key) || key === answered) continue
       if (json !== undefined) sets.push([key, json])
-      else if (this.#has(key)) deletes.push(key)
+      else if (removes) deletes.push(key)
     }
     return sets.length > 0 || deletes.length > 0 ? { writes: { sets, deletes } } : {}
+  }
+
+  /** The node's own writes over what is stored. */
+  #over(stored: Iterable<[string, unknown]>): Record<string, unknown> {
+    const entries = new Map(stored)
+    for (const [key, { value, json }] of this.#written) {
+      if (json === undefined) entries.delete(key)
+      else entries.set(key, value)
+    }
+    // As in memory, a node's output also stands under the node's id.
+    for (const [key, value] of [...entries]) {
+      const id = key.startsWith(OUTPUTS) ? key.slice(OUTPUTS.length) : undefined
+      if (id !== undefined && !entries.has(id) && !this.#written.has(id)) entries.set(id, value)
+    }
+    return Object.fromEntries(entries)
   }
 
   /** Where a key's value stands: under its own name, or as the output of the node of that name. */
@@ -149,8 +206,19 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
     return undefined
   }
 
+  /** Whether a key is the node's own: what an edge brought it, and the state of its subflow. */
+  #isOwn(key: string): boolean {
+    const { nodeId } = this.#job
+    if (key.startsWith(INPUTS)) return key.slice(INPUTS.length) === nodeId
+    return key.startsWith(SUBFLOW_STATE) && key.slice(SUBFLOW_STATE.length) === nodeId
+  }
+
+  #isCurrent(): boolean {
+    return this.#stored.isCurrent(this.#job.number)
+  }
+
   #has(key: string): boolean {
-    if (key === this.#job.nodeId) return this.#job.named === true
+    if (key === this.#job.nodeId && !this.#hasLooked) return this.#job.named === true
     return this.#parsed.has(key) || this.#handedOver(key) !== undefined || this.#stored.has(this.#job.number, key)
   }
 
@@ -173,6 +241,8 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   async #recorded(key: string): Promise<unknown> {
+    const write = this.#written.get(key)
+    if (write) return write.value
     return (await this.#record.has(key)) ? this.#record.get(key) : this.#record.get(OUTPUTS + key)
   }
 

@@ -21,6 +21,7 @@ import { type Attempt, type Attempts, type TakeOver, tellTakeOver } from './atte
 import { tell, tellOutput } from './events.js'
 import { lackedInside, lackedToResume } from './inner-blueprints.js'
 import { JobContext, type Stored } from './job-context.js'
+import { atOneMoment, noteContext } from './moments.js'
 import { type NodeView, nodeViewOf } from './node-view.js'
 import { pausedInside, pauseOf, resumeInside } from './pauses.js'
 import { attemptsOf, type QueueRetryOptions, waitAfter } from './retries.js'
@@ -103,6 +104,7 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   const { host, job, blueprint, node, fallback, context } = execution
   await host.onJobStart(job.runId, job.blueprintId, job.nodeId)
   const state = new WorkflowState<Record<string, unknown>>({}, context)
+  noteContext(state.getContext(), context)
   if (job.resumed && node) return resume(execution, node, state.getContext())
   state.isLastAttempt = isLastAttempt(execution)
   if (node && !host.shouldRetryInProcess(node)) {
@@ -243,11 +245,12 @@ async function takenEdges(
   tracked: IAsyncContext,
   result: NodeResult,
 ): Promise<TakenEdge[]> {
-  const matched = await host.runtime.determineNextNodes(onward, job.nodeId, result, tracked, job.runId)
+  const moment = atOneMoment(tracked)
+  const matched = await host.runtime.determineNextNodes(onward, job.nodeId, result, moment, job.runId)
   const taken: TakenEdge[] = []
   for (const { node, edge } of matched) {
     // A copy: core notes in the target that its input comes from an edge, and the blueprint is shared.
-    await host.runtime.applyEdgeTransform(edge, result, { ...node }, tracked, undefined, job.runId)
+    await host.runtime.applyEdgeTransform(edge, result, { ...node }, moment, undefined, job.runId)
     const input = context.takeWrite(`_inputs.${node.id}`)
     const fed = edge.transform !== undefined && node.inputs !== undefined
     taken.push({ source: edge.source, target: node.id, fed, ...(input !== undefined && { input }) })

@@ -190,7 +190,28 @@ impl Engine {
         Ok(())
     }
 
-    /// The value of a key of a job's context as JSON; null when it is absent. Like those below until it is answered.
+    /// Whether a job's context as it was last seen is what there is: nobody else of the run can have written since, and it was
+    /// seen just now. Like those below until it is answered.
+    #[napi]
+    pub fn is_current(&self, job: u32) -> bool {
+        self.host.jobs.is_current(job)
+    }
+
+    /// Looks at a job's run again, for the next `refresh`.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn look<'env>(&self, env: &'env Env, job: u32) -> napi::Result<Object<'env>> {
+        let host = self.host.clone();
+        promise(env, async move { host.jobs.look(job).await })
+    }
+
+    /// From now on, a job's context is as it was last looked at. Answers with the keys that have another value than the one
+    /// that was given.
+    #[napi]
+    pub fn refresh(&self, job: u32) -> Vec<String> {
+        self.host.jobs.refresh(job)
+    }
+
+    /// The value of a key of a job's context as JSON; null when it is absent.
     #[napi]
     pub fn value(&self, job: u32, key: String) -> Option<String> {
         self.host.jobs.value(job, &key)

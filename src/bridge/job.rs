@@ -1,7 +1,7 @@
 //! The jobs JavaScript is running: what each has to know of its run, its context, and the way back for its answer.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -10,8 +10,9 @@ use tokio::sync::oneshot;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::host::{Call, Reply};
+use crate::ports::view::{LiveRuns, View};
 use crate::protocol::answer;
-use crate::record::{Document, INPUTS};
+use crate::record::INPUTS;
 use crate::workflow::ledger::Resume;
 
 /// An input of up to so many bytes comes with its job; a larger one is read when the node asks for it.
@@ -30,7 +31,9 @@ struct Open {
 }
 
 struct Job {
-    document: Document,
+    run: String,
+    view: View,
+    live: Arc<dyn LiveRuns>,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -94,7 +97,8 @@ impl Jobs {
     /// # Errors
     /// None of our types can fail to be written; an error would be ours.
     pub fn open(&self, call: Call) -> Result<Opened> {
-        let Call { job, document, revision, resumed, fed, beside_version_1, attempt, added, .. } = call;
+        let Call { job, view, live, revision, resumed, fed, beside_version_1, attempt, added, .. } = call;
+        let document = view.document();
         let input = document.values.get(format!("{INPUTS}{}", job.node_id).as_str());
         let (reply, answer) = oneshot::channel();
         let number = self.with(|open| {
@@ -120,7 +124,7 @@ impl Jobs {
         };
         let message = serde_json::to_string(&message)
             .map_err(|error| Error::new(Code::Internal, "Handing the job to JavaScript", error))?;
-        self.with(|open| open.jobs.insert(number, Job { document, reply }));
+        self.with(|open| open.jobs.insert(number, Job { run: job.run_id, view, live, reply }));
         Ok(Opened { number, message, answer })
     }
 
@@ -141,24 +145,50 @@ impl Jobs {
         }
     }
 
-    /// The value of a key of a job's context; JSON.
+    /// Whether a job's context as it was last seen is what there is; of a job that was answered, nobody asks.
+    pub fn is_current(&self, number: u32) -> bool {
+        self.of(number, View::is_current).unwrap_or(true)
+    }
+
+    /// Looks at a job's run again, for the next [`refresh`](Self::refresh).
+    ///
+    /// # Errors
+    /// The run cannot be read.
+    pub async fn look(&self, number: u32) -> Result<()> {
+        let asked = self.with(|open| {
+            open.jobs.get(&number).map(|job| (job.run.clone(), job.view.document().clone(), job.live.clone()))
+        });
+        let Some((run, known, live)) = asked else { return Ok(()) };
+        if let Some(seen) = live.look(&run, &known).await? {
+            self.of(number, |view| view.offer(seen));
+        }
+        Ok(())
+    }
+
+    /// From now on, a job's context is as it was last looked at. Answers with the keys that have another value than the one
+    /// that the node was given.
+    pub fn refresh(&self, number: u32) -> Vec<String> {
+        self.of(number, View::take).unwrap_or_default()
+    }
+
+    /// The value of a key of a job's context, as it was last seen; JSON.
     pub fn value(&self, number: u32, key: &str) -> Option<String> {
-        self.of(number, |document| document.values.get(key).map(|raw| raw.get().to_owned())).flatten()
+        self.of(number, |view| view.give(key).map(|raw| raw.get().to_owned())).flatten()
     }
 
     /// Whether a job's context has a key.
     pub fn has(&self, number: u32, key: &str) -> bool {
-        self.of(number, |document| document.values.contains_key(key)).unwrap_or_default()
+        self.of(number, |view| view.document().values.contains_key(key)).unwrap_or_default()
     }
 
     /// The keys of a job's context.
     pub fn keys(&self, number: u32) -> Vec<String> {
-        self.of(number, |document| document.values.keys().map(ToString::to_string).collect())
+        self.of(number, |view| view.document().values.keys().map(ToString::to_string).collect())
             .unwrap_or_default()
     }
 
-    fn of<T>(&self, number: u32, read: impl FnOnce(&Document) -> T) -> Option<T> {
-        self.with(|open| open.jobs.get(&number).map(|job| read(&job.document)))
+    fn of<T>(&self, number: u32, read: impl FnOnce(&mut View) -> T) -> Option<T> {
+        self.with(|open| open.jobs.get_mut(&number).map(|job| read(&mut job.view)))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Open) -> T) -> T {

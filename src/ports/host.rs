@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::json::Json;
+use crate::ports::view::{LiveRuns, View};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::Answer;
-use crate::record::Document;
 use crate::workflow::blueprint::Description;
 use crate::workflow::ledger::{Resume, RunStatus};
 
@@ -55,12 +55,13 @@ pub enum Reply {
 }
 
 /// One node to run.
-#[derive(Debug)]
 pub struct Call {
     /// The message that asked for it.
     pub job: JobMessage,
-    /// Everything stored of the run.
-    pub document: Document,
+    /// The run as the node sees it.
+    pub view: View,
+    /// Where it looks at the run again.
+    pub live: Arc<dyn LiveRuns>,
     /// The revision of the blueprint that admitted it. JavaScript runs the node by no other.
     pub revision: Revision,
     /// What the paused node is resumed with.

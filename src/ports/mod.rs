@@ -11,3 +11,4 @@ pub mod host;
 pub mod keys;
 pub mod platform;
 pub mod record;
+pub mod view;

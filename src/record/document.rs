@@ -3,6 +3,7 @@
 //! Values are passed through as raw JSON. Only JavaScript parses them, and only those a node asks for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
@@ -12,12 +13,16 @@ use super::keys::{BLUEPRINT_ID, BLUEPRINT_VERSION, NOT_AN_OBJECT, OUTPUTS, RESER
 use super::patch::{Patch, to_raw};
 use super::revision::Revision;
 use crate::error::{Code, Error, Result};
+use crate::ids::NodeId;
 use crate::json::Json;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Ledger, RunStatus};
 
 /// Bytes of memory that a byte of the document takes, map nodes included.
 pub(super) const MEMORY_OF_A_BYTE: usize = 3;
+
+/// How long a node may not see what was written from outside of its run.
+const OUTSIDE_WRITES_WAIT: Duration = Duration::from_millis(250);
 
 /// Keys and their values. A copy shares what it does not change, and the text of every key.
 pub type Values = OrdMap<Arc<str>, Json>;
@@ -118,13 +123,13 @@ pub struct Document {
     pub unchecked: bool,
     /// About how many bytes of memory it takes.
     pub approximate_bytes: usize,
+    /// Over which of the record's connections it was read: a later one may lead to a server that knows less.
+    pub generation: u64,
 }
 
 impl Document {
     /// Reads `context_data`. SQL and JSON null are an empty document.
     ///
-    /// Over which of the record's connections it was read: a later one may lead to a server that knows less.
-    pub generation: u64,
     /// # Errors
     /// The column holds something else than an object, or a ledger that cannot be read.
     pub fn parse(text: Option<&str>) -> Result<Self> {
@@ -191,6 +196,13 @@ impl Document {
             self.approximate_bytes += MEMORY_OF_A_BYTE * (key.len() + value.get().len());
             self.values.insert(key.as_str().into(), value.clone());
         }
+    }
+
+    /// For how long this state of the run may be shown to its node `node`, which is being executed. While others may write,
+    /// for no time at all; else until something may have been written from outside.
+    pub fn stays(&self, node: &NodeId) -> Duration {
+        let is_alone = self.reserved.as_ref().is_some_and(|reserved| reserved.ledger.is_alone(node));
+        if is_alone { OUTSIDE_WRITES_WAIT } else { Duration::ZERO }
     }
 
     /// Whether the run is running: something of it is in flight.

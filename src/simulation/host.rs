@@ -9,10 +9,14 @@ use fastrand::Rng;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::flows::{Behaviour, Flow, Turn};
+use super::promises::outputs_of;
 use super::story::Story;
+use super::world::tables;
 use crate::error::{Code, Result};
 use crate::json::Json;
+use crate::memory::MemoryServer;
 use crate::ports::host::{Call, Described, Host, Level, Notice, Reply, Revision};
+use crate::record::OUTPUTS;
 use crate::workflow::ledger::RunStatus;
 
 /// One execution of a node.
@@ -37,6 +41,16 @@ pub struct Execution {
 pub struct Executions {
     all: Mutex<Vec<Execution>>,
     blamed: Mutex<Vec<Blamed>>,
+    outdated: Mutex<Vec<Outdated>>,
+}
+
+/// A node was shown less of its run than there was when it asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outdated {
+    pub run: String,
+    pub node: String,
+    /// The node whose output it did not see.
+    pub of: String,
 }
 
 /// A node that failed because workers died.
@@ -66,6 +80,11 @@ impl Executions {
         self.blamed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What nodes were shown that was outdated.
+    pub fn outdated(&self) -> Vec<Outdated> {
+        self.outdated.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Vec<Execution>) -> T) -> T {
         act(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -79,10 +98,62 @@ pub struct SimulatedHost {
     pub executions: Arc<Executions>,
     pub story: Arc<Story>,
     pub random: Mutex<Rng>,
+    /// When nodes read; none if they do not.
+    pub reads: Option<Mutex<Rng>>,
+    /// What there is to read.
+    pub server: Arc<MemoryServer>,
     /// Where it asks for its death.
     pub deaths: UnboundedSender<String>,
     /// The clock of its pauses.
     pub now: Arc<dyn crate::ports::platform::Clock>,
+}
+
+/// The round that an output is of; none for that of a node whose fallback ran.
+fn round_of(output: &str) -> Option<u32> {
+    output.trim_matches('"').rsplit_once('@')?.1.parse().ok()
+}
+
+impl SimulatedHost {
+    /// A node takes its time, and may read the outputs of the run's other nodes meanwhile.
+    async fn pass(&self, latency: Duration, call: &mut Call, round: u32) {
+        let at = self.reads.as_ref().and_then(|random| {
+            let mut random = random.lock().unwrap_or_else(PoisonError::into_inner);
+            random.bool().then(|| latency.mul_f64(random.f64()))
+        });
+        let begun = tokio::time::Instant::now();
+        if let Some(at) = at {
+            tokio::time::sleep(at).await;
+            self.read(call, round).await;
+        }
+        tokio::time::sleep(latency.saturating_sub(begun.elapsed())).await;
+    }
+
+    async fn read(&self, Call { job, view, live, .. }: &mut Call, round: u32) {
+        let context = self.server.row(&tables(), &job.run_id).ok().and_then(|row| row.context);
+        let there = outputs_of(context.as_deref().unwrap_or("{}"));
+        let own = there.get(job.node_id.as_str()).map(|output| round_of(output).unwrap_or(round));
+        if own.is_some_and(|own| own >= round) {
+            // Another execution was counted: nobody asks any more what this one saw.
+            return;
+        }
+        if !view.is_current() {
+            let Ok(Some(seen)) = live.look(&job.run_id, view.document()).await else { return };
+            view.offer(seen);
+            view.take();
+        }
+        for (of, output) in there {
+            let seen =
+                view.give(&format!("{OUTPUTS}{of}")).map(|seen| (round_of(seen.get()), round_of(&output)));
+            let is_older =
+                |(seen, there): (Option<u32>, Option<u32>)| seen.is_some_and(|seen| there > Some(seen));
+            if seen.is_none_or(is_older) {
+                let (run, node) = (job.run_id.clone(), job.node_id.to_string());
+                self.story.tell(format!("{run}/{node} does not see the output of {of}"));
+                let outdated = Outdated { run, node, of };
+                self.executions.outdated.lock().unwrap_or_else(PoisonError::into_inner).push(outdated);
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -101,10 +172,11 @@ impl Host for SimulatedHost {
         Ok(self.flows.iter().map(|(id, flow)| (id.clone(), flow.graph.clone())).collect())
     }
 
-    async fn execute(&self, call: Call) -> Result<Reply> {
-        let Call { job, document, resumed, attempt, .. } = &call;
+    async fn execute(&self, mut call: Call) -> Result<Reply> {
+        let Call { job, view, resumed, attempt, .. } = &call;
         let flow = &self.flows[&job.blueprint_id];
-        let entry = document.reserved.as_ref().and_then(|reserved| reserved.ledger.entry(&job.node_id));
+        let entry =
+            view.document().reserved.as_ref().and_then(|reserved| reserved.ledger.entry(&job.node_id));
         let round = entry.map_or(0, |entry| entry.round);
         let resumed = resumed.is_some();
         let number = self.executions.with(|all| {
@@ -124,7 +196,8 @@ impl Host for SimulatedHost {
         let what = format!("{}/{}@{round}.{attempt}", job.run_id, job.node_id);
         self.story.tell(format!("{} runs {what}", self.worker));
         let latency = flow.latency(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner));
-        tokio::time::sleep(latency).await;
+        self.pass(latency, &mut call, round).await;
+        let Call { job, attempt, .. } = &call;
         if flow.behaviour(&job.node_id) == Behaviour::Poison {
             self.story.tell(format!("{} is killed by {what}", self.worker));
             self.executions.with(|all| all[number].kills = true);

@@ -89,6 +89,8 @@ pub struct Plan {
     pub recovery: bool,
     /// Whether workers go on with a run under the message they hold.
     pub continuation: bool,
+    /// Whether nodes read their runs while they are executed.
+    pub reads: bool,
     pub troubles: Vec<Trouble>,
     /// How long things go wrong.
     pub stormy: Duration,
@@ -130,6 +132,7 @@ impl Plan {
             journal: random.bool(),
             recovery: random.bool() || troubles.iter().any(|trouble| needs_recovery(*trouble)),
             continuation: Rng::with_seed(seed ^ 0xca11).f64() < 0.8,
+            reads: Rng::with_seed(seed ^ 0x4ead).bool(),
             troubles,
             stormy: Duration::from_secs(random.u64(5..90)),
             calm: Duration::from_secs(30 * 60),

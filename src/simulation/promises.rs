@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::flows::Behaviour;
 use super::history::Expected;
-use super::host::{Blamed, Execution};
+use super::host::{Blamed, Execution, Outdated};
 use super::oracle::{End, end_of};
 use super::plan::Trouble;
 use super::world::{Excuse, POISON, QUEUE, World, since_the_beginning, tables};
@@ -34,6 +34,8 @@ pub enum Broken {
     Keys { run: String, context: String },
     /// A node that kills nobody failed because workers died.
     Blamed(Blamed),
+    /// A node was shown less of its run than there was.
+    Outdated(Outdated),
     /// A node that kills its worker was executed more often than it may be.
     Kills { run: String, node: String, times: usize },
 }
@@ -52,6 +54,7 @@ impl Broken {
             Self::Overslept { .. } => "a node did not sleep",
             Self::Keys { .. } => "a user's keys are changed",
             Self::Blamed(_) => "a node was blamed for deaths of others",
+            Self::Outdated(_) => "a node did not see its run as it was",
             Self::Kills { .. } => "a node killed too many workers",
         }
     }
@@ -75,6 +78,7 @@ pub async fn check(world: &World) -> Vec<Broken> {
     broken.extend(left(world));
     broken.extend(blamed(world));
     broken.extend(kills(world));
+    broken.extend(world.executions.outdated().into_iter().map(Broken::Outdated));
     broken
 }
 
@@ -230,7 +234,8 @@ fn sleeps(world: &World) -> Vec<Broken> {
     broken
 }
 
-fn outputs_of(context: &str) -> BTreeMap<String, String> {
+/// The outputs in a context, by node.
+pub fn outputs_of(context: &str) -> BTreeMap<String, String> {
     let values: BTreeMap<String, Box<serde_json::value::RawValue>> =
         serde_json::from_str(context).unwrap_or_default();
     let output = |(key, value): (String, Box<serde_json::value::RawValue>)| {

@@ -185,6 +185,8 @@ impl World {
             executions: self.executions.clone(),
             story: self.story.clone(),
             random: Mutex::new(Rng::with_seed(seed ^ 0x1057)),
+            reads: self.plan.reads.then(|| Mutex::new(Rng::with_seed(seed ^ 0x4ead))),
+            server: self.server.clone(),
             deaths: self.deaths.0.clone(),
             now: clock,
         };

@@ -12,10 +12,8 @@ use tracing::{Instrument, info_span};
 use crate::backoff::Backoff;
 use crate::error::Code;
 use crate::ports::broker::Delivery;
-use crate::worker::job::delivery::handle;
-use crate::worker::retry::Retry;
+use crate::worker::job::delivery::{Lifetime, handle};
 use crate::worker::services::Services;
-use crate::worker::shutdown::Shutdown;
 
 /// A consumer that lasted this long was a working one: the next wait is a short one again.
 const STEADY: Duration = Duration::from_secs(10);
@@ -53,27 +51,22 @@ pub async fn consume(
 }
 
 /// Hands each delivery to a task of its own; what arrives while stopping goes back.
-pub async fn dispatch(
-    services: Arc<Services>,
-    mut deliveries: mpsc::Receiver<Delivery>,
-    retry: Retry,
-    shutdown: Shutdown,
-) {
+pub async fn dispatch(services: Arc<Services>, mut deliveries: mpsc::Receiver<Delivery>, lifetime: Lifetime) {
     let jobs = TaskTracker::new();
     services.intake.open();
     loop {
         let next = tokio::select! {
             biased;
-            () = shutdown.stop_consuming.cancelled() => break,
+            () = lifetime.shutdown.stop_consuming.cancelled() => break,
             next = deliveries.recv() => next,
         };
         let Some(delivery) = next else { break };
         let Ok(slot) = services.intake.slots().clone().acquire_owned().await else { break };
         let span = info_span!("job", run = tracing::field::Empty, node = tracing::field::Empty);
-        let (own, retry, shutdown) = (services.clone(), retry.clone(), shutdown.clone());
+        let (own, lifetime) = (services.clone(), lifetime.clone());
         // On the heap from the start: it is large, and would be copied each time it is handed on.
         let job = Box::pin(async move {
-            handle(&own, delivery, slot, (&retry, &shutdown)).await;
+            handle(&own, delivery, slot, &lifetime).await;
         });
         services.platform.spawn(jobs.track_future(job.instrument(span)));
     }

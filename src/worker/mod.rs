@@ -44,7 +44,7 @@
 //!   consumer, engine                                 what RabbitMQ delivers; what the adapter asks for
 //!   recovery: tick, scan, republish                  finds lost jobs
 //!   registry: heartbeat                              says that the worker lives
-//!   job: delivery, process, execution, rescheduling, admitting, disposition, abandoning, clock, context
+//!   job: delivery, process, execution, rescheduling, admitting, disposition, abandoning, clock, context, looking
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes
 //!   runs: operations, beginning, failing, store      the record

@@ -10,6 +10,8 @@ use tokio_util::task::TaskTracker;
 use crate::backoff::Backoff;
 use crate::worker::consumer::{consume, dispatch};
 use crate::worker::engine::Engine;
+use crate::worker::job::delivery::Lifetime;
+use crate::worker::job::looking::Looking;
 use crate::worker::readiness::{make_ready, once_ready};
 use crate::worker::recovery::tick::recover;
 use crate::worker::registry::heartbeat::keep_registered;
@@ -74,7 +76,9 @@ impl Worker {
         worker.run(keep_registered(services.clone(), shutdown.stop_consuming.clone()));
         drop(sender);
         let retry = Retry::new(services.notices.clone(), services.platform.clone(), shutdown.abort.clone());
-        worker.run(dispatch(services.clone(), receiver, retry, shutdown.clone()));
+        let live = Arc::new(Looking { runs: services.runs.clone(), retry: retry.clone() });
+        let lifetime = Lifetime { retry, live, shutdown: shutdown.clone() };
+        worker.run(dispatch(services.clone(), receiver, lifetime));
         worker.end_without_user_code(engine.clone(), gone);
         worker
     }

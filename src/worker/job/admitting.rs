@@ -1,6 +1,8 @@
 //! The loop around [`admission`](super::admission): performs what a verdict asks for, loads the run again and asks again,
 //! until the verdict is a last one.
 
+use tokio::time::Instant;
+
 use super::admission::{Disposal, Step, Tried, Verdict, admit, is_reached};
 use super::context::JobContext;
 use super::reason::Reason;
@@ -8,6 +10,7 @@ use super::trouble::is_passing_trouble;
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::ports::host::Revision;
+use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
 use crate::worker::blueprints::Analysed;
@@ -42,6 +45,8 @@ impl Admitted {
 pub struct ToExecute {
     /// The run as it was loaded.
     pub document: Document,
+    /// A moment since when that was so.
+    pub since: Instant,
     /// The blueprint that decided it.
     pub analysed: Analysed,
     /// Which execution of the node it is.
@@ -57,7 +62,7 @@ pub struct ToExecute {
 pub async fn admitted(
     context: &JobContext<'_>,
     message: &JobMessage,
-    prefetched: Option<Document>,
+    prefetched: Option<Seen>,
 ) -> Result<Admitted> {
     let blueprints = &context.services.blueprints;
     let analysed = match usable(blueprints.last_seen(&message.blueprint_id).await, message)? {
@@ -65,11 +70,12 @@ pub async fn admitted(
         Err(disposal) => return Ok(Admitted::without(disposal, None)),
     };
     fault_points::point("before-load");
-    let document = match prefetched {
-        Some(document) => document,
-        None => load(context, message).await?,
+    let now = Instant::now();
+    let Seen { document, since } = match prefetched {
+        Some(seen) => seen,
+        None => Seen { document: load(context, message).await?, since: now },
     };
-    let mut admitting = Admitting { context, message, analysed, document, has_begun: false };
+    let mut admitting = Admitting { context, message, analysed, document, since, has_begun: false };
     let (mut tried, mut is_current) = (Tried::default(), false);
     loop {
         let Admitting { analysed, document, .. } = &mut admitting;
@@ -104,6 +110,7 @@ struct Admitting<'a> {
     message: &'a JobMessage,
     analysed: Analysed,
     document: Document,
+    since: Instant,
     has_begun: bool,
 }
 
@@ -156,8 +163,8 @@ impl Admitting<'_> {
     }
 
     fn execute(self, round: u32) -> Admitted {
-        let Self { document, analysed, has_begun, .. } = self;
-        Admitted::Execute(Box::new(ToExecute { document, analysed, round, has_begun }))
+        let Self { document, since, analysed, has_begun, .. } = self;
+        Admitted::Execute(Box::new(ToExecute { document, since, analysed, round, has_begun }))
     }
 
     fn dispose(self, disposal: Disposal) -> Admitted {

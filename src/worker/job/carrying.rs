@@ -24,8 +24,8 @@ use crate::fault_points;
 use crate::ids::NodeId;
 use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
 use crate::ports::host::Reply;
+use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
-use crate::record::Document;
 use crate::worker::blueprints::Analysed;
 use crate::worker::recovery::judgement::VERSION_1_STAYS;
 use crate::workflow::ledger::DueJob;
@@ -44,7 +44,7 @@ struct Kept {
     message: JobMessage,
     analysed: Analysed,
     /// The run as it was committed; none where it is to be loaded under the lease.
-    document: Option<Document>,
+    seen: Option<Seen>,
 }
 
 /// What a hop came to.
@@ -110,10 +110,10 @@ async fn follow_up(
     };
     // Nobody can have had the lease between the commit and now: the run is as it was committed.
     let is_proven = acquired == Acquired::Fresh && asked.elapsed() < MEMORY_OF_RELEASES;
-    let document = document.filter(|_| is_proven);
+    let seen = document.filter(|_| is_proven).map(|document| Seen { document, since: asked });
     let message = JobMessage::of(&message.run_id, &message.blueprint_id, &due, at);
     context.services.publisher.announce(&message);
-    Ok(Some(Box::new(Kept { due, message, analysed, document })))
+    Ok(Some(Box::new(Kept { due, message, analysed, seen })))
 }
 
 /// Whether this worker goes on with the run under the message it holds.
@@ -161,15 +161,16 @@ async fn give_back(context: &JobContext<'_>, message: &JobMessage, own: Option<&
 /// Runs a node that was kept. Whatever speaks against it, its job is published: whoever gets that decides.
 async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: Kept) -> Result<Hop> {
     let begun = Instant::now();
-    let Kept { due, message, analysed, document } = kept;
-    let document = match document {
-        Some(document) => document,
-        None => context.retry.until_done(|| context.services.runs.load(&message.run_id)).await?,
+    let Kept { due, message, analysed, seen } = kept;
+    let load = || context.services.runs.load(&message.run_id);
+    let Seen { document, since } = match seen {
+        Some(seen) => seen,
+        None => Seen { document: context.retry.until_done(load).await?, since: begun },
     };
     let Verdict::Run { round } = admit(&document, &analysed.blueprint, &message, Tried::default()) else {
         return give_away(context, &message, &due).await;
     };
-    let mut to_execute = ToExecute { document, analysed, round, has_begun: false };
+    let mut to_execute = ToExecute { document, since, analysed, round, has_begun: false };
     if clear(context, &message, &mut to_execute).await? != Clearance::Granted {
         return give_away(context, &message, &due).await;
     }

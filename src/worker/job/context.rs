@@ -1,9 +1,12 @@
 //! What every step of a delivery needs: the services, retries until the worker aborts, and the delivery itself.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use super::place::Place;
 use crate::error::Result;
+use crate::ports::view::LiveRuns;
 use crate::protocol::message::JobMessage;
 use crate::worker::retry::Retry;
 use crate::worker::services::Services;
@@ -16,6 +19,8 @@ pub struct JobContext<'a> {
     pub services: &'a Services,
     /// Retries until the worker aborts.
     pub retry: &'a Retry,
+    /// Where nodes that are being executed look at their runs.
+    pub live: &'a Arc<dyn LiveRuns>,
     /// The queue the message came from.
     pub queue: &'a str,
     /// The message as it came.

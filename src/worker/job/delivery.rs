@@ -4,6 +4,7 @@
 //! its predecessor got.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -21,6 +22,7 @@ use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
 use crate::ports::broker::{Delivery, Receipt};
+use crate::ports::view::LiveRuns;
 use crate::protocol::message::JobMessage;
 use crate::protocol::unfit::Unfit;
 use crate::record::blueprint_named_in;
@@ -34,16 +36,27 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How soon an acknowledgement has left, on a test's order.
 const ACK_LEAVES: Duration = Duration::from_millis(100);
 
+/// What lasts as long as a worker is started.
+#[derive(Clone)]
+pub struct Lifetime {
+    /// Retries until it aborts.
+    pub retry: Retry,
+    /// Where its nodes look at their runs.
+    pub live: Arc<dyn LiveRuns>,
+    /// How it ends.
+    pub shutdown: Shutdown,
+}
+
 /// Sees to one delivery, and settles its message last.
 pub async fn handle(
     services: &Services,
     delivery: Delivery,
     slot: OwnedSemaphorePermit,
-    (retry, shutdown): (&Retry, &Shutdown),
+    Lifetime { retry, live, shutdown }: &Lifetime,
 ) {
     let Delivery { queue, body, redelivered, receipt, .. } = delivery;
     let place = &Place::new(receipt, slot);
-    let context = JobContext { services, retry, queue: &queue, body: &body, place, redelivered };
+    let context = JobContext { services, retry, live, queue: &queue, body: &body, place, redelivered };
     let ended = tokio::select! {
         biased;
         ended = fate_of(context) => ended,

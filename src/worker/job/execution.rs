@@ -16,6 +16,7 @@ use crate::fault_points;
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
 use crate::ports::host::{Call, Notice, Reply};
+use crate::ports::view::{Seen, View};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::{Decide, Document, Patch};
@@ -31,7 +32,7 @@ use crate::workflow::ledger::DueJob;
 pub async fn execute(
     context: &JobContext<'_>,
     message: &JobMessage,
-    ToExecute { document, analysed, .. }: &ToExecute,
+    ToExecute { document, since, analysed, .. }: &ToExecute,
 ) -> Result<Option<Reply>> {
     fault_points::point("before-call");
     let is_current = context.services.leases.is_current(&message.run_id, &message.node_id);
@@ -48,9 +49,11 @@ pub async fn execute(
     }
     let cancelled = context.abort().child_token();
     let _active = context.services.active_nodes.note(&message.run_id, cancelled.clone());
+    let seen = Seen { document: document.clone(), since: *since };
     let mut call = Call {
         job: message.clone(),
-        document: document.clone(),
+        view: View::new(message.node_id.clone(), seen),
+        live: context.live.clone(),
         revision: analysed.revision.clone(),
         resumed: None,
         fed: false,

@@ -22,9 +22,10 @@ use crate::error::{Code, Error, Kind, Result};
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
 use crate::ports::host::Reply;
+use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
-use crate::record::{Document, Patch};
+use crate::record::Patch;
 use crate::worker::runs::failing::Failure;
 
 /// When a message looks again after what a worker runs that went on with its run.
@@ -36,7 +37,7 @@ const ADMISSIONS: u32 = 10;
 pub async fn with_lease(
     context: &JobContext<'_>,
     message: &JobMessage,
-    prefetched: Option<Document>,
+    prefetched: Option<Seen>,
 ) -> Result<MessageFate> {
     see_to(context, message, prefetched, None).await
 }
@@ -49,7 +50,7 @@ pub async fn condemned(context: &JobContext<'_>, message: &JobMessage, deaths: u
 async fn see_to(
     context: &JobContext<'_>,
     message: &JobMessage,
-    mut prefetched: Option<Document>,
+    mut prefetched: Option<Seen>,
     deaths: Option<u32>,
 ) -> Result<MessageFate> {
     let begun = Instant::now();
@@ -88,7 +89,7 @@ struct Under {
 async fn admit_and_execute(
     context: &JobContext<'_>,
     message: &JobMessage,
-    prefetched: Option<Document>,
+    prefetched: Option<Seen>,
     Under { begun, deaths }: Under,
 ) -> Result<Option<MessageFate>> {
     let mut to_execute = match admitted(context, message, prefetched).await? {

@@ -16,6 +16,7 @@ pub(super) mod execution;
 pub(super) mod fate;
 mod leased;
 mod left;
+pub(super) mod looking;
 pub(super) mod place;
 mod process;
 pub mod reason;

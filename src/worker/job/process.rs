@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
+use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
-use crate::record::Document;
 
 /// How often a job whose node another worker executes looks again, and how often before it waits elsewhere.
 const LEASE_POLL: Duration = Duration::from_millis(250);
@@ -160,12 +160,14 @@ async fn wait_for_holders(context: &JobContext<'_>, message: &JobMessage) -> Res
 }
 
 /// Loads the run while the lease is being taken. Not for a message that may be one of two: it would rarely be of use.
-async fn prefetch(context: &JobContext<'_>, message: &JobMessage, is_first: bool) -> Option<Document> {
+async fn prefetch(context: &JobContext<'_>, message: &JobMessage, is_first: bool) -> Option<Seen> {
     let is_the_only_one = is_first && message.round.is_some() && !message.repeated && !message.replayed;
     // What was loaded before its lease is of use only if the lease turns out to be fresh.
     if !is_the_only_one || !context.services.leases.can_be_fresh() {
         return None;
     }
+    let since = Instant::now();
     // What fails here is loaded again, and told then.
-    context.services.runs.load(&message.run_id).await.ok()
+    let document = context.services.runs.load(&message.run_id).await.ok()?;
+    Some(Seen { document, since })
 }

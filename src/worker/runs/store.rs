@@ -94,6 +94,14 @@ impl Runs {
         self.store.load(run).await
     }
 
+    /// The same for a caller that has seen the run.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn newer_than(&self, run: &str, known: Document) -> Result<Document> {
+        self.store.newer_than(run, Some(known)).await
+    }
+
     /// The ledger of a run alone.
     ///
     /// # Errors

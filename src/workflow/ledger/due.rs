@@ -43,6 +43,13 @@ impl Ledger {
             .collect()
     }
 
+    /// Whether nobody but this node can write for the run before it is done: nothing else is in flight, nothing waits or
+    /// sleeps, and no worker of version 1 had a part in it.
+    pub fn is_alone(&self, node: &str) -> bool {
+        let lives = |entry: &NodeEntry| matches!(entry.state, NodeState::Due | NodeState::Awaiting);
+        self.nodes.iter().all(|(id, entry)| !entry.adopted && (id.as_str() == node || !lives(entry)))
+    }
+
     /// Every job in flight, and every timer that sleeping nodes wait for.
     pub fn pending(&self) -> Vec<DueJob> {
         let sleeping = self.awaiting().filter(|(_, entry)| entry.not_before.is_some());
