@@ -1,6 +1,7 @@
 // Makes blueprints out of a seed. A case is plain JSON: a blueprint, its sub-blueprints, and the context it starts with.
-// A blueprint is a row of blocks (a node, a node with its fallback, a loop, a cycle, a batch, a subflow), each behind
-// some earlier ones. What a node reads of the context is always done before it, whichever worker is faster.
+// A blueprint is a row of blocks (a node, a node with its fallback, a loop, a cycle, a batch, a subflow, a pair of nodes one
+// of which waits for what the other sets), each behind some earlier ones. What a node reads of the context is always done
+// before it, whichever worker is faster, but for the one that waits.
 import { createFlow } from 'flowcraft'
 import { registry } from './nodes.js'
 
@@ -83,7 +84,8 @@ class Maker {
     const { cast, depth } = this
     const first = this.blocks.length === 0
     const kind =
-      wanted ?? cast.weighed({ node: 62, fallback: 10, loop: 8, cycle: 3, batch: 8, subflow: depth < 2 ? 9 : 0 })
+      wanted ??
+      cast.weighed({ node: 58, fallback: 10, loop: 8, cycle: 3, batch: 8, subflow: depth < 2 ? 9 : 0, pair: 6 })
     const single = ['loop', 'cycle'].includes(kind)
     if (first && single) this.addBlock('node')
     const starts = !single && (this.blocks.length === 0 || cast.chance(0.08))
@@ -259,6 +261,40 @@ class Maker {
     block.exit = tail
     block.leave = actions ? { action: 'done' } : { condition: `!(context.${counter} < ${turns})` }
     block.writes.push(counter)
+  }
+
+  /**
+   * Two nodes side by side: one sets a key, and the other waits until it sees that. What leads on from it is decided by the
+   * key, and brings it on.
+   */
+  make_pair(block) {
+    const { cast, flow } = this
+    const [head, join] = [this.id('h'), this.id('j')]
+    // In this order in their queue too: whoever waits holds a slot.
+    const [sets, waits] = [this.id('u'), this.id('w')]
+    const key = `key_${sets}`
+    const known = [...block.known, head]
+    this.node(block, head, this.withInputs(block, this.job(block.known, { id: head, mayFail: 0 })))
+    const setting = this.job(known, { id: sets, mayFail: 0.05 })
+    setting.params.write = key
+    this.node(block, sets, setting)
+    const waiting = this.job(known, { id: waits, more: { until: key }, mayFail: 0 })
+    this.node(block, waits, waiting)
+    flow.edge(head, sets).edge(head, waits).edge(sets, join)
+    if (cast.chance(0.5)) {
+      flow.edge(waits, join)
+    } else {
+      const seen = this.id()
+      const job = this.job([...known, waits], { id: seen, mayFail: 0 })
+      this.node(block, seen, cast.chance(0.3) ? { ...job, inputs: { key } } : job)
+      const transform = cast.chance(0.5) && { transform: `[context["${key}"]]` }
+      flow.edge(waits, seen, { condition: `context["${key}"] !== undefined`, ...transform }).edge(seen, join)
+    }
+    const joining = this.job([...known, sets, waits], { id: join })
+    this.node(block, join, { ...joining, inputs: { a: sets, b: waits } })
+    block.entry = head
+    block.exit = join
+    block.decides = true
   }
 
   make_batch(block) {

@@ -337,7 +337,16 @@ export function readsAhead({ blueprint }) {
     const primaries = blueprint.nodes.filter(({ config }) => config?.fallback === writer).map(({ id }) => id)
     return [writer, ...primaries].some((id) => isBefore(blueprint, id, reader) && !areAtOnce(id, reader))
   }
+  const alike = (one, other) => {
+    const [edges, others] = [one, other].map((id) => into(blueprint, id))
+    const isPlain = ({ action, condition }) => action === undefined && condition === undefined
+    const sources = others.map(({ source }) => source)
+    if (edges.length !== others.length || ![...edges, ...others].every(isPlain)) return false
+    return edges.every(({ source }) => sources.includes(source))
+  }
   return blueprint.nodes.some(({ id, inputs = {}, params = {} }) => {
+    // In memory a level ends before the next begins: whoever waits for a later one waits in vain.
+    if (params.until && !(writers.has(params.until) && alike(id, writers.get(params.until)))) return true
     const mapped = typeof inputs === 'string' ? [inputs] : Object.values(inputs)
     const brought = into(blueprint, id).flatMap(({ transform = '' }) => [...transform.matchAll(/context\["(.*?)"\]/g)])
     const names = [

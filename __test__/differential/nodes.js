@@ -3,10 +3,15 @@
 //   action           the action it returns, or a list of them: by turns, counted by the key in `count`
 //   read             context keys that go into the output
 //   write, count     context keys it sets, and counts up
+//   until            a context key that it waits for, and that goes into the output
 //   fails            true: always; a number: so many attempts; { key, is }: when this context key has this value
 //   fatal            its failures are fatal
 //   rescue           (class) its own `fallback` method answers in its place
+import { setTimeout as sleep } from 'node:timers/promises'
 import { BaseNode, FlowcraftError } from 'flowcraft'
+
+/** How long a node waits for a key, in milliseconds. */
+const LONGEST_WAIT = 10_000
 
 const attempts = new WeakMap()
 
@@ -24,6 +29,7 @@ async function work(node) {
   }
   const read = []
   for (const key of params.read ?? []) read.push((await context.get(key)) ?? 'none')
+  if (params.until) read.push(await appearing(context, params.until))
   const v = (base + count * 7 + total(input) + total(read)) % 997
   if (params.write) await context.set(params.write, v)
 
@@ -48,6 +54,15 @@ const shapes = {
   null: () => null,
   none: () => undefined,
   sometimes: ({ v }) => (v % 2 ? v : undefined),
+}
+
+/** The value of a key that another node sets, once it is there. */
+async function appearing(context, key) {
+  for (const deadline = Date.now() + LONGEST_WAIT; Date.now() < deadline; await sleep(1 + Math.random() * 5)) {
+    const value = await context.get(key)
+    if (value !== undefined) return value
+  }
+  return 'never'
 }
 
 /** Run ids are not of the same length everywhere. */
