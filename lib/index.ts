@@ -29,8 +29,11 @@ export {
   type ErrorCode,
   type ErrorDetails,
   FlowcraftAdapterError,
+  type NodeFailure,
   NotAwaitingError,
   RunEndedError,
+  RunExistsError,
+  RunFailedError,
   RunNotFoundError,
   SetupError,
 } from './errors.js'

@@ -1,7 +1,9 @@
 //! The stored JSON of a run, to the letter: version 2.0.0 writes and reads it, and so does every later version. A name in the
 //! code may change; a name in these texts may not.
 
-use super::{Change, Document, Entry, Follows, Patch, RESERVED_KEY, ReservedKey, Start, StatusUpdate, to_raw};
+use super::{
+    Change, Document, Entry, Follows, Patch, RESERVED_KEY, ReservedKey, Start, StatusUpdate, to_raw,
+};
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::workflow::ledger::{

@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::batcher::Request;
 use crate::error::Result;
+use crate::ports::watching::StatusView;
 use crate::record::{Decide, Document};
 
 /// A request for a run.
@@ -11,6 +12,19 @@ use crate::record::{Decide, Document};
 pub(super) struct Load {
     pub run: String,
     pub answer: oneshot::Sender<Result<Document>>,
+}
+
+/// A request for what the status row of a run says.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub run: String,
+    pub answer: oneshot::Sender<Result<Option<StatusView>>>,
+}
+
+impl Request for Look {
+    fn exclusive(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl Request for Load {
