@@ -5,7 +5,6 @@ import { hostname } from 'node:os'
 import {
   BaseDistributedAdapter,
   type FlowcraftEvent,
-  type ICoordinationStore,
   type ISerializer,
   type JobPayload,
   JsonSerializer,
@@ -14,12 +13,13 @@ import {
 } from 'flowcraft'
 import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './api/dead-letters.js'
 import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
-import { memoryOfStore, nativeStoreOf, unknownStoreOptions } from './api/redis-coordination-store.js'
+import { memoryOfStore, openStore, unknownStoreOptions } from './api/redis-coordination-store.js'
 import { type Delivered, Webhooks } from './api/webhooks.js'
 import { Channel, type Job, type Notice } from './bridge/channel.js'
 import { fromJson, toJson } from './bridge/json.js'
-import { type Broker, type Database, Engine, Store } from './bridge/native.js'
+import { type Broker, type Database, Engine } from './bridge/native.js'
 import { Values } from './bridge/values.js'
+import { RabbitMqClient } from './client/client.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase, unknownParameters } from './connections/postgres.js'
 import { errorOf, type FlowcraftAdapterError, mistake, RunEndedError, RunNotFoundError } from './errors.js'
@@ -68,6 +68,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #channel: Channel
   readonly #jobHost: JobHost
   readonly #onError: ((error: Error) => void) | undefined
+  #client: RabbitMqClient | undefined
   /** Nothing is durable, and nobody was told yet. */
   #warnsOfMemory: boolean
   readonly #lifecycle = new Lifecycle({ begin: () => this.#begin(), end: () => this.#end() })
@@ -112,7 +113,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       JSON.stringify({ ...engineOptions(checked), worker: workerName(), host: hostname() }),
       this.#broker,
       this.#database,
-      nativeStoreOf(options.coordinationStore) ?? customStore(options.coordinationStore),
+      openStore(options.coordinationStore),
       this.#host(options),
     )
     this.#jobHost = this.#hostOfJobs()
@@ -134,6 +135,23 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   async stop(): Promise<void> {
     await this.#lifecycle.stop()
+  }
+
+  /**
+   * Starts, watches and lists runs, over this adapter's servers and with its blueprints. Needs no `start()`.
+   *
+   * @example
+   * ```ts
+   * const run = await adapter.client.start('order', { context: { orderId: 17 } })
+   * ```
+   */
+  get client(): RabbitMqClient {
+    this.#client ??= new RabbitMqClient({
+      engine: this.#engine,
+      values: this.#values,
+      answer: (promise) => this.#answer(promise),
+    })
+    return this.#client
   }
 
   /**
@@ -476,15 +494,4 @@ function ownSerializer({ runtimeOptions: { serializer } }: RabbitMqAdapterOption
 /** A name for this worker, unique in the fleet: the owner of its leases, and the sender of its dead letters. */
 function workerName(): string {
   return `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
-}
-
-/** A store of the user's own, called through its five methods. */
-function customStore(store: ICoordinationStore): Store {
-  return Store.custom({
-    increment: async (key: string, ttl: number) => store.increment(key, ttl),
-    setIfNotExist: async (key: string, value: string, ttl: number) => store.setIfNotExist(key, value, ttl),
-    extendTtl: async (key: string, ttl: number) => store.extendTTL(key, ttl),
-    delete: async (key: string) => void (await store.delete(key)),
-    get: async (key: string) => (await store.get(key)) ?? null,
-  })
 }

@@ -6,7 +6,13 @@
 /** What went wrong. A code never changes; a message may. */
 export type ErrorCode =
   | 'RUN_NOT_FOUND'
+  | 'RUN_EXISTS'
   | 'RUN_ENDED'
+  | 'RUN_NOT_ENDED'
+  | 'RUN_FAILED'
+  | 'RUN_CANCELLED'
+  | 'RUN_STALLED'
+  | 'RESULT_TIMEOUT'
   | 'RUN_NOT_FAILED'
   | 'NODE_NOT_AWAITING'
   | 'ACTION_UNKNOWN'
@@ -89,8 +95,34 @@ export class FlowcraftAdapterError extends Error {
 /** There is no such run: it has no context row. */
 export class RunNotFoundError extends FlowcraftAdapterError {}
 
+/** There is a run of this id already. */
+export class RunExistsError extends FlowcraftAdapterError {}
+
 /** The run is over: completed, failed or cancelled. */
 export class RunEndedError extends FlowcraftAdapterError {}
+
+/** A node that failed, and why. */
+export interface NodeFailure {
+  nodeId: string
+  message: string
+}
+
+/**
+ * The run whose result was waited for ended, and not as `completed`: the code is `RUN_FAILED`, `RUN_CANCELLED` or
+ * `RUN_STALLED`.
+ */
+export class RunFailedError extends FlowcraftAdapterError {
+  /** Why, as its status row says. */
+  declare readonly reason?: string
+  /** Every node that failed, in the order in which they did. */
+  declare readonly nodeErrors?: readonly NodeFailure[]
+
+  constructor(message: string, details: ErrorDetails & { reason?: string; nodeErrors?: readonly NodeFailure[] }) {
+    super(message, details)
+    const { reason, nodeErrors } = details
+    Object.assign(this, defined({ reason, nodeErrors }))
+  }
+}
 
 /** The run, or the node, does not wait to be resumed. */
 export class NotAwaitingError extends FlowcraftAdapterError {}
@@ -104,7 +136,9 @@ export class SetupError extends FlowcraftAdapterError {}
 const CLASSES = {
   FlowcraftAdapterError,
   RunNotFoundError,
+  RunExistsError,
   RunEndedError,
+  RunFailedError,
   NotAwaitingError,
   ConnectionError,
   SetupError,
@@ -117,7 +151,11 @@ for (const [name, { prototype }] of Object.entries(CLASSES)) {
 /** The classes of codes that have one of their own. */
 const BY_CODE: Partial<Record<ErrorCode, typeof FlowcraftAdapterError>> = {
   RUN_NOT_FOUND: RunNotFoundError,
+  RUN_EXISTS: RunExistsError,
   RUN_ENDED: RunEndedError,
+  RUN_FAILED: RunFailedError,
+  RUN_CANCELLED: RunFailedError,
+  RUN_STALLED: RunFailedError,
   NODE_NOT_AWAITING: NotAwaitingError,
   DATABASE_UNREACHABLE: ConnectionError,
   DATABASE_BUSY: ConnectionError,

@@ -5,7 +5,8 @@
  *
  * ```text
  * index         what the package exports
- * adapter       the class a worker or a client makes
+ * adapter       the class a worker makes
+ * client/       what an application holds: it starts runs, watches and lists them
  * api/          what users hold besides: contexts, stores, the reconciler, migrations, dead letters, webhooks
  * execution/    one job: the node's view, its context, its answer, its retries and pauses
  * connections/  servers as users describe them, made into what the engine opens
@@ -24,19 +25,31 @@ export { PostgresContext } from './api/postgres-context.js'
 export { createRabbitMqReconciler, type ReconciliationStats } from './api/reconciler.js'
 export { RedisCoordinationStore } from './api/redis-coordination-store.js'
 export type { WebhookRequest } from './api/webhooks.js'
+export { RabbitMqClient } from './client/client.js'
+export { createRabbitMqClient } from './client/create.js'
+export type { NodeDescription, RunDescription, RunStatus } from './client/description.js'
+export type { ContextOf, Flow, Flows } from './client/flows.js'
+export type { RunHandle, StartOutcome } from './client/handle.js'
+export type { ListOptions, PurgeOptions, RunCount, RunPage, RunSummary } from './client/listing.js'
+export type { ResultOptions } from './client/result.js'
+export type { OnConflict, RunToStart, StartManyOptions, StartOptions, TransactionLike } from './client/starting.js'
 export {
   ConnectionError,
   type ErrorCode,
   type ErrorDetails,
   FlowcraftAdapterError,
+  type NodeFailure,
   NotAwaitingError,
   RunEndedError,
+  RunExistsError,
+  RunFailedError,
   RunNotFoundError,
   SetupError,
 } from './errors.js'
 export type { QueueRetryOptions } from './execution/retries.js'
 export type { QueueType, RabbitMqAdapterOptions } from './options/adapter.js'
 export type { AmqpConnectionLike, AmqpOptions } from './options/amqp.js'
+export type { RabbitMqClientOptions } from './options/client.js'
 export type { AdapterEvent, AdapterEventBus, WorkerFailedEvent } from './options/event-bus.js'
 export type { MigrateOptions, MigrationStatusOptions } from './options/migrate.js'
 export type { PgClientLike, PostgresOptions, PostgresTlsOptions } from './options/postgres.js'

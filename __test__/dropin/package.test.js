@@ -108,7 +108,7 @@ describe('the tarball', () => {
     const { stdout } = await run(process.execPath, ['-e', code], { cwd: bare, env: withoutRust })
     assert.equal(
       stdout.trim(),
-      'ConnectionError,FlowcraftAdapterError,NotAwaitingError,PostgresContext,RabbitMqAdapter,RedisCoordinationStore,RunEndedError,RunNotFoundError,SetupError,createRabbitMqReconciler,migrate,migrationStatus',
+      'ConnectionError,FlowcraftAdapterError,NotAwaitingError,PostgresContext,RabbitMqAdapter,RabbitMqClient,RedisCoordinationStore,RunEndedError,RunExistsError,RunFailedError,RunNotFoundError,SetupError,createRabbitMqClient,createRabbitMqReconciler,migrate,migrationStatus',
     )
   })
 })
@@ -129,8 +129,12 @@ describe('the types', () => {
   }
 
   for (const [name, packages, fixtures] of [
-    ['typed-with-peers', ['flowcraft', '@types/node', 'amqplib', 'pg', '@types/pg', 'ioredis'], ['urls.ts', 'live.ts']],
-    ['typed-without-peers', ['flowcraft', '@types/node'], ['urls.ts']],
+    [
+      'typed-with-peers',
+      ['flowcraft', '@types/node', 'amqplib', 'pg', '@types/pg', 'ioredis'],
+      ['urls.ts', 'client.ts', 'live.ts'],
+    ],
+    ['typed-without-peers', ['flowcraft', '@types/node'], ['urls.ts', 'client.ts']],
   ]) {
     it(`compile in a strict project (${name})`, async () => {
       const path = await project(name, packages)

@@ -1,4 +1,4 @@
-// The client of the README, as it stands there.
+// The client of the README that needs no package of ours, as it stands there.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { it } from 'node:test'
@@ -13,7 +13,7 @@ const flow = createFlow('greeting')
 
 const AsyncFunction = (async () => {}).constructor
 
-/** The code under "A client", over the tables and the queue of a test. */
+/** The code under "A client without this package", over the tables and the queue of a test. */
 async function client({ contextTable, statusTable, queue }) {
   const page = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
   const [, code] = page.split('## A client')[1].match(/```js\n([\s\S]*?)```/)

@@ -15,8 +15,11 @@ import { createFlow } from 'flowcraft'
 import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { promised } from './table.js'
 
+/** A client throws these (client/). */
+const OF_A_CLIENT = ['RUN_EXISTS', 'RUN_NOT_ENDED', 'RUN_FAILED', 'RUN_CANCELLED', 'RUN_STALLED', 'RESULT_TIMEOUT']
 /** These come of races, of a process that ends, of a pooler (servers/pooler), and of our own mistakes. */
-const NOT_CAUSED_HERE = ['RUN_BUSY', 'POOLER_UNFIT', 'NODE_KILLED_WORKERS', 'STOPPING', 'INTERNAL']
+const OF_CHANCE = ['RUN_BUSY', 'POOLER_UNFIT', 'NODE_KILLED_WORKERS', 'STOPPING', 'INTERNAL']
+const NOT_CAUSED_HERE = [...OF_A_CLIENT, ...OF_CHANCE]
 
 const exported = new Map(Object.entries(everything))
 

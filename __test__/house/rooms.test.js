@@ -10,6 +10,7 @@ const lib = fileURLToPath(new URL('../../lib', import.meta.url))
 const ROOMS = [
   ['index.ts'],
   ['adapter.ts'],
+  ['client'],
   ['api'],
   ['execution'],
   ['connections'],

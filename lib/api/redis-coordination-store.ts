@@ -1,6 +1,6 @@
 /** The coordination store on Redis: counters and locks that workers look at. */
 import type { ICoordinationStore } from 'flowcraft'
-import type { Store } from '../bridge/native.js'
+import { Store } from '../bridge/native.js'
 import { openRedis } from '../connections/redis.js'
 import { memoryName } from '../options/memory.js'
 import { type IoRedisLike, type RedisOptions, redisServer } from '../options/redis.js'
@@ -64,8 +64,24 @@ export class RedisCoordinationStore implements ICoordinationStore {
   }
 }
 
+/** The store as the engine has it: behind one of ours, or the user's own object. */
+export function openStore(store: ICoordinationStore): Store {
+  return nativeStoreOf(store) ?? customStore(store)
+}
+
+/** A store of the user's own, called through its five methods. */
+function customStore(store: ICoordinationStore): Store {
+  return Store.custom({
+    increment: async (key: string, ttl: number) => store.increment(key, ttl),
+    setIfNotExist: async (key: string, value: string, ttl: number) => store.setIfNotExist(key, value, ttl),
+    extendTtl: async (key: string, ttl: number) => store.extendTTL(key, ttl),
+    delete: async (key: string) => void (await store.delete(key)),
+    get: async (key: string) => (await store.get(key)) ?? null,
+  })
+}
+
 /** The native store behind one of ours; none for a subclass, whose overrides have to be called. */
-export function nativeStoreOf(store: ICoordinationStore): Store | undefined {
+function nativeStoreOf(store: ICoordinationStore): Store | undefined {
   const own =
     store instanceof RedisCoordinationStore && Object.getPrototypeOf(store) === RedisCoordinationStore.prototype
   return own ? behind.get(store)?.store : undefined

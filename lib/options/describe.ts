@@ -1,6 +1,7 @@
 /** The options as plain data, for whoever shows them to people: the documentation, the command line's help. */
 import { ADAPTER_SCHEMA, GROUPS } from './adapter-schema.js'
 import { AMQP_SCHEMA } from './amqp.js'
+import { CLIENT_SCHEMA } from './client.js'
 import { MIGRATE_SCHEMA, MIGRATION_STATUS_SCHEMA } from './migrate.js'
 import { POSTGRES_SCHEMA } from './postgres.js'
 import { POSTGRES_CONTEXT_SCHEMA } from './postgres-context.js'
@@ -87,6 +88,13 @@ const OBJECTS: Described[] = [
     type: 'TlsOptions',
     file: 'tls.ts',
     schema: TLS_SCHEMA,
+  },
+  {
+    title: 'createRabbitMqClient',
+    words: 'The argument of `createRabbitMqClient(options)`.',
+    type: 'RabbitMqClientOptions',
+    file: 'client.ts',
+    schema: CLIENT_SCHEMA,
   },
   {
     title: 'createRabbitMqReconciler',

@@ -9,6 +9,7 @@ import { repository } from './run.js'
  */
 export const ON_MEMORY = [
   'memory',
+  'client',
   'parity',
   'durable',
   'input',

@@ -54,7 +54,7 @@ impl From<worker::DeadLetter> for DeadLetter {
 
 #[napi]
 pub struct Engine {
-    inner: worker::Engine,
+    pub(super) inner: worker::Engine,
     host: Arc<JsHost>,
     thread: JsThread,
     worker: Mutex<Option<Worker>>,

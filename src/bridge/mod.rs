@@ -6,12 +6,14 @@
 #![allow(missing_docs, reason = "the classes are internal: the package's documented surface is lib/")]
 
 mod broker;
+mod client;
 mod database;
 mod engine;
 mod errors;
 mod function;
 mod host;
 mod job;
+mod listing;
 mod memory;
 mod outbox;
 mod runtime;

@@ -14,6 +14,7 @@ use super::runtime::promise;
 use crate::coalesced::Coalesced;
 use crate::deadlines::{Limits, PunctualStore};
 use crate::error::{Code, Result};
+use crate::ports::absent::AbsentStore;
 use crate::ports::coordination::CoordinationStore;
 use crate::ports::platform::Platform;
 use crate::redis::{RedisSettings, RedisStore};
@@ -59,6 +60,12 @@ impl Store {
         let server = memory::server(&name);
         let store = Arc::new(server.coordination(memory::CLIENT));
         Self::of(Arc::new(Coalesced::new(store, memory::platform(&server))))
+    }
+
+    /// None: for a client that works no jobs.
+    #[napi(factory)]
+    pub fn absent() -> Self {
+        Self::of(Arc::new(AbsentStore))
     }
 
     /// The user's own object.

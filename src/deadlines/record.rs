@@ -1,5 +1,6 @@
 //! A record that answers in time, or counts as silent.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +14,11 @@ use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::host::Host;
 use crate::ports::record::{
-    AwaitingPage, DecideLocked, InRow, LockedChange, Newer, Record, StaleRun, StaleSearch, Written,
+    AwaitingPage, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer, Record,
+    StaleRun, StaleSearch, Written,
 };
-use crate::record::{Document, Patch, Revision, Write, WriteKind, time_to_carry};
+use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::record::{Document, NewRun, Patch, Revision, Write, WriteKind, time_to_carry, time_to_insert};
 use crate::workflow::ledger::RunStatus;
 
 /// How much longer than the statement its answer may take. A server that is not silent cancels a statement at its limit,
@@ -99,6 +102,15 @@ impl Record for PunctualRecord {
         self.within(self.record.change_locked(run, whole, decide)).await
     }
 
+    async fn insert(&self, runs: &[NewRun], which: Insertion) -> Result<Inserted> {
+        let limit = self.limit + time_to_insert(runs);
+        self.watch.answer(limit, self.record.insert(runs, which)).await
+    }
+
+    async fn insertion(&self, run: &NewRun) -> Result<ForeignStatement> {
+        self.within(self.record.insertion(run)).await
+    }
+
     async fn create(&self, run: &str) -> Result<()> {
         self.within(self.record.create(run)).await
     }
@@ -153,6 +165,22 @@ impl Record for PunctualRecord {
 
     async fn write_result(&self, run: &str, status: RunStatus, result: &Json) -> Result<()> {
         self.within(self.record.write_result(run, status, result)).await
+    }
+
+    async fn views(&self, runs: &[&str]) -> Result<BTreeMap<String, StatusView>> {
+        self.within(self.record.views(runs)).await
+    }
+
+    async fn list(&self, search: &RunSearch) -> Result<Vec<RunSummary>> {
+        self.within(self.record.list(search)).await
+    }
+
+    async fn counts(&self) -> Result<Vec<RunCount>> {
+        self.within(self.record.counts()).await
+    }
+
+    async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {
+        self.within(self.record.remove(removal)).await
     }
 
     async fn migrate(&self, target: Target) -> Result<Vec<StepReport>> {

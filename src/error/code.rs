@@ -44,6 +44,18 @@ macro_rules! codes {
 codes! {
     /// The run has no context row.
     RunNotFound = "RUN_NOT_FOUND", Setup;
+    /// There is a run of this id already.
+    RunExists = "RUN_EXISTS", Setup;
+    /// Only a run that is over can be removed.
+    RunNotEnded = "RUN_NOT_ENDED", Setup;
+    /// The run whose result was asked for has failed.
+    RunFailed = "RUN_FAILED", Setup;
+    /// The run whose result was asked for was cancelled.
+    RunCancelled = "RUN_CANCELLED", Setup;
+    /// The run whose result was asked for ended without an error and without a result.
+    RunStalled = "RUN_STALLED", Setup;
+    /// The run did not end within the time that its result was waited for.
+    ResultTimeout = "RESULT_TIMEOUT", Transient;
     /// The run is over.
     RunEnded = "RUN_ENDED", Setup;
     /// Only a failed run can be retried, and this one has not failed.

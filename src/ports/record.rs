@@ -4,7 +4,7 @@
 //! transaction. What stands above it once for every database (batches, the run cache, optimistic commits) is in
 //! [`run_store`](crate::run_store).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
-use crate::record::{Change, Document, Patch, Revision, Write, WriteKind};
+use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::record::{Change, Document, NewRun, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
 
 /// A database that holds records.
@@ -63,6 +64,37 @@ pub enum RowText {
 
 /// Of each run that was written: when, by the database's clock, and the revision it is of now.
 pub type Written = BTreeMap<String, (Option<u64>, Revision)>;
+
+/// The runs that were inserted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inserted {
+    /// When, by the database's clock: milliseconds since 1970; none if none was.
+    pub at: Option<u64>,
+    /// Each as it was asked for, and the id that the tables have for it: a UUID may be written in several ways.
+    pub runs: BTreeMap<String, String>,
+    /// Those that had a row already, as they were asked for.
+    pub there: BTreeSet<String>,
+}
+
+/// Which of several runs are inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Insertion {
+    /// Those that have no row yet.
+    Each,
+    /// All of them or none.
+    All,
+}
+
+/// A statement for a transaction of somebody else's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignStatement {
+    /// SQL, with the parameters `$1`, `$2` and so on.
+    pub text: String,
+    /// The parameters, all text.
+    pub values: Vec<Option<String>>,
+    /// The id that the tables have for the run.
+    pub run: String,
+}
 
 /// A change that was decided under the lock of a run's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,6 +203,14 @@ pub trait Record: Send + Sync {
     /// says whether it needs every key or only the reserved key. Creates the row if there is none.
     async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange>;
 
+    /// Inserts runs, both rows of each in one step; what stands in a status row without a run is replaced. Answers with
+    /// those that were inserted.
+    async fn insert(&self, runs: &[NewRun], which: Insertion) -> Result<Inserted>;
+
+    /// The statement that inserts a run, for a transaction of somebody else's. It answers with a row of two columns where
+    /// the run was inserted, `run_id` and `shown` (whether it has its status row), and with none where there is one already.
+    async fn insertion(&self, run: &NewRun) -> Result<ForeignStatement>;
+
     /// Creates an empty row for a run that has none.
     async fn create(&self, run: &str) -> Result<()>;
 
@@ -213,6 +253,18 @@ pub trait Record: Send + Sync {
 
     /// Stores a run's end and its result in the status row.
     async fn write_result(&self, run: &str, status: RunStatus, result: &Json) -> Result<()>;
+
+    /// What the status rows of runs say; those that have one.
+    async fn views(&self, runs: &[&str]) -> Result<BTreeMap<String, StatusView>>;
+
+    /// A page of runs, in the order of their ids.
+    async fn list(&self, search: &RunSearch) -> Result<Vec<RunSummary>>;
+
+    /// How many runs there are of each status and blueprint.
+    async fn counts(&self) -> Result<Vec<RunCount>>;
+
+    /// Removes runs that are over, with both rows and the journal of each. Those that somebody else has locked stay.
+    async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>>;
 
     /// Takes the steps to a target beside workers that are running, or says which they would be. Each is whole or undone.
     /// With the first one runs get a journal; without it every run goes on as one document.

@@ -1,5 +1,6 @@
 //! The facade: PostgreSQL as a database of records.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +16,11 @@ use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::record::{
-    AwaitingPage, Database, DecideLocked, InRow, LockedChange, Newer, Record, StaleRun, StaleSearch, Tables,
-    Written,
+    AwaitingPage, Database, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
+    Record, StaleRun, StaleSearch, Tables, Written,
 };
-use crate::record::{Document, Patch, Revision, Write, WriteKind};
+use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::record::{Document, NewRun, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
 
 /// A PostgreSQL database: a pool of connections, opened when first needed.
@@ -113,6 +115,14 @@ impl Record for PostgresRecord {
         self.session.change_locked(run, whole, decide).await
     }
 
+    async fn insert(&self, runs: &[NewRun], which: Insertion) -> Result<Inserted> {
+        self.session.insert(runs, which).await
+    }
+
+    async fn insertion(&self, run: &NewRun) -> Result<ForeignStatement> {
+        self.session.insertion(run).await
+    }
+
     async fn create(&self, run: &str) -> Result<()> {
         self.session.create(run).await
     }
@@ -173,6 +183,22 @@ impl Record for PostgresRecord {
         transaction.batch(&sql::limit_of_transaction()).await?;
         self.session.statuses()?.finish(&transaction, run, status, result).await?;
         transaction.commit().await
+    }
+
+    async fn views(&self, runs: &[&str]) -> Result<BTreeMap<String, StatusView>> {
+        self.session.views(runs).await
+    }
+
+    async fn list(&self, search: &RunSearch) -> Result<Vec<RunSummary>> {
+        self.session.list(search).await
+    }
+
+    async fn counts(&self) -> Result<Vec<RunCount>> {
+        self.session.counts().await
+    }
+
+    async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {
+        self.session.remove(removal).await
     }
 
     async fn migrate(&self, target: Target) -> Result<Vec<StepReport>> {

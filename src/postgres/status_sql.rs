@@ -26,6 +26,8 @@ pub(super) struct Statements {
     touch_running: String,
     /// As `finish`, for every run of the relation `ended`.
     finish_all: String,
+    /// Writes the row of every run of the relation `begun` anew, and answers with a row for each.
+    begin_all: String,
     /// Those that need `updated_at`.
     pub timed: Option<Timed>,
     /// The table.
@@ -34,6 +36,8 @@ pub(super) struct Statements {
     pub status: String,
     /// The column of final results, if there is one.
     pub results: Option<&'static str>,
+    /// How moments are written and read, where there is an `updated_at`.
+    pub moments: Option<Moments>,
     /// What its runs are named by.
     pub ids: Ids,
     /// Columns of the user's that a new row owes a value: the engine makes no row here.
@@ -83,10 +87,12 @@ impl Statements {
 
         let mut touch = Upsert::new(shape);
         let mut finish = Upsert::new(shape);
+        let mut begin = Upsert::new(shape);
         match (type_of("status"), type_of("status_data")) {
             (Some(status), data) => {
                 touch.set("status", format!("$2::text::{status}"));
                 finish.set("status", format!("$2::text::{status}"));
+                begin.set("status", format!("$2::text::{status}"));
                 if let Some(data) = data {
                     touch.set_on_insert("status_data", format!("{status_object}::{data}"));
                 }
@@ -101,11 +107,20 @@ impl Statements {
             // No column for the result: only the status is stored. The statement must still use the parameter.
             None => finish.mention("$3::text"),
         }
+        // A row without a run may hold the result of a former one.
+        match (type_of("status_data"), type_of("result")) {
+            (Some(kind), _) => {
+                begin.set("status_data", format!("coalesce($3::text::jsonb, {status_object})::{kind}"));
+            }
+            (None, Some(kind)) => begin.set("result", format!("$3::text::jsonb::{kind}")),
+            (None, None) => {}
+        }
         if !finish.sql().contains("$2") {
             finish.mention("$2::text");
         }
         if let Some(moments) = moments {
             touch.set("updated_at", moments.now());
+            begin.set("updated_at", moments.now());
             finish.set("updated_at", moments.now());
         }
 
@@ -116,6 +131,7 @@ impl Statements {
         let touch_all = touch.sql_from("changed", "c.status", "c.status IS NOT NULL AND NOT c.ends");
         let touch_running = touch.sql_from("changed", "'running'::text", "true");
         let finish_all = finish.sql_from("ended", "c.status", "true");
+        let begin_all = begin.sql_from("begun", "c.status", "true") + " RETURNING 1";
         Some(Self {
             table: table.sql.clone(),
             status: status.trim_start_matches("t.").to_owned(),
@@ -126,7 +142,9 @@ impl Statements {
             touch_all,
             touch_running,
             finish_all,
+            begin_all,
             timed,
+            moments: moments.clone(),
             ids: *ids,
             owed: owed.clone(),
         })
@@ -158,6 +176,29 @@ impl Statements {
                 ),
             ),
         }
+    }
+
+    /// The statement that inserts runs of a relation `given (run_id, context, status, result)`, of texts.
+    pub fn insert(&self, contexts: &Contexts, given: &str, has_journal: bool) -> String {
+        let begin_all = &self.begin_all;
+        let (table, cast) = (&contexts.sql, contexts.ids.cast());
+        let journal = JournalTable::of(table);
+        let emptied = match has_journal {
+            // What a former run of that id left.
+            true => format!(
+                ", emptied AS (DELETE FROM {journal} AS j USING inserted AS i WHERE j.run_id = i.run_id)"
+            ),
+            false => String::new(),
+        };
+        format!(
+            "WITH {given}, inserted AS (INSERT INTO {table} (run_id, context_data) \
+             SELECT g.run_id{cast}, g.context::jsonb FROM given AS g ON CONFLICT (run_id) DO NOTHING \
+             RETURNING run_id::text AS run_id), \
+             begun AS (SELECT i.run_id, g.status, g.result::jsonb AS result \
+             FROM inserted AS i JOIN given AS g ON g.run_id = i.run_id), \
+             shown AS ({begin_all}){emptied} \
+             SELECT run_id, {NOW} AS at, (SELECT count(*) FROM shown) AS shown FROM inserted"
+        )
     }
 
     /// Writes into rows.

@@ -173,12 +173,27 @@ impl StatusTable {
         Ok((table, status, *results))
     }
 
+    /// Whether a new row owes values that the engine does not know.
+    pub(super) async fn owes(&self, client: &impl Asks) -> Result<bool> {
+        Ok(!self.statements(client).await?.owed.is_empty())
+    }
+
+    /// The statement that inserts runs of the relation that `given` defines, into this context table too.
+    pub(super) async fn insertion(
+        &self,
+        client: &impl Asks,
+        contexts: &Contexts,
+        (given, has_journal): (&str, bool),
+    ) -> Result<String> {
+        Ok(self.statements(client).await?.insert(contexts, given, has_journal))
+    }
+
     /// The statements that write changes of many runs, over this context table too.
     pub(super) async fn writing(&self, client: &Connection, contexts: &Contexts) -> Result<Writing> {
         Ok(self.statements(client).await?.writing(contexts))
     }
 
-    async fn statements(&self, client: &impl Asks) -> Result<&Statements> {
+    pub(super) async fn statements(&self, client: &impl Asks) -> Result<&Statements> {
         self.statements.get_or_try_init(|| self.look(client)).await
     }
 

@@ -1,6 +1,8 @@
-//! What crosses a boundary, as data: job messages through the queue, and answers from JavaScript.
+//! What crosses a boundary, as data: job messages through the queue, answers from JavaScript, and what a client asks for.
 
 pub mod answer;
 pub mod message;
 pub mod outcome;
+pub mod start;
 pub mod unfit;
+pub mod watch;

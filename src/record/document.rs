@@ -44,6 +44,18 @@ pub struct ReservedKey {
     /// The run has ended, and the adapter has yet to publish its result.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpublished: bool,
+    /// Who started it, where a client of ours did. Version 2.0.0 drops it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Arc<Start>>,
+}
+
+/// How a run was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The call that started it: where its answer was lost, the client finds out whether this run is its own.
+    pub mark: String,
+    /// When, by the database's clock as far as the client had heard of it: milliseconds since 1970.
+    pub at: u64,
 }
 
 /// The blueprint a run follows, since a message first named it.

@@ -1,7 +1,9 @@
 //! The stored JSON of a run, to the letter: version 2.0.0 writes and reads it, and so does every later version. A name in the
 //! code may change; a name in these texts may not.
 
-use super::{Change, Document, Entry, Follows, Patch, RESERVED_KEY, ReservedKey, StatusUpdate, to_raw};
+use super::{
+    Change, Document, Entry, Follows, Patch, RESERVED_KEY, ReservedKey, Start, StatusUpdate, to_raw,
+};
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::workflow::ledger::{
@@ -79,6 +81,18 @@ fn the_reserved_key_is_what_2_0_0_writes() {
     );
     assert_eq!(to_raw(&reserved()).unwrap().get(), text);
     assert_eq!(serde_json::from_str::<ReservedKey>(&text).unwrap(), reserved());
+}
+
+/// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
+#[test]
+fn who_started_a_run_stands_beside_its_ledger_and_may_be_dropped() {
+    let start = Some(Start { mark: "0123456789abcdef".into(), at: 1_700_000_000_000 }.into());
+    let reserved = ReservedKey { start, ..ReservedKey::default() };
+    let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"0123456789abcdef","at":1700000000000}}"#;
+    assert_eq!(to_raw(&reserved).unwrap().get(), text);
+    assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), reserved);
+    let dropped = r#"{"ledger":{"status":"running","nodes":{}}}"#;
+    assert_eq!(serde_json::from_str::<ReservedKey>(dropped).unwrap(), ReservedKey::default());
 }
 
 /// Optional, and after what 2.0.0 writes: it reads the rest, and drops this when it writes the run.

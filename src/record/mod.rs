@@ -12,18 +12,20 @@ pub mod final_result;
 mod golden;
 mod keys;
 mod merge;
+mod new_run;
 mod patch;
 mod revision;
 mod size;
 mod write;
 
 pub use change::{Change, Decide, StatusUpdate};
-pub use document::{Document, Follows, ReservedKey, Values, blueprint_named_in, version_named_in};
+pub use document::{Document, Follows, ReservedKey, Start, Values, blueprint_named_in, version_named_in};
 pub use entry::Entry;
 pub use keys::{
     BLUEPRINT_ID, BLUEPRINT_VERSION, INPUTS, NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY, SUBFLOW_STATE,
 };
 pub use merge::{Merged, merge};
+pub use new_run::{NewRun, time_to_insert};
 pub use patch::{Patch, to_raw};
 pub use revision::Revision;
 pub use size::size_of;

@@ -14,7 +14,9 @@ mod load;
 mod locked;
 mod patience;
 mod requests;
+mod starting;
 mod store;
+mod view;
 
 pub use change::Committed;
 pub use patience::patiently;

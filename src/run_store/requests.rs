@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::batcher::Request;
 use crate::error::Result;
+use crate::ports::watching::StatusView;
 use crate::record::{Decide, Document};
 
 /// A request for a run.
@@ -13,6 +14,19 @@ pub(super) struct Load {
     /// What the caller has seen of it; none if nothing.
     pub known: Option<Document>,
     pub answer: oneshot::Sender<Result<Document>>,
+}
+
+/// A request for what the status row of a run says.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub run: String,
+    pub answer: oneshot::Sender<Result<Option<StatusView>>>,
+}
+
+impl Request for Look {
+    fn exclusive(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl Request for Load {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::aside::Aside;
 use super::cache::RunCache;
-use super::requests::{Commit, Load};
+use super::requests::{Commit, Load, Look};
 use crate::batcher::Batches;
 use crate::ports::platform::Platform;
 use crate::ports::record::Record;
@@ -15,6 +15,7 @@ pub struct RunStore {
     pub(super) record: Arc<dyn Record>,
     pub(super) platform: Platform,
     pub(super) loads: Arc<Batches<Load>>,
+    pub(super) looks: Arc<Batches<Look>>,
     pub(super) commits: Arc<Batches<Commit>>,
     /// Commits of runs that were found locked.
     pub(super) apart: Arc<Batches<Commit>>,
@@ -28,6 +29,7 @@ impl RunStore {
         Self {
             record,
             loads: Arc::new(Batches::new(platform.clone())),
+            looks: Arc::new(Batches::new(platform.clone())),
             commits: Arc::new(Batches::new(platform.clone())),
             apart: Arc::new(Batches::new(platform.clone())),
             aside: Arc::default(),

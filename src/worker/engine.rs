@@ -11,6 +11,7 @@ use crate::ids::NodeId;
 use crate::json::Json;
 use crate::protocol::message::JobMessage;
 use crate::run_store::patiently;
+use crate::worker::client::service::Client;
 use crate::worker::dead_letters::DeadLetter;
 use crate::worker::recovery::judgement::Reach;
 use crate::worker::recovery::republish::{Republishing, blueprint_of, republish};
@@ -39,6 +40,11 @@ impl Engine {
 
     pub(super) fn services(&self) -> &Arc<Services> {
         &self.services
+    }
+
+    /// What an application asks for.
+    pub fn client(&self) -> Client {
+        Client::new(self.services.clone())
     }
 
     /// JavaScript's event loop turned.

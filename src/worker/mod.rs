@@ -41,7 +41,7 @@
 //! ```text
 //!   started                                          starts and stops everything
 //!   readiness                                        no job is taken before the tables can be worked with
-//!   consumer, engine                                 what RabbitMQ delivers; what the adapter asks for
+//!   consumer, engine, client                         what RabbitMQ delivers; what adapters and applications ask for
 //!   recovery: tick, scan, republish                  finds lost jobs
 //!   registry: heartbeat                              says that the worker lives
 //!   job: delivery, process, execution, rescheduling, admitting, disposition, abandoning, clock, context, looking
@@ -58,6 +58,7 @@
 
 mod active_nodes;
 mod blueprints;
+pub mod client;
 mod consumer;
 mod dead_letters;
 mod engine;
@@ -81,6 +82,7 @@ mod shutdown;
 mod started;
 mod traffic;
 
+pub use client::service::Client;
 pub use dead_letters::DeadLetter;
 pub use engine::Engine;
 pub use queues::Queues;

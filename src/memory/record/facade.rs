@@ -1,5 +1,6 @@
 //! The facade: a client's way to the record of a memory server.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,10 +18,11 @@ use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::platform::Clock;
 use crate::ports::record::{
-    AwaitingPage, Database, DecideLocked, InRow, LockedChange, Newer, Record, RowText, StaleRun, StaleSearch,
-    Tables, Written,
+    AwaitingPage, Database, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
+    Record, RowText, StaleRun, StaleSearch, Tables, Written,
 };
-use crate::record::{Document, Patch, Revision, Write, WriteKind};
+use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::record::{Document, NewRun, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
 
 /// How long a statement waits for rows that somebody has locked.
@@ -199,6 +201,17 @@ impl Record for MemoryRecord {
         .await
     }
 
+    async fn insert(&self, runs: &[NewRun], which: Insertion) -> Result<Inserted> {
+        let names: Vec<&str> = runs.iter().map(|new| new.run.as_str()).collect();
+        self.transact(RecordOperation::Write, &names, |mut state, moment| state.insert(runs, which, moment))
+            .await
+    }
+
+    async fn insertion(&self, _run: &NewRun) -> Result<ForeignStatement> {
+        let what = "a memory has no transactions of others: start the run without `transaction`";
+        Err(Error::new(Code::InvalidArgument, "Starting the run", what))
+    }
+
     async fn create(&self, run: &str) -> Result<()> {
         self.transact(RecordOperation::Write, &[run], |state, moment| {
             let new = || Row { xmin: moment.xid, content: Default::default() };
@@ -290,6 +303,26 @@ impl Record for MemoryRecord {
             super::contexts::refuse_unstorable(result.get())?;
             state.statuses.finish(run, status, result.clone(), moment.micros());
             Ok(())
+        })
+        .await
+    }
+
+    async fn views(&self, runs: &[&str]) -> Result<BTreeMap<String, StatusView>> {
+        self.read(RecordOperation::Look, runs, |state, _| state.views(runs)).await
+    }
+
+    async fn list(&self, search: &RunSearch) -> Result<Vec<RunSummary>> {
+        self.read(RecordOperation::Look, &[], |state, _| state.list(search)).await
+    }
+
+    async fn counts(&self) -> Result<Vec<RunCount>> {
+        self.read(RecordOperation::Look, &[], |state, _| state.counts()).await
+    }
+
+    async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {
+        let run: Vec<&str> = removal.run.iter().map(String::as_str).collect();
+        self.transact(RecordOperation::Write, &run, |mut state, moment| {
+            Ok(state.remove(removal, moment.micros(), |run| self.of.store.locked_among(&[run]).is_empty()))
         })
         .await
     }

@@ -9,9 +9,11 @@
 mod contexts;
 mod facade;
 mod moment;
+mod starting;
 mod statuses;
 mod steps;
 mod store;
+mod watching;
 mod write;
 
 pub use facade::MemoryDatabase;

@@ -84,7 +84,7 @@ pub(super) fn take_over(
     blueprint: &Blueprint,
     [queue, clients]: [&str; 2],
 ) -> Result<Decision<()>> {
-    let RunState { document, reserved, patch } = state;
+    let RunState { document, reserved, .. } = state;
     let fresh = reserved.ledger.is_unbegun();
     if reserved.queue.is_none() {
         reserved.go_through(queue);
@@ -99,12 +99,20 @@ pub(super) fn take_over(
     if !fresh && before == (reserved.ledger.nodes.len(), reserved.ledger.due()) {
         return Ok(Decision::Leave(()));
     }
-    // For version 1 and 2.0.0, where the user has no values of that name.
+    name_blueprint(state, blueprint)?;
+    Ok(Decision::Write(()))
+}
+
+/// Names the blueprint where version 1 and 2.0.0 look, if the user has no values of that name.
+pub(super) fn name_blueprint(
+    RunState { document, patch, .. }: &mut RunState,
+    blueprint: &Blueprint,
+) -> Result<()> {
     if !document.values.contains_key(BLUEPRINT_ID) {
         patch.set(BLUEPRINT_ID, to_raw(&blueprint.id)?);
     }
     if !document.values.contains_key(BLUEPRINT_VERSION) {
         patch.set(BLUEPRINT_VERSION, to_raw(&blueprint.version)?);
     }
-    Ok(Decision::Write(()))
+    Ok(())
 }

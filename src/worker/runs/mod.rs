@@ -5,5 +5,7 @@ pub(super) mod claim;
 pub mod failing;
 pub mod finalize;
 pub mod operations;
+pub mod starting;
 pub mod state;
 pub mod store;
+pub(super) mod watching;

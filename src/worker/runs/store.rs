@@ -41,6 +41,10 @@ impl Runs {
         Self { store, settings, deferred }
     }
 
+    pub(super) fn store(&self) -> &RunStore {
+        &self.store
+    }
+
     /// Whether the adapter publishes results itself.
     pub fn defers_results(&self) -> bool {
         self.deferred

@@ -103,6 +103,32 @@ impl Ledger {
         }
     }
 
+    /// Begins a run anew that has ended. Rounds go on counting: a message or a result of the former run that comes late finds
+    /// its round over.
+    pub fn begin_again(&mut self, blueprint: &Blueprint) {
+        let former = std::mem::take(self);
+        let idle = |entry: &NodeEntry| NodeEntry { round: entry.round, ..NodeEntry::default() };
+        self.nodes = former.nodes.iter().map(|(id, entry)| (id.clone(), Arc::new(idle(entry)))).collect();
+        for start in &blueprint.starts {
+            let entry = self.entry_or_new(start);
+            *entry = NodeEntry {
+                state: NodeState::Due,
+                round: entry.round + 1,
+                lap: 1,
+                depth: 1,
+                ..NodeEntry::default()
+            };
+        }
+    }
+
+    /// Has what is due wait until a moment, in milliseconds since 1970.
+    pub fn postpone(&mut self, moment: u64) {
+        let due: Vec<NodeId> = self.due().into_iter().map(|due| due.node).collect();
+        for node in due {
+            self.entry_or_new(&node).not_before = Some(moment);
+        }
+    }
+
     /// Whether the run still has the end that `other` has. A run that was retried and ended again has another one.
     pub fn has_the_end_of(&self, other: &Self) -> bool {
         let rounds = |ledger: &Self| -> Vec<u32> { ledger.nodes.values().map(|entry| entry.round).collect() };

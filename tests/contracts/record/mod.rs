@@ -3,7 +3,9 @@
 mod changes;
 mod contexts;
 mod migrations;
+mod starting;
 mod statuses;
+mod watching;
 mod workers;
 mod world;
 mod writes;

@@ -96,6 +96,17 @@ impl World {
         }
     }
 
+    /// Removes the context of a run as a client of the user's does; a journal and the status row stay.
+    pub async fn remove_context(&self, run: &str) {
+        match &self.server {
+            Server::Memory(server) => server.remove(&self.tables, run),
+            Server::Real(client) => {
+                let delete = format!("DELETE FROM {} WHERE run_id = $1", self.names().0);
+                client.execute(&delete, &[&run]).await.unwrap();
+            }
+        }
+    }
+
     /// What the status row of a run says; none where there is none.
     pub async fn status(&self, run: &str) -> Option<StatusRow> {
         match &self.server {

@@ -1,0 +1,96 @@
+// A client dies, or its connections are cut, at any step of a start: each run ends exactly once, or nothing of it exists.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { onServers, openSharedServers, urls } from '../fixtures/shared-servers.js'
+import { WorkerProcess } from '../fixtures/worker-process.js'
+import { clientFor, executions, greeting } from './support/clients.js'
+import { CuttingProxy } from './support/cutting-proxy.js'
+
+let servers
+before(async () => {
+  servers = await openSharedServers()
+})
+after(() => servers.close())
+
+const SOON = { repairInterval: 500, leaseSeconds: 2 }
+
+describe('a client that is killed', onServers('a process of its own'), () => {
+  for (const [point, exists] of [
+    ['start-before-insert', false],
+    ['start-after-insert', true],
+    ['start-after-publish', true],
+  ]) {
+    it(`at ${point} leaves ${exists ? 'a run that ends' : 'nothing'}`, async (t) => {
+      await servers.workerFor(t, greeting, SOON)
+      const runId = servers.runId()
+      const settings = {
+        runId,
+        amqpConnection: urls.amqp,
+        pgClient: urls.database,
+        contextTableName: servers.contextTable,
+        statusTableName: servers.statusTable,
+        queueName: servers.queue,
+      }
+      const program = new URL('./programs/starts.js', import.meta.url)
+      const process = new WorkerProcess(program, { settings, env: { FLOWCRAFT_FAULT: `crash@${point}` } })
+      const { signal } = await process.ended(20_000)
+      assert.equal(signal, 'SIGKILL', process.printed)
+      if (exists) {
+        const { context } = await servers.settled(runId)
+        assert.deepEqual([context['_outputs.shout'], executions.get(runId)], [`HELLO ${runId.toUpperCase()}`, 1])
+      } else {
+        assert.deepEqual(await servers.rowsOf(runId), { contexts: 0, statuses: 0 })
+      }
+    })
+  }
+})
+
+describe('a client whose connections are cut', onServers('connections'), () => {
+  for (const [name, cutsDatabase, cutsBroker] of [
+    ['to PostgreSQL', true, false],
+    ['to RabbitMQ', false, true],
+    ['to both', true, true],
+  ]) {
+    it(`${name} starts each run once, or says that it did not`, async (t) => {
+      await servers.workerFor(t, greeting, { ...SOON, concurrency: 50 })
+      const database = await CuttingProxy.before(urls.database)
+      const broker = await CuttingProxy.before(urls.amqp)
+      t.after(() => Promise.all([database.close(), broker.close()]))
+      const through = { pgClient: database.url, amqpConnection: broker.url }
+      const client = clientFor(t, servers, greeting, through)
+      const ids = Array.from({ length: 100 }, () => servers.runId())
+      let goesOn = true
+      const cutting = (async () => {
+        for (let turn = 0; goesOn; turn += 1) {
+          await sleep(15 + ((turn * 37) % 60))
+          if (cutsDatabase) database.cut()
+          if (cutsBroker) broker.cut()
+        }
+      })()
+      const started = []
+      for (let from = 0; from < ids.length; from += 10) {
+        const some = ids.slice(from, from + 10)
+        started.push(
+          ...(await Promise.allSettled(
+            some.map((runId) => client.start('greeting', { runId, context: { name: runId } })),
+          )),
+        )
+      }
+      goesOn = false
+      await cutting
+      const unsure = started.filter(({ status }) => status === 'rejected')
+      for (const { reason } of unsure) assert.ok(reason.retryable && ids.includes(reason.runId), reason.stack)
+      for (const [index, { status }] of started.entries()) {
+        const runId = ids[index]
+        const { contexts } = await servers.rowsOf(runId)
+        assert.ok(status === 'rejected' || contexts === 1, `${runId} was started and is not there`)
+        if (contexts === 0) continue
+        const { context } = await servers.settled(runId, ['completed'], 60_000)
+        assert.equal(context['_outputs.shout'], `HELLO ${runId.toUpperCase()}`)
+        assert.equal(executions.get(runId), 1, runId)
+      }
+      assert.ok(unsure.length < ids.length / 2, `${unsure.length} were not started`)
+    })
+  }
+})

@@ -1,0 +1,71 @@
+// Compiled, not run: a client knows the ids of its blueprints, and their contexts where `createFlow` says them.
+import {
+  createRabbitMqClient,
+  type RabbitMqAdapter,
+  type RabbitMqClient,
+  type RabbitMqClientOptions,
+  type RunDescription,
+  RunFailedError,
+  type RunHandle,
+  type RunPage,
+  type TransactionLike,
+} from '@flowcraft/rabbitmq-adapter'
+import { createFlow, type WorkflowBlueprint } from 'flowcraft'
+
+const servers = {
+  amqpConnection: 'amqp://localhost',
+  pgClient: 'postgresql://localhost/db',
+  contextTableName: 'contexts',
+  statusTableName: 'statuses',
+} satisfies RabbitMqClientOptions
+
+const flows = {
+  order: createFlow<{ amount: number; note?: string }>('order').node('charge', async () => ({ output: 1 })),
+  untyped: createFlow('untyped').node('only', async () => ({ output: 1 })),
+}
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const is = <T extends true>(value: T) => value
+
+async function typed(): Promise<void> {
+  const client = createRabbitMqClient({ ...servers, blueprints: flows })
+  const named = createRabbitMqClient<typeof flows>(servers)
+  const run = await client.start('order', { context: { amount: 42 }, startAt: new Date(), onConflict: 'use-existing' })
+  const { context } = await run.result({ timeoutMs: 1_000, signal: AbortSignal.timeout(1_000) })
+  is<Equal<typeof context, { amount: number; note?: string }>>(true)
+  const amount: number = context.amount
+  await named.startMany('order', [{ context: { amount } }, { runId: 'r' }], { onConflict: 'reject' })
+  // @ts-expect-error: there is no such blueprint
+  await client.start('other')
+  // @ts-expect-error: the amount is a number
+  await client.start('order', { context: { amount: '42' } })
+  // @ts-expect-error: there is no such policy
+  await client.start('order', { onConflict: 'replace' })
+  const free = await client.start('untyped', { context: { anything: [1] } })
+  const result = await free.result()
+  is<Equal<(typeof result)['context'], Record<string, unknown>>>(true)
+  await client.close()
+}
+
+async function untyped(adapter: RabbitMqAdapter, blueprint: WorkflowBlueprint, transaction: TransactionLike) {
+  const client: RabbitMqClient = adapter.client
+  const run: RunHandle = await client.start('any', { context: { a: 1 }, transaction })
+  const described: RunDescription = await run.describe()
+  const moment: Date | undefined = described.nodes[0]?.dueAt ?? described.createdAt
+  const page: RunPage = await client.list({
+    status: ['failed', 'cancelled'],
+    updatedBefore: moment ?? 0,
+    order: 'desc',
+  })
+  const next: RunPage = await client.list(page.cursor === undefined ? {} : { cursor: page.cursor })
+  const removed: number = await client.purge({ status: 'completed', olderThan: 1_000 })
+  const made = createRabbitMqClient({ ...servers, blueprints: { any: blueprint } })
+  try {
+    await made.run('r').result()
+  } catch (error) {
+    if (error instanceof RunFailedError)
+      console.log(error.code, error.reason, error.nodeErrors?.[0]?.nodeId, next, removed)
+  }
+}
+
+export { typed, untyped }

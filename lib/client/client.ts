@@ -1,0 +1,201 @@
+/** The client: what an application does with runs without working them. */
+import { fromJson } from '../bridge/json.js'
+import { errorOf, mistake } from '../errors.js'
+import { isObject } from '../is-object.js'
+import type { ContextOf, Flows } from './flows.js'
+import { RunHandle, type StartOutcome } from './handle.js'
+import type { ClientHost } from './host.js'
+import {
+  type ListOptions,
+  listRequest,
+  type PurgeOptions,
+  purgeRequest,
+  type RunCount,
+  type RunPage,
+  readPage,
+} from './listing.js'
+import {
+  conflictPolicy,
+  type OnConflict,
+  type RunToStart,
+  runToJson,
+  type StartManyOptions,
+  type StartOptions,
+  type TransactionLike,
+} from './starting.js'
+
+/** What a start within a transaction is, as the engine plans it. */
+interface Planned {
+  runId: string
+  mark: string
+  text: string
+  values: (string | null)[]
+}
+
+/**
+ * Starts runs, and watches, controls and lists them. Made by `createRabbitMqClient`, or an adapter's `client`.
+ *
+ * @typeParam F The blueprints it starts, by their ids: `typeof flows`.
+ */
+export class RabbitMqClient<F extends Flows = Flows> {
+  readonly #host: ClientHost
+
+  /** @internal Use `createRabbitMqClient`, or an adapter's `client`. */
+  constructor(host: ClientHost) {
+    this.#host = host
+  }
+
+  /**
+   * Starts a run. Resolves when its rows are committed and its messages confirmed by RabbitMQ. If RabbitMQ does not answer,
+   * it resolves too, and recovery publishes them: what is committed runs.
+   *
+   * @throws RunExistsError when there is a run of that id, with `onConflict: 'reject'`; SetupError when the blueprint is not
+   * known here; ConnectionError when PostgreSQL does not answer: then the run may have been started, and the same call with
+   * the same `runId` and `use-existing` finds out.
+   *
+   * @example
+   * ```ts
+   * const run = await client.start('order', { context: { orderId: 17 }, runId: 'order-17', onConflict: 'use-existing' })
+   * ```
+   */
+  async start<Id extends keyof F & string>(
+    blueprintId: Id,
+    options: StartOptions<ContextOf<F[Id]>> = {},
+  ): Promise<RunHandle<ContextOf<F[Id]>>> {
+    const { values } = this.#host
+    const onConflict = conflictPolicy(options.onConflict)
+    const run = runToJson(blueprintId, options, { values, version: options.version })
+    if (options.transaction) return this.#startWithin(options.transaction, run, onConflict)
+    const [handle] = await this.#start<ContextOf<F[Id]>>([run], onConflict)
+    if (!handle) throw errorOf('The run was not started', { code: 'INTERNAL' })
+    return handle
+  }
+
+  /**
+   * Starts runs of one blueprint: one statement for all their rows, one batch of messages.
+   *
+   * @returns Their handles, in the order given.
+   * @throws As {@link start}; with `onConflict: 'reject'` none is started if one is there.
+   *
+   * @example
+   * ```ts
+   * const runs = await client.startMany('order', orders.map((order) => ({ runId: order.id, context: { order } })))
+   * ```
+   */
+  async startMany<Id extends keyof F & string>(
+    blueprintId: Id,
+    runs: readonly RunToStart<ContextOf<F[Id]>>[],
+    options: StartManyOptions = {},
+  ): Promise<RunHandle<ContextOf<F[Id]>>[]> {
+    const { values } = this.#host
+    const { onConflict, version } = options
+    const all = runs.map((run) => runToJson(blueprintId, run, { values, version }))
+    return this.#start(all, conflictPolicy(onConflict))
+  }
+
+  /**
+   * A run by its id. Asks nothing yet: the run may not be there.
+   *
+   * @example
+   * ```ts
+   * await client.run('order-17').cancel()
+   * ```
+   */
+  run<Context = Record<string, unknown>>(runId: string): RunHandle<Context> {
+    if (typeof runId !== 'string') throw mistake('INVALID_ARGUMENT', 'A run id is a text')
+    return new RunHandle(this.#host, runId)
+  }
+
+  /**
+   * A page of runs, in the order of their ids. A run that is there while all pages are read is on exactly one of them,
+   * whatever is started meanwhile.
+   *
+   * @example
+   * ```ts
+   * for (let page = await client.list({ status: 'failed' }); ; page = await client.list({ status: 'failed', cursor: page.cursor })) {
+   *   for (const { runId } of page.runs) await client.run(runId).retry()
+   *   if (!page.cursor) break
+   * }
+   * ```
+   */
+  async list(options: ListOptions = {}): Promise<RunPage> {
+    const { engine, answer } = this.#host
+    return readPage(await answer(engine.list(listRequest(options))), options)
+  }
+
+  /**
+   * How many runs there are of each status and blueprint. Reads both tables whole.
+   *
+   * @example
+   * ```ts
+   * for (const { status, blueprintId, count } of await client.counts()) console.log(blueprintId, status, count)
+   * ```
+   */
+  async counts(): Promise<RunCount[]> {
+    const { engine, answer } = this.#host
+    return fromJson(await answer(engine.counts())) as RunCount[]
+  }
+
+  /**
+   * Removes runs that are over and have not changed for a while: both rows, the journal, and what the coordination store
+   * keeps of each, 500 runs at a time.
+   *
+   * @returns How many were removed.
+   *
+   * @example
+   * ```ts
+   * await client.purge({ status: 'completed', olderThan: 30 * 24 * 3_600_000 })
+   * ```
+   */
+  async purge(options: PurgeOptions): Promise<number> {
+    const { engine, answer } = this.#host
+    const [statuses, olderThan] = purgeRequest(options)
+    return answer(engine.purge(statuses, olderThan))
+  }
+
+  async #start<Context>(runs: string[], onConflict: OnConflict): Promise<RunHandle<Context>[]> {
+    const { engine, answer } = this.#host
+    const started = fromJson(await answer(engine.startRuns(`{"runs":[${runs.join()}],"onConflict":"${onConflict}"}`)))
+    return (started as { runId: string; outcome: StartOutcome }[]).map(
+      ({ runId, outcome }) => new RunHandle<Context>(this.#host, runId, outcome),
+    )
+  }
+
+  /** The caller's transaction decides whether there is a run; the engine looks for it. */
+  async #startWithin<Context>(
+    transaction: TransactionLike,
+    run: string,
+    onConflict: OnConflict,
+  ): Promise<RunHandle<Context>> {
+    if (onConflict === 'restart-if-ended') {
+      const message = "A run cannot be restarted within a transaction: onConflict is 'reject' or 'use-existing' there"
+      throw mistake('INVALID_ARGUMENT', message)
+    }
+    const { engine, answer } = this.#host
+    const { runId, mark, text, values } = fromJson(await answer(engine.planStart(run))) as Planned
+    const [row] = rowsOf(await transaction.query(text, values))
+    if (!row) {
+      if (onConflict === 'use-existing') return new RunHandle<Context>(this.#host, runId, 'existing')
+      throw errorOf(`Starting the run (run '${runId}'): there is a run of this id already`, {
+        code: 'RUN_EXISTS',
+        runId,
+      })
+    }
+    if (Number(row.shown) === 0) {
+      const message = `Starting the run (run '${runId}'): a new row of the status table owes values that only you know: insert it before you start the run`
+      throw errorOf(message, { code: 'TABLE_UNFIT', runId })
+    }
+    await answer(engine.publishWhenCommitted(runId, mark))
+    return new RunHandle<Context>(this.#host, runId, 'new')
+  }
+}
+
+/** The rows of an answer, as `pg` gives them, or alone. */
+function rowsOf(answer: unknown): Record<string, unknown>[] {
+  const rows = isObject(answer) && Array.isArray(answer.rows) ? answer.rows : answer
+  if (Array.isArray(rows)) return rows
+  throw mistake(
+    'INVALID_ARGUMENT',
+    "transaction.query answers with rows, or with an object that has them, as pg's does",
+  )
+}

@@ -1,0 +1,100 @@
+/** A client of its own, for processes that start and watch runs and work none. */
+import { hostname } from 'node:os'
+import { ConsoleLogger, type ILogger } from 'flowcraft'
+import { memoryOfStore, openStore, unknownStoreOptions } from '../api/redis-coordination-store.js'
+import { Channel } from '../bridge/channel.js'
+import { Engine, Store } from '../bridge/native.js'
+import { Values } from '../bridge/values.js'
+import { openBroker } from '../connections/amqp.js'
+import { openDatabase, unknownParameters } from '../connections/postgres.js'
+import { describeBlueprint, findBlueprint, revisionOf, revisionsOf } from '../execution/blueprints.js'
+import { harmlessLogger } from '../harmless.js'
+import { linesOf } from '../log.js'
+import { CLIENT_SCHEMA, clientEngineOptions, type RabbitMqClientOptions } from '../options/client.js'
+import { memoryName, refuseMixture } from '../options/memory.js'
+import { check, unknownOptions } from '../options/schema.js'
+import { RabbitMqClient } from './client.js'
+import { blueprintsOf, type Flows } from './flows.js'
+
+/** How long closing waits, in milliseconds: nothing is being executed. */
+const AT_ONCE = 0
+
+/**
+ * Makes a client for a process that starts, watches and controls runs and works none. Opens no connection before it is used,
+ * and keeps no process alive by itself. One that works runs too has it as its adapter's `client`.
+ *
+ * @typeParam F The blueprints, where the types of their contexts are to be checked: `typeof flows`.
+ * @throws TypeError naming the option that cannot work.
+ *
+ * @example
+ * ```ts
+ * const flows = { order: createFlow<{ orderId: number }>('order').node('charge', charge) }
+ * const client = createRabbitMqClient({
+ *   amqpConnection: 'amqp://localhost',
+ *   pgClient: 'postgresql://localhost/shop',
+ *   contextTableName: 'flowcraft_contexts',
+ *   statusTableName: 'flowcraft_statuses',
+ *   blueprints: flows,
+ * })
+ * const run = await client.start('order', { context: { orderId: 17 } })
+ * ```
+ */
+export function createRabbitMqClient<F extends Flows = Flows>(
+  options: RabbitMqClientOptions & { blueprints?: F },
+): RabbitMqClient<F> & { close(): Promise<void> } {
+  const checked = check(CLIENT_SCHEMA, options)
+  const { amqpConnection, pgClient, coordinationStore, serializer } = checked
+  refuseMixture({
+    amqpConnection: memoryName(amqpConnection),
+    pgClient: memoryName(pgClient),
+    ...(coordinationStore && memoryOfStore(coordinationStore)),
+  })
+  const logger = linesOf(harmlessLogger(checked.logger ?? new ConsoleLogger()))
+  const say = (message: string) => logger.warn(`[Client] ${message}`)
+  const { connectTimeout, statementTimeout, publishTimeout, queueType } = checked
+  const channel = new Channel(() => engine, { run: () => {}, hear: (notice) => hear(notice, logger) })
+  const engine: Engine = new Engine(
+    JSON.stringify({
+      ...clientEngineOptions(checked),
+      worker: `client:${hostname()}:${process.pid}`,
+      host: hostname(),
+    }),
+    openBroker(amqpConnection, { queueType, connectTimeout, publishTimeout }),
+    openDatabase(pgClient, 'pgClient', { connectTimeout, statementTimeout }),
+    coordinationStore ? openStore(coordinationStore) : Store.absent(),
+    hostOf(blueprintsOf(checked.blueprints ?? {}), () => channel.wake()),
+  )
+  for (const sentence of [
+    ...unknownOptions(CLIENT_SCHEMA, { ...options }),
+    ...unknownParameters(pgClient),
+    ...(coordinationStore ? unknownStoreOptions(coordinationStore) : []),
+  ])
+    say(sentence)
+  const values = new Values({ serializer, strict: checked.strictValues, warn: say })
+  const client = new RabbitMqClient<F>({ engine, values, answer: (promise) => promise })
+  return Object.assign(client, { close: () => engine.stop(AT_ONCE) })
+}
+
+/** What the engine calls: a client describes blueprints, and runs none. */
+function hostOf(
+  blueprints: ReturnType<typeof blueprintsOf>,
+  wake: () => void,
+): ConstructorParameters<typeof Engine>[4] {
+  const found = <T>(id: string, of: (id: string, blueprint: NonNullable<ReturnType<typeof findBlueprint>>) => T) => {
+    const blueprint = findBlueprint(blueprints, id)
+    return blueprint ? of(id, blueprint) : null
+  }
+  return {
+    describe: (id: string) => found(id, describeBlueprint),
+    revision: (id: string) => found(id, revisionOf),
+    blueprints: () => JSON.stringify(revisionsOf(blueprints)),
+    wake,
+    hasEventBus: false,
+    publishesResults: false,
+    publishResult: async () => {},
+  }
+}
+
+function hear(notice: Parameters<ConstructorParameters<typeof Channel>[1]['hear']>[0], logger: ILogger): void {
+  if ('level' in notice) logger[notice.level](`[Client] ${notice.message}`)
+}

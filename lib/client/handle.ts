@@ -1,0 +1,141 @@
+/** One run, as an application holds it. */
+import type { WorkflowResult } from 'flowcraft'
+import { type RunDescription, readDescription } from './description.js'
+import type { ClientHost } from './host.js'
+import { type ResultOptions, resultOf } from './result.js'
+
+/** What became of a start: the run is new, it was there, or it had ended and has begun anew. */
+export type StartOutcome = 'new' | 'existing' | 'restarted'
+
+/** A run. Holds no connection, and may be of a run that is not there. */
+export class RunHandle<Context = Record<string, unknown>> {
+  readonly runId: string
+  /** What became of the start; absent where the handle is of `client.run`. */
+  declare readonly outcome?: StartOutcome
+  readonly #host: ClientHost
+
+  constructor(host: ClientHost, runId: string, outcome?: StartOutcome) {
+    this.#host = host
+    this.runId = runId
+    if (outcome !== undefined) this.outcome = outcome
+  }
+
+  /**
+   * Waits for the run's end. Asks PostgreSQL, at first every 20 ms, then less and less often, at last every 500 ms.
+   *
+   * @returns The result of a completed run, as `FlowRuntime.run` has it.
+   * @throws RunFailedError when the run failed, was cancelled or stalled, with `reason` and `nodeErrors`; RunNotFoundError
+   * when there is no such run; FlowcraftAdapterError with the code `RESULT_TIMEOUT` after `timeoutMs`.
+   *
+   * @example
+   * ```ts
+   * const { context } = await run.result({ timeoutMs: 30_000 })
+   * ```
+   */
+  async result(options: ResultOptions = {}): Promise<WorkflowResult<Context>> {
+    return (await resultOf(this.#host, this.runId, options)) as WorkflowResult<Context>
+  }
+
+  /**
+   * What is known of the run now: its status and reason, its blueprint, and of every node that was reached how it stands.
+   *
+   * @throws RunNotFoundError when there is no such run.
+   *
+   * @example
+   * ```ts
+   * const { status, nodes } = await client.run(runId).describe()
+   * const waiting = nodes.filter(({ state }) => state === 'awaiting')
+   * ```
+   */
+  async describe(): Promise<RunDescription> {
+    const { engine, answer } = this.#host
+    return readDescription(await answer(engine.describe(this.runId)))
+  }
+
+  /**
+   * Ends the run as `cancelled`: nothing new of it starts, and nodes in flight get their `AbortSignal`.
+   *
+   * @returns Whether the run was still going on.
+   * @throws RunNotFoundError when there is no such run.
+   *
+   * @example
+   * ```ts
+   * await client.run(runId).cancel('the customer changed their mind')
+   * ```
+   */
+  async cancel(reason = 'Cancelled'): Promise<boolean> {
+    const { engine, answer } = this.#host
+    return answer(engine.cancel(this.runId, reason))
+  }
+
+  /**
+   * Starts the failed run again from the nodes that failed, keeping what is done.
+   *
+   * @returns The nodes that run again.
+   * @throws FlowcraftAdapterError with the code `RUN_NOT_FAILED` when the run has not failed.
+   *
+   * @example
+   * ```ts
+   * await client.run(runId).retry()
+   * ```
+   */
+  async retry(): Promise<Set<string>> {
+    const { engine, answer } = this.#host
+    return new Set(await answer(engine.retry(this.runId)))
+  }
+
+  /**
+   * Lets paused nodes go on.
+   *
+   * @param options.action Decides their edges. Default: none, and the edges without an action are taken.
+   * @param options.output The node's output. Default: the one it had.
+   * @param options.nodeId One of several paused nodes. Default: all.
+   * @returns The nodes that go on.
+   * @throws NotAwaitingError when the run, or the node, does not wait to be resumed; RunEndedError when the run is over.
+   *
+   * @example
+   * ```ts
+   * await client.run(runId).resume({ action: 'approved', output: { by: 'ada' } })
+   * ```
+   */
+  async resume(options: { action?: string; output?: unknown; nodeId?: string } = {}): Promise<Set<string>> {
+    const { action, output, nodeId } = options
+    const { engine, answer, values } = this.#host
+    const json = values.toJson(output, `The output to resume run '${this.runId}' with`, 'resume')
+    return new Set(await answer(engine.resume(this.runId, nodeId, action, json)))
+  }
+
+  /**
+   * Tells the run of an event. Nodes that wait for it go on with the payload as their output; while none does, the event is
+   * kept for the first that will.
+   *
+   * @returns The nodes that go on.
+   * @throws RunEndedError when the run is over.
+   *
+   * @example
+   * ```ts
+   * await client.run(runId).sendEvent('payment:received', { amount: 42 })
+   * ```
+   */
+  async sendEvent(name: string, payload?: unknown): Promise<Set<string>> {
+    const { engine, answer, values } = this.#host
+    const json = values.toJson(payload, `The payload of event '${name}' for run '${this.runId}'`, 'sendEvent')
+    return new Set(await answer(engine.sendEvent(this.runId, name, json)))
+  }
+
+  /**
+   * Removes the run: both rows, its journal, and what the coordination store keeps of it. Only a run that is over.
+   *
+   * @throws RunNotFoundError when there is no such run; FlowcraftAdapterError with the code `RUN_NOT_ENDED` when it goes on:
+   * cancel it first.
+   *
+   * @example
+   * ```ts
+   * await client.run(runId).delete()
+   * ```
+   */
+  async delete(): Promise<void> {
+    const { engine, answer } = this.#host
+    await answer(engine.remove(this.runId))
+  }
+}

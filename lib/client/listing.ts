@@ -1,0 +1,122 @@
+/** Pages of runs. */
+import { fromJson } from '../bridge/json.js'
+import { mistake } from '../errors.js'
+import { dates, type RunStatus } from './description.js'
+
+/** Which runs to list; all that meet every condition. */
+export interface ListOptions {
+  /** Of this status, or one of these. Default: any. */
+  status?: RunStatus | readonly RunStatus[]
+  /** Of this blueprint. Default: any. */
+  blueprintId?: string
+  /** Whose ids begin so. Default: any. */
+  idPrefix?: string
+  /** Started by a client before: a `Date`, or milliseconds since 1970. Runs that were started otherwise are left out. */
+  createdBefore?: Date | number
+  /** Last changed before: a `Date`, or milliseconds since 1970. */
+  updatedBefore?: Date | number
+  /** By their ids; ids that the client made are in the order in which the runs were started. Default: `asc`. */
+  order?: 'asc' | 'desc'
+  /** How many at most, from 1 to 1,000. Default: 100. */
+  limit?: number
+  /** The `cursor` of the page before. Default: the first page. */
+  cursor?: string
+}
+
+/** A page of runs. */
+export interface RunPage {
+  runs: RunSummary[]
+  /** Where the next page begins; absent where this is the last one. */
+  cursor?: string
+}
+
+/** A run in a list. */
+export interface RunSummary {
+  runId: string
+  /** Absent where the row says none. */
+  status?: RunStatus
+  /** The blueprint it follows, as far as its rows say. */
+  blueprintId?: string
+  /** When a client started it; absent for runs that were started otherwise. */
+  createdAt?: Date
+  /** When it last changed; absent where the status table has no `updated_at`. */
+  updatedAt?: Date
+}
+
+/** How many runs of a blueprint are of a status. */
+export interface RunCount {
+  status?: RunStatus
+  blueprintId?: string
+  count: number
+}
+
+/** Which runs to remove; only those that are over. */
+export interface PurgeOptions {
+  /** Of this status, or one of these. Default: completed, failed and cancelled ones. */
+  status?: 'completed' | 'failed' | 'cancelled' | readonly ('completed' | 'failed' | 'cancelled')[]
+  /** How long ago they last changed, at least, in milliseconds. */
+  olderThan: number
+}
+
+const MOST = 1_000
+
+/** The request for a page as it crosses: JSON. */
+export function listRequest(options: ListOptions): string {
+  const { status, blueprintId, idPrefix, createdBefore, updatedBefore, order = 'asc', limit = 100, cursor } = options
+  if (!Number.isInteger(limit) || limit < 1 || limit > MOST) {
+    throw mistake('INVALID_ARGUMENT', `limit is a whole number from 1 to ${MOST}`)
+  }
+  if (order !== 'asc' && order !== 'desc') throw mistake('INVALID_ARGUMENT', "order is 'asc' or 'desc'")
+  return JSON.stringify({
+    statuses: status === undefined ? [] : [status].flat(),
+    blueprintId,
+    idPrefix,
+    createdBefore: moment('createdBefore', createdBefore),
+    updatedBefore: moment('updatedBefore', updatedBefore),
+    after: cursor === undefined ? undefined : lastOf(cursor, order),
+    isDescending: order === 'desc',
+    limit,
+  })
+}
+
+/** A page as the engine says it. */
+export function readPage(json: string, { order = 'asc', limit = 100 }: ListOptions): RunPage {
+  type Told = Omit<RunSummary, 'createdAt' | 'updatedAt'> & { createdAt?: number; updatedAt?: number }
+  const runs = (fromJson(json) as Told[]).map(({ createdAt, updatedAt, ...told }) => ({
+    ...told,
+    ...dates({ createdAt, updatedAt }),
+  }))
+  const last = runs.length === limit ? runs.at(-1) : undefined
+  return last ? { runs, cursor: cursorOf(order, last.runId) } : { runs }
+}
+
+/** The statuses to purge, and the age in milliseconds. */
+export function purgeRequest({ status, olderThan }: PurgeOptions): [string[], number] {
+  if (typeof olderThan !== 'number' || !(olderThan >= 0)) {
+    throw mistake('INVALID_ARGUMENT', 'olderThan is a number of milliseconds, 0 or more')
+  }
+  return [status === undefined ? ['completed', 'failed', 'cancelled'] : [status].flat(), olderThan]
+}
+
+/** Says the order too: the run after it is another one in the other order. */
+function cursorOf(order: string, runId: string): string {
+  return Buffer.from(JSON.stringify([order, runId])).toString('base64url')
+}
+
+function lastOf(cursor: string, order: string): string {
+  let read: unknown
+  try {
+    read = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+  } catch {
+    // As any other text.
+  }
+  if (Array.isArray(read) && read[0] === order && typeof read[1] === 'string') return read[1]
+  throw mistake('INVALID_ARGUMENT', `cursor is that of a page in the order '${order}'`)
+}
+
+function moment(name: string, given: Date | number | undefined): number | undefined {
+  if (given === undefined) return undefined
+  const milliseconds = Math.ceil(Number(given))
+  if (Number.isSafeInteger(milliseconds)) return Math.max(0, milliseconds)
+  throw mistake('INVALID_ARGUMENT', `${name} is a Date, or a number of milliseconds since 1970`)
+}

@@ -1,0 +1,75 @@
+/** Waiting for a run's end. PostgreSQL is asked again and again, less and less often; those who ask at a time share a query. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { WorkflowResult } from 'flowcraft'
+import { fromJson } from '../bridge/json.js'
+import { errorOf, mistake, type NodeFailure, RunFailedError } from '../errors.js'
+import type { ClientHost } from './host.js'
+
+/** How a result is waited for. */
+export interface ResultOptions {
+  /** How long to wait, in milliseconds. Default: for as long as it takes. */
+  timeoutMs?: number
+  /** Gives up the wait, with the signal's own reason; the run goes on. */
+  signal?: AbortSignal
+}
+
+/** The first wait between two looks, the longest, and by how much it grows; in milliseconds. */
+const SHORTEST = 20
+const LONGEST = 500
+const GROWTH = 1.3
+
+/** How a run stands, as the engine says it. */
+interface Outcome {
+  status: string
+  payload?: WorkflowResult
+  reason?: string
+  errors?: NodeFailure[]
+}
+
+const CODES = { failed: 'RUN_FAILED', cancelled: 'RUN_CANCELLED' } as const
+
+/** The result of a run, once it is over. */
+export async function resultOf(
+  { engine, answer, values }: ClientHost,
+  runId: string,
+  { timeoutMs = Number.POSITIVE_INFINITY, signal }: ResultOptions,
+): Promise<WorkflowResult> {
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
+    throw mistake('INVALID_ARGUMENT', 'timeoutMs is a number of milliseconds, 0 or more')
+  }
+  const deadline = performance.now() + timeoutMs
+  for (let wait = SHORTEST; ; wait = Math.min(wait * GROWTH, LONGEST)) {
+    signal?.throwIfAborted()
+    const outcome = fromJson(await answer(engine.outcome(runId))) as Outcome
+    if (outcome.status !== 'running' && outcome.status !== 'awaiting') return ended(outcome, runId, values)
+    const left = deadline - performance.now()
+    if (left <= 0) {
+      const message = `Waiting for the result (run '${runId}'): the run is ${outcome.status} after ${timeoutMs} ms`
+      throw errorOf(message, { code: 'RESULT_TIMEOUT', retryable: true, runId })
+    }
+    await patience(Math.min(wait, left), signal)
+  }
+}
+
+function ended(
+  { status, payload, reason = '', errors = [] }: Outcome,
+  runId: string,
+  values: ClientHost['values'],
+): WorkflowResult {
+  if (status === 'completed' && payload) {
+    return { ...payload, context: values.ofContext(payload.context as Record<string, unknown>) }
+  }
+  const code = CODES[status as keyof typeof CODES] ?? 'RUN_STALLED'
+  const why = reason === '' ? '' : `: ${reason}`
+  throw new RunFailedError(`Run '${runId}' is ${status}${why}`, { code, runId, reason, nodeErrors: errors })
+}
+
+/** Sleeps, and rejects with the signal's own reason. */
+async function patience(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(milliseconds, undefined, signal ? { signal } : {})
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error
+  }
+}

@@ -1,0 +1,97 @@
+/** What a start is told, and how it crosses to the engine. */
+import { contextKey, toJson } from '../bridge/json.js'
+import type { Values } from '../bridge/values.js'
+import { mistake } from '../errors.js'
+import { isObject } from '../is-object.js'
+import { newRunId } from './ids.js'
+
+/**
+ * What becomes of a start whose run id there is already: `reject` refuses it, `use-existing` leaves the run as it is, and
+ * `restart-if-ended` begins a run anew that has ended and leaves any other as it is.
+ */
+export type OnConflict = 'reject' | 'use-existing' | 'restart-if-ended'
+
+const CONFLICTS: readonly OnConflict[] = ['reject', 'use-existing', 'restart-if-ended']
+
+/** A `pg` client within a transaction of yours, or any object that executes SQL there as `pg` does. */
+export interface TransactionLike {
+  query(text: string, values: unknown[]): PromiseLike<unknown>
+}
+
+/** A run to start. */
+export interface RunToStart<Context = Record<string, unknown>> {
+  /** The keys of the run's context. */
+  context?: Partial<Context>
+  /** The run's id. Default: a new UUID, which later ones come after. */
+  runId?: string
+  /** When its start nodes are due: a `Date`, or milliseconds since 1970. Default: at once. */
+  startAt?: Date | number
+}
+
+/** How several runs are started. */
+export interface StartManyOptions {
+  /** What becomes of runs whose ids there are already. With `reject`, the default, none of the runs is started then. */
+  onConflict?: OnConflict
+  /** The version that the blueprint has to have. Default: any. */
+  version?: string
+}
+
+/** How a run is started. */
+export interface StartOptions<Context = Record<string, unknown>> extends RunToStart<Context> {
+  /** What becomes of a start whose run id there is already. Default: `reject`. */
+  onConflict?: OnConflict
+  /** The version that the blueprint has to have. Default: any. */
+  version?: string
+  /**
+   * Your own transaction: the run exists if you commit. This client starts its nodes half a second after the commit at the
+   * latest; if its process ends before, recovery does, within about 15 seconds.
+   */
+  transaction?: TransactionLike
+}
+
+/** A checked policy. */
+export function conflictPolicy(given: unknown = 'reject'): OnConflict {
+  if (CONFLICTS.includes(given as OnConflict)) return given as OnConflict
+  throw mistake('INVALID_ARGUMENT', `onConflict is one of '${CONFLICTS.join("', '")}'`)
+}
+
+/** A run as it crosses: JSON. */
+export function runToJson(
+  blueprintId: string,
+  { context = {}, runId = newRunId(), startAt }: RunToStart<object>,
+  { values, version }: { values: Values; version: string | undefined },
+): string {
+  if (typeof runId !== 'string' || runId === '') {
+    throw mistake('INVALID_ARGUMENT', 'A run id is a text that is not empty')
+  }
+  const fields = [
+    `"runId":${toJson(runId, 'The run id')}`,
+    `"blueprintId":${toJson(blueprintId, 'The id of the blueprint')}`,
+    `"context":${contextToJson(context, runId, values)}`,
+  ]
+  if (version !== undefined) fields.push(`"version":${toJson(version, 'The version')}`)
+  const due = moment(startAt)
+  if (due !== undefined) fields.push(`"startAt":${due}`)
+  return `{${fields.join()}}`
+}
+
+function contextToJson(context: object, runId: string, values: Values): string {
+  if (!isObject(context) || Array.isArray(context)) {
+    throw mistake('INVALID_ARGUMENT', `The context of run '${runId}' is an object`)
+  }
+  const where = ` of run '${runId}'`
+  const keys = Object.entries(context).flatMap(([name, value]) => {
+    const key = contextKey(name, where)
+    const json = values.toJson(value, `The context key '${key}'${where}`, 'start')
+    return json === undefined ? [] : [`${JSON.stringify(key)}:${json}`]
+  })
+  return `{${keys.join()}}`
+}
+
+/** Milliseconds since 1970; none for at once. */
+function moment(startAt: Date | number | undefined): number | undefined {
+  if (startAt === undefined) return undefined
+  const milliseconds = Math.ceil(Number(startAt))
+  if (Number.isSafeInteger(milliseconds)) return Math.max(0, milliseconds)
+  throw mistake('INVALID_ARGUMENT', 'startAt is a Date, or a number of milliseconds since 1970')
+}

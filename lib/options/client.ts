@@ -1,0 +1,262 @@
+/** Options of `createRabbitMqClient`. Those that an adapter has too mean the same. */
+import type { ICoordinationStore, ILogger, ISerializer, WorkflowBlueprint } from 'flowcraft'
+import type { QueueType } from './adapter.js'
+import { ADAPTER_SCHEMA } from './adapter-schema.js'
+import type { AmqpConnectionLike, AmqpOptions } from './amqp.js'
+import { objectWith } from './kinds.js'
+import type { PgClientLike, PostgresOptions } from './postgres.js'
+import type { AnyOption, Checked, Schema } from './schema.js'
+
+/** Options of a client. */
+export interface RabbitMqClientOptions {
+  /**
+   * The blueprints it starts, by their ids: blueprints, or what `createFlow` builds. Runs of all blueprints can be
+   * watched and controlled without them.
+   *
+   * @defaultValue none: the client starts no run
+   *
+   * @example
+   * ```ts
+   * blueprints: { order: flow }
+   * ```
+   */
+  blueprints?: Readonly<Record<string, WorkflowBlueprint | { toBlueprint(): WorkflowBlueprint }>>
+  /**
+   * The workers' serializer, where their runtime has one of its own: for values that JSON does not hold.
+   *
+   * @defaultValue JSON alone
+   *
+   * @example
+   * ```ts
+   * serializer: new SuperJsonSerializer()
+   * ```
+   */
+  serializer?: ISerializer
+  /**
+   * Whether a value that JSON would change is refused. Otherwise it is stored as JSON has it, and the log warns.
+   *
+   * @defaultValue `false`
+   *
+   * @example
+   * ```ts
+   * strictValues: true
+   * ```
+   */
+  strictValues?: boolean
+  /**
+   * Gets what the client has to say.
+   *
+   * @defaultValue the console
+   *
+   * @example
+   * ```ts
+   * logger: new ConsoleLogger()
+   * ```
+   */
+  logger?: ILogger
+  /**
+   * The workers' coordination store. Needed beside workers of version 1 only, which look there first, and for
+   * nothing of a removed run to be left there for up to an hour.
+   *
+   * @defaultValue none
+   *
+   * @example
+   * ```ts
+   * coordinationStore: new RedisCoordinationStore('redis://localhost')
+   * ```
+   */
+  coordinationStore?: ICoordinationStore
+  /**
+   * RabbitMQ: a URL (`amqp:`, `amqps:`), several URLs of one cluster, an options object, or a live amqplib
+   * connection (0.10 to 2). `memory:` (or `memory:name`) stands for all servers in the memory of this process:
+   * adapters of its threads that name the same memory share it, nothing of it is durable, and `pgClient` and the
+   * coordination store must name it too.
+   *
+   * @example
+   * ```ts
+   * amqpConnection: 'amqp://localhost'
+   * ```
+   */
+  amqpConnection: AmqpConnectionLike | AmqpOptions | string | string[]
+  /**
+   * PostgreSQL: a connection string, a `pg` config object, or a live `pg` Client or Pool, whose parameters the
+   * adapter reads. It opens connections of its own. `memory:` as in `amqpConnection`.
+   *
+   * @example
+   * ```ts
+   * pgClient: 'postgresql://user:pass@localhost:5432/db'
+   * ```
+   */
+  pgClient: PgClientLike | PostgresOptions | string
+  /**
+   * The table of contexts: `table` or `schema.table`.
+   *
+   * @example
+   * ```ts
+   * contextTableName: 'flowcraft_contexts'
+   * ```
+   */
+  contextTableName: string
+  /**
+   * The table of statuses: `table` or `schema.table`.
+   *
+   * @example
+   * ```ts
+   * statusTableName: 'flowcraft_statuses'
+   * ```
+   */
+  statusTableName: string
+  /**
+   * The queue of jobs. The worker declares it as durable where there is none.
+   *
+   * @defaultValue `'flowcraft-queue'`
+   *
+   * @example
+   * ```ts
+   * queueName: 'flowcraft-jobs'
+   * ```
+   */
+  queueName?: string
+  /**
+   * Queues by blueprint. The jobs of a blueprint that is named here travel through the queue it is given, all others
+   * through `queueName`. Each queue has dead letters and delays of its own.
+   *
+   * @defaultValue `{}`
+   *
+   * @example
+   * ```ts
+   * queues: { video: 'video-jobs' }
+   * ```
+   */
+  queues?: Record<string, string>
+  /**
+   * The type of the queues the adapter declares: of jobs, of dead letters and of delays. It takes a queue that
+   * exists as it is. Quorum queues need RabbitMQ 3.10.
+   *
+   * @defaultValue the broker's own
+   *
+   * @example
+   * ```ts
+   * queueType: 'quorum'
+   * ```
+   */
+  queueType?: QueueType
+  /**
+   * How long RabbitMQ and PostgreSQL may take to answer a new connection and to log the adapter in. Of several hosts
+   * each has that time.
+   *
+   * @defaultValue `5000`
+   *
+   * @example
+   * ```ts
+   * connectTimeout: 10_000
+   * ```
+   */
+  connectTimeout?: number
+  /**
+   * How long a statement may take. Then it is cancelled; a connection that gives no answer for two seconds more is
+   * closed, and the work goes on over another one. A batch of results has a second more for each MiB. Migrations
+   * have limits of their own.
+   *
+   * @defaultValue `15000`
+   *
+   * @example
+   * ```ts
+   * statementTimeout: 60_000
+   * ```
+   */
+  statementTimeout?: number
+  /**
+   * How long RabbitMQ may take to confirm a message. Then the message is published again over another connection.
+   * Where RabbitMQ says that it is short of memory or disk, the adapter waits for as long as it is.
+   *
+   * @defaultValue `15000`
+   *
+   * @example
+   * ```ts
+   * publishTimeout: 30_000
+   * ```
+   */
+  publishTimeout?: number
+  /**
+   * How long the coordination store may take to answer. Then it counts as out of reach (`withoutRedis`), and the
+   * next call opens another connection.
+   *
+   * @defaultValue `2000`
+   *
+   * @example
+   * ```ts
+   * leaseTimeout: 500
+   * ```
+   */
+  leaseTimeout?: number
+}
+
+/** The adapter's option, as it is. */
+function ofAdapter<O extends AnyOption & { group: string }>({ group: _, ...option }: O): Omit<O, 'group'> {
+  return option
+}
+
+const STORE_METHODS = ['increment', 'setIfNotExist', 'extendTTL', 'delete', 'get']
+
+export const CLIENT_SCHEMA = {
+  blueprints: {
+    takes: objectWith<NonNullable<RabbitMqClientOptions['blueprints']>>([], "an object of blueprints' ids"),
+    words:
+      'The blueprints it starts, by their ids: blueprints, or what `createFlow` builds. Runs of all blueprints can be ' +
+      'watched and controlled without them.',
+    otherwise: 'none: the client starts no run',
+    example: 'blueprints: { order: flow }',
+  },
+  serializer: {
+    takes: objectWith<ISerializer>(
+      ['serialize', 'deserialize'],
+      'an object with the methods serialize and deserialize',
+    ),
+    words: "The workers' serializer, where their runtime has one of its own: for values that JSON does not hold.",
+    otherwise: 'JSON alone',
+    example: 'serializer: new SuperJsonSerializer()',
+  },
+  strictValues: {
+    ...ofAdapter(ADAPTER_SCHEMA.strictValues),
+    words:
+      'Whether a value that JSON would change is refused. Otherwise it is stored as JSON has it, and the log warns.',
+  },
+  logger: {
+    takes: objectWith<ILogger>(
+      ['debug', 'info', 'warn', 'error'],
+      'a logger with the methods debug, info, warn and error',
+    ),
+    words: 'Gets what the client has to say.',
+    otherwise: 'the console',
+    example: 'logger: new ConsoleLogger()',
+  },
+  coordinationStore: {
+    takes: objectWith<ICoordinationStore>(STORE_METHODS, `an object with the methods ${STORE_METHODS.join(', ')}`),
+    words:
+      "The workers' coordination store. Needed beside workers of version 1 only, which look there first, and for nothing of " +
+      'a removed run to be left there for up to an hour.',
+    otherwise: 'none',
+    example: "coordinationStore: new RedisCoordinationStore('redis://localhost')",
+  },
+  amqpConnection: ofAdapter(ADAPTER_SCHEMA.amqpConnection),
+  pgClient: ofAdapter(ADAPTER_SCHEMA.pgClient),
+  contextTableName: ofAdapter(ADAPTER_SCHEMA.contextTableName),
+  statusTableName: ofAdapter(ADAPTER_SCHEMA.statusTableName),
+  queueName: ofAdapter(ADAPTER_SCHEMA.queueName),
+  queues: ofAdapter(ADAPTER_SCHEMA.queues),
+  queueType: ofAdapter(ADAPTER_SCHEMA.queueType),
+  connectTimeout: ofAdapter(ADAPTER_SCHEMA.connectTimeout),
+  statementTimeout: ofAdapter(ADAPTER_SCHEMA.statementTimeout),
+  publishTimeout: ofAdapter(ADAPTER_SCHEMA.publishTimeout),
+  leaseTimeout: ofAdapter(ADAPTER_SCHEMA.leaseTimeout),
+} as const satisfies Schema<RabbitMqClientOptions>
+
+/** What the engine reads: the client's own, and the adapter's defaults for what only a worker needs. */
+export function clientEngineOptions(checked: Checked<typeof CLIENT_SCHEMA>): Record<string, unknown> {
+  const all: [string, AnyOption][] = Object.entries(ADAPTER_SCHEMA)
+  const own: Record<string, unknown> = checked
+  return Object.fromEntries(
+    all.filter(([, option]) => option.engine).map(([name, option]) => [name, own[name] ?? option.default]),
+  )
+}

@@ -1,0 +1,74 @@
+//! Lists of runs as they cross: JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ports::watching::{RunCount, RunSearch, RunSummary};
+
+/// Which runs to list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListRequest {
+    #[serde(default)]
+    statuses: Vec<String>,
+    blueprint_id: Option<String>,
+    id_prefix: Option<String>,
+    created_before: Option<u64>,
+    updated_before: Option<u64>,
+    after: Option<String>,
+    #[serde(default)]
+    is_descending: bool,
+    limit: u32,
+}
+
+impl From<ListRequest> for RunSearch {
+    fn from(request: ListRequest) -> Self {
+        Self {
+            statuses: request.statuses,
+            blueprint: request.blueprint_id,
+            prefix: request.id_prefix,
+            created_before: request.created_before,
+            updated_before: request.updated_before,
+            after: request.after,
+            is_descending: request.is_descending,
+            limit: request.limit.into(),
+        }
+    }
+}
+
+/// A run in a list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedRun {
+    run_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blueprint_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<u64>,
+}
+
+impl From<RunSummary> for ListedRun {
+    fn from(RunSummary { run, status, blueprint, created_at, updated_at }: RunSummary) -> Self {
+        Self { run_id: run, status, blueprint_id: blueprint, created_at, updated_at }
+    }
+}
+
+/// How many runs of a blueprint are of a status.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountedRuns {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blueprint_id: Option<String>,
+    count: i64,
+}
+
+impl From<RunCount> for CountedRuns {
+    fn from(RunCount { status, blueprint, count }: RunCount) -> Self {
+        Self { status, blueprint_id: blueprint, count }
+    }
+}

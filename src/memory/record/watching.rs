@@ -1,0 +1,121 @@
+//! Runs as an application sees them.
+
+use std::collections::BTreeMap;
+
+use super::contexts::Row;
+use super::statuses::StatusRow;
+use super::store::TablesState;
+use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::record::Document;
+use crate::workflow::ledger::RunStatus;
+
+impl TablesState<'_> {
+    /// What the status rows of runs say.
+    pub fn views(&self, runs: &[&str]) -> BTreeMap<String, StatusView> {
+        let view = |run: &&str| Some(((*run).to_owned(), self.statuses.rows.get(*run)?.view()));
+        runs.iter().filter_map(view).collect()
+    }
+
+    /// A page of runs.
+    pub fn list(&self, search: &RunSearch) -> Vec<RunSummary> {
+        let all = self.statuses.rows.iter().map(|(run, row)| self.summary(run, row));
+        let mut found: Vec<RunSummary> = all.filter(|summary| search.takes(summary)).collect();
+        if search.is_descending {
+            found.reverse();
+        }
+        found.truncate(usize::try_from(search.limit).unwrap_or(0));
+        found
+    }
+
+    /// How many runs there are of each status and blueprint.
+    pub fn counts(&self) -> Vec<RunCount> {
+        let mut counts: BTreeMap<(Option<String>, Option<String>), i64> = BTreeMap::new();
+        for (run, row) in &self.statuses.rows {
+            let RunSummary { status, blueprint, .. } = self.summary(run, row);
+            *counts.entry((status, blueprint)).or_default() += 1;
+        }
+        let count = |((status, blueprint), count)| RunCount { status, blueprint, count };
+        counts.into_iter().map(count).collect()
+    }
+
+    /// Removes runs that are over.
+    pub fn remove(&mut self, removal: &Removal, now: i64, is_free: impl Fn(&str) -> bool) -> Vec<Removed> {
+        let age = removal.older_than.map(|age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX / 4));
+        let meets = |(run, row): &(&String, &StatusRow)| {
+            removal.run.as_ref().is_none_or(|only| only == *run)
+                && removal.statuses.contains(&row.status)
+                && age.is_none_or(|age| row.updated_at < now - age)
+                && is_free(run)
+        };
+        let limit = usize::try_from(removal.limit).unwrap_or(0);
+        let chosen: Vec<String> =
+            self.statuses.rows.iter().filter(meets).take(limit).map(|(run, _)| run.clone()).collect();
+        chosen.into_iter().filter_map(|run| self.remove_run(run)).collect()
+    }
+
+    fn remove_run(&mut self, run: String) -> Option<Removed> {
+        let ledger = self.contexts.rows.get(&run).and_then(document).and_then(|found| found.reserved);
+        let ledger = ledger.map(|reserved| reserved.ledger).unwrap_or_default();
+        if ledger.status == RunStatus::Awaiting
+            || (ledger.status == RunStatus::Running && !ledger.is_unbegun())
+        {
+            return None;
+        }
+        self.contexts.rows.remove(&run);
+        if let Some(journal) = &mut self.contexts.journal {
+            journal.remove(&run);
+        }
+        self.statuses.rows.remove(&run);
+        Some(Removed { run, nodes: ledger.nodes.keys().map(ToString::to_string).collect() })
+    }
+
+    fn summary(&self, run: &str, row: &StatusRow) -> RunSummary {
+        let entries = self.contexts.entries_after(run, crate::record::Revision::default());
+        let found = self.contexts.rows.get(run).and_then(document);
+        let found = match (found, entries) {
+            (Some(found), (Some(last), entries)) => found.grown(&entries, last).ok(),
+            (found, _) => found,
+        };
+        let (named, start) = match &found {
+            Some(found) => (
+                found.follows().or_else(|| crate::record::blueprint_named_in(&found.values)),
+                found.reserved.as_ref().and_then(|reserved| reserved.start.as_ref()).map(|start| start.at),
+            ),
+            None => (None, None),
+        };
+        let StatusView { status, updated_at, .. } = row.view();
+        let blueprint = named.map(|named| named.to_string());
+        RunSummary { run: run.to_owned(), status, blueprint, created_at: start, updated_at }
+    }
+}
+
+fn document(row: &Row) -> Option<Document> {
+    Document::parse(Some(&row.content.text().ok()?)).ok()
+}
+
+impl StatusRow {
+    fn view(&self) -> StatusView {
+        let goes_on = ["running", "awaiting"].contains(&self.status.as_str());
+        let result = self.result.as_ref().filter(|_| !goes_on).map(|result| result.get().to_owned());
+        let updated_at = u64::try_from(self.updated_at / 1000).ok();
+        StatusView { status: Some(self.status.clone()), result, updated_at }
+    }
+}
+
+impl RunSearch {
+    fn takes(&self, run: &RunSummary) -> bool {
+        let is_before = |moment: Option<u64>, bound: Option<u64>| {
+            bound.is_none_or(|bound| moment.is_some_and(|moment| moment < bound))
+        };
+        let follows = |after: &String| match self.is_descending {
+            true => run.run < *after,
+            false => run.run > *after,
+        };
+        (self.statuses.is_empty() || run.status.as_ref().is_some_and(|status| self.statuses.contains(status)))
+            && self.blueprint.as_ref().is_none_or(|wanted| run.blueprint.as_ref() == Some(wanted))
+            && self.prefix.as_ref().is_none_or(|prefix| run.run.starts_with(prefix))
+            && self.after.as_ref().is_none_or(follows)
+            && is_before(run.created_at, self.created_before)
+            && is_before(run.updated_at, self.updated_before)
+    }
+}

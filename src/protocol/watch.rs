@@ -1,0 +1,113 @@
+//! What an application is told of runs.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::NodeId;
+use crate::json::Json;
+
+/// How a run stands, and its result once it is over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunOutcome {
+    /// The word of its status row.
+    pub status: String,
+    /// The payload of a completed run, in the shape of core's `WorkflowResult`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Json>,
+    /// Why it did not complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Every node that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<NodeFailure>,
+}
+
+/// A node that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeFailure {
+    /// The node.
+    pub node_id: NodeId,
+    /// Why.
+    pub message: String,
+}
+
+/// What the status row holds once a run is over.
+#[derive(Debug, Default, Deserialize)]
+pub struct StoredResult {
+    /// Of a completed run.
+    #[serde(default)]
+    pub payload: Option<Json>,
+    /// Of any other.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What is known of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunDescription {
+    /// The run.
+    pub run_id: String,
+    /// Its status.
+    pub status: String,
+    /// Why it failed, or was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The blueprint it follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blueprint_id: Option<String>,
+    /// The version it had when the run began; JSON `null` for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Value>,
+    /// When a client of ours started it: milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<u64>,
+    /// When it last changed: milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<u64>,
+    /// Every node that was ever reached, in the order of their ids.
+    pub nodes: Vec<NodeDescription>,
+}
+
+/// What is known of a node of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeDescription {
+    /// The node.
+    pub node_id: NodeId,
+    /// `idle`, `due`, `done`, `failed` or `awaiting`.
+    pub state: String,
+    /// Which execution of it this is, from 1; 0 if it was never due.
+    pub execution: u32,
+    /// Which attempt of it is due, from 1.
+    pub attempt: u32,
+    /// When it is due, or wakes: milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<u64>,
+    /// The action it decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// What it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<WaitsFor>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Its fallback took its place.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
+}
+
+/// What a paused node waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitsFor {
+    /// The event, if it waits for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// In core's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Json>,
+}

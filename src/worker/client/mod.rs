@@ -1,0 +1,12 @@
+//! What an application asks of the engine without working: it starts runs, watches them and removes them.
+//!
+//! A start is one statement that writes both rows as the first job would leave them, and then the messages. Whatever is lost
+//! after the statement, recovery finds a run that is due. Whatever is lost before it never happened.
+
+mod description;
+mod keys;
+mod remove;
+pub mod service;
+mod start;
+mod transaction;
+mod watch;

@@ -1,0 +1,249 @@
+//! Starting runs: their rows, then their messages.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::keys::{forget, tell_blueprints};
+use super::service::Client;
+use crate::backoff::Backoff;
+use crate::error::{Code, Error, Result};
+use crate::fault_points;
+use crate::ports::platform::Platform;
+use crate::ports::record::{Inserted, Insertion};
+use crate::protocol::message::JobMessage;
+use crate::protocol::start::{OnConflict, StartOutcome, StartRequest, StartRun, Started};
+use crate::record::{NewRun, Start};
+use crate::worker::runs::starting::{Beginning, Begun, Restarted};
+use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::DueJob;
+
+pub(super) const OPERATION: &str = "Starting the run";
+/// For how long PostgreSQL is asked again: an answer that was lost leaves the start in doubt.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest wait between two attempts.
+const LONGEST: Duration = Duration::from_millis(500);
+/// How often the messages are published, before recovery has to.
+const PUBLISHES: usize = 3;
+
+/// Jobs of a run to publish.
+struct Jobs {
+    run: String,
+    blueprint: String,
+    due: Vec<DueJob>,
+    at: Option<u64>,
+}
+
+impl Client {
+    /// Starts runs. Resolves when their rows are committed and their messages confirmed, or left to recovery.
+    ///
+    /// # Errors
+    /// A blueprint is unknown or of another version, a run is there and may not be, or PostgreSQL is out of reach. Only in
+    /// that last case a run may have been started: the same call again finds out.
+    pub async fn start(&self, request: StartRequest) -> Result<Vec<Started>> {
+        let StartRequest { runs, on_conflict } = request;
+        refuse_twins(&runs)?;
+        let beginnings = self.beginnings(runs).await?;
+        let begun = beginnings.iter().map(|each| self.begun(each)).collect::<Result<Vec<_>>>()?;
+        let which = match on_conflict {
+            OnConflict::Reject => Insertion::All,
+            OnConflict::UseExisting | OnConflict::RestartIfEnded => Insertion::Each,
+        };
+        fault_points::point("start-before-insert");
+        let inserted = self.insert(&beginnings, &begun, which).await?;
+        fault_points::point("start-after-insert");
+        let (mut started, mut jobs) = (Vec::with_capacity(begun.len()), Vec::new());
+        for (beginning, begun) in beginnings.iter().zip(begun) {
+            let (run_id, outcome) = match inserted.runs.get(&beginning.run) {
+                Some(named) => {
+                    let blueprint = beginning.blueprint.id.clone();
+                    jobs.push(Jobs { run: named.clone(), blueprint, due: begun.due, at: inserted.at });
+                    (named.clone(), StartOutcome::New)
+                }
+                None => (beginning.run.clone(), self.met(beginning, on_conflict, &mut jobs).await?),
+            };
+            started.push(Started { run_id, outcome });
+        }
+        tell_blueprints(
+            &self.services,
+            jobs.iter().map(|jobs| (jobs.run.clone(), jobs.blueprint.clone())).collect(),
+        );
+        self.publish(&jobs).await;
+        fault_points::point("start-after-publish");
+        Ok(started)
+    }
+
+    /// What becomes of a start whose run is there already.
+    async fn met(
+        &self,
+        beginning: &Beginning,
+        on_conflict: OnConflict,
+        jobs: &mut Vec<Jobs>,
+    ) -> Result<StartOutcome> {
+        match on_conflict {
+            OnConflict::Reject => Err(exists(&beginning.run)),
+            OnConflict::UseExisting => Ok(StartOutcome::Existing),
+            OnConflict::RestartIfEnded => self.restart(beginning, jobs).await,
+        }
+    }
+
+    async fn restart(&self, beginning: &Beginning, jobs: &mut Vec<Jobs>) -> Result<StartOutcome> {
+        let runs = &self.services.runs;
+        let committed = self.in_doubt(|_| runs.begin_again(beginning)).await?;
+        let Restarted::Anew { due, former } = committed.answer else { return Ok(StartOutcome::Existing) };
+        let run = beginning.run.clone();
+        forget(&self.services, &run, &former).await;
+        let at = match committed.at {
+            None => runs.load_ledger(&run).await?.at,
+            at => at,
+        };
+        jobs.push(Jobs { run, blueprint: beginning.blueprint.id.clone(), due, at });
+        Ok(StartOutcome::Restarted)
+    }
+
+    /// What is to be begun: every run with its blueprint.
+    pub(super) async fn beginnings(&self, runs: Vec<StartRun>) -> Result<Vec<Beginning>> {
+        let platform = &self.services.platform;
+        let start = Arc::new(Start { mark: mark(platform), at: platform.now() });
+        let mut known: HashMap<String, Arc<Blueprint>> = HashMap::new();
+        let mut beginnings = Vec::with_capacity(runs.len());
+        for StartRun { run_id: run, blueprint_id, context, version, start_at } in runs {
+            let blueprint = match known.get(&blueprint_id) {
+                Some(blueprint) => blueprint.clone(),
+                None => self.blueprint(&blueprint_id).await.map_err(|error| error.of_run(&run))?,
+            };
+            if let Some(version) = version.filter(|version| *version != blueprint.version) {
+                let here = &blueprint.version;
+                let what = format!("the blueprint '{blueprint_id}' is of version {here} here, not {version}");
+                return Err(Error::new(Code::BlueprintVersion, OPERATION, what).of_run(&run));
+            }
+            known.insert(blueprint_id, blueprint.clone());
+            let due = start_at.map(|moment| platform.translated(moment));
+            let not_before = due.filter(|moment| platform.until(*moment).is_some());
+            let start = start.clone();
+            beginnings.push(Beginning { run, blueprint, values: context, not_before, start });
+        }
+        Ok(beginnings)
+    }
+
+    async fn blueprint(&self, id: &str) -> Result<Arc<Blueprint>> {
+        let found = self.services.blueprints.current(id).await?.map(|analysed| analysed.blueprint);
+        found.ok_or_else(|| {
+            let what = format!("the blueprint '{id}' is not known here (option blueprints)");
+            Error::new(Code::BlueprintUnknown, OPERATION, what)
+        })
+    }
+
+    /// A run as it is inserted.
+    pub(super) fn begun(&self, beginning: &Beginning) -> Result<Begun> {
+        let queue = self.services.settings.queues.of(&beginning.blueprint.id);
+        beginning.begun(queue, self.services.runs.defers_results())
+    }
+
+    /// Inserts runs. Where an answer was lost, those with this call's mark are its own.
+    async fn insert(&self, beginnings: &[Beginning], begun: &[Begun], which: Insertion) -> Result<Inserted> {
+        let new: Vec<NewRun> = begun.iter().map(|begun| begun.new.clone()).collect();
+        if new.is_empty() {
+            return Ok(Inserted::default());
+        }
+        let inserted = self
+            .in_doubt(|in_doubt| {
+                let new = &new;
+                async move {
+                    let mut inserted = self.services.runs.insert(new, which).await?;
+                    if in_doubt {
+                        self.add_own(beginnings, &mut inserted).await?;
+                    }
+                    Ok(inserted)
+                }
+            })
+            .await
+            .map_err(|error| if let [new] = new.as_slice() { error.of_run(&new.run) } else { error })?;
+        match inserted.there.first() {
+            Some(there) if which == Insertion::All => Err(exists(there)),
+            _ => Ok(inserted),
+        }
+    }
+
+    /// Adds those runs that an attempt whose answer was lost has inserted.
+    async fn add_own(&self, beginnings: &[Beginning], inserted: &mut Inserted) -> Result<()> {
+        for Beginning { run, start, .. } in beginnings {
+            if !inserted.there.contains(run) {
+                continue;
+            }
+            let document = self.services.runs.load_ledger(run).await?;
+            let found = document.reserved.and_then(|reserved| reserved.start);
+            if found.is_some_and(|found| found.mark == start.mark) {
+                inserted.there.remove(run);
+                inserted.runs.insert(run.clone(), run.clone());
+                inserted.at = inserted.at.or(document.at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks PostgreSQL until it answers, for a while; the attempt is told whether an earlier one may have counted.
+    async fn in_doubt<T, F>(&self, attempt: impl Fn(bool) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let (begun, mut is_in_doubt) = (Instant::now(), false);
+        let mut backoff = Backoff::up_to(LONGEST, &self.services.platform);
+        loop {
+            match attempt(is_in_doubt).await {
+                Err(error) if error.is_transient() && begun.elapsed() < PATIENCE => {
+                    is_in_doubt |= error.code != Code::RunBusy;
+                    backoff.wait().await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Publishes the jobs of runs that were started, in one batch. That they were started is recorded: what is not confirmed
+    /// is published by recovery.
+    async fn publish(&self, jobs: &[Jobs]) {
+        let first = jobs
+            .iter()
+            .flat_map(|Jobs { run, blueprint, due, at }| JobMessage::all_due(run, blueprint, due, *at));
+        let mut messages: Vec<JobMessage> = first.collect();
+        let mut backoff = Backoff::up_to(LONGEST, &self.services.platform);
+        for attempt in 1..=PUBLISHES {
+            let Err(error) = self.services.publisher.publish(&messages).await else { return };
+            if attempt == PUBLISHES || !error.is_transient() {
+                let what = match jobs {
+                    [jobs] => format!("Run '{}' is started", jobs.run),
+                    jobs => format!("{} runs are started", jobs.len()),
+                };
+                return self.services.notices.warn(format!(
+                    "{what}, and not every message is confirmed: recovery publishes what is missing. {error}"
+                ));
+            }
+            backoff.wait().await;
+            messages = messages.into_iter().map(|job| JobMessage { copy: true, ..job }).collect();
+        }
+    }
+}
+
+/// Refuses runs of which several have one id: nobody could say which of them is meant.
+fn refuse_twins(runs: &[StartRun]) -> Result<()> {
+    let mut seen = HashSet::with_capacity(runs.len());
+    match runs.iter().find(|run| !seen.insert(run.run_id.as_str())) {
+        Some(run) => {
+            let what = "several of the runs have this id";
+            Err(Error::new(Code::InvalidArgument, OPERATION, what).of_run(&run.run_id))
+        }
+        None => Ok(()),
+    }
+}
+
+fn exists(run: &str) -> Error {
+    Error::new(Code::RunExists, OPERATION, "there is a run of this id already").of_run(run)
+}
+
+/// A text that no other call has.
+fn mark(platform: &Platform) -> String {
+    format!("{:016x}", platform.random(|random| random.u64(..)))
+}

@@ -1,0 +1,71 @@
+//! A start within a transaction of the caller's own: the run exists if the caller commits.
+//!
+//! Whoever commits does not tell. This client looks for the run for a while and publishes its jobs once it is there; if the
+//! client is gone by then, or the transaction takes longer, recovery does.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::service::Client;
+use super::start::OPERATION;
+use crate::error::{Code, Error, Result};
+use crate::protocol::message::JobMessage;
+use crate::protocol::start::{PlannedStart, StartRun};
+use crate::worker::services::Services;
+
+/// How soon the client looks for the run, at first and at last.
+const SHORTEST: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_millis(500);
+/// For how long it looks.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Client {
+    /// What the caller has to execute for a start within its own transaction.
+    ///
+    /// # Errors
+    /// The blueprint is unknown or of another version, or the tables cannot be looked up.
+    pub async fn plan(&self, run: StartRun) -> Result<PlannedStart> {
+        let beginnings = self.beginnings(vec![run]).await?;
+        let nothing = || Error::new(Code::Internal, OPERATION, "there is nothing to start");
+        let beginning = beginnings.first().ok_or_else(nothing)?;
+        let statement = self.services.runs.insertion(&self.begun(beginning)?.new).await?;
+        let mark = beginning.start.mark.clone();
+        Ok(PlannedStart { run_id: statement.run, mark, text: statement.text, values: statement.values })
+    }
+
+    /// Publishes the jobs of a run that was planned, once it is committed. Does not wait for that.
+    pub fn publish_when_committed(&self, run: String, mark: String) {
+        let services = Arc::downgrade(&self.services);
+        self.services.platform.spawn(async move { look_for(&services, &run, &mark).await });
+    }
+}
+
+/// Holds the engine only while it asks: one that is closed meanwhile looks no further.
+async fn look_for(services: &Weak<Services>, run: &str, mark: &str) {
+    let (begun, mut wait) = (Instant::now(), SHORTEST);
+    while begun.elapsed() < PATIENCE {
+        tokio::time::sleep(wait).await;
+        wait = (wait * 3 / 2).min(LONGEST);
+        let Some(services) = services.upgrade() else { return };
+        match publish_if_there(&services, run, mark).await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => debug!(%error, run, "a started run was not looked for"),
+        }
+    }
+}
+
+/// Whether the run is there. Another one of that id is none of ours.
+async fn publish_if_there(services: &Services, run: &str, mark: &str) -> Result<bool> {
+    let document = services.runs.load(run).await?;
+    let Some(reserved) = document.reserved.as_ref() else { return Ok(document.found) };
+    let is_own = reserved.start.as_ref().is_some_and(|start| start.mark == mark);
+    let Some(follows) = reserved.blueprint.as_ref().filter(|_| is_own) else { return Ok(true) };
+    let jobs = JobMessage::all_due(run, &follows.id, &reserved.ledger.due(), document.at);
+    services.publisher.publish(&jobs).await?;
+    services.legacy.tell_blueprint(run, &follows.id).await;
+    Ok(true)
+}

@@ -1,0 +1,71 @@
+//! Looking at runs: one, or pages of them.
+
+use futures_util::future::join;
+
+use super::description::{describe, outcome};
+use super::service::Client;
+use crate::error::Result;
+use crate::ports::watching::{RunCount, RunSearch, RunSummary};
+use crate::protocol::watch::{RunDescription, RunOutcome};
+use crate::worker::runs::state::no_such_run;
+use crate::workflow::ledger::RunStatus;
+
+const OPERATION: &str = "Looking at the run";
+/// The words of a run that goes on.
+const GOES_ON: [RunStatus; 2] = [RunStatus::Running, RunStatus::Awaiting];
+
+impl Client {
+    /// How a run stands, with its result once it is over. Cheap while it goes on.
+    ///
+    /// # Errors
+    /// There is no such run, or the server is out of reach.
+    pub async fn outcome(&self, run: &str) -> Result<RunOutcome> {
+        let runs = &self.services.runs;
+        let Some(view) = runs.view(run).await? else {
+            // A run whose client wrote no status row gets one with its first job.
+            return match runs.load_ledger(run).await?.found {
+                true => {
+                    Ok(RunOutcome { status: RunStatus::Running.as_str().to_owned(), ..RunOutcome::default() })
+                }
+                false => Err(no_such_run(OPERATION).of_run(run)),
+            };
+        };
+        let goes_on = |status: &RunStatus| view.status.as_deref() == Some(status.as_str());
+        if GOES_ON.iter().any(goes_on) {
+            return outcome(&view, None);
+        }
+        let is_told = goes_on(&RunStatus::Completed) && view.result.is_some();
+        let document = if is_told { None } else { Some(runs.load(run).await?) };
+        outcome(&view, document.as_ref())
+    }
+
+    /// What is known of a run.
+    ///
+    /// # Errors
+    /// As [`outcome`](Self::outcome).
+    pub async fn describe(&self, run: &str) -> Result<RunDescription> {
+        let runs = &self.services.runs;
+        let (document, view) = join(runs.load(run), runs.view(run)).await;
+        let (document, view) = (document?, view?);
+        match document.found || view.is_some() {
+            true => Ok(describe(run, &document, view.as_ref())),
+            false => Err(no_such_run(OPERATION).of_run(run)),
+        }
+    }
+
+    /// A page of runs, in the order of their ids.
+    ///
+    /// # Errors
+    /// The tables cannot be worked with, or the server is out of reach.
+    pub async fn list(&self, search: &RunSearch) -> Result<Vec<RunSummary>> {
+        self.services.runs.list(search).await
+    }
+
+    /// How many runs there are of each status and blueprint.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub async fn counts(&self) -> Result<Vec<RunCount>> {
+        self.services.runs.counts().await
+    }
+}

@@ -1,0 +1,138 @@
+//! Runs as an application sees them: status rows, pages, counts, removal.
+
+use std::time::Duration;
+
+use flowcraft_rabbitmq_adapter::ports::watching::{Removal, RunSearch};
+use flowcraft_rabbitmq_adapter::record::{Document, StatusUpdate};
+use flowcraft_rabbitmq_adapter::workflow::ledger::RunStatus;
+
+use super::promises;
+use super::world::{World, json, setting};
+
+promises!(
+    a_status_row_is_seen_with_its_result_once_the_run_is_over,
+    runs_are_listed_page_by_page_in_the_order_of_their_ids,
+    runs_are_found_by_what_their_rows_say,
+    runs_are_counted_by_status_and_blueprint,
+    only_runs_that_are_over_are_removed_whole,
+    a_run_that_goes_on_again_is_not_removed,
+);
+
+async fn a_status_row_is_seen_with_its_result_once_the_run_is_over(world: &World) {
+    world.insert("goes-on", "{}").await;
+    world.insert("over", "{}").await;
+    let result = r#"{"status": "failed", "reason": "why"}"#;
+    world.record.write_result("over", RunStatus::Failed, &json(result)).await.unwrap();
+    let views = world.record.views(&["goes-on", "over", "nobody"]).await.unwrap();
+    assert_eq!(views.len(), 2);
+    assert_eq!((views["goes-on"].status.as_deref(), &views["goes-on"].result), (Some("running"), &None));
+    let over = &views["over"];
+    let seen: serde_json::Value = serde_json::from_str(over.result.as_deref().unwrap()).unwrap();
+    assert_eq!((over.status.as_deref(), seen["reason"].as_str()), (Some("failed"), Some("why")));
+    assert!(over.updated_at.is_some());
+}
+
+fn search() -> RunSearch {
+    RunSearch { limit: 10, ..RunSearch::default() }
+}
+
+async fn listed(world: &World, search: RunSearch) -> String {
+    let found = world.record.list(&search).await.unwrap();
+    found.into_iter().map(|summary| summary.run).collect::<Vec<_>>().join(" ")
+}
+
+async fn runs_are_listed_page_by_page_in_the_order_of_their_ids(world: &World) {
+    for run in ["b", "d", "a", "c"] {
+        world.insert(run, "{}").await;
+    }
+    assert_eq!(listed(world, RunSearch { limit: 3, ..search() }).await, "a b c");
+    assert_eq!(listed(world, RunSearch { limit: 3, after: Some("c".into()), ..search() }).await, "d");
+    assert_eq!(listed(world, RunSearch { limit: 2, is_descending: true, ..search() }).await, "d c");
+    let rest = RunSearch { is_descending: true, after: Some("c".into()), ..search() };
+    assert_eq!(listed(world, rest).await, "b a");
+}
+
+async fn runs_are_found_by_what_their_rows_say(world: &World) {
+    world.insert("x-1", r#"{"blueprintId":"one","_flowcraft":{"ledger":{"status":"running","nodes":{}},"start":{"mark":"m","at":1000}}}"#).await;
+    world.insert("x-2", r#"{"blueprintId":"one","_flowcraft":{"ledger":{"status":"running","nodes":{}},"blueprint":{"id":"two"},"start":{"mark":"m","at":2000}}}"#).await;
+    world.insert("y-3", r#"{"blueprintId":"two"}"#).await;
+    world.record.write_result("y-3", RunStatus::Completed, &json("{}")).await.unwrap();
+    let found = world.record.list(&search()).await.unwrap();
+    let seen: Vec<(&str, Option<u64>)> =
+        found.iter().map(|run| (run.blueprint.as_deref().unwrap(), run.created_at)).collect();
+    assert_eq!(seen, [("one", Some(1000)), ("two", Some(2000)), ("two", None)]);
+    assert_eq!(listed(world, RunSearch { statuses: vec!["running".into()], ..search() }).await, "x-1 x-2");
+    assert_eq!(listed(world, RunSearch { blueprint: Some("two".into()), ..search() }).await, "x-2 y-3");
+    assert_eq!(listed(world, RunSearch { prefix: Some("y".into()), ..search() }).await, "y-3");
+    assert_eq!(listed(world, RunSearch { created_before: Some(2000), ..search() }).await, "x-1");
+    assert_eq!(listed(world, RunSearch { updated_before: Some(1000), ..search() }).await, "");
+    let both = RunSearch { statuses: vec!["completed".into()], prefix: Some("x".into()), ..search() };
+    assert_eq!(listed(world, both).await, "");
+}
+
+async fn runs_are_counted_by_status_and_blueprint(world: &World) {
+    for (run, blueprint) in [("a", "one"), ("b", "one"), ("c", "two")] {
+        world.insert(run, &format!(r#"{{"blueprintId":"{blueprint}"}}"#)).await;
+    }
+    world.insert("d", "{}").await;
+    world.record.write_result("a", RunStatus::Failed, &json("{}")).await.unwrap();
+    let mut counts: Vec<String> = world
+        .record
+        .counts()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|count| {
+            let text = |word: &Option<String>| word.clone().unwrap_or_else(|| "-".to_owned());
+            format!("{} {} {}", text(&count.status), text(&count.blueprint), count.count)
+        })
+        .collect();
+    counts.sort();
+    assert_eq!(counts, ["failed one 1", "running - 1", "running one 1", "running two 1"]);
+}
+
+fn removal(statuses: &[&str]) -> Removal {
+    let statuses = statuses.iter().map(|status| (*status).to_owned()).collect();
+    Removal { run: None, statuses, older_than: None, limit: 10 }
+}
+
+/// Writes the end of a run as a worker does.
+async fn end(world: &World, run: &str, status: RunStatus) {
+    let base: Document = world.load(run).await.unwrap();
+    world.write(run, &base, &setting("end", "1", status)).await;
+}
+
+async fn only_runs_that_are_over_are_removed_whole(world: &World) {
+    for run in ["a", "b", "c", "d"] {
+        world.insert(run, "{}").await;
+    }
+    let base = world.load("d").await.unwrap();
+    world.write("d", &base, &setting("more", "1", RunStatus::Running)).await;
+    end(world, "a", RunStatus::Completed).await;
+    end(world, "b", RunStatus::Failed).await;
+    let young = Removal { older_than: Some(Duration::from_secs(3600)), ..removal(&["completed", "failed"]) };
+    assert!(world.record.remove(&young).await.unwrap().is_empty());
+    let other = Removal { run: Some("b".into()), ..removal(&["completed"]) };
+    assert!(world.record.remove(&other).await.unwrap().is_empty());
+    let removed = world.record.remove(&removal(&["completed"])).await.unwrap();
+    assert_eq!(removed.iter().map(|removed| removed.run.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert!(world.load("a").await.is_none() && world.status("a").await.is_none());
+    let removed =
+        world.record.remove(&Removal { limit: 1, ..removal(&["completed", "failed"]) }).await.unwrap();
+    assert_eq!(removed.len(), 1);
+    for run in ["c", "d"] {
+        assert!(world.load(run).await.is_some() && world.status(run).await.is_some(), "{run}");
+    }
+}
+
+async fn a_run_that_goes_on_again_is_not_removed(world: &World) {
+    world.insert("r", "{}").await;
+    end(world, "r", RunStatus::Failed).await;
+    let base = world.load("r").await.unwrap();
+    let again = setting("again", "1", RunStatus::Awaiting);
+    let again = flowcraft_rabbitmq_adapter::record::Change { status: StatusUpdate::Published, ..again };
+    // Its status row still says that it failed.
+    world.write("r", &base, &again).await;
+    assert!(world.record.remove(&removal(&["failed"])).await.unwrap().is_empty());
+    assert!(world.load("r").await.is_some());
+}
