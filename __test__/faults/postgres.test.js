@@ -152,7 +152,7 @@ describe('a node that reads its context while PostgreSQL is away', () => {
     await until(async () => (await adapter.createContext(run).get('key')) === 'written')
     await servers.postgres.stop()
     begin()
-    await until(() => reading)
+    await until(() => reading !== undefined)
     assert.equal(await Promise.race([reading, sleep(1500)]), undefined, 'nothing can be read')
     await servers.postgres.start()
     await servers.ended([run])
