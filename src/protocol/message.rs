@@ -148,6 +148,16 @@ impl JobMessage {
         }
     }
 
+    /// Which job a message body asks for, in the words of log lines; a message that is no job goes by its queue.
+    pub fn described(body: &[u8], queue: &str) -> String {
+        match Self::parse(body) {
+            Ok(Self { run_id, node_id, .. }) => {
+                format!("Run '{run_id}', node '{node_id}': its message on '{queue}'")
+            }
+            Err(_) => format!("A message on '{queue}'"),
+        }
+    }
+
     /// The body as it arrived, if the message arrived; else its own.
     pub fn as_delivered(&self) -> Vec<u8> {
         self.original.as_ref().map_or_else(|| self.to_body(), |original| original.to_vec())

@@ -3,20 +3,18 @@
 //! # The way of one delivery
 //!
 //! ```text
-//!   broker ──► consumer::consume ──► consumer::dispatch ──► job::delivery::handle
-//!                                                            │ reads the message
-//!                                                            ▼
-//!                       not yet its time, or no event loop ◄ job::process ► lease held elsewhere: looks again
-//!                                                            │ lease taken, run loaded
-//!                                                            ▼
-//!                              ┌──────────────────────────── job::admitting ◄─┐ performs the verdict,
-//!                              │ last verdict                │ admission      ┘ loads, asks again
-//!                              ▼                             ▼ Run
-//!                       job::disposition                    job::execution: execute ► complete ► commit ◄─┐
-//!                              │                             ▼                                            │ the next node,
-//!                              │                            job::carrying: publishes, or keeps one ──────┘ under its lease
-//!                              │                             │
-//!                              └─────────────► fate ◄────────┘
+//!   broker ──► consumer ──► job::delivery ──► job::process: its time has come, JavaScript responds, the lease is taken
+//!                            ▲                 ▼ (else job::coming_again: a copy for later)
+//!                            │                job::leased ◄──────────────┐ admitted again: the run, or its blueprint,
+//!                            │                 │                         │ has changed meanwhile
+//!                            │                 ├─► job::admitting: loads the run, asks admission, performs steps
+//!                            │                 │     any verdict but Run: disposal (rescheduling, disposition, left)
+//!                            │                 ├─► job::claiming: does another worker execute it?
+//!                            │                 ├─► job::execution: JavaScript runs the node, completion decides, commit
+//!                            │                 │     (storing: where the row is locked)
+//!                            │                 └─► job::carrying: publishes what is due, or runs the one node that is
+//!                            │                       (chain: which one, and for how long)
+//!                            └─── fate ◄───────┘ settling: what an error, or a panic, means for the message
 //! ```
 //!
 //! # The fate of a message
@@ -53,7 +51,7 @@
 //! ```
 //!
 //! Beside them stand the rules, which know nothing of the services, have no clock and no server, and may be imported from
-//! everywhere: `job::{admission, completion, reason}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
+//! everywhere: `job::{admission, chain, completion, fate, reason, trouble}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
 //! `runs::{finalize, state}`.
 
 mod active_nodes;

@@ -61,6 +61,22 @@ fn rooms_need_only_the_rooms_that_lib_rs_draws_below_them() {
     assert!(against.is_empty(), "against the drawing in src/lib.rs: {against:#?}");
 }
 
+#[test]
+fn the_drawing_of_a_worker_names_every_file_on_the_way_of_a_job() {
+    let drawing = source("worker/mod.rs").expect("there is a src/worker/mod.rs");
+    let job = source("worker/job/mod.rs").expect("there is a src/worker/job/mod.rs");
+    let files = job.lines().filter_map(|line| line.split("mod ").nth(1)?.strip_suffix(';'));
+    let drawn: Vec<&str> = drawing.lines().filter(|line| line.starts_with("//!")).collect();
+    let missing: Vec<&str> = files
+        .filter(|file| {
+            !drawn
+                .iter()
+                .any(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == *file))
+        })
+        .collect();
+    assert!(missing.is_empty(), "the drawing in src/worker/mod.rs leaves out {missing:?}");
+}
+
 /// The text of a file below `src/`.
 fn source(file: &str) -> Option<String> {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file)).ok()

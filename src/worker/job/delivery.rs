@@ -83,7 +83,10 @@ pub async fn handle(
             // JavaScript is gone: this worker would only take jobs and give them back.
             shutdown.now();
         }
-        Err(error) => services.notices.warn(format!("A job goes back to queue '{queue}'. {error}")),
+        Err(error) => {
+            let message = JobMessage::described(&body, &queue);
+            services.notices.warn(format!("{message} goes back to the queue, and comes again. {error}"));
+        }
     }
     receipt.requeue().await;
 }

@@ -49,7 +49,8 @@ pub async fn dead_letter(
 ) -> Result<MessageFate> {
     let services = context.services;
     let why = shortened(reason);
-    services.notices.warn(format!("A message on '{queue}' went to the dead letters. {why}"));
+    let message = JobMessage::described(body, queue);
+    services.notices.warn(format!("{message} goes to the dead letters. {why}"));
     services.dead_letters.put(queue, body, reason, context.retry).await?;
     Ok(MessageFate::Acknowledge)
 }
