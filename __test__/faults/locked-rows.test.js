@@ -200,7 +200,8 @@ describe('a statement that takes long', { ...onServers('triggers'), concurrency:
     await Promise.all(others.map((run) => servers.settled(run, ['completed'], 20_000)))
     const took = Date.now() - before
     t.diagnostic(`30 runs beside 6 slow ones: ${took} ms`)
-    assert.ok(took < 8_000, `${took} ms`)
+    // One after the other, the slow statements alone take 18 s.
+    assert.ok(took < 12_000, `${took} ms`)
     await Promise.all(slow.map((run) => servers.settled(run, ['completed'], 60_000)))
     once(executed, [...slow, ...others])
   })

@@ -288,7 +288,9 @@ async function failed(execution: Execution, thrown: unknown, isLate: boolean): P
     const payload = { nodeId, attempt: job.attempt, executionId: runId, blueprintId, error }
     await tell(host.runtime.eventBus, { type: 'node:retry', payload })
     const after = waitAfter(job.attempt, node, host.getQueueRetryOptions(node), host.retryMaxDelay)
-    host.logger.warn(`[Adapter] Run '${runId}': attempt ${job.attempt} failed, the next follows in ${after} ms. ${message}`)
+    host.logger.warn(
+      `[Adapter] Run '${runId}': attempt ${job.attempt} failed, the next follows in ${after} ms. ${message}`,
+    )
     return { outcome: 'retry', retryAfter: after, ...context.writes(`_outputs.${nodeId}`) }
   }
   const fallback = recoverable ? execution.fallback : undefined

@@ -42,7 +42,12 @@
 //!   consumer, engine, client                         what RabbitMQ delivers; what adapters and applications ask for
 //!   recovery: tick, scan, republish                  finds lost jobs
 //!   registry: heartbeat                              says that the worker lives
-//!   job: delivery, process, execution, rescheduling, admitting, disposition, abandoning, clock, context, looking
+//!   job: delivery                                    one message, from its delivery to its acknowledgement
+//!   job: process, leased, settling                   the way of a job
+//!   job: admitting, claiming, execution, carrying    its steps
+//!   job: left, rescheduling, disposition, abandoning, storing, coming_again
+//!                                                    what becomes of a message that does not go the straight way
+//!   job: looking, clock, context, place              what the steps stand on
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes
 //!   runs: operations, beginning, failing, store      the record
