@@ -124,7 +124,7 @@ function ofSocket(text: string, name: string): Read | undefined {
     return ofSocketUrl(text)
   } catch {
     // Never in the words of `URL`: its error has the whole text.
-    throw refused(name, 'a socket as socket://user:password@/folder?db=name, with its login encoded as in a URL')
+    throw refused(name, 'a socket as socket://user:pass@/folder?db=name, with its login encoded as in a URL')
   }
 }
 

@@ -142,8 +142,8 @@ export interface RabbitMqClientOptions {
    */
   queueType?: QueueType
   /**
-   * How long RabbitMQ and PostgreSQL may take to answer a new connection and to log the adapter in. Of several hosts
-   * each has that time.
+   * How long RabbitMQ and PostgreSQL may take to answer a new connection and to log the adapter in. Each of several
+   * URLs of RabbitMQ has that time, each of several hosts of PostgreSQL at most three seconds of it.
    *
    * @defaultValue `5000`
    *
