@@ -25,12 +25,17 @@ before(async () => {
 })
 after(() => versions?.close())
 
+/** Whether a node waits for what another one sets meanwhile: 2.0.0 sees a run as it was when the node began. */
+const readsLive = ({ blueprint, subs }) =>
+  [blueprint, ...subs].some(({ nodes }) => nodes.some(({ params }) => params?.until))
+
 /** Generated flows that come to one and the same outcome in memory, each with its seed. */
 async function certainCases() {
   const found = []
   for (let index = 0; found.length < RUNS; index++) {
     const seed = seedOf('versions', SEED, index)
     const one = generate(seed)
+    if (readsLive(one)) continue
     const [memory, ...others] = await Promise.all([1, 2, 3, 4, 5, 6].map((order) => inMemory(one, order)))
     const certain = others.every((other) => differences(one, memory, other).length === 0)
     if (certain && knownIn(one, memory).length === 0 && !memory.status.startsWith('threw'))
