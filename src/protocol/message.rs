@@ -98,7 +98,12 @@ impl JobMessage {
 
     /// The messages for jobs that were published before, as far as anybody knows.
     pub fn copies(run: &str, blueprint: &str, due: &[DueJob], at: Option<u64>) -> Vec<Self> {
-        due.iter().map(|due| Self { copy: true, ..Self::of(run, blueprint, due, at) }).collect()
+        Self::all_due(run, blueprint, due, at).into_iter().map(Self::as_copy).collect()
+    }
+
+    /// The same message, published again: the first one may have arrived.
+    pub fn as_copy(self) -> Self {
+        Self { copy: true, ..self }
     }
 
     /// Whether another message for the same job may be on its way, or have come to a worker.

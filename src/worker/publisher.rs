@@ -97,7 +97,8 @@ impl Publisher {
     async fn until_confirmed(&self, jobs: &[JobMessage], retry: &Retry, announced: Announced) -> Result<()> {
         let is_first = AtomicBool::new(true);
         let attempt = || async {
-            let copies = if is_first.swap(false, Ordering::Relaxed) { None } else { Some(copies_of(jobs)) };
+            let copies: Option<Vec<_>> = (!is_first.swap(false, Ordering::Relaxed))
+                .then(|| jobs.iter().cloned().map(JobMessage::as_copy).collect());
             let jobs = copies.as_deref().unwrap_or(jobs);
             match announced {
                 Announced::Yes => self.publish(jobs).await,
@@ -120,8 +121,4 @@ impl Publisher {
         });
         self.broker.publish(outgoing.collect()).await
     }
-}
-
-fn copies_of(jobs: &[JobMessage]) -> Vec<JobMessage> {
-    jobs.iter().map(|job| JobMessage { copy: true, ..job.clone() }).collect()
 }

@@ -75,6 +75,6 @@ impl Client {
 
 /// The words of runs that are over.
 fn ends() -> Vec<String> {
-    let own = [RunStatus::Completed, RunStatus::Failed, RunStatus::Cancelled].map(RunStatus::as_str);
-    own.into_iter().chain([STALLED]).map(str::to_owned).collect()
+    let own = RunStatus::ALL.into_iter().filter(|status| status.is_end()).map(RunStatus::as_str);
+    own.chain([STALLED]).map(str::to_owned).collect()
 }

@@ -222,7 +222,7 @@ impl Client {
                 ));
             }
             backoff.wait().await;
-            messages = messages.into_iter().map(|job| JobMessage { copy: true, ..job }).collect();
+            messages = messages.into_iter().map(JobMessage::as_copy).collect();
         }
     }
 }

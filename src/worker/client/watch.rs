@@ -11,8 +11,6 @@ use crate::worker::runs::state::no_such_run;
 use crate::workflow::ledger::RunStatus;
 
 const OPERATION: &str = "Looking at the run";
-/// The words of a run that goes on.
-const GOES_ON: [RunStatus; 2] = [RunStatus::Running, RunStatus::Awaiting];
 
 impl Client {
     /// How a run stands, with its result once it is over. Cheap while it goes on.
@@ -30,11 +28,12 @@ impl Client {
                 false => Err(no_such_run(OPERATION).of_run(run)),
             };
         };
-        let goes_on = |status: &RunStatus| view.status.as_deref() == Some(status.as_str());
-        if GOES_ON.iter().any(goes_on) {
+        let status =
+            RunStatus::ALL.into_iter().find(|status| view.status.as_deref() == Some(status.as_str()));
+        if status.is_some_and(|status| !status.is_end()) {
             return outcome(&view, None);
         }
-        let is_told = goes_on(&RunStatus::Completed) && view.result.is_some();
+        let is_told = status == Some(RunStatus::Completed) && view.result.is_some();
         let document = if is_told { None } else { Some(runs.load(run).await?) };
         outcome(&view, document.as_ref())
     }
