@@ -57,7 +57,7 @@ describe('the result', () => {
     assert.equal(await client.run(runId).cancel(), false)
   })
 
-  it('is waited for as long as somebody wants', async (t) => {
+  it('is waited for until its end, until a time is up, or until the caller gives up', async (t) => {
     const { starting, client } = await scene(t, asking)
     const { runId } = await starting.start('asking')
     const run = client.run(runId)

@@ -1,4 +1,4 @@
-// Runs are started by a client: each once, whoever else starts them, and worked by whoever has their queue.
+// A client starts runs. Each starts once, however many clients start it, and any worker of its queue works it.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createRabbitMqClient, RunExistsError } from '@flowcraft/rabbitmq-adapter'
@@ -51,7 +51,7 @@ describe('a start', () => {
     assert.deepEqual([message.runId, message.blueprintId, message.nodeId], [runId, 'greeting', 'hello'])
   })
 
-  it('declares a queue that nobody has declared', async (t) => {
+  it('declares its queue where there is none', async (t) => {
     servers.queue = `${servers.name}_undeclared`
     servers.queues.add(servers.queue)
     const client = clientFor(t, servers, greeting)
@@ -135,7 +135,7 @@ describe('of fifty who start one run', () => {
     assert.equal(executions.get(runId), 1)
   })
 
-  it('one begins it anew after its end, and the others have that', async (t) => {
+  it('one of them begins an ended run anew, and the others get that run', async (t) => {
     await servers.workerFor(t, greeting)
     const clients = [clientFor(t, servers, greeting), clientFor(t, servers, greeting)]
     const runId = servers.runId()
