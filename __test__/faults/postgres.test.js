@@ -1,7 +1,7 @@
 // PostgreSQL fails in every way it can: work waits, goes on when it can, and every node runs once. What is not committed
 // is not acknowledged.
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow } from 'flowcraft'
 import pg from 'pg'
@@ -18,6 +18,8 @@ before(async () => {
   servers = await openPrivateServers()
   flows = flowsFor(servers.executions)
 })
+// Whatever a test left behind, the next one finds the server there.
+afterEach(() => servers.postgres.start())
 after(() => servers?.close())
 
 const SERIALIZABLE = '-c default_transaction_isolation=serializable'
@@ -38,6 +40,14 @@ async function assertOnce(runs) {
     assert.deepEqual(counted(context), outcomes.line().nodes)
     assert.deepEqual(servers.executions.perNode(run), outcomes.line().nodes)
   }
+}
+
+function deferred() {
+  let resolve
+  const promise = new Promise((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
 }
 
 /** A transaction of somebody else's. */
@@ -131,16 +141,15 @@ describe('a job taken while PostgreSQL is away', () => {
 describe('a node that reads its context while PostgreSQL is away', () => {
   it('waits for it, and then sees what was written before', async () => {
     servers.freshQueue()
-    let begin
-    const begins = new Promise((resolve) => {
-      begin = resolve
-    })
+    const { promise: mayRead, resolve: letRead } = deferred()
+    const { promise: hasBegun, resolve: begun } = deferred()
     let reading
     const flow = createFlow('reads')
       .node('start', async () => ({ output: 1 }))
       .node('writes', async ({ context }) => context.set('key', 'written').then(() => ({ output: 2 })))
       .node('reads', async ({ context }) => {
-        await begins
+        begun()
+        await mayRead
         reading = context.get('key')
         return { output: await reading }
       })
@@ -149,9 +158,11 @@ describe('a node that reads its context while PostgreSQL is away', () => {
     const registry = Object.fromEntries(flow.getFunctionRegistry())
     const adapter = servers.adapter({ blueprints: { reads: flow.toBlueprint() }, registry })
     const run = await servers.begin('reads')
+    // A job that PostgreSQL has not been asked for yet could not begin without it.
+    await hasBegun
     await until(async () => (await adapter.createContext(run).get('key')) === 'written')
     await servers.postgres.stop()
-    begin()
+    letRead()
     await until(() => reading !== undefined)
     assert.equal(await Promise.race([reading, sleep(1500)]), undefined, 'nothing can be read')
     await servers.postgres.start()

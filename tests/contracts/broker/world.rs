@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 use crate::proxy::Proxy;
 
 /// Longer than anything takes that is to happen at once.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
+/// How long a broker may take to open what is asked for: it is busy with every other promise, not away.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough for what must not happen to have happened.
 const A_WHILE: Duration = Duration::from_millis(250);
 
@@ -101,7 +103,7 @@ impl World {
                     ca: None,
                     cert: None,
                     key: None,
-                    connect_timeout: None,
+                    connect_timeout: Some(PATIENCE.as_millis() as u64),
                     queue_type: *queue_type,
                 };
                 Client { broker: Arc::new(RabbitMq::new(&settings).unwrap()), way: Way::Real(proxy) }
@@ -195,8 +197,10 @@ impl Client {
 impl Consumer {
     /// The next message.
     pub async fn next(&mut self) -> Delivery {
-        let next = tokio::time::timeout(SOON, self.deliveries.recv()).await;
-        next.expect("a message arrives").expect("the consumer is open")
+        match tokio::time::timeout(SOON, self.deliveries.recv()).await.expect("a message arrives") {
+            Some(delivery) => delivery,
+            None => panic!("the consumer has ended: {:?}", (&mut self.ended).await),
+        }
     }
 
     /// The next messages, by their bodies, each with its redelivered mark.
