@@ -3,7 +3,7 @@
 //! There are two because a broker that is short of memory or disk blocks every connection that publishes, and
 //! acknowledgements must still get through.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
@@ -20,12 +20,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::client::{CLOSE_TIMEOUT, amqp_error, close, connect_error, no_answer};
+use super::collision::{Answer, Asked, Failure};
 use super::publishing::{Asking, publish_error, publish_one};
 use super::queues::{LapinReading, ensure, passive, received};
 use super::uri::{AmqpAddress, AmqpSettings};
 use crate::acknowledger::Acknowledger;
 use crate::error::{Code, Error, Result};
-use crate::ports::arguments::{self, QueueType};
+use crate::ports::arguments::{self, Arguments, QueueType};
 use crate::ports::broker::{Broker, Delivery, Outgoing, Reading};
 use crate::ports::platform::Platform;
 use crate::trust;
@@ -37,6 +38,8 @@ const PUBLISHER: &str = "publisher";
 /// a connection that consumes accepts the broker's own frame size.
 const PUBLISHED_FRAME: u32 = 32 << 10;
 
+/// What a consumer's errors say it was about.
+const CONSUMING: &str = "Consuming";
 /// How long a host may take to answer a new connection, where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -59,6 +62,9 @@ pub struct RabbitMq {
     /// How the connection that publishes stands.
     status: std::sync::Mutex<Option<ConnectionStatus>>,
 }
+
+/// Queues, and what each is declared with.
+type Queues = BTreeMap<String, Arguments>;
 
 struct Publisher {
     connection: Arc<Connection>,
@@ -141,7 +147,13 @@ impl RabbitMq {
     /// What the broker says of a queue; none where there is no such queue.
     async fn look(&self, queue: &str) -> Result<Option<lapin::Queue>> {
         let mut asking = self.asking();
-        let looked = async { passive(&*self.publishing_connection().await?, queue).await }.await;
+        let mut asked = Asked::default();
+        let looked = loop {
+            let looked = async { passive(&*self.publishing_connection().await?, queue).await }.await;
+            if let Some(looked) = asked.settled(looked).await {
+                break looked;
+            }
+        };
         asking.note_answer();
         looked
     }
@@ -151,24 +163,47 @@ impl RabbitMq {
         Ok(self.open_publisher(&mut *self.publisher.lock().await).await?.connection.clone())
     }
 
+    /// Declares queues unless they exist, with whatever arguments: over a connection of its own, since the broker closes the
+    /// one over which it fails.
+    async fn ensure(&self, queues: &Queues) -> Result<()> {
+        let mut asked = Asked::default();
+        loop {
+            let connection = self.connect("declarer").await?;
+            let ensured = ensure_all(&connection, queues).await;
+            close(&connection).await;
+            if let Some(ensured) = asked.settled(ensured).await {
+                return ensured;
+            }
+        }
+    }
+
     /// Opens a consumer, with a connection of its own.
     async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<(Connection, Channel, Consumer)> {
-        let connection = self.connect("consumer").await?;
-        let opening = async {
-            let channel = connection.create_channel().await.map_err(consume_error)?;
-            channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(consume_error)?;
-            ensure(&connection, &channel, queue, arguments::of_queue(self.queue_type)).await?;
-            let options = BasicConsumeOptions::default();
-            let consumer = channel
-                .basic_consume(queue.into(), "".into(), options, FieldTable::default())
-                .await
-                .map_err(consume_error)?;
-            Ok((channel, consumer))
-        };
-        let silent = || Error::new(Code::BrokerUnreachable, "Consuming", "the broker does not answer");
-        let (channel, consumer) =
-            tokio::time::timeout(self.connect_timeout, opening).await.unwrap_or_else(|_| Err(silent()))?;
-        Ok((connection, channel, consumer))
+        let mut asked = Asked::default();
+        loop {
+            let connection = self.connect("consumer").await?;
+            let opening = self.consumer_over(&connection, queue, prefetch);
+            let silent = || Error::new(Code::BrokerUnreachable, CONSUMING, "the broker does not answer");
+            let opened = tokio::time::timeout(self.connect_timeout, opening).await;
+            if let Some(opened) = asked.settled(opened.unwrap_or_else(|_| Err(silent().into()))).await {
+                return opened.map(|(channel, consumer)| (connection, channel, consumer));
+            }
+        }
+    }
+
+    async fn consumer_over(
+        &self,
+        connection: &Connection,
+        queue: &str,
+        prefetch: u16,
+    ) -> Answer<(Channel, Consumer)> {
+        let failed = Failure::of(CONSUMING);
+        ensure(connection, queue, arguments::of_queue(self.queue_type)).await?;
+        let channel = connection.create_channel().await.map_err(failed)?;
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(failed)?;
+        let options = BasicConsumeOptions::default();
+        let consuming = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
+        Ok((channel.clone(), consuming.await.map_err(failed)?))
     }
 
     /// The publishing channel, with the queues declared. No lock is held while it is used: publishes overlap.
@@ -198,15 +233,12 @@ impl RabbitMq {
     }
 
     async fn declare(&self, publisher: &mut Publisher, messages: &[Outgoing]) -> Result<()> {
-        let Publisher { connection, channel, declared } = publisher;
-        for message in messages {
-            if declared.contains(message.first_queue().as_ref()) {
-                continue;
-            }
-            for (queue, arguments) in message.queues(self.queue_type) {
-                ensure(connection, channel, &queue, arguments).await?;
-                declared.insert(queue);
-            }
+        let is_declared = |message: &&Outgoing| publisher.declared.contains(message.first_queue().as_ref());
+        let missing = messages.iter().filter(|message| !is_declared(message));
+        let queues: Queues = missing.flat_map(|message| message.queues(self.queue_type)).collect();
+        if !queues.is_empty() {
+            self.ensure(&queues).await?;
+            publisher.declared.extend(queues.into_keys());
         }
         Ok(())
     }
@@ -248,14 +280,8 @@ impl Broker for RabbitMq {
     }
 
     async fn declare(&self, queue: &str) -> Result<()> {
-        let mut slot = self.publisher.lock().await;
-        let publisher = self.open_publisher(&mut slot).await?;
         let arguments = arguments::of_queue(self.queue_type);
-        let declared = ensure(&publisher.connection, &publisher.channel, queue, arguments).await;
-        if declared.is_err() {
-            *slot = None;
-        }
-        declared
+        self.ensure(&Queues::from([(queue.to_owned(), arguments)])).await
     }
 
     async fn consume(
@@ -285,7 +311,7 @@ impl Broker for RabbitMq {
                 None => {
                     return Err(Error::new(
                         Code::BrokerUnreachable,
-                        "Consuming",
+                        CONSUMING,
                         "the broker cancelled the consumer",
                     ));
                 }
@@ -330,6 +356,13 @@ impl Broker for RabbitMq {
     }
 }
 
+async fn ensure_all(connection: &Connection, queues: &Queues) -> Answer<()> {
+    for (queue, arguments) in queues {
+        ensure(connection, queue, arguments.clone()).await?;
+    }
+    Ok(())
+}
+
 fn consume_error(error: lapin::Error) -> Error {
-    amqp_error("Consuming", &error)
+    amqp_error(CONSUMING, &error)
 }

@@ -2,6 +2,7 @@
 
 mod broker;
 mod client;
+mod collision;
 mod publishing;
 mod queues;
 mod uri;

@@ -8,10 +8,13 @@ use lapin::types::{AMQPValue, ShortString};
 use lapin::{BasicProperties, Channel};
 
 use super::client::amqp_error;
+use super::collision::{Answer, Asked, Failure};
 use crate::error::{Code, Error, Result};
 use crate::ports::broker::Outgoing;
 
 const PERSISTENT: u8 = 2;
+/// What its errors say it was about.
+const PUBLISHING: &str = "Publishing";
 
 /// Asks over the connection that publishes. Whoever stops waiting for the answer leaves it behind: nobody uses it again.
 pub(super) struct Asking<'a> {
@@ -41,35 +44,52 @@ impl Drop for Asking<'_> {
 
 /// Publishes a message, and waits until the broker has confirmed it.
 pub(super) async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<()> {
-    let mut properties = BasicProperties::default()
-        .with_delivery_mode(PERSISTENT)
-        .with_content_type("application/json".into());
-    if !message.headers.is_empty() {
-        let text = |(name, value): &(String, String)| {
-            (name.as_str().into(), AMQPValue::LongString(value.as_str().into()))
-        };
-        let headers: BTreeMap<ShortString, AMQPValue> = message.headers.iter().map(text).collect();
-        properties = properties.with_headers(headers.into());
+    let mut asked = Asked::default();
+    loop {
+        let taken = offer(channel, message).await;
+        if let Some(taken) = asked.settled(taken).await {
+            return taken;
+        }
     }
+}
+
+async fn offer(channel: &Channel, message: &Outgoing) -> Answer<()> {
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let queue = (*message.first_queue()).into();
     let confirm = channel
-        .basic_publish("".into(), (*message.first_queue()).into(), options, &message.body, properties)
+        .basic_publish("".into(), queue, options, &message.body, properties(message))
         .await
         .map_err(publish_error)?
         .await
         .map_err(publish_error)?;
     if !confirm.is_ack() {
-        return Err(Error::new(Code::BrokerUnreachable, "Publishing", "the broker did not take the message"));
+        // Nobody has it: it may be offered again over the same channel.
+        let what = "the broker did not take the message";
+        return Err(Failure::Collision(Error::new(Code::BrokerUnreachable, PUBLISHING, what)));
     }
     match confirm.take_message() {
         Some(_) => {
             let what = format!("the queue '{}' does not exist", message.queue);
-            Err(Error::new(Code::QueueMissing, "Publishing", what))
+            Err(Error::new(Code::QueueMissing, PUBLISHING, what).into())
         }
         None => Ok(()),
     }
 }
 
+fn properties(message: &Outgoing) -> BasicProperties {
+    let properties = BasicProperties::default()
+        .with_delivery_mode(PERSISTENT)
+        .with_content_type("application/json".into());
+    if message.headers.is_empty() {
+        return properties;
+    }
+    let text = |(name, value): &(String, String)| {
+        (name.as_str().into(), AMQPValue::LongString(value.as_str().into()))
+    };
+    let headers: BTreeMap<ShortString, AMQPValue> = message.headers.iter().map(text).collect();
+    properties.with_headers(headers.into())
+}
+
 pub(super) fn publish_error(error: lapin::Error) -> Error {
-    amqp_error("Publishing", &error)
+    amqp_error(PUBLISHING, &error)
 }

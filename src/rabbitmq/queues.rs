@@ -9,6 +9,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind};
 
 use super::client::{REPLY_SUCCESS, amqp_error, close};
+use super::collision::{Answer, Failure};
 use crate::acknowledger::Channel as _;
 use crate::error::Result;
 use crate::ports::arguments::{Argument, Arguments};
@@ -17,8 +18,8 @@ use crate::ports::broker::{Delivery, Reading, Receipt};
 const NOT_FOUND: u16 = 404;
 
 /// What the broker says of a queue; none where there is no such queue.
-pub(super) async fn passive(connection: &Connection, queue: &str) -> Result<Option<lapin::Queue>> {
-    let failed = |error: lapin::Error| amqp_error("Looking at the queue", &error);
+pub(super) async fn passive(connection: &Connection, queue: &str) -> Answer<Option<lapin::Queue>> {
+    let failed = Failure::of("Looking at the queue");
     // On a channel of its own: asking for a missing queue closes the channel.
     let channel = connection.create_channel().await.map_err(failed)?;
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -35,18 +36,15 @@ pub(super) async fn passive(connection: &Connection, queue: &str) -> Result<Opti
 }
 
 /// Declares a queue unless it exists, with whatever arguments.
-pub(super) async fn ensure(
-    connection: &Connection,
-    channel: &Channel,
-    queue: &str,
-    arguments: Arguments,
-) -> Result<()> {
+pub(super) async fn ensure(connection: &Connection, queue: &str, arguments: Arguments) -> Answer<()> {
     if passive(connection, queue).await?.is_some() {
         return Ok(());
     }
+    let failed = Failure::of("Declaring the queue");
+    let channel = connection.create_channel().await.map_err(failed)?;
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    let declared = channel.queue_declare(queue.into(), durable, table(arguments)).await;
-    declared.map(drop).map_err(|error| amqp_error("Declaring the queue", &error))
+    channel.queue_declare(queue.into(), durable, table(arguments)).await.map_err(failed)?;
+    channel.close(REPLY_SUCCESS, "declared".into()).await.map_err(failed)
 }
 
 fn table(arguments: Arguments) -> FieldTable {

@@ -1,6 +1,7 @@
 //! What becomes of a message that is published.
 
 use flowcraft_rabbitmq_adapter::ports::broker::Outgoing;
+use futures_util::future::join_all;
 
 use super::world::{World, body, message, new};
 
@@ -11,6 +12,7 @@ super::promises! {
     headers_arrive_as_they_were,
     unknown_queues_are_declared,
     a_queue_is_declared_once_and_taken_as_it_is,
+    those_who_declare_a_queue_at_once_all_have_it,
     a_queue_that_is_gone_is_declared_again,
     a_closed_client_opens_again,
     nothing_is_nothing,
@@ -37,6 +39,21 @@ async fn a_queue_is_declared_once_and_taken_as_it_is(world: &World) {
     client.publish(&queue, ["a"]).await;
     client.broker.declare(&queue).await.unwrap();
     assert_eq!(client.look(&queue).await, new(["a"]));
+}
+
+async fn those_who_declare_a_queue_at_once_all_have_it(world: &World) {
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(world.client().await);
+    }
+    for round in 0..5 {
+        let queue = world.queue(&format!("jobs-{round}"));
+        let publishing = clients.iter().map(|client| client.broker.publish(vec![message(&queue, "a")]));
+        for published in join_all(publishing).await {
+            published.unwrap();
+        }
+        world.until_waiting(&clients[0], &queue, 4).await;
+    }
 }
 
 async fn what_is_confirmed_is_in_the_queue(world: &World) {

@@ -50,10 +50,12 @@ async fn of_two_who_claim_many_each_gets_others(world: &World) {
     for number in 0..10 {
         world.insert(&format!("r{number}"), "{}").await;
     }
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    // Longer than the second claim may come after the first: by then a claimed run would be silent again.
+    let silence = Duration::from_secs(2);
+    tokio::time::sleep(silence + Duration::from_millis(20)).await;
     let claim = |record: &std::sync::Arc<dyn flowcraft_rabbitmq_adapter::ports::record::Record>| {
         let record = record.clone();
-        async move { record.claim_stalled(Duration::from_millis(10), "", 10).await.unwrap() }
+        async move { record.claim_stalled(silence, "", 10).await.unwrap() }
     };
     let (one, other) = tokio::join!(claim(&world.record), claim(&world.other));
     let mut all: Vec<String> = one.into_iter().chain(other).collect();
