@@ -33,6 +33,7 @@ export type { RunHandle, StartOutcome } from './client/handle.js'
 export type { ListOptions, PurgeOptions, RunCount, RunPage, RunSummary } from './client/listing.js'
 export type { ResultOptions } from './client/result.js'
 export type { OnConflict, RunToStart, StartManyOptions, StartOptions, TransactionLike } from './client/starting.js'
+export type { WatchOptions } from './client/watch.js'
 export {
   ConnectionError,
   type ErrorCode,

@@ -3,6 +3,7 @@ import type { WorkflowResult } from 'flowcraft'
 import { type RunDescription, readDescription } from './description.js'
 import type { ClientHost } from './host.js'
 import { type ResultOptions, resultOf } from './result.js'
+import { statesOf, type WatchOptions } from './watch.js'
 
 /** What became of a start: the run is new, it was there, or it had ended and has begun anew. */
 export type StartOutcome = 'new' | 'existing' | 'restarted'
@@ -50,6 +51,24 @@ export class RunHandle<Context = Record<string, unknown>> {
   async describe(): Promise<RunDescription> {
     const { engine, answer } = this.#host
     return readDescription(await answer(engine.describe(this.runId)))
+  }
+
+  /**
+   * Follows the run: yields how it stands at once, and again whenever that has changed, until it is over. States that
+   * last shorter than it takes to look again (20 to 500 ms) may be missed; the last one never is. After an error, or in another
+   * process, watch again: the first state is the present one.
+   *
+   * @throws RunNotFoundError when there is no such run, or it was deleted meanwhile.
+   *
+   * @example
+   * ```ts
+   * for await (const { status, nodes } of client.run(runId).watch()) {
+   *   console.log(status, nodes.filter(({ state }) => state === 'due').length)
+   * }
+   * ```
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<RunDescription, void, undefined> {
+    return statesOf(this.#host, this.runId, options)
   }
 
   /**

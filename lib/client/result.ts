@@ -1,9 +1,9 @@
-/** Waiting for a run's end. PostgreSQL is asked again and again, less and less often; those who ask at a time share a query. */
-import { setTimeout as sleep } from 'node:timers/promises'
+/** Waiting for a run's end. Those who ask PostgreSQL at a time share a query. */
 import type { WorkflowResult } from 'flowcraft'
 import { fromJson } from '../bridge/json.js'
 import { errorOf, mistake, type NodeFailure, RunFailedError } from '../errors.js'
 import type { ClientHost } from './host.js'
+import { Pace } from './pace.js'
 
 /** How a result is waited for. */
 export interface ResultOptions {
@@ -12,11 +12,6 @@ export interface ResultOptions {
   /** Gives up the wait, with the signal's own reason; the run goes on. */
   signal?: AbortSignal
 }
-
-/** The first wait between two looks, the longest, and by how much it grows; in milliseconds. */
-const SHORTEST = 20
-const LONGEST = 500
-const GROWTH = 1.3
 
 /** How a run stands, as the engine says it. */
 interface Outcome {
@@ -38,7 +33,7 @@ export async function resultOf(
     throw mistake('INVALID_ARGUMENT', 'timeoutMs is a number of milliseconds, 0 or more')
   }
   const deadline = performance.now() + timeoutMs
-  for (let wait = SHORTEST; ; wait = Math.min(wait * GROWTH, LONGEST)) {
+  for (const pace = new Pace(signal); ; ) {
     signal?.throwIfAborted()
     const outcome = fromJson(await answer(engine.outcome(runId))) as Outcome
     if (outcome.status !== 'running' && outcome.status !== 'awaiting') return ended(outcome, runId, values)
@@ -47,7 +42,7 @@ export async function resultOf(
       const message = `Waiting for the result (run '${runId}'): the run is ${outcome.status} after ${timeoutMs} ms`
       throw errorOf(message, { code: 'RESULT_TIMEOUT', retryable: true, runId })
     }
-    await patience(Math.min(wait, left), signal)
+    await pace.next(left)
   }
 }
 
@@ -62,14 +57,4 @@ function ended(
   const code = CODES[status as keyof typeof CODES] ?? 'RUN_STALLED'
   const why = reason === '' ? '' : `: ${reason}`
   throw new RunFailedError(`Run '${runId}' is ${status}${why}`, { code, runId, reason, nodeErrors: errors })
-}
-
-/** Sleeps, and rejects with the signal's own reason. */
-async function patience(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(milliseconds, undefined, signal ? { signal } : {})
-  } catch (error) {
-    signal?.throwIfAborted()
-    throw error
-  }
 }
