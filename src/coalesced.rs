@@ -15,7 +15,7 @@ use tracing::debug;
 use crate::batcher::{Batches, Request};
 use crate::error::{Code, Error, Result};
 use crate::ports::announcement::{Announced, Announcement};
-use crate::ports::coordination::{Acquired, CoordinationStore, Lease};
+use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
 use crate::ports::platform::Platform;
 
 /// A request for a lease.
@@ -179,6 +179,14 @@ impl CoordinationStore for Coalesced {
 
     async fn announced(&self) -> Result<Option<Vec<Announced>>> {
         self.store.announced().await
+    }
+
+    async fn tell(&self, run: &str) -> Result<()> {
+        self.store.tell(run).await
+    }
+
+    async fn listen(&self) -> Result<Option<Told>> {
+        self.store.listen().await
     }
 
     async fn close(&self) {

@@ -73,6 +73,7 @@ export const Database = typedErrors(binding.Database)
 export type Database = binding.Database
 export const Engine = typedErrors(binding.Engine)
 export type Engine = binding.Engine
+export type Following = binding.Following
 /** Servers in memory, as tests handle them. */
 export const Memory = typedErrors(binding.Memory)
 export type Memory = binding.Memory

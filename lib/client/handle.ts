@@ -22,7 +22,8 @@ export class RunHandle<Context = Record<string, unknown>> {
   }
 
   /**
-   * Waits for the run's end. Asks PostgreSQL, at first every 20 ms, then less and less often, at last every 500 ms.
+   * Waits for the run's end. The workers tell of it over Redis, where the client has their `coordinationStore`. It also asks
+   * PostgreSQL by itself, at first every 20 ms, then less and less often, at last every 500 ms.
    *
    * @returns The result of a completed run, as `FlowRuntime.run` has it.
    * @throws RunFailedError when the run failed, was cancelled or stalled, with `reason` and `nodeErrors`; RunNotFoundError

@@ -25,7 +25,7 @@ const CODES = { failed: 'RUN_FAILED', cancelled: 'RUN_CANCELLED' } as const
 
 /** The result of a run, once it is over. */
 export async function resultOf(
-  { engine, answer, values }: ClientHost,
+  host: ClientHost,
   runId: string,
   { timeoutMs = Number.POSITIVE_INFINITY, signal }: ResultOptions,
 ): Promise<WorkflowResult> {
@@ -33,16 +33,21 @@ export async function resultOf(
     throw mistake('INVALID_ARGUMENT', 'timeoutMs is a number of milliseconds, 0 or more')
   }
   const deadline = performance.now() + timeoutMs
-  for (const pace = new Pace(signal); ; ) {
-    signal?.throwIfAborted()
-    const outcome = fromJson(await answer(engine.outcome(runId))) as Outcome
-    if (outcome.status !== 'running' && outcome.status !== 'awaiting') return ended(outcome, runId, values)
-    const left = deadline - performance.now()
-    if (left <= 0) {
-      const message = `Waiting for the result (run '${runId}'): the run is ${outcome.status} after ${timeoutMs} ms`
-      throw errorOf(message, { code: 'RESULT_TIMEOUT', retryable: true, runId })
+  const pace = new Pace(host, runId, signal)
+  try {
+    for (;;) {
+      signal?.throwIfAborted()
+      const outcome = fromJson(await host.answer(host.engine.outcome(runId))) as Outcome
+      if (outcome.status !== 'running' && outcome.status !== 'awaiting') return ended(outcome, runId, host.values)
+      const left = deadline - performance.now()
+      if (left <= 0) {
+        const message = `Waiting for the result (run '${runId}'): the run is ${outcome.status} after ${timeoutMs} ms`
+        throw errorOf(message, { code: 'RESULT_TIMEOUT', retryable: true, runId })
+      }
+      await pace.next(left)
     }
-    await pace.next(left)
+  } finally {
+    pace.close()
   }
 }
 

@@ -13,20 +13,24 @@ const GOES_ON = new Set(['running', 'awaiting'])
 
 /** The states of a run, each when it is seen. */
 export async function* statesOf(
-  { engine, answer }: ClientHost,
+  host: ClientHost,
   runId: string,
   { signal }: WatchOptions,
 ): AsyncGenerator<RunDescription, void, undefined> {
-  const pace = new Pace(signal)
-  for (let seen: string | undefined; ; await pace.next()) {
-    signal?.throwIfAborted()
-    const state = readDescription(await answer(engine.describe(runId)))
-    const known = withoutHeartbeat(state)
-    if (known === seen) continue
-    seen = known
-    yield state
-    if (!GOES_ON.has(state.status)) return
-    pace.quicken()
+  const pace = new Pace(host, runId, signal)
+  try {
+    for (let seen: string | undefined; ; await pace.next()) {
+      signal?.throwIfAborted()
+      const state = readDescription(await host.answer(host.engine.describe(runId)))
+      const known = withoutHeartbeat(state)
+      if (known === seen) continue
+      seen = known
+      yield state
+      if (!GOES_ON.has(state.status)) return
+      pace.quicken()
+    }
+  } finally {
+    pace.close()
   }
 }
 

@@ -10,6 +10,7 @@ mod client;
 mod database;
 mod engine;
 mod errors;
+mod following;
 mod function;
 mod host;
 mod job;

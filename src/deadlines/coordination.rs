@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::watch::{Server, Watch};
 use crate::error::{Code, Result};
 use crate::ports::announcement::{Announced, Announcement};
-use crate::ports::coordination::{Acquired, CoordinationStore, Lease};
+use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
 
 const SERVER: Server = Server {
     name: "Redis",
@@ -102,6 +102,14 @@ impl CoordinationStore for PunctualStore {
 
     async fn announced(&self) -> Result<Option<Vec<Announced>>> {
         self.within(self.store.announced()).await
+    }
+
+    async fn tell(&self, run: &str) -> Result<()> {
+        self.within(self.store.tell(run)).await
+    }
+
+    async fn listen(&self) -> Result<Option<Told>> {
+        self.within(self.store.listen()).await
     }
 
     async fn close(&self) {

@@ -9,34 +9,44 @@ use async_trait::async_trait;
 use super::clock::MemoryClock;
 use super::faults::{self, Event, FaultSlot, Operation};
 use super::keys::{Keys, Now, OPERATION};
+use super::listeners::Listeners;
 use crate::error::{Code, Error, Result};
 use crate::ports::announcement::{Announced, Announcement};
-use crate::ports::coordination::{Acquired, CoordinationStore, Lease};
+use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
 use crate::ports::keys;
 use crate::ports::platform::Clock;
 
+/// What a coordination store is in memory.
+#[derive(Clone)]
+pub(super) struct CoordinationServer {
+    pub keys: Arc<Keys>,
+    pub listeners: Arc<Listeners>,
+    pub clock: Arc<MemoryClock>,
+    pub faults: Arc<FaultSlot>,
+}
+
 /// A client of the keys of a memory server.
 pub struct MemoryStore {
-    keys: Arc<Keys>,
-    clock: Arc<MemoryClock>,
-    faults: Arc<FaultSlot>,
+    server: CoordinationServer,
     client: Arc<str>,
     reachable: AtomicBool,
 }
 
 impl MemoryStore {
-    pub(super) fn new(
-        keys: Arc<Keys>,
-        clock: Arc<MemoryClock>,
-        faults: Arc<FaultSlot>,
-        client: &str,
-    ) -> Self {
-        Self { keys, clock, faults, client: client.into(), reachable: AtomicBool::new(true) }
+    pub(super) fn new(server: CoordinationServer, client: &str) -> Self {
+        Self { server, client: client.into(), reachable: AtomicBool::new(true) }
     }
 
     /// Sets whether this client reaches the store. If it does not, its requests fail without an effect.
     pub fn set_reachable(&self, reachable: bool) {
         self.reachable.store(reachable, Ordering::Relaxed);
+    }
+
+    fn reached(&self) -> Result<&CoordinationServer> {
+        match self.reachable.load(Ordering::Relaxed) {
+            true => Ok(&self.server),
+            false => Err(Error::new(Code::RedisUnreachable, OPERATION, "the store is out of reach")),
+        }
     }
 
     async fn ask<T>(
@@ -46,12 +56,9 @@ impl MemoryStore {
         act: impl FnOnce(Now<'_>) -> Result<T>,
     ) -> Result<T> {
         let event = Event::Coordinate { client: &self.client, operation, keys };
-        let fault = self.faults.strike(&event);
-        let clock = &self.clock;
-        let effect = || match self.reachable.load(Ordering::Relaxed) {
-            true => self.keys.at(clock.now(), act),
-            false => Err(Error::new(Code::RedisUnreachable, OPERATION, "the store is out of reach")),
-        };
+        let fault = self.server.faults.strike(&event);
+        let clock = &self.server.clock;
+        let effect = || self.reached().and_then(|server| server.keys.at(clock.now(), act));
         faults::under(fault, clock, effect, || {
             Error::new(Code::RedisUnreachable, OPERATION, "the answer was lost")
         })
@@ -135,6 +142,15 @@ impl CoordinationStore for MemoryStore {
 
     async fn announced(&self) -> Result<Option<Vec<Announced>>> {
         self.ask(Operation::Announced, &[keys::WORKERS], |now| Ok(Some(now.workers()))).await
+    }
+
+    /// Nobody relies on it: no fault is drawn for it.
+    async fn tell(&self, run: &str) -> Result<()> {
+        self.reached().map(|server| server.listeners.tell(run))
+    }
+
+    async fn listen(&self) -> Result<Option<Told>> {
+        self.reached().map(|server| Some(server.listeners.join()))
     }
 
     async fn release_many(&self, leases: &[Lease]) -> Result<()> {

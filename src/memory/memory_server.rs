@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::broker::{BrokerServer, MemoryBroker, MessageView, QueueView};
 use super::clock::MemoryClock;
-use super::coordination::MemoryStore;
+use super::coordination::{CoordinationServer, MemoryStore};
 use super::faults::{FaultSlot, Faults};
 use super::keys::Keys;
+use super::listeners::Listeners;
 use super::record::{MemoryDatabase, RecordStore, RunRow};
 use crate::error::Result;
 use crate::ports::arguments::QueueType;
@@ -21,6 +22,7 @@ pub struct MemoryServer {
     faults: Arc<FaultSlot>,
     broker: Arc<BrokerServer>,
     keys: Arc<Keys>,
+    listeners: Arc<Listeners>,
     record: Arc<RecordStore>,
 }
 
@@ -29,7 +31,14 @@ impl MemoryServer {
     pub fn starting_at(start: u64) -> Arc<Self> {
         let (clock, faults) = (Arc::new(MemoryClock::starting_at(start)), Arc::<FaultSlot>::default());
         let broker = Arc::new(BrokerServer::new(clock.clone(), faults.clone()));
-        Arc::new(Self { clock, faults, broker, keys: Arc::default(), record: Arc::default() })
+        Arc::new(Self {
+            clock,
+            faults,
+            broker,
+            keys: Arc::default(),
+            listeners: Arc::default(),
+            record: Arc::default(),
+        })
     }
 
     /// The clock that delays and times to live go by.
@@ -54,7 +63,13 @@ impl MemoryServer {
 
     /// A client of the coordination store.
     pub fn coordination(self: &Arc<Self>, client: &str) -> MemoryStore {
-        MemoryStore::new(self.keys.clone(), self.clock.clone(), self.faults.clone(), client)
+        let server = CoordinationServer {
+            keys: self.keys.clone(),
+            listeners: self.listeners.clone(),
+            clock: self.clock.clone(),
+            faults: self.faults.clone(),
+        };
+        MemoryStore::new(server, client)
     }
 
     /// A client of the database that holds the record.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use tokio::sync::mpsc;
 
 use super::announcement::{Announced, Announcement};
 use super::keys;
@@ -93,6 +94,9 @@ impl Acquired {
     }
 }
 
+/// The runs that were told of, one after another. It ends when the connection is lost.
+pub type Told = mpsc::Receiver<String>;
+
 /// Core's `ICoordinationStore`, and leases made of it.
 ///
 /// A store of the user's has only the first five operations. The leases built on them are as atomic as those allow. A store
@@ -175,6 +179,16 @@ pub trait CoordinationStore: Send + Sync {
 
     /// The workers that are alive; none where this store does not keep them.
     async fn announced(&self) -> Result<Option<Vec<Announced>>> {
+        Ok(None)
+    }
+
+    /// Tells those who listen that a run has paused or ended. Nobody may rely on it: the record says how the run stands.
+    async fn tell(&self, _run: &str) -> Result<()> {
+        Ok(())
+    }
+
+    /// Listens from now on; none where this store tells nobody.
+    async fn listen(&self) -> Result<Option<Told>> {
         Ok(None)
     }
 

@@ -61,6 +61,9 @@ pub const YOUNG: &str = "flowcraft:epoch:young";
 /// The workers that are alive, all in one key; version 1 has no such key.
 pub const WORKERS: &str = "flowcraft:workers";
 
+/// The channel on which runs that have paused or ended are told; version 1 has no such channel.
+pub const CHANGES: &str = "flowcraft:changes";
+
 /// The worker of a queue that looks for lost jobs; version 1 has no such key.
 pub fn repair(queue: &str) -> String {
     format!("flowcraft:repair:{queue}")

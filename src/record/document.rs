@@ -95,6 +95,11 @@ impl ReservedKey {
         }
     }
 
+    /// Whether the status row says that the run has paused or ended.
+    pub fn shows_rest(&self) -> bool {
+        self.ledger.status != RunStatus::Running && !self.unpublished
+    }
+
     /// The id of the blueprint that the run follows; none if no message has named one. `values` are its other keys.
     pub fn follows(&self, values: &Values) -> Option<Arc<str>> {
         match &self.blueprint {

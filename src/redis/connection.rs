@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use redis::aio::ConnectionLike;
+use redis::aio::{ConnectionLike, PubSub};
 use redis::{
     Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisFuture, RedisResult, ScriptInvocation,
     ServerError, ServerErrorKind, Value,
@@ -127,6 +127,11 @@ impl Connections {
         let number = connection.number;
         let answer = self.asked(number, command.query_async(&mut connection)).await;
         self.answer(&connection, answer).await
+    }
+
+    /// A connection of its own that hears a channel; none in a Cluster.
+    pub async fn subscribe(&self, channel: &str) -> Result<Option<PubSub>> {
+        self.server.subscribe(channel).await.map_err(redis_error)
     }
 
     pub async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T> {

@@ -1,5 +1,6 @@
 //! Redis as the coordination store: one server, a Cluster, or a master behind Sentinels.
 
+mod changes;
 mod connection;
 mod leases;
 mod link;
@@ -14,13 +15,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use redis::Script;
 
+use self::changes::Channel;
 use self::connection::Connections;
 use self::leases::LeaseScripts;
 use self::server::Server;
 use self::workers::WorkerScripts;
 use crate::error::{Code, Error, Result};
 use crate::ports::announcement::{Announced, Announcement};
-use crate::ports::coordination::{Acquired, CoordinationStore, Lease};
+use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
 use crate::ports::keys;
 
 pub use settings::{Address, RedisSettings, RedisTls, Sentinels};
@@ -31,6 +33,7 @@ pub struct RedisStore {
     connections: Arc<Connections>,
     leases: LeaseScripts,
     workers: WorkerScripts,
+    changes: Channel,
     increment: Script,
 }
 
@@ -51,6 +54,7 @@ impl RedisStore {
                 connections.clone(),
                 format!("{}{}", settings.key_prefix, keys::WORKERS),
             ),
+            changes: Channel::new(connections.clone(), format!("{}{}", settings.key_prefix, keys::CHANGES)),
             connections,
             increment: Script::new(
                 "local n = redis.call('INCR', KEYS[1]); redis.call('EXPIRE', KEYS[1], ARGV[1]); return n",
@@ -129,6 +133,14 @@ impl CoordinationStore for RedisStore {
 
     async fn announced(&self) -> Result<Option<Vec<Announced>>> {
         self.workers.announced().await.map(Some)
+    }
+
+    async fn tell(&self, run: &str) -> Result<()> {
+        self.changes.tell(run).await
+    }
+
+    async fn listen(&self) -> Result<Option<Told>> {
+        self.changes.listen().await
     }
 
     async fn close(&self) {

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
 use redis::cluster::ClusterClient;
 use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
@@ -55,18 +55,33 @@ impl Server {
         match self {
             Self::One(client) => managed(client.clone()).await,
             Self::Cluster(client) => Ok(Link::Cluster(client.get_async_connection().await?)),
-            Self::Master(client) => {
-                let mut client = client.lock().await;
-                let asked = tokio::time::timeout(SENTINEL_TIMEOUT, client.async_get_client()).await;
-                managed(asked.map_err(|_| (ErrorKind::Io, "no Sentinel answers"))??).await
-            }
+            Self::Master(sentinels) => managed(master_by(sentinels).await?).await,
         }
+    }
+
+    /// Opens a connection that hears a channel; none in a Cluster.
+    pub async fn subscribe(&self, channel: &str) -> RedisResult<Option<PubSub>> {
+        let client = match self {
+            Self::One(client) => client.clone(),
+            Self::Cluster(_) => return Ok(None),
+            Self::Master(sentinels) => master_by(sentinels).await?,
+        };
+        let mut subscription = client.get_async_pubsub().await?;
+        subscription.subscribe(channel).await?;
+        Ok(Some(subscription))
     }
 
     /// Whether a connection that failed may lead to a server that is no longer the right one, and must be replaced.
     pub fn moves(&self) -> bool {
         !matches!(self, Self::One(_))
     }
+}
+
+/// The master that Sentinels name.
+async fn master_by(sentinels: &Mutex<SentinelClient>) -> RedisResult<Client> {
+    let mut sentinels = sentinels.lock().await;
+    let asked = tokio::time::timeout(SENTINEL_TIMEOUT, sentinels.async_get_client()).await;
+    asked.map_err(|_| (ErrorKind::Io, "no Sentinel answers"))?
 }
 
 async fn managed(client: Client) -> RedisResult<Link> {

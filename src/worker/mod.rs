@@ -52,7 +52,7 @@
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes
 //!   runs: operations, beginning, failing, store      the record
 //!   registry: service                                who lives, and what every worker can do
-//!   retry, leases, liveness, notices, shutdown, settings, queues
+//!   retry, leases, liveness, notices, changes, shutdown, settings, queues
 //! ```
 //!
 //! Beside them stand the rules, which know nothing of the services, have no clock and no server, and may be imported from
@@ -61,6 +61,7 @@
 
 mod active_nodes;
 mod blueprints;
+mod changes;
 pub mod client;
 mod consumer;
 mod dead_letters;
@@ -85,6 +86,7 @@ mod shutdown;
 mod started;
 mod traffic;
 
+pub use changes::Following;
 pub use client::service::Client;
 pub use dead_letters::DeadLetter;
 pub use engine::Engine;

@@ -11,6 +11,7 @@ use crate::ports::record::Record;
 use crate::run_store::RunStore;
 use crate::worker::active_nodes::ActiveNodes;
 use crate::worker::blueprints::Blueprints;
+use crate::worker::changes::Changes;
 use crate::worker::dead_letters::DeadLetters;
 use crate::worker::intake::Intake;
 use crate::worker::job::place::Waiting;
@@ -63,6 +64,8 @@ pub struct Services {
     pub leases: Arc<Leases>,
     /// The record of the runs.
     pub runs: Arc<Runs>,
+    /// Runs that have paused or ended.
+    pub changes: Changes,
     /// Where jobs go to.
     pub publisher: Publisher,
     /// Results that the adapter publishes.
@@ -100,7 +103,9 @@ impl Services {
             platform.clone(),
         );
         let store_of_runs = RunStore::new(record, platform.clone());
-        let runs = Arc::new(Runs::new(store_of_runs, settings.clone(), host.publishes_results()));
+        let changes = Changes::new(store.clone(), platform.clone());
+        let runs = Runs::new(store_of_runs, settings.clone(), changes.clone(), host.publishes_results());
+        let runs = Arc::new(runs);
         let results = Results {
             host: host.clone(),
             runs: runs.clone(),
@@ -128,6 +133,7 @@ impl Services {
             active_nodes,
             leases,
             runs,
+            changes,
             results,
         }
     }

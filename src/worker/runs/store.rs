@@ -9,8 +9,9 @@ use super::state::{Decision, RunState, decide};
 use crate::error::Result;
 use crate::json::Json;
 use crate::ports::record::{AwaitingPage, StaleRun, StaleSearch};
-use crate::record::{Decide, Document};
+use crate::record::{Decide, Document, ReservedKey};
 use crate::run_store::{Committed, Outcome, RunStore};
+use crate::worker::changes::Changes;
 use crate::worker::settings::Settings;
 use crate::workflow::ledger::RunStatus;
 
@@ -31,14 +32,16 @@ pub struct Runs {
     store: RunStore,
     /// Names the queue that a run's jobs go through.
     pub(super) settings: Arc<Settings>,
+    /// Those who wait for a run hear of its pauses and its end.
+    changes: Changes,
     /// The adapter publishes results itself.
     pub(super) deferred: bool,
 }
 
 impl Runs {
     /// Over this record. `deferred` says that the adapter publishes results itself.
-    pub fn new(store: RunStore, settings: Arc<Settings>, deferred: bool) -> Self {
-        Self { store, settings, deferred }
+    pub fn new(store: RunStore, settings: Arc<Settings>, changes: Changes, deferred: bool) -> Self {
+        Self { store, settings, changes, deferred }
     }
 
     pub(super) fn store(&self) -> &RunStore {
@@ -61,8 +64,17 @@ impl Runs {
         view: View,
         mut judge: impl FnMut(&mut RunState) -> Result<Decision<T>> + Send,
     ) -> Result<Committed<T>> {
-        let decide = |document| decide(document, self.deferred, &mut judge);
-        self.store.change(run, view == View::Whole, decide).await
+        let mut rests = false;
+        let decide = |document| {
+            let (change, answer) = decide(document, self.deferred, &mut judge)?;
+            rests = change.as_ref().is_some_and(|change| change.reserved.shows_rest());
+            Ok((change, answer))
+        };
+        let committed = self.store.change(run, view == View::Whole, decide).await?;
+        if committed.changed && rests {
+            self.changes.tell(run);
+        }
+        Ok(committed)
     }
 
     /// As [`update`](Self::update), for a run as it was loaded: the decision is written with those of other runs.
@@ -87,7 +99,13 @@ impl Runs {
     /// # Errors
     /// Whatever `decide` or the server says. Where the server's answer was lost, the commit may have counted.
     pub async fn commit(&self, run: &str, base: Document, decide: Decide) -> Result<Outcome> {
-        self.store.commit(run, base, decide).await
+        let outcome = self.store.commit(run, base, decide).await?;
+        let shows_rest =
+            |document: &Document| document.reserved.as_ref().is_some_and(ReservedKey::shows_rest);
+        if outcome.changed && outcome.document.as_ref().is_none_or(shows_rest) {
+            self.changes.tell(run);
+        }
+        Ok(outcome)
     }
 
     /// Everything that is stored of a run; an empty document if there is no row.
@@ -146,7 +164,9 @@ impl Runs {
     /// # Errors
     /// The server is out of reach, or the result cannot be stored.
     pub async fn write_result(&self, run: &str, end: RunStatus, result: &Json) -> Result<()> {
-        self.store.write_result(run, end, result).await
+        self.store.write_result(run, end, result).await?;
+        self.changes.tell(run);
+        Ok(())
     }
 
     /// Whether another transaction has locked a run's row.

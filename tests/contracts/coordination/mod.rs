@@ -3,6 +3,7 @@
 mod deaths;
 mod keys;
 mod leases;
+mod telling;
 mod workers;
 mod world;
 
