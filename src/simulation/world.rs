@@ -20,7 +20,7 @@ use crate::memory::{MemoryBroker, MemoryServer, MemoryStore};
 use crate::ports::broker::{Broker, Outgoing};
 use crate::ports::platform::{Clock, Platform};
 use crate::ports::record::{Database, Tables};
-use crate::worker::{Engine, Ports, Queues, Settings, WithoutLeases, Worker};
+use crate::worker::{Engine, Ports, Queues, Settings, Subflows, WithoutLeases, Worker};
 
 /// Where time begins: 2026.
 const START: u64 = 1_790_000_000_000;
@@ -194,6 +194,7 @@ impl World {
             queues: Queues::new(QUEUE.into(), Default::default(), None),
             concurrency: self.plan.concurrency,
             continuation: self.plan.continuation,
+            subflows: Subflows::Jobs,
             lease_seconds: LEASE_SECONDS,
             version_timeout: Duration::from_secs(3_600),
             blueprint_timeout: BLUEPRINT_TIMEOUT,
