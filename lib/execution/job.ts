@@ -110,8 +110,8 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   const state = new WorkflowState<Record<string, unknown>>({}, context)
   noteContext(state.getContext(), context)
   noteJob(state, job)
-  if (node && job.failed) throw failureOf({ job, node })
-  if (job.resumed && node) return resume(execution, node, state.getContext())
+  if (node && job.failed) throw failureOf(host.runtime, job.failed, node)
+  if (job.resumed && node) return resume(execution, node, state)
   if (node && canOpen(host.runtime, node) && (await host.opensSubflows())) return open(execution, node, state)
   state.isLastAttempt = isLastAttempt(execution)
   if (node && !host.shouldRetryInProcess(node)) {
@@ -206,7 +206,12 @@ async function execute(
 }
 
 /** A paused node that goes on decides its edges with what it was resumed with. */
-async function resume(execution: Execution, node: NodeDefinition, tracked: IAsyncContext): Promise<JobAnswer> {
+async function resume(
+  execution: Execution,
+  node: NodeDefinition,
+  state: WorkflowState<Record<string, unknown>>,
+): Promise<JobAnswer> {
+  const tracked = state.getContext()
   const { host, job, context, signal } = execution
   const { action } = job.resumed ?? {}
   const given = host.values.ofStored(job.resumed?.output)
@@ -219,7 +224,11 @@ async function resume(execution: Execution, node: NodeDefinition, tracked: IAsyn
     return finished(execution, tracked, inside as NodeResult)
   }
   const kept = given === undefined ? await context.get(`_outputs.${job.nodeId}`) : given
-  if (isSubflow(host.runtime, node)) await tellDone({ runtime: host.runtime, job, node, context }, kept)
+  if (isSubflow(host.runtime, node)) {
+    // Nobody executed the node here: what its edges bring is told of all the same.
+    state.setEventEmitter(host.runtime.eventBus, job.runId)
+    await tellDone({ runtime: host.runtime, job, node, context }, kept)
+  }
   const result: NodeResult = {
     output: isWebhookClass(host.runtime.registry.get(node.uses)) ? await webhookOutput(host, job, kept) : kept,
     ...(action !== undefined && { action }),
@@ -345,7 +354,8 @@ async function failed(execution: Execution, thrown: unknown, isLate: boolean): P
         ? thrown
         : new FlowcraftError(message, { cause: asError(thrown), nodeId, blueprintId })
     const payload = { runId, executionId: runId, blueprintId, nodeId, error }
-    await tell(host.eventBus, { type: 'job:failed', payload })
+    // Inside a subflow it is the container that fails the run, if nothing takes its place.
+    if (job.inside === undefined) await tell(host.eventBus, { type: 'job:failed', payload })
   }
   return { outcome: 'failed', message, recoverable, ...context.writes(`_outputs.${nodeId}`) }
 }

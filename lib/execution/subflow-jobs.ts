@@ -134,7 +134,15 @@ export async function tellDone({ runtime, job, node, context }: Omit<Container, 
   })
 }
 
-/** The error of a container whose subflow failed. */
-export function failureOf({ job, node }: { job: Job; node: NodeDefinition }): FlowcraftError {
-  return new FlowcraftError(job.failed?.message ?? '', { nodeId: node.id, blueprintId: job.blueprintId })
+/** The error of a container whose subflow failed, as core's subflow node throws it: why, its cause says. */
+export function failureOf(runtime: Runtime, { message, late }: SubflowFailure, node: NodeDefinition): FlowcraftError {
+  if (late) return new FlowcraftError(message, { nodeId: node.id })
+  const blueprintId = String(paramsOf(runtime, node).blueprintId)
+  const text = `Sub-workflow '${blueprintId}' did not complete successfully. Status: failed. Error: Unknown error`
+  // Core's list of errors has copies of errors, without their messages.
+  const timestamp = new Date().toISOString()
+  const cause = { name: 'FlowcraftError', isFatal: false, timestamp, originalError: new Error(message) }
+  return new FlowcraftError(text, { cause: cause as unknown as Error, nodeId: node.id, blueprintId })
 }
+
+type SubflowFailure = NonNullable<Job['failed']>

@@ -92,7 +92,8 @@ pub fn depth(id: &str) -> usize {
     id.strip_prefix(INNER).map_or(0, |path| path.matches('/').count())
 }
 
-fn escaped(id: &str) -> Cow<'_, str> {
+/// A node's id as a part of a path.
+pub fn escaped(id: &str) -> Cow<'_, str> {
     match id.contains(['~', '/']) {
         true => id.replace('~', "~0").replace('/', "~1").into(),
         false => id.into(),

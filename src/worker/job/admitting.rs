@@ -80,9 +80,7 @@ pub async fn admitted(
     let now = Instant::now();
     let (decided_by, seen) = match prefetched {
         // What a node of the run's own blueprint is decided by, its message says.
-        None if Inside::of(&message.node_id).is_none() => {
-            (DecidedBy::Run(&message.blueprint_id), None)
-        }
+        None if Inside::of(&message.node_id).is_none() => (DecidedBy::Run(&message.blueprint_id), None),
         seen => {
             let seen = match seen {
                 Some(seen) => seen,

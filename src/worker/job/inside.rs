@@ -70,6 +70,9 @@ fn admit_inside(
     message: &JobMessage,
     tried: Tried,
 ) -> Verdict {
+    if inside.is_instance() && tried.wake {
+        return admit_container(document, message);
+    }
     let Some(instance) = instance(document, inside) else { return admit_after(document, message) };
     if instance.version != blueprint.version {
         let reason = Reason::OtherVersion {
@@ -95,14 +98,15 @@ fn admit_inside(
     by_round(document, message, tried)
 }
 
+/// The time of a container was up: it is due by this very message.
+fn admit_container(document: &Document, message: &JobMessage) -> Verdict {
+    let left = ledger_of(document).map(|ledger| ledger.due_by(&message.node_id)).unwrap_or_default();
+    Verdict::Dispose(if left.is_empty() { Disposal::Done } else { Disposal::Republish(left) })
+}
+
 /// A message for the instance itself is its container's timer.
 fn admit_timer(document: &Document, message: &JobMessage, tried: Tried) -> Verdict {
     let ledger = ledger_of(document);
-    if tried.wake {
-        // The container is due by this very message.
-        let left = ledger.map(|ledger| ledger.due_by(&message.node_id)).unwrap_or_default();
-        return Verdict::Dispose(if left.is_empty() { Disposal::Done } else { Disposal::Republish(left) });
-    }
     match (standing(document, message), message.round) {
         (Standing::Due(_), _) if !tried.await_again => Verdict::First(Step::AwaitAgain),
         (_, Some(round)) if ledger.is_some_and(|ledger| ledger.sleeps(&message.node_id, round)) => {
@@ -115,3 +119,6 @@ fn admit_timer(document: &Document, message: &JobMessage, tried: Tried) -> Verdi
 fn instance(document: &Document, inside: &Inside) -> Option<Instance> {
     ledger_of(document)?.open_instance(&inside.container)
 }
+
+#[cfg(test)]
+mod tests;

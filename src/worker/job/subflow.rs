@@ -174,3 +174,6 @@ impl Ending<'_> {
 fn plain(node: &NodeId) -> NodeId {
     Inside::of(node).map_or_else(|| node.clone(), |inside| inside.node)
 }
+
+#[cfg(test)]
+mod tests;

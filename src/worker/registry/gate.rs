@@ -54,7 +54,7 @@ impl Gate<'_> {
 
     /// Whether the last look shows only workers that can do it; none where it is too old to say.
     pub fn has_agreed(&self, looks: &[Look], now: Duration) -> Option<bool> {
-        let last = looks.last().filter(|look| now.saturating_sub(look.at) <= HEARTBEAT)?;
+        let last = looks.last().filter(|look| now.saturating_sub(look.at) <= LONGEST_GAP)?;
         Some(self.agrees(last))
     }
 

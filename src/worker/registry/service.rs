@@ -130,6 +130,8 @@ impl Registry {
     pub async fn agrees_now(&self, capability: &str) -> bool {
         let queues: Vec<String> = self.settings.queues.all().into_iter().collect();
         let gate = Gate { capability, queues: &queues };
+        // From now on every heartbeat looks: nobody waits for that again.
+        self.is_asked.store(true, Ordering::Relaxed);
         let last = || self.with(|looks| gate.has_agreed(looks, self.made.elapsed()));
         if let Some(agreed) = last() {
             return agreed;

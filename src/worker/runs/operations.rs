@@ -126,9 +126,8 @@ impl Runs {
         self.happen(run, "Sending the event", |state| {
             let ledger = state.ledger();
             let node = meant_for.map(|(node, _)| ledger.named(node));
-            // What is meant for a container is meant for whoever waits inside.
-            let name =
-                node.as_ref().and_then(|node| ledger.event_inside(node)).unwrap_or_else(|| name.to_owned());
+            let meant = meant_for.and_then(|(node, _)| ledger.event_for(node, name));
+            let name = meant.unwrap_or_else(|| name.to_owned());
             let event = Event::Happened { name, payload: payload.clone(), node };
             apply_by(blueprint, ledger, event)
         })

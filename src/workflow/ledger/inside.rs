@@ -153,7 +153,8 @@ impl Ledger {
     /// Ends an instance: nothing inside counts any more, and the container is due. None where it is not open.
     pub fn close(&mut self, container: &NodeId, end: InstanceEnd) -> Option<DueJob> {
         let instance = self.open_instance(container)?;
-        self.entry(container).filter(|entry| entry.state == NodeState::Awaiting)?;
+        // Due, if an older client resumed it meanwhile: the subflow is over all the same.
+        self.entry(container).filter(|entry| matches!(entry.state, NodeState::Awaiting | NodeState::Due))?;
         self.forget_inside(container, NodeState::Done);
         let own = self.entry_or_new(&instance_of(container));
         *own = NodeEntry { state: NodeState::Done, round: own.round, ..NodeEntry::default() };
@@ -162,6 +163,7 @@ impl Ledger {
         entry.round += 1;
         entry.by = Some(container.clone());
         (entry.details, entry.event, entry.not_before) = (None, None, None);
+        (entry.resumed, entry.claim) = (None, None);
         let due = DueJob::of(container, entry);
         match end {
             InstanceEnd::Completed(output) => entry.resumed = Some(Resume { action: None, output }),
@@ -242,8 +244,28 @@ impl Ledger {
         }
     }
 
+    /// The event that is meant by one of this name for a node of that name: itself, where anybody waits for it; that of whoever
+    /// waits inside the node; or that of a node of that name inside a subflow, whose path whoever sends it does not know.
+    pub fn event_for(&self, node: &str, name: &str) -> Option<String> {
+        let awaited = || self.awaiting().filter_map(|(_, entry)| entry.event.as_deref());
+        if awaited().any(|event| event == name) {
+            return None;
+        }
+        if let Some(event) = self.event_inside(node) {
+            return Some(event);
+        }
+        let (kind, last) = (name.strip_suffix(node)?, path::escaped(node));
+        let is_meant = |event: &&str| {
+            event
+                .strip_prefix(kind)
+                .and_then(|path| path.rsplit_once('/'))
+                .is_some_and(|(_, own)| own == last)
+        };
+        awaited().find(is_meant).map(str::to_owned)
+    }
+
     /// The event that somebody inside a container waits for.
-    pub fn event_inside(&self, container: &str) -> Option<String> {
+    fn event_inside(&self, container: &str) -> Option<String> {
         self.open_instance(container)?;
         let instance = instance_of(container);
         let waits = |entry: &NodeEntry| entry.state == NodeState::Awaiting;

@@ -78,10 +78,8 @@ impl Instance {
         self.failure.is_none()
     }
 
-    /// Why it failed, in the words of core's subflow node.
+    /// Why it failed: the first of its errors, as core's subflow node has it.
     pub fn reason(&self) -> String {
-        let why = self.errors.first().map_or("Unknown error", |error| error.message.as_str());
-        let blueprint = &self.blueprint;
-        format!("Sub-workflow '{blueprint}' did not complete successfully. Status: failed. Error: {why}")
+        self.errors.first().map_or_else(|| "Unknown error".to_owned(), |error| error.message.clone())
     }
 }

@@ -20,7 +20,7 @@ fn instance() -> Instance {
 /// Opens the subflow of a container that is due, by this graph.
 fn open(ledger: &mut Ledger, container: &str, text: &str, until: Option<u64>) -> Vec<DueJob> {
     let blueprint = Blueprint::new(graph(text));
-    let (container, instance) = (container.into(), instance());
+    let (container, instance) = (NodeId::from(container), instance());
     let round = ledger.entry(&container).unwrap().round;
     let opening = Opening { container: &container, round, instance: &instance, blueprint: &blueprint, until };
     ledger.open(&opening).unwrap()
@@ -154,5 +154,5 @@ fn the_failures_inside_are_kept_with_the_instance_and_fail_no_run() {
     assert!(ledger.errors.is_empty());
     assert_eq!(ledger.instance("s").unwrap().errors.len(), 1);
     assert_eq!(inside_of(&mut ledger, "s", "a, b", finished("b", 1, "a, b")), RunStatus::Failed);
-    assert!(ledger.instance("s").unwrap().reason().ends_with("Status: failed. Error: no"));
+    assert!(ledger.instance("s").unwrap().reason() == "no");
 }
