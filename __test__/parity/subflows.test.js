@@ -560,7 +560,10 @@ describe('webhooks inside a subflow', () => {
     const runtime = {
       registry: {
         url: async ({ input }) => ({ output: input }),
-        keep: async ({ input }) => (urls.push(input), { output: input }),
+        keep: async ({ input }) => {
+          urls.push(input)
+          return { output: input }
+        },
       },
     }
     const [adapter] = await workers(t, flows, { webhook, runtime })

@@ -43,6 +43,7 @@ pub fn opened(
         limit,
         errors: Vec::new(),
         fallback_ran: false,
+        paused: Vec::new(),
         failure: None,
     };
     let until = limit.map(|limit| now.saturating_add(limit));

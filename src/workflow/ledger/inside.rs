@@ -101,9 +101,13 @@ impl Ledger {
             }
         }
         self.events.clone_from(&after.events);
-        if after.errors != instance.errors || after.fallback_ran != instance.fallback_ran {
+        let paused = paused(&instance.paused, before, after);
+        let is_same = after.errors == instance.errors
+            && after.fallback_ran == instance.fallback_ran
+            && paused == instance.paused;
+        if !is_same {
             let (errors, fallback_ran) = (after.errors.clone(), after.fallback_ran);
-            self.keep_instance(container, &Instance { errors, fallback_ran, ..instance.clone() });
+            self.keep_instance(container, &Instance { errors, fallback_ran, paused, ..instance.clone() });
         }
     }
 
@@ -198,80 +202,6 @@ impl Ledger {
         due
     }
 
-    /// Who waits inside a container to be resumed, however deep: the first that waits for a word, or else for a moment.
-    pub fn who_waits_inside(&self, container: &str) -> Option<NodeId> {
-        let instance = instance_of(container);
-        let waits = || {
-            self.within(&instance).filter(|(id, entry)| {
-                entry.state == NodeState::Awaiting
-                    && Inside::of(id).is_some_and(|inside| !inside.is_instance())
-                    && self.open_instance(id).is_none()
-            })
-        };
-        let mut for_a_word = waits().filter(|(_, entry)| entry.not_before.is_none());
-        let sleeper = || waits().min_by_key(|(_, entry)| entry.not_before);
-        for_a_word.next().or_else(sleeper).map(|(id, _)| id.clone())
-    }
-
-    /// The same for a resume that says nothing: whose time comes first goes on.
-    pub fn who_sleeps_inside(&self, container: &str) -> Option<NodeId> {
-        let sleeps = |entry: &NodeEntry| entry.state == NodeState::Awaiting && entry.not_before.is_some();
-        self.within(&instance_of(container))
-            .filter(|(id, entry)| sleeps(entry) && Inside::of(id).is_some_and(|inside| !inside.is_instance()))
-            .min_by_key(|(_, entry)| entry.not_before)
-            .map(|(id, _)| id.clone())
-    }
-
-    /// Whether a container waits as a whole: something inside waits, and nothing inside is due.
-    pub fn waits_inside(&self, container: &str) -> bool {
-        let is_due = |entry: &NodeEntry| entry.state == NodeState::Due;
-        !self.within(&instance_of(container)).any(|(_, entry)| is_due(entry))
-            && self.who_waits_inside(container).is_some()
-    }
-
-    /// The nodes of the run's own blueprint that wait to be resumed; a container, if it waits as a whole.
-    pub fn awaiting_outside(&self) -> impl Iterator<Item = (&NodeId, &NodeEntry)> {
-        self.awaiting().filter(|(id, _)| {
-            !id.starts_with(path::INNER) && (self.open_instance(id).is_none() || self.waits_inside(id))
-        })
-    }
-
-    /// The node that people mean by a name: the run's own of that name, or the one that a path leads to.
-    pub fn named(&self, name: &str) -> NodeId {
-        match self.entry(name) {
-            Some(_) => name.into(),
-            None => path::named(name).unwrap_or_else(|| name.into()),
-        }
-    }
-
-    /// The event that is meant by one of this name for a node of that name: itself, where anybody waits for it; that of whoever
-    /// waits inside the node; or that of a node of that name inside a subflow, whose path whoever sends it does not know.
-    pub fn event_for(&self, node: &str, name: &str) -> Option<String> {
-        let awaited = || self.awaiting().filter_map(|(_, entry)| entry.event.as_deref());
-        if awaited().any(|event| event == name) {
-            return None;
-        }
-        if let Some(event) = self.event_inside(node) {
-            return Some(event);
-        }
-        let (kind, last) = (name.strip_suffix(node)?, path::escaped(node));
-        let is_meant = |event: &&str| {
-            event
-                .strip_prefix(kind)
-                .and_then(|path| path.rsplit_once('/'))
-                .is_some_and(|(_, own)| own == last)
-        };
-        awaited().find(is_meant).map(str::to_owned)
-    }
-
-    /// The event that somebody inside a container waits for.
-    fn event_inside(&self, container: &str) -> Option<String> {
-        self.open_instance(container)?;
-        let instance = instance_of(container);
-        let waits = |entry: &NodeEntry| entry.state == NodeState::Awaiting;
-        self.within(&instance).filter(|(_, entry)| waits(entry)).find_map(|(_, entry)| entry.event.clone())
-    }
-
     /// The definitions of the nodes that were added where a node stands: to the run, or to its instance.
     pub fn added_beside<'a>(&'a self, node: &str) -> impl Iterator<Item = &'a Json> {
         let instance = Inside::of(node).map(|inside| instance_of(&inside.container));
@@ -282,24 +212,16 @@ impl Ledger {
         self.added.iter().filter(move |(id, _)| stands_there(id)).map(|(_, added)| &added.definition)
     }
 
-    /// What a node waits for, in core's words; a container, for whoever wakes first inside, or for a word.
-    pub fn details_of(&self, id: &str) -> Option<Json> {
-        if self.open_instance(id).is_none() {
-            return self.entry(id)?.details.clone();
-        }
-        match self.who_sleeps_inside(id) {
-            Some(sleeper) => self.entry(&sleeper)?.details.clone(),
-            None => Json::parse(r#"{"reason":"external_event"}"#.to_owned()).ok(),
-        }
-    }
-
     fn has_inside(&self) -> bool {
         let first = self.nodes.range::<_, str>((Bound::Included(path::INNER), Bound::Unbounded)).next();
         first.is_some_and(|(id, _)| id.starts_with(path::INNER))
     }
 
     /// Everything inside an instance, its own entry included.
-    fn within<'a>(&'a self, instance: &'a NodeId) -> impl Iterator<Item = (&'a NodeId, &'a Arc<NodeEntry>)> {
+    pub(super) fn within<'a>(
+        &'a self,
+        instance: &'a NodeId,
+    ) -> impl Iterator<Item = (&'a NodeId, &'a Arc<NodeEntry>)> {
         self.nodes
             .range::<_, str>((Bound::Included(instance.as_str()), Bound::Unbounded))
             .take_while(|(id, _)| id.starts_with(instance.as_str()))
@@ -327,6 +249,20 @@ impl Ledger {
         let text = serde_json::to_string(instance).unwrap_or_default();
         self.entry_or_new(&instance_of(container)).details = Json::parse(text).ok();
     }
+}
+
+/// The nodes that paused, once those that did between two states are added.
+fn paused(known: &[NodeId], before: &Ledger, after: &Ledger) -> Vec<NodeId> {
+    let awaits =
+        |ledger: &Ledger, id: &str| ledger.entry(id).is_some_and(|entry| entry.state == NodeState::Awaiting);
+    let new = after.awaiting().map(|(id, _)| id).filter(|id| !awaits(before, id));
+    let new: Vec<NodeId> = new.cloned().collect();
+    known
+        .iter()
+        .filter(|id| !new.contains(id) && awaits(after, id))
+        .cloned()
+        .chain(new.iter().cloned())
+        .collect()
 }
 
 #[cfg(test)]

@@ -48,6 +48,9 @@ pub struct Instance {
     /// A fallback took over from some node.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fallback_ran: bool,
+    /// Its nodes that paused, in the order in which they did; some have gone on since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<NodeId>,
     /// It is over, and its container has yet to answer for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<SubflowFailure>,

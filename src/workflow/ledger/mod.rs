@@ -39,6 +39,7 @@ mod state;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
+mod waiting;
 
 pub use claim::Unclaimed;
 pub use delta::Delta;

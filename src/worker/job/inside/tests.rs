@@ -18,6 +18,7 @@ fn opened() -> Ledger {
         limit: Some(9),
         errors: vec![],
         fallback_ran: false,
+        paused: Vec::new(),
         failure: None,
     };
     let (container, blueprint) = (NodeId::from("s"), Blueprint::new(graph("a -> b")));

@@ -13,6 +13,7 @@ fn instance() -> Instance {
         limit: None,
         errors: vec![],
         fallback_ran: false,
+        paused: Vec::new(),
         failure: None,
     }
 }
