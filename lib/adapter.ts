@@ -419,6 +419,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       onJobStart: (runId, blueprintId, nodeId) => this.onJobStart(runId, blueprintId, nodeId),
       shouldRetryInProcess: (node) => this.shouldRetryInProcess(node),
       getQueueRetryOptions: (node) => this.getQueueRetryOptions(node),
+      opensSubflows: () => engine.opensSubflows(),
     }
   }
 

@@ -193,11 +193,11 @@ describe('a pause inside a subflow', () => {
     const outer = around('with-two', { blueprintId: 'twice' })
     const adapter = await servers.workerFor(t, [outer, inner])
     const runId = await servers.begin(outer)
-    const before = (await awaiting(runId)).context['_subflowState.inside']
+    const before = JSON.stringify((await awaiting(runId)).context)
     await adapter.resumeWithAction(runId, 'on', 1)
     await until(async () => {
       const { status, context } = await servers.look(runId)
-      return status === 'awaiting' && context['_subflowState.inside'] !== before
+      return status === 'awaiting' && JSON.stringify(context) !== before
     })
     await adapter.resumeWithAction(runId, 'on', 2)
     const { status, context } = await servers.settled(runId)
@@ -231,11 +231,11 @@ describe('a pause inside a subflow', () => {
     const outer = around('with-parallel', { blueprintId: 'parallel' })
     const adapter = await servers.workerFor(t, [outer, inner])
     const runId = await servers.begin(outer)
-    const before = (await awaiting(runId)).context['_subflowState.inside']
+    const before = JSON.stringify((await awaiting(runId)).context)
     await adapter.resumeWithAction(runId, 'on', 'fine')
     await until(async () => {
       const { status, context } = await servers.look(runId)
-      return status !== 'running' && context['_subflowState.inside'] !== before
+      return status !== 'running' && JSON.stringify(context) !== before
     })
     assert.equal((await servers.look(runId)).status, 'awaiting', 'the other one still waits')
     await adapter.resumeWithAction(runId, 'on', 'legal too')

@@ -23,7 +23,7 @@ const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\bt_[0-9a-f]{10}-\d+/g
 const FUNCTION = /\b(fn|class)_(batch_worker_)?[0-9a-f]+/g
 /** What either side keeps for itself. */
 const OWN =
-  /^(_executionId|blueprintId|blueprintVersion|_flowcraft|_inputs\..*|_awaiting.*|_resume\..*|_subflowState\..*)$/
+  /^(_executionId|blueprintId|blueprintVersion|_flowcraft(\/.*)?|_inputs\..*|_awaiting.*|_resume\..*|_subflowState\..*)$/
 
 /** Hears all events of a run, and passes them on to the program's own bus. */
 export class Recorder {

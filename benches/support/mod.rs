@@ -5,7 +5,8 @@ use flowcraft_rabbitmq_adapter::json::Json;
 use flowcraft_rabbitmq_adapter::protocol::message::JobMessage;
 use flowcraft_rabbitmq_adapter::protocol::outcome::{Answer, Outcome, Taken};
 use flowcraft_rabbitmq_adapter::record::{Change, Document, Patch, ReservedKey};
-use flowcraft_rabbitmq_adapter::worker::job::completion::{Completion, Execution, complete};
+use flowcraft_rabbitmq_adapter::worker::job::completion::{Completion, complete};
+use flowcraft_rabbitmq_adapter::worker::job::settled::Execution;
 use flowcraft_rabbitmq_adapter::workflow::blueprint::{
     Blueprint, Description, EdgeDescription, NodeDescription,
 };
@@ -72,17 +73,18 @@ impl Run {
 
     /// What the answer means.
     pub fn complete(&self) -> (Change, Completion) {
-        let reserved = self.document.reserved.clone().expect("the run has begun");
         let execution = Execution {
+            run: "order-1",
             node: &self.node,
             held: &self.node,
             round: 1,
             now: 0,
             queue: "flowcraft-queue",
             deferred: false,
+            opens: None,
         };
         let (change, completion) =
-            complete(reserved, &self.blueprint, execution, &self.answer).expect("it completes");
+            complete(&self.document, &self.blueprint, execution, &self.answer).expect("it completes");
         (change.expect("the answer counts"), completion)
     }
 

@@ -16,6 +16,10 @@ export interface Job {
   /** The revision of the blueprint by which the engine admitted the job. */
   readonly revision: string
   readonly nodeId: string
+  /** The subflow that the node stands in, as the path to it, with `/` at its end. */
+  readonly inside?: string
+  /** The node's own subflow failed. */
+  readonly failed?: { message: string; late: boolean }
   /** From 1. */
   readonly attempt: number
   /** What the message says; absent when it says nothing. */

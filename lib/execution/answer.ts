@@ -1,7 +1,7 @@
 /** A job's answer, and how it is written for the engine: one line of JSON, in which stored values stand as they are. */
 
 export interface JobAnswer {
-  outcome: 'finished' | 'failed' | 'retry' | 'paused'
+  outcome: 'finished' | 'failed' | 'retry' | 'paused' | 'opened'
   /** JSON; absent for no output. */
   output?: string
   action?: string
@@ -23,6 +23,8 @@ export interface JobAnswer {
   event?: string
   /** The moment it waits for, in milliseconds since 1970. */
   until?: number
+  /** The subflow it opens; JSON. */
+  subflow?: string
   writes?: Writes
 }
 
@@ -51,7 +53,8 @@ export interface Writes {
 
 /** The line of a job's answer. JSON text has no line break of its own. */
 export function answerLine(job: number, answer: JobAnswer): string {
-  const { output, action, taken, added, again, message, recoverable, retryAfter, details, event, until } = answer
+  const { output, action, taken, added, again, message, recoverable, retryAfter, details, event, until, subflow } =
+    answer
   let line = `${job} {"outcome":"${answer.outcome}"`
   if (output !== undefined) line += `,"output":${output}`
   if (action !== undefined) line += `,"action":${quoted(action)}`
@@ -64,6 +67,7 @@ export function answerLine(job: number, answer: JobAnswer): string {
   if (details !== undefined) line += `,"details":${details}`
   if (event !== undefined) line += `,"event":${quoted(event)}`
   if (until !== undefined) line += `,"until":${JSON.stringify(until)}`
+  if (subflow !== undefined) line += `,"subflow":${subflow}`
   const { sets, deletes } = answer.writes ?? {}
   if (sets?.length) line += `,"sets":{${sets.map(([key, json]) => `${quoted(key)}:${json}`).join()}}`
   if (deletes?.length) line += `,"deletes":[${deletes.map(quoted).join()}]`

@@ -6,6 +6,7 @@ import { GraphTraverser, sanitizeBlueprint, type WorkflowBlueprint } from 'flowc
 import { toJson } from '../bridge/json.js'
 import { isObject } from '../is-object.js'
 import { textOf } from '../thrown.js'
+import { INNER } from './paths.js'
 
 /**
  * Copies of the user's blueprints, one per object. Core's edge transforms write into the blueprint they are
@@ -143,6 +144,9 @@ function requireSound(id: string, { nodes, edges }: WorkflowBlueprint): void {
   for (const { id: node } of nodes) {
     if (typeof node !== 'string' || node === '') throw new TypeError(`Blueprint '${id}' has a node without an id`)
     toJson(node, `A node's id in blueprint '${id}'`)
+    if (node.startsWith(INNER)) {
+      throw new TypeError(`Blueprint '${id}' has a node '${node}': ids that begin with '${INNER}' are the engine's own`)
+    }
     if (ids.has(node)) throw new TypeError(`Blueprint '${id}' has several nodes with the id '${node}'`)
     ids.add(node)
   }

@@ -13,9 +13,11 @@ export async function tell(bus: IEventBus | undefined, event: FlowcraftEvent): P
 
 /** Tells that a node is done: as in memory, its output stands under its key, and under the node's id. */
 export async function tellOutput(bus: IEventBus | undefined, job: Job, value: unknown): Promise<void> {
-  if (!bus) return
-  for (const key of [`_outputs.${job.nodeId}`, job.nodeId]) {
-    const payload = { sourceNode: 'unknown', key, op: 'set' as const, value, executionId: job.runId }
-    await tell(bus, { type: 'context:change', payload })
-  }
+  for (const key of [`_outputs.${job.nodeId}`, job.nodeId]) await tellChange(bus, job, key, value)
+}
+
+/** Tells that a key of the context has another value. */
+export async function tellChange(bus: IEventBus | undefined, job: Job, key: string, value: unknown): Promise<void> {
+  const payload = { sourceNode: 'unknown', key, op: 'set' as const, value, executionId: job.runId }
+  await tell(bus, { type: 'context:change', payload })
 }

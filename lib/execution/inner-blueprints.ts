@@ -39,7 +39,7 @@ export function lackedToResume(runtime: Runtime, node: NodeDefinition, serialize
   return undefined
 }
 
-/** Core's own subflow node, or a user's that does not run in another way. */
+/** Core's own subflow node, or a user's that runs its subflow in the same way. */
 function isSubflow(runtime: Runtime, { uses }: NodeDefinition): boolean {
   const { prototype } = (runtime.registry.get(uses) ?? {}) as { prototype?: { exec?: unknown } }
   return prototype?.exec === SubflowNode.prototype.exec

@@ -15,6 +15,16 @@ const SUBFLOW_STATE = '_subflowState.'
 /** Written by core when a node pauses; the ledger keeps them for the whole run. */
 const KEPT_BY_THE_LEDGER = new Set(['_awaitingNodeIds', '_awaitingDetails'])
 
+const NOTHING: IAsyncContext = {
+  type: 'async',
+  get: async () => undefined,
+  has: async () => false,
+  set: async () => {},
+  delete: async () => false,
+  patch: async () => {},
+  toJSON: async () => ({}),
+}
+
 /** A node's own write; `json` is absent for a removed key. */
 interface Write {
   value: unknown
@@ -247,6 +257,7 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   get #record(): IAsyncContext {
-    return this.#stored.record(this.#job.runId)
+    // The context of a subflow may be gone by then, and nobody else reads it.
+    return this.#job.inside === undefined ? this.#stored.record(this.#job.runId) : NOTHING
   }
 }

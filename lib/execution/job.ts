@@ -23,9 +23,11 @@ import { lackedInside, lackedToResume } from './inner-blueprints.js'
 import { JobContext, type Stored } from './job-context.js'
 import { atOneMoment, noteContext } from './moments.js'
 import { type NodeView, nodeViewOf } from './node-view.js'
+import { INNER, noteJob, pathBeside } from './paths.js'
 import { pausedInside, pauseOf, resumeInside } from './pauses.js'
 import { attemptsOf, type QueueRetryOptions, waitAfter } from './retries.js'
-import { isWebhookClass } from './webhook-nodes.js'
+import { canOpen, failureOf, isSubflow, opening, tellDone } from './subflow-jobs.js'
+import { isWebhookClass, webhookEvent } from './webhook-nodes.js'
 
 /** What a job needs of its adapter. */
 export interface JobHost {
@@ -40,6 +42,8 @@ export interface JobHost {
   onJobStart(runId: string, blueprintId: string, nodeId: string): Promise<void>
   shouldRetryInProcess(node: NodeDefinition): boolean
   getQueueRetryOptions(node: NodeDefinition): QueueRetryOptions | undefined
+  /** Whether the nodes of a subflow that begins now are to be jobs. */
+  opensSubflows(): Promise<boolean>
 }
 
 /** One execution of a node, as every step of it needs it. */
@@ -93,7 +97,7 @@ export async function runJob(
     return await (timeLimit ? Promise.race([answerOf(execution), timeLimit.expired]) : answerOf(execution))
   } catch (error) {
     const expired = timeLimit?.error()
-    return await failed(execution, expired ?? error, expired !== undefined)
+    return await failed(execution, expired ?? error, expired !== undefined || job.failed?.late === true)
   } finally {
     timeLimit?.clear()
     context.end()
@@ -105,7 +109,10 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   await host.onJobStart(job.runId, job.blueprintId, job.nodeId)
   const state = new WorkflowState<Record<string, unknown>>({}, context)
   noteContext(state.getContext(), context)
-  if (job.resumed && node) return resume(execution, node, state.getContext())
+  noteJob(state, job)
+  if (node && job.failed) throw failureOf(host.runtime, job.failed, node)
+  if (job.resumed && node) return resume(execution, node, state)
+  if (node && canOpen(host.runtime, node) && (await host.opensSubflows())) return open(execution, node, state)
   state.isLastAttempt = isLastAttempt(execution)
   if (node && !host.shouldRetryInProcess(node)) {
     execution.attempt = { number: job.attempt, isLast: state.isLastAttempt }
@@ -118,10 +125,28 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   if (job.besideStrangers) await takeInputs(execution, state.getContext())
   const result = await execute(execution, state)
   if (node && state.isAwaiting() && state.getAwaitingNodeIds().includes(job.nodeId)) {
-    const pause = await pauseOf(host.runtime, node, state, context, result)
+    const event = (name: string) => eventBeside(job, blueprint, name)
+    const pause = await pauseOf(host.runtime, node, state, context, { result, event })
     return { outcome: 'paused', ...pause, ...context.writes() }
   }
   return finished(execution, state.getContext(), result)
+}
+
+/** The node's subflow becomes jobs of the run. */
+async function open(
+  { host: { runtime }, job, blueprint, context }: Execution,
+  node: NodeDefinition,
+  state: WorkflowState<Record<string, unknown>>,
+): Promise<JobAnswer> {
+  const moment = atOneMoment(state.getContext())
+  const input = await runtime.resolveNodeInput(node.id, blueprint, state.getContext())
+  return opening({ runtime, job, node, context, moment, input })
+}
+
+/** By which name an event is known outside: that of a webhook inside a subflow has the path of its node. */
+function eventBeside(job: Job, { nodes }: WorkflowBlueprint, name: string): string {
+  const webhook = job.inside === undefined ? undefined : nodes.find(({ id }) => webhookEvent(id) === name)
+  return webhook ? webhookEvent(pathBeside(job, webhook.id)) : name
 }
 
 /**
@@ -154,8 +179,14 @@ function limitTime(node: NodeDefinition | undefined, abort: AbortController) {
   return { expired, error: () => error, clear: () => clearTimeout(timer) }
 }
 
-/** Whether core may let the fallback take over: while another attempt follows through the queue, it may not. */
+/**
+ * Whether core may let the fallback take over: while another attempt follows through the queue, it may not. A subflow that failed
+ * is tried again by another job in any case, as often as core tries it again within one.
+ */
 function isLastAttempt({ host, job, node }: Execution): boolean {
+  if (node && job.failed && host.shouldRetryInProcess(node)) {
+    return job.failed.late || job.attempt >= attemptsOf(node, undefined)
+  }
   if (!node || host.shouldRetryInProcess(node)) return job.isLastAttempt !== false
   return job.attempt >= attemptsOf(node, host.getQueueRetryOptions(node))
 }
@@ -175,7 +206,12 @@ async function execute(
 }
 
 /** A paused node that goes on decides its edges with what it was resumed with. */
-async function resume(execution: Execution, node: NodeDefinition, tracked: IAsyncContext): Promise<JobAnswer> {
+async function resume(
+  execution: Execution,
+  node: NodeDefinition,
+  state: WorkflowState<Record<string, unknown>>,
+): Promise<JobAnswer> {
+  const tracked = state.getContext()
   const { host, job, context, signal } = execution
   const { action } = job.resumed ?? {}
   const given = host.values.ofStored(job.resumed?.output)
@@ -188,6 +224,11 @@ async function resume(execution: Execution, node: NodeDefinition, tracked: IAsyn
     return finished(execution, tracked, inside as NodeResult)
   }
   const kept = given === undefined ? await context.get(`_outputs.${job.nodeId}`) : given
+  if (isSubflow(host.runtime, node)) {
+    // Nobody executed the node here: what its edges bring is told of all the same.
+    state.setEventEmitter(host.runtime.eventBus, job.runId)
+    await tellDone({ runtime: host.runtime, job, node, context }, kept)
+  }
   const result: NodeResult = {
     output: isWebhookClass(host.runtime.registry.get(node.uses)) ? await webhookOutput(host, job, kept) : kept,
     ...(action !== undefined && { action }),
@@ -198,7 +239,7 @@ async function resume(execution: Execution, node: NodeDefinition, tracked: IAsyn
 /** A webhook node's output once it was called: core's shape, with the request that came. */
 async function webhookOutput(host: JobHost, job: Job, request: unknown): Promise<unknown> {
   const { adapter } = host.runtime.dependencies as { adapter?: WebhookRegistrar }
-  const endpoint = await adapter?.registerWebhookEndpoint(job.runId, job.nodeId)
+  const endpoint = await adapter?.registerWebhookEndpoint(job.runId, pathBeside(job, job.nodeId))
   return { ...endpoint, request }
 }
 
@@ -274,6 +315,7 @@ function dynamicNodes(result: NodeResult): AddedNode[] {
     if (typeof node.id !== 'string')
       throw new TypeError(`The id of a dynamic node is a string, not a ${typeof node.id}`)
     const definition = toJson(node, `The dynamic node '${node.id}'`) ?? 'null'
+    if (node.id.startsWith(INNER)) throw new TypeError(`The id of a dynamic node does not begin with '${INNER}'`)
     return { id: node.id, definition, ...(typeof gather === 'string' && { gather }) }
   })
 }
@@ -287,7 +329,9 @@ async function failed(execution: Execution, thrown: unknown, isLate: boolean): P
     const error = asError(thrown)
     const payload = { nodeId, attempt: job.attempt, executionId: runId, blueprintId, error }
     await tell(host.runtime.eventBus, { type: 'node:retry', payload })
-    const after = waitAfter(job.attempt, node, host.getQueueRetryOptions(node), host.retryMaxDelay)
+    const after = host.shouldRetryInProcess(node)
+      ? 0
+      : waitAfter(job.attempt, node, host.getQueueRetryOptions(node), host.retryMaxDelay)
     host.logger.warn(
       `[Adapter] Run '${runId}': attempt ${job.attempt} failed, the next follows in ${after} ms. ${message}`,
     )
@@ -300,17 +344,27 @@ async function failed(execution: Execution, thrown: unknown, isLate: boolean): P
     })
     const takeOver = execution.takeOver ?? { fallback }
     await tellTakeOver(host.runtime.eventBus, takeOver, { nodeId, executionId: runId, blueprintId })
+    await tellFailedInside(execution, thrown)
     await tellOutput(busOf(host), job, null)
   } else {
     host.logger.error(`[Adapter] Run '${runId}': ${message}`)
+    await tellFailedInside(execution, thrown)
     const error =
       thrown instanceof FlowcraftError
         ? thrown
         : new FlowcraftError(message, { cause: asError(thrown), nodeId, blueprintId })
     const payload = { runId, executionId: runId, blueprintId, nodeId, error }
-    await tell(host.eventBus, { type: 'job:failed', payload })
+    // Inside a subflow it is the container that fails the run, if nothing takes its place.
+    if (job.inside === undefined) await tell(host.eventBus, { type: 'job:failed', payload })
   }
   return { outcome: 'failed', message, recoverable, ...context.writes(`_outputs.${nodeId}`) }
+}
+
+/** Tells of the error of a container, whose nodes were other jobs. Core tells of it where the node's code fails here. */
+async function tellFailedInside({ host, job }: Execution, thrown: unknown): Promise<void> {
+  if (!job.failed || !(thrown instanceof FlowcraftError)) return
+  const payload = { nodeId: job.nodeId, error: thrown, executionId: job.runId, blueprintId: job.blueprintId }
+  await tell(host.runtime.eventBus, { type: 'node:error', payload })
 }
 
 function asError(thrown: unknown): Error {

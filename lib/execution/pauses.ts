@@ -21,29 +21,33 @@ type Pause = Pick<JobAnswer, 'details' | 'event' | 'until' | 'output'>
 /** Where a subflow keeps its own context while it is paused. */
 export const subflowKey = (nodeId: string) => `_subflowState.${nodeId}`
 
-/** What a node that marked itself as awaiting waits for. */
+/** What a node that marked itself as awaiting waits for. `event` says by which name an event is known outside. */
 export async function pauseOf(
   runtime: Runtime,
   node: NodeDefinition,
   state: State,
   context: JobContext,
-  result: NodeResult,
+  { result, event }: { result: NodeResult; event: (name: string) => string },
 ): Promise<Pause> {
   const details = state.getAwaitingDetails(node.id) as Record<string, unknown> | undefined
   const nested = await context.get(subflowKey(node.id))
   if (typeof nested === 'string') return nestedPause(runtime, node, nested)
   return {
     ...described(details, node.id),
-    ...eventOf(node, details),
+    ...eventOf(node, details, event),
     ...(result.output !== undefined && {
       output: context.json(result.output, `The output of node '${node.id}'`) ?? 'null',
     }),
   }
 }
 
-function eventOf(node: NodeDefinition, details: Record<string, unknown> | undefined): Pause {
+function eventOf(
+  node: NodeDefinition,
+  details: Record<string, unknown> | undefined,
+  named: (name: string) => string,
+): Pause {
   const event = isWebhookDetails(details) ? details.event : node.params?.eventName
-  return typeof event === 'string' ? { event } : {}
+  return typeof event === 'string' ? { event: named(event) } : {}
 }
 
 /** A subflow waits for whatever inside it waits: the first moment, or the event. */

@@ -4,6 +4,7 @@
  * one that nobody waits for waits itself.
  */
 import { isNodeClass, type NodeContext, type NodeImplementation, WebhookNode, type WorkflowBlueprint } from 'flowcraft'
+import { pathOf } from './paths.js'
 
 /** The name of the event a webhook's delivery is. */
 export const webhookEvent = (nodeId: string) => `webhook:${nodeId}`
@@ -61,6 +62,10 @@ function thatWaits(Implementation: typeof WebhookNode): typeof WebhookNode {
 
 function extended(Implementation: typeof WebhookNode): typeof WebhookNode {
   class WaitingWebhook extends Implementation {
+    override async prep(context: NodeContext) {
+      const path = pathOf(context.dependencies.workflowState, this.nodeId ?? '')
+      return super.prep(path === undefined ? context : atPath(context, this.nodeId ?? '', path))
+    }
     override async exec(prepared: { url: string; event: string }, context: NodeContext) {
       const result = await super.exec(prepared, context)
       const nodeId = this.nodeId ?? ''
@@ -74,6 +79,25 @@ function extended(Implementation: typeof WebhookNode): typeof WebhookNode {
   }
   Object.defineProperty(WaitingWebhook, 'name', { value: Implementation.name })
   return WaitingWebhook
+}
+
+interface Registrar {
+  registerWebhookEndpoint(runId: string, nodeId: string): Promise<Endpoint>
+}
+
+/** The context of a node inside a subflow: its endpoint is registered under its path, for others may have its id. */
+function atPath(context: NodeContext, nodeId: string, path: string): NodeContext {
+  const { adapter } = context.dependencies as unknown as { adapter?: Registrar }
+  if (!adapter) return context
+  const register = (runId: string, id: string) => adapter.registerWebhookEndpoint(runId, id === nodeId ? path : id)
+  const named = new Proxy(adapter, {
+    get(target, key) {
+      if (key === 'registerWebhookEndpoint') return register
+      const value: unknown = Reflect.get(target, key, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  return { ...context, dependencies: { ...context.dependencies, adapter: named } } as NodeContext
 }
 
 /** Whether another node of the blueprint waits for the webhook's event. */

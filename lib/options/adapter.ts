@@ -177,6 +177,20 @@ export interface RabbitMqAdapterOptions {
    */
   continuation?: boolean
   /**
+   * How the nodes of subflows are executed. `jobs`: as jobs of the run, each with a lease and a commit of its own.
+   * `whole`: all within the job of the node that runs the subflow, as 2.0.0 does. `auto`: as jobs where every worker
+   * of this adapter's queues can execute them, else whole. A node with `config.inProcess: true` always runs its
+   * subflow whole, and so does every one where the runtime has middleware.
+   *
+   * @defaultValue `'auto'`
+   *
+   * @example
+   * ```ts
+   * subflows: 'whole'
+   * ```
+   */
+  subflows?: 'auto' | 'jobs' | 'whole'
+  /**
    * How long `stop()` waits for nodes in flight. Whatever hangs, it ends at most three seconds later, and what was
    * not done is back in its queue.
    *

@@ -124,6 +124,13 @@ impl Engine {
         promise(env, async move { engine.publish(job).await })
     }
 
+    /// Whether the nodes of a subflow that begins now are to be jobs.
+    #[napi(ts_return_type = "Promise<boolean>")]
+    pub fn opens_subflows<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        promise(env, async move { Ok(engine.opens_subflows().await) })
+    }
+
     /// Publishes again what of a run is due and not being run.
     #[napi(ts_return_type = "Promise<string[]>")]
     pub fn reconcile<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {

@@ -17,6 +17,7 @@ use crate::json::Json;
 use crate::ports::host::{Call, Described, Host, Level, Notice, Reply, Revision};
 use crate::workflow::blueprint::Description;
 use crate::workflow::ledger::RunStatus;
+use crate::workflow::path::shown;
 
 /// Run, status, reason, context.
 type FinalResult = FnArgs<(String, String, String, String)>;
@@ -175,12 +176,15 @@ impl Host for JsHost {
         let notice = match notice {
             Notice::Enqueued { job, queue } => json!({
                 "event": "job:enqueued",
-                "payload": { "runId": job.run_id, "blueprintId": job.blueprint_id, "nodeId": job.node_id, "queueName": queue },
+                "payload": {
+                    "runId": job.run_id, "blueprintId": job.run_blueprint(), "nodeId": shown(&job.node_id),
+                    "queueName": queue,
+                },
             }),
             Notice::Processed { job, duration, success } => json!({
                 "event": "job:processed",
                 "payload": {
-                    "runId": job.run_id, "blueprintId": job.blueprint_id, "nodeId": job.node_id,
+                    "runId": job.run_id, "blueprintId": job.run_blueprint(), "nodeId": shown(&job.node_id),
                     "duration": duration, "success": success,
                 },
             }),

@@ -14,6 +14,7 @@ use crate::ports::view::{LiveRuns, View};
 use crate::protocol::answer;
 use crate::record::INPUTS;
 use crate::workflow::ledger::Resume;
+use crate::workflow::path::{instance_of, shown};
 
 /// An input of up to so many bytes comes with its job; a larger one is read when the node asks for it.
 const LARGEST_ALONG: usize = 16 * 1024;
@@ -60,6 +61,10 @@ struct JobFields<'a> {
     blueprint_id: &'a str,
     revision: &'a str,
     node_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inside: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<Failed<'a>>,
     attempt: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     is_last_attempt: Option<bool>,
@@ -75,6 +80,13 @@ struct JobFields<'a> {
     resumed: Option<Resume>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     added: &'a [Json],
+}
+
+/// Why the subflow of a node failed.
+#[derive(Serialize)]
+struct Failed<'a> {
+    message: &'a str,
+    late: bool,
 }
 
 /// What JavaScript says instead of an answer, where it has another revision of the blueprint.
@@ -98,8 +110,12 @@ impl Jobs {
     /// None of our types can fail to be written; an error would be ours.
     pub fn open(&self, call: Call) -> Result<Opened> {
         let Call { job, view, live, revision, resumed, fed, beside_version_1, attempt, added, .. } = call;
-        let document = view.document();
-        let input = document.values.get(format!("{INPUTS}{}", job.node_id).as_str());
+        // JavaScript has a node by the id that it has in its blueprint.
+        let (node, blueprint, inside) = match &call.inside {
+            Some((inside, blueprint)) => (&inside.node, blueprint, Some(instance_of(&inside.container))),
+            None => (&job.node_id, &job.blueprint_id, None),
+        };
+        let input = view.get(&format!("{INPUTS}{node}"));
         let (reply, answer) = oneshot::channel();
         let number = self.with(|open| {
             open.last = open.last.wrapping_add(1);
@@ -109,14 +125,19 @@ impl Jobs {
             job: JobFields {
                 number,
                 run_id: &job.run_id,
-                blueprint_id: &job.blueprint_id,
+                blueprint_id: blueprint,
                 revision: revision.as_str(),
-                node_id: &job.node_id,
+                node_id: node,
+                inside: inside.as_deref().map(shown),
+                failed: call
+                    .failed
+                    .as_ref()
+                    .map(|failure| Failed { message: &failure.message, late: failure.late }),
                 attempt,
                 is_last_attempt: job.is_last_attempt,
                 fed,
                 beside_strangers: beside_version_1,
-                named: document.values.contains_key(job.node_id.as_str()),
+                named: view.get(node).is_some(),
                 input: input.filter(|input| input.get().len() <= LARGEST_ALONG),
                 resumed,
                 added: &added,
@@ -178,13 +199,12 @@ impl Jobs {
 
     /// Whether a job's context has a key.
     pub fn has(&self, number: u32, key: &str) -> bool {
-        self.of(number, |view| view.document().values.contains_key(key)).unwrap_or_default()
+        self.of(number, |view| view.get(key).is_some()).unwrap_or_default()
     }
 
     /// The keys of a job's context.
     pub fn keys(&self, number: u32) -> Vec<String> {
-        self.of(number, |view| view.document().values.keys().map(ToString::to_string).collect())
-            .unwrap_or_default()
+        self.of(number, |view| view.keys().map(ToString::to_string).collect()).unwrap_or_default()
     }
 
     fn of<T>(&self, number: u32, read: impl FnOnce(&mut View) -> T) -> Option<T> {

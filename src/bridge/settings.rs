@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::deadlines::Limits;
 use crate::ports::record::Tables;
-use crate::worker::{Queues, Settings, WithoutLeases};
+use crate::worker::{Queues, Settings, Subflows, WithoutLeases};
 
 /// What JavaScript passes. A name that only one side knows is refused, whichever side that is.
 #[derive(Debug, Deserialize)]
@@ -22,6 +22,7 @@ pub struct EngineSettings {
     status_table_name: String,
     concurrency: u16,
     continuation: bool,
+    subflows: SubflowMode,
     lease_seconds: u64,
     #[serde(deserialize_with = "milliseconds")]
     version_timeout: Duration,
@@ -55,6 +56,14 @@ enum WithoutRedis {
     Wait,
 }
 
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SubflowMode {
+    Auto,
+    Jobs,
+    Whole,
+}
+
 impl EngineSettings {
     /// The tables of the record.
     pub fn tables(&self) -> Tables {
@@ -70,6 +79,11 @@ impl EngineSettings {
             queues: Queues::new(self.queue_name, self.queues, self.consume),
             concurrency: self.concurrency,
             continuation: self.continuation,
+            subflows: match self.subflows {
+                SubflowMode::Auto => Subflows::Auto,
+                SubflowMode::Jobs => Subflows::Jobs,
+                SubflowMode::Whole => Subflows::Whole,
+            },
             lease_seconds: self.lease_seconds,
             version_timeout: self.version_timeout,
             blueprint_timeout: self.blueprint_timeout,

@@ -12,7 +12,8 @@ use crate::ports::view::{LiveRuns, View};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::Answer;
 use crate::workflow::blueprint::Description;
-use crate::workflow::ledger::{Resume, RunStatus};
+use crate::workflow::ledger::{Resume, RunStatus, SubflowFailure};
+use crate::workflow::path::Inside;
 
 /// The revision of a blueprint. Equal descriptions have equal revisions, in every process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +73,12 @@ pub struct Call {
     pub beside_version_1: bool,
     /// Which attempt it is, from 1.
     pub attempt: u32,
-    /// Definitions of the nodes added to the run.
+    /// Definitions of the nodes added to the run, or to the subflow that it stands in.
     pub added: Vec<Json>,
+    /// Where it stands, and the blueprint there, if it is a node inside a subflow.
+    pub inside: Option<(Inside, String)>,
+    /// Its own subflow failed: it answers for that, and nothing is executed.
+    pub failed: Option<SubflowFailure>,
     /// Cancelled when the node should stop.
     pub cancelled: CancellationToken,
 }

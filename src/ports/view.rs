@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::mutants::{Mutant, makes};
-use crate::record::Document;
+use crate::record::{Document, Scope};
 
 /// A run, as it was at some moment that is not before `since`.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub trait LiveRuns: Send + Sync {
 #[derive(Debug)]
 pub struct View {
     node: NodeId,
+    /// What the node may see of it.
+    scope: Scope,
     seen: Seen,
     /// What was seen since, to be taken.
     offered: Option<Seen>,
@@ -50,7 +52,8 @@ pub struct View {
 impl View {
     /// What a node sees of its run.
     pub fn new(node: NodeId, seen: Seen) -> Self {
-        Self { node, seen, offered: None, stays: None, given: BTreeMap::new() }
+        let scope = Scope::of(&node);
+        Self { node, scope, seen, offered: None, stays: None, given: BTreeMap::new() }
     }
 
     /// The run as it was last seen.
@@ -64,9 +67,19 @@ impl View {
         self.seen.since.elapsed() < stays || makes(Mutant::ReadsAsLoaded)
     }
 
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&Json> {
+        self.scope.get(&self.seen.document.values, key)
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.scope.entries(&self.seen.document.values).map(|(key, _)| key)
+    }
+
     /// The value of a key, to be given to the node.
     pub fn give(&mut self, key: &str) -> Option<&Json> {
-        let value = self.seen.document.values.get(key);
+        let value = self.scope.get(&self.seen.document.values, key);
         self.given.insert(key.to_owned(), value.cloned());
         value
     }
@@ -82,10 +95,10 @@ impl View {
     /// Takes what was offered. Answers with the keys that the node was given, and that have another value now.
     pub fn take(&mut self) -> Vec<String> {
         let Some(seen) = self.offered.take() else { return Vec::new() };
-        let values = &seen.document.values;
+        let (values, scope) = (&seen.document.values, &self.scope);
         let mut others = Vec::new();
         self.given.retain(|key, value| {
-            let is_same = values.get(key.as_str()) == value.as_ref();
+            let is_same = scope.get(values, key) == value.as_ref();
             if !is_same {
                 others.push(key.clone());
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::outcome::{Answer, Outcome, Taken};
+use super::outcome::{Answer, Outcome, Subflow, Taken};
 use crate::ids::NodeId;
 use crate::json::{self, Json};
 use crate::record::{Patch, RESERVED_KEY};
@@ -35,6 +35,7 @@ struct Written {
     again: Option<NodeId>,
     /// Milliseconds.
     retry_after: Option<f64>,
+    subflow: Option<Opening>,
     #[serde(default)]
     sets: BTreeMap<String, Json>,
     #[serde(default)]
@@ -48,6 +49,7 @@ enum Ending {
     Failed,
     Retry,
     Paused,
+    Opened,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +70,19 @@ struct Node {
     id: NodeId,
     definition: Json,
     gather: Option<NodeId>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Opening {
+    blueprint_id: String,
+    #[serde(default)]
+    context: BTreeMap<String, Json>,
+    outputs: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    terminals: Vec<NodeId>,
+    /// Milliseconds.
+    timeout: Option<f64>,
 }
 
 /// Reads an answer. An unreadable answer fails the node, so that its run does not wait for ever.
@@ -107,8 +122,23 @@ impl Written {
                 },
                 output: self.output,
             },
+            Ending::Opened => match self.subflow {
+                Some(opening) => Outcome::Opened(Box::new(opening.understood())),
+                None => {
+                    let message = "The node's answer cannot be read: it opens no subflow".to_owned();
+                    Outcome::Failed { message, recoverable: false }
+                }
+            },
         };
         Answer { outcome, patch }
+    }
+}
+
+impl Opening {
+    fn understood(self) -> Subflow {
+        let Self { blueprint_id, context, outputs, terminals, timeout } = self;
+        let limit = timeout.map(|timeout| milliseconds(Some(timeout)));
+        Subflow { blueprint: blueprint_id, context, outputs, terminals, limit }
     }
 }
 

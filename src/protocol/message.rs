@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::ids::NodeId;
 use crate::workflow::ledger::DueJob;
+use crate::workflow::path::{INNER, Inside, shown};
 
 /// The body of a message: JSON, in the shape that version 1 reads and writes. Fields that version 1 does not know are optional,
 /// and a message without them is complete.
@@ -134,7 +135,7 @@ impl JobMessage {
     pub fn of(run: &str, blueprint: &str, due: &DueJob, at: Option<u64>) -> Self {
         Self {
             run_id: run.to_owned(),
-            blueprint_id: blueprint.to_owned(),
+            blueprint_id: blueprint_in_message(blueprint, &due.node),
             node_id: due.node.clone(),
             is_last_attempt: None,
             attempt: (due.attempt > 1).then_some(due.attempt),
@@ -153,11 +154,16 @@ impl JobMessage {
         }
     }
 
+    /// The blueprint that the run follows, which a message for a node inside a subflow names in a form of its own.
+    pub fn run_blueprint(&self) -> &str {
+        run_blueprint(&self.blueprint_id)
+    }
+
     /// Which job a message body asks for, in the words of log lines; a message that is no job goes by its queue.
     pub fn described(body: &[u8], queue: &str) -> String {
         match Self::parse(body) {
             Ok(Self { run_id, node_id, .. }) => {
-                format!("Run '{run_id}', node '{node_id}': its message on '{queue}'")
+                format!("Run '{run_id}', node '{}': its message on '{queue}'", shown(&node_id))
             }
             Err(_) => format!("A message on '{queue}'"),
         }
@@ -172,6 +178,21 @@ impl JobMessage {
     pub fn to_body(&self) -> Vec<u8> {
         let body = serde_json::to_vec(self).unwrap_or_default();
         self.original.as_ref().and_then(|original| overlaid(original, &body)).unwrap_or(body)
+    }
+}
+
+/// The blueprint that a run follows, as a message or a queue's user names it.
+pub fn run_blueprint(named: &str) -> &str {
+    named.strip_prefix(INNER).unwrap_or(named)
+}
+
+/// The name of a run's blueprint in the message for a node. For a node inside a subflow it is one that no worker of an earlier
+/// version has: such a worker puts the message back.
+fn blueprint_in_message(blueprint: &str, node: &str) -> String {
+    let own = run_blueprint(blueprint);
+    match Inside::of(node) {
+        Some(_) => format!("{INNER}{own}"),
+        None => own.to_owned(),
     }
 }
 

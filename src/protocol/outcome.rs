@@ -1,5 +1,6 @@
 //! The outcome of a node: JavaScript's answer to a job.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ids::NodeId;
@@ -51,6 +52,23 @@ pub enum Outcome {
         /// Its output so far. A resume may replace it.
         output: Option<Json>,
     },
+    /// It runs another blueprint as a subflow, whose nodes are jobs of the run.
+    Opened(Box<Subflow>),
+}
+
+/// A subflow that begins, as its container asks for it.
+#[derive(Debug, Clone)]
+pub struct Subflow {
+    /// The blueprint.
+    pub blueprint: String,
+    /// The keys of its context.
+    pub context: BTreeMap<String, Json>,
+    /// The keys it gives its container's context, each with the key of its own that it takes the value from.
+    pub outputs: Option<BTreeMap<String, String>>,
+    /// Its terminal nodes.
+    pub terminals: Vec<NodeId>,
+    /// How long it may take.
+    pub limit: Option<Duration>,
 }
 
 /// An edge that follows from a result, with what it brings.

@@ -237,9 +237,9 @@ impl Document {
         self.has_ended() && self.reserved.as_ref().is_some_and(|reserved| reserved.unpublished)
     }
 
-    /// The document without the reserved key, as nodes and final results see it.
+    /// The document without what is the engine's own, as nodes and final results see it.
     pub fn visible_json(&self) -> Result<Json> {
-        to_raw(&self.values)
+        to_raw(&self.visible())
     }
 }
 

@@ -10,6 +10,7 @@ mod entry;
 pub mod final_result;
 #[cfg(test)]
 mod golden;
+mod inside;
 mod keys;
 mod merge;
 mod new_run;
@@ -21,6 +22,7 @@ mod write;
 pub use change::{Change, Decide, StatusUpdate};
 pub use document::{Document, Follows, ReservedKey, Start, Values, blueprint_named_in, version_named_in};
 pub use entry::Entry;
+pub use inside::{Scope, given, is_hidden};
 pub use keys::{
     BLUEPRINT_ID, BLUEPRINT_VERSION, INPUTS, NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY, SUBFLOW_STATE,
 };

@@ -9,6 +9,7 @@ use super::keys::{INPUTS, OUTPUTS, RESERVED_KEY};
 use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
+use crate::workflow::path::INNER;
 
 /// Keys set and keys removed.
 #[derive(Debug, Clone, Default)]
@@ -81,13 +82,15 @@ impl Patch {
     /// # Errors
     /// The patch touches it.
     pub fn refuse_reserved(&self) -> Result<()> {
-        let touched =
-            self.sets.contains_key(RESERVED_KEY) || self.deletes.iter().any(|key| key == RESERVED_KEY);
+        let is_reserved = |key: &String| key == RESERVED_KEY || key.starts_with(INNER);
+        let touched = self.sets.keys().chain(&self.deletes).any(is_reserved);
         match touched {
             true => Err(Error::new(
                 Code::ReservedKey,
                 "Writing the context",
-                format!("the key '{RESERVED_KEY}' is reserved for the engine"),
+                format!(
+                    "the key '{RESERVED_KEY}', and those that begin with '{INNER}', are reserved for the engine"
+                ),
             )),
             false => Ok(()),
         }

@@ -5,7 +5,7 @@ use super::store::RunStore;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::record::InRow;
-use crate::record::{Entry, Patch, RESERVED_KEY, to_raw};
+use crate::record::{Entry, Patch, RESERVED_KEY, is_hidden, to_raw};
 
 /// How often a patch from outside is tried while other writers come first.
 const PATCHES: u8 = 100;
@@ -24,7 +24,7 @@ impl RunStore {
     /// # Errors
     /// As [`load`](Self::load).
     pub async fn get(&self, run: &str, key: &str) -> Result<Option<String>> {
-        if key == RESERVED_KEY {
+        if key == RESERVED_KEY || is_hidden(key) {
             return Ok(None);
         }
         match self.record.value(run, key).await.map_err(|error| error.of_run(run))? {
@@ -39,7 +39,7 @@ impl RunStore {
     /// # Errors
     /// As [`load`](Self::load).
     pub async fn has(&self, run: &str, key: &str) -> Result<bool> {
-        if key == RESERVED_KEY {
+        if key == RESERVED_KEY || is_hidden(key) {
             return Ok(false);
         }
         match self.record.has_key(run, key).await.map_err(|error| error.of_run(run))? {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::history::Expected;
 use super::plan::Trouble;
-use super::world::{LEASE_SECONDS, POISON, SimulatedWorker, World};
+use super::world::{INNER_FLOWS, LEASE_SECONDS, POISON, SimulatedWorker, World};
 use crate::migrations::Target;
 use crate::ports::record::Database as _;
 
@@ -33,7 +33,8 @@ pub async fn play(world: &Arc<World>) {
 
 /// Starts every run at a moment of its own, and tells it of the events that it waits for.
 fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
-    let names: Vec<String> = world.flows.keys().filter(|id| *id != POISON).cloned().collect();
+    let is_begun = |id: &&String| *id != POISON && !id.starts_with(INNER_FLOWS);
+    let names: Vec<String> = world.flows.keys().filter(is_begun).cloned().collect();
     let mut others: Vec<tokio::task::JoinHandle<()>> = Vec::new();
     for number in 0..world.plan.runs {
         let flow = names[number % names.len()].clone();
@@ -117,9 +118,10 @@ async fn unnamed(world: Arc<World>, number: usize, flow: String) {
 
 async fn tell_events(world: &World, run: &str, flow: &str) {
     let (engine, ..) = world.engine(&format!("client of {run}"), world.plan.seed);
-    let waiters: Vec<String> = world.flows[flow].waiters().map(|node| node.to_string()).collect();
-    // A loop goes round a few times. An event too many is kept by the ledger and does no harm.
-    for event in waiters.iter().flat_map(|event| std::iter::repeat_n(event, 4)) {
+    let waiters: Vec<String> = waiters(world, flow);
+    // A loop goes round a few times, and a subflow is tried again. An event too many is kept by the ledger and does no harm.
+    let times = if world.plan.nests { 30 } else { 4 };
+    for event in waiters.iter().flat_map(|event| std::iter::repeat_n(event, times)) {
         for _ in 0..1_000 {
             match engine.send_event(run, event, None, None).await {
                 Ok(_) => break,
@@ -129,6 +131,13 @@ async fn tell_events(world: &World, run: &str, flow: &str) {
             }
         }
     }
+}
+
+/// The events that a flow waits for, or one that it runs as a subflow.
+fn waiters(world: &World, flow: &str) -> Vec<String> {
+    let own = world.flows[flow].waiters().map(ToString::to_string);
+    let inner = world.flows[flow].inner().flat_map(|inner| waiters(world, inner));
+    own.chain(inner).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
 }
 
 /// One thing goes wrong.
@@ -215,7 +224,7 @@ fn restart(world: &Arc<World>) {
 /// Workers with other flows take the place of all that are alive, one by one.
 fn deploy(world: &Arc<World>) {
     let next = world.flows.iter().map(|(id, flow)| {
-        if id == POISON {
+        if id == POISON || id.starts_with(INNER_FLOWS) {
             return (id.clone(), flow.clone());
         }
         let next = world.random(|random| if random.bool() { flow.deployed(random) } else { flow.clone() });

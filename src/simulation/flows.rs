@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use crate::ids::NodeId;
 use crate::json::Json;
-use crate::protocol::outcome::{Answer, Outcome, Taken};
+use crate::protocol::outcome::{Answer, Outcome, Subflow, Taken};
 use crate::record::Patch;
 use crate::workflow::blueprint::{Blueprint, Description};
 use crate::workflow::ledger::Pause;
@@ -49,6 +49,8 @@ pub enum Behaviour {
     Poison,
     /// It is a loop controller that goes round so many times.
     Loop(u32),
+    /// It runs another flow as a subflow, and tries so often.
+    Subflow(u32),
 }
 
 /// A flow.
@@ -59,6 +61,8 @@ pub struct Flow {
     /// Its graph in one line, and what was done to it since.
     pub graph: String,
     behaviours: BTreeMap<NodeId, Behaviour>,
+    /// The flows that nodes run as subflows, and the terminal nodes of those.
+    subflows: BTreeMap<NodeId, (String, Vec<NodeId>)>,
     /// How long its nodes take at most.
     longest: Duration,
 }
@@ -81,7 +85,30 @@ impl Flow {
         });
         let behaviours = behaviours.collect();
         let longest = Duration::from_millis([2, 50, 2_000, 30_000][random.usize(..4)]);
-        Self { description, graph: graph_text.to_owned(), behaviours, longest }
+        Self { description, graph: graph_text.to_owned(), behaviours, subflows: BTreeMap::new(), longest }
+    }
+
+    /// The same with one or two nodes that run this other flow as a subflow.
+    pub fn around(mut self, id: &str, inner: &Self, random: &mut Rng) -> Self {
+        let nodes = self.description.nodes.iter().filter(|node| node.uses != "loop-controller");
+        let nodes: Vec<NodeId> = nodes.map(|node| node.id.clone()).collect();
+        for _ in 0..random.usize(1..3) {
+            let node = nodes[random.usize(..nodes.len())].clone();
+            self.behaviours.insert(node.clone(), Behaviour::Subflow(random.u32(1..3)));
+            self.subflows.insert(node, (id.to_owned(), inner.terminals()));
+        }
+        self
+    }
+
+    /// The nodes that no edge leaves.
+    fn terminals(&self) -> Vec<NodeId> {
+        let leads_on = |id: &NodeId| self.description.edges.iter().any(|edge| edge.source == *id);
+        self.description.nodes.iter().map(|node| node.id.clone()).filter(|id| !leads_on(id)).collect()
+    }
+
+    /// The flows that it runs as subflows.
+    pub fn inner(&self) -> impl Iterator<Item = &String> {
+        self.subflows.values().map(|(id, _)| id)
     }
 
     /// The flow as it is deployed next: without one of the nodes that it does not begin at, or without one of its edges.
@@ -170,6 +197,13 @@ impl Flow {
                 let event = Some(turn.node.to_owned());
                 Outcome::Paused { pause: Pause { event, ..Pause::default() }, output: None }
             }
+            Behaviour::Subflow(tries) if turn.failed.is_some() => match turn.attempt < tries {
+                true => Outcome::Retry { after: Duration::from_millis(500) },
+                false => {
+                    Outcome::Failed { message: turn.failed.unwrap_or_default().to_owned(), recoverable: true }
+                }
+            },
+            Behaviour::Subflow(_) if !turn.resumed => self.opened(turn.node),
             Behaviour::Loop(times) if turn.round <= times => self.finished(turn, Some("continue")),
             Behaviour::Loop(_) => self.finished(turn, Some("break")),
             _ => self.finished(turn, self.choice(turn.node)),
@@ -183,8 +217,16 @@ impl Flow {
         bound.find_map(|edge| edge.action.as_deref())
     }
 
+    fn opened(&self, node: &str) -> Outcome {
+        let (blueprint, terminals) = self.subflows.get(node).cloned().unwrap_or_default();
+        let context = BTreeMap::new();
+        Outcome::Opened(Box::new(Subflow { blueprint, context, outputs: None, terminals, limit: None }))
+    }
+
     fn finished(&self, turn: &Turn<'_>, action: Option<&str>) -> Outcome {
-        let output = Json::parse(format!("\"{}@{}\"", turn.node, turn.round)).ok();
+        let own = || Json::parse(format!("\"{}@{}\"", turn.node, turn.round)).ok();
+        // What a subflow gave is what its node gives.
+        let output = turn.given.cloned().or_else(own);
         let edges = matched(&self.description, turn.node, action);
         let taken = edges.into_iter().map(|edge| Taken { edge, input: output.clone() }).collect();
         Outcome::Finished { output, action: action.map(str::to_owned), taken, added: Vec::new(), again: None }
@@ -198,6 +240,10 @@ pub struct Turn<'a> {
     pub round: u32,
     pub attempt: u32,
     pub resumed: bool,
+    /// The output that it goes on with.
+    pub given: Option<&'a Json>,
+    /// Why its subflow failed.
+    pub failed: Option<&'a str>,
     /// Milliseconds since 1970.
     pub now: u64,
 }

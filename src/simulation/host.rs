@@ -128,7 +128,11 @@ impl SimulatedHost {
         tokio::time::sleep(latency.saturating_sub(begun.elapsed())).await;
     }
 
-    async fn read(&self, Call { job, view, live, .. }: &mut Call, round: u32) {
+    async fn read(&self, Call { job, view, live, inside, .. }: &mut Call, round: u32) {
+        if inside.is_some() {
+            // A subflow may be over, and its outputs gone, before this execution hears of it.
+            return;
+        }
         let context = self.server.row(&tables(), &job.run_id).ok().and_then(|row| row.context);
         let there = outputs_of(context.as_deref().unwrap_or("{}"));
         let own = there.get(job.node_id.as_str()).map(|output| round_of(output).unwrap_or(round));
@@ -174,10 +178,14 @@ impl Host for SimulatedHost {
 
     async fn execute(&self, mut call: Call) -> Result<Reply> {
         let Call { job, view, resumed, attempt, .. } = &call;
-        let flow = &self.flows[&job.blueprint_id];
+        let (flow, node) = match &call.inside {
+            Some((inside, blueprint)) => (&self.flows[blueprint], inside.node.clone()),
+            None => (&self.flows[&job.blueprint_id], job.node_id.clone()),
+        };
         let entry =
             view.document().reserved.as_ref().and_then(|reserved| reserved.ledger.entry(&job.node_id));
         let round = entry.map_or(0, |entry| entry.round);
+        let given = resumed.as_ref().and_then(|resumed| resumed.output.clone());
         let resumed = resumed.is_some();
         let number = self.executions.with(|all| {
             all.push(Execution {
@@ -197,15 +205,17 @@ impl Host for SimulatedHost {
         self.story.tell(format!("{} runs {what}", self.worker));
         let latency = flow.latency(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner));
         self.pass(latency, &mut call, round).await;
-        let Call { job, attempt, .. } = &call;
-        if flow.behaviour(&job.node_id) == Behaviour::Poison {
+        let Call { attempt, failed, .. } = &call;
+        if flow.behaviour(&node) == Behaviour::Poison {
             self.story.tell(format!("{} is killed by {what}", self.worker));
             self.executions.with(|all| all[number].kills = true);
             let _ = self.deaths.send(self.worker.clone());
             return std::future::pending().await;
         }
         let now = self.now.now();
-        let turn = Turn { node: &job.node_id, round, attempt: *attempt, resumed, now };
+        let failed = failed.as_ref().map(|failure| failure.message.as_str());
+        let given = given.as_ref();
+        let turn = Turn { node: &node, round, attempt: *attempt, resumed, given, failed, now };
         let answer = flow.answer(&turn);
         self.executions.with(|all| all[number].ended = Some(self.story.elapsed()));
         self.story.tell(format!("{} answers {what}", self.worker));

@@ -91,6 +91,8 @@ pub struct Plan {
     pub continuation: bool,
     /// Whether nodes read their runs while they are executed.
     pub reads: bool,
+    /// Whether some nodes run other flows as subflows.
+    pub nests: bool,
     pub troubles: Vec<Trouble>,
     /// How long things go wrong.
     pub stormy: Duration,
@@ -133,6 +135,7 @@ impl Plan {
             recovery: random.bool() || troubles.iter().any(|trouble| needs_recovery(*trouble)),
             continuation: Rng::with_seed(seed ^ 0xca11).f64() < 0.8,
             reads: Rng::with_seed(seed ^ 0x4ead).bool(),
+            nests: Rng::with_seed(seed ^ 0x5ebf).bool(),
             troubles,
             stormy: Duration::from_secs(random.u64(5..90)),
             calm: Duration::from_secs(30 * 60),

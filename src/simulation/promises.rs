@@ -10,6 +10,7 @@ use super::oracle::{End, end_of};
 use super::plan::Trouble;
 use super::world::{Excuse, POISON, QUEUE, World, since_the_beginning, tables};
 use crate::workflow::ledger::RunStatus;
+use crate::workflow::path::INNER;
 
 /// A promise that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +145,7 @@ fn ends(world: &World) -> Vec<Broken> {
         if unfairly_blamed(world).iter().any(|blamed| blamed.run == run) {
             continue;
         }
-        let expected = end_of(&world.flows[&flow]);
+        let expected = end_of(&world.flows[&flow], &world.flows);
         let mut wrong = |what: String| broken.push(Broken::Wrong { run: run.clone(), what });
         if row.status.as_deref() != Some(expected.status.as_str()) {
             wrong(format!("it is {:?}, not {}", row.status, expected.status.as_str()));
@@ -153,6 +154,11 @@ fn ends(world: &World) -> Vec<Broken> {
         let outputs = outputs_of(row.context.as_deref().unwrap_or("{}"));
         if outputs != expected.outputs {
             wrong(format!("it has {outputs:?}, not {:?}", expected.outputs));
+        }
+        if expected.status == RunStatus::Completed
+            && row.context.is_some_and(|context| context.contains(INNER))
+        {
+            wrong("keys of its subflows are left".to_owned());
         }
         if !is_result_of(&result, &expected) {
             wrong(format!("its result is {result}"));

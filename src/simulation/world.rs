@@ -20,7 +20,7 @@ use crate::memory::{MemoryBroker, MemoryServer, MemoryStore};
 use crate::ports::broker::{Broker, Outgoing};
 use crate::ports::platform::{Clock, Platform};
 use crate::ports::record::{Database, Tables};
-use crate::worker::{Engine, Ports, Queues, Settings, WithoutLeases, Worker};
+use crate::worker::{Engine, Ports, Queues, Settings, Subflows, WithoutLeases, Worker};
 
 /// Where time begins: 2026.
 const START: u64 = 1_790_000_000_000;
@@ -112,6 +112,25 @@ impl Clock for SkewedClock {
     }
 }
 
+/// What begins the names of flows that run within others alone.
+pub const INNER_FLOWS: &str = "inner-";
+
+/// Has nodes of some flows run others as subflows, two deep.
+fn nest(flows: &mut BTreeMap<String, Flow>, random: &mut Rng) {
+    let names = [0, 1].map(|number| format!("{INNER_FLOWS}{number}"));
+    let innermost = Flow::draw(&names[1], random);
+    let inner = Flow::draw(&names[0], random);
+    let inner = if random.bool() { inner.around(&names[1], &innermost, random) } else { inner };
+    for flow in flows.values_mut() {
+        let (name, within) = if random.bool() { (&names[0], &inner) } else { (&names[1], &innermost) };
+        if random.u8(..3) > 0 {
+            *flow = flow.clone().around(name, within, random);
+        }
+    }
+    let [name, deepest] = names;
+    flows.extend([(name, inner), (deepest, innermost)]);
+}
+
 impl World {
     /// The world of a plan, before anything happens in it.
     pub fn new(plan: &Plan) -> Self {
@@ -119,6 +138,9 @@ impl World {
         let flows = (0..3).map(|number| format!("flow-{number}"));
         let mut flows: BTreeMap<String, Flow> =
             flows.map(|id| (id.clone(), Flow::draw(&id, &mut random))).collect();
+        if plan.nests {
+            nest(&mut flows, &mut Rng::with_seed(plan.seed ^ 0x0e57));
+        }
         if plan.has(Trouble::Poison) {
             let mut random = Rng::with_seed(plan.seed ^ 0x0150);
             flows.insert(POISON.to_owned(), Flow::draw(POISON, &mut random).poisoned(&mut random));
@@ -194,6 +216,7 @@ impl World {
             queues: Queues::new(QUEUE.into(), Default::default(), None),
             concurrency: self.plan.concurrency,
             continuation: self.plan.continuation,
+            subflows: Subflows::Jobs,
             lease_seconds: LEASE_SECONDS,
             version_timeout: Duration::from_secs(3_600),
             blueprint_timeout: BLUEPRINT_TIMEOUT,

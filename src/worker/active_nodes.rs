@@ -1,13 +1,16 @@
 //! The nodes this worker is executing: whom to tell when their run is cancelled, and that their runs are alive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::ids::NodeId;
 use crate::worker::runs::store::Runs;
+use crate::workflow::ledger::Standing;
+use crate::workflow::path::Inside;
 
 /// How often the worker asks the record whether an active run was cancelled. Nodes that take less never cost a question.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -21,8 +24,16 @@ pub struct ActiveNodes {
 #[derive(Default)]
 struct Nodes {
     last: u64,
-    /// Run and signal, by number.
-    active: BTreeMap<u64, (String, CancellationToken)>,
+    /// By number.
+    active: BTreeMap<u64, Active>,
+}
+
+/// A node that is being executed.
+struct Active {
+    run: String,
+    /// The node and its round, where it may be over before its run is: inside a subflow.
+    inside: Option<(NodeId, u32)>,
+    signal: CancellationToken,
 }
 
 /// A node that is active until this is dropped.
@@ -32,11 +43,26 @@ pub struct ActiveNode<'a> {
 }
 
 impl ActiveNodes {
-    /// Notes a node whose signal is `token`.
+    /// Notes something that is done for a run, and whose signal is `token`.
     pub fn note(&self, run: &str, token: CancellationToken) -> ActiveNode<'_> {
+        self.add(Active { run: run.to_owned(), inside: None, signal: token })
+    }
+
+    /// Notes a node that is executed in a round.
+    pub fn note_node(
+        &self,
+        run: &str,
+        (node, round): (&NodeId, u32),
+        token: CancellationToken,
+    ) -> ActiveNode<'_> {
+        let inside = Inside::of(node).map(|_| (node.clone(), round));
+        self.add(Active { run: run.to_owned(), inside, signal: token })
+    }
+
+    fn add(&self, active: Active) -> ActiveNode<'_> {
         self.with(|nodes| {
             nodes.last += 1;
-            nodes.active.insert(nodes.last, (run.to_owned(), token));
+            nodes.active.insert(nodes.last, active);
             ActiveNode { of: self, number: nodes.last }
         })
     }
@@ -53,7 +79,7 @@ impl ActiveNodes {
                 () = tokio::time::sleep(INTERVAL) => {}
             }
             let active: Vec<String> =
-                self.with(|nodes| nodes.active.values().map(|(run, _)| run.clone()).collect());
+                self.with(|nodes| nodes.active.values().map(|active| active.run.clone()).collect());
             let lasting: Vec<String> = active.iter().filter(|run| seen.contains(run)).cloned().collect();
             seen = active;
             if lasting.is_empty() {
@@ -68,15 +94,37 @@ impl ActiveNodes {
                 Ok(cancelled) => self.cancel(&cancelled),
                 Err(error) => debug!(%error, "could not ask for cancelled runs"),
             }
+            self.cancel_inside(runs, &lasting).await;
         }
     }
 
     fn cancel(&self, runs: &[String]) {
         self.with(|nodes| {
-            for (_, token) in nodes.active.values().filter(|(run, _)| runs.contains(run)) {
-                token.cancel();
+            for active in nodes.active.values().filter(|active| runs.contains(&active.run)) {
+                active.signal.cancel();
             }
         });
+    }
+
+    /// Passes on that subflows ended while nodes inside are executed: the time of a container was up.
+    async fn cancel_inside(&self, runs: &Runs, lasting: &[String]) {
+        let inside: BTreeSet<String> = self.with(|nodes| {
+            let inside = nodes.active.values().filter(|active| active.inside.is_some());
+            inside.map(|active| active.run.clone()).filter(|run| lasting.contains(run)).collect()
+        });
+        for run in inside {
+            let Ok(document) = runs.load_ledger(&run).await else { continue };
+            let Some(ledger) = document.reserved.map(|reserved| reserved.ledger) else { continue };
+            let is_over =
+                |(node, round): &(NodeId, u32)| ledger.standing(node, Some(*round)) != Standing::Due(*round);
+            self.with(|nodes| {
+                for active in nodes.active.values().filter(|active| active.run == run) {
+                    if active.inside.as_ref().is_some_and(is_over) {
+                        active.signal.cancel();
+                    }
+                }
+            });
+        }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Nodes) -> T) -> T {

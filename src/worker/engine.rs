@@ -15,13 +15,14 @@ use crate::worker::client::service::Client;
 use crate::worker::dead_letters::DeadLetter;
 use crate::worker::recovery::judgement::Reach;
 use crate::worker::recovery::republish::{Republishing, blueprint_of, republish};
-use crate::worker::registry::card::RegisteredWorker;
+use crate::worker::registry::card::{RegisteredWorker, SUBFLOWS};
 use crate::worker::registry::gate::Gate;
 use crate::worker::runs::operations::FollowUp;
 use crate::worker::services::{Ports, Services};
-use crate::worker::settings::Settings;
+use crate::worker::settings::{Settings, Subflows};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Resume, RunStatus};
+use crate::workflow::path::{Inside, outermost, shown};
 
 /// How long closing may take before the connections are left to themselves.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -68,7 +69,8 @@ impl Engine {
         self.services.runs.set_the_clock(run).await?;
         let reach = Reach::DueBy(self.services.platform.now());
         let how = Republishing { queue: None, claim: None, reach };
-        Ok(republish(&self.services, run, how).await?.unwrap_or_default())
+        let nodes = republish(&self.services, run, how).await?.unwrap_or_default();
+        Ok(nodes.iter().map(|node| shown(node).into()).collect())
     }
 
     /// Lets paused nodes go on: the one named, or all. The nodes that go on.
@@ -116,6 +118,33 @@ impl Engine {
         }
     }
 
+    /// The same of the subflow that a node of this name stands in, or of the run.
+    async fn followed_at(&self, run: &str, node: &str) -> Result<Option<Arc<Blueprint>>> {
+        let reserved = self.services.runs.load_ledger(run).await?.reserved;
+        let instance = reserved.and_then(|reserved| {
+            let inside = Inside::of(&reserved.ledger.named(node))?;
+            reserved.ledger.open_instance(&inside.container)
+        });
+        let Some(instance) = instance else { return self.followed_by(run).await };
+        match self.services.blueprints.current(&instance.blueprint).await {
+            Ok(found) => Ok(found
+                .map(|found| found.blueprint)
+                .filter(|blueprint| blueprint.version == instance.version)),
+            Err(error) if error.kind() == Kind::Setup => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the nodes of a subflow that begins now are to be jobs.
+    pub async fn opens_subflows(&self) -> bool {
+        let Services { settings, registry, .. } = &*self.services;
+        match settings.subflows {
+            Subflows::Jobs => true,
+            Subflows::Whole => false,
+            Subflows::Auto => registry.agrees_now(SUBFLOWS).await,
+        }
+    }
+
     /// Tells a run of an event. The nodes that go on.
     ///
     /// # Errors
@@ -129,7 +158,7 @@ impl Engine {
     ) -> Result<BTreeSet<NodeId>> {
         let Services { platform, runs, .. } = &*self.services;
         let blueprint = match node {
-            Some(_) => self.followed_by(run).await?,
+            Some(node) => self.followed_at(run, node).await?,
             None => None,
         };
         let blueprint = blueprint.unwrap_or_else(|| Arc::new(Blueprint::unknown("")));
@@ -221,7 +250,7 @@ impl Engine {
             let error = Error { operation, ..error };
             self.recovery_sees_to(run, "what is due now could not be published", &error);
         }
-        due.into_iter().map(|due| due.node).collect()
+        due.into_iter().map(|due| outermost(&due.node)).collect()
     }
 
     fn recovery_sees_to(&self, run: &str, what: &str, error: &Error) {

@@ -56,7 +56,7 @@
 //! ```
 //!
 //! Beside them stand the rules, which know nothing of the services, have no clock and no server, and may be imported from
-//! everywhere: `job::{admission, chain, completion, fate, reason, trouble}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
+//! everywhere: `job::{admission, chain, completion, fate, inside, reason, settled, subflow, trouble}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
 //! `runs::{finalize, state}`.
 
 mod active_nodes;
@@ -94,5 +94,5 @@ pub use queues::Queues;
 pub use registry::card::RegisteredWorker;
 pub use registry::gate::Gate;
 pub use services::Ports;
-pub use settings::{Settings, WithoutLeases};
+pub use settings::{Settings, Subflows, WithoutLeases};
 pub use started::Worker;

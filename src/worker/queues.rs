@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::protocol::message::run_blueprint;
+
 /// The queues of one adapter.
 #[derive(Debug, Clone)]
 pub struct Queues {
@@ -28,9 +30,9 @@ impl Queues {
         Self { default, by_blueprint, consumed }
     }
 
-    /// The queue that jobs of a blueprint travel through.
+    /// The queue that jobs of a run travel through, those of its subflows too, by its blueprint as their messages name it.
     pub fn of(&self, blueprint: &str) -> &str {
-        self.by_blueprint.get(blueprint).unwrap_or(&self.default)
+        self.by_blueprint.get(run_blueprint(blueprint)).unwrap_or(&self.default)
     }
 
     /// Every queue that jobs of this adapter may be in.

@@ -14,6 +14,8 @@ pub struct Settings {
     pub concurrency: u16,
     /// Whether a worker goes on with a run under the message it holds, instead of publishing each job.
     pub continuation: bool,
+    /// How the nodes of subflows are executed.
+    pub subflows: Subflows,
     /// Seconds a lease outlives its worker.
     pub lease_seconds: u64,
     /// How long a job whose run was started under another version of its blueprint waits for a worker that has it.
@@ -36,6 +38,17 @@ pub struct Settings {
     pub worker: String,
     /// The machine it runs on.
     pub host: String,
+}
+
+/// How the nodes of subflows are executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subflows {
+    /// As jobs of the run, while every worker that may meet them can execute them; else as [`Whole`](Self::Whole).
+    Auto,
+    /// As jobs of the run.
+    Jobs,
+    /// All within the job of their container.
+    Whole,
 }
 
 /// What a worker does while the coordination store is out of reach.

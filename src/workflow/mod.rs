@@ -4,3 +4,4 @@ pub mod blueprint;
 pub mod ledger;
 #[cfg(test)]
 pub mod notation;
+pub mod path;

@@ -1,7 +1,7 @@
 // The flows of these tests, as worker processes and tests both know them. Each knows what its runs must come to.
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createFlow, UnsafeEvaluator } from 'flowcraft'
+import { createFlow, SubflowNode, UnsafeEvaluator } from 'flowcraft'
 
 const ROUNDS = 3
 
@@ -13,7 +13,7 @@ function milliseconds(run, node) {
 }
 
 /**
- * Everything at once: fan-out, `all` and `any` joins, a loop, a sleep and a wait. From a context with `n`.
+ * Everything at once: fan-out, `all` and `any` joins, a loop, a sleep, a wait and a subflow. From a context with `n`.
  *
  * @param {(node: string, work: Function) => Function} recorded
  */
@@ -64,15 +64,18 @@ function everything(recorded) {
       }),
     )
     .loop('rounds', { startNodeId: 'round', endNodeId: 'round', condition: `count < ${ROUNDS}` })
+    .node('nested', SubflowNode, {
+      params: { blueprintId: 'nested', inputs: { n: 'n', run: 'run' }, outputs: { inside: 'in-end' } },
+    })
     .sleep('nap', { duration: 150 })
     .wait('approval')
     .node(
       'end',
       node('end', async ({ context }) => {
-        const [sum, square, either, trail, approval] = await Promise.all(
-          ['sum', 'square', 'either', 'trail', 'approval'].map((key) => context.get(key)),
+        const [sum, square, either, trail, approval, inside] = await Promise.all(
+          ['sum', 'square', 'either', 'trail', 'approval', 'inside'].map((key) => context.get(key)),
         )
-        return { output: { sum, square, either, trail, approval } }
+        return { output: { sum, square, either, trail, approval, inside } }
       }),
     )
     .edge('start', 'double')
@@ -88,6 +91,52 @@ function everything(recorded) {
     .edge('nap', 'end')
     .edge('square', 'approval')
     .edge('approval', 'end')
+    .edge('square', 'nested')
+    .edge('nested', 'end')
+}
+
+/** Runs inside `everything`: a fan-out, a sleep and a join. */
+function nested(recorded) {
+  const node = (id, output) =>
+    recorded(id, async ({ context }, { run }) => {
+      await sleep(milliseconds(run, id))
+      return { output: await output((key) => context.get(key)) }
+    })
+  return createFlow('nested')
+    .node(
+      'in-start',
+      node('in-start', (get) => get('n')),
+    )
+    .node(
+      'in-left',
+      node('in-left', async (get) => (await get('in-start')) + 1),
+    )
+    .sleep('in-nap', { duration: 60 })
+    .node(
+      'in-right',
+      node('in-right', async (get) => (await get('in-start')) * 2),
+    )
+    .node(
+      'in-end',
+      node('in-end', async (get) => [await get('in-left'), await get('in-right')]),
+    )
+    .edge('in-start', 'in-left')
+    .edge('in-start', 'in-nap')
+    .edge('in-nap', 'in-right')
+    .edge('in-left', 'in-end')
+    .edge('in-right', 'in-end')
+}
+
+/** The diamonds, inside a subflow. */
+function around(recorded) {
+  const params = { blueprintId: 'diamonds', inputs: { n: 'n', run: 'run' }, outputs: { inside: 'end' } }
+  return createFlow('around')
+    .node('s', SubflowNode, { params })
+    .node(
+      'last',
+      recorded('last', async ({ context }) => ({ output: await context.get('inside') })),
+    )
+    .edge('s', 'last')
 }
 
 /** Two fan-outs and two joins, for faults at one step of one job. */
@@ -187,7 +236,7 @@ function fan(recorded) {
   return flow
 }
 
-const FLOWS = { everything, diamonds, line, fan }
+const FLOWS = { everything, nested, diamonds, around, line, fan }
 
 /** Part of a runtime's options: every flow here, its nodes recorded. */
 export function flowsFor(executions, worker) {
@@ -210,12 +259,26 @@ export function flowsFor(executions, worker) {
 /** What a run of a flow comes to, from what it was started with: its output, and how often each node counts. */
 export const outcomes = {
   everything: ({ n }) => ({
-    output: { sum: 3 * n + 1, square: n * n, either: `either ${n}`, trail: [0, 1, 2], approval: { of: n } },
-    nodes: { start: 1, double: 1, next: 1, square: 1, sum: 1, either: 1, round: ROUNDS, end: 1 },
+    output: {
+      sum: 3 * n + 1,
+      square: n * n,
+      either: `either ${n}`,
+      trail: [0, 1, 2],
+      approval: { of: n },
+      inside: [n + 1, 2 * n],
+    },
+    nodes: {
+      ...{ start: 1, double: 1, next: 1, square: 1, sum: 1, either: 1, round: ROUNDS, end: 1 },
+      ...{ 'in-start': 1, 'in-left': 1, 'in-right': 1, 'in-end': 1 },
+    },
   }),
   diamonds: ({ n }) => ({
     output: (11 * n + 2) * (11 * n),
     nodes: { start: 1, left: 1, right: 1, middle: 1, up: 1, down: 1, end: 1 },
+  }),
+  around: ({ n }) => ({
+    output: (11 * n + 2) * (11 * n),
+    nodes: { start: 1, left: 1, right: 1, middle: 1, up: 1, down: 1, end: 1, last: 1 },
   }),
   line: () => ({ nodes: { start: 1, work: 1, end: 1 } }),
   fan: () => ({

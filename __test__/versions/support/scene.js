@@ -52,6 +52,8 @@ export class Scene {
       stopTimeout: 10_000,
       retryMode: 'queue',
       webhook: WEBHOOK,
+      // As the README says where one version is to go on with what the other began.
+      subflows: 'whole',
       ...options,
     }
   }

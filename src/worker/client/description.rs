@@ -7,6 +7,7 @@ use crate::protocol::watch::{
 };
 use crate::record::{Document, blueprint_named_in, final_result, version_named_in};
 use crate::workflow::ledger::{Ledger, NodeEntry, NodeState, RunStatus};
+use crate::workflow::path::{Inside, shown};
 
 /// What is known of a run, by its record and its status row, of which there is one at least.
 pub fn describe(run: &str, document: &Document, view: Option<&StatusView>) -> RunDescription {
@@ -74,23 +75,25 @@ fn parsed(result: &str) -> StoredResult {
 
 fn errors(ledger: &Ledger) -> Vec<NodeFailure> {
     let failure = |error: &crate::workflow::ledger::NodeError| NodeFailure {
-        node_id: error.node.clone(),
+        node_id: shown(&error.node).into(),
         message: error.message.clone(),
     };
     ledger.errors.iter().map(failure).collect()
 }
 
 fn nodes(ledger: &Ledger) -> Vec<NodeDescription> {
-    ledger.nodes.iter().map(|(id, entry)| node(ledger, id, entry)).collect()
+    let is_node = |id: &crate::ids::NodeId| Inside::of(id).is_none_or(|inside| !inside.is_instance());
+    let nodes = ledger.nodes.iter().filter(|(id, _)| is_node(id));
+    nodes.map(|(id, entry)| node(ledger, id, entry)).collect()
 }
 
 fn node(ledger: &Ledger, id: &crate::ids::NodeId, entry: &NodeEntry) -> NodeDescription {
     let waits = (entry.state == NodeState::Awaiting)
-        .then(|| WaitsFor { event: entry.event.clone(), details: entry.details.clone() });
+        .then(|| WaitsFor { event: entry.event.clone(), details: ledger.details_of(id) });
     let failure = ledger.errors.iter().rev().find(|error| error.node == *id);
     let has_failed = entry.state == NodeState::Failed || entry.replaced;
     NodeDescription {
-        node_id: id.clone(),
+        node_id: shown(id).into(),
         state: word(entry.state).to_owned(),
         execution: entry.round,
         attempt: entry.failures + 1,

@@ -45,6 +45,13 @@ pub enum Step {
         /// The round it sleeps in.
         round: u32,
     },
+    /// The time of a container is up: its subflow ends.
+    Expire {
+        /// The round that the timer is for.
+        round: u32,
+    },
+    /// A container is due although its subflow goes on, by an older client or reconciler: it awaits again.
+    AwaitAgain,
 }
 
 /// What becomes of a message for which no node is run.
@@ -73,7 +80,8 @@ impl Verdict {
     pub fn depends_on_blueprint(&self) -> bool {
         match self {
             Self::First(Step::Begin | Step::Adopt | Step::Call) => true,
-            Self::First(Step::Reopen | Step::Wake { .. }) | Self::Run { .. } => false,
+            Self::First(Step::Reopen | Step::Wake { .. } | Step::Expire { .. } | Step::AwaitAgain)
+            | Self::Run { .. } => false,
             Self::Dispose(Disposal::Reschedule(_) | Disposal::DeadLetter { .. }) => true,
             Self::Dispose(Disposal::Republish(_) | Disposal::PublishResult | Disposal::Done) => false,
         }
@@ -83,7 +91,8 @@ impl Verdict {
     pub fn has_seen_outputs(&self) -> bool {
         match self {
             Self::First(Step::Begin | Step::Adopt | Step::Reopen) => false,
-            Self::First(Step::Call | Step::Wake { .. }) | Self::Run { .. } => true,
+            Self::First(Step::Call | Step::Wake { .. } | Step::Expire { .. } | Step::AwaitAgain)
+            | Self::Run { .. } => true,
             Self::Dispose(Disposal::Reschedule(_) | Disposal::DeadLetter { .. }) => false,
             Self::Dispose(Disposal::Republish(_) | Disposal::PublishResult | Disposal::Done) => true,
         }
@@ -99,8 +108,10 @@ pub struct Tried {
     pub reopen: bool,
     /// The node was called.
     pub call: bool,
-    /// The node was woken.
+    /// The node was woken, or its subflow ended.
     pub wake: bool,
+    /// The container was to await again.
+    pub await_again: bool,
 }
 
 impl Tried {
@@ -110,7 +121,8 @@ impl Tried {
             Step::Begin | Step::Adopt => self.take_over = true,
             Step::Reopen => self.reopen = true,
             Step::Call => self.call = true,
-            Step::Wake { .. } => self.wake = true,
+            Step::Wake { .. } | Step::Expire { .. } => self.wake = true,
+            Step::AwaitAgain => self.await_again = true,
         }
     }
 }
@@ -124,8 +136,6 @@ pub fn admit(document: &Document, blueprint: &Blueprint, message: &JobMessage, t
     if let Some(disposal) = misplaced(document, blueprint, message) {
         return Verdict::Dispose(disposal);
     }
-    let ledger = ledger_of(document);
-    let node = message.node_id.as_str();
     if !tried.reopen && may_reopen(document, message) {
         return Verdict::First(Step::Reopen);
     }
@@ -135,28 +145,36 @@ pub fn admit(document: &Document, blueprint: &Blueprint, message: &JobMessage, t
     if !tried.take_over && others_went_on(document, blueprint) {
         return Verdict::First(Step::Adopt);
     }
-    match message.round {
-        None if !tried.call && standing(document, message) == Standing::NotReached => {
-            return Verdict::First(Step::Call);
+    if message.round.is_none() && !tried.call && standing(document, message) == Standing::NotReached {
+        return Verdict::First(Step::Call);
+    }
+    by_round(document, message, tried)
+}
+
+/// What is to be done with a message for a node that is there, for the round that it names.
+pub fn by_round(document: &Document, message: &JobMessage, tried: Tried) -> Verdict {
+    let (ledger, node) = (ledger_of(document), message.node_id.as_str());
+    let is_open = || ledger.is_some_and(|ledger| ledger.open_instance(node).is_some());
+    if !tried.await_again && matches!(standing(document, message), Standing::Due(_)) && is_open() {
+        return Verdict::First(Step::AwaitAgain);
+    }
+    if let Some(round) = message.round.filter(|_| message.wakes) {
+        if !tried.wake && ledger.is_some_and(|ledger| ledger.sleeps(node, round)) {
+            return Verdict::First(Step::Wake { round });
         }
-        Some(round) if message.wakes => {
-            if !tried.wake && ledger.is_some_and(|ledger| ledger.sleeps(node, round)) {
-                return Verdict::First(Step::Wake { round });
-            }
-            // Awake, it goes on in a round of its own, with this very message.
-            if tried.wake
-                && let Some(Standing::Due(round)) =
-                    ledger.map(|ledger| ledger.standing_of_attempt(node, Some(round + 1), message.attempt))
-            {
-                return Verdict::Run { round };
-            }
+        // Awake, it goes on in a round of its own, with this very message.
+        if tried.wake
+            && let Some(Standing::Due(round)) =
+                ledger.map(|ledger| ledger.standing_of_attempt(node, Some(round + 1), message.attempt))
+        {
+            return Verdict::Run { round };
         }
-        _ => {}
     }
     by_standing(document, message)
 }
 
-fn by_standing(document: &Document, message: &JobMessage) -> Verdict {
+/// What is to be done with a message, by what it finds.
+pub fn by_standing(document: &Document, message: &JobMessage) -> Verdict {
     match standing(document, message) {
         Standing::Due(round) => Verdict::Run { round },
         Standing::Done => Verdict::Dispose(match left_by(document, message) {
@@ -255,7 +273,7 @@ fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -
 }
 
 /// Whether the run waits for this message: nobody has begun it, or its node is due in that round, or sleeps until it.
-fn is_waited_for(document: &Document, message: &JobMessage) -> bool {
+pub fn is_waited_for(document: &Document, message: &JobMessage) -> bool {
     match ledger_of(document) {
         Some(ledger) if !ledger.is_unbegun() => {
             ledger.waits_for(&message.node_id, message.round, message.attempt, message.wakes)
@@ -266,7 +284,7 @@ fn is_waited_for(document: &Document, message: &JobMessage) -> bool {
 }
 
 /// Whether the message comes back from the dead letters, and the run ended because of it.
-fn may_reopen(document: &Document, message: &JobMessage) -> bool {
+pub fn may_reopen(document: &Document, message: &JobMessage) -> bool {
     message.replayed && ledger_of(document).is_some_and(|ledger| ledger.was_abandoned_at(&message.node_id))
 }
 
@@ -304,7 +322,7 @@ fn others_went_on(document: &Document, blueprint: &Blueprint) -> bool {
 }
 
 /// What a message finds in its run.
-fn standing(document: &Document, message: &JobMessage) -> Standing {
+pub fn standing(document: &Document, message: &JobMessage) -> Standing {
     let JobMessage { node_id, round, attempt, .. } = message;
     ledger_of(document)
         .map_or(Standing::NotReached, |ledger| ledger.standing_of_attempt(node_id, *round, *attempt))
@@ -318,7 +336,8 @@ fn left_by(document: &Document, message: &JobMessage) -> Vec<DueJob> {
     }
 }
 
-fn ledger_of(document: &Document) -> Option<&Ledger> {
+/// The ledger of a run; none if it has none yet.
+pub fn ledger_of(document: &Document) -> Option<&Ledger> {
     document.reserved.as_ref().map(|reserved| &reserved.ledger)
 }
 

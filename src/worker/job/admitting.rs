@@ -3,8 +3,9 @@
 
 use tokio::time::Instant;
 
-use super::admission::{Disposal, Step, Tried, Verdict, admit, is_reached};
+use super::admission::{Disposal, Step, Tried, Verdict, is_reached};
 use super::context::JobContext;
+use super::inside::{DecidedBy, admit_after, admit_by};
 use super::reason::Reason;
 use super::trouble::is_passing_trouble;
 use crate::error::{Kind, Result};
@@ -15,6 +16,7 @@ use crate::protocol::message::JobMessage;
 use crate::record::Document;
 use crate::worker::blueprints::Analysed;
 use crate::worker::runs::operations::FollowUp;
+use crate::workflow::path::Inside;
 
 /// What admission came to.
 pub enum Admitted {
@@ -38,6 +40,15 @@ impl Admitted {
     /// Without a blueprint.
     fn without(disposal: Disposal, at: Option<u64>) -> Self {
         Self::Dispose(Box::new(Disposed { disposal, at, revision: None }))
+    }
+
+    /// For a subflow that is over.
+    fn after(document: &Document, message: &JobMessage) -> Self {
+        let disposal = match admit_after(document, message) {
+            Verdict::Dispose(disposal) => disposal,
+            Verdict::First(_) | Verdict::Run { .. } => Disposal::Done,
+        };
+        Self::without(disposal, document.at)
     }
 }
 
@@ -65,13 +76,28 @@ pub async fn admitted(
     prefetched: Option<Seen>,
 ) -> Result<Admitted> {
     let blueprints = &context.services.blueprints;
-    let analysed = match usable(blueprints.last_seen(&message.blueprint_id).await, message)? {
+    fault_points::point("before-load");
+    let now = Instant::now();
+    let (decided_by, seen) = match prefetched {
+        // What a node of the run's own blueprint is decided by, its message says.
+        None if Inside::of(&message.node_id).is_none() => (DecidedBy::Run(&message.blueprint_id), None),
+        seen => {
+            let seen = match seen {
+                Some(seen) => seen,
+                None => Seen { document: load(context, message).await?, since: now },
+            };
+            (DecidedBy::of(message, &seen.document), Some(seen))
+        }
+    };
+    let Some(id) = decided_by.id() else {
+        let document = seen.map(|seen| seen.document).unwrap_or_default();
+        return Ok(Admitted::after(&document, message));
+    };
+    let analysed = match usable(blueprints.last_seen(id).await, message, &decided_by)? {
         Ok(analysed) => analysed,
         Err(disposal) => return Ok(Admitted::without(disposal, None)),
     };
-    fault_points::point("before-load");
-    let now = Instant::now();
-    let Seen { document, since } = match prefetched {
+    let Seen { document, since } = match seen {
         Some(seen) => seen,
         None => Seen { document: load(context, message).await?, since: now },
     };
@@ -79,9 +105,9 @@ pub async fn admitted(
     let (mut tried, mut is_current) = (Tried::default(), false);
     loop {
         let Admitting { analysed, document, .. } = &mut admitting;
-        let verdict = admit(document, &analysed.blueprint, message, tried);
+        let verdict = admit_by(document, &analysed.blueprint, message, tried);
         if verdict.depends_on_blueprint() && !std::mem::replace(&mut is_current, true) {
-            match usable(blueprints.current(&message.blueprint_id).await, message)? {
+            match usable(blueprints.current(id).await, message, &decided_by)? {
                 Ok(current) if current.revision == analysed.revision => {}
                 Ok(current) => {
                     *analysed = current;
@@ -90,7 +116,7 @@ pub async fn admitted(
                 Err(disposal) => return Ok(Admitted::without(disposal, document.at)),
             }
         }
-        if verdict.has_seen_outputs() && document.unchecked {
+        if verdict.has_seen_outputs() && document.unchecked && matches!(decided_by, DecidedBy::Run(_)) {
             context.services.runs.looked_through(&message.run_id, document);
         }
         match verdict {
@@ -129,6 +155,10 @@ impl Admitting<'_> {
             Step::Wake { round } => {
                 retry.unless(is_passing_trouble, || services.runs.wake(run, node, round)).await?;
             }
+            Step::Expire { round } => {
+                retry.unless(is_passing_trouble, || services.runs.expire(run, node, round)).await?;
+            }
+            Step::AwaitAgain => retry.unless(is_passing_trouble, || self.await_again()).await?,
         }
         self.document = load(self.context, self.message).await?;
         if step == Step::Call && is_reached(&self.document, self.message) {
@@ -162,6 +192,13 @@ impl Admitting<'_> {
         Ok(())
     }
 
+    async fn await_again(&self) -> Result<()> {
+        let (services, run) = (self.context.services, &self.message.run_id);
+        let FollowUp { blueprint, due, at, .. } =
+            services.runs.await_again(run, &self.message.node_id).await?;
+        services.publisher.publish(&JobMessage::copies(run, &blueprint, &due, at)).await
+    }
+
     fn execute(self, round: u32) -> Admitted {
         let Self { document, since, analysed, has_begun, .. } = self;
         Admitted::Execute(Box::new(ToExecute { document, since, analysed, round, has_begun }))
@@ -181,12 +218,19 @@ async fn load(context: &JobContext<'_>, message: &JobMessage) -> Result<Document
 fn usable(
     found: Result<Option<Analysed>>,
     message: &JobMessage,
+    decided_by: &DecidedBy<'_>,
 ) -> Result<std::result::Result<Analysed, Disposal>> {
     Ok(match found {
         Ok(Some(analysed)) => Ok(analysed),
         Ok(None) => {
-            let blueprint = message.blueprint_id.clone();
-            Err(Disposal::Reschedule(Reason::BlueprintMissing { blueprint }))
+            let blueprint = message.run_blueprint().to_owned();
+            Err(Disposal::Reschedule(match decided_by {
+                DecidedBy::Subflow(inner) => {
+                    let (inner, node) = (inner.to_string(), message.node_id.clone());
+                    Reason::InnerBlueprintMissing { inner, blueprint, node }
+                }
+                _ => Reason::BlueprintMissing { blueprint },
+            }))
         }
         Err(error) if error.kind() == Kind::Setup => {
             Err(Disposal::DeadLetter { reason: Reason::BlueprintUnusable(error), fails_run: true })

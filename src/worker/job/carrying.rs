@@ -11,13 +11,14 @@ use futures_util::future::join;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::admission::{Tried, Verdict, admit};
+use super::admission::{Tried, Verdict};
 use super::admitting::ToExecute;
 use super::chain::{Progress, is_kept};
 use super::claiming::{Clearance, clear};
 use super::context::JobContext;
 use super::execution::{Executed, Finished, execute, finish};
 use super::fate::MessageFate;
+use super::inside::{DecidedBy, admit_by};
 use super::settling::{panicked, settled};
 use crate::error::Result;
 use crate::fault_points;
@@ -26,6 +27,7 @@ use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
 use crate::ports::host::Reply;
 use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
+use crate::record::Document;
 use crate::worker::blueprints::Analysed;
 use crate::worker::recovery::judgement::VERSION_1_STAYS;
 use crate::workflow::ledger::DueJob;
@@ -110,10 +112,32 @@ async fn follow_up(
     };
     // Nobody can have had the lease between the commit and now: the run is as it was committed.
     let is_proven = acquired == Acquired::Fresh && asked.elapsed() < MEMORY_OF_RELEASES;
+    let committed = document.clone();
     let seen = document.filter(|_| is_proven).map(|document| Seen { document, since: asked });
     let message = JobMessage::of(&message.run_id, &message.blueprint_id, &due, at);
+    let Some(analysed) = decided_by(context, &message, (analysed, committed)).await else {
+        give_back(context, &message, Some(&due)).await;
+        context.publish_due(&message, std::slice::from_ref(&due), at).await?;
+        return Ok(None);
+    };
     context.services.publisher.announce(&message);
     Ok(Some(Box::new(Kept { due, message, analysed, seen })))
+}
+
+/// The blueprint by which a kept node is decided: that of the node before it, unless the one opened a subflow or the other ends
+/// one. None where it is not known here.
+async fn decided_by(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    (analysed, committed): (Analysed, Option<Document>),
+) -> Option<Analysed> {
+    let committed = committed?;
+    let decided_by = DecidedBy::of(message, &committed);
+    let id = decided_by.id()?;
+    match analysed.blueprint.id == id {
+        true => Some(analysed),
+        false => context.services.blueprints.last_seen(id).await.ok().flatten(),
+    }
 }
 
 /// Whether this worker goes on with the run under the message it holds.
@@ -167,7 +191,7 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: Kept) -> Re
         Some(seen) => seen,
         None => Seen { document: context.retry.until_done(load).await?, since: begun },
     };
-    let Verdict::Run { round } = admit(&document, &analysed.blueprint, &message, Tried::default()) else {
+    let Verdict::Run { round } = admit_by(&document, &analysed.blueprint, &message, Tried::default()) else {
         return give_away(context, &message, &due).await;
     };
     let mut to_execute = ToExecute { document, since, analysed, round, has_begun: false };

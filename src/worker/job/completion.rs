@@ -1,30 +1,15 @@
 //! Completion: what an answer means for its run, by the rules, on the run as it is now. Pure: no clock, no server.
 
+use super::settled::{Execution, Settled, settled_outside};
+use super::subflow::{opened, settled_inside};
 use crate::error::Result;
 use crate::ids::NodeId;
-use crate::protocol::outcome::{Answer, Outcome, Taken};
-use crate::record::{Change, Follows, Patch, ReservedKey, to_raw};
-use crate::time::milliseconds;
+use crate::protocol::outcome::{Answer, Outcome};
+use crate::record::{Change, Document, Follows, ReservedKey};
 use crate::worker::runs::finalize::finalize;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{DueJob, Event, Refusal, RunStatus, TakenEdge, Transition};
-
-/// Where the execution that an answer belongs to stands: which node, in which round.
-#[derive(Debug, Clone, Copy)]
-pub struct Execution<'a> {
-    /// The node.
-    pub node: &'a NodeId,
-    /// Its round.
-    pub round: u32,
-    /// When it was answered, in milliseconds since 1970.
-    pub now: u64,
-    /// The queue that the jobs it leads to go through.
-    pub queue: &'a str,
-    /// The node of the message that its worker holds: what the answer makes due is found by it, should the worker die.
-    pub held: &'a NodeId,
-    /// The adapter publishes results itself.
-    pub deferred: bool,
-}
+use crate::workflow::ledger::{DueJob, Refusal, RunStatus};
+use crate::workflow::path::Inside;
 
 /// What a committed answer leads to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,95 +30,57 @@ pub struct Completion {
     pub refused: Option<Refusal>,
 }
 
-/// Builds the change that an answer means.
+/// Builds the change that an answer means for its run. `blueprint` is that of the node: the run's, or its subflow's.
 ///
 /// # Errors
 /// None that user data can cause.
 pub fn complete(
-    mut reserved: ReservedKey,
+    document: &Document,
     blueprint: &Blueprint,
     execution: Execution<'_>,
     answer: &Answer,
 ) -> Result<(Option<Change>, Completion)> {
-    let event = event_of(execution, &answer.outcome);
-    let transition = match reserved.ledger.apply(blueprint, event) {
-        Ok(transition) => transition,
-        Err(refusal) => {
-            let ReservedKey { ledger, unpublished, .. } = reserved;
-            let (refused, left) = (Some(refusal), ledger.due_by(execution.held));
-            return Ok((
-                None,
-                Completion { status: ledger.status, unpublished, left, refused, ..Completion::default() },
-            ));
+    let mut reserved = document.reserved.clone().unwrap_or_default();
+    let inside = Inside::of(execution.node);
+    let settled = match (&inside, &answer.outcome) {
+        (_, Outcome::Opened(subflow)) => {
+            opened(&mut reserved.ledger, document, execution, (subflow, answer))?
         }
+        (Some(inside), _) => {
+            settled_inside(&mut reserved.ledger, document, (inside, blueprint, execution), answer)?
+        }
+        (None, _) => settled_outside(&mut reserved.ledger, (blueprint, execution), answer)?,
     };
-    reserved.ledger.attribute(&transition.due, execution.held);
-    // A worker of version 2.0.0 may have dropped it.
-    reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
+    let Settled { due, patch, replaced } = match settled {
+        Ok(settled) => settled,
+        Err(refusal) => return Ok((None, refused(reserved, execution, refusal))),
+    };
+    reserved.ledger.attribute(&due, execution.held);
+    if inside.is_none() {
+        // A worker of version 2.0.0 may have dropped it.
+        reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
+    }
     reserved.go_through(execution.queue);
-    let mut patch = answer.patch.clone();
-    write_results(&mut patch, execution.node, &answer.outcome, &transition)?;
     let change = finalize(reserved, patch, execution.deferred)?;
     let ReservedKey { ledger, unpublished, .. } = &change.reserved;
-    let beside_version_1 = |due: &&DueJob| ledger.is_beside_version_1(blueprint, &due.node);
+    let is_outside = inside.is_none();
+    let beside_version_1 = |due: &&DueJob| is_outside && ledger.is_beside_version_1(blueprint, &due.node);
     let completion = Completion {
         status: ledger.status,
         unpublished: *unpublished,
-        failed: matches!(answer.outcome, Outcome::Failed { .. }) && !transition.replaced,
-        beside_version_1: transition
-            .due
-            .iter()
-            .filter(beside_version_1)
-            .map(|due| due.node.clone())
-            .collect(),
-        due: transition.due,
+        failed: matches!(answer.outcome, Outcome::Failed { .. }) && !replaced,
+        beside_version_1: due.iter().filter(beside_version_1).map(|due| due.node.clone()).collect(),
+        due,
         left: Vec::new(),
         refused: None,
     };
     Ok((Some(change), completion))
 }
 
-fn event_of(Execution { node, round, now, .. }: Execution<'_>, outcome: &Outcome) -> Event {
-    let node = node.clone();
-    match outcome {
-        Outcome::Finished { action, taken, added, again, .. } => {
-            let edges: Vec<TakenEdge> = taken.iter().map(|taken| taken.edge.clone()).collect();
-            Event::Finished {
-                node,
-                round,
-                action: action.clone(),
-                taken: edges,
-                added: added.clone(),
-                again: again.clone(),
-            }
-        }
-        Outcome::Failed { message, recoverable } => {
-            Event::Failed { node, round, message: message.clone(), recoverable: *recoverable }
-        }
-        Outcome::Retry { after } => {
-            Event::Retried { node, round, not_before: now.saturating_add(milliseconds(*after)) }
-        }
-        Outcome::Paused { pause, .. } => Event::Paused { node, round, pause: pause.clone() },
-    }
-}
-
-fn write_results(patch: &mut Patch, node: &NodeId, outcome: &Outcome, transition: &Transition) -> Result<()> {
-    match outcome {
-        Outcome::Finished { output, taken, .. } => {
-            match output {
-                Some(output) => patch.output(node, output.clone()),
-                None => patch.no_output(node),
-            }
-            for Taken { edge, input } in transition.arrived.iter().filter_map(|&index| taken.get(index)) {
-                patch.input(&edge.target, input.clone());
-            }
-        }
-        // Core's own way of saying that a fallback took the node's place.
-        Outcome::Failed { .. } if transition.replaced => patch.output(node, to_raw(&())?),
-        Outcome::Paused { output: Some(output), .. } => patch.output(node, output.clone()),
-        Outcome::Failed { .. } | Outcome::Retry { .. } | Outcome::Paused { output: None, .. } => {}
-    }
-    Ok(())
+fn refused(reserved: ReservedKey, execution: Execution<'_>, refusal: Refusal) -> Completion {
+    let ReservedKey { ledger, unpublished, .. } = reserved;
+    let (refused, left) = (Some(refusal), ledger.due_by(execution.held));
+    Completion { status: ledger.status, unpublished, left, refused, ..Completion::default() }
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use tracing::debug;
 
 use super::admitting::ToExecute;
 use super::clock::by_the_databases_clock;
-use super::completion::{Completion, Execution, complete};
+use super::completion::{Completion, complete};
 use super::context::JobContext;
+use super::settled::Execution;
 use super::storing::stored;
 use crate::error::{Kind, Result};
 use crate::fault_points;
@@ -22,7 +23,9 @@ use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::{Decide, Document, Patch};
 use crate::worker::blueprints::Analysed;
 use crate::worker::legacy::Counted;
+use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::DueJob;
+use crate::workflow::path::Inside;
 
 /// Has JavaScript execute the node; none when the worker aborts first, or was so slow that its lease may have run out:
 /// another worker may be executing the node by now.
@@ -32,7 +35,7 @@ use crate::workflow::ledger::DueJob;
 pub async fn execute(
     context: &JobContext<'_>,
     message: &JobMessage,
-    ToExecute { document, since, analysed, .. }: &ToExecute,
+    ToExecute { document, since, analysed, round, .. }: &ToExecute,
 ) -> Result<Option<Reply>> {
     fault_points::point("before-call");
     let is_current = context.services.leases.is_current(&message.run_id, &message.node_id);
@@ -48,7 +51,8 @@ pub async fn execute(
         return Ok(None);
     }
     let cancelled = context.abort().child_token();
-    let _active = context.services.active_nodes.note(&message.run_id, cancelled.clone());
+    let node = (&message.node_id, *round);
+    let _active = context.services.active_nodes.note_node(&message.run_id, node, cancelled.clone());
     let seen = Seen { document: document.clone(), since: *since };
     let mut call = Call {
         job: message.clone(),
@@ -60,6 +64,8 @@ pub async fn execute(
         beside_version_1: false,
         attempt: 1,
         added: Vec::new(),
+        inside: Inside::of(&message.node_id).map(|inside| (inside, analysed.blueprint.id.clone())),
+        failed: None,
         cancelled,
     };
     if let Some(reserved) = &document.reserved {
@@ -67,8 +73,10 @@ pub async fn execute(
         if let Some(entry) = ledger.entry(&message.node_id) {
             (call.resumed, call.fed, call.attempt) = (entry.resumed.clone(), entry.fed, entry.failures + 1);
         }
-        call.beside_version_1 = ledger.is_beside_version_1(&analysed.blueprint, &message.node_id);
-        call.added = ledger.added.values().map(|added| added.definition.clone()).collect();
+        call.failed = ledger.failed_inside(&message.node_id);
+        call.beside_version_1 =
+            call.inside.is_none() && ledger.is_beside_version_1(&analysed.blueprint, &message.node_id);
+        call.added = ledger.added_beside(&message.node_id).cloned().collect();
     }
     tokio::select! {
         // First: it passes the signal on before this stops waiting for it.
@@ -125,20 +133,21 @@ pub async fn finish(
 ) -> Result<Finished> {
     let services = context.services;
     let Executed { node: executed, answer, begun, held } = executed;
-    let answer = Arc::new(by_the_databases_clock(context, answer));
     let analysed = executed.analysed.clone();
+    let (answer, opens) = opening(context, by_the_databases_clock(context, answer)).await?;
+    let answer = Arc::new(answer);
     fault_points::point("before-commit");
     if makes(Mutant::PublishesBeforeCommit) {
-        let reserved = executed.document.reserved.clone().unwrap_or_default();
         let (node, round, now) = (&message.node_id, executed.round, services.platform.now());
         let queue = services.settings.queues.of(&message.blueprint_id);
-        let execution = Execution { node, round, now, queue, held, deferred: false };
-        let (_, early) = complete(reserved, &analysed.blueprint, execution, &answer)?;
+        let (run, opens) = (message.run_id.as_str(), opens.as_deref());
+        let execution = Execution { run, node, round, now, queue, held, deferred: false, opens };
+        let (_, early) = complete(&executed.document, &analysed.blueprint, execution, &answer)?;
         context.publish_due(message, &early.due, executed.document.at).await?;
     }
     let asked = Instant::now();
     let Committed { mut completion, at, document, is_certain } =
-        commit(context, message, (executed, held), &answer).await?;
+        commit(context, message, (executed, held, opens), &answer).await?;
     services.leases.note_answered(&message.run_id, &message.node_id);
     fault_points::point("after-commit");
     let mut due = std::mem::take(&mut completion.due);
@@ -154,7 +163,10 @@ pub async fn finish(
                 failed: completion.failed,
                 beside_version_1: &completion.beside_version_1,
             };
-            due = services.legacy.tell_result(counted, due, context.retry).await?;
+            // Workers of version 1 know nothing of what is inside a subflow.
+            if Inside::of(&message.node_id).is_none() {
+                due = services.legacy.tell_result(counted, due, context.retry).await?;
+            }
         }
         Some(refusal) => {
             debug!(?refusal, status = ?completion.status, "a late result was refused: another execution was counted");
@@ -163,6 +175,18 @@ pub async fn finish(
     let is_certain = is_certain && completion.refused.is_none();
     let unpublished = completion.unpublished;
     Ok(Finished { due, at, document, is_certain, unpublished, analysed, begun, asked })
+}
+
+/// An answer, and the blueprint of the subflow that it opens. One that is gone by now fails the node.
+async fn opening(context: &JobContext<'_>, answer: Answer) -> Result<(Answer, Option<Arc<Blueprint>>)> {
+    let Outcome::Opened(subflow) = &answer.outcome else { return Ok((answer, None)) };
+    let message = match context.services.blueprints.current(&subflow.blueprint).await {
+        Ok(Some(analysed)) => return Ok((answer, Some(analysed.blueprint))),
+        Ok(None) => format!("Sub-blueprint '{}' not found in runtime registry.", subflow.blueprint),
+        Err(error) if error.kind() == Kind::Setup => error.message,
+        Err(error) => return Err(error),
+    };
+    Ok((Answer { outcome: Outcome::Failed { message, recoverable: false }, ..answer }, None))
 }
 
 fn tell_processed(context: &JobContext<'_>, message: &JobMessage, outcome: &Outcome, begun: Instant) {
@@ -186,7 +210,11 @@ struct Committed {
 async fn commit(
     context: &JobContext<'_>,
     message: &JobMessage,
-    (ToExecute { document: base, analysed, round, .. }, held): (ToExecute, &NodeId),
+    (ToExecute { document: base, analysed, round, .. }, held, opens): (
+        ToExecute,
+        &NodeId,
+        Option<Arc<Blueprint>>,
+    ),
     answer: &Arc<Answer>,
 ) -> Result<Committed> {
     let services = context.services;
@@ -198,14 +226,19 @@ async fn commit(
         attempts.fetch_add(1, Ordering::Relaxed);
         let (node, blueprint, answer, decided) =
             (message.node_id.clone(), analysed.blueprint.clone(), answer.clone(), decided.clone());
-        let settings = settings.clone();
+        let (settings, opens) = (settings.clone(), opens.clone());
+        // Inside a subflow the blueprint is another one than the run's.
+        let (run, named) = match Inside::of(&node) {
+            Some(_) => (message.run_id.clone(), Some(message.blueprint_id.clone())),
+            None => (String::new(), None),
+        };
         // A copy of its own message is on its way: that comes again, and not the held one.
         let held = if context.place.is_left() { node.clone() } else { held.clone() };
         let decide: Decide = Box::new(move |document| {
-            let queue = settings.queues.of(&blueprint.id);
-            let execution = Execution { node: &node, round, now, queue, held: &held, deferred };
-            let reserved = document.reserved.clone().unwrap_or_default();
-            let (change, completion) = complete(reserved, &blueprint, execution, &answer)?;
+            let queue = settings.queues.of(named.as_deref().unwrap_or(&blueprint.id));
+            let (node, held, opens) = (&node, &held, opens.as_deref());
+            let execution = Execution { run: &run, node, round, now, queue, held, deferred, opens };
+            let (change, completion) = complete(document, &blueprint, execution, &answer)?;
             if let Some(change) = &change {
                 document.refuse_oversized(&change.patch)?;
             }

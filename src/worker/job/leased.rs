@@ -120,15 +120,18 @@ async fn admit_and_execute(
         Some(Reply::Lacking { blueprint }) => {
             lacks_inner_blueprint(context, message, (to_execute.round, blueprint)).await.map(Some)
         }
-        Some(Reply::Outdated) => take_present_blueprint(context, message).await.map(|()| None),
+        Some(Reply::Outdated) => {
+            let blueprint = &to_execute.analysed.blueprint.id;
+            take_present_blueprint(context, blueprint).await.map(|()| None)
+        }
     }
 }
 
 /// JavaScript goes by another revision of the blueprint than the verdict did: so does the next verdict.
-async fn take_present_blueprint(context: &JobContext<'_>, message: &JobMessage) -> Result<()> {
-    debug!(blueprint = message.blueprint_id, "another blueprint took the place of this one");
+async fn take_present_blueprint(context: &JobContext<'_>, blueprint: &str) -> Result<()> {
+    debug!(blueprint, "another blueprint took the place of this one");
     // Now, and not when the next verdict asks for it: the next verdict is `Run` again.
-    match context.services.blueprints.current(&message.blueprint_id).await {
+    match context.services.blueprints.current(blueprint).await {
         Err(error) if error.kind() != Kind::Setup => Err(error),
         _ => Ok(()),
     }

@@ -111,7 +111,7 @@ fn bytes_of(answer: &Answer) -> usize {
     let written: usize = answer.patch.sets.values().map(|value| value.get().len()).sum();
     let output = match &answer.outcome {
         Outcome::Finished { output, .. } | Outcome::Paused { output, .. } => output.as_ref(),
-        Outcome::Failed { .. } | Outcome::Retry { .. } => None,
+        Outcome::Failed { .. } | Outcome::Retry { .. } | Outcome::Opened(_) => None,
     };
     written + output.map_or(0, |output| output.get().len())
 }

@@ -95,6 +95,14 @@ impl Reason {
         }
     }
 
+    /// The blueprint that a worker needs, if that is not the run's own.
+    pub fn blueprint(&self) -> Option<&str> {
+        match self {
+            Self::NodeMissing { blueprint, .. } => Some(blueprint),
+            _ => None,
+        }
+    }
+
     /// What the run says of it when it fails because of it.
     pub fn of_run(&self) -> String {
         match self {

@@ -51,7 +51,7 @@ pub async fn lacks_inner_blueprint(
     message: &JobMessage,
     (round, inner): (u32, String),
 ) -> Result<MessageFate> {
-    let (blueprint, node) = (message.blueprint_id.clone(), message.node_id.clone());
+    let (blueprint, node) = (message.run_blueprint().to_owned(), message.node_id.clone());
     let execution = LeasedExecution { run: message.run_id.clone(), node: node.clone(), round };
     let unclaim = || context.services.runs.unclaim_node(&execution);
     context.retry.unless(is_passing_trouble, unclaim).await?;
@@ -83,7 +83,9 @@ pub async fn reschedule(
     let mut wait = next_wait(waited, limit);
     if wait.is_none() && !is_of_version && !makes(Mutant::AsksNobodyElse) {
         let queue = settings.queues.of(&message.blueprint_id);
-        let elsewhere = context.services.registry.elsewhere(queue, &message, reason.inner()).await;
+        let blueprint = reason.blueprint().unwrap_or_else(|| message.run_blueprint());
+        let registry = &context.services.registry;
+        let elsewhere = registry.elsewhere((queue, blueprint), &message, reason.inner()).await;
         wait = next_wait(waited, limit_beside(elsewhere, limit, settings.version_timeout));
     }
     if let Some(wait) = wait {

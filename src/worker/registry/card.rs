@@ -9,6 +9,9 @@ use crate::ports::announcement::Announced;
 /// What every worker can do that is registered at all.
 pub const REGISTRY: &str = "registry";
 
+/// It takes jobs for nodes inside subflows.
+pub const SUBFLOWS: &str = "subflows";
+
 /// A worker, as it says it. Workers of other versions may say less, or more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

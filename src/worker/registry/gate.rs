@@ -52,6 +52,12 @@ impl Gate<'_> {
         has_no_gap && last.iter().all(|look| self.agrees(look))
     }
 
+    /// Whether the last look shows only workers that can do it; none where it is too old to say.
+    pub fn has_agreed(&self, looks: &[Look], now: Duration) -> Option<bool> {
+        let last = looks.last().filter(|look| now.saturating_sub(look.at) <= LONGEST_GAP)?;
+        Some(self.agrees(last))
+    }
+
     /// Whether a look shows only workers that can do it, and nobody else.
     fn agrees(&self, look: &Look) -> bool {
         let Some(workers) = look.workers.as_deref().filter(|workers| !workers.is_empty()) else {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 use tokio::time::{Instant, timeout};
 
-use super::card::{Card, REGISTRY, RegisteredWorker, merged};
+use super::card::{Card, REGISTRY, RegisteredWorker, SUBFLOWS, merged};
 use super::elsewhere::{Elsewhere, Wanted};
 use super::gate::{ALIVE_FOR, Gate, HEARTBEAT, LOOKS, Look};
 use crate::error::Result;
@@ -19,6 +19,10 @@ use crate::ports::platform::Platform;
 use crate::ports::record::Record;
 use crate::protocol::message::JobMessage;
 use crate::worker::settings::Settings;
+
+/// A fleet that was just started may have consumers that have not said yet who they are: it is looked at again.
+const SETTLES: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(300)];
 
 /// How long a worker that stops waits until it is withdrawn. Who could not be counts as alive a little longer.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -60,7 +64,7 @@ impl Registry {
             queues: queues.consumed().to_vec(),
             blueprints,
             slots: *concurrency,
-            capabilities: vec![REGISTRY.to_owned()],
+            capabilities: vec![REGISTRY.to_owned(), SUBFLOWS.to_owned()],
             since,
         }
     }
@@ -101,11 +105,17 @@ impl Registry {
     }
 
     /// Who else may have what this worker lacks for a job: a blueprint or node, or the blueprint that it runs inside.
-    pub async fn elsewhere(&self, queue: &str, job: &JobMessage, inner: Option<&str>) -> Elsewhere {
+    /// `blueprint` is the one that is needed.
+    pub async fn elsewhere(
+        &self,
+        (queue, blueprint): (&str, &str),
+        job: &JobMessage,
+        inner: Option<&str>,
+    ) -> Elsewhere {
         let asked = join(timeout(HEARTBEAT, self.workers()), self.consumers(queue)).await;
         let (Ok(Ok(workers)), consumers) = asked else { return Elsewhere::Unknown };
         let by = &self.settings.worker;
-        let wanted = Wanted { by, queue, blueprint: &job.blueprint_id, inner, lacking: &job.lacking };
+        let wanted = Wanted { by, queue, blueprint, inner, lacking: &job.lacking };
         wanted.elsewhere(&workers, consumers)
     }
 
@@ -115,11 +125,35 @@ impl Registry {
         self.with(|looks| gate.is_open(looks, self.made.elapsed()))
     }
 
+    /// Whether every worker of this adapter's queues can do it, by the last look, or by one that is made now. For what an older
+    /// worker would put back, and not bury: a worker that was killed a moment ago may hide one.
+    pub async fn agrees_now(&self, capability: &str) -> bool {
+        let queues: Vec<String> = self.settings.queues.all().into_iter().collect();
+        let gate = Gate { capability, queues: &queues };
+        // From now on every heartbeat looks: nobody waits for that again.
+        self.is_asked.store(true, Ordering::Relaxed);
+        let last = || self.with(|looks| gate.has_agreed(looks, self.made.elapsed()));
+        if let Some(agreed) = last() {
+            return agreed;
+        }
+        for wait in SETTLES {
+            tokio::time::sleep(wait).await;
+            self.look_now().await;
+            if last() == Some(true) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Looks at the fleet, if anybody asks.
     pub async fn look(&self) {
-        if !self.is_asked.load(Ordering::Relaxed) {
-            return;
+        if self.is_asked.load(Ordering::Relaxed) {
+            self.look_now().await;
         }
+    }
+
+    async fn look_now(&self) {
         let queues = self.settings.queues.all();
         let counts = join_all(queues.iter().map(|queue| self.consumers(queue)));
         let (workers, counts) = join(timeout(HEARTBEAT, self.workers()), counts).await;

@@ -34,7 +34,7 @@ pub enum Failed {
 impl<'a> Failure<'a> {
     /// That of a job.
     pub fn of(job: &'a JobMessage, reason: &'a str) -> Self {
-        Self { blueprint: Some(&job.blueprint_id), node: &job.node_id, job: Some(job), reason }
+        Self { blueprint: Some(job.run_blueprint()), node: &job.node_id, job: Some(job), reason }
     }
 
     /// Whether a run that has begun waits for it.

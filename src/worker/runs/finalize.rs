@@ -33,13 +33,13 @@ pub fn published(mut reserved: ReservedKey, patch: Patch) -> Change {
 
 /// `_awaitingNodeIds` and `_awaitingDetails` are the ledger's, shown where core's users look for them.
 fn show_awaiting(patch: &mut Patch, ledger: &Ledger) -> Result<()> {
-    let awaiting: Vec<&NodeId> = ledger.awaiting().map(|(id, _)| id).collect();
+    let awaiting: Vec<&NodeId> = ledger.awaiting_outside().map(|(id, _)| id).collect();
     if awaiting.is_empty() {
         patch.deletes.extend(["_awaitingNodeIds".to_owned(), "_awaitingDetails".to_owned()]);
         return Ok(());
     }
-    let details: BTreeMap<&NodeId, &Json> =
-        ledger.awaiting().filter_map(|(id, entry)| Some((id, entry.details.as_ref()?))).collect();
+    let details: BTreeMap<&NodeId, Json> =
+        awaiting.iter().filter_map(|id| Some((*id, ledger.details_of(id)?))).collect();
     patch.set("_awaitingNodeIds", to_raw(&awaiting)?);
     patch.set("_awaitingDetails", to_raw(&details)?);
     Ok(())

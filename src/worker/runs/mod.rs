@@ -4,6 +4,7 @@ pub mod beginning;
 pub(super) mod claim;
 pub mod failing;
 pub mod finalize;
+pub(super) mod inside;
 pub mod operations;
 pub mod starting;
 pub mod state;

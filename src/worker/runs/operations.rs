@@ -9,6 +9,7 @@ use crate::json::Json;
 use crate::record::{SUBFLOW_STATE, to_raw};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Event, Ledger, Refusal, Resume, RunStatus};
+use crate::workflow::path::{Inside, instance_of};
 
 const RESUMING: &str = "Resuming";
 const RETRYING: &str = "Retrying";
@@ -65,21 +66,26 @@ impl Runs {
         with: &Resume,
         blueprint: Option<&Blueprint>,
     ) -> Result<FollowUp> {
-        let chosen = |id: &NodeId| node.is_none_or(|node| node == id.as_str());
         self.happen(run, RESUMING, |state| {
             let ledger = &mut state.reserved.ledger;
-            let awaiting: Vec<NodeId> =
-                ledger.awaiting().map(|(id, _)| id).filter(|id| chosen(id)).cloned().collect();
+            let node = node.map(|node| ledger.named(node));
+            let awaiting = awaiting(ledger, node.as_ref());
             if awaiting.is_empty() {
-                let resumed = ledger.due().into_iter().filter(|due| chosen(&due.node));
+                let resumed = ledger.due().into_iter().filter(|due| is_chosen(&due.node, node.as_ref()));
                 let resumed: Vec<DueJob> =
                     resumed.filter(|due| ledger.nodes[&due.node].resumed.is_some()).collect();
-                return if resumed.is_empty() { Err(not_awaiting(ledger, node)) } else { Ok(resumed) };
+                return if resumed.is_empty() {
+                    Err(not_awaiting(ledger, node.as_deref()))
+                } else {
+                    Ok(resumed)
+                };
             }
             if let (Some(blueprint), Some(action)) = (blueprint, with.action.as_deref()) {
                 // A node that paused inside a subflow goes on there, and so does the action.
                 let is_outside = |id: &&NodeId| {
                     !state.document.values.contains_key(format!("{SUBFLOW_STATE}{id}").as_str())
+                        && Inside::of(id).is_none()
+                        && ledger.open_instance(id).is_none()
                 };
                 for id in awaiting.iter().filter(is_outside) {
                     require_a_way(blueprint, ledger, id, action)?;
@@ -92,7 +98,10 @@ impl Runs {
                 state.patch.set("_resume.output", output.clone());
             }
             let mut due = Vec::new();
+            let is_silent = with.action.is_none() && with.output.is_none();
             for node in awaiting {
+                let sleeper = is_silent.then(|| ledger.who_sleeps_inside(&node)).flatten();
+                let node = sleeper.or_else(|| ledger.who_waits_inside(&node)).unwrap_or(node);
                 due.extend(apply(ledger, Event::Resumed { node, with: with.clone() })?);
             }
             Ok(due)
@@ -115,9 +124,12 @@ impl Runs {
         let unknown = Blueprint::unknown("");
         let blueprint = meant_for.map_or(&unknown, |(_, blueprint)| blueprint);
         self.happen(run, "Sending the event", |state| {
-            let node = meant_for.map(|(node, _)| NodeId::from(node));
-            let event = Event::Happened { name: name.to_owned(), payload: payload.clone(), node };
-            apply_by(blueprint, state.ledger(), event)
+            let ledger = state.ledger();
+            let node = meant_for.map(|(node, _)| ledger.named(node));
+            let meant = meant_for.and_then(|(node, _)| ledger.event_for(node, name));
+            let name = meant.unwrap_or_else(|| name.to_owned());
+            let event = Event::Happened { name, payload: payload.clone(), node };
+            apply_by(blueprint, ledger, event)
         })
         .await
     }
@@ -230,6 +242,24 @@ fn apply_by(blueprint: &Blueprint, ledger: &mut Ledger, event: Event) -> Result<
         };
         Error::new(code, "Changing the run", why)
     })
+}
+
+/// The paused nodes that a resume is for: the one named, or all of the run's own blueprint.
+fn awaiting(ledger: &Ledger, node: Option<&NodeId>) -> Vec<NodeId> {
+    match node {
+        Some(node) if Inside::of(node).is_some() => {
+            ledger.awaiting().map(|(id, _)| id).filter(|id| *id == node).cloned().collect()
+        }
+        _ => {
+            let outside = ledger.awaiting_outside().map(|(id, _)| id);
+            outside.filter(|id| node.is_none_or(|node| node == *id)).cloned().collect()
+        }
+    }
+}
+
+/// Whether a job is one that a resume of this node made due: its own, or of whoever waits inside.
+fn is_chosen(due: &NodeId, node: Option<&NodeId>) -> bool {
+    node.is_none_or(|node| node == due || due.starts_with(&*instance_of(node)))
 }
 
 /// Refuses an action that leads nowhere, although the node has edges.

@@ -4,6 +4,7 @@ use super::entry::{NodeEntry, NodeState};
 use super::state::Ledger;
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
+use crate::workflow::path::{Inside, instance_of};
 
 /// A job: one node of the run, in one round.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,11 +44,18 @@ impl Ledger {
             .collect()
     }
 
-    /// Whether nobody but this node can write for the run before it is done: nothing else is in flight, nothing waits or
-    /// sleeps, and no worker of version 1 had a part in it.
+    /// Whether nobody but this node can write into the context it sees before it is done: nothing else is in flight, nothing waits
+    /// or sleeps, and no worker of version 1 had a part in it. A node inside a subflow sees the context of its instance alone.
     pub fn is_alone(&self, node: &str) -> bool {
+        let instance = Inside::of(node).map(|inside| instance_of(&inside.container));
+        let writes = |id: &NodeId| match &instance {
+            Some(instance) => id.starts_with(&**instance) && id != instance,
+            None => true,
+        };
         let lives = |entry: &NodeEntry| matches!(entry.state, NodeState::Due | NodeState::Awaiting);
-        self.nodes.iter().all(|(id, entry)| !entry.adopted && (id.as_str() == node || !lives(entry)))
+        self.nodes
+            .iter()
+            .all(|(id, entry)| !entry.adopted && (id.as_str() == node || !lives(entry) || !writes(id)))
     }
 
     /// Every job in flight, and every timer that sleeping nodes wait for.

@@ -30,6 +30,8 @@ mod delta;
 mod due;
 mod entry;
 mod event;
+mod inside;
+mod instance;
 mod join;
 mod pause;
 mod standing;
@@ -37,12 +39,15 @@ mod state;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
+mod waiting;
 
 pub use claim::Unclaimed;
 pub use delta::Delta;
 pub use due::DueJob;
 pub use entry::{Arrival, Claim, NodeEntry, NodeState, Resume};
 pub use event::{DynamicNode, Event, Pause, Refusal, TakenEdge, Transition};
+pub use inside::{InstanceEnd, Opening};
+pub use instance::{Instance, SubflowFailure};
 pub use standing::Standing;
 pub use state::{Added, KeptEvent, Ledger, MAX_DEPTH, NodeError};
 pub use status::RunStatus;

@@ -9,6 +9,7 @@ use super::event::{Pause, Refusal, Transition};
 use super::state::{KeptEvent, Ledger};
 use crate::ids::NodeId;
 use crate::workflow::blueprint::Blueprint;
+use crate::workflow::path::{self, Inside};
 
 impl Ledger {
     pub(super) fn pause(
@@ -93,9 +94,18 @@ impl Ledger {
                 matches!(entry.state, NodeState::Done | NodeState::Failed) || entry.resumed.is_some()
             })
         };
-        let mut named = blueprint.waiting_for(event).peekable();
+        // Inside a subflow the event is named by the path of its node, and the blueprint is that of the subflow.
+        let inside = Inside::of(node);
+        let own = inside.as_ref().and_then(|inside| {
+            event.strip_suffix(path::shown(node)).map(|kind| format!("{kind}{}", inside.node))
+        });
+        let full = |id: &NodeId| match &inside {
+            Some(inside) => path::inside(&inside.container, id),
+            None => id.clone(),
+        };
+        let mut named = blueprint.waiting_for(own.as_deref().unwrap_or(event)).map(full).peekable();
         match named.peek() {
-            Some(_) => named.all(past),
+            Some(_) => named.all(|id| past(&id)),
             None => !blueprint.is_unknown() && past(node),
         }
     }

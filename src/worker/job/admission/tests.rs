@@ -107,6 +107,8 @@ fn told(verdict: &Verdict) -> String {
         Verdict::First(Step::Reopen) => "reopen".into(),
         Verdict::First(Step::Call) => "call".into(),
         Verdict::First(Step::Wake { round }) => format!("wake {round}"),
+        Verdict::First(Step::Expire { round }) => format!("expire {round}"),
+        Verdict::First(Step::AwaitAgain) => "await again".into(),
         Verdict::Dispose(disposal) => match disposal {
             Disposal::Reschedule(reason) => format!("reschedule: {}", of(reason)),
             Disposal::DeadLetter { reason, fails_run: true } => {
@@ -165,7 +167,8 @@ fn abandoned_at_b() -> Given {
     given
 }
 
-const TAKEN_OVER: Tried = Tried { take_over: true, reopen: false, call: false, wake: false };
+const TAKEN_OVER: Tried =
+    Tried { take_over: true, reopen: false, call: false, wake: false, await_again: false };
 
 // --- each verdict ---
 

@@ -1,8 +1,10 @@
 use super::*;
 use crate::json::Json;
+use crate::protocol::outcome::Taken;
+use crate::record::Patch;
 use crate::record::StatusUpdate;
 use crate::workflow::blueprint::{Description, EdgeDescription, NodeDescription};
-use crate::workflow::ledger::{Ledger, Pause, Resume};
+use crate::workflow::ledger::{Event, Ledger, Pause, Resume, TakenEdge};
 
 /// `a` and `b` lead to `j`, which joins as asked; `a` has the fallback `f`.
 fn blueprint(any: bool) -> Blueprint {
@@ -41,6 +43,14 @@ fn reserved(ledger: Ledger) -> ReservedKey {
     ReservedKey { ledger, ..ReservedKey::default() }
 }
 
+fn run(reserved: ReservedKey) -> Document {
+    Document { reserved: Some(reserved), found: true, ..Document::default() }
+}
+
+fn execution<'a>(node: &'a NodeId, queue: &'a str) -> Execution<'a> {
+    Execution { run: "r", node, held: node, round: 1, now: 0, queue, deferred: false, opens: None }
+}
+
 /// A result that takes the node's edge to `j`, with itself as the input.
 fn finished(node: &str, output: Option<&str>) -> Answer {
     let edge = TakenEdge { source: node.into(), target: "j".into(), fed: false };
@@ -57,8 +67,8 @@ fn of(outcome: Outcome) -> Answer {
 /// Completes the execution with the answer of a node in its first round; the change must not be refused.
 fn change(ledger: Ledger, blueprint: &Blueprint, node: &str, answer: &Answer) -> (Change, Completion) {
     let node = node.into();
-    let execution = Execution { node: &node, held: &node, round: 1, now: 0, queue: "jobs", deferred: false };
-    let (change, completion) = complete(reserved(ledger), blueprint, execution, answer).unwrap();
+    let execution = execution(&node, "jobs");
+    let (change, completion) = complete(&run(reserved(ledger)), blueprint, execution, answer).unwrap();
     (change.unwrap(), completion)
 }
 
@@ -134,10 +144,10 @@ fn what_a_paused_node_waits_for_is_shown_and_taken_away_again() {
 fn a_refused_answer_changes_nothing_and_says_why() {
     let blueprint = blueprint(false);
     let node = "j".into();
-    let execution = Execution { node: &node, held: &node, round: 1, now: 0, queue: "jobs", deferred: false };
+    let execution = execution(&node, "jobs");
     let answer = finished("j", Some("1"));
     let (change, completion) =
-        complete(reserved(Ledger::begin(&blueprint)), &blueprint, execution, &answer).unwrap();
+        complete(&run(reserved(Ledger::begin(&blueprint))), &blueprint, execution, &answer).unwrap();
     assert!(change.is_none());
     assert_eq!(completion.refused, Some(Refusal::NotDue));
     assert_eq!(completion.status, RunStatus::Running);
@@ -147,10 +157,10 @@ fn a_refused_answer_changes_nothing_and_says_why() {
 fn the_run_says_which_blueprint_it_follows_and_where_its_jobs_go() {
     let blueprint = blueprint(false);
     let node = NodeId::from("a");
-    let execution = Execution { node: &node, held: &node, round: 1, now: 0, queue: "new", deferred: false };
+    let execution = execution(&node, "new");
     // As a worker of 2.0.0 leaves it, of an earlier deployment.
     let left = ReservedKey { queue: Some("old".into()), ..reserved(Ledger::begin(&blueprint)) };
-    let (change, _) = complete(left, &blueprint, execution, &finished("a", None)).unwrap();
+    let (change, _) = complete(&run(left), &blueprint, execution, &finished("a", None)).unwrap();
     let reserved = change.unwrap().reserved;
     assert_eq!(&*reserved.blueprint.unwrap().id, "flow");
     assert_eq!((reserved.queue.as_deref(), reserved.other_queues), (Some("new"), vec!["old".into()]));
