@@ -57,12 +57,18 @@ pub enum Mutant {
     SuspectsInCompany,
     /// A node sees its run as it was loaded.
     ReadsAsLoaded,
+    /// A worker that sees no leases executes a copy without asking who executes its node.
+    StartsUnasked,
+    /// A worker that executes a node does not answer those that ask.
+    AnswersNobody,
+    /// A claim is not renewed while its lease is.
+    ForgetsClaims,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -89,6 +95,9 @@ impl Mutant {
         Self::KeepsStarts,
         Self::SuspectsInCompany,
         Self::ReadsAsLoaded,
+        Self::StartsUnasked,
+        Self::AnswersNobody,
+        Self::ForgetsClaims,
     ];
 }
 

@@ -157,6 +157,10 @@ async fn strike(world: &Arc<World>) {
             world.note_hit();
             flush(world, lasting);
         }
+        Trouble::Partition => {
+            world.note_hit();
+            part(world, &worker, lasting);
+        }
         Trouble::Journal => migrate(world).await,
         Trouble::Reconcile => reconcile(world, &worker).await,
         Trouble::Locks => lock(world, lasting),
@@ -262,6 +266,22 @@ fn flush(world: &Arc<World>, lasting: Duration) {
     }
     later(world, lasting, "the coordination store is out of reach", |world, is_so| {
         world.alive().iter().for_each(|worker| worker.store.set_reachable(!is_so));
+    });
+}
+
+/// The coordination store is out of reach for one worker alone.
+fn part(world: &Arc<World>, worker: &Arc<SimulatedWorker>, lasting: Duration) {
+    world.excuse(None, lasting + Duration::from_secs(LEASE_SECONDS));
+    let lasting_ms = lasting.as_millis();
+    world
+        .story
+        .tell(format!("the coordination store is out of reach for {} for {lasting_ms} ms", worker.name));
+    worker.store.set_reachable(false);
+    let (world, worker) = (world.clone(), worker.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(lasting).await;
+        worker.store.set_reachable(true);
+        world.story.tell(format!("{} reaches the coordination store", worker.name));
     });
 }
 

@@ -50,10 +50,12 @@ pub enum Trouble {
     Silence,
     /// A run has a node that kills its worker, every time.
     Poison,
+    /// The coordination store is out of reach for one worker, and not for the others.
+    Partition,
 }
 
 impl Trouble {
-    /// All of them but `Locks`, `Silence` and `Poison`.
+    /// All of them but `Locks`, `Silence`, `Poison` and `Partition`.
     pub const ALL: [Self; 16] = [
         Self::Kill,
         Self::Freeze,
@@ -118,6 +120,9 @@ impl Plan {
         }
         if Rng::with_seed(seed ^ 0x51e7).f64() < share {
             troubles.push(Trouble::Silence);
+        }
+        if Rng::with_seed(seed ^ 0xa9a7).f64() < share {
+            troubles.push(Trouble::Partition);
         }
         let mut of_poison = Rng::with_seed(seed ^ 0xdead);
         if of_poison.f64() < share {

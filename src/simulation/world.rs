@@ -279,16 +279,26 @@ impl World {
 
     /// All excuses.
     pub fn excuses(&self) -> Vec<Excuse> {
-        let mut excuses = self.with(|workers| workers.excuses.clone());
+        let excuses = self.with(|workers| workers.excuses.clone());
+        let (mut excuses, mut unseen): (Vec<Excuse>, Vec<Excuse>) =
+            excuses.into_iter().partition(|excuse| excuse.worker.is_some());
         let lasting = Duration::from_secs(LEASE_SECONDS + 5);
-        if !self.plan.has(Trouble::Record) && !self.plan.has(Trouble::Locks) {
-            // Where the coordination store is lost, executions are claimed in the record.
-            excuses.retain(|excuse| excuse.worker.is_some());
+        let leaseless = self.faults.leaseless().into_iter();
+        unseen.extend(leaseless.map(|from| Excuse { worker: None, from, to: from + lasting }));
+        if self.plan.has(Trouble::Locks) {
+            // What is locked cannot be claimed.
+            excuses.extend(unseen);
             return excuses;
         }
-        // A worker that can write neither can tell nobody what it executes.
-        let leaseless = self.faults.leaseless().into_iter();
-        excuses.extend(leaseless.map(|from| Excuse { worker: None, from, to: from + lasting }));
+        // Where somebody does not see leases, executions are claimed in the record. Only a worker that cannot do that either
+        // can tell nobody what it executes.
+        let statement = self.plan.limits().statement.min(Duration::from_secs(20));
+        for (worker, from) in self.faults.unrecorded() {
+            let mute = Excuse { worker: Some(worker), from, to: from + statement + lasting };
+            if unseen.iter().any(|unseen| unseen.from <= mute.to && mute.from <= unseen.to) {
+                excuses.push(mute);
+            }
+        }
         excuses
     }
 

@@ -53,6 +53,8 @@ struct Held {
     start: Option<Start>,
     /// The execution it is held for, once there is one.
     execution: Option<LeasedExecution>,
+    /// The execution is claimed in the record too: others may not see the lease. The claim lives as long as the lease.
+    is_claimed: bool,
 }
 
 /// An execution of a node: what a claim in the record is about.
@@ -226,14 +228,33 @@ impl HeldLeases {
         }
     }
 
-    /// Notes what a lease is held for: where it cannot be renewed, the execution is claimed in the record.
-    pub fn note_execution(&self, execution: LeasedExecution) {
+    /// Notes what a lease is held for, and whether that is claimed in the record. Where the lease cannot be renewed it will be.
+    pub fn note_execution(&self, execution: LeasedExecution, is_claimed: bool) {
         let key = keys::node_lock(&execution.run, &execution.node);
         self.with_held(|held| {
             if let Some(held) = held.get_mut(&key) {
-                held.execution = Some(execution);
+                (held.execution, held.is_claimed) = (Some(execution), is_claimed);
             }
         });
+    }
+
+    /// Notes that executions are claimed in the record, for as long as their leases are held.
+    pub fn note_claimed(&self, executions: &[LeasedExecution]) {
+        self.with_held(|all| {
+            for execution in executions {
+                let held = all.get_mut(&keys::node_lock(&execution.run, &execution.node));
+                if let Some(held) = held.filter(|held| held.execution.as_ref() == Some(execution)) {
+                    held.is_claimed = true;
+                }
+            }
+        });
+    }
+
+    /// The executions under leases that are not claimed in the record.
+    pub fn unclaimed(&self) -> Vec<LeasedExecution> {
+        self.with_held(|held| {
+            held.values().filter(|held| !held.is_claimed).filter_map(|held| held.execution.clone()).collect()
+        })
     }
 
     /// For how much longer a lease may live that another worker took before the store was lost; none once all have run out.
@@ -292,6 +313,7 @@ impl HeldLeases {
                     seen: false,
                     start,
                     execution: None,
+                    is_claimed: false,
                 });
                 true
             }
@@ -387,7 +409,7 @@ impl HeldLeases {
     }
 
     /// Renews every lease held while the worker is `alive`, until `stop`; takes it again if Redis has forgotten it. What
-    /// cannot be renewed is claimed.
+    /// cannot be renewed is claimed, and what was claimed is claimed again: somebody may still not see the lease.
     pub async fn keep(
         &self,
         alive: impl Fn() -> bool,
@@ -412,17 +434,23 @@ impl HeldLeases {
             // All at once: they leave together.
             let renewed = join_all(held.iter().map(|lease| self.renew(lease)));
             let (renewed, _) = join(renewed, self.may_be_forgotten()).await;
-            let lost = held.iter().zip(renewed).filter(|(_, is_renewed)| !is_renewed);
-            let lost: Vec<LeasedExecution> =
-                lost.filter_map(|(lease, _)| self.execution(&lease.key, &lease.owner)).collect();
-            if !lost.is_empty() {
-                claim(lost);
+            let renewed = held.iter().zip(renewed);
+            let claimed: Vec<LeasedExecution> =
+                renewed.filter_map(|(lease, is_renewed)| self.to_claim(lease, is_renewed)).collect();
+            if !claimed.is_empty() {
+                claim(claimed);
             }
         }
     }
 
-    fn execution(&self, key: &str, token: &str) -> Option<LeasedExecution> {
-        self.with_held(|held| held.get(key).filter(|held| held.token == token)?.execution.clone())
+    /// The execution that a lease is held for, if it is to be claimed in the record from now on.
+    fn to_claim(&self, lease: &Lease, is_renewed: bool) -> Option<LeasedExecution> {
+        self.with_held(|held| {
+            let held = held.get_mut(&lease.key).filter(|held| held.token == lease.owner)?;
+            held.is_claimed |= !is_renewed;
+            let is_to_claim = held.is_claimed && !(is_renewed && makes(Mutant::ForgetsClaims));
+            held.execution.clone().filter(|_| is_to_claim)
+        })
     }
 
     /// Renews a lease; whether this worker has it.
@@ -464,6 +492,40 @@ impl HeldLeases {
 mod tests {
     use super::*;
     use crate::memory::MemoryServer;
+
+    fn execution() -> LeasedExecution {
+        LeasedExecution { run: "r".into(), node: "n".into(), round: 1 }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_claimed_is_claimed_again_for_as_long_as_its_lease_is_held() {
+        let store = Arc::new(MemoryServer::starting_at(1_000).coordination("w1"));
+        let leases = HeldLeases::new(store, "w1".into(), 15);
+        let claimed = AtomicU64::new(0);
+        let count = |executions: Vec<LeasedExecution>| {
+            assert_eq!(executions, [execution()]);
+            claimed.fetch_add(1, Ordering::Relaxed);
+        };
+        leases.take("r", "n", None).await.unwrap();
+        let keep = leases.keep(|| true, count, CancellationToken::new());
+        let story = async {
+            let beats = |number: u64| tokio::time::sleep(Duration::from_secs(5 * number));
+            leases.note_execution(execution(), false);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            beats(2).await;
+            assert_eq!((claimed.load(Ordering::Relaxed), leases.unclaimed()), (0, vec![execution()]));
+            leases.note_claimed(&[execution()]);
+            beats(3).await;
+            assert_eq!((claimed.load(Ordering::Relaxed), leases.unclaimed()), (3, vec![]));
+            leases.give_back("r", "n").await;
+            beats(2).await;
+            assert_eq!(claimed.load(Ordering::Relaxed), 3);
+        };
+        tokio::select! {
+            () = keep => {}
+            () = story => {}
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_that_ran_out_stays_lost_although_it_is_renewed() {

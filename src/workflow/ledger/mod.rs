@@ -38,7 +38,7 @@ mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use claim::Unclaimed;
+pub use claim::{Claiming, Unclaimed};
 pub use delta::Delta;
 pub use due::DueJob;
 pub use entry::{Arrival, Claim, NodeEntry, NodeState, Resume};
