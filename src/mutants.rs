@@ -63,12 +63,14 @@ pub enum Mutant {
     AnswersNobody,
     /// A claim is not renewed while its lease is.
     ForgetsClaims,
+    /// A renewal that says an earlier stage of an execution may arrive after the present one.
+    TellsStagesInDisorder,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -98,6 +100,7 @@ impl Mutant {
         Self::StartsUnasked,
         Self::AnswersNobody,
         Self::ForgetsClaims,
+        Self::TellsStagesInDisorder,
     ];
 }
 

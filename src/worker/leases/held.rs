@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -35,6 +36,8 @@ pub struct HeldLeases {
     unanswered: Mutex<BTreeMap<String, Lease>>,
     /// User code is gone, although nobody stopped this worker.
     is_deserted: AtomicBool,
+    /// Told when renewals were answered.
+    renewed: Notify,
 }
 
 /// A lease that is held, under its key.
@@ -55,6 +58,8 @@ struct Held {
     execution: Option<LeasedExecution>,
     /// The execution is claimed in the record too: others may not see the lease. The claim lives as long as the lease.
     is_claimed: bool,
+    /// A renewal is on its way.
+    is_being_renewed: bool,
 }
 
 /// An execution of a node: what a claim in the record is about.
@@ -87,6 +92,7 @@ impl HeldLeases {
             reach: Mutex::default(),
             unanswered: Mutex::default(),
             is_deserted: AtomicBool::new(false),
+            renewed: Notify::new(),
         }
     }
 
@@ -135,6 +141,7 @@ impl HeldLeases {
     pub async fn tell_stage(&self, run: &str, node: &str, stage: Stage) -> bool {
         let key = keys::node_lock(run, node);
         self.set_stage(&key, stage);
+        self.after_renewal(&key).await;
         let Some(lease) = self.lease(&key) else { return false };
         let asked = Instant::now();
         match self.acquire(&lease).await {
@@ -144,6 +151,18 @@ impl HeldLeases {
                 true
             }
             Err(_) => true,
+        }
+    }
+
+    /// Waits for a renewal that is on its way. It says an earlier stage, and must not arrive after the present one.
+    async fn after_renewal(&self, key: &str) {
+        while !makes(Mutant::TellsStagesInDisorder) {
+            let mut answered = std::pin::pin!(self.renewed.notified());
+            answered.as_mut().enable();
+            if !self.with_held(|held| held.get(key).is_some_and(|held| held.is_being_renewed)) {
+                return;
+            }
+            answered.await;
         }
     }
 
@@ -314,6 +333,7 @@ impl HeldLeases {
                     start,
                     execution: None,
                     is_claimed: false,
+                    is_being_renewed: false,
                 });
                 true
             }
@@ -429,11 +449,11 @@ impl HeldLeases {
                 continue;
             }
             self.give_up_unanswered().await;
-            let held: Vec<String> = self.with_held(|held| held.keys().cloned().collect());
-            let held: Vec<Lease> = held.iter().filter_map(|key| self.lease(key)).collect();
+            let held = self.begin_renewal();
             // All at once: they leave together.
             let renewed = join_all(held.iter().map(|lease| self.renew(lease)));
             let (renewed, _) = join(renewed, self.may_be_forgotten()).await;
+            self.end_renewal();
             let renewed = held.iter().zip(renewed);
             let claimed: Vec<LeasedExecution> =
                 renewed.filter_map(|(lease, is_renewed)| self.to_claim(lease, is_renewed)).collect();
@@ -441,6 +461,22 @@ impl HeldLeases {
                 claim(claimed);
             }
         }
+    }
+
+    /// The leases as they are renewed now.
+    fn begin_renewal(&self) -> Vec<Lease> {
+        self.with_held(|held| {
+            let lease = |(key, held): (&String, &mut Held)| {
+                held.is_being_renewed = true;
+                Lease::new(key, &held.token, self.ttl).of(held.start)
+            };
+            held.iter_mut().map(lease).collect()
+        })
+    }
+
+    fn end_renewal(&self) {
+        self.with_held(|held| held.values_mut().for_each(|held| held.is_being_renewed = false));
+        self.renewed.notify_waiters();
     }
 
     /// The execution that a lease is held for, if it is to be claimed in the record from now on.
@@ -491,10 +527,62 @@ impl HeldLeases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::MemoryServer;
+    use crate::memory::{Event, Fault, Faults, MemoryServer, Operation};
+    use crate::mutants::making;
+
+    /// Delays every `nth` request for a lease.
+    #[derive(Debug)]
+    struct Slow(AtomicU64, u64);
+
+    impl Faults for Slow {
+        fn strike(&self, event: &Event<'_>) -> Option<Fault> {
+            let Event::Coordinate { operation: Operation::Acquire, .. } = event else { return None };
+            let is_it = self.0.fetch_add(1, Ordering::Relaxed) + 1 == self.1;
+            is_it.then_some(Fault::Delay(Duration::from_secs(1)))
+        }
+    }
 
     fn execution() -> LeasedExecution {
         LeasedExecution { run: "r".into(), node: "n".into(), round: 1 }
+    }
+
+    /// How many deaths the next owner hears of, if a worker dies of a suspect that started while its lease was being renewed.
+    async fn deaths_after_a_late_renewal() -> Acquired {
+        let server = MemoryServer::starting_at(1_000);
+        let start = Some(Start { round: Some(1), stage: Stage::Starts });
+        let worker = |name: &str| HeldLeases::new(Arc::new(server.coordination(name)), name.into(), 15);
+        let (died, suspicious, next) = (worker("w0"), worker("w1"), worker("w2"));
+        died.take("r", "n", start).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(16)).await;
+        assert_eq!(suspicious.take("r", "n", start).await.unwrap(), Acquired::Suspect(1));
+        server.set_faults(Some(Arc::new(Slow(AtomicU64::new(0), 1))));
+        let keep = suspicious.keep(|| true, |_| {}, CancellationToken::new());
+        let tell = async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert!(suspicious.tell_stage("r", "n", Stage::Started).await);
+            // The late renewal has arrived by then; the worker dies after that.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        };
+        tokio::select! {
+            () = keep => {}
+            () = tell => {}
+        }
+        tokio::time::sleep(Duration::from_secs(16)).await;
+        next.take("r", "n", start).await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_that_is_late_does_not_undo_what_was_said_after_it() {
+        assert_eq!(deaths_after_a_late_renewal().await, Acquired::Suspect(2));
+    }
+
+    #[test]
+    fn a_renewal_that_is_not_waited_for_hides_a_death() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let heard = making(Some(Mutant::TellsStagesInDisorder), || {
+            runtime.unwrap().block_on(deaths_after_a_late_renewal())
+        });
+        assert_eq!(heard, Acquired::Suspect(1));
     }
 
     #[tokio::test(start_paused = true)]
