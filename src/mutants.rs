@@ -65,12 +65,14 @@ pub enum Mutant {
     ForgetsClaims,
     /// A renewal that says an earlier stage of an execution may arrive after the present one.
     TellsStagesInDisorder,
+    /// A job that comes again before the database's clock was heard waits by its worker's own clock.
+    WaitsByItsOwnClock,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -101,6 +103,7 @@ impl Mutant {
         Self::AnswersNobody,
         Self::ForgetsClaims,
         Self::TellsStagesInDisorder,
+        Self::WaitsByItsOwnClock,
     ];
 }
 

@@ -176,6 +176,22 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
             stormy: Duration::from_secs(90),
             ..plan
         },
+        Mutant::WaitsByItsOwnClock => Plan {
+            workers: 2,
+            runs: 5,
+            concurrency: 10,
+            recovery: true,
+            troubles: vec![
+                Trouble::Clocks,
+                Trouble::Record,
+                Trouble::Partition,
+                Trouble::Flush,
+                Trouble::Stop,
+                Trouble::Kill,
+            ],
+            stormy: Duration::from_secs(90),
+            ..plan
+        },
         Mutant::GoesByItsOwnClock => Plan { troubles: vec![Trouble::Clocks], ..plan },
         _ => plan,
     }
@@ -190,8 +206,8 @@ fn each_mistake_is_found() {
     let alone = std::env::var("FLOWCRAFT_SIMULATION_MUTANT").ok();
     let is_wanted = |mutant: &Mutant| alone.as_ref().is_none_or(|alone| *alone == format!("{mutant:?}"));
     let mut missed = Vec::new();
-    // Thousands of seeds pass before one has the race of these; `leases` has tests of its own for them.
-    let rare = [Mutant::RevivesLease, Mutant::TellsStagesInDisorder];
+    // Thousands of seeds pass before one has the race of these; `leases` and `coming_again` have tests of their own for them.
+    let rare = [Mutant::RevivesLease, Mutant::TellsStagesInDisorder, Mutant::WaitsByItsOwnClock];
     let is_rare = |mutant: &Mutant| rare.contains(mutant) && limit < 10_000;
     for mutant in Mutant::ALL.into_iter().filter(|mutant| is_wanted(mutant) && !is_rare(mutant)) {
         let begun = Instant::now();
