@@ -67,12 +67,14 @@ pub enum Mutant {
     TellsStagesInDisorder,
     /// A job that comes again before the database's clock was heard waits by its worker's own clock.
     WaitsByItsOwnClock,
+    /// A message becomes a dead letter although its run cannot be failed for the moment.
+    BuriesWhileLocked,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -104,6 +106,7 @@ impl Mutant {
         Self::ForgetsClaims,
         Self::TellsStagesInDisorder,
         Self::WaitsByItsOwnClock,
+        Self::BuriesWhileLocked,
     ];
 }
 

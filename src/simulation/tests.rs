@@ -192,6 +192,14 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
             stormy: Duration::from_secs(90),
             ..plan
         },
+        Mutant::BuriesWhileLocked => Plan {
+            workers: 2,
+            runs: 5,
+            concurrency: 10,
+            troubles: vec![Trouble::Deploy, Trouble::Locks, Trouble::Reconcile],
+            stormy: Duration::from_secs(90),
+            ..plan
+        },
         Mutant::GoesByItsOwnClock => Plan { troubles: vec![Trouble::Clocks], ..plan },
         _ => plan,
     }
