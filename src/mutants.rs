@@ -69,12 +69,14 @@ pub enum Mutant {
     WaitsByItsOwnClock,
     /// A message becomes a dead letter although its run cannot be failed for the moment.
     BuriesWhileLocked,
+    /// While the coordination store is out of reach, nobody looks for lost jobs.
+    LooksWithLeasesOnly,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -107,6 +109,7 @@ impl Mutant {
         Self::TellsStagesInDisorder,
         Self::WaitsByItsOwnClock,
         Self::BuriesWhileLocked,
+        Self::LooksWithLeasesOnly,
     ];
 }
 

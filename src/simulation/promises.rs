@@ -100,7 +100,8 @@ fn blamed(world: &World) -> Vec<Broken> {
 
 /// Who kills is executed so often at most, where nothing that is counted is lost.
 fn kills(world: &World) -> Vec<Broken> {
-    let loses = [Trouble::Flush, Trouble::Partition, Trouble::Coordination, Trouble::Silence];
+    let loses =
+        [Trouble::Flush, Trouble::Partition, Trouble::Absence, Trouble::Coordination, Trouble::Silence];
     if !world.plan.has(Trouble::Poison) || loses.into_iter().any(|trouble| world.plan.has(trouble)) {
         return Vec::new();
     }

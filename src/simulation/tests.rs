@@ -192,6 +192,9 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
             stormy: Duration::from_secs(90),
             ..plan
         },
+        Mutant::LooksWithLeasesOnly => {
+            Plan { recovery: true, troubles: vec![Trouble::Absence, Trouble::LostTimers], ..plan }
+        }
         Mutant::BuriesWhileLocked => Plan {
             workers: 2,
             runs: 5,

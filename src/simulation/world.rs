@@ -178,6 +178,7 @@ impl World {
         let platform = Platform::default().with_own_clock(clock.clone()).seeded(seed, tasks.clone());
         let broker = Arc::new(self.server.broker(name, platform.clone(), None));
         let store = Arc::new(self.server.coordination(name));
+        store.set_reachable(!self.plan.has(Trouble::Absence));
         let record = self.server.database(name).record(&tables());
         let host = SimulatedHost {
             worker: name.to_owned(),
@@ -209,6 +210,11 @@ impl World {
         let ports =
             Ports { platform, broker: broker.clone(), record, store: store.clone(), host: Arc::new(host) };
         (Engine::new(settings, ports), broker, store, tasks)
+    }
+
+    /// Sets whether a worker reaches the coordination store, where there is one.
+    pub fn reach(&self, worker: &SimulatedWorker, is_reachable: bool) {
+        worker.store.set_reachable(is_reachable && !self.plan.has(Trouble::Absence));
     }
 
     /// The workers that are alive.
@@ -285,6 +291,9 @@ impl World {
         let lasting = Duration::from_secs(LEASE_SECONDS + 5);
         let leaseless = self.faults.leaseless().into_iter();
         unseen.extend(leaseless.map(|from| Excuse { worker: None, from, to: from + lasting }));
+        if self.plan.has(Trouble::Absence) {
+            unseen.push(Excuse { worker: None, from: Duration::ZERO, to: Duration::MAX });
+        }
         if self.plan.has(Trouble::Locks) {
             // What is locked cannot be claimed.
             excuses.extend(unseen);

@@ -113,11 +113,14 @@ mod tests {
         assert_eq!(ledger.claim("a", 1, claiming("w2", 299, false)), Ok(true), "an old one has ended");
     }
 
+    /// Who claims, when, whether it asks, and what comes of it.
+    type Step = (&'static str, u64, bool, Result<bool, Unclaimed>);
+
     #[test]
     fn who_sees_no_leases_asks_before_it_executes_what_another_may_be_executing() {
-        // Who claims, when, whether it asks, and what comes of it; one after the other.
+        // One after the other.
         let (may, waits) = (Ok(true), Ok(false));
-        let stories: [(&str, &[(&str, u64, bool, Result<bool, Unclaimed>)]); 7] = [
+        let stories: [(&str, &[Step]); 7] = [
             ("nobody answers", &[("w1", 100, true, waits), ("w1", 150, true, may)]),
             ("another has the copy by then", &[("w1", 100, true, waits), ("w2", 150, true, may)]),
             (
