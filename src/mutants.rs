@@ -57,12 +57,26 @@ pub enum Mutant {
     SuspectsInCompany,
     /// A node sees its run as it was loaded.
     ReadsAsLoaded,
+    /// A worker that sees no leases executes a copy without asking who executes its node.
+    StartsUnasked,
+    /// A worker that executes a node does not answer those that ask.
+    AnswersNobody,
+    /// A claim is not renewed while its lease is.
+    ForgetsClaims,
+    /// A renewal that says an earlier stage of an execution may arrive after the present one.
+    TellsStagesInDisorder,
+    /// A job that comes again before the database's clock was heard waits by its worker's own clock.
+    WaitsByItsOwnClock,
+    /// A message becomes a dead letter although its run cannot be failed for the moment.
+    BuriesWhileLocked,
+    /// While the coordination store is out of reach, nobody looks for lost jobs.
+    LooksWithLeasesOnly,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 33] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -89,6 +103,13 @@ impl Mutant {
         Self::KeepsStarts,
         Self::SuspectsInCompany,
         Self::ReadsAsLoaded,
+        Self::StartsUnasked,
+        Self::AnswersNobody,
+        Self::ForgetsClaims,
+        Self::TellsStagesInDisorder,
+        Self::WaitsByItsOwnClock,
+        Self::BuriesWhileLocked,
+        Self::LooksWithLeasesOnly,
     ];
 }
 

@@ -31,6 +31,11 @@ function bodyOf(blueprint, { id }) {
   return reachable(graph, first).add(first)
 }
 
+/** Whether an edge may not be taken although its source has run: by its own words, or since that chose another one's action. */
+function mayBeLeft(blueprint, { source, action, condition }) {
+  return Boolean(action || condition) || outOf(blueprint, source).some((each) => each.action)
+}
+
 /** Whether a node may end without any of its edges taken, and have a target no condition guards. */
 function mayTakeNone(blueprint, node) {
   const inherited = blueprint.nodes.filter(({ config }) => config?.fallback === node.id)
@@ -71,9 +76,7 @@ export const KNOWN = [
         // A later run of it may pass an edge at a join that another one's edge, not taken, had closed.
         const mayPass = (id) => {
           const edges = into(blueprint, id)
-          return (
-            !isAny(nodeOf(blueprint, id)) && edges.length > 1 && edges.some((each) => each.action || each.condition)
-          )
+          return !isAny(nodeOf(blueprint, id)) && edges.length > 1 && edges.some((each) => mayBeLeft(blueprint, each))
         }
         const repeats = (id) => isLoop(nodeOf(blueprint, id)) || nodeOf(blueprint, id).params?.count
         const fed = !node.inputs || into(blueprint, node.id).some(({ transform }) => transform)
@@ -157,6 +160,21 @@ export const KNOWN = [
       edges: [edge('a', 'j', { transform: '[input]' }), edge('b', 'c'), edge('c', 'j', { transform: '[input]' })],
     },
     differs: /context: _outputs.j is 54 in memory, then 143/,
+  },
+  {
+    name: 'mapped-to-nothing',
+    sentence:
+      'A transform is given the output of its edge’s source; in memory, where `inputs` names a node without output, nothing.',
+    applies: ({ blueprint }, { executed, context }) =>
+      blueprint.nodes.some(({ id, inputs }) => {
+        const isNothing = executed[`${blueprint.id} ${inputs}`] > 0 && !(`_outputs.${inputs}` in context)
+        return isNothing && into(blueprint, id).some(({ source, transform }) => transform && source !== inputs)
+      }),
+    example: {
+      nodes: [work('a', { shape: 'none' }), work('b', { base: 30 }), { ...work('j'), inputs: 'a' }],
+      edges: [edge('a', 'b'), edge('b', 'j', { transform: 'input ?? "nothing"' })],
+    },
+    differs: /context: _outputs.j is 21 in memory, then 57/,
   },
   {
     name: 'failed-fallback-at-join',

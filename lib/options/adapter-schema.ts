@@ -249,8 +249,9 @@ export const ADAPTER_SCHEMA = {
     takes: oneOf(['continue', 'wait']),
     words:
       'What the worker does while Redis is out of reach: it goes on, or it waits. While it goes on it claims each node in ' +
-      'PostgreSQL before it runs it: one more commit a job. A message that may be a copy waits for the time of a lease first. ' +
-      'The log says which, once.',
+      'PostgreSQL before it runs it: one more commit a job. A message that may be a copy waits for the time of a lease ' +
+      'first, and then half of that for a word of whoever executes its node: others may still reach Redis. The log says ' +
+      'which, once.',
     default: 'continue',
     example: "withoutRedis: 'wait'",
     engine: true,

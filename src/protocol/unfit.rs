@@ -25,7 +25,7 @@ pub struct Unfit {
     /// The node it names; none if it names none.
     pub node: Option<NodeId>,
     /// Why it cannot be processed, and since when its run is to fail, where it is among the dead letters already.
-    pub abandoned: Option<(String, u64)>,
+    pub abandoned: Option<(String, Option<u64>)>,
     /// The job that it is once somebody says which blueprint its run follows.
     pub but_for_blueprint: Option<Box<JobMessage>>,
 }
@@ -51,16 +51,18 @@ impl Unfit {
 }
 
 /// A message that is no job, as it comes again once it is among the dead letters: only its run is still to fail.
-pub fn abandoned_copy(body: &[u8], reason: &str, since: u64) -> Option<Vec<u8>> {
+pub fn abandoned_copy(body: &[u8], reason: &str, since: Option<u64>) -> Option<Vec<u8>> {
     let mut fields: Fields = serde_json::from_slice(body).ok()?;
     fields.insert(ABANDONED_FOR.to_owned(), to_raw_value(reason).ok()?);
-    fields.insert(BUSY_SINCE.to_owned(), to_raw_value(&since).ok()?);
+    if let Some(since) = since {
+        fields.insert(BUSY_SINCE.to_owned(), to_raw_value(&since).ok()?);
+    }
     serde_json::to_vec(&fields).ok()
 }
 
-fn abandoned(fields: &Fields) -> Option<(String, u64)> {
+fn abandoned(fields: &Fields) -> Option<(String, Option<u64>)> {
     let reason = serde_json::from_str(fields.get(ABANDONED_FOR)?.get()).ok()?;
-    Some((reason, serde_json::from_str(fields.get(BUSY_SINCE)?.get()).ok()?))
+    Some((reason, fields.get(BUSY_SINCE).and_then(|since| serde_json::from_str(since.get()).ok())))
 }
 
 type Fields = IndexMap<String, Box<RawValue>>;
@@ -125,11 +127,16 @@ mod tests {
     fn it_comes_again_for_its_run_alone() {
         let body = br#"{"runId":"r","nodeId":7,"trace":1}"#;
         assert_eq!(Unfit::read(body).unwrap().abandoned, None);
-        let again = abandoned_copy(body, "it is \"odd\"", 12).unwrap();
+        let again = abandoned_copy(body, "it is \"odd\"", Some(12)).unwrap();
         let unfit = Unfit::read(&again).unwrap();
-        assert_eq!((unfit.run.as_str(), unfit.abandoned), ("r", Some(("it is \"odd\"".to_owned(), 12))));
-        let later = abandoned_copy(&again, "still", 12).unwrap();
-        assert_eq!(Unfit::read(&later).unwrap().abandoned, Some(("still".to_owned(), 12)));
+        assert_eq!(
+            (unfit.run.as_str(), unfit.abandoned),
+            ("r", Some(("it is \"odd\"".to_owned(), Some(12))))
+        );
+        let later = abandoned_copy(&again, "still", Some(12)).unwrap();
+        assert_eq!(Unfit::read(&later).unwrap().abandoned, Some(("still".to_owned(), Some(12))));
+        let timeless = abandoned_copy(body, "odd", None).unwrap();
+        assert_eq!(Unfit::read(&timeless).unwrap().abandoned, Some(("odd".to_owned(), None)));
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn the_blueprint_of_a_run_and_its_other_queues_stand_beside_its_ledger() {
 
 #[test]
 fn what_2_0_0_does_not_know_is_left_out_where_it_says_nothing() {
-    let claim = Claim { by: "w1".into(), until: 5 };
+    let claim = Claim { by: "w1".into(), until: 5, asks: false };
     let claimed = NodeEntry { claim: Some(Box::new(claim)), ..NodeEntry::default() };
     let text = r#"{"state":"idle","round":0,"wave":0,"level":0,"claim":{"by":"w1","until":5}}"#;
     assert_eq!(serde_json::to_string(&claimed).unwrap(), text);

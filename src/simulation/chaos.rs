@@ -166,12 +166,16 @@ async fn strike(world: &Arc<World>) {
             world.note_hit();
             flush(world, lasting);
         }
+        Trouble::Partition => {
+            world.note_hit();
+            part(world, &worker, lasting);
+        }
         Trouble::Journal => migrate(world).await,
         Trouble::Reconcile => reconcile(world, &worker).await,
         Trouble::Locks => lock(world, lasting),
         Trouble::Deploy => deploy(world),
         // Clients do these.
-        Trouble::NoJobs | Trouble::Unnamed | Trouble::Poison => {}
+        Trouble::NoJobs | Trouble::Unnamed | Trouble::Poison | Trouble::Absence => {}
         Trouble::Broker
         | Trouble::LostTimers
         | Trouble::Record
@@ -270,7 +274,23 @@ fn flush(world: &Arc<World>, lasting: Duration) {
         return world.server.flush();
     }
     later(world, lasting, "the coordination store is out of reach", |world, is_so| {
-        world.alive().iter().for_each(|worker| worker.store.set_reachable(!is_so));
+        world.alive().iter().for_each(|worker| world.reach(worker, !is_so));
+    });
+}
+
+/// The coordination store is out of reach for one worker alone.
+fn part(world: &Arc<World>, worker: &Arc<SimulatedWorker>, lasting: Duration) {
+    world.excuse(None, lasting + Duration::from_secs(LEASE_SECONDS));
+    let lasting_ms = lasting.as_millis();
+    world
+        .story
+        .tell(format!("the coordination store is out of reach for {} for {lasting_ms} ms", worker.name));
+    world.reach(worker, false);
+    let (world, worker) = (world.clone(), worker.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(lasting).await;
+        world.reach(&worker, true);
+        world.story.tell(format!("{} reaches the coordination store", worker.name));
     });
 }
 
@@ -324,7 +344,7 @@ async fn calm(world: &Arc<World>) {
     world.faults.end();
     world.server.block_publishers(false);
     for worker in world.alive() {
-        worker.store.set_reachable(true);
+        world.reach(&worker, true);
         worker.tasks.thaw();
     }
     tokio::time::sleep(Duration::from_secs(45)).await;

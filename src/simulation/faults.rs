@@ -21,6 +21,8 @@ pub struct SeededFaults {
     story: Arc<Story>,
     /// When the coordination store did not answer: workers went on without leases.
     leaseless: Mutex<Vec<Duration>>,
+    /// When the record did not take, or tell, what a worker asked of it.
+    unrecorded: Mutex<Vec<(String, Duration)>>,
 }
 
 impl SeededFaults {
@@ -35,6 +37,7 @@ impl SeededFaults {
             over: AtomicBool::new(false),
             story,
             leaseless: Mutex::default(),
+            unrecorded: Mutex::default(),
         }
     }
 
@@ -46,6 +49,11 @@ impl SeededFaults {
     /// When the coordination store did not answer.
     pub fn leaseless(&self) -> Vec<Duration> {
         self.leaseless.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// When the record did not take, or tell, what a worker asked of it.
+    pub fn unrecorded(&self) -> Vec<(String, Duration)> {
+        self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A worker's request that is never answered.
@@ -65,15 +73,30 @@ impl SeededFaults {
         if !is_possible {
             return None;
         }
-        if concerns_leases(event) {
-            self.note_leaseless();
-        }
+        self.note_lost(event);
         Some(Fault::Silence { has_effect: random.bool() })
     }
 
-    fn note_leaseless(&self) {
+    /// Notes that a request came to nothing, as far as its worker can tell.
+    fn note_lost(&self, event: &Event<'_>) {
         let now = self.story.elapsed();
-        self.leaseless.lock().unwrap_or_else(PoisonError::into_inner).push(now);
+        if concerns_leases(event) {
+            self.leaseless.lock().unwrap_or_else(PoisonError::into_inner).push(now);
+        }
+        if let Event::Record { client, .. } = event {
+            let lost = ((*client).to_owned(), now);
+            self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).push(lost);
+        }
+    }
+
+    /// How late an answer may be before it is of no use.
+    fn patience(&self, event: &Event<'_>) -> Duration {
+        match event {
+            // A claim, or an answer to who asks for one.
+            Event::Record { .. } => Duration::from_secs(1),
+            // Whoever asks does not wait for so long.
+            _ => self.plan.limits().lease,
+        }
     }
 
     fn trouble_of(event: &Event<'_>) -> Trouble {
@@ -135,11 +158,10 @@ impl Faults for SeededFaults {
         };
         let is_lost = match fault {
             Fault::FailBefore | Fault::FailAfter | Fault::Silence { .. } => true,
-            // Whoever asks does not wait for so long.
-            Fault::Delay(wait) | Fault::DelayAnswer(wait) => wait > self.plan.limits().lease,
+            Fault::Delay(wait) | Fault::DelayAnswer(wait) => wait > self.patience(event),
         };
-        if concerns_leases(event) && is_lost {
-            self.note_leaseless();
+        if is_lost {
+            self.note_lost(event);
         }
         Some(fault)
     }

@@ -50,10 +50,14 @@ pub enum Trouble {
     Silence,
     /// A run has a node that kills its worker, every time.
     Poison,
+    /// The coordination store is out of reach for one worker, and not for the others.
+    Partition,
+    /// The coordination store is out of reach all the time.
+    Absence,
 }
 
 impl Trouble {
-    /// All of them but `Locks`, `Silence` and `Poison`.
+    /// All of them but `Locks`, `Silence`, `Poison`, `Partition` and `Absence`.
     pub const ALL: [Self; 16] = [
         Self::Kill,
         Self::Freeze,
@@ -107,6 +111,20 @@ fn needs_recovery(trouble: Trouble) -> bool {
     )
 }
 
+/// What ends well only with a coordination store: who counts deaths, and says who else may have a blueprint.
+fn needs_coordination(trouble: Trouble) -> bool {
+    matches!(
+        trouble,
+        Trouble::Deploy
+            | Trouble::NoJobs
+            | Trouble::Unnamed
+            | Trouble::Poison
+            | Trouble::Flush
+            | Trouble::Partition
+            | Trouble::Coordination
+    )
+}
+
 impl Plan {
     /// What a seed means.
     pub fn of(seed: u64) -> Self {
@@ -121,9 +139,16 @@ impl Plan {
         if Rng::with_seed(seed ^ 0x51e7).f64() < share {
             troubles.push(Trouble::Silence);
         }
+        if Rng::with_seed(seed ^ 0xa9a7).f64() < share {
+            troubles.push(Trouble::Partition);
+        }
         let mut of_poison = Rng::with_seed(seed ^ 0xdead);
         if of_poison.f64() < share {
             troubles.push(Trouble::Poison);
+        }
+        if Rng::with_seed(seed ^ 0xab5e).f64() < share * 0.2 {
+            troubles.retain(|trouble| !needs_coordination(*trouble));
+            troubles.push(Trouble::Absence);
         }
         Self {
             seed,

@@ -101,7 +101,8 @@ fn blamed(world: &World) -> Vec<Broken> {
 
 /// Who kills is executed so often at most, where nothing that is counted is lost.
 fn kills(world: &World) -> Vec<Broken> {
-    let loses = [Trouble::Flush, Trouble::Coordination, Trouble::Silence];
+    let loses =
+        [Trouble::Flush, Trouble::Partition, Trouble::Absence, Trouble::Coordination, Trouble::Silence];
     if !world.plan.has(Trouble::Poison) || loses.into_iter().any(|trouble| world.plan.has(trouble)) {
         return Vec::new();
     }
@@ -290,29 +291,45 @@ fn after_stop(executions: &[Execution], stopped: &BTreeMap<String, Duration>) ->
     late.map(broken).collect()
 }
 
-/// Dead letters that nothing explains. Whoever asks for what there is not gets one; a run whose node is gone, a few for each
-/// of its nodes at most.
+/// Dead letters that nothing explains. Whoever asks for what there is not gets one; a run whose nodes are gone, one for each of
+/// them, which fails it.
 fn unexpected(world: &World, letters: Vec<String>) -> Vec<String> {
-    let mut allowed: BTreeMap<String, usize> = BTreeMap::new();
-    for (run, expected) in world.expected() {
-        let letters = match expected {
-            // A confirm may be lost, and its message come twice.
-            Expected::Fails => 20,
-            Expected::Follows(flow) if is_changed(world, &flow) => {
-                3 * world.flows[&flow].description.nodes.len()
-            }
-            Expected::Follows(_) => 0,
-        };
-        allowed.insert(run, letters);
-    }
+    let expected = world.expected();
+    let mut counted: BTreeMap<(String, String), usize> = BTreeMap::new();
     let is_unexpected = |body: &String| {
-        let named = allowed.iter_mut().find(|(run, _)| body.contains(&format!(r#""runId":"{run}""#)));
-        let Some((_, left)) = named else { return true };
-        let spent = *left == 0;
-        *left = left.saturating_sub(1);
-        spent
+        let named = expected.iter().find(|(run, _)| body.contains(&format!(r#""runId":"{run}""#)));
+        let Some((run, expected)) = named else { return true };
+        let (allowed, node) = match expected {
+            // A confirm may be lost, and its message come twice.
+            Expected::Fails => (20, None),
+            Expected::Follows(flow) if is_changed(world, flow) => {
+                let nodes = world.flows[flow].description.nodes.iter().map(|node| node.id.to_string());
+                let named = nodes.into_iter().find(|node| body.contains(&format!(r#""nodeId":"{node}""#)));
+                (if is_buried_once(world) { 1 } else { 10 }, named)
+            }
+            Expected::Follows(_) => (0, None),
+        };
+        let count = counted.entry((run.clone(), node.unwrap_or_default())).or_default();
+        *count += 1;
+        *count > allowed
     };
     letters.into_iter().filter(is_unexpected).collect()
+}
+
+/// Whether nothing keeps a worker from failing a run once its message is among the dead letters, nor has that come twice.
+fn is_buried_once(world: &World) -> bool {
+    let harmless = [
+        Trouble::Deploy,
+        Trouble::Locks,
+        Trouble::Reconcile,
+        Trouble::NoJobs,
+        Trouble::Unnamed,
+        Trouble::Clocks,
+        Trouble::Alarm,
+        Trouble::Journal,
+        Trouble::LostTimers,
+    ];
+    world.plan.troubles.iter().all(|trouble| harmless.contains(trouble))
 }
 
 fn left(world: &World) -> Vec<Broken> {

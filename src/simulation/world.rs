@@ -200,6 +200,7 @@ impl World {
         let platform = Platform::default().with_own_clock(clock.clone()).seeded(seed, tasks.clone());
         let broker = Arc::new(self.server.broker(name, platform.clone(), None));
         let store = Arc::new(self.server.coordination(name));
+        store.set_reachable(!self.plan.has(Trouble::Absence));
         let record = self.server.database(name).record(&tables());
         let host = SimulatedHost {
             worker: name.to_owned(),
@@ -232,6 +233,11 @@ impl World {
         let ports =
             Ports { platform, broker: broker.clone(), record, store: store.clone(), host: Arc::new(host) };
         (Engine::new(settings, ports), broker, store, tasks)
+    }
+
+    /// Sets whether a worker reaches the coordination store, where there is one.
+    pub fn reach(&self, worker: &SimulatedWorker, is_reachable: bool) {
+        worker.store.set_reachable(is_reachable && !self.plan.has(Trouble::Absence));
     }
 
     /// The workers that are alive.
@@ -302,16 +308,29 @@ impl World {
 
     /// All excuses.
     pub fn excuses(&self) -> Vec<Excuse> {
-        let mut excuses = self.with(|workers| workers.excuses.clone());
+        let excuses = self.with(|workers| workers.excuses.clone());
+        let (mut excuses, mut unseen): (Vec<Excuse>, Vec<Excuse>) =
+            excuses.into_iter().partition(|excuse| excuse.worker.is_some());
         let lasting = Duration::from_secs(LEASE_SECONDS + 5);
-        if !self.plan.has(Trouble::Record) && !self.plan.has(Trouble::Locks) {
-            // Where the coordination store is lost, executions are claimed in the record.
-            excuses.retain(|excuse| excuse.worker.is_some());
+        let leaseless = self.faults.leaseless().into_iter();
+        unseen.extend(leaseless.map(|from| Excuse { worker: None, from, to: from + lasting }));
+        if self.plan.has(Trouble::Absence) {
+            unseen.push(Excuse { worker: None, from: Duration::ZERO, to: Duration::MAX });
+        }
+        if self.plan.has(Trouble::Locks) {
+            // What is locked cannot be claimed.
+            excuses.extend(unseen);
             return excuses;
         }
-        // A worker that can write neither can tell nobody what it executes.
-        let leaseless = self.faults.leaseless().into_iter();
-        excuses.extend(leaseless.map(|from| Excuse { worker: None, from, to: from + lasting }));
+        // Where somebody does not see leases, executions are claimed in the record. Only a worker that cannot do that either
+        // can tell nobody what it executes.
+        let statement = self.plan.limits().statement.min(Duration::from_secs(20));
+        for (worker, from) in self.faults.unrecorded() {
+            let mute = Excuse { worker: Some(worker), from, to: from + statement + lasting };
+            if unseen.iter().any(|unseen| unseen.from <= mute.to && mute.from <= unseen.to) {
+                excuses.push(mute);
+            }
+        }
         excuses
     }
 

@@ -38,6 +38,7 @@
 //!
 //! ```text
 //!   started                                          starts and stops everything
+//!   answering                                        says what is executed here to those that see no leases
 //!   readiness                                        no job is taken before the tables can be worked with
 //!   consumer, engine, client                         what RabbitMQ delivers; what adapters and applications ask for
 //!   recovery: tick, scan, republish                  finds lost jobs
@@ -60,6 +61,7 @@
 //! `runs::{finalize, state}`.
 
 mod active_nodes;
+mod answering;
 mod blueprints;
 mod changes;
 pub mod client;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::fault_points;
@@ -15,11 +16,15 @@ use crate::worker::notices::Notices;
 use crate::worker::retry::Retry;
 use crate::worker::settings::Settings;
 
-/// Whether the user hears of a published job.
+/// How a job is published.
 #[derive(Debug, Clone, Copy)]
-enum Announced {
-    Yes,
-    No,
+enum Manner {
+    /// The user hears of it.
+    Announced,
+    /// Without a word.
+    Silent,
+    /// Without a word, to be delivered after so long, whatever the time is.
+    Later(Duration),
 }
 
 /// Publishes jobs.
@@ -80,7 +85,7 @@ impl Publisher {
             let _ = tokio::time::timeout(std::time::Duration::from_micros(100), self.publish(jobs)).await;
             return Ok(());
         }
-        self.until_confirmed(jobs, retry, Announced::Yes).await?;
+        self.until_confirmed(jobs, retry, Manner::Announced).await?;
         fault_points::point("after-publish");
         Ok(())
     }
@@ -90,19 +95,28 @@ impl Publisher {
     /// # Errors
     /// Only when the worker aborts.
     pub async fn forward_until_confirmed(&self, job: JobMessage, retry: &Retry) -> Result<()> {
-        self.until_confirmed(&[job], retry, Announced::No).await
+        self.until_confirmed(&[job], retry, Manner::Silent).await
+    }
+
+    /// The same, to be delivered after `wait`: for a message that does not say when, since nobody has heard the time yet.
+    ///
+    /// # Errors
+    /// As [`forward_until_confirmed`](Self::forward_until_confirmed).
+    pub async fn forward_later(&self, job: JobMessage, wait: Duration, retry: &Retry) -> Result<()> {
+        self.until_confirmed(&[job], retry, Manner::Later(wait)).await
     }
 
     /// Publishes jobs until they are confirmed. From the second attempt on they are copies: the first may have arrived.
-    async fn until_confirmed(&self, jobs: &[JobMessage], retry: &Retry, announced: Announced) -> Result<()> {
+    async fn until_confirmed(&self, jobs: &[JobMessage], retry: &Retry, manner: Manner) -> Result<()> {
         let is_first = AtomicBool::new(true);
         let attempt = || async {
             let copies: Option<Vec<_>> = (!is_first.swap(false, Ordering::Relaxed))
                 .then(|| jobs.iter().cloned().map(JobMessage::as_copy).collect());
             let jobs = copies.as_deref().unwrap_or(jobs);
-            match announced {
-                Announced::Yes => self.publish(jobs).await,
-                Announced::No => self.forward(jobs).await,
+            match manner {
+                Manner::Announced => self.publish(jobs).await,
+                Manner::Silent => self.forward(jobs).await,
+                Manner::Later(wait) => self.send(jobs, Some(wait)).await,
             }
         };
         retry.until_done(attempt).await
@@ -113,9 +127,17 @@ impl Publisher {
     /// # Errors
     /// As [`publish`](Self::publish).
     pub async fn forward(&self, jobs: &[JobMessage]) -> Result<()> {
+        self.send(jobs, None).await
+    }
+
+    /// Publishes jobs for the moments they are for; those that name none, after `wait`.
+    async fn send(&self, jobs: &[JobMessage], wait: Option<Duration>) -> Result<()> {
         let outgoing = jobs.iter().map(|job| Outgoing {
             queue: self.settings.queues.of(&job.blueprint_id).to_owned(),
-            delay: job.not_before.and_then(|moment| self.platform.until(moment)).map(delay::next_delay),
+            delay: match job.not_before {
+                Some(moment) => self.platform.until(moment).map(delay::next_delay),
+                None => wait.map(delay::next_delay),
+            },
             body: job.to_body(),
             headers: Vec::new(),
         });

@@ -51,6 +51,14 @@ pub enum Subflows {
     Whole,
 }
 
+impl Settings {
+    /// How long a worker that sees no leases waits for whoever executes a node to say so. They look every third of a lease's
+    /// time.
+    pub fn time_for_answers(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds) / 2
+    }
+}
+
 /// What a worker does while the coordination store is out of reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WithoutLeases {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backoff::Backoff;
+use crate::worker::answering::answer;
 use crate::worker::consumer::{consume, dispatch};
 use crate::worker::engine::Engine;
 use crate::worker::job::delivery::Lifetime;
@@ -83,7 +84,7 @@ impl Worker {
         worker
     }
 
-    /// Keeps leases and runs alive, and hears of cancellations, until the worker aborts.
+    /// Keeps leases and runs alive, and hears of cancellations and questions, until the worker aborts.
     fn watch(&self) {
         let (watcher, stop) = (self.services.clone(), self.shutdown.abort.clone());
         self.services.platform.spawn(async move {
@@ -99,6 +100,8 @@ impl Worker {
             };
             keeper.leases.keep(|| keeper.liveness.is_responsive(), claim, stop).await;
         });
+        let (answerer, stop) = (self.services.clone(), self.shutdown.abort.clone());
+        self.services.platform.spawn(async move { answer(&answerer, stop).await });
     }
 
     /// Runs a task that the worker waits for when it stops.

@@ -9,7 +9,7 @@ use tracing::debug;
 use super::coming_again::come_again;
 use super::context::JobContext;
 use super::fate::MessageFate;
-use super::trouble::{given_up, is_over, is_passing_trouble};
+use super::trouble::{given_up, is_over, is_passing_trouble, now_if_known};
 use crate::error::{Error, Kind, Result};
 use crate::ports::broker::Outgoing;
 use crate::ports::delay::next_delay;
@@ -84,13 +84,13 @@ async fn fail_later(
     error: Error,
 ) -> Result<MessageFate> {
     let services = context.services;
-    let marked = || Unfit::read(context.body)?.abandoned.map(|(_, since)| since);
+    let marked = || Unfit::read(context.body)?.abandoned.and_then(|(_, since)| since);
     let since = match failure.job {
         Some(job) => job.busy_since.filter(|_| job.abandoned_for.is_some()),
         None => marked(),
     };
-    let since = since.unwrap_or_else(|| services.platform.now());
-    if is_over(context, since) {
+    let since = since.or_else(|| now_if_known(services));
+    if since.is_some_and(|since| is_over(context, since)) {
         let error = given_up(context, error);
         services.notices.warn(shortened(&format!("Run '{run}' could not be failed. {error}")));
         write_failed(context, run, failure.reason).await?;
@@ -98,7 +98,7 @@ async fn fail_later(
     }
     let abandoned_for = Some(failure.reason.to_owned());
     if let Some(job) = failure.job {
-        let again = JobMessage { busy_since: Some(since), abandoned_for, ..job.clone() };
+        let again = JobMessage { busy_since: since, abandoned_for, ..job.clone() };
         return come_again(context, &again, COMES_AGAIN, &error.to_string()).await;
     }
     let Some(body) = abandoned_copy(context.body, failure.reason, since) else {

@@ -1,7 +1,8 @@
 //! The last question before a node is executed: does another worker claim it, and must this one?
 //!
 //! A lease that others see answers both. While the coordination store is out of reach, or has just forgotten its leases, the
-//! record does: see [`claim`](crate::workflow::ledger::Claim).
+//! record does: see [`claim`](crate::workflow::ledger::Claim). It may be out of reach for this worker alone: of a job that
+//! another worker may have too, it asks in the record first, and whoever executes the node answers there.
 
 use std::time::Duration;
 
@@ -42,9 +43,10 @@ pub async fn clear(
     {
         return Ok(Clearance::After(left));
     }
-    let is_seen = services.leases.is_seen(&execution.run, &execution.node);
+    let mut is_seen = services.leases.is_seen(&execution.run, &execution.node);
     // This message began the run, so no execution came before it, even if a client sends the message twice.
     let is_the_first = executed.has_begun && !message.may_be_a_copy();
+    let must_claim = !is_seen || message.may_be_a_copy() || is_asked(context, executed, &execution);
     if !is_seen && message.may_be_one_of_two() && !is_the_first {
         if let Some(left) = services.leases.silence_left() {
             return Ok(Clearance::After(left));
@@ -53,10 +55,13 @@ pub async fn clear(
         if services.leases.is_others(&execution.run, &execution.node).await {
             return Ok(Clearance::After(Duration::ZERO));
         }
+        is_seen = services.leases.is_seen(&execution.run, &execution.node);
     }
     // A copy is claimed under a lease too: the worker that has the original may not see leases.
-    if !is_seen || message.may_be_a_copy() {
-        let claim = || services.runs.claim_node(&execution, &executed.document);
+    if must_claim {
+        let is_one_of_two = message.may_be_one_of_two() && !is_the_first;
+        let asks = !is_seen && is_one_of_two && !makes(Mutant::StartsUnasked);
+        let claim = || services.runs.claim_node(&execution, &executed.document, asks);
         let claimed = match retry.unless(is_passing_trouble, claim).await {
             // Others have locked its row: it waits for that without holding a place.
             Err(error) if is_passing_trouble(&error) => return Ok(Clearance::After(Duration::ZERO)),
@@ -65,12 +70,19 @@ pub async fn clear(
         match claimed {
             Claimed::Yes(Some(document)) => executed.document = *document,
             Claimed::Yes(None) => {}
-            Claimed::ByOthers(left) => return Ok(Clearance::After(left)),
+            Claimed::After(left) => return Ok(Clearance::After(left)),
             Claimed::Over => return Ok(Clearance::Outdated),
         }
     }
-    services.leases.note_execution(execution);
+    services.leases.note_execution(execution, must_claim);
     Ok(Clearance::Granted)
+}
+
+/// Whether another worker, which sees no leases, has asked who executes the node.
+fn is_asked(context: &JobContext<'_>, executed: &ToExecute, execution: &LeasedExecution) -> bool {
+    let ledger = executed.document.reserved.as_ref().map(|reserved| &reserved.ledger);
+    ledger.is_some_and(|ledger| ledger.is_asked(&execution.node, &context.services.settings.worker))
+        && !makes(Mutant::AnswersNobody)
 }
 
 fn claimed_by_others(

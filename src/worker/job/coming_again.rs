@@ -6,8 +6,11 @@ use tracing::debug;
 
 use super::context::JobContext;
 use super::fate::MessageFate;
+use super::trouble::now_if_known;
 use crate::error::Result;
+use crate::mutants::{Mutant, makes};
 use crate::protocol::message::JobMessage;
+use crate::time::milliseconds;
 use crate::worker::services::Services;
 
 /// How soon a job that this worker cannot run comes back, at first and at last; shorter than the time after which a run
@@ -24,8 +27,12 @@ pub async fn come_again(
     reason: &str,
 ) -> Result<MessageFate> {
     let services = context.services;
-    let copy = copy_for_later(services, message, wait);
-    services.publisher.forward_until_confirmed(copy, context.retry).await?;
+    let now =
+        now_if_known(services).or_else(|| makes(Mutant::WaitsByItsOwnClock).then(|| services.platform.now()));
+    match again(message, spread(services, wait), now) {
+        (copy, None) => services.publisher.forward_until_confirmed(copy, context.retry).await?,
+        (copy, Some(wait)) => services.publisher.forward_later(copy, wait, context.retry).await?,
+    }
     debug!(reason, "the job comes again later");
     // Recovery takes a run that stays silent for lost: this one is only waiting.
     if let Err(error) = services.runs.keep_alive(std::slice::from_ref(&message.run_id)).await {
@@ -34,9 +41,40 @@ pub async fn come_again(
     Ok(MessageFate::Acknowledge)
 }
 
-/// The message as it comes again a while later.
+/// The message as it comes again a while later, for a worker that knows the time.
 pub fn copy_for_later(services: &Services, message: &JobMessage, wait: Duration) -> JobMessage {
-    // Spread: two jobs in step would keep coming to each other's worker.
-    let wait = services.platform.jittered(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT));
-    JobMessage { repeated: true, not_before: Some(services.platform.after(wait)), ..message.clone() }
+    again(message, spread(services, wait), Some(services.platform.now())).0
+}
+
+/// The message as it comes again after `wait`: at a moment that it says or, where nobody has heard the time, after a delay.
+/// Another worker might take a moment of this machine's clock for one in hours.
+fn again(message: &JobMessage, wait: Duration, now: Option<u64>) -> (JobMessage, Option<Duration>) {
+    let not_before = now.map(|now| now.saturating_add(milliseconds(wait)));
+    let copy = JobMessage { repeated: true, not_before, ..message.clone() };
+    (copy, now.is_none().then_some(wait))
+}
+
+/// Two jobs in step would keep coming to each other's worker.
+fn spread(services: &Services, wait: Duration) -> Duration {
+    services.platform.jittered(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_says_when_it_comes_only_if_the_time_is_known() {
+        let message = JobMessage {
+            // It was for a moment that has come.
+            not_before: Some(5),
+            ..JobMessage::parse(br#"{"runId":"r","blueprintId":"b","nodeId":"n"}"#).unwrap()
+        };
+        let wait = Duration::from_millis(700);
+        for (now, not_before, delay) in [(Some(1_000), Some(1_700), None), (None, None, Some(wait))] {
+            let (copy, after) = again(&message, wait, now);
+            assert!(copy.repeated);
+            assert_eq!((copy.not_before, after), (not_before, delay), "{now:?}");
+        }
+    }
 }

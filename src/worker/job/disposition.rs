@@ -6,7 +6,7 @@ use super::coming_again::{LONGEST_WAIT, come_again};
 use super::context::JobContext;
 use super::fate::MessageFate;
 use super::reason::Reason;
-use super::trouble::{given_up, is_over};
+use super::trouble::{given_up, is_over, now_if_known};
 use crate::error::{Error, Result};
 use crate::protocol::message::JobMessage;
 use crate::worker::dead_letters::shortened;
@@ -15,13 +15,24 @@ use crate::worker::runs::failing::Failure;
 /// A job's run is in trouble for the moment, and the job has not begun: it comes again until the user's time for that is
 /// over, and becomes a dead letter then.
 pub async fn later(context: &JobContext<'_>, error: Error) -> Result<MessageFate> {
+    match JobMessage::parse(context.body) {
+        Ok(message) => wait_for_run(context, &message, error).await,
+        Err(_) => Ok(MessageFate::Requeue),
+    }
+}
+
+/// The same, for a message that is known.
+pub async fn wait_for_run(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    error: Error,
+) -> Result<MessageFate> {
     let services = context.services;
-    let Ok(message) = JobMessage::parse(context.body) else { return Ok(MessageFate::Requeue) };
-    let since = message.busy_since.unwrap_or_else(|| services.platform.now());
-    if is_over(context, since) {
+    let since = message.busy_since.or_else(|| now_if_known(services));
+    if since.is_some_and(|since| is_over(context, since)) {
         return unreadable(context, &given_up(context, error)).await;
     }
-    let message = JobMessage { busy_since: Some(since), ..message };
+    let message = JobMessage { busy_since: since, ..message.clone() };
     come_again(context, &message, LONGEST_WAIT, &error.to_string()).await
 }
 

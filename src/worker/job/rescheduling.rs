@@ -8,9 +8,10 @@ use tracing::debug;
 use super::abandoning::fail_run;
 use super::coming_again::come_again;
 use super::context::JobContext;
-use super::disposition::dead_letter;
+use super::disposition::{dead_letter, wait_for_run};
 use super::fate::MessageFate;
 use super::reason::Reason;
+use super::storing::locked;
 use super::trouble::is_passing_trouble;
 use crate::error::Result;
 use crate::mutants::{Mutant, makes};
@@ -97,6 +98,11 @@ pub async fn reschedule(
     if !message.replayed && context.retry.until_done(has_ended).await? {
         debug!(%reason, "the run is over");
         return Ok(MessageFate::Acknowledge);
+    }
+    // It is failed when it can be. Until then no copy of the message becomes a dead letter.
+    if let Some(error) = locked(context, &message.run_id).await?.filter(|_| !makes(Mutant::BuriesWhileLocked))
+    {
+        return wait_for_run(context, &message, error).await;
     }
     let why = format!("{reason}, nor did a worker that has it come within {} ms", limit.as_millis());
     let queue = settings.queues.of(&message.blueprint_id);

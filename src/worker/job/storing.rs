@@ -80,13 +80,21 @@ pub async fn refuse_while_locked(
     context: &JobContext<'_>,
     message: &JobMessage,
 ) -> Result<Option<MessageFate>> {
-    let is_over = message.busy_since.is_some_and(|since| is_over(context, since));
-    if !is_over || !context.retry.until_done(|| context.services.runs.is_locked(&message.run_id)).await? {
+    if !message.busy_since.is_some_and(|since| is_over(context, since)) {
         return Ok(None);
     }
-    let what = "another transaction has locked the run's row";
-    let error = Error::new(Code::RunBusy, "Writing the run", what).of_run(&message.run_id);
+    let Some(error) = locked(context, &message.run_id).await? else { return Ok(None) };
     unreadable(context, &given_up(context, error)).await.map(Some)
+}
+
+/// The error of a run whose row another transaction has locked, if one has.
+///
+/// # Errors
+/// Only when the worker aborts.
+pub async fn locked(context: &JobContext<'_>, run: &str) -> Result<Option<Error>> {
+    let is_locked = context.retry.until_done(|| context.services.runs.is_locked(run)).await?;
+    let what = "another transaction has locked the run's row";
+    Ok(is_locked.then(|| Error::new(Code::RunBusy, "Writing the run", what).of_run(run)))
 }
 
 /// Gives up the slot and the message, once a copy of it is confirmed. Not while nobody else could see the lease, nor

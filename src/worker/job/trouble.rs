@@ -4,10 +4,16 @@ use std::time::Duration;
 
 use super::context::JobContext;
 use crate::error::{Code, Error, Kind};
+use crate::worker::services::Services;
 
 /// Whether it is the trouble of one run, for the moment.
 pub fn is_passing_trouble(error: &Error) -> bool {
     error.may_be_of_one_run() && error.kind() != Kind::Data
+}
+
+/// Since when a run is in trouble that is found to be now; none as long as nobody has heard the time: it is found again.
+pub fn now_if_known(services: &Services) -> Option<u64> {
+    services.runs.knows_the_time().then(|| services.platform.now())
 }
 
 /// Whether a run has been in trouble for as long as the user lets it be.

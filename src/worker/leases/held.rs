@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::reach::Reach;
 use crate::error::{Error, Result};
@@ -23,10 +22,10 @@ const UNANSWERED_KEPT: usize = 10_000;
 
 /// The leases one worker holds, renewed by time for as long as it holds them. They are advice: the commit decides.
 pub struct HeldLeases {
-    store: Arc<dyn CoordinationStore>,
-    owner: String,
+    pub(super) store: Arc<dyn CoordinationStore>,
+    pub(super) owner: String,
     /// Seconds a lease outlives its last renewal; renewed at a third of it.
-    ttl: u64,
+    pub(super) ttl: u64,
     held: Mutex<BTreeMap<String, Held>>,
     taken: AtomicU64,
     reach: Mutex<Reach>,
@@ -35,24 +34,30 @@ pub struct HeldLeases {
     unanswered: Mutex<BTreeMap<String, Lease>>,
     /// User code is gone, although nobody stopped this worker.
     is_deserted: AtomicBool,
+    /// Told when renewals were answered.
+    pub(super) renewed: Notify,
 }
 
 /// A lease that is held, under its key.
 #[derive(Debug, Clone)]
-struct Held {
+pub(super) struct Held {
     /// What stands in the key: no two takings of a lease are the same.
-    token: String,
+    pub(super) token: String,
     /// When it was last asked for with success; while nobody else can see it, when it was taken.
-    renewed: Instant,
+    pub(super) renewed: Instant,
     /// It ran out before it was renewed: another worker may have had it in between. It stays so: a renewal does not undo
     /// what the other one did.
-    lapsed: bool,
+    pub(super) lapsed: bool,
     /// The store took it: others can see it.
-    seen: bool,
+    pub(super) seen: bool,
     /// What the store notes with it.
-    start: Option<Start>,
+    pub(super) start: Option<Start>,
     /// The execution it is held for, once there is one.
-    execution: Option<LeasedExecution>,
+    pub(super) execution: Option<LeasedExecution>,
+    /// The execution is claimed in the record too: others may not see the lease. The claim lives as long as the lease.
+    pub(super) is_claimed: bool,
+    /// A renewal is on its way.
+    pub(super) is_being_renewed: bool,
 }
 
 /// An execution of a node: what a claim in the record is about.
@@ -68,7 +73,7 @@ pub struct LeasedExecution {
 
 impl Held {
     /// Whether it has not run out, given how many seconds it lives.
-    fn lasts(&self, ttl: u64) -> bool {
+    pub(super) fn lasts(&self, ttl: u64) -> bool {
         !self.lapsed && self.renewed.elapsed() < Duration::from_secs(ttl)
     }
 }
@@ -85,6 +90,7 @@ impl HeldLeases {
             reach: Mutex::default(),
             unanswered: Mutex::default(),
             is_deserted: AtomicBool::new(false),
+            renewed: Notify::new(),
         }
     }
 
@@ -128,23 +134,6 @@ impl HeldLeases {
         self.hold(&key, &self.token_for(&key), start)
     }
 
-    /// Tells the store how far the execution is that a lease is held for; whether this worker still has the lease, as far
-    /// as anybody knows.
-    pub async fn tell_stage(&self, run: &str, node: &str, stage: Stage) -> bool {
-        let key = keys::node_lock(run, node);
-        self.set_stage(&key, stage);
-        let Some(lease) = self.lease(&key) else { return false };
-        let asked = Instant::now();
-        match self.acquire(&lease).await {
-            Ok(Acquired::No) => false,
-            Ok(_) => {
-                self.note_renewal(&key, &lease.owner, asked);
-                true
-            }
-            Err(_) => true,
-        }
-    }
-
     /// The execution that a lease is held for is answered: nobody died of it.
     pub fn note_answered(&self, run: &str, node: &str) {
         self.set_stage(&keys::node_lock(run, node), Stage::Answered);
@@ -155,7 +144,7 @@ impl HeldLeases {
         self.is_deserted.store(true, Ordering::Relaxed);
     }
 
-    fn set_stage(&self, key: &str, stage: Stage) {
+    pub(super) fn set_stage(&self, key: &str, stage: Stage) {
         self.with_held(|held| {
             if let Some(start) = held.get_mut(key).and_then(|held| held.start.as_mut()) {
                 start.stage = stage;
@@ -163,7 +152,7 @@ impl HeldLeases {
         });
     }
 
-    fn lease(&self, key: &str) -> Option<Lease> {
+    pub(super) fn lease(&self, key: &str) -> Option<Lease> {
         let held = self.with_held(|held| held.get(key).cloned())?;
         Some(Lease::new(key, &held.token, self.ttl).of(held.start))
     }
@@ -183,93 +172,12 @@ impl HeldLeases {
         });
     }
 
-    /// Gives up what the store may have for this worker although it holds none: nobody died.
-    async fn give_up_unanswered(&self) {
-        let unanswered = self.with_unanswered(|unanswered| unanswered.values().cloned().collect::<Vec<_>>());
-        for lease in unanswered {
-            if !self.is_reachable() {
-                return;
-            }
-            // Taken again meanwhile, it is held under the same token.
-            if self.with_unanswered(|unanswered| unanswered.remove(&lease.key)).is_some() {
-                self.release(&lease).await;
-            }
-        }
-    }
-
     /// Whether a lease that was taken has not run out since, as far as this worker can tell.
     pub fn is_current(&self, run: &str, node: &str) -> bool {
         self.with_held(|held| held.get(&keys::node_lock(run, node)).is_some_and(|held| held.lasts(self.ttl)))
     }
 
-    /// Whether others can see a lease that is held: the store answers, and took it.
-    pub fn is_seen(&self, run: &str, node: &str) -> bool {
-        let is_seen = |held: &Held| held.seen && held.lasts(self.ttl);
-        self.is_reachable()
-            && self.with_held(|held| held.get(&keys::node_lock(run, node)).is_some_and(is_seen))
-    }
-
-    /// Asks for a lease that nobody else can see, however recently the store failed; whether another worker has it.
-    pub async fn is_others(&self, run: &str, node: &str) -> bool {
-        let key = keys::node_lock(run, node);
-        let Some(lease) = self.lease(&key) else {
-            return false;
-        };
-        let asked = Instant::now();
-        match self.ask(&lease).await {
-            Ok(Acquired::No) => true,
-            Ok(_) => {
-                self.note_renewal(&key, &lease.owner, asked);
-                false
-            }
-            Err(_) => false,
-        }
-    }
-
-    /// Notes what a lease is held for: where it cannot be renewed, the execution is claimed in the record.
-    pub fn note_execution(&self, execution: LeasedExecution) {
-        let key = keys::node_lock(&execution.run, &execution.node);
-        self.with_held(|held| {
-            if let Some(held) = held.get_mut(&key) {
-                held.execution = Some(execution);
-            }
-        });
-    }
-
-    /// For how much longer a lease may live that another worker took before the store was lost; none once all have run out.
-    pub fn silence_left(&self) -> Option<Duration> {
-        // A store that answers again is asked for the lease instead: nothing is left then.
-        let silent = self.with_reach(|reach| reach.lost).map_or(Duration::ZERO, |lost| lost.elapsed());
-        Duration::from_secs(self.ttl).checked_sub(silent).filter(|left| !left.is_zero())
-    }
-
-    /// Whether the store may have forgotten leases a moment ago: it was flushed, or another one took its place. Their
-    /// holders take them again with their next renewals.
-    pub async fn may_be_forgotten(&self) -> bool {
-        // A store that does not answer now may have been flushed since it last did.
-        self.look_at_epoch().await.unwrap_or(true)
-    }
-
-    async fn look_at_epoch(&self) -> Result<bool> {
-        let (stored, young) = join(self.store.get(keys::EPOCH), self.store.get(keys::YOUNG)).await;
-        let (stored, is_young) = (stored?, young?.is_some());
-        let known = self.with_reach(|reach| reach.epoch.clone());
-        let is_another = known.is_some() && known != stored;
-        if is_another {
-            self.store.set_if_not_exist(keys::YOUNG, &self.owner, self.ttl).await?;
-        }
-        let epoch = match stored {
-            Some(epoch) => Some(epoch),
-            None => {
-                self.store.set_if_not_exist(keys::EPOCH, &self.token(), keys::EPOCH_TTL).await?;
-                self.store.get(keys::EPOCH).await?
-            }
-        };
-        self.with_reach(|reach| reach.epoch = epoch);
-        Ok(is_another || is_young)
-    }
-
-    fn note_renewal(&self, key: &str, token: &str, asked: Instant) {
+    pub(super) fn note_renewal(&self, key: &str, token: &str, asked: Instant) {
         self.with_held(|held| {
             if let Some(held) = held.get_mut(key).filter(|held| held.token == token) {
                 // The renewal was answered after the lease had run out: another worker may have held it in between.
@@ -292,62 +200,31 @@ impl HeldLeases {
                     seen: false,
                     start,
                     execution: None,
+                    is_claimed: false,
+                    is_being_renewed: false,
                 });
                 true
             }
         })
     }
 
-    fn token(&self) -> String {
+    pub(super) fn token(&self) -> String {
         format!("{}#{}", self.owner, self.taken.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Whether a lease can be known to be fresh: the store answers, and remembers what was given up.
-    pub fn can_be_fresh(&self) -> bool {
-        self.store.remembers_releases() && self.is_reachable()
-    }
-
-    /// Whether the store answered when it was last asked.
-    pub fn is_reachable(&self) -> bool {
-        self.with_reach(|reach| reach.failed.is_none())
-    }
-
-    /// Gives the lead up.
-    pub async fn resign(&self, key: &str) {
-        self.release(&Lease::new(key, &self.owner, 0)).await;
-    }
-
-    /// Whether the store is out of reach, and nobody said so yet.
-    pub fn is_newly_lost(&self) -> bool {
-        self.with_reach(|reach| reach.failed.is_some() && !std::mem::replace(&mut reach.said, true))
-    }
-
-    /// Whether the store answers again after it was said to be out of reach.
-    pub fn is_back(&self) -> bool {
-        self.with_reach(|reach| reach.failed.is_none() && std::mem::take(&mut reach.said))
-    }
-
-    /// Takes, or keeps, a lead of `ttl` seconds among the workers; whether this worker has it.
-    ///
-    /// # Errors
-    /// The store is out of reach.
-    pub async fn lead(&self, key: &str, ttl: u64) -> Result<bool> {
-        self.acquire(&Lease::new(key, &self.owner, ttl)).await.map(Acquired::is_taken)
-    }
-
     /// Asks the store, unless it failed to answer a moment ago.
-    async fn acquire(&self, lease: &Lease) -> Result<Acquired> {
+    pub(super) async fn acquire(&self, lease: &Lease) -> Result<Acquired> {
         match self.known_failure() {
             Some(error) => Err(error),
             None => self.ask(lease).await,
         }
     }
 
-    fn known_failure(&self) -> Option<Error> {
+    pub(super) fn known_failure(&self) -> Option<Error> {
         self.with_reach(|reach| reach.known_failure(Instant::now()))
     }
 
-    async fn ask(&self, lease: &Lease) -> Result<Acquired> {
+    pub(super) async fn ask(&self, lease: &Lease) -> Result<Acquired> {
         let answer = self.store.acquire_lease(lease).await;
         self.with_reach(|reach| match &answer {
             Ok(_) => (reach.failed, reach.lost) = (None, None),
@@ -377,7 +254,7 @@ impl HeldLeases {
         }
     }
 
-    async fn release(&self, lease: &Lease) {
+    pub(super) async fn release(&self, lease: &Lease) {
         if self.is_reachable()
             && let Err(error) = self.store.release_lease(lease).await
         {
@@ -386,95 +263,18 @@ impl HeldLeases {
         }
     }
 
-    /// Renews every lease held while the worker is `alive`, until `stop`; takes it again if Redis has forgotten it. What
-    /// cannot be renewed is claimed.
-    pub async fn keep(
-        &self,
-        alive: impl Fn() -> bool,
-        claim: impl Fn(Vec<LeasedExecution>),
-        stop: CancellationToken,
-    ) {
-        let mut beat = tokio::time::interval(Duration::from_millis(self.ttl * 1000 / 3));
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                _ = beat.tick() => {}
-            }
-            if !alive() {
-                warn!("the event loop of JavaScript does not respond: the worker lets its leases run out");
-                continue;
-            }
-            self.give_up_unanswered().await;
-            let held: Vec<String> = self.with_held(|held| held.keys().cloned().collect());
-            let held: Vec<Lease> = held.iter().filter_map(|key| self.lease(key)).collect();
-            // All at once: they leave together.
-            let renewed = join_all(held.iter().map(|lease| self.renew(lease)));
-            let (renewed, _) = join(renewed, self.may_be_forgotten()).await;
-            let lost = held.iter().zip(renewed).filter(|(_, is_renewed)| !is_renewed);
-            let lost: Vec<LeasedExecution> =
-                lost.filter_map(|(lease, _)| self.execution(&lease.key, &lease.owner)).collect();
-            if !lost.is_empty() {
-                claim(lost);
-            }
-        }
-    }
-
-    fn execution(&self, key: &str, token: &str) -> Option<LeasedExecution> {
-        self.with_held(|held| held.get(key).filter(|held| held.token == token)?.execution.clone())
-    }
-
-    /// Renews a lease; whether this worker has it.
-    async fn renew(&self, lease: &Lease) -> bool {
-        let Lease { key, owner, .. } = lease;
-        let asked = Instant::now();
-        match self.acquire(lease).await {
-            Ok(Acquired::No) => {
-                debug!(key, "another worker took the lease; the commit decides which result counts");
-                return false;
-            }
-            // Given back while it was being renewed.
-            Ok(_) if self.with_held(|held| held.get(key).is_none_or(|own| own.token != *owner)) => {
-                self.release(lease).await;
-            }
-            Ok(_) => self.note_renewal(key, owner, asked),
-            Err(error) => {
-                warn!(%error, key, "the lease was not renewed");
-                return false;
-            }
-        }
-        true
-    }
-
-    fn with_reach<T>(&self, act: impl FnOnce(&mut Reach) -> T) -> T {
+    pub(super) fn with_reach<T>(&self, act: impl FnOnce(&mut Reach) -> T) -> T {
         act(&mut self.reach.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn with_unanswered<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Lease>) -> T) -> T {
+    pub(super) fn with_unanswered<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Lease>) -> T) -> T {
         act(&mut self.unanswered.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn with_held<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Held>) -> T) -> T {
+    pub(super) fn with_held<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Held>) -> T) -> T {
         act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::memory::MemoryServer;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lease_that_ran_out_stays_lost_although_it_is_renewed() {
-        let store = Arc::new(MemoryServer::starting_at(1_000).coordination("w1"));
-        let leases = HeldLeases::new(store, "w1".into(), 15);
-        assert!(leases.take("r", "n", None).await.unwrap().is_taken() && leases.is_current("r", "n"));
-        let lease = leases.lease(&keys::node_lock("r", "n")).unwrap();
-        for (passes, is_current) in [(10, true), (14, true), (16, false), (1, false)] {
-            tokio::time::advance(Duration::from_secs(passes)).await;
-            assert!(leases.renew(&lease).await);
-            assert_eq!(leases.is_current("r", "n"), is_current, "after {passes} more seconds");
-        }
-    }
-}
+mod tests;

@@ -2,4 +2,7 @@
 
 pub(super) mod held;
 mod reach;
+mod reaching;
+mod renewing;
+mod seen;
 pub(super) mod service;

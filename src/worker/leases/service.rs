@@ -129,9 +129,19 @@ impl Leases {
         self.held.is_seen(run, node) || makes(Mutant::TakesNoLease)
     }
 
-    /// Notes what a lease is held for: where it cannot be renewed, the execution is claimed in the record.
-    pub fn note_execution(&self, execution: LeasedExecution) {
-        self.held.note_execution(execution);
+    /// Notes what a lease is held for, and whether that is claimed in the record.
+    pub fn note_execution(&self, execution: LeasedExecution, is_claimed: bool) {
+        self.held.note_execution(execution, is_claimed);
+    }
+
+    /// Notes that executions are claimed in the record, for as long as their leases are held.
+    pub fn note_claimed(&self, executions: &[LeasedExecution]) {
+        self.held.note_claimed(executions);
+    }
+
+    /// The executions under leases that are not claimed in the record.
+    pub fn unclaimed(&self) -> Vec<LeasedExecution> {
+        self.held.unclaimed()
     }
 
     /// Asks for a lease that nobody else can see, however recently the store failed; whether another worker has it.
@@ -177,7 +187,8 @@ impl Leases {
         self.held.is_reachable()
     }
 
-    /// Renews every lease held while the worker `is_responsive`, until `stop`. What cannot be renewed is claimed.
+    /// Renews every lease held while the worker `is_responsive`, until `stop`. What cannot be renewed is claimed, and what was
+    /// claimed is claimed again.
     pub async fn keep(
         &self,
         is_responsive: impl Fn() -> bool,

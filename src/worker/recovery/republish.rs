@@ -14,6 +14,7 @@ use crate::worker::blueprints::Analysed;
 use crate::worker::job::admission::{needs_taking_over, other_version};
 use crate::worker::runs::state::no_such_run;
 use crate::worker::services::Services;
+use crate::worker::settings::WithoutLeases;
 use crate::workflow::ledger::{DueJob, Ledger};
 
 const OPERATION: &str = "Reconciling";
@@ -68,7 +69,8 @@ pub async fn republish(
     }
     let at = document.at;
     let ledger = document.reserved.map(|reserved| reserved.ledger).unwrap_or_default();
-    let idle = idle_jobs(LookedAt { services, run, ledger: &ledger, at }, how.reach).await?;
+    let looked_at = LookedAt { services, run, ledger: &ledger, at, is_scanned: how.queue.is_some() };
+    let idle = idle_jobs(looked_at, how.reach).await?;
     let is_stuck = ledger.is_stuck();
     if idle.is_empty() && !is_stuck {
         return Ok(Some(BTreeSet::new()));
@@ -185,6 +187,8 @@ struct LookedAt<'a> {
     run: &'a str,
     ledger: &'a Ledger,
     at: Option<u64>,
+    /// A scan found it; nobody asked for it.
+    is_scanned: bool,
 }
 
 /// The jobs within reach that nobody executes, and that nobody is about to publish.
@@ -198,13 +202,18 @@ async fn idle_jobs(looked_at: LookedAt<'_>, reach: Reach) -> Result<Vec<DueJob>>
     Ok(idle)
 }
 
-async fn is_idle(LookedAt { services, run, ledger, at }: LookedAt<'_>, due: &DueJob) -> Result<bool> {
+async fn is_idle(looked_at: LookedAt<'_>, due: &DueJob) -> Result<bool> {
+    let LookedAt { services, run, ledger, at, is_scanned } = looked_at;
     if ledger.claimed_by_others(&due.node, "", at.unwrap_or_default()).is_some() {
         return Ok(false);
     }
     for node in leases_of(due, ledger) {
-        if !is_free(services.store.get(&keys::node_lock(run, node)).await?.as_deref()) {
-            return Ok(false);
+        match services.store.get(&keys::node_lock(run, node)).await {
+            Ok(holder) if is_free(holder.as_deref()) => {}
+            Ok(_) => return Ok(false),
+            // Who sees no leases claims what it executes; and whoever gets the copy asks those that see some.
+            Err(_) if is_scanned && services.settings.without_leases == WithoutLeases::Continue => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(true)

@@ -7,7 +7,7 @@ use tracing::debug;
 
 use super::judgement::{Earlier, Judgement, QueueProgress, Reach, judge, stale_after};
 use super::republish::{Republishing, republish};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::ports::record::{StaleRun, StaleSearch};
 use crate::worker::services::Services;
 
@@ -119,6 +119,8 @@ async fn recover(services: &Services, queue: &str, stale: &StaleRun, progress: Q
             Recovered::Yes
         }
         Ok(None) => Recovered::NotHere,
+        // Whether version 1 has begun it stands in the coordination store alone.
+        Err(error) if error.code == Code::RedisUnreachable => Recovered::NotNow,
         Err(error) if !matches!(error.kind(), Kind::Transient | Kind::Refused) => {
             debug!(%error, "this worker cannot recover the run");
             Recovered::NotHere

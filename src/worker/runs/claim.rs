@@ -11,41 +11,52 @@ use super::state::{Decision, RunState};
 use super::store::{Runs, View};
 use crate::error::Result;
 use crate::record::{Decide, Document, Patch};
+use crate::time::milliseconds;
 use crate::worker::leases::held::LeasedExecution;
-use crate::workflow::ledger::{Claim, Unclaimed};
+use crate::workflow::ledger::{Claiming, Unclaimed};
 
 /// What came of a claim.
 #[derive(Debug)]
 pub enum Claimed {
     /// It is written; with the run as it is then, if this worker knows it.
     Yes(Option<Box<Document>>),
-    /// Another worker claims the node, for so long.
-    ByOthers(Duration),
+    /// Another worker claims the node, or has so long to answer that it executes it.
+    After(Duration),
     /// The execution is over.
     Over,
 }
 
 impl Runs {
-    /// Claims an execution for as long as a lease lives. Decided on the run as it was loaded, or as it is.
+    /// Claims an execution for as long as a lease lives; where it `asks`, only once nobody has answered that it executes the
+    /// node. Decided on the run as it was loaded, or as it is.
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
-    pub async fn claim_node(&self, execution: &LeasedExecution, base: &Document) -> Result<Claimed> {
+    pub async fn claim_node(
+        &self,
+        execution: &LeasedExecution,
+        base: &Document,
+        asks: bool,
+    ) -> Result<Claimed> {
         let LeasedExecution { run, node, round } = execution.clone();
         let (own, deferred) = (self.settings.worker.clone(), self.deferred);
         let lives = self.settings.lease_seconds * 1000;
+        let asks = asks.then(|| milliseconds(self.settings.time_for_answers()));
         let refused: Arc<Mutex<Option<Claimed>>> = Arc::default();
         let answer = refused.clone();
         let decide: Decide = Box::new(move |document| {
             let now = document.at.unwrap_or_default();
             let mut reserved = document.reserved.clone().unwrap_or_default();
-            let claim = Claim { by: own.clone(), until: now + lives };
-            let claimed = reserved.ledger.claim(&node, round, claim, now);
-            *answer.lock().unwrap_or_else(PoisonError::into_inner) = claimed.err().map(|why| match why {
-                Unclaimed::Over => Claimed::Over,
-                Unclaimed::Others(until) => Claimed::ByOthers(Duration::from_millis(until - now)),
-            });
-            claimed.ok().map(|()| finalize(reserved, Patch::default(), deferred)).transpose()
+            let claimed = reserved.ledger.claim(&node, round, Claiming { by: &own, now, lives, asks });
+            *answer.lock().unwrap_or_else(PoisonError::into_inner) = match claimed {
+                Ok(true) => None,
+                Ok(false) => Some(Claimed::After(Duration::from_millis(asks.unwrap_or_default()))),
+                Err(Unclaimed::Over) => Some(Claimed::Over),
+                Err(Unclaimed::Others(until) | Unclaimed::Asked(until)) => {
+                    Some(Claimed::After(Duration::from_millis(until - now)))
+                }
+            };
+            claimed.ok().map(|_| finalize(reserved, Patch::default(), deferred)).transpose()
         });
         let outcome = self.commit(&run, base.clone(), decide).await?;
         let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -64,16 +75,29 @@ impl Runs {
         self.update(run, View::Ledger, unclaim).await.map(drop)
     }
 
-    /// Claims what is being executed under leases that cannot be renewed.
+    /// Those executions of this worker after which another one asks, since it sees no leases. Runs that have not changed are
+    /// not read again.
+    pub async fn asked(&self, executions: Vec<LeasedExecution>) -> Vec<LeasedExecution> {
+        let asked = executions.into_iter().map(|execution| async move {
+            let loaded = self.load(&execution.run).await;
+            let loaded =
+                loaded.inspect_err(|error| debug!(%error, ?execution, "nobody knows who asks")).ok()?;
+            let ledger = &loaded.reserved?.ledger;
+            ledger.is_asked(&execution.node, &self.settings.worker).then_some(execution)
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    /// Claims what is being executed.
     pub async fn claim_all(&self, executions: Vec<LeasedExecution>) {
         let claims = executions.iter().map(|execution| async move {
             let claimed = match self.load(&execution.run).await {
-                Ok(document) => self.claim_node(execution, &document).await,
+                Ok(document) => self.claim_node(execution, &document, false).await,
                 Err(error) => Err(error),
             };
             match claimed {
                 Ok(Claimed::Yes(_) | Claimed::Over) => {}
-                Ok(Claimed::ByOthers(_)) => {
+                Ok(Claimed::After(_)) => {
                     debug!(?execution, "another worker claims the node; the commit decides")
                 }
                 Err(error) => debug!(%error, ?execution, "the node was not claimed"),

@@ -132,6 +132,11 @@ impl Runs {
         self.store.load_ledger(run).await
     }
 
+    /// Whether this worker has heard what the database's clock says.
+    pub fn knows_the_time(&self) -> bool {
+        self.store.knows_the_time()
+    }
+
     /// Before moments are compared, this worker hears from the run's row what the database's clock says.
     ///
     /// # Errors

@@ -90,7 +90,7 @@ pub struct NodeEntry {
     /// When the broker is to deliver its job or its timer: milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<u64>,
-    /// Which worker says that it executes it, where no lease can say so. Version 2.0.0 drops it.
+    /// Which worker says that it executes it, or asks who does, where no lease can say so. Version 2.0.0 drops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Box<Claim>>,
 }
@@ -100,13 +100,16 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// A worker says that it executes a node.
+/// A worker says that it executes a node, or asks who does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The worker.
     pub by: String,
     /// Until when it counts, by the record's clock: milliseconds since 1970.
     pub until: u64,
+    /// It only asks: whoever executes the node claims it before then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
 }
 
 /// What a paused node is resumed with.

@@ -41,7 +41,7 @@ mod status;
 pub(crate) mod tests;
 mod waiting;
 
-pub use claim::Unclaimed;
+pub use claim::{Claiming, Unclaimed};
 pub use delta::Delta;
 pub use due::DueJob;
 pub use entry::{Arrival, Claim, NodeEntry, NodeState, Resume};
