@@ -2,9 +2,11 @@
 
 mod broker;
 mod client;
+mod examining;
 mod publishing;
 mod queues;
 mod uri;
 
 pub use broker::RabbitMq;
+pub use examining::{Examination, ExaminedQueue};
 pub use uri::{AmqpAddress, AmqpSettings};

@@ -49,7 +49,7 @@ pub(super) async fn ensure(
     declared.map(drop).map_err(|error| amqp_error("Declaring the queue", &error))
 }
 
-fn table(arguments: Arguments) -> FieldTable {
+pub(super) fn table(arguments: Arguments) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, argument) in arguments {
         let value = match argument {

@@ -1,6 +1,7 @@
 //! Redis as the coordination store: one server, a Cluster, or a master behind Sentinels.
 
 mod connection;
+mod examining;
 mod leases;
 mod link;
 mod server;
