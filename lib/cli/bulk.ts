@@ -7,7 +7,7 @@ import { oneLine } from '../log.js'
 import type { Call } from './command.js'
 import { confirm } from './confirm.js'
 import { EXIT, usage } from './exit.js'
-import { codeOf } from './failures.js'
+import { codeOf, todoOf } from './failures.js'
 import { filtersOf, hasFilter, pagesOf } from './filters.js'
 import { type Column, Rows } from './output.js'
 import { type ServerName, Servers } from './servers.js'
@@ -99,6 +99,8 @@ class Work {
   readonly #rows: Rows<Outcome>
   #done = 0
   #refused = 0
+  /** Why runs were refused. */
+  readonly #codes = new Set<string>()
 
   constructor(call: Call, client: RabbitMqClient, action: Action) {
     this.#call = call
@@ -131,6 +133,7 @@ class Work {
       return EXIT.interrupted
     }
     io.note(this.#said(ids.length))
+    for (const line of new Set([...this.#codes].flatMap(todoOf))) io.note(`→ ${line}`)
     return this.#refused > 0 ? EXIT.notSo : EXIT.done
   }
 
@@ -149,6 +152,7 @@ class Work {
       const code = codeOf(error)
       if (code === undefined || !/^(RUN|NODE|ACTION|BLUEPRINT|CONTEXT|VALUE|WRITE)_/.test(code)) throw error
       this.#refused += 1
+      this.#codes.add(code)
       return { runId, outcome: 'refused', note: (error as Error).message, code }
     }
   }

@@ -60,6 +60,8 @@ export type Run = (call: Call) => Promise<number | undefined>
 export interface Call {
   readonly parsed: Parsed
   readonly io: Io
+  /** Every command there is. */
+  readonly commands: readonly Command[]
   /** Aborts at Ctrl-C. */
   readonly signal: AbortSignal
 }

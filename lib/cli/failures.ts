@@ -52,6 +52,11 @@ export function codeOf(error: unknown): string | undefined {
   return Object.hasOwn(BY_CODE, error.code) ? error.code : undefined
 }
 
+/** What is to be done about a code. */
+export function todoOf(code: string): readonly string[] {
+  return (BY_CODE[code]?.slice(1) as string[] | undefined) ?? []
+}
+
 /** Tells people what went wrong and what to do. */
 export function report(error: unknown, io: Io): number {
   io.endProgress()

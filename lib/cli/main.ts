@@ -21,7 +21,7 @@ async function main(argv: readonly string[], io: Io, signal: AbortSignal): Promi
   else if (asked.kind === 'help') await io.write(helpFor(asked.words, io))
   else {
     const { run } = await asked.command.load()
-    return (await run({ parsed: asked.parsed, io, signal })) ?? EXIT.done
+    return (await run({ parsed: asked.parsed, io, signal, commands: COMMANDS })) ?? EXIT.done
   }
   return EXIT.done
 }

@@ -72,7 +72,7 @@ export class Rows<T extends object> {
       if (column?.isNumber) return blank + painted
       return at === texts.length - 1 ? painted : painted + blank
     })
-    return cells.join('  ')
+    return cells.join('  ').trimEnd()
   }
 }
 

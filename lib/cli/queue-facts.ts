@@ -53,10 +53,16 @@ export async function tableOf(database: Database, name: string): Promise<Table |
     SELECT c.oid::regclass::text AS sql, json_agg(a.attname ORDER BY a.attnum) AS columns
     FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.oid = coalesce(to_regclass($1[1]), to_regclass($1[2])) GROUP BY c.oid`
-  const exact = name
-    .split('.')
-    .map((part) => `"${part.replaceAll('"', '""')}"`)
-    .join('.')
-  const answer = await database.ask(query, [name, exact])
-  return (fromJson(answer ?? '[]') as Table[])[0]
+  return (fromJson((await database.ask(query, readingsOf(name))) ?? '[]') as Table[])[0]
+}
+
+/** The quoted names that a name may mean, as the engine reads it: in lower case as in SQL, else exactly as it is written. */
+export function readingsOf(name: string): [string, string] {
+  const parts = [...name.matchAll(/"((?:[^"]|"")*)"|([^."]+)/g)]
+  const quote = (text: string) => `"${text.replaceAll('"', '""')}"`
+  const read = (fold: boolean) =>
+    parts
+      .map(([, quoted, bare = '']) => quote(quoted?.replaceAll('""', '"') ?? (fold ? bare.toLowerCase() : bare)))
+      .join('.')
+  return [read(true), read(false)]
 }

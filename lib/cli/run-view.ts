@@ -1,6 +1,7 @@
 /** A run, drawn for people: what is known of it, and its nodes as a tree. */
 import type { NodeDescription, RunDescription } from '../client/description.js'
 import type { Flow, Flows } from '../client/flows.js'
+import { isObject } from '../is-object.js'
 import { oneLine } from '../log.js'
 import { clock, lengthOf } from './durations.js'
 import type { Io, Style } from './io.js'
@@ -78,8 +79,14 @@ function notesOf(node: NodeDescription): string[] {
     ...(action !== undefined ? [`action '${oneLine(action)}'`] : []),
     ...(waitsFor?.event !== undefined ? [`waits for event '${oneLine(waitsFor.event)}'`] : []),
     ...(state === 'awaiting' && waitsFor?.event === undefined && !dueAt ? ['waits to be resumed'] : []),
-    ...(waitsFor?.details !== undefined ? [shownJson(waitsFor.details)] : []),
+    ...(says(waitsFor?.details) ? [shownJson(waitsFor?.details)] : []),
     ...(replaced ? ['its fallback took its place'] : []),
     ...(error !== undefined ? [oneLine(error)] : []),
   ]
+}
+
+/** Whether the details say more than that it waits. */
+function says(details: unknown): boolean {
+  if (!isObject(details)) return details !== undefined
+  return Object.entries(details).some(([key, value]) => key !== 'reason' || value !== 'external_event')
 }

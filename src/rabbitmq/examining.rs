@@ -1,6 +1,8 @@
 //! What a person wants to know of a broker before a worker finds it out: whether this user may publish, consume and declare,
 //! and whether the queues are as the engine declares them. Nothing is changed, and no message is touched.
 
+use std::time::Duration;
+
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ErrorKind};
@@ -16,6 +18,8 @@ use crate::redact;
 
 const ACCESS_REFUSED: u16 = 403;
 const EXAMINING: &str = "Examining RabbitMQ";
+/// How long a message to nowhere may take until the broker gives it back.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(3);
 
 /// How a broker stands.
 #[derive(Debug, Serialize)]
@@ -65,7 +69,12 @@ impl RabbitMq {
 }
 
 async fn examine(connection: &Connection, queues: &[String]) -> Result<Examination> {
-    let publishing = refusal(&may_publish(&channel(connection).await?).await);
+    let publishing = channel(connection).await?;
+    // Where nobody may publish, the broker says so, and confirms nothing.
+    let publishing = match tokio::time::timeout(CONFIRMED_WITHIN, may_publish(&publishing)).await {
+        Ok(asked) => refusal(&asked),
+        Err(_) => None,
+    };
     let mut examined = Vec::with_capacity(queues.len());
     for queue in queues {
         examined.push(examine_queue(connection, queue).await?);

@@ -15,7 +15,7 @@ export const run: Run = (call) =>
     const [runId = ''] = parsed.args
     const { blueprints, contexts } = servers.settings
     const [flows, description] = [await loadFlows(blueprints), await servers.client().run(runId).describe()]
-    const context = parsed.has('context')
+    const context = parsed.has('with-context')
       ? fromJson(await new ContextTable(servers.database(), contexts).toJSON(runId))
       : undefined
     const value = context === undefined ? description : { ...description, context }

@@ -23,11 +23,11 @@ export const RUNS_COMMANDS: readonly Command[] = [
     summary: 'Shows a run: its status and reason, and its nodes as a tree with states, attempts and times.',
     words: ['The tree needs the blueprint (--blueprints); without it the nodes that were reached are listed.'],
     args: [RUN],
-    flags: { blueprints: BLUEPRINTS, context: { words: 'shows the context too' } },
+    flags: { blueprints: BLUEPRINTS, 'with-context': { words: 'shows the context too' } },
     groups: ['output', 'servers'],
     examples: [
       { line: 'runs show order-17', words: 'how it stands' },
-      { line: 'runs show order-17 --blueprints ./flows.js --context', words: 'the whole graph, and the context' },
+      { line: 'runs show order-17 --blueprints ./flows.js --with-context', words: 'the whole graph, and the context' },
     ],
     load: () => import('../commands/runs-show.js'),
   },
