@@ -99,7 +99,8 @@ function listed(pairs: readonly (readonly [string, string])[]): string[] {
   })
 }
 
-function wrapped(text: string, width = WIDTH): string[] {
+/** A text in lines. */
+export function wrapped(text: string, width = WIDTH): string[] {
   const lines: string[] = []
   let line = ''
   for (const word of text.split(' ')) {

@@ -34,8 +34,16 @@ export interface Settings {
 
 /** What the file may say, under the names of the adapter's options. */
 export const FILE_SCHEMA = {
-  amqpConnection: { ...only(ADAPTER_SCHEMA.amqpConnection), takes: amqpServer(), required: false },
-  pgClient: { ...only(ADAPTER_SCHEMA.pgClient), takes: postgresServer(), required: false },
+  amqpConnection: {
+    takes: amqpServer(),
+    words: 'RabbitMQ: a URL, several URLs of one cluster, or an object of options.',
+    example: "amqpConnection: 'amqp://localhost'",
+  },
+  pgClient: {
+    takes: postgresServer(),
+    words: 'PostgreSQL: a connection string, or an object of options.',
+    example: "pgClient: 'postgres://localhost/shop'",
+  },
   redis: {
     takes: redisServer,
     words: 'Redis: a URL, or an object of options.',

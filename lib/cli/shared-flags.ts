@@ -41,7 +41,7 @@ const CONFIRMATION: Flags = {
 
 export const GROUPS: Record<FlagGroup, { title: string; flags: Flags }> = {
   filters: { title: 'Which runs', flags: FILTERS },
-  output: { title: 'Output', flags: OUTPUT },
+  output: { title: 'Format', flags: OUTPUT },
   confirmation: { title: 'Confirmation', flags: CONFIRMATION },
   servers: { title: 'Servers and tables', flags: SERVERS },
 }

@@ -69,16 +69,16 @@ impl RabbitMq {
 }
 
 async fn examine(connection: &Connection, queues: &[String]) -> Result<Examination> {
-    let publishing = channel(connection).await?;
-    // Where nobody may publish, the broker says so, and confirms nothing.
-    let publishing = match tokio::time::timeout(CONFIRMED_WITHIN, may_publish(&publishing)).await {
-        Ok(asked) => refusal(&asked),
-        Err(_) => None,
-    };
     let mut examined = Vec::with_capacity(queues.len());
     for queue in queues {
         examined.push(examine_queue(connection, queue).await?);
     }
+    // Last: where nobody may publish, the broker confirms nothing, and hears this connection no more.
+    let publisher = channel(connection).await?;
+    let publishing = match tokio::time::timeout(CONFIRMED_WITHIN, may_publish(&publisher)).await {
+        Ok(asked) => refusal(&asked),
+        Err(_) => None,
+    };
     let status = connection.status();
     Ok(Examination {
         user: status.username(),

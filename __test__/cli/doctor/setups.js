@@ -397,7 +397,7 @@ export const POSTGRES = [
       world.env.DATABASE_URL = at(world.env.DATABASE_URL, { username: role, password: 'wrong' })
     },
     check: 'postgres.login',
-    found: /password/i,
+    found: /refuses the login .*28P01/,
     todo: /correct the password in DATABASE_URL.*ALTER ROLE "world_\d+_login" PASSWORD '…';/s,
     mend: (world, { todo }) => world.sql(todo.find((line) => line.endsWith(';')).replace('…', 'wrong')),
   },
@@ -413,9 +413,9 @@ export const POSTGRES = [
       world.role = role
     },
     check: 'postgres.reach',
-    found: /too many connections/,
-    todo: /raise max_connections/,
-    mend: (world) => world.sql(`ALTER ROLE ${world.role} CONNECTION LIMIT 100`),
+    found: /no connection left .*world_\d+_limited/,
+    todo: /raise max_connections.*ALTER ROLE "world_\d+_limited" CONNECTION LIMIT -1;/s,
+    mend: (world, { todo }) => world.obeySql({ todo: todo.slice(-1) }),
   },
   {
     what: 'TLS is asked of a PostgreSQL that has none',
@@ -444,6 +444,7 @@ export const POSTGRES = [
   },
   {
     what: 'a pooler in statement mode stands before PostgreSQL',
+    sees: 'a pooler in another mode',
     needs: 'pgbouncer',
     break: async (world) => {
       world.env.DATABASE_URL = await openPooler(world.t, { url: world.servers.urls.direct, mode: 'statement' })
@@ -510,9 +511,9 @@ export const POSTGRES = [
     break: (world) => world.sql('DROP TABLE $c CASCADE; CREATE TABLE $c (run_id TEXT PRIMARY KEY)'),
     check: 'postgres.tables',
     found: /has no column 'context_data'/,
-    todo: /context_data/,
-    mend: async (world) => {
-      await world.sql('ALTER TABLE $c ADD COLUMN context_data JSONB NOT NULL')
+    todo: /^ALTER TABLE world_\d+\.contexts ADD COLUMN context_data JSONB NOT NULL DEFAULT '\{\}';$/,
+    mend: async (world, finding) => {
+      await world.obeySql(finding)
       await world.worker()
     },
   },
@@ -523,9 +524,9 @@ export const POSTGRES = [
       world.sql('DROP TABLE $c CASCADE; CREATE TABLE $c (run_id TEXT PRIMARY KEY, context_data JSON NOT NULL)'),
     check: 'postgres.tables',
     found: /context_data.*json/,
-    todo: /jsonb|JSONB|docs\/errors\.md/,
-    mend: async (world) => {
-      await world.sql('ALTER TABLE $c ALTER COLUMN context_data TYPE JSONB')
+    todo: /^ALTER TABLE world_\d+\.contexts ALTER COLUMN context_data TYPE jsonb USING .*;$/,
+    mend: async (world, finding) => {
+      await world.obeySql(finding)
       await world.worker()
     },
   },
@@ -535,9 +536,9 @@ export const POSTGRES = [
     break: (world) => world.sql("ALTER TABLE $s ALTER COLUMN status TYPE VARCHAR(5) USING 'x'"),
     check: 'postgres.tables',
     found: /status.*varying\(5\)/,
-    todo: /./,
-    mend: async (world) => {
-      await world.sql('ALTER TABLE $s ALTER COLUMN status TYPE TEXT')
+    todo: /TYPE text USING status::text::text;$/,
+    mend: async (world, finding) => {
+      await world.obeySql(finding)
       await world.worker()
     },
   },
@@ -549,8 +550,8 @@ export const POSTGRES = [
     check: 'postgres.tables',
     found: /no unique index of 'run_id'/,
     todo: /ADD PRIMARY KEY \(run_id\);/,
-    mend: async (world, { todo }) => {
-      await world.sql(todo.find((line) => line.endsWith(';')).replace('…', '$c'))
+    mend: async (world, finding) => {
+      await world.obeySql(finding)
       await world.worker()
     },
   },
@@ -655,7 +656,8 @@ export const REDIS = [
     what: 'Redis wants a password',
     sees: 'another Redis',
     break: async (world) => {
-      const { url } = await redisOf(world, ['--requirepass', 'secret'])
+      const { url, client } = await redisOf(world, [])
+      await client.config('SET', 'requirepass', 'secret')
       world.right = at(url, { password: 'secret' })
     },
     check: 'redis.login',
@@ -669,7 +671,8 @@ export const REDIS = [
     what: 'the password of Redis is wrong',
     sees: 'another Redis',
     break: async (world) => {
-      const { url } = await redisOf(world, ['--requirepass', 'secret'])
+      const { url, client } = await redisOf(world, [])
+      await client.config('SET', 'requirepass', 'secret')
       world.right = at(url, { password: 'secret' })
       world.env.REDIS_URL = at(url, { password: 'wrong' })
     },
@@ -732,7 +735,7 @@ export const REDIS = [
         'limited',
         'on',
         '>secret',
-        '~*',
+        '~other:*',
         '+ping',
         '+info',
         '+hello',
@@ -744,7 +747,10 @@ export const REDIS = [
     check: 'redis.rights',
     found: /NOPERM|permission/i,
     todo: /redis-cli ACL SETUSER <user>/,
-    mend: (world, { todo }) => obeyRedis({ todo: [todo[0].replace('<user>', 'limited')] }, world.own.client),
+    mend: async (world, { todo }) => {
+      for (const line of todo.filter((each) => each.startsWith('redis-cli ')))
+        await obeyRedis({ todo: [line.replace('<user>', 'limited')] }, world.own.client)
+    },
   },
   {
     what: 'TLS is asked of a Redis that has none',

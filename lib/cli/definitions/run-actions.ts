@@ -2,7 +2,8 @@
 import type { Argument, Command } from '../command.js'
 
 const RUNS: Argument = { name: 'run-id', words: 'ids of runs; without any, the filters say which', many: true }
-const BULK =
+/** What holds for every action on many runs. */
+export const BULK =
   'Without ids it concerns all runs that the filters find: how many they are and the first of them are shown before anything is done. ' +
   'Interrupted, the same command goes on with those that are left.'
 

@@ -70,39 +70,44 @@ function loginTodo(sqlState: string | undefined, address: Address | undefined, f
 async function whyNot(error: Error, address: Address | undefined, from = 'DATABASE_URL'): Promise<Finding> {
   const code = codeOf(error)
   const sqlState = error instanceof FlowcraftAdapterError ? error.sqlState : undefined
-  if (code === 'POOLER_UNFIT')
+  const as = address
+    ? ` (user '${address.user ?? ''}', database '${address.database ?? ''}', ${address.host}:${address.port})`
+    : ''
+  if (code === 'POOLER_UNFIT') {
     return fault(
       'postgres.pooler',
       error.message,
       'set pool_mode = transaction in pgbouncer.ini, or connect past the pooler',
     )
-  if (code === 'DATABASE_BUSY') {
-    return fault(
-      'postgres.reach',
-      error.message,
-      'raise max_connections, or end connections that nobody needs; SELECT application_name, count(*) FROM pg_stat_activity GROUP BY 1 says whose they are',
-    )
   }
-  if (code === 'DATABASE_REFUSED' && sqlState !== undefined)
-    return fault('postgres.login', error.message, ...loginTodo(sqlState, address, from))
+  if (code === 'DATABASE_BUSY') return fault('postgres.reach', error.message + as, ...busyTodo(address))
+  if (code === 'DATABASE_REFUSED' && sqlState !== undefined) {
+    return fault('postgres.login', error.message + as, ...loginTodo(sqlState, address, from))
+  }
   const deaf = address && (await whyDeaf(address))
-  if (deaf)
-    return fault(
-      'postgres.reach',
-      `PostgreSQL cannot be reached: ${deaf}`,
-      `start PostgreSQL, or correct host and port in ${from} (5432 is usual)`,
-    )
-  const tls = address?.isEncrypted
-    ? [
-        'if the server has no TLS: sslmode=disable in place of what asks for it; if its certificate is of an authority of your own: sslrootcert=ca.pem',
-      ]
-    : []
-  return fault(
-    address?.isEncrypted ? 'postgres.tls' : 'postgres.reach',
-    error.message,
-    ...tls,
-    `check host, port and sslmode in ${from}`,
-  )
+  if (deaf) {
+    const todo = `start PostgreSQL, or correct host and port in ${from} (5432 is usual)`
+    return fault('postgres.reach', `PostgreSQL cannot be reached: ${deaf}`, todo)
+  }
+  const check = `check host, port and sslmode in ${from}`
+  return address?.isEncrypted
+    ? fault('postgres.tls', error.message, TLS_TODO, check)
+    : fault('postgres.reach', error.message, check)
+}
+
+const TLS_TODO =
+  'if the server has no TLS: sslmode=disable in place of what asks for it; if its certificate is of an authority of your own: ' +
+  'sslrootcert=ca.pem'
+
+/** No connection is left. */
+function busyTodo(address: Address | undefined): string[] {
+  return [
+    'end connections that nobody needs, or raise max_connections; whose they are:',
+    'SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2 ORDER BY 3 DESC;',
+    ...(address?.user
+      ? ['if the role has a limit of its own:', `ALTER ROLE "${address.user}" CONNECTION LIMIT -1;`]
+      : []),
+  ]
 }
 
 export function judgeServer({ version, recovering, user, database, encrypted }: ServerFacts): Finding {

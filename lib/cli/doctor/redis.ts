@@ -32,7 +32,7 @@ export async function lookAtRedis(servers: Servers): Promise<Finding[]> {
   const info = await infoOf(store)
   return [
     judgeVersion('redis.version', 'Redis', info.get('redis_version'), alsoOf(info)),
-    await writes(store, address, from.redis),
+    await writes(store, info.get('role') === 'slave', from.redis),
     ...judgeMemory(info.get('maxmemory'), info.get('maxmemory_policy')),
   ]
 }
@@ -80,32 +80,30 @@ async function whyNot(error: Error, address: Address | undefined, from = 'REDIS_
   )
 }
 
+/** What a user of Redis has to be allowed. */
+const RIGHTS = [
+  'let the user write, run scripts and ask for what doctor asks for:',
+  "redis-cli ACL SETUSER <user> '+@read' '+@write' '+@scripting' '+@connection' '+info' '+time'",
+  'and, where it may not see every key:',
+  "redis-cli ACL SETUSER <user> '~flowcraft:*'",
+]
+
 /** Writes a key that is gone in a second, with a script, as leases are. */
-async function writes(store: Store, address: Address | undefined, from = 'REDIS_URL'): Promise<Finding> {
+async function writes(store: Store, isReplica: boolean, from = 'REDIS_URL'): Promise<Finding> {
+  if (isReplica) {
+    const todo = `name the master in ${from}, or the Sentinels that know it; redis-cli ROLE says where it is`
+    return fault('redis.writes', 'this Redis is a replica, which accepts no writes', todo)
+  }
   try {
     await store.increment(PROBE, FOR_A_SECOND)
     return ok('redis.writes', 'Redis takes what is written, and runs scripts')
   } catch (error) {
     const { message } = error as Error
-    const at = address ? ` at ${address.host}:${address.port}` : ''
-    if (/READONLY/.test(message)) {
-      return fault(
-        'redis.writes',
-        `Redis${at} is a replica, which accepts no writes`,
-        `name the master in ${from}, or the Sentinels that know it; redis-cli ROLE says where it is`,
-      )
-    }
-    if (codeOf(error) === 'REDIS_REFUSED' || /NOPERM/.test(message)) {
-      return fault(
-        'redis.rights',
-        message,
-        "redis-cli ACL SETUSER <user> '~flowcraft:*' '+@read' '+@write' '+@scripting' '+@connection' '+info' '+time'",
-      )
-    }
+    if (codeOf(error) === 'REDIS_REFUSED') return fault('redis.rights', message, ...RIGHTS)
     return fault(
       'redis.writes',
       message,
-      'redis-cli INFO persistence and redis-cli INFO memory say why it takes no writes',
+      'redis-cli INFO memory and redis-cli INFO persistence say why it takes no writes',
     )
   }
 }

@@ -17,15 +17,14 @@ export function judgeVersion(check: string, product: Product, version: string | 
     const found = `${product} is ${version}; ${oldest} is the oldest that will do`
     return fault(check, found, `upgrade ${product} to ${oldest} or newer; ${newest} is the newest that is tested`)
   }
-  const [major = ''] = version.split('.')
-  if (Number(major) > Number(newest.split('.')[0])) {
+  if (Number.parseInt(version, 10) > Number.parseInt(newest, 10)) {
     return note(check, `${product} is ${version}, newer than ${newest}, the newest that is tested${also}`)
   }
   return ok(check, `${product} ${version}${also}`)
 }
 
 function compare(one: string, other: string): number {
-  const [a, b] = [one, other].map((version) => version.split(/[.\-+]/).map(Number))
+  const [a, b] = [one, other].map((version) => version.split(/[.\-+]/).map((part) => Number.parseInt(part, 10)))
   for (const [at, part] of (b ?? []).entries()) {
     const difference = (a?.[at] || 0) - part
     if (difference !== 0) return difference
