@@ -54,7 +54,7 @@ describe('an action on many runs', onServers('the command line is a process of i
     assert.equal(JSON.parse(deleted.stdout).length, 10)
     assert.deepEqual(await statuses(prefix), { running: 20 })
     const none = await run(`runs delete --prefix ${prefix} --yes`)
-    assert.deepEqual([none.code, none.stdout, none.stderr], [0, '', 'No run is concerned.\n'])
+    assert.deepEqual([none.code, none.stdout, none.stderr], [0, '', 'No run matches.\n'])
   })
 
   it('says which were refused, and ends with 1', async (t) => {

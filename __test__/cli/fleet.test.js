@@ -60,11 +60,26 @@ describe('a fleet', onServers('the command line is a process of its own'), () =>
     await until(async () => (await mine()).length === 0)
   })
 
+  it('finishes what it has in hand at Ctrl-C, however long that takes', async (t) => {
+    await servers.freshQueue()
+    const worker = start(['worker', WORKER], { env: { SETTINGS: JSON.stringify(settings()) } })
+    t.after(() => worker.child.kill('SIGKILL'))
+    await until(() => worker.printed.stderr.includes('1 worker started'))
+    const client = clientFor(t, servers, Object.values(flows))
+    const { runId } = await client.start('slow')
+    await until(async () => (await servers.waiting()) === 0)
+    worker.child.kill('SIGINT')
+    const { code, stderr } = await worker.done
+    assert.equal(code, 130, stderr)
+    assert.match(stderr, /Stopped\.\n$/)
+    assert.equal((await client.run(runId).describe()).status, 'completed')
+  })
+
   it('that is not there is said', async () => {
     const nowhere = cliOf({ ...servers, queue: `${servers.queue}-none` })
     assert.match((await nowhere('queues')).stdout, /no such queue/)
     const without = await run('workers', { env: { REDIS_URL: '' } })
-    assert.match(without.stderr, /Nobody says where Redis is/)
+    assert.match(without.stderr, /The address of Redis is not set/)
   })
 
   it('gets what is due of runs that nobody works', async (t) => {
@@ -104,7 +119,7 @@ describe('migrations', onServers('PostgreSQL has tables'), () => {
     const all = await run('migrate up')
     assert.deepEqual([all.code, /3 {2}compression/.test(all.stdout)], [0, true])
     const nothing = await run('migrate up')
-    assert.deepEqual([nothing.code, nothing.stdout, nothing.stderr], [0, '', 'Nothing is to be done.\n'])
+    assert.deepEqual([nothing.code, nothing.stdout, nothing.stderr], [0, '', 'Nothing to do.\n'])
     const refused = await run('migrate down --to 2')
     assert.equal(refused.code, 4)
     assert.match(refused.stderr, /Take away steps 5 \(forgetting\), 4 \(workers\), 3 \(compression\)\?/)

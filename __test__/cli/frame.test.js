@@ -115,7 +115,7 @@ describe('settings', () => {
   it('say who was not named, and how to', async () => {
     const { code, stderr } = await cli(['runs', 'list'])
     assert.equal(code, 2)
-    assert.match(stderr, /Nobody says where PostgreSQL is.*export DATABASE_URL=.*--database.*"pgClient"/s)
+    assert.match(stderr, /The address of PostgreSQL is not set.*export DATABASE_URL=.*--database.*"pgClient"/s)
   })
 
   it('come from flags before the environment, and from that before the file', async (t) => {
@@ -161,7 +161,7 @@ describe('settings', () => {
 
   it('of flowcraft’s own command line are left alone', async (t) => {
     const cwd = await folderWith(t, { history: { type: 'sqlite' } })
-    assert.match((await cli(['runs', 'list'], { cwd })).stderr, /Nobody says where PostgreSQL is/)
+    assert.match((await cli(['runs', 'list'], { cwd })).stderr, /The address of PostgreSQL is not set/)
   })
 })
 

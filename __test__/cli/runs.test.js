@@ -154,7 +154,7 @@ describe('runs', onServers('the command line is a process of its own'), () => {
       ids,
     )
     const none = await run('runs list --prefix nothing-begins-so')
-    assert.deepEqual([none.code, none.stdout, none.stderr], [0, '', 'There is no such run.\n'])
+    assert.deepEqual([none.code, none.stdout, none.stderr], [0, '', 'No run matches.\n'])
     assert.deepEqual(await run.json('runs list --prefix nothing-begins-so'), [])
     const counts = await run.json('runs counts')
     assert.ok(

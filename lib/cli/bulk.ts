@@ -64,7 +64,7 @@ export function actOnRuns(call: Call, action: Action): Promise<number> {
     const client = servers.client()
     const ids = args.length > 0 ? [...new Set(args)] : await found(call, client, action)
     if (ids.length === 0) {
-      call.io.note('No run is concerned.')
+      call.io.note('No run matches.')
       return EXIT.done
     }
     if (action.isFinal || args.length === 0) await confirm(call, `${action.verb} ${counted(ids.length, 'run')}?`)

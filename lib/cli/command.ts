@@ -49,6 +49,8 @@ export interface Command {
   readonly flags?: Flags
   readonly groups?: readonly FlagGroup[]
   readonly examples: readonly Example[]
+  /** At Ctrl-C it takes the time it needs; any other is ended after a while. */
+  readonly endsItself?: boolean
   /** Loaded when it is run: the help needs neither the engine nor a server. */
   readonly load: () => Promise<{ run: Run }>
 }

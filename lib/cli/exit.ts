@@ -16,10 +16,7 @@ export const EXIT = {
 /** The exit codes in words, for the help. */
 export const EXIT_WORDS: readonly (readonly [number, string])[] = [
   [EXIT.done, 'done'],
-  [
-    EXIT.notSo,
-    'what was asked for is not so: doctor found a fault, a run failed or does not exist, an action was refused',
-  ],
+  [EXIT.notSo, 'the answer is no: doctor found a fault, a run failed or does not exist, an action was refused'],
   [EXIT.usage, 'the command, a flag or a setting is wrong; nothing was done'],
   [EXIT.server, 'a server cannot be reached or refuses; doctor says more'],
   [EXIT.unconfirmed, 'not confirmed: the answer was no, or nobody could be asked and --yes was not given'],

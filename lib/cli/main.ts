@@ -11,7 +11,7 @@ import { commandOf, parse } from './parse.js'
 /** After Ctrl-C, how long a command may take to end in order, in milliseconds. */
 const PATIENCE = 5_000
 
-async function main(argv: readonly string[], io: Io, signal: AbortSignal): Promise<number> {
+async function main(argv: readonly string[], io: Io, interruption: Interruption): Promise<number> {
   if (argv.length === 0) {
     await io.write(helpOfAll(COMMANDS, io.paint))
     return EXIT.usage
@@ -21,6 +21,8 @@ async function main(argv: readonly string[], io: Io, signal: AbortSignal): Promi
   else if (asked.kind === 'help') await io.write(helpFor(asked.words, io))
   else {
     const { run } = await asked.command.load()
+    interruption.isPatient = asked.command.endsItself === true
+    const { signal } = interruption
     return (await run({ parsed: asked.parsed, io, signal, commands: COMMANDS })) ?? EXIT.done
   }
   return EXIT.done
@@ -40,21 +42,30 @@ function version(): string {
 }
 
 /** The first Ctrl-C asks the command to end, the second one ends it. */
-function interruption(): AbortSignal {
-  const controller = new AbortController()
-  process.on('SIGINT', () => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted)
-    controller.abort()
-    setTimeout(() => process.exit(EXIT.interrupted), PATIENCE).unref()
-  })
-  return controller.signal
+class Interruption {
+  readonly #controller = new AbortController()
+  /** Whether the command has the time it needs. */
+  isPatient = false
+
+  constructor() {
+    process.on('SIGINT', () => {
+      if (this.signal.aborted) process.exit(EXIT.interrupted)
+      this.#controller.abort()
+      if (!this.isPatient) setTimeout(() => process.exit(EXIT.interrupted), PATIENCE).unref()
+    })
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
 }
 
 const io = new Io()
-const signal = interruption()
+const interruption = new Interruption()
+const { signal } = interruption
 let code: number
 try {
-  code = await main(process.argv.slice(2), io, signal)
+  code = await main(process.argv.slice(2), io, interruption)
 } catch (error) {
   code = signal.aborted ? EXIT.interrupted : report(error, io)
 }

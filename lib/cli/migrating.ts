@@ -43,7 +43,7 @@ export function migrateSteps(call: Call, direction: 'up' | 'down'): Promise<unde
     const verb = { up: isDry ? 'would be taken' : 'taken', down: isDry ? 'would be taken away' : 'taken away' }[
       direction
     ]
-    io.note(steps.length === 0 ? 'Nothing is to be done.' : `${counted(steps.length, 'step')} ${verb}.`)
+    io.note(steps.length === 0 ? 'Nothing to do.' : `${counted(steps.length, 'step')} ${verb}.`)
     return undefined
   })
 }

@@ -60,7 +60,7 @@ export class Servers {
       if (this.settings[name] !== undefined) continue
       const [title, flag, variable, key] = SAYING[name]
       throw usage(
-        `Nobody says where ${title} is`,
+        `The address of ${title} is not set`,
         `export ${variable}=…, or ${flag}, or "${key}" under "rabbitmq" in .flowcraft.json`,
       )
     }

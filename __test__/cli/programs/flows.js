@@ -1,4 +1,5 @@
 // What a user's module exports: the blueprints of the tests of the command line.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow } from 'flowcraft'
 
 let tries = 0
@@ -25,5 +26,10 @@ export const flows = {
     .wait('payment', { params: { eventName: 'payment:received' } })
     .node('thank', async () => ({ output: 'thanks' }))
     .edge('payment', 'thank'),
+  /** Takes longer than another command has after Ctrl-C. */
+  slow: createFlow('slow').node('wait', async () => {
+    await sleep(6_000)
+    return { output: 'done' }
+  }),
   single: createFlow('single').node('only', async () => ({ output: 1 })),
 }

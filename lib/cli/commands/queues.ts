@@ -43,7 +43,7 @@ export const run: Run = (call) =>
     const broker = servers.broker()
     const waiting =
       servers.settings.database === undefined ? undefined : await waitingRuns(servers.database(), servers.settings)
-    if (!waiting) io.note('Nobody says where PostgreSQL is (DATABASE_URL): runs are not counted.', 'yellow')
+    if (!waiting) io.note('The address of PostgreSQL is not set (DATABASE_URL): runs are not counted.', 'yellow')
     const rows = new Rows(io, formatOf(parsed), COLUMNS)
     for (const queue of servers.queues) {
       const [own, dead] = [await depthOf(broker, queue), await depthOf(broker, `${queue}.dead`)]

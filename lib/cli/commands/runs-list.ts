@@ -13,6 +13,6 @@ export const run: Run = (call) =>
     const filters = { list: { ...list, order: parsed.has('desc') ? ('desc' as const) : ('asc' as const) }, limit }
     for await (const page of pagesOf(servers.client(), filters, signal)) await rows.add(page)
     await rows.end()
-    if (rows.count === 0) io.note('There is no such run.')
+    if (rows.count === 0) io.note('No run matches.')
     return undefined
   })

@@ -24,7 +24,7 @@ export const run: Run = (call) =>
     await rows.add(workers)
     await rows.end()
     if (servers.settings.redis === undefined) {
-      io.note('Nobody says where Redis is (REDIS_URL): only workers in the table of workers are seen.', 'yellow')
+      io.note('The address of Redis is not set (REDIS_URL): only workers in the table of workers are seen.', 'yellow')
     }
     if (rows.count === 0)
       io.note(

@@ -12,12 +12,12 @@ export const FLEET_COMMANDS: readonly Command[] = [
     name: 'doctor',
     summary: 'Looks at servers, tables, queues, workers and runs, and says of each what was found and what to do.',
     words: [
-      'Changes nothing. Ends with 0 if nothing is at fault, else with 1. A note (!) is no fault: it works, and could be better.',
+      'Changes nothing. Ends with 0 if nothing is at fault, else with 1. A note (!) is no fault: it works, but could be better.',
       'Without a URL of Redis everything about Redis is left out.',
     ],
     flags: {
       'max-backlog': { words: 'more messages that wait in a queue are a fault', value: 'number' },
-      'max-age': { words: 'a running run that has not changed for longer is a fault (10m)', value: 'time' },
+      'max-age': { words: 'a running run that last changed longer ago is a fault (10m)', value: 'time' },
     },
     groups: ['output', 'servers'],
     examples: [
@@ -29,9 +29,10 @@ export const FLEET_COMMANDS: readonly Command[] = [
   },
   {
     name: 'queues',
-    summary: 'Shows of each queue how much waits, who consumes it, and how long its oldest run has not changed.',
+    summary:
+      'Shows of each queue how much waits, who consumes it, and how long ago its oldest running run last changed.',
     words: [
-      'Messages and consumers come from RabbitMQ, the age from the record: of the 10,000 running runs that have not changed for longest. ' +
+      'Messages and consumers come from RabbitMQ, the age from the record: only the 10,000 running runs that changed least recently count. ' +
         'Messages that a worker holds do not count as waiting.',
     ],
     groups: ['output', 'servers'],
@@ -60,7 +61,7 @@ export const FLEET_COMMANDS: readonly Command[] = [
     ],
     flags: {
       blueprints: BLUEPRINTS,
-      stale: { words: 'how long a run has not changed, at least; default 5m', value: 'time' },
+      stale: { words: 'how long ago a run last changed, at least; default 5m', value: 'time' },
       every: { words: 'goes on, and does it again after this time', value: 'time' },
     },
     groups: ['output', 'servers'],
@@ -78,6 +79,7 @@ export const FLEET_COMMANDS: readonly Command[] = [
         'A second signal ends the process at once: what was in hand comes again.',
     ],
     args: [{ name: 'module', words: 'a path', required: true }],
+    endsItself: true,
     examples: [{ line: 'worker ./worker.js', words: 'until SIGTERM' }],
     load: () => import('../commands/worker.js'),
   },

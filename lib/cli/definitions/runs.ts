@@ -13,7 +13,7 @@ export const RUNS_COMMANDS: readonly Command[] = [
     groups: ['filters', 'output', 'servers'],
     examples: [
       { line: 'runs list --status failed --limit 20', words: 'twenty that failed' },
-      { line: 'runs list --status running --updated-before 10m', words: 'those that do not get on' },
+      { line: 'runs list --status running --updated-before 10m', words: 'those that may be stuck' },
       { line: 'runs list --blueprint order -o jsonl | wc -l', words: 'how many there are of a blueprint' },
     ],
     load: () => import('../commands/runs-list.js'),
@@ -47,7 +47,7 @@ export const RUNS_COMMANDS: readonly Command[] = [
   {
     name: 'runs watch',
     summary: 'Shows a run live until it ends; ends with 0 only if it completes.',
-    words: ['On a terminal the tree is drawn over; elsewhere each change is a line. Asks PostgreSQL again and again.'],
+    words: ['On a terminal the tree is drawn over; elsewhere each change is a line. It polls PostgreSQL.'],
     args: [RUN],
     flags: {
       blueprints: BLUEPRINTS,

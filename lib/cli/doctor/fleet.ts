@@ -136,7 +136,7 @@ function judgeAges({ waiting, maxAge }: Fleet): Finding[] {
   )
   const runs = waiting.reduce((sum, each) => sum + each.runs, 0)
   if (!oldest) return [ok('runs.age', 'no run is running')]
-  const found = `${counted(runs, 'run')} ${runs === 1 ? 'is' : 'are'} running; the one that has not changed for longest has not for ${lengthOf(oldest.age)}`
+  const found = `${counted(runs, 'run')} ${runs === 1 ? 'is' : 'are'} running; the oldest last changed ${lengthOf(oldest.age)} ago`
   if (oldest.age <= (maxAge ?? LONG)) return [ok('runs.age', found)]
   const judge = maxAge === undefined ? note : fault
   return [

@@ -17,7 +17,7 @@ export async function lookAtRedis(servers: Servers): Promise<Finding[]> {
     return [
       note(
         'redis.reach',
-        'nobody says where Redis is: it is left out, and of workers only those are seen that PostgreSQL knows',
+        'the address of Redis is not set: nothing was looked at there, and only workers that PostgreSQL knows are seen',
         'export REDIS_URL=redis://…',
       ),
     ]
@@ -110,11 +110,11 @@ async function writes(store: Store, isReplica: boolean, from = 'REDIS_URL'): Pro
 
 /** What happens when its memory is full. */
 export function judgeMemory(maxmemory = '0', policy = 'noeviction'): Finding[] {
-  if (maxmemory === '0' || policy === 'noeviction') return [ok('redis.eviction', 'Redis forgets no lease to make room')]
+  if (maxmemory === '0' || policy === 'noeviction') return [ok('redis.eviction', 'Redis evicts no lease')]
   return [
     note(
       'redis.eviction',
-      `Redis may forget leases to make room (maxmemory-policy ${policy}): a node may then be executed twice at a time, and counts once`,
+      `Redis may evict leases when its memory is full (maxmemory-policy ${policy}): a node may then be executed twice at a time, and counts once`,
       'redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf; or a Redis of its own',
     ),
   ]
