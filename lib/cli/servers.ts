@@ -17,8 +17,8 @@ import { type Settings, settingsOf } from './settings.js'
 
 /** A server, as people name it, and how it is said where it is. */
 const SAYING = {
-  amqp: ['RabbitMQ', '--amqp amqp://user:password@host:5672', 'AMQP_URL', 'amqpConnection'],
-  database: ['PostgreSQL', '--database postgres://user:password@host:5432/name', 'DATABASE_URL', 'pgClient'],
+  amqp: ['RabbitMQ', '--amqp amqp://user:pass@host:5672', 'AMQP_URL', 'amqpConnection'],
+  database: ['PostgreSQL', '--database postgres://user:pass@host:5432/name', 'DATABASE_URL', 'pgClient'],
   redis: ['Redis', '--redis redis://host:6379', 'REDIS_URL', 'redis'],
 } as const
 export type ServerName = keyof typeof SAYING

@@ -662,7 +662,7 @@ export const REDIS = [
     },
     check: 'redis.login',
     found: /NOAUTH|login|Auth/i,
-    todo: /redis:\/\/:password@host/,
+    todo: /redis:\/\/:pass@host/,
     mend: (world) => {
       world.env.REDIS_URL = world.right
     },

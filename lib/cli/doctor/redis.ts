@@ -65,7 +65,7 @@ async function whyNot(error: Error, address: Address | undefined, from = 'REDIS_
     return fault(
       'redis.login',
       error.message,
-      `correct user and password in ${from}: redis://user:password@host, without a user redis://:password@host`,
+      `correct user and password in ${from}: redis://user:pass@host, without a user redis://:pass@host`,
       "redis-cli ACL SETUSER <user> on '>password' '~*' '+@all' makes a user that may do all that is needed",
     )
   }
