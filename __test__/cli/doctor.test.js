@@ -92,17 +92,16 @@ describe('the doctor', onServers('the command line is a process of its own'), ()
 
   it('leaves no trace: no message, no queue, no key, no consumer', async (t) => {
     const world = await World.open(t, servers)
-    const seen = async () => [
-      await servers.rabbitmq.ctl('list_queues', '--quiet', 'name', 'messages', 'consumers'),
-      await servers.rabbitmq.ctl('list_consumers', '--quiet', 'queue_name'),
-    ]
+    const seen = () => servers.rabbitmq.ctl('list_queues', '--quiet', 'name', 'messages', 'consumers')
     const before = await seen()
     await world.doctor()
     assert.deepEqual(await seen(), before)
   })
 
   for (const [title, setups] of Object.entries({ RABBITMQ, QUEUES, POSTGRES, REDIS, FLEET })) {
-    describe(`names the fault and the mend (${title.toLowerCase()})`, () => {
+    // An alarm of RabbitMQ concerns every case that runs beside it.
+    const concurrency = title === 'RABBITMQ' ? 1 : 3
+    describe(`names the fault and the mend (${title.toLowerCase()})`, { concurrency }, () => {
       for (const setup of setups) checkSetup(setup)
     })
   }

@@ -1,7 +1,9 @@
 /** What is known of queues: what waits in them by RabbitMQ, and how old it is by the record. */
 
+import { withinTime } from '../bridge/deadline.js'
 import { fromJson } from '../bridge/json.js'
 import type { Broker, Database } from '../bridge/native.js'
+import { errorOf } from '../errors.js'
 import type { Settings } from './settings.js'
 
 export interface Depth {
@@ -9,9 +11,13 @@ export interface Depth {
   consumers: number
 }
 
+/** How long RabbitMQ may take to answer, in milliseconds. */
+const PATIENCE = 15_000
+
 /** What waits in a queue, and who consumes it; undefined where there is no such queue. */
 export async function depthOf(broker: Broker, queue: string): Promise<Depth | undefined> {
-  const depth = await broker.depth(queue)
+  const silent = errorOf('RabbitMQ does not answer', { code: 'BROKER_UNREACHABLE', retryable: true })
+  const depth = await withinTime(broker.depth(queue), PATIENCE, silent)
   return depth === null ? undefined : (fromJson(depth) as Depth)
 }
 

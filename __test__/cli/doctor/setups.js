@@ -352,6 +352,16 @@ export const POSTGRES = [
     mend: back('DATABASE_URL'),
   },
   {
+    what: 'whoever listens at the port of PostgreSQL says nothing',
+    break: async (world) => {
+      world.env.DATABASE_URL = at(world.env.DATABASE_URL, { port: await listener(world.t, () => {}) })
+    },
+    check: 'postgres.reach',
+    found: /did not answer within 5 s/,
+    todo: /check host, port and sslmode in DATABASE_URL/,
+    mend: back('DATABASE_URL'),
+  },
+  {
     what: 'there is no such database',
     break: (world) => {
       world.env.DATABASE_URL = at(world.env.DATABASE_URL, { pathname: `/${world.name}_db` })
@@ -642,6 +652,16 @@ export const REDIS = [
     mend: back('REDIS_URL'),
   },
   {
+    what: 'whoever listens at the port of Redis says nothing',
+    break: async (world) => {
+      world.env.REDIS_URL = at(world.env.REDIS_URL, { port: await listener(world.t, () => {}) })
+    },
+    check: 'redis.reach',
+    found: /./,
+    todo: /check host, port and database in REDIS_URL/,
+    mend: back('REDIS_URL'),
+  },
+  {
     what: 'nobody says where Redis is',
     break: (world) => {
       world.env.REDIS_URL = ''
@@ -811,16 +831,15 @@ export const FLEET = [
   {
     what: 'there are no workers at all',
     works: false,
-    break: (world) =>
-      world.servers.publisher.publish(world.queue, { runId: 'none', blueprintId: 'single', nodeId: 'only' }),
+    break: (world) => startRuns(world, 'single', 1),
     check: 'workers.registered',
     level: 'note',
     also: ['queue.consumers'],
     found: /no worker is registered/,
     todo: /flowcraft-rabbitmq worker/,
     mend: async (world) => {
-      await world.ctl('purge_queue', world.queue)
       await world.worker()
+      await world.settledDown()
     },
   },
 ]

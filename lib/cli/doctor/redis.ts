@@ -1,5 +1,6 @@
 /** Redis: whether it is reached, may be written to, and keeps what it is given. */
 
+import { withinTime } from '../../bridge/deadline.js'
 import { fromJson } from '../../bridge/json.js'
 import type { Store } from '../../bridge/native.js'
 import { codeOf } from '../failures.js'
@@ -10,6 +11,8 @@ import { judgeVersion } from './version.js'
 
 const PROBE = 'flowcraft:doctor'
 const FOR_A_SECOND = 1
+/** How long it may take to connect and to answer, in milliseconds. */
+const PATIENCE = 5_000
 
 export async function lookAtRedis(servers: Servers): Promise<Finding[]> {
   const { redis, from } = servers.settings
@@ -25,7 +28,7 @@ export async function lookAtRedis(servers: Servers): Promise<Finding[]> {
   const store = servers.store()
   const address = addressOf(redis)
   try {
-    await store.ask(['PING'])
+    await withinTime(store.ask(['PING']), PATIENCE, `Redis does not answer within ${PATIENCE / 1_000} s`)
   } catch (error) {
     return [await whyNot(error as Error, address, from.redis)]
   }
