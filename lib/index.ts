@@ -4,6 +4,7 @@
  * Imports point down, and a check refuses a circle:
  *
  * ```text
+ * cli/          the command line, over what is below; nothing imports it
  * index         what the package exports
  * adapter       the class a worker makes
  * client/       what an application holds: it starts runs, watches and lists them

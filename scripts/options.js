@@ -1,8 +1,10 @@
 // `npm run options`: writes what the options schema says where people read it: the table in README.md, docs/options.md,
-// and the doc comments of the options' types. With --check it changes nothing, and fails where something is out of date.
+// and the doc comments of the options' types; and docs/cli.md, by the definitions of the commands. With --check it changes nothing, and fails where something is out of date.
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { COMMANDS } from '../dist/cli/commands.js'
 import { describeOptions } from '../dist/options/describe.js'
+import { cliPage } from './options/cli.js'
 import { optionsPage, optionsTable } from './options/markdown.js'
 import { commented } from './options/types.js'
 
@@ -14,6 +16,7 @@ const END = '<!-- /options -->'
 const TARGETS = [
   ['README.md', (text) => between(text, optionsTable(describeOptions()))],
   ['docs/options.md', () => optionsPage(describeOptions())],
+  ['docs/cli.md', () => cliPage(COMMANDS)],
   ...describeOptions().map(({ type, file, options }) => [
     `lib/options/${file}`,
     (text) => commented(text, type, options),

@@ -102,6 +102,27 @@ describe('the tarball', () => {
     }
   }
 
+  it('runs the command line, also where none of the optional peers is', async () => {
+    const bare = await project('with-command', ['flowcraft'])
+    const servers = await openSharedServers()
+    try {
+      const env = { ...withoutRust, AMQP_URL: urls.amqp, DATABASE_URL: urls.database, REDIS_URL: urls.redis }
+      const tables = ['--contexts', servers.contextTable, '--statuses', servers.statusTable, '--queue', servers.queue]
+      const npx = (...args) =>
+        run('npx', ['--no-install', 'flowcraft-rabbitmq', ...args], { cwd: bare, env }).catch((error) => error)
+      const { code, stdout, stderr } = await npx('doctor', '-o', 'json', ...tables)
+      const faults = JSON.parse(stdout || assert.fail(stderr)).findings.filter(({ level }) => level === 'fault')
+      assert.deepEqual([code, faults.map(({ check }) => check)], [1, ['queue.consumers']])
+      assert.equal(
+        (await npx('--version')).stdout,
+        `${JSON.parse(await readFile(join(repository, 'package.json'))).version}\n`,
+      )
+      assert.match((await npx('runs', 'list', '--help')).stdout, /flowcraft-rabbitmq runs list --status failed/)
+    } finally {
+      await servers.close()
+    }
+  })
+
   it('imports none of the optional peers by itself', async () => {
     const bare = await project('bare', ['flowcraft'])
     const code = "import('@flowcraft/rabbitmq-adapter').then((m) => console.log(Object.keys(m).sort().join()))"

@@ -15,6 +15,7 @@ import { memoryName, refuseMixture } from '../options/memory.js'
 import { check, unknownOptions } from '../options/schema.js'
 import { RabbitMqClient } from './client.js'
 import { blueprintsOf, type Flows } from './flows.js'
+import type { ClientHost } from './host.js'
 
 /** How long closing waits, in milliseconds: nothing is being executed. */
 const AT_ONCE = 0
@@ -42,6 +43,12 @@ const AT_ONCE = 0
 export function createRabbitMqClient<F extends Flows = Flows>(
   options: RabbitMqClientOptions & { blueprints?: F },
 ): RabbitMqClient<F> & { close(): Promise<void> } {
+  const { host, close } = openClientHost(options)
+  return Object.assign(new RabbitMqClient<F>(host), { close })
+}
+
+/** What a client stands on, with an engine of its own. */
+export function openClientHost(options: RabbitMqClientOptions): { host: ClientHost; close(): Promise<void> } {
   const checked = check(CLIENT_SCHEMA, options)
   const { amqpConnection, pgClient, coordinationStore, serializer } = checked
   refuseMixture({
@@ -71,8 +78,7 @@ export function createRabbitMqClient<F extends Flows = Flows>(
   ])
     say(sentence)
   const values = new Values({ serializer, strict: checked.strictValues, warn: say })
-  const client = new RabbitMqClient<F>({ engine, values, answer: (promise) => promise })
-  return Object.assign(client, { close: () => engine.stop(AT_ONCE) })
+  return { host: { engine, values, answer: (promise) => promise }, close: () => engine.stop(AT_ONCE) }
 }
 
 /** What the engine calls: a client describes blueprints, and runs none. */

@@ -1,6 +1,6 @@
-// One run drawn as a tree. A node hangs below the last node that every way to it goes through: branches that
-// run in parallel are siblings, and so is the join that follows them.
+// One run drawn as a tree, as `flowcraft-rabbitmq runs show` draws it.
 
+import { layOut } from '../../dist/cli/tree.js'
 import { dim, green, red } from './terminal.js'
 
 /**
@@ -31,49 +31,4 @@ export function drawTree(blueprint, done) {
 function mark(node) {
   if (!node) return dim('–')
   return node.failed ? red('✖') : green('✔')
-}
-
-/** The nodes in drawing order, each with the lines to its left, and with its predecessors if it joins them. */
-function layOut({ nodes, edges }) {
-  const predecessors = new Map(
-    nodes.map(({ id }) => [id, edges.filter(({ target }) => target === id).map(({ source }) => source)]),
-  )
-  const order = topological(predecessors)
-  const parents = parentsOf(order, predecessors)
-  const rows = []
-  const visit = (id, branch, below) => {
-    const before = predecessors.get(id)
-    rows.push({ id, branch, joins: before.length > 1 ? before : undefined })
-    const children = order.filter((other) => parents.get(other) === id)
-    for (const child of children) {
-      const last = child === children.at(-1)
-      visit(child, `${below}${last ? '└─ ' : '├─ '}`, `${below}${last ? '   ' : '│  '}`)
-    }
-  }
-  for (const id of order) if (parents.get(id) === undefined) visit(id, '', '')
-  return rows
-}
-
-/** Every node after its predecessors; the workflow has no loops. */
-function topological(predecessors) {
-  const order = new Set()
-  const visit = (id) => {
-    for (const before of predecessors.get(id)) if (!order.has(before)) visit(before)
-    order.add(id)
-  }
-  for (const id of predecessors.keys()) visit(id)
-  return [...order]
-}
-
-/** For each node, the nearest of those that every way to it goes through (its immediate dominator). */
-function parentsOf(order, predecessors) {
-  const passed = new Map()
-  const parents = new Map()
-  for (const id of order) {
-    const ways = predecessors.get(id).map((before) => passed.get(before))
-    const common = ways.length > 0 ? ways.reduce((all, way) => all.filter((each) => way.includes(each))) : []
-    parents.set(id, common.at(-1))
-    passed.set(id, [...common, id])
-  }
-  return parents
 }

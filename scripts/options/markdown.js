@@ -50,11 +50,11 @@ export function firstSentence(words) {
   return words.match(/^.*?[.](?= [A-Z`]|$)/s)?.[0].replace(/\.$/, '') ?? words
 }
 
-function table(rows) {
+export function table(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
   const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`
   const [head, ...body] = rows
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
 }
 
-const escaped = (text) => text.replaceAll('|', '\\|')
+export const escaped = (text) => text.replaceAll('|', '\\|')

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use napi::Env;
-use napi::bindgen_prelude::{Buffer, FnArgs, Promise};
+use napi::bindgen_prelude::{Buffer, FnArgs, Object, Promise};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
 use napi_derive::napi;
 use tokio::sync::mpsc;
@@ -16,10 +16,12 @@ use tokio_util::sync::CancellationToken;
 use super::errors::{from_js, settings, to_js};
 use super::function::{JsFunction, JsThread};
 use super::memory;
+use super::runtime::promise;
 use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, Arguments, QueueType};
 use crate::ports::broker::{self, Delivery, Outgoing, Reading, Receipt};
 use crate::rabbitmq::{AmqpSettings, RabbitMq};
+use crate::record::to_raw;
 
 /// How long a channel may take to close before it is left to its connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -32,6 +34,8 @@ const LOOKING: (&str, Code) = ("Looking at the queue", Code::BrokerUnreachable);
 pub struct Broker {
     pub(super) inner: Arc<dyn broker::Broker>,
     live: Option<Arc<LiveBroker>>,
+    /// The same where it is RabbitMQ over our own connections.
+    rabbitmq: Option<Arc<RabbitMq>>,
 }
 
 /// What a live amqplib connection can be asked to do.
@@ -89,10 +93,8 @@ impl Broker {
     #[napi(factory)]
     pub fn rabbitmq(env: Env, options: String) -> napi::Result<Self> {
         let options: AmqpSettings = settings(&env, &options)?;
-        Ok(Self {
-            inner: Arc::new(RabbitMq::new(&options).map_err(|error| to_js(&env, &error))?),
-            live: None,
-        })
+        let rabbitmq = Arc::new(RabbitMq::new(&options).map_err(|error| to_js(&env, &error))?);
+        Ok(Self { inner: rabbitmq.clone(), live: None, rabbitmq: Some(rabbitmq) })
     }
 
     /// The user's live connection; `queue_type` is the type of the queues that are declared (JSON).
@@ -102,7 +104,7 @@ impl Broker {
         let (functions, thread) = (Arc::new(functions), JsThread::of(&env)?);
         let (is_blocked, consumers) = (AtomicBool::new(false), Mutex::default());
         let live = Arc::new(LiveBroker { is_blocked, functions, thread, queue_type, consumers });
-        Ok(Self { inner: live.clone(), live: Some(live) })
+        Ok(Self { inner: live.clone(), live: Some(live), rabbitmq: None })
     }
 
     /// The memory of that name; `queue_type` is the type of the queues that are declared (JSON).
@@ -111,7 +113,41 @@ impl Broker {
         let queue_type = settings(&env, &queue_type)?;
         let server = memory::server(&name);
         let broker = server.broker(memory::CLIENT, memory::platform(&server), queue_type);
-        Ok(Self { inner: Arc::new(broker), live: None })
+        Ok(Self { inner: Arc::new(broker), live: None, rabbitmq: None })
+    }
+
+    /// How many messages wait in a queue, and how many consume it, as JSON; null where there is no such queue.
+    #[napi(ts_return_type = "Promise<string | null>")]
+    pub fn depth<'env>(&self, env: &'env Env, queue: String) -> napi::Result<Object<'env>> {
+        let broker = self.inner.clone();
+        promise(env, async move {
+            let (messages, consumers) = (broker.waiting(&queue).await?, broker.consumers(&queue).await?);
+            let depth = messages.zip(consumers);
+            Ok(depth.map(|(messages, consumers)| {
+                serde_json::json!({ "messages": messages, "consumers": consumers }).to_string()
+            }))
+        })
+    }
+
+    /// How RabbitMQ and some queues stand, and what its user may do, as JSON; null for any other broker.
+    #[napi(ts_return_type = "Promise<string | null>")]
+    pub fn examine<'env>(&self, env: &'env Env, queues: Vec<String>) -> napi::Result<Object<'env>> {
+        let rabbitmq = self.rabbitmq.clone();
+        promise(env, async move {
+            let Some(rabbitmq) = rabbitmq else { return Ok(None) };
+            let examination = rabbitmq.examine(&queues).await?;
+            to_raw(&examination).map(|json| Some(json.get().to_owned()))
+        })
+    }
+
+    /// Closes the connections that were opened here.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let broker = self.inner.clone();
+        promise(env, async move {
+            broker.close().await;
+            Ok(())
+        })
     }
 
     /// A message arrived on the live connection.

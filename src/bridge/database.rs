@@ -25,6 +25,8 @@ use crate::run_store::RunStore;
 #[napi]
 pub struct Database {
     pub(super) inner: Arc<dyn record::Database>,
+    /// The same where it is PostgreSQL.
+    postgres: Option<Arc<Postgres>>,
     /// Has the clock that goes with it.
     pub(super) platform: Platform,
     /// How long a statement may take.
@@ -46,7 +48,9 @@ impl Database {
             password.map(|function| Arc::new(AskedPassword { function, thread }) as Arc<dyn PasswordSource>);
         let postgres = Postgres::new(&options, password).map_err(|error| to_js(&env, &error))?;
         let limit = options.statement_timeout.map_or(Limits::default().statement, Duration::from_millis);
-        Ok(Self { inner: Arc::new(postgres), platform: Platform::default(), limit })
+        let postgres = Arc::new(postgres);
+        let inner: Arc<dyn record::Database> = postgres.clone();
+        Ok(Self { inner, postgres: Some(postgres), platform: Platform::default(), limit })
     }
 
     /// The memory of that name.
@@ -55,6 +59,7 @@ impl Database {
         let server = memory::server(&name);
         Self {
             inner: Arc::new(server.database(memory::CLIENT)),
+            postgres: None,
             platform: memory::platform(&server),
             limit: Limits::default().statement,
         }
@@ -110,6 +115,35 @@ impl Database {
             let steps = record.migrations().await?;
             to_raw(&steps).map(|json| json.get().to_owned())
         })
+    }
+
+    /// Whether both tables can be worked with, and what their user has to know of them: sentences.
+    #[napi(ts_return_type = "Promise<string[]>")]
+    pub fn check<'env>(
+        &self,
+        env: &'env Env,
+        context_table: String,
+        status_table: String,
+    ) -> napi::Result<Object<'env>> {
+        let tables = Tables { contexts: Some(context_table), statuses: Some(status_table) };
+        let record = self.inner.record(&tables);
+        promise(env, async move { record.check().await })
+    }
+
+    /// What PostgreSQL answers to a query, in which `$1` is an array of texts: a JSON array of objects; null for a memory.
+    #[napi(ts_return_type = "Promise<string | null>")]
+    pub fn ask<'env>(&self, env: &'env Env, query: String, texts: Vec<String>) -> napi::Result<Object<'env>> {
+        let postgres = self.postgres.clone();
+        promise(env, async move {
+            let Some(postgres) = postgres else { return Ok(None) };
+            postgres.ask(&query, &texts).await.map(Some)
+        })
+    }
+
+    /// Whether a pooler stands before PostgreSQL; null before the first connection, and for a memory.
+    #[napi(getter)]
+    pub fn is_pooled(&self) -> Option<bool> {
+        self.postgres.as_ref()?.is_pooled()
     }
 
     /// Closes the connections nobody is using.

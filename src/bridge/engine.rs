@@ -266,6 +266,22 @@ impl Engine {
         })
     }
 
+    /// Removes dead letters: those with these ids, or all. How many.
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn discard<'env>(
+        &self,
+        env: &'env Env,
+        ids: Option<Vec<String>>,
+        limit: u32,
+    ) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        let ids = ids.map(HashSet::from_iter);
+        promise(env, async move {
+            let removed = engine.discard(ids.as_ref(), limit as usize).await?;
+            Ok(u32::try_from(removed).unwrap_or(u32::MAX))
+        })
+    }
+
     /// The workers of this fleet that are alive: a JSON array.
     #[napi(ts_return_type = "Promise<string>")]
     pub fn workers<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {

@@ -25,12 +25,14 @@ pub struct Store {
     pub(super) inner: Arc<dyn CoordinationStore>,
     /// As JavaScript asks it.
     own: Arc<PunctualStore>,
+    /// The same where it is our own Redis.
+    redis: Option<Arc<RedisStore>>,
 }
 
 impl Store {
     fn of(inner: Arc<dyn CoordinationStore>) -> Self {
         let own = Arc::new(PunctualStore::new(inner.clone(), Limits::default().lease));
-        Self { inner, own }
+        Self { inner, own, redis: None }
     }
 }
 
@@ -51,7 +53,8 @@ impl Store {
     pub fn redis(env: Env, options: String) -> napi::Result<Self> {
         let options: RedisSettings = settings(&env, &options)?;
         let redis = Arc::new(RedisStore::new(&options).map_err(|error| to_js(&env, &error))?);
-        Ok(Self::of(Arc::new(Coalesced::new(redis, Platform::default()))))
+        let store = Self::of(Arc::new(Coalesced::new(redis.clone(), Platform::default())));
+        Ok(Self { redis: Some(redis), ..store })
     }
 
     /// The memory of that name.
@@ -73,6 +76,16 @@ impl Store {
     pub fn custom(env: Env, functions: StoreFunctions) -> napi::Result<Self> {
         let thread = JsThread::of(&env)?;
         Ok(Self::of(Arc::new(CustomStore { functions, thread })))
+    }
+
+    /// What Redis answers to a command, as JSON; null where it is none of ours.
+    #[napi(ts_return_type = "Promise<string | null>")]
+    pub fn ask<'env>(&self, env: &'env Env, words: Vec<String>) -> napi::Result<Object<'env>> {
+        let redis = self.redis.clone();
+        promise(env, async move {
+            let Some(redis) = redis else { return Ok(None) };
+            redis.ask(&words).await.map(|answer| Some(answer.to_string()))
+        })
     }
 
     #[napi(ts_return_type = "Promise<number>")]

@@ -111,13 +111,12 @@ impl Found {
             return Ok(());
         }
         let why = match self.kind.as_str() {
-            "p" => {
-                "A partitioned table can have one only where it is partitioned by run_id (by its hash, say), and so can hold \
-                 one row a run. Partition it so, or name another table"
-            }
-            _ => {
-                "Nothing keeps two rows of one run apart. Make one with:\nALTER TABLE … ADD PRIMARY KEY (run_id);"
-            }
+            "p" => "A partitioned table can have one only where it is partitioned by run_id (by its hash, say), and so can hold \
+                    one row a run. Partition it so, or name another table"
+                .to_owned(),
+            _ => format!(
+                "Nothing keeps two rows of one run apart. Make one with:\nALTER TABLE {name} ADD PRIMARY KEY (run_id);"
+            ),
         };
         Err(unfit(format!("the table '{name}' has no unique index of 'run_id' alone. {why}")))
     }

@@ -12,6 +12,7 @@ mod columns;
 mod connect;
 mod connection;
 mod contexts;
+mod examining;
 mod fitness;
 mod ids;
 mod journal;

@@ -41,6 +41,10 @@ impl Postgres {
             settings.direct.as_deref().map(|direct| Pool::new(direct, password.clone())).transpose()?;
         Ok(Self { pool: Pool::new(settings, password)?, direct })
     }
+
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
 }
 
 impl Database for Postgres {

@@ -10,7 +10,7 @@ use super::fitness;
 use super::ids::Names;
 use super::pool::Pool;
 use super::status_sql::{RESULTS, Statements, Timed, Writing};
-use super::tables::{Table, TableName, missing, unfit_column};
+use super::tables::{Table, TableName, adding, missing, unfit_column};
 use super::transaction::Transaction;
 use super::upsert::Shape;
 use super::zone::Moments;
@@ -160,7 +160,7 @@ impl StatusTable {
                 "the table '{}' has no column 'updated_at', by which stalled runs are found",
                 self.name
             );
-            missing(Code::ColumnMissing, &what, &self.name, DDL)
+            missing(Code::ColumnMissing, &what, &self.name, &adding("status", DDL))
         })
     }
 
@@ -218,7 +218,7 @@ impl StatusTable {
         let shape = Shape { table: &table, ids, moments, owed };
         Statements::for_shape(&shape).ok_or_else(|| {
             let what = format!("the table '{}' has no column 'status'", self.name);
-            missing(Code::ColumnMissing, &what, &self.name, DDL)
+            missing(Code::ColumnMissing, &what, &self.name, &adding("status", DDL))
         })
     }
 

@@ -126,7 +126,7 @@ impl Table {
     pub fn require(&self, column: &str, name: &TableName, ddl: &str) -> Result<&Column> {
         self.columns.get(column).ok_or_else(|| {
             let what = format!("the table '{name}' has no column '{column}'");
-            missing(Code::ColumnMissing, &what, name, ddl)
+            missing(Code::ColumnMissing, &what, name, &adding(column, ddl))
         })
     }
 
@@ -153,11 +153,22 @@ pub(super) fn missing(code: Code, what: &str, name: &TableName, ddl: &str) -> Er
     Error::new(code, LOOKING, format!("{what}. Create it with:\n{}", ddl.replace("$TABLE", &name.written)))
 }
 
+/// The statement that adds a column, by the one that creates its table. Rows that are there already get an empty document.
+pub(super) fn adding(column: &str, ddl: &str) -> String {
+    let columns =
+        ddl.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map_or("", |(inside, _)| inside);
+    let definition = columns.split(", ").find(|definition| definition.split(' ').next() == Some(column));
+    let definition = definition.unwrap_or(column).replace("JSONB NOT NULL", "JSONB NOT NULL DEFAULT '{}'");
+    format!("ALTER TABLE $TABLE ADD COLUMN {definition};")
+}
+
 /// The error for a column of a type that cannot hold what it has to.
 pub(super) fn unfit_column(name: &TableName, column: &str, found: &Column, wanted: &str) -> Error {
+    let to = wanted.split([',', ' ']).next().unwrap_or(wanted);
+    let to = if wanted.starts_with("timestamp") { "timestamptz" } else { to };
     let what = format!(
         "the column '{column}' of the table '{name}' is of type {}, and has to be {wanted}. Change it with:\n\
-         ALTER TABLE {} ALTER COLUMN {column} TYPE …;",
+         ALTER TABLE {} ALTER COLUMN {column} TYPE {to} USING {column}::text::{to};",
         found.kind, name.written
     );
     Error::new(Code::ColumnMissing, LOOKING, what)
@@ -177,6 +188,18 @@ fn quote_all(parts: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_is_added_as_its_table_would_be_created_with_it() {
+        let ddl = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL, at TIMESTAMPTZ DEFAULT NOW());";
+        for (column, expected) in [
+            ("run_id", "ALTER TABLE $TABLE ADD COLUMN run_id TEXT PRIMARY KEY;"),
+            ("context_data", "ALTER TABLE $TABLE ADD COLUMN context_data JSONB NOT NULL DEFAULT '{}';"),
+            ("at", "ALTER TABLE $TABLE ADD COLUMN at TIMESTAMPTZ DEFAULT NOW();"),
+        ] {
+            assert_eq!(adding(column, ddl), expected);
+        }
+    }
 
     #[test]
     fn names_are_read_as_sql_reads_them_and_always_quoted() {

@@ -99,7 +99,7 @@ impl RabbitMq {
 
     /// Connects to the first node that answers, beginning with the one that answered last. None does: the error of the
     /// last one.
-    async fn connect(&self, purpose: &str) -> Result<Connection> {
+    pub(super) async fn connect(&self, purpose: &str) -> Result<Connection> {
         let (first, nodes) = (self.next_address.load(Ordering::Relaxed), self.addresses.len());
         let mut failure =
             Error::new(Code::BrokerUnreachable, "Connecting to RabbitMQ", "there is no address");

@@ -3,9 +3,11 @@
 mod broker;
 mod client;
 mod collision;
+mod examining;
 mod publishing;
 mod queues;
 mod uri;
 
 pub use broker::RabbitMq;
+pub use examining::{Examination, ExaminedQueue};
 pub use uri::{AmqpAddress, AmqpSettings};

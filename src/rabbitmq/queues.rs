@@ -47,7 +47,7 @@ pub(super) async fn ensure(connection: &Connection, queue: &str, arguments: Argu
     channel.close(REPLY_SUCCESS, "declared".into()).await.map_err(failed)
 }
 
-fn table(arguments: Arguments) -> FieldTable {
+pub(super) fn table(arguments: Arguments) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, argument) in arguments {
         let value = match argument {

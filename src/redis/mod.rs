@@ -2,6 +2,7 @@
 
 mod changes;
 mod connection;
+mod examining;
 mod leases;
 mod link;
 mod server;

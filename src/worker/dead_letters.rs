@@ -105,44 +105,74 @@ impl DeadLetters {
     /// # Errors
     /// Transient, when the broker is out of reach; what was put back until then stays so.
     pub async fn replay(&self, chosen: Option<&HashSet<String>>, limit: usize) -> Result<usize> {
-        let mut replayed = 0;
-        for queue in self.settings.queues.consumed() {
-            let Some(mut reading) = self.broker.read(&dead_queue(queue)).await? else { continue };
-            let more = self.replay_from(&mut *reading, queue, chosen, limit - replayed).await;
-            reading.close().await;
-            replayed += more?;
-        }
-        Ok(replayed)
+        self.take(&Taking { chosen, fate: Fate::PutBack }, limit).await
     }
 
-    async fn replay_from(
+    /// Removes dead letters for good: those chosen by id, or all; of each queue the oldest first, at most `limit`. Answers
+    /// with how many.
+    ///
+    /// # Errors
+    /// Transient, when the broker is out of reach; what was removed until then stays so.
+    pub async fn discard(&self, chosen: Option<&HashSet<String>>, limit: usize) -> Result<usize> {
+        self.take(&Taking { chosen, fate: Fate::Removed }, limit).await
+    }
+
+    async fn take(&self, taking: &Taking<'_>, limit: usize) -> Result<usize> {
+        let mut taken = 0;
+        for queue in self.settings.queues.consumed() {
+            let Some(mut reading) = self.broker.read(&dead_queue(queue)).await? else { continue };
+            let more = self.take_from(&mut *reading, queue, taking, limit - taken).await;
+            reading.close().await;
+            taken += more?;
+        }
+        Ok(taken)
+    }
+
+    async fn take_from(
         &self,
         reading: &mut dyn Reading,
         queue: &str,
-        chosen: Option<&HashSet<String>>,
+        taking: &Taking<'_>,
         limit: usize,
     ) -> Result<usize> {
         // A letter that is put back and dies again at once must not be met a second time.
         let mut left = self.broker.waiting(&dead_queue(queue)).await?.unwrap_or(0);
-        let mut replayed = 0;
+        let mut taken = 0;
         // Held until the end: what is handed back early would be read again.
         let mut kept: Vec<Box<dyn Receipt>> = Vec::new();
-        while replayed < limit && left > 0 {
+        while taken < limit && left > 0 {
             let Some(delivery) = reading.next().await? else { break };
             left -= 1;
             let DeadLetter { id, body, job, .. } = DeadLetter::of(queue, &delivery);
-            if chosen.is_some_and(|chosen| !chosen.contains(&id)) {
+            if taking.chosen.is_some_and(|chosen| !chosen.contains(&id)) {
                 kept.push(delivery.receipt);
                 continue;
             }
-            let body = job.map_or(body, |job| job.replayed().to_body());
-            let back = Outgoing { queue: queue.to_owned(), delay: None, body, headers: Vec::new() };
-            self.broker.publish(vec![back]).await?;
+            if taking.fate == Fate::PutBack {
+                let body = job.map_or(body, |job| job.replayed().to_body());
+                let back = Outgoing { queue: queue.to_owned(), delay: None, body, headers: Vec::new() };
+                self.broker.publish(vec![back]).await?;
+            }
             delivery.receipt.ack().await;
-            replayed += 1;
+            taken += 1;
         }
-        Ok(replayed)
+        Ok(taken)
     }
+}
+
+/// What becomes of which dead letters.
+struct Taking<'a> {
+    /// Those with these ids; all where it is none.
+    chosen: Option<&'a HashSet<String>>,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// In its queue again, confirmed before it is taken from the dead letters.
+    PutBack,
+    /// Gone.
+    Removed,
 }
 
 impl DeadLetter {

@@ -207,6 +207,14 @@ impl Engine {
         self.services.dead_letters.replay(chosen, limit).await
     }
 
+    /// Removes dead letters for good: those chosen by id, or all; at most `limit`. Answers with how many.
+    ///
+    /// # Errors
+    /// Transient, when the broker is out of reach; what was removed until then stays so.
+    pub async fn discard(&self, chosen: Option<&HashSet<String>>, limit: usize) -> Result<usize> {
+        self.services.dead_letters.discard(chosen, limit).await
+    }
+
     /// The workers of this fleet that are alive.
     ///
     /// # Errors

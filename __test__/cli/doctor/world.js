@@ -1,0 +1,131 @@
+// A healthy set-up on servers of the test's own, for one case that breaks it: tables, all steps of migrate, a queue, a worker.
+import { migrate, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
+import { NullLogger } from 'flowcraft'
+import { until } from '../../fixtures/until.js'
+import { flows } from '../programs/flows.js'
+import { cli, cliOf } from '../support/cli.js'
+
+let worlds = 0
+
+export class World {
+  constructor(t, servers) {
+    worlds += 1
+    this.t = t
+    this.servers = servers
+    this.name = `world_${worlds}`
+    this.contextTable = `${this.name}.contexts`
+    this.statusTable = `${this.name}.statuses`
+    this.queue = `${this.name}-jobs`
+    this.env = { AMQP_URL: servers.urls.amqp, DATABASE_URL: servers.urls.direct, REDIS_URL: servers.urls.redis }
+    this.node = []
+    this.flags = []
+    this.ctl = servers.rabbitmq.ctl
+  }
+
+  static async open(t, servers, { works = true } = {}) {
+    const world = new World(t, servers)
+    await world.sql(`CREATE SCHEMA $n; CREATE TABLE $c (run_id TEXT PRIMARY KEY, context_data JSONB NOT NULL);
+      CREATE TABLE $s (run_id TEXT PRIMARY KEY, status TEXT, status_data JSONB, updated_at TIMESTAMPTZ DEFAULT NOW())`)
+    t.after(() => world.sql('DROP SCHEMA IF EXISTS $n CASCADE'))
+    await migrate({
+      pgClient: servers.urls.direct,
+      contextTableName: world.contextTable,
+      statusTableName: world.statusTable,
+    })
+    if (works) await world.worker()
+    return world
+  }
+
+  /** Runs SQL; $c, $s and $n are the tables and their schema. */
+  sql(text, values) {
+    const named = text
+      .replaceAll('$c', this.contextTable)
+      .replaceAll('$s', this.statusTable)
+      .replaceAll('$n', this.name)
+    return this.servers.sql(named, values)
+  }
+
+  /** A worker that is registered, stopped with the test. */
+  async worker({ has = Object.values(flows), queue = this.queue, redis = this.servers.urls.redis } = {}) {
+    const adapter = new RabbitMqAdapter({
+      runtimeOptions: {
+        blueprints: Object.fromEntries(has.map((flow) => flow.toBlueprint()).map((each) => [each.id, each])),
+        registry: Object.fromEntries(has.flatMap((flow) => [...flow.getFunctionRegistry()])),
+        logger: new NullLogger(),
+      },
+      coordinationStore: new RedisCoordinationStore(redis),
+      amqpConnection: this.servers.urls.amqp,
+      pgClient: this.servers.urls.direct,
+      contextTableName: this.contextTable,
+      statusTableName: this.statusTable,
+      queueName: queue,
+      stopTimeout: 1_000,
+      repairInterval: 0,
+    })
+    adapter.start()
+    this.adapter = adapter
+    this.t.after(() => adapter.stop())
+    await until(async () => {
+      const { stdout } = await cli(['workers', '-o', 'json', ...this.where()], {
+        env: { ...this.env, REDIS_URL: redis },
+      })
+      return stdout !== '' && JSON.parse(stdout).some(({ queues }) => queues.includes(queue))
+    })
+    return adapter
+  }
+
+  publish(body) {
+    return this.servers.publisher.publish(this.queue, body)
+  }
+
+  /** Waits until so many dead letters are there. */
+  isDead(count) {
+    return until(async () => JSON.parse((await this.run('dead list -o json')).stdout).length === count)
+  }
+
+  /** Waits until nothing is running. */
+  settledDown() {
+    return until(async () => (await this.sql("SELECT 1 FROM $s WHERE status = 'running'")).length === 0)
+  }
+
+  where() {
+    return ['--contexts', this.contextTable, '--statuses', this.statusTable]
+  }
+
+  run(line, options) {
+    return cliOf(this)(line, { env: this.env, ...options })
+  }
+
+  /** What the doctor says, and how it ends. */
+  async doctor() {
+    const { code, stdout, stderr } = await cliOf(this)(['doctor', '-o', 'json', ...this.flags], {
+      env: this.env,
+      node: this.node,
+    })
+    if (stdout === '') throw new Error(`doctor ended with ${code}: ${stderr}`)
+    const { ok, findings } = JSON.parse(stdout)
+    return { code, ok, findings, faults: findings.filter(({ level }) => level === 'fault') }
+  }
+
+  /** Does what the doctor says: the SQL statement among its lines, as it stands. */
+  async obeySql({ todo }) {
+    const statement = todo.find((line) => line.endsWith(';'))
+    if (!statement) throw new Error(`no statement in ${JSON.stringify(todo)}`)
+    await this.servers.sql(statement)
+  }
+
+  /** Does what the doctor says: the command of ours among its lines, as it stands. */
+  async obeyCommand({ todo }, more = '') {
+    const line = todo.find((each) => /flowcraft-rabbitmq \S/.test(each))
+    const [, command] = line.match(/flowcraft-rabbitmq ([^;,]+?)(?: (?:says|lists|lets|asks) .*)?$/)
+    const { code, stderr } = await this.run(`${command} ${more}`.trim())
+    if (code !== 0) throw new Error(`${command}: ${stderr}`)
+  }
+
+  /** Does what the doctor says: the command of rabbitmqctl among its lines, as it stands. */
+  async obeyCtl({ todo }) {
+    const line = todo.find((each) => each.startsWith('rabbitmqctl '))
+    const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare)
+    await this.ctl(...words.slice(1))
+  }
+}

@@ -1,0 +1,17 @@
+/** Every command there is. */
+import type { Command } from './command.js'
+import { completionCommand } from './definitions/completion.js'
+import { DEAD_COMMANDS } from './definitions/dead.js'
+import { FLEET_COMMANDS } from './definitions/fleet.js'
+import { MIGRATE_COMMANDS } from './definitions/migrate.js'
+import { RUN_ACTIONS } from './definitions/run-actions.js'
+import { RUNS_COMMANDS } from './definitions/runs.js'
+
+export const COMMANDS: readonly Command[] = [
+  ...FLEET_COMMANDS,
+  ...RUNS_COMMANDS,
+  ...RUN_ACTIONS,
+  ...DEAD_COMMANDS,
+  ...MIGRATE_COMMANDS,
+  completionCommand,
+]

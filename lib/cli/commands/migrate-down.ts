@@ -1,0 +1,5 @@
+/** `migrate down`. */
+import type { Run } from '../command.js'
+import { migrateSteps } from '../migrating.js'
+
+export const run: Run = (call) => migrateSteps(call, 'down')

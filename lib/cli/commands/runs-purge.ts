@@ -1,0 +1,49 @@
+/** `runs purge`. */
+import { oneLine } from '../../log.js'
+import type { Run } from '../command.js'
+import { confirm } from '../confirm.js'
+import { lengthOf } from '../durations.js'
+import { usage } from '../exit.js'
+import { pagesOf } from '../filters.js'
+import { showOne } from '../output.js'
+import { Servers } from '../servers.js'
+import { counted, formatOf } from '../shown.js'
+
+const ENDS = ['completed', 'failed', 'cancelled'] as const
+type End = (typeof ENDS)[number]
+
+export const run: Run = (call) =>
+  Servers.use(call, ['database'], async (servers) => {
+    const { parsed, io, signal } = call
+    const olderThan = parsed.duration('older-than')
+    if (olderThan === undefined) throw usage('How old? Say how long ago they last changed: --older-than 30d')
+    const status = endsOf(parsed.list('status'))
+    const client = servers.client()
+    const list = { status, updatedBefore: Date.now() - olderThan }
+    let count = 0
+    let first: string | undefined
+    for await (const runs of pagesOf(client, { list, limit: Number.POSITIVE_INFINITY }, signal)) {
+      first ??= runs[0]?.runId
+      count += runs.length
+      io.progress(`${counted(count, 'run')} found so far ...`)
+    }
+    signal.throwIfAborted()
+    if (count > 0) {
+      io.note(
+        `Remove for good: ${counted(count, 'run')} (${status.join(', ')}) that changed last ${lengthOf(olderThan)} ago or before`,
+        'bold',
+      )
+      io.note(`  the first of them: ${oneLine(first ?? '')}`)
+      await confirm(call, `Remove ${counted(count, 'run')}?`)
+    }
+    const removed = count > 0 ? await client.purge({ status, olderThan }) : 0
+    await showOne(io, formatOf(parsed), { removed }, () => [`${counted(removed, 'run')} removed`])
+    return undefined
+  })
+
+function endsOf(given: readonly string[]): End[] {
+  const unknown = given.find((status) => !(ENDS as readonly string[]).includes(status))
+  if (unknown !== undefined)
+    throw usage(`--status takes ${ENDS.join(', ')} here, not '${unknown}': only what is over is removed`)
+  return given.length > 0 ? (given as End[]) : [...ENDS]
+}

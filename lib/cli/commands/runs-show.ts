@@ -1,0 +1,32 @@
+/** `runs show`. */
+
+import { fromJson } from '../../bridge/json.js'
+import { ContextTable } from '../../bridge/native.js'
+import type { Run } from '../command.js'
+import { loadFlows } from '../modules.js'
+import { shownJson, showOne } from '../output.js'
+import { linesOfRun } from '../run-view.js'
+import { Servers } from '../servers.js'
+import { formatOf } from '../shown.js'
+
+export const run: Run = (call) =>
+  Servers.use(call, ['database'], async (servers) => {
+    const { parsed, io } = call
+    const [runId = ''] = parsed.args
+    const { blueprints, contexts } = servers.settings
+    const [flows, description] = [await loadFlows(blueprints), await servers.client().run(runId).describe()]
+    const context = parsed.has('with-context')
+      ? fromJson(await new ContextTable(servers.database(), contexts).toJSON(runId))
+      : undefined
+    const value = context === undefined ? description : { ...description, context }
+    const lines = () => [
+      ...linesOfRun(io, description, flows),
+      ...(context === undefined ? [] : ['', io.paint('dim', 'context'), shownJson(context, 2)]),
+    ]
+    await showOne(io, formatOf(parsed), value, lines)
+    const isKnown = description.blueprintId !== undefined && Object.hasOwn(flows, description.blueprintId)
+    if (!isKnown && formatOf(parsed) === 'table') {
+      io.note('For the whole graph name a module that exports the blueprint: --blueprints ./flows.js', 'dim')
+    }
+    return undefined
+  })

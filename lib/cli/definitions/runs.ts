@@ -1,0 +1,97 @@
+/** `runs …`: one run, or a list. */
+import type { Argument, Command } from '../command.js'
+import { BLUEPRINTS } from './fleet.js'
+
+const RUN: Argument = { name: 'run-id', words: 'the id of the run', required: true }
+
+export const RUNS_COMMANDS: readonly Command[] = [
+  {
+    name: 'runs list',
+    summary: 'Lists runs, in the order of their ids.',
+    words: ['Ids that a client made are in the order in which the runs were started: --desc shows the newest first.'],
+    flags: { desc: { words: 'from the last id to the first' } },
+    groups: ['filters', 'output', 'servers'],
+    examples: [
+      { line: 'runs list --status failed --limit 20', words: 'twenty that failed' },
+      { line: 'runs list --status running --updated-before 10m', words: 'those that may be stuck' },
+      { line: 'runs list --blueprint order -o jsonl | wc -l', words: 'how many there are of a blueprint' },
+    ],
+    load: () => import('../commands/runs-list.js'),
+  },
+  {
+    name: 'runs show',
+    summary: 'Shows a run: its status and reason, and its nodes as a tree with states, attempts and times.',
+    words: ['The tree needs the blueprint (--blueprints); without it the nodes that were reached are listed.'],
+    args: [RUN],
+    flags: { blueprints: BLUEPRINTS, 'with-context': { words: 'shows the context too' } },
+    groups: ['output', 'servers'],
+    examples: [
+      { line: 'runs show order-17', words: 'how it stands' },
+      { line: 'runs show order-17 --blueprints ./flows.js --with-context', words: 'the whole graph, and the context' },
+    ],
+    load: () => import('../commands/runs-show.js'),
+  },
+  {
+    name: 'runs result',
+    summary: 'Waits for the end of a run, and prints its context as JSON.',
+    words: ['Of a run that failed or was cancelled it says why, and ends with 1.'],
+    args: [RUN],
+    flags: { timeout: { words: 'how long to wait; default: until the end', value: 'time' } },
+    groups: ['output', 'servers'],
+    examples: [
+      { line: 'runs result order-17 --timeout 30s', words: 'its context' },
+      { line: 'runs result order-17 -o json | jq \'.context["_outputs.ship"]\'', words: 'one output' },
+    ],
+    load: () => import('../commands/runs-result.js'),
+  },
+  {
+    name: 'runs watch',
+    summary: 'Shows a run live until it ends; ends with 0 only if it completes.',
+    words: ['On a terminal the tree is drawn over; elsewhere each change is a line. It polls PostgreSQL.'],
+    args: [RUN],
+    flags: {
+      blueprints: BLUEPRINTS,
+      interval: { words: 'how often it looks; default 1s', value: 'time' },
+      timeout: { words: 'how long to watch; default: until the end', value: 'time' },
+    },
+    groups: ['output', 'servers'],
+    examples: [
+      { line: 'runs watch order-17', words: 'until it ends' },
+      { line: 'runs watch order-17 -o jsonl', words: 'a line of JSON for each change' },
+    ],
+    load: () => import('../commands/runs-watch.js'),
+  },
+  {
+    name: 'runs start',
+    summary: 'Starts a run, and prints its id.',
+    args: [{ name: 'blueprint', words: 'the id of the blueprint', required: true }],
+    flags: {
+      blueprints: BLUEPRINTS,
+      'run-id': { words: 'the id of the run; default: a new one', value: 'id' },
+      context: { words: 'its context: a JSON object, @file for a file, - for standard input', value: 'json' },
+      'on-conflict': {
+        words: 'what becomes of a run of that id',
+        value: 'policy',
+        choices: ['reject', 'use-existing', 'restart-if-ended'],
+      },
+      'start-at': { words: 'when it begins: a date', value: 'time' },
+      'version-of': { words: 'the version that the blueprint has to have', value: 'version' },
+      wait: { words: 'waits for its end, as runs result does' },
+      timeout: { words: 'how long to wait', value: 'time' },
+    },
+    groups: ['output', 'servers'],
+    examples: [
+      { line: 'runs start order --blueprints ./flows.js --context \'{"amount":42}\'', words: 'a new run' },
+      { line: 'runs start order --run-id order-17 --on-conflict use-existing --wait', words: 'once, and its result' },
+    ],
+    load: () => import('../commands/runs-start.js'),
+  },
+  {
+    name: 'runs counts',
+    summary: 'Counts runs by blueprint and status.',
+    words: ['Reads both tables whole: it takes its time on large ones.'],
+    groups: ['output', 'servers'],
+    examples: [{ line: 'runs counts', words: 'how many there are of each' }],
+    load: () => import('../commands/runs-counts.js'),
+  },
+]

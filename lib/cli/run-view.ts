@@ -1,0 +1,92 @@
+/** A run, drawn for people: what is known of it, and its nodes as a tree. */
+import type { NodeDescription, RunDescription } from '../client/description.js'
+import type { Flow, Flows } from '../client/flows.js'
+import { isObject } from '../is-object.js'
+import { oneLine } from '../log.js'
+import { clock, lengthOf } from './durations.js'
+import type { Io, Style } from './io.js'
+import { facts, shownJson } from './output.js'
+import { moment, styleOf } from './shown.js'
+import { type Graph, layOut, type TreeRow } from './tree.js'
+
+const MARKS: Record<NodeDescription['state'], readonly [string, Style | undefined]> = {
+  done: ['✔', 'green'],
+  failed: ['✖', 'red'],
+  awaiting: ['⏸', 'cyan'],
+  due: ['▶', 'yellow'],
+  idle: ['·', 'dim'],
+}
+
+/** The lines of a run. */
+export function linesOfRun(io: Io, run: RunDescription, flows: Flows): string[] {
+  const { blueprintId, version, reason } = run
+  const blueprint = version ? `${blueprintId} (version ${version})` : blueprintId
+  const head = facts(io, [
+    ['run', run.runId],
+    ['status', run.status, styleOf(run.status)],
+    ['reason', reason, 'red'],
+    ['blueprint', blueprint],
+    ['started', moment(run.createdAt)],
+    ['last changed', moment(run.updatedAt)],
+  ])
+  return [...head, '', ...linesOfNodes(io, run, graphOf(flows, blueprintId))]
+}
+
+/** The graph of a blueprint, if it was given. */
+function graphOf(flows: Flows, blueprintId: string | undefined): Graph | undefined {
+  const flow: Flow | undefined = blueprintId === undefined ? undefined : flows[blueprintId]
+  return flow && 'toBlueprint' in flow ? flow.toBlueprint() : flow
+}
+
+function linesOfNodes(io: Io, { nodes }: RunDescription, graph: Graph | undefined): string[] {
+  const known = new Map(nodes.map((node) => [node.nodeId, node]))
+  const drawn: TreeRow[] = graph ? layOut(graph) : []
+  const ids = new Set(drawn.map(({ id }) => id))
+  // Nodes that were added while it ran, or of another version.
+  const rows = [
+    ...drawn,
+    ...nodes.filter(({ nodeId }) => !ids.has(nodeId)).map(({ nodeId }) => ({ id: nodeId, branch: '' })),
+  ]
+  if (rows.length === 0) return [io.paint('dim', 'No node was reached yet.')]
+  const width = Math.max(...rows.map(({ branch, id }) => branch.length + oneLine(id).length))
+  return rows.map((row) => lineOf(io, row, { node: known.get(row.id), width, known }))
+}
+
+interface Around {
+  node: NodeDescription | undefined
+  width: number
+  known: ReadonlyMap<string, NodeDescription>
+}
+
+function lineOf(io: Io, { id, branch, joins }: TreeRow, { node, width, known }: Around): string {
+  const name = oneLine(id)
+  const [mark, style] = node ? MARKS[node.state] : ['–', 'dim' as const]
+  const blank = ' '.repeat(width - branch.length - name.length)
+  const label = `${io.paint('dim', branch)}${io.paint(style, mark)} ${name}${blank}`
+  if (!node) return `${label}  ${io.paint('dim', 'not reached')}`
+  const before = joins?.filter((each) => known.get(each)?.state === 'done').map(oneLine)
+  const notes = [...notesOf(node), ...(before && before.length > 0 ? [`after ${before.join(', ')}`] : [])]
+  return `${label}  ${io.paint(style, node.state.padEnd(8))}  ${notes.join('; ')}`.trimEnd()
+}
+
+function notesOf(node: NodeDescription): string[] {
+  const { execution, attempt, dueAt, action, waitsFor, error, replaced, state } = node
+  const left = dueAt ? dueAt.getTime() - Date.now() : 0
+  return [
+    ...(execution > 1 ? [`execution ${execution}`] : []),
+    ...(attempt > 1 ? [`attempt ${attempt}`] : []),
+    ...(dueAt && left > 0 ? [`due at ${clock(dueAt)}, in ${lengthOf(left)}`] : []),
+    ...(action !== undefined ? [`action '${oneLine(action)}'`] : []),
+    ...(waitsFor?.event !== undefined ? [`waits for event '${oneLine(waitsFor.event)}'`] : []),
+    ...(state === 'awaiting' && waitsFor?.event === undefined && !dueAt ? ['waits to be resumed'] : []),
+    ...(says(waitsFor?.details) ? [shownJson(waitsFor?.details)] : []),
+    ...(replaced ? ['its fallback took its place'] : []),
+    ...(error !== undefined ? [oneLine(error)] : []),
+  ]
+}
+
+/** Whether the details say more than that it waits. */
+function says(details: unknown): boolean {
+  if (!isObject(details)) return details !== undefined
+  return Object.entries(details).some(([key, value]) => key !== 'reason' || value !== 'external_event')
+}
