@@ -14,6 +14,7 @@ use super::memory;
 use super::runtime::promise;
 use crate::deadlines::{Limits, PunctualRecord};
 use crate::error::{Code, Result};
+use crate::memory::MemoryServer;
 use crate::migrations::Target;
 use crate::ports::platform::Platform;
 use crate::ports::record::{self, Record, Tables};
@@ -27,6 +28,8 @@ pub struct Database {
     pub(super) inner: Arc<dyn record::Database>,
     /// Has the clock that goes with it.
     pub(super) platform: Platform,
+    /// The memory that it is, if it is one.
+    pub(super) memory: Option<Arc<MemoryServer>>,
     /// How long a statement may take.
     limit: Duration,
 }
@@ -46,7 +49,7 @@ impl Database {
             password.map(|function| Arc::new(AskedPassword { function, thread }) as Arc<dyn PasswordSource>);
         let postgres = Postgres::new(&options, password).map_err(|error| to_js(&env, &error))?;
         let limit = options.statement_timeout.map_or(Limits::default().statement, Duration::from_millis);
-        Ok(Self { inner: Arc::new(postgres), platform: Platform::default(), limit })
+        Ok(Self { inner: Arc::new(postgres), platform: Platform::default(), memory: None, limit })
     }
 
     /// The memory of that name.
@@ -56,6 +59,7 @@ impl Database {
         Self {
             inner: Arc::new(server.database(memory::CLIENT)),
             platform: memory::platform(&server),
+            memory: Some(server),
             limit: Limits::default().statement,
         }
     }
