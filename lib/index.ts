@@ -5,6 +5,7 @@
  *
  * ```text
  * index         what the package exports
+ * testing/      what it exports for tests: an environment over servers in memory, its clock, assertions of runs
  * adapter       the class a worker makes
  * client/       what an application holds: it starts runs, watches and lists them
  * api/          what users hold besides: contexts, stores, the reconciler, migrations, dead letters, webhooks
