@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
+import { clearInterval, setInterval } from 'node:timers'
 import {
   BaseDistributedAdapter,
   type FlowcraftEvent,
@@ -23,6 +24,7 @@ import { RabbitMqClient } from './client/client.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase, unknownParameters } from './connections/postgres.js'
 import { errorOf, type FlowcraftAdapterError, mistake, RunEndedError, RunNotFoundError } from './errors.js'
+import { alarmsOf } from './execution/alarms.js'
 import { answerLine, lackingLine, outdatedLine } from './execution/answer.js'
 import { Attempts } from './execution/attempts.js'
 import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf, revisionsOf } from './execution/blueprints.js'
@@ -55,6 +57,21 @@ const BEAT = 250
 /** The adapters that wait for an answer of their engines. */
 const unanswered = new Set<{ adapter: RabbitMqAdapter }>()
 
+/** What a test environment does to a worker, beside what users do. */
+export interface WorkerInside {
+  /** Its jobs that have no answer yet. */
+  readonly executing: readonly Job[]
+  /** Hears of every job that is begun. */
+  watch(begun: (job: Job) => void): void
+  /** Lets the process end although it is started. */
+  unref(): void
+  /** Ends it, in memory, as a signal does that kills its process. */
+  kill(): void
+}
+
+/** The inside of an adapter's worker; not exported from the package. */
+export let insideOf: (adapter: RabbitMqAdapter) => WorkerInside
+
 export class RabbitMqAdapter extends BaseDistributedAdapter {
   protected readonly queueName: string
   readonly #contextTableName: string
@@ -69,12 +86,26 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #jobHost: JobHost
   readonly #onError: ((error: Error) => void) | undefined
   #client: RabbitMqClient | undefined
+  #begun: ((job: Job) => void) | undefined
   /** Nothing is durable, and nobody was told yet. */
   #warnsOfMemory: boolean
   readonly #lifecycle = new Lifecycle({ begin: () => this.#begin(), end: () => this.#end() })
   /** Keeps the process and the adapter alive while the worker is started, which the engine's own threads do not, and
    * tells them that the event loop turns. */
   #keepAlive: NodeJS.Timeout | undefined
+
+  static {
+    insideOf = (adapter) => ({
+      get executing() {
+        return adapter.#channel.unanswered
+      },
+      watch: (begun) => {
+        adapter.#begun = begun
+      },
+      unref: () => void adapter.#keepAlive?.unref(),
+      kill: () => adapter.#die(),
+    })
+  }
 
   /**
    * Opens no connection.
@@ -329,6 +360,13 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     }
   }
 
+  #die(): void {
+    this.#engine.kill()
+    clearInterval(this.#keepAlive)
+    this.#keepAlive = undefined
+    this.#channel.abandon(outdatedLine)
+  }
+
   /** Waits for the engine's answer. The adapter is not freed before: the engine, which may call it, holds it weakly. */
   async #answer<T>(answer: Promise<T>): Promise<T> {
     const waiting = { adapter: this }
@@ -407,6 +445,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       retryMaxDelay: this.#checked.retryMaxDelay,
       values: this.#values,
       attempts: new Attempts(this.runtime),
+      alarms: alarmsOf(this.#checked.pgClient),
       stored: {
         isCurrent: (job) => engine.isCurrent(job),
         look: (job) => engine.look(job),
@@ -424,6 +463,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   }
 
   async #run(job: Job, controller: AbortController): Promise<void> {
+    this.#begun?.(job)
     let line: string
     try {
       line = await this.#lineOf(job, controller)

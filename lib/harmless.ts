@@ -2,6 +2,7 @@
  * The user's logger and event buses, as everything here uses them: whatever they do, no job and no stop waits for it. What
  * they throw is their own trouble.
  */
+import { clearTimeout, setTimeout } from 'node:timers'
 import type { IEventBus, ILogger } from 'flowcraft'
 import { isObject } from './is-object.js'
 

@@ -6,6 +6,7 @@
  * ```text
  * cli/          the command line, over what is below; nothing imports it
  * index         what the package exports
+ * testing/      what it exports for tests: an environment over servers in memory, its clock, assertions of runs
  * adapter       the class a worker makes
  * client/       what an application holds: it starts runs, watches and lists them
  * api/          what users hold besides: contexts, stores, the reconciler, migrations, dead letters, webhooks

@@ -1,20 +1,18 @@
-// `npm run options`: writes what the options schema says where people read it: the table in README.md, docs/options.md,
-// and the doc comments of the options' types; and docs/cli.md, by the definitions of the commands. With --check it changes nothing, and fails where something is out of date.
+// `npm run options`: writes what the options schema says where people read it: docs/options.md and the doc comments of the
+// options' types; and docs/cli.md, by the definitions of the commands. With --check it changes nothing, and fails where
+// something is out of date.
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { COMMANDS } from '../dist/cli/commands.js'
 import { describeOptions } from '../dist/options/describe.js'
 import { cliPage } from './options/cli.js'
-import { optionsPage, optionsTable } from './options/markdown.js'
+import { optionsPage } from './options/markdown.js'
 import { commented } from './options/types.js'
 
 const ROOT = new URL('..', import.meta.url)
-const BEGIN = '<!-- options: written by `npm run options` -->'
-const END = '<!-- /options -->'
 
 /** The files with what the schema says in them: path, and how the text is made of the present one. */
 const TARGETS = [
-  ['README.md', (text) => between(text, optionsTable(describeOptions()))],
   ['docs/options.md', () => optionsPage(describeOptions())],
   ['docs/cli.md', () => cliPage(COMMANDS)],
   ...describeOptions().map(({ type, file, options }) => [
@@ -35,12 +33,6 @@ export async function writeOptions({ write = true } = {}) {
     if (write) await writeFile(url, due)
   }
   return stale
-}
-
-function between(text, table) {
-  const [before, after] = [text.indexOf(BEGIN), text.indexOf(END)]
-  if (before < 0 || after < before) throw new Error(`README.md lacks ${BEGIN} … ${END}`)
-  return `${text.slice(0, before)}${BEGIN}\n\n${table}\n\n${text.slice(after)}`
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -5,7 +5,6 @@ import { after, before, describe, it } from 'node:test'
 import * as adapter from '@flowcraft/rabbitmq-adapter'
 import * as flowcraft from 'flowcraft'
 import { onServers, openSharedServers, urls } from '../fixtures/shared-servers.js'
-import { greeting } from './support/clients.js'
 
 const AsyncFunction = (async () => {}).constructor
 const packages = { '@flowcraft/rabbitmq-adapter': adapter, flowcraft }
@@ -13,12 +12,6 @@ const page = await readFile(new URL('../../docs/client.md', import.meta.url), 'u
 
 const blocks = (language) =>
   [...page.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'))].map(([, block]) => block)
-
-/** The first block of JavaScript under a heading of the README. */
-async function ofReadme(heading) {
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
-  return readme.split(`## ${heading}\n`)[1].match(/```js\n(.*?)```/s)[1]
-}
 
 let servers
 before(async () => {
@@ -63,13 +56,4 @@ describe('docs/client.md', () => {
     assert.deepEqual(await servers.rowsOf('order-18'), { contexts: 1, statuses: 1 })
     await client.close()
   })
-})
-
-it('README.md starts a run as it says', async () => {
-  const said = []
-  const run = script(['console', 'flow'], await ofReadme('Start a run'))
-  const adapter = servers.adapter(greeting)
-  const client = await run(packages, { log: (words) => said.push(words) }, greeting)
-  assert.deepEqual(said, ['HELLO ADA'])
-  await Promise.all([client.close(), adapter.stop()])
 })

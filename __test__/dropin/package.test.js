@@ -134,6 +134,23 @@ describe('the tarball', () => {
   })
 })
 
+describe('its environment for tests', () => {
+  it('runs a test where no server and no other package is', async () => {
+    const path = await project('testing', ['flowcraft'])
+    const page = await readFile(join(repository, 'docs', 'testing.md'), 'utf8')
+    const [, example] = page.match(/```js\n([\s\S]*?)```/)
+    const test = example.replace("from 'flowcraft'\n", "from 'flowcraft'\nimport { test } from 'node:test'\n")
+    const [before, after] = test.split('\nconst bank')
+    await writeFile(join(path, 'order.test.js'), `${before}\ntest('an order', async () => {\nconst bank${after}\n})\n`)
+    const { stdout } = await run(process.execPath, ['--test-reporter=tap', 'order.test.js'], {
+      cwd: path,
+      env: { ...withoutRust, NODE_TEST_CONTEXT: undefined },
+      timeout: 60_000,
+    })
+    assert.match(stdout, /# pass 1\n# fail 0/)
+  })
+})
+
 describe('the types', () => {
   const tsc = join(repository, 'node_modules', 'typescript', 'bin', 'tsc')
   const tsconfig = {
@@ -153,9 +170,9 @@ describe('the types', () => {
     [
       'typed-with-peers',
       ['flowcraft', '@types/node', 'amqplib', 'pg', '@types/pg', 'ioredis'],
-      ['urls.ts', 'client.ts', 'live.ts'],
+      ['urls.ts', 'client.ts', 'testing.ts', 'live.ts'],
     ],
-    ['typed-without-peers', ['flowcraft', '@types/node'], ['urls.ts', 'client.ts']],
+    ['typed-without-peers', ['flowcraft', '@types/node'], ['urls.ts', 'client.ts', 'testing.ts']],
   ]) {
     it(`compile in a strict project (${name})`, async () => {
       const path = await project(name, packages)

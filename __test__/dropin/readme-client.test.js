@@ -1,4 +1,4 @@
-// The client of the README that needs no package of ours, as it stands there.
+// The client that needs no package of ours, as it stands in docs/moving-from-version-1.md.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { it } from 'node:test'
@@ -15,7 +15,7 @@ const AsyncFunction = (async () => {}).constructor
 
 /** The code under "A client without this package", over the tables and the queue of a test. */
 async function client({ contextTable, statusTable, queue }) {
-  const page = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+  const page = await readFile(new URL('../../docs/moving-from-version-1.md', import.meta.url), 'utf8')
   const [, code] = page.split('## A client')[1].match(/```js\n([\s\S]*?)```/)
   const here = code
     .replaceAll('flowcraft_contexts', contextTable)

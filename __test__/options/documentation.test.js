@@ -1,4 +1,4 @@
-// What is written of the options agrees with the schema: README, docs/options.md, and the types with their comments.
+// What is written of the options agrees with the schema: docs/options.md, and the types with their comments.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'

@@ -1,5 +1,6 @@
-// The constructs of flowcraft, one small flow each, and what its documentation says of them. The README's table is
-// checked against what these flows do in memory, on a plain worker as version 1 was, and on ours.
+// The constructs of flowcraft, one small flow each, and what its documentation says of them. The table in
+// docs/differences-from-memory.md is checked against what these flows do in memory, on a plain worker as version 1 was, and
+// on ours.
 import { createFlow, UnsafeEvaluator } from 'flowcraft'
 
 const value =

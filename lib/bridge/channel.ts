@@ -65,14 +65,31 @@ export interface Receiver {
   hear(notice: Notice): void
 }
 
+// As they are when this is loaded: a test that replaces the timers of its process does not stop the engine.
+const { nextTick } = process
+const microtask = globalThis.queueMicrotask
+
 /** How long an answer may wait for others while jobs are begun, in milliseconds. */
 const TOGETHER = 0.25
+
+/** Why the signals of a killed worker's nodes are aborted. */
+export class WorkerKilled extends Error {}
+
+/** A job without an answer, and how it hears that it need not go on. */
+class Running extends AbortController {
+  readonly job: Job
+
+  constructor(job: Job) {
+    super()
+    this.job = job
+  }
+}
 
 export class Channel {
   readonly #engine: () => Engine
   readonly #receiver: Receiver
   /** The jobs without an answer. */
-  readonly #running = new Map<number, AbortController>()
+  readonly #running = new Map<number, Running>()
   /** Jobs to begin. */
   #waiting: Job[] = []
   #isBeginning = false
@@ -89,7 +106,7 @@ export class Channel {
   wake(): void {
     for (const message of fromJson(this.#engine().fetch()) as Message[]) {
       if ('job' in message) {
-        this.#running.set(message.job.number, new AbortController())
+        this.#running.set(message.job.number, new Running(message.job))
         this.#waiting.push(message.job)
       } else if ('abort' in message) {
         this.#running.get(message.abort)?.abort()
@@ -109,10 +126,27 @@ export class Channel {
     this.#answers += line
     if (this.#isBeginning || this.#isLeaving) return
     this.#isLeaving = true
-    process.nextTick(() => {
+    nextTick(() => {
       this.#isLeaving = false
       this.#leave()
     })
+  }
+
+  /** The jobs that have no answer yet. */
+  get unanswered(): readonly Job[] {
+    return [...this.#running.values()].map(({ job }) => job)
+  }
+
+  /** The worker is dead: what it has begun hears so by its signal, and is answered with such lines, which frees it. */
+  abandon(lineOf: (job: number) => string): void {
+    for (const message of fromJson(this.#engine().fetch()) as Message[]) {
+      if ('job' in message) this.#running.set(message.job.number, new Running(message.job))
+    }
+    const running = [...this.#running]
+    this.#running.clear()
+    this.#waiting = []
+    for (const [, controller] of running) controller.abort(new WorkerKilled('The worker was killed'))
+    this.#engine().answer(running.map(([number]) => lineOf(number)).join(''))
   }
 
   /** Begins the jobs one by one: each runs as far as it gets without waiting before the next one begins. */
@@ -128,7 +162,7 @@ export class Channel {
     if (this.#answers !== '' && performance.now() - this.#leftAt > TOGETHER) this.#leave()
     this.#receiver.run(job, controller)
     // A tick comes when there is no microtask left.
-    queueMicrotask(() => process.nextTick(() => this.#begin(index + 1)))
+    microtask(() => nextTick(() => this.#begin(index + 1)))
   }
 
   #leave(): void {

@@ -12,10 +12,11 @@ import {
   type WorkflowBlueprint,
   WorkflowState,
 } from 'flowcraft'
-import type { Job } from '../bridge/channel.js'
+import { type Job, WorkerKilled } from '../bridge/channel.js'
 import { toJson } from '../bridge/json.js'
 import type { Values } from '../bridge/values.js'
 import { describeError, textOf } from '../thrown.js'
+import type { Alarms } from './alarms.js'
 import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
 import { type Attempt, type Attempts, type TakeOver, tellTakeOver } from './attempts.js'
 import { tell, tellOutput } from './events.js'
@@ -24,7 +25,7 @@ import { JobContext, type Stored } from './job-context.js'
 import { atOneMoment, noteContext } from './moments.js'
 import { type NodeView, nodeViewOf } from './node-view.js'
 import { INNER, noteJob, pathBeside } from './paths.js'
-import { pausedInside, pauseOf, resumeInside } from './pauses.js'
+import { type Pause, pausedInside, pauseOf, resumeInside } from './pauses.js'
 import { attemptsOf, type QueueRetryOptions, waitAfter } from './retries.js'
 import { canOpen, failureOf, isSubflow, opening, tellDone } from './subflow-jobs.js'
 import { isWebhookClass, webhookEvent } from './webhook-nodes.js'
@@ -39,6 +40,7 @@ export interface JobHost {
   readonly stored: Stored
   readonly attempts: Attempts
   readonly values: Values
+  readonly alarms: Alarms
   onJobStart(runId: string, blueprintId: string, nodeId: string): Promise<void>
   shouldRetryInProcess(node: NodeDefinition): boolean
   getQueueRetryOptions(node: NodeDefinition): QueueRetryOptions | undefined
@@ -92,7 +94,7 @@ export async function runJob(
   const { blueprint, node, fallback, onward } = nodeViewOf(job, base)
   const context = new JobContext(job, host.stored, host.values)
   const execution: Execution = { host, job, blueprint, node, fallback, onward, context, signal: abort.signal }
-  const timeLimit = limitTime(node, abort)
+  const timeLimit = limitTime(node, abort, host.alarms)
   try {
     return await (timeLimit ? Promise.race([answerOf(execution), timeLimit.expired]) : answerOf(execution))
   } catch (error) {
@@ -127,7 +129,7 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   if (node && state.isAwaiting() && state.getAwaitingNodeIds().includes(job.nodeId)) {
     const event = (name: string) => eventBeside(job, blueprint, name)
     const pause = await pauseOf(host.runtime, node, state, context, { result, event })
-    return { outcome: 'paused', ...pause, ...context.writes() }
+    return { outcome: 'paused', ...byServers(host, pause), ...context.writes() }
   }
   return finished(execution, state.getContext(), result)
 }
@@ -162,21 +164,27 @@ async function takeInputs({ host, job, blueprint, node, context }: Execution, tr
   }
 }
 
+/** A pause whose moment, if it has one, is of the servers' clock. */
+function byServers({ alarms }: JobHost, pause: Pause): Pause {
+  return pause.until === undefined ? pause : { ...pause, until: alarms.moment(pause.until) }
+}
+
 /** `config.timeout`: the node's signal aborts, and the node fails as any other. */
-function limitTime(node: NodeDefinition | undefined, abort: AbortController) {
+function limitTime(node: NodeDefinition | undefined, abort: AbortController, alarms: Alarms) {
   const milliseconds = node?.config?.timeout
   // Longer than a timer can be: no limit.
   if (!(typeof milliseconds === 'number' && milliseconds > 0 && milliseconds < 2 ** 31)) return undefined
   let error: Error | undefined
-  let timer: NodeJS.Timeout | undefined
+  let clear = () => {}
   const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    clear = alarms.set(milliseconds, () => {
       error = new FlowcraftError(`Node '${node?.id}' timed out after ${milliseconds} ms`)
       abort.abort(error)
       reject(error)
-    }, milliseconds)
+    })
   })
-  return { expired, error: () => error, clear: () => clearTimeout(timer) }
+  abort.signal.addEventListener('abort', () => abort.signal.reason instanceof WorkerKilled && clear(), { once: true })
+  return { expired, error: () => error, clear }
 }
 
 /**
@@ -220,7 +228,9 @@ async function resume(
     const resumed = { output: given, ...(action !== undefined && { action }) }
     const inside = await resumeInside(host.runtime, node, context, nested, resumed, signal)
     const stillPaused = await pausedInside(context, job.nodeId)
-    if (stillPaused !== undefined) return { outcome: 'paused', ...(inside as object), ...context.writes() }
+    if (stillPaused !== undefined) {
+      return { outcome: 'paused', ...byServers(host, inside as Pause), ...context.writes() }
+    }
     return finished(execution, tracked, inside as NodeResult)
   }
   const kept = given === undefined ? await context.get(`_outputs.${job.nodeId}`) : given

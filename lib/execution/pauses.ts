@@ -16,7 +16,7 @@ import { isWebhookDetails, webhookOutput } from './webhook-nodes.js'
 
 type State = WorkflowState<Record<string, unknown>>
 type Runtime = FlowRuntime<Record<string, unknown>, Record<string, unknown>>
-type Pause = Pick<JobAnswer, 'details' | 'event' | 'until' | 'output'>
+export type Pause = Pick<JobAnswer, 'details' | 'event' | 'until' | 'output'>
 
 /** Where a subflow keeps its own context while it is paused. */
 export const subflowKey = (nodeId: string) => `_subflowState.${nodeId}`

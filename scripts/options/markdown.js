@@ -1,7 +1,7 @@
 // The options as Markdown: a table with a line each, and a page with everything.
 
 /** The adapter's options; the first sentence of each. */
-export function optionsTable(objects) {
+function optionsTable(objects) {
   const [adapter] = objects
   const rows = adapter.options.map((option) => [
     `\`${option.name}\``,
@@ -12,7 +12,7 @@ export function optionsTable(objects) {
 }
 
 export function optionsPage(objects) {
-  const parts = ['# Options', INTRODUCTION]
+  const parts = ['# Options', INTRODUCTION, '## At a glance', GLANCE, optionsTable(objects)]
   for (const object of objects) {
     parts.push(`## ${object.title}`, object.words)
     let group
@@ -29,6 +29,8 @@ const INTRODUCTION = `Every option of every object that the package takes, writt
 (\`npm run options\`). A value that cannot work is refused by a \`TypeError\` that names the option and what it accepts. A
 name that nobody knows is a warning, with the nearest name there is: in the runtime's log, in the reconciler's, or of the
 process (\`migrate\`, \`migrationStatus\`). A \`PostgresContext\` gives none. An option that is \`null\` counts as absent.`
+
+const GLANCE = `The options of \`new RabbitMqAdapter(options)\`, in a sentence each. Below is all of it.`
 
 function entry(option) {
   const rest = option.required ? 'Required.' : `Default: ${shown(option)}.`

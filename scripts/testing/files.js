@@ -10,6 +10,8 @@ import { repository } from './run.js'
 export const ON_MEMORY = [
   'memory',
   'client',
+  'testing',
+  'docs',
   'parity',
   'durable',
   'input',

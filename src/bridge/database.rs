@@ -14,6 +14,7 @@ use super::memory;
 use super::runtime::promise;
 use crate::deadlines::{Limits, PunctualRecord};
 use crate::error::{Code, Result};
+use crate::memory::MemoryServer;
 use crate::migrations::Target;
 use crate::ports::platform::Platform;
 use crate::ports::record::{self, Record, Tables};
@@ -29,6 +30,8 @@ pub struct Database {
     postgres: Option<Arc<Postgres>>,
     /// Has the clock that goes with it.
     pub(super) platform: Platform,
+    /// The memory that it is, if it is one.
+    pub(super) memory: Option<Arc<MemoryServer>>,
     /// How long a statement may take.
     limit: Duration,
 }
@@ -50,7 +53,7 @@ impl Database {
         let limit = options.statement_timeout.map_or(Limits::default().statement, Duration::from_millis);
         let postgres = Arc::new(postgres);
         let inner: Arc<dyn record::Database> = postgres.clone();
-        Ok(Self { inner, postgres: Some(postgres), platform: Platform::default(), limit })
+        Ok(Self { inner, postgres: Some(postgres), platform: Platform::default(), memory: None, limit })
     }
 
     /// The memory of that name.
@@ -61,6 +64,7 @@ impl Database {
             inner: Arc::new(server.database(memory::CLIENT)),
             postgres: None,
             platform: memory::platform(&server),
+            memory: Some(server),
             limit: Limits::default().statement,
         }
     }

@@ -18,6 +18,7 @@ use super::settings::EngineSettings;
 use super::store::Store;
 use crate::error::{Code, Error};
 use crate::ids::NodeId;
+use crate::memory::{MemoryServer, Process};
 use crate::protocol::message::JobMessage;
 use crate::record::to_raw;
 use crate::worker::{self, Gate, Ports, Worker};
@@ -58,6 +59,16 @@ pub struct Engine {
     host: Arc<JsHost>,
     thread: JsThread,
     worker: Mutex<Option<Worker>>,
+    /// On memory, where it can die.
+    mortal: Option<Mortal>,
+}
+
+/// An engine in memory, as if it were a process of its own.
+struct Mortal {
+    process: Arc<Process>,
+    server: Arc<MemoryServer>,
+    /// The name of its worker.
+    name: String,
 }
 
 #[napi]
@@ -75,8 +86,18 @@ impl Engine {
         let options: EngineSettings = settings(&env, &options)?;
         let thread = JsThread::of(&env)?;
         let host = Arc::new(JsHost::new(host, thread.clone()));
+        let mortal = database.memory.clone().map(|server| Mortal {
+            process: Arc::default(),
+            server,
+            name: options.worker().to_owned(),
+        });
+        let platform = database.platform.clone();
+        let platform = match &mortal {
+            Some(Mortal { process, .. }) => platform.of_process(process.clone()),
+            None => platform,
+        };
         let ports = Ports {
-            platform: database.platform.clone(),
+            platform,
             broker: broker.inner.clone(),
             record: database.inner.record(&options.tables()),
             store: store.inner.clone(),
@@ -87,6 +108,7 @@ impl Engine {
             host,
             thread,
             worker: Mutex::new(None),
+            mortal,
         })
     }
 
@@ -113,6 +135,16 @@ impl Engine {
             engine.close().await;
             Ok(())
         })
+    }
+
+    /// Ends the worker as a signal does that kills its process: nothing is settled, its connections break, its leases run out.
+    /// Only in memory; elsewhere nothing happens.
+    #[napi]
+    pub fn kill(&self) {
+        let Some(Mortal { process, server, name }) = &self.mortal else { return };
+        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        process.kill(|| server.run_out(name));
+        drop(worker);
     }
 
     /// Publishes a job (JSON), confirmed.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use napi::Env;
 use napi::bindgen_prelude::Buffer;
+use napi::{Env, Status};
 use napi_derive::napi;
 
 use super::errors::to_js;
-use crate::memory::{self, MemoryServer, MessageView, QueueView, RunRow};
+use crate::memory::{self, LostRun, MemoryServer, MessageView, QueueView, RunRow, Server};
 use crate::ports::platform::{Clock, Platform};
 use crate::ports::record::Tables;
 
@@ -49,6 +49,14 @@ pub struct MemoryRun {
     pub result: Option<String>,
     /// Milliseconds since 1970, with fractions.
     pub updated_at: Option<f64>,
+}
+
+/// A run that goes on although no message of it is anywhere.
+#[napi(object, object_from_js = false)]
+pub struct MemoryLostRun {
+    pub run_id: String,
+    /// Milliseconds since 1970, with fractions.
+    pub updated_at: f64,
 }
 
 /// What is in a queue.
@@ -160,6 +168,54 @@ impl Memory {
         self.server().clock().advance(by);
     }
 
+    /// Moves the clock ahead by so many milliseconds, in which every worker that lives renews what it holds.
+    #[napi]
+    pub fn elapse(&self, milliseconds: f64) {
+        let by = Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default();
+        self.server().elapse(by);
+    }
+
+    /// When the next message is due that waits for its time, in milliseconds since 1970; null where none does.
+    #[napi]
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
+    pub fn next_due(&self) -> Option<f64> {
+        self.server().next_due().map(|moment| moment as f64)
+    }
+
+    /// How many messages were delivered and are not settled.
+    #[napi]
+    pub fn held(&self) -> u32 {
+        u32::try_from(self.server().held()).unwrap_or(u32::MAX)
+    }
+
+    /// The runs that go on although no message of theirs is anywhere.
+    #[napi]
+    #[allow(clippy::cast_precision_loss, reason = "microseconds since 1970 are below 2^53")]
+    pub fn lost(&self, tables: MemoryTables) -> Vec<MemoryLostRun> {
+        let lost = |LostRun { run, updated_at }| MemoryLostRun {
+            run_id: run,
+            updated_at: updated_at as f64 / 1000.0,
+        };
+        self.server().lost(&tables.into()).into_iter().map(lost).collect()
+    }
+
+    /// Puts a server out of reach, or back: `rabbitmq`, `postgres` or `redis`.
+    #[napi]
+    pub fn set_outage(
+        &self,
+        #[napi(ts_arg_type = "'rabbitmq' | 'postgres' | 'redis'")] server: String,
+        is_out: bool,
+    ) -> napi::Result<()> {
+        let server = match server.as_str() {
+            "rabbitmq" => Server::Broker,
+            "postgres" => Server::Record,
+            "redis" => Server::Coordination,
+            _ => return Err(napi::Error::new(Status::InvalidArg, "There is no such server".to_owned())),
+        };
+        self.server().set_outage(server, is_out);
+        Ok(())
+    }
+
     /// Forgets every key of the coordination store.
     #[napi]
     pub fn flush(&self) {
@@ -170,6 +226,12 @@ impl Memory {
     #[napi]
     pub fn cut(&self) {
         self.server().cut_all();
+    }
+
+    /// Forgets this memory itself: who names it again gets another one.
+    #[napi]
+    pub fn forget(&self) {
+        memory::forget(&self.name);
     }
 
     /// Forgets everything.

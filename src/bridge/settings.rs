@@ -73,6 +73,11 @@ impl EngineSettings {
         }
     }
 
+    /// The worker's name.
+    pub fn worker(&self) -> &str {
+        &self.worker
+    }
+
     /// What the worker goes by.
     pub fn settings(self) -> Settings {
         Settings {

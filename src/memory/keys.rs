@@ -7,9 +7,11 @@ use super::deaths::Note;
 use crate::error::{Code, Error, Result};
 use crate::ports::announcement::Announced;
 use crate::ports::coordination::{Acquired, DEATHS_STAY, GIVEN_UP_STAYS, Lease, Start};
-use crate::ports::keys::{RECONCILER_MARK, WORKERS, started};
+use crate::ports::keys::{NODE_LOCK, RECONCILER_MARK, REPAIR, WORKERS, started};
 
 pub(super) const OPERATION: &str = "Talking to the coordination store";
+/// How the keys begin that a worker renews for as long as it lives.
+const HELD: [&str; 3] = [NODE_LOCK, REPAIR, WORKERS];
 
 /// The keys of one server.
 #[derive(Debug, Default)]
@@ -40,6 +42,23 @@ impl Keys {
     /// Removes every key but this one.
     pub fn clear_but(&self, kept: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| key == kept);
+    }
+
+    /// Has every lease, lead and announcement live for so many milliseconds more, as if its holder had renewed it meanwhile.
+    pub fn renew_all(&self, by: u64) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_renewed = |key: &str, entry: &Entry| is_held(key) && entry.value != RECONCILER_MARK;
+        for (_, entry) in all.iter_mut().filter(|(key, entry)| is_renewed(key, entry)) {
+            entry.expires = entry.expires.saturating_add(by);
+        }
+    }
+
+    /// Removes what a worker that died would have renewed, as if it had run out. What is noted beside its leases stays.
+    pub fn run_out(&self, worker: &str) {
+        let tokens = format!("{worker}#");
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&worker_key(worker));
+        all.retain(|key, entry| !is_held(key) || entry.value != worker && !entry.value.starts_with(&tokens));
     }
 
     pub fn at<T>(&self, moment: u64, act: impl FnOnce(Now<'_>) -> T) -> T {
@@ -161,6 +180,10 @@ impl Now<'_> {
     fn after(&self, ttl: u64) -> u64 {
         self.moment.saturating_add(ttl.saturating_mul(1000))
     }
+}
+
+fn is_held(key: &str) -> bool {
+    HELD.iter().any(|first| key.starts_with(first))
 }
 
 /// What a worker says of itself has a key of its own here.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::broker::{BrokerServer, MemoryBroker, MessageView, QueueView};
 use super::clock::MemoryClock;
@@ -9,11 +10,13 @@ use super::coordination::{CoordinationServer, MemoryStore};
 use super::faults::{FaultSlot, Faults};
 use super::keys::Keys;
 use super::listeners::Listeners;
+use super::outages::{Outages, Server};
 use super::record::{MemoryDatabase, RecordStore, RunRow};
 use crate::error::Result;
 use crate::ports::arguments::QueueType;
 use crate::ports::platform::{Clock, Platform};
 use crate::ports::record::Tables;
+use crate::time::milliseconds;
 
 /// Everything that the engine needs of servers, in memory.
 #[derive(Debug)]
@@ -24,6 +27,16 @@ pub struct MemoryServer {
     keys: Arc<Keys>,
     listeners: Arc<Listeners>,
     record: Arc<RecordStore>,
+    outages: Arc<Outages>,
+}
+
+/// A run that goes on although no message of it is anywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostRun {
+    /// The run.
+    pub run: String,
+    /// Microseconds since 1970.
+    pub updated_at: i64,
 }
 
 impl MemoryServer {
@@ -31,14 +44,8 @@ impl MemoryServer {
     pub fn starting_at(start: u64) -> Arc<Self> {
         let (clock, faults) = (Arc::new(MemoryClock::starting_at(start)), Arc::<FaultSlot>::default());
         let broker = Arc::new(BrokerServer::new(clock.clone(), faults.clone()));
-        Arc::new(Self {
-            clock,
-            faults,
-            broker,
-            keys: Arc::default(),
-            listeners: Arc::default(),
-            record: Arc::default(),
-        })
+        let (keys, record, outages) = Default::default();
+        Arc::new(Self { clock, faults, broker, keys, listeners: Arc::default(), record, outages })
     }
 
     /// The clock that delays and times to live go by.
@@ -49,6 +56,49 @@ impl MemoryServer {
     /// Sets what goes wrong from now on.
     pub fn set_faults(&self, faults: Option<Arc<dyn Faults>>) {
         self.faults.set(faults);
+    }
+
+    /// Puts a server out of reach, or back. Replaces other faults.
+    pub fn set_outage(&self, server: Server, is_out: bool) {
+        self.outages.set(server, is_out);
+        self.faults.set(Some(self.outages.clone()));
+        if is_out && server == Server::Broker {
+            self.cut_all();
+        }
+    }
+
+    /// Moves the clock ahead, in a time in which every worker that lives renews what it holds.
+    pub fn elapse(&self, by: Duration) {
+        self.keys.renew_all(milliseconds(by));
+        self.clock.advance(by);
+    }
+
+    /// Has run out what a worker that died held.
+    pub fn run_out(&self, worker: &str) {
+        self.keys.run_out(worker);
+    }
+
+    /// When the next message is due that waits for its time, in milliseconds since 1970.
+    pub fn next_due(&self) -> Option<u64> {
+        self.broker.next_due()
+    }
+
+    /// How many messages were delivered and are not settled.
+    pub fn held(&self) -> usize {
+        self.broker.held()
+    }
+
+    /// The runs that go on although no message of theirs is anywhere: recovery publishes one when it is time.
+    pub fn lost(&self, tables: &Tables) -> Vec<LostRun> {
+        let running = self.record.running(tables);
+        if running.is_empty() {
+            return Vec::new();
+        }
+        let looked_after = self.broker.runs();
+        let lost = |(run, updated_at): (String, i64)| {
+            (!looked_after.contains(&run)).then_some(LostRun { run, updated_at })
+        };
+        running.into_iter().filter_map(lost).collect()
     }
 
     /// A client of the broker. Its tasks are those of `platform`; `queue_type` is the type of the queues it declares.
@@ -160,6 +210,9 @@ impl MemoryServer {
 
     /// Resets everything: no data, no faults, the clock at its own time.
     pub fn reset(&self) {
+        for server in [Server::Broker, Server::Record, Server::Coordination] {
+            self.outages.set(server, false);
+        }
         self.set_faults(None);
         self.broker.reset();
         // Its epoch stays: with the runs gone, no lease is missed by anybody.

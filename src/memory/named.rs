@@ -15,6 +15,15 @@ pub fn server(name: &str) -> Arc<MemoryServer> {
     named.entry(name.to_owned()).or_insert_with(|| MemoryServer::starting_at(SystemClock.now())).clone()
 }
 
+/// Forgets the server of that name, with all that is in it. Its clients lose their connections; whoever names it again gets
+/// another one.
+pub fn forget(name: &str) {
+    let server = NAMED.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    if let Some(server) = server {
+        server.reset();
+    }
+}
+
 /// Resets the server of that name, if there is one. Its clients lose their connections.
 pub fn reset(name: &str) {
     let server = NAMED.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();

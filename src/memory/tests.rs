@@ -13,7 +13,9 @@ use crate::error::Result;
 use crate::ports::arguments::QueueType;
 use crate::ports::broker::{Broker, Delivery, Outgoing};
 use crate::ports::coordination::CoordinationStore;
+use crate::ports::keys;
 use crate::ports::platform::{Clock, Platform};
+use crate::ports::record::{Database, Tables};
 
 const START: u64 = 1_700_000_000_000;
 const SECOND: Duration = Duration::from_secs(1);
@@ -376,4 +378,88 @@ async fn a_name_is_one_server_until_it_is_reset() {
     // Who was connected goes on with it.
     broker.publish(vec![message("{}", None)]).await.unwrap();
     assert_eq!(server("a test's own").queue("jobs").unwrap().ready.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_lives_renews_what_it_holds_while_the_clock_is_moved() {
+    let server = MemoryServer::starting_at(START);
+    let store = server.coordination("one");
+    let key = keys::node_lock("run", "node");
+    assert!(store.acquire(&key, "alive#1", 15).await.unwrap().is_taken());
+    store.increment("other", 15).await.unwrap();
+    server.elapse(SECOND * 3600);
+    assert_eq!(store.get(&key).await.unwrap().as_deref(), Some("alive#1"));
+    assert_eq!(store.get("other").await.unwrap(), None);
+    server.clock().advance(SECOND * 15);
+    assert_eq!(store.get(&key).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_worker_held_runs_out_and_nothing_else() {
+    let server = MemoryServer::starting_at(START);
+    let store = server.coordination("one");
+    let [dead, alive] = ["a", "b"].map(|node| keys::node_lock("run", node));
+    store.acquire(&dead, "dead#1", 15).await.unwrap();
+    store.acquire(&alive, "deadly#1", 15).await.unwrap();
+    store.acquire(&keys::repair("jobs"), "dead", 15).await.unwrap();
+    store.set_if_not_exist(keys::EPOCH, "dead#0", 15).await.unwrap();
+    server.run_out("dead");
+    for (key, expected) in [
+        (dead, None),
+        (alive, Some("deadly#1")),
+        (keys::repair("jobs"), None),
+        (keys::EPOCH.into(), Some("dead#0")),
+    ] {
+        assert_eq!(store.get(&key).await.unwrap().as_deref(), expected, "{key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_out_fails_whatever_is_asked_until_it_is_back() {
+    let world = World::new(None);
+    let store = world.server.coordination("one");
+    let record = world.server.database("one").record(&Tables::default());
+    let mut consumer = world.consume(1);
+    world.publish("held", None).await.unwrap();
+    drop(consumer.next().await);
+    world.server.set_outage(Server::Broker, true);
+    consumer.lost().await;
+    assert!(world.publish("lost", None).await.unwrap_err().is_transient());
+    assert!(store.get("key").await.is_ok() && record.find_journal().await.is_ok());
+    world.server.set_outage(Server::Coordination, true);
+    world.server.set_outage(Server::Record, true);
+    assert!(store.get("key").await.unwrap_err().is_transient());
+    assert!(record.find_journal().await.unwrap_err().is_transient());
+    for server in [Server::Broker, Server::Coordination, Server::Record] {
+        world.server.set_outage(server, false);
+    }
+    assert!(store.get("key").await.is_ok() && record.find_journal().await.is_ok());
+    world.publish("kept", None).await.unwrap();
+    assert_eq!(world.ready("jobs"), ["held", "kept"]);
+    consumer = world.consume(1);
+    assert_eq!(world.server.held(), 0);
+    let delivery = consumer.next().await;
+    assert_eq!(world.server.held(), 1);
+    delivery.receipt.ack().await;
+}
+
+#[tokio::test]
+async fn a_run_without_a_message_is_lost_and_a_moment_to_come_is_known() {
+    let world = World::new(None);
+    let tables = Tables { contexts: Some("c".into()), statuses: Some("s".into()) };
+    for (run, status) in
+        [("lost", "running"), ("queued", "running"), ("later", "running"), ("over", "completed")]
+    {
+        world.server.insert(&tables, run, "{}", Some(status)).unwrap();
+    }
+    let job = |run: &str| format!(r#"{{"runId":"{run}","blueprintId":"b","nodeId":"n"}}"#);
+    assert_eq!(world.server.next_due(), None);
+    world.publish(&job("queued"), None).await.unwrap();
+    world.publish(&job("later"), Some(SECOND)).await.unwrap();
+    let lost: Vec<String> = world.server.lost(&tables).into_iter().map(|lost| lost.run).collect();
+    assert_eq!(lost, ["lost"]);
+    let due = world.server.next_due().unwrap();
+    assert!((START..=START + 2_000).contains(&due), "{due}");
+    world.server.clock().advance(SECOND * 2);
+    assert_eq!(world.server.next_due(), None);
 }

@@ -24,7 +24,8 @@ pub fn started(lease: &str) -> String {
 
 /// How the key of what is noted of an execution begins.
 pub const STARTED: &str = "flowcraft:started:";
-const NODE_LOCK: &str = "flowcraft:nodelock:";
+/// How the key of a lease begins.
+pub const NODE_LOCK: &str = "flowcraft:nodelock:";
 
 /// Which blueprint a run follows.
 pub fn blueprint(run: &str) -> String {
@@ -64,7 +65,10 @@ pub const WORKERS: &str = "flowcraft:workers";
 /// The channel on which runs that have paused or ended are told; version 1 has no such channel.
 pub const CHANGES: &str = "flowcraft:changes";
 
+/// How the key begins of the worker that looks for lost jobs.
+pub const REPAIR: &str = "flowcraft:repair:";
+
 /// The worker of a queue that looks for lost jobs; version 1 has no such key.
 pub fn repair(queue: &str) -> String {
-    format!("flowcraft:repair:{queue}")
+    format!("{REPAIR}{queue}")
 }

@@ -117,6 +117,12 @@ impl Platform {
         Self { random, spawn: Some(spawn), company: Arc::default(), ..self }
     }
 
+    /// A platform of a process of its own within this one, whose tasks `spawn` runs.
+    #[must_use]
+    pub fn of_process(self, spawn: Arc<dyn Spawn>) -> Self {
+        Self { spawn: Some(spawn), company: Arc::default(), ..self }
+    }
+
     /// Now, in milliseconds since 1970: by the database's clock, as far as anything was heard of it.
     pub fn now(&self) -> u64 {
         self.word().map_or_else(|| self.clock.now(), |heard| heard.now())

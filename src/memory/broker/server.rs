@@ -1,7 +1,7 @@
 //! The broker of a memory server, as its clients share it. It has no task of its own: a client that waits for a message
 //! moves the expired ones on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -12,6 +12,7 @@ use super::state::{Mail, State};
 use crate::memory::clock::MemoryClock;
 use crate::memory::faults::FaultSlot;
 use crate::ports::platform::Clock;
+use crate::protocol::message::JobMessage;
 
 /// Queues and connections of one server.
 #[derive(Debug)]
@@ -157,6 +158,22 @@ impl BrokerServer {
     /// The names of the queues.
     pub fn queues(&self) -> Vec<String> {
         self.with(|broker, _| broker.names().map(|name| name.to_string()).collect())
+    }
+
+    /// When the next message is due that waits for its time, in milliseconds since 1970.
+    pub fn next_due(&self) -> Option<u64> {
+        self.with(|broker, _| broker.next_expiry())
+    }
+
+    /// How many messages were delivered and are not settled.
+    pub fn held(&self) -> usize {
+        self.with(|broker, _| broker.all_held().count())
+    }
+
+    /// The runs that have a message, ready or held, in any queue.
+    pub fn runs(&self) -> BTreeSet<String> {
+        let run = |message: &Message| JobMessage::parse(&message.body).ok().map(|job| job.run_id);
+        self.with(|broker, _| broker.all_held().chain(broker.all_ready()).filter_map(run).collect())
     }
 
     /// The messages of a queue; none if there is no such queue.

@@ -171,6 +171,16 @@ impl State {
         self.queues.keys()
     }
 
+    /// What was delivered from any queue and is not settled.
+    pub fn all_held(&self) -> impl Iterator<Item = &Message> {
+        self.connections.values().flat_map(|connection| connection.held.values()).map(|held| &held.message)
+    }
+
+    /// What is ready in any queue.
+    pub fn all_ready(&self) -> impl Iterator<Item = &Message> {
+        self.queues.values().flat_map(Queue::ready)
+    }
+
     /// What was delivered from a queue and is not settled.
     pub fn held(&self, queue: &str) -> impl Iterator<Item = &Message> {
         let number = self.queue(queue).map(|queue| queue.number);

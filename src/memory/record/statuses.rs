@@ -25,7 +25,7 @@ pub struct Statuses {
 }
 
 impl StatusRow {
-    fn is_running(&self) -> bool {
+    pub fn is_running(&self) -> bool {
         self.status == RunStatus::Running.as_str()
     }
 }

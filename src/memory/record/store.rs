@@ -152,6 +152,14 @@ impl RecordStore {
         })
     }
 
+    /// The runs whose status is `running`, and when each last changed, in microseconds since 1970.
+    pub fn running(&self, tables: &Tables) -> Vec<(String, i64)> {
+        self.with(tables, |state| {
+            let running = state.statuses.rows.iter().filter(|(_, row)| row.is_running());
+            running.map(|(run, row)| (run.clone(), row.updated_at)).collect()
+        })
+    }
+
     /// Every run that has a row, in the order of their ids.
     pub fn runs(&self, tables: &Tables) -> Vec<String> {
         self.with(tables, |state| state.contexts.rows.keys().cloned().collect())

@@ -1,0 +1,125 @@
+// The code of the pages in docs runs: each block of it, by this file or by the one that is named here.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { migrationStatus, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
+import { createFlow } from 'flowcraft'
+import { blocksOf, pageOf, pages, programOf } from '../fixtures/pages.js'
+import { AROUND, counting, environmentFor } from '../testing/support.js'
+
+/** Pages whose code is run elsewhere. */
+const ELSEWHERE = {
+  'README.md': '__test__/docs/readme.test.js',
+  'docs/client.md': '__test__/client/documentation.test.js',
+  'docs/moving-from-version-1.md': '__test__/dropin/readme-client.test.js',
+  'docs/testing.md': '__test__/testing/documentation.test.js',
+}
+
+/** Runs the blocks of a page, with these names in scope. */
+async function runs(page, scope) {
+  const blocks = blocksOf(await pageOf(page), 'js', 'ts')
+  assert.ok(blocks.length > 0)
+  await programOf(blocks.join('\n'), Object.keys(scope))(scope)
+}
+
+/** By page, how its code is run. */
+const HERE = {
+  'docs/pauses.md': async (t) => {
+    const pausing = {
+      id: 'pausing',
+      nodes: [
+        { id: 'approval', uses: 'wait' },
+        { id: 'paid', uses: 'wait', params: { eventName: 'paid' } },
+        { id: 'callback', uses: 'webhook' },
+        { id: 'after', uses: 'after' },
+      ],
+      edges: [{ source: 'approval', target: 'after', action: 'approve' }],
+    }
+    const { adapter, client, deliver, expectRun } = await environmentFor(
+      t,
+      { pausing },
+      { runtime: { registry: AROUND } },
+    )
+    const { runId } = await client.start('pausing')
+    for (const node of ['approval', 'paid', 'callback']) await expectRun(runId).toAwait(node)
+    let handler
+    const http = { createServer: (given) => ({ listen: () => (handler = given) }) }
+    await runs('docs/pauses.md', { adapter, runId, http })
+    assert.equal(typeof handler, 'function')
+    assert.equal((await deliver({ runId, nodeId: 'callback' })).status, 202)
+    await expectRun(runId).toHaveCompleted({ outputs: { after: { by: 'ada' }, paid: { amount: 42 } } })
+  },
+
+  'docs/contexts.md': async (t) => {
+    const env = await environmentFor(t, {})
+    const { pgClient, contextTableName, statusTableName } = env.servers
+    await runs('docs/contexts.md', { pgClient, contextTableName, statusTableName })
+    const steps = await migrationStatus({ pgClient, contextTableName, statusTableName })
+    assert.ok(steps.length > 0 && steps.every(({ done }) => done))
+  },
+
+  'docs/migrations.md': async (t) => {
+    const { pgClient, contextTableName, statusTableName } = (await environmentFor(t, {})).servers
+    await runs('docs/migrations.md', { pgClient, contextTableName, statusTableName })
+    const steps = await migrationStatus({ pgClient, contextTableName, statusTableName })
+    assert.ok(steps.length > 0 && steps.every(({ done }) => !done))
+  },
+
+  'docs/errors.md': async (t) => {
+    const { adapter, client, settle } = await environmentFor(t, { counting })
+    const { runId } = await client.start('counting')
+    await settle()
+    const answered = []
+    await runs('docs/errors.md', { adapter, runId, reply: { status: (code) => answered.push(code) } })
+    assert.deepEqual(answered, [409])
+    await assert.rejects(() => runs('docs/errors.md', { adapter, runId: 'none', reply: {} }), { code: 'RUN_NOT_FOUND' })
+  },
+
+  'docs/failures.md': async (t) => {
+    const { adapter, client, settle } = await environmentFor(t, { counting }, { adapter: { blueprintTimeout: 0 } })
+    await adapter.enqueueJob({ runId: 'lost', blueprintId: 'nobody has it', nodeId: 'any' })
+    await settle()
+    const [letter] = await adapter.listDeadLetters()
+    const said = []
+    const log = (...words) => said.push(words)
+    await runs('docs/failures.md', { adapter, ids: [letter.id], console: { log } })
+    assert.deepEqual(said, [[letter.reason, letter.job]])
+    await assert.rejects(() => client.run('none').describe(), { code: 'RUN_NOT_FOUND' })
+  },
+
+  'docs/operations.md': async (t) => {
+    let fails = true
+    const order = createFlow('order')
+      .node('charge', () => (fails ? Promise.reject(new Error('declined')) : { output: 'charged' }))
+      .wait('approval')
+      .edge('charge', 'approval')
+    const { adapter, client, expectRun, servers } = await environmentFor(t, { order })
+    await client.start('order', { runId: 'order-18' })
+    await expectRun('order-18').toHaveFailed()
+    fails = false
+    for (const runId of ['order-17', 'order-19']) await client.start('order', { runId })
+    await expectRun('order-17').toAwait('approval')
+    const { pgClient, statusTableName } = servers
+    await runs('docs/operations.md', { adapter, pgClient, statusTableName })
+    await expectRun('order-17').toHaveBeenCancelled()
+    await expectRun('order-18').toAwait('approval')
+  },
+
+  'docs/servers.md': async (t) => {
+    const { servers } = await environmentFor(t, {})
+    const options = { ...servers, runtimeOptions: { blueprints: {}, registry: {} } }
+    await runs('docs/servers.md', { RabbitMqAdapter, RedisCoordinationStore, options })
+  },
+}
+
+describe('the code of', () => {
+  for (const [page, run] of Object.entries(HERE)) it(page, run)
+
+  it('every page is run by a test', async () => {
+    const withCode = []
+    for (const page of await pages()) if (blocksOf(await pageOf(page), 'js', 'ts').length > 0) withCode.push(page)
+    assert.deepEqual(withCode.sort(), [...Object.keys(ELSEWHERE), ...Object.keys(HERE)].sort())
+    for (const [page, test] of Object.entries(ELSEWHERE)) {
+      assert.ok((await pageOf(test)).includes(page), `${test} does not name ${page}`)
+    }
+  })
+})

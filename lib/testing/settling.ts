@@ -1,0 +1,72 @@
+/** When everything that can be done now is done. */
+import { AssertionError } from 'node:assert'
+import type { Memory } from '../bridge/native.js'
+import type { MemoryAlarms } from '../execution/alarms.js'
+import { now, turn } from './real-time.js'
+import type { Workers } from './workers.js'
+
+/** What of an environment in memory is looked at. */
+export interface Looked {
+  readonly memory: Memory
+  readonly alarms: MemoryAlarms
+  readonly workers: Workers
+  /** The queues of jobs. */
+  readonly queues: readonly string[]
+  /** How many jobs a worker executes at a time. */
+  readonly concurrency: number
+  /** How long code of the user's is waited for, in milliseconds. */
+  readonly patience: number
+  /** Whether a server is out of reach. */
+  isOut(): boolean
+}
+
+/** How long the engine is given, while a server is out of reach, to notice; in milliseconds. */
+const QUIET = 50
+
+/** How long code of nodes that all have a time limit is waited for: the clock will end them. In milliseconds. */
+const SLOW = 100
+
+/**
+ * Waits until nothing is left that can be done at this moment of the clock. While a server is out of reach, until the
+ * engine only waits for it. Nodes with a `config.timeout` that do not end are left to the clock.
+ *
+ * @param runId Only nodes of this run are waited for. Default: those of all.
+ * @throws AssertionError when code of a node without one does not end.
+ */
+export async function settle(looked: Looked, runId?: string): Promise<void> {
+  const { memory, workers, patience } = looked
+  const began = now()
+  let [seen, since] = ['', began]
+  let [open, openSince] = [0, began]
+  for (let count = 0; ; count += 1) {
+    const jobs = workers.executing
+    const executing = jobs.length
+    const isIdle = !isBusy(looked, executing)
+    if (isIdle && !jobs.some((job) => runId === undefined || job.runId === runId)) break
+    const sight = `${memory.held()} ${executing} ${memory.nextDue()}`
+    if (sight !== seen) [seen, since] = [sight, now()]
+    if (executing !== open) [open, openSince] = [executing, now()]
+    if (looked.isOut() && now() - since > QUIET) break
+    if (isIdle && looked.alarms.size >= executing && now() - openSince > SLOW) break
+    if (now() - began > patience) throw unsettled(looked)
+    await turn(count)
+  }
+  // What the engine has to say comes with one of the next turns.
+  await turn(0)
+}
+
+/** Whether the engine has something to do by itself, beside what user code executes. */
+function isBusy({ memory, workers, queues, concurrency }: Looked, executing: number): boolean {
+  if (memory.held() > executing) return true
+  const room = workers.adapters.length * concurrency
+  return executing < room && queues.some((queue) => (memory.queue(queue)?.ready.length ?? 0) > 0)
+}
+
+function unsettled({ workers, patience }: Looked): AssertionError {
+  const open = workers.executing.map(({ runId, nodeId }) => `node '${nodeId}' of run '${runId}'`)
+  const what =
+    open.length === 0
+      ? 'The engine is still busy'
+      : `Still being executed: ${open.join(', ')}. End it, kill its worker, give it a config.timeout, or set the option patience`
+  return new AssertionError({ message: `${what} (after ${patience} ms of real time)`, operator: 'settle' })
+}
