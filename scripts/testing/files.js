@@ -27,6 +27,7 @@ export const ON_MEMORY = [
 /** Files that take longest, begun first: a long one begun last leaves a core idle. */
 const LONGEST = [
   'faults/chaos.test.js',
+  'cli/doctor.test.js',
   'servers/registry.test.js',
   'servers/quorum-queues.test.js',
   'faults/rabbitmq.test.js',

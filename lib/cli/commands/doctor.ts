@@ -32,6 +32,7 @@ export const run: Run = (call) =>
     ])
     const isRedisReached = !redis.some(({ level, check }) => level === 'fault' && /reach|login|tls/.test(check))
     const fleet = judgeFleet({
+      names: servers.queues,
       queues: rabbitmq.examination?.queues,
       workers: postgres.isUsable && isRedisReached ? await unlessRefused(workersOf(servers.host().engine)) : undefined,
       waiting: postgres.isUsable ? await unlessRefused(waitingRuns(servers.database(), servers.settings)) : undefined,

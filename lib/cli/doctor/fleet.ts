@@ -10,9 +10,11 @@ import type { ExaminedQueue } from './rabbitmq.js'
 const LONG = 10 * 60_000
 
 export interface Fleet {
+  /** The queues of jobs that are meant. */
+  names: readonly string[]
   /** Queues of jobs, as RabbitMQ has them; undefined where it was not reached. */
   queues: readonly ExaminedQueue[] | undefined
-  /** Those who are registered; undefined where that could not be asked. */
+  /** Those who are registered, of any fleet that shares the Redis; undefined where that could not be asked. */
   workers: readonly RegisteredWorker[] | undefined
   /** Running runs; undefined where that could not be asked. */
   waiting: readonly Waiting[] | undefined
@@ -73,50 +75,48 @@ function judgeDead({ queues = [] }: Fleet): Finding[] {
   )
 }
 
-function judgeWorkers({ workers, queues }: Fleet): Finding[] {
+function judgeWorkers(fleet: Fleet): Finding[] {
+  const [workers, consumers] = [ownWorkers(fleet), consumersOf(fleet)]
   if (!workers) return []
-  const consumers = queues?.reduce(
-    (sum, { name, consumers }) => sum + (name.endsWith('.dead') ? 0 : (consumers ?? 0)),
-    0,
-  )
+  const check = 'workers.registered'
   if (workers.length === 0) {
-    if (!consumers)
-      return [
-        note(
-          'workers.registered',
-          'no worker is registered',
-          'start one; flowcraft-rabbitmq worker ./worker.js starts what a module exports',
-        ),
-      ]
-    return [
-      note(
-        'workers.registered',
-        `no worker is registered, but ${counted(consumers, 'consumer')} ${consumers === 1 ? 'works' : 'work'} the queues: of version 1 or 2.0.0, or with another Redis than this one`,
-        'compare REDIS_URL with that of the workers',
-      ),
-    ]
+    const found = `no worker is registered for ${fleet.names.map((name) => `'${name}'`).join(', ')}`
+    if (consumers === 0) {
+      return [note(check, found, 'start one; flowcraft-rabbitmq worker ./worker.js starts what a module exports')]
+    }
+    const who = `${counted(consumers, 'consumer')} ${consumers === 1 ? 'works' : 'work'} there`
+    const why = 'of version 1 or 2.0.0, or with another Redis than this one'
+    return [note(check, `${found}, but ${who}: ${why}`, 'compare REDIS_URL with that of the workers')]
   }
   const versions = [...new Set(workers.map(({ version }) => version))].sort()
   const slots = workers.reduce((sum, worker) => sum + worker.slots, 0)
   const found = `${counted(workers.length, 'worker')} with ${counted(slots, 'slot')}, version ${versions.join(' and ')}`
-  if (versions.length > 1)
-    return [note('workers.registered', found, 'nothing while a new version is rolled out; else bring all to the same')]
-  return [ok('workers.registered', found)]
+  if (versions.length === 1) return [ok(check, found)]
+  return [note(check, found, 'nothing while a new version is rolled out; else bring all to the same')]
+}
+
+/** The registered workers that take jobs from the queues that are meant. */
+function ownWorkers({ workers, names }: Fleet): RegisteredWorker[] | undefined {
+  return workers?.filter(({ queues }) => queues.some((queue) => names.includes(queue)))
+}
+
+/** Who consumes those queues, registered or not. */
+function consumersOf({ queues = [], names }: Fleet): number {
+  const own = queues.filter(({ name }) => names.includes(name))
+  return own.reduce((sum, { consumers }) => sum + (consumers ?? 0), 0)
 }
 
 /** Blueprints of running runs that no worker has. Who is not registered may have any. */
-function judgeBlueprints({ workers, waiting, queues }: Fleet): Finding[] {
-  if (!workers || workers.length === 0 || !waiting) return []
+function judgeBlueprints(fleet: Fleet): Finding[] {
+  const [workers, { waiting }] = [ownWorkers(fleet) ?? [], fleet]
+  if (workers.length === 0 || !waiting) return []
   const has = new Set(workers.flatMap(({ blueprints }) => Object.keys(blueprints)))
   const lacking = new Map<string, number>()
   for (const { blueprint, runs } of waiting) {
     if (blueprint !== null && !has.has(blueprint)) lacking.set(blueprint, (lacking.get(blueprint) ?? 0) + runs)
   }
   if (lacking.size === 0) return [ok('workers.blueprints', 'every running run has a worker that knows its blueprint')]
-  const consumers =
-    queues?.reduce((sum, { name, consumers }) => sum + (name.endsWith('.dead') ? 0 : (consumers ?? 0)), 0) ?? 0
-  const isSure = consumers <= workers.length
-  const judge = isSure ? fault : note
+  const judge = consumersOf(fleet) <= workers.length ? fault : note
   return [...lacking].map(([blueprint, runs]) =>
     judge(
       'workers.blueprints',
