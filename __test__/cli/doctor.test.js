@@ -90,6 +90,15 @@ describe('the doctor', onServers('the command line is a process of its own'), ()
     assert.deepEqual(await world.run('doctor').then(({ code }) => code), 0)
   })
 
+  it('asks the nodes of a cluster one after the other', async (t) => {
+    const world = await World.open(t, servers)
+    const gone = new URL(servers.urls.amqp)
+    gone.port = '1'
+    world.env.AMQP_URL = `${gone},${servers.urls.amqp}`
+    const { code, findings } = await world.doctor()
+    assert.deepEqual([code, findings.find(({ check }) => check === 'rabbitmq.version')?.level], [0, 'ok'])
+  })
+
   it('leaves no trace: no message, no queue, no key, no consumer', async (t) => {
     const world = await World.open(t, servers)
     const seen = () => servers.rabbitmq.ctl('list_queues', '--quiet', 'name', 'messages', 'consumers')

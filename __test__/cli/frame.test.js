@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { describe, it } from 'node:test'
 import { COMMANDS } from '../../dist/cli/commands.js'
 import { clock, lengthOf, millisecondsOf, momentOf } from '../../dist/cli/durations.js'
 import { flagsOf } from '../../dist/cli/shared-flags.js'
-import { cli, SERVERS } from './support/cli.js'
+import { cli, FLOWS, SERVERS } from './support/cli.js'
 
 const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
 
@@ -134,6 +134,27 @@ describe('settings', () => {
     })
     assert.match(flag.found, /127\.0\.0\.1:5/)
     assert.match(flag.todo[0], /--database/)
+  })
+
+  it('of the file may be objects of options, and name a module from its folder', async (t) => {
+    const server = { host: '127.0.0.1', port: 3, user: 'ada', database: 'shop' }
+    const cwd = await folderWith(t, {
+      rabbitmq: { pgClient: server, amqpConnection: { hostname: '127.0.0.1', port: 9 } },
+    })
+    const { stdout } = await cli(['doctor', '-o', 'json'], { cwd })
+    const found = JSON.parse(stdout).findings.map((finding) => finding.found)
+    assert.ok(
+      found.some((each) => each.includes('nothing listens at 127.0.0.1:3')),
+      stdout,
+    )
+    assert.ok(
+      found.some((each) => each.includes('nothing listens at 127.0.0.1:9')),
+      stdout,
+    )
+    const folder = await folderWith(t, {})
+    await writeFile(join(folder, 'own.json'), JSON.stringify({ rabbitmq: { blueprints: relative(folder, FLOWS) } }))
+    const { stderr } = await cli(['runs', 'start', 'ordr', '--config', join(folder, 'own.json')], { env: SERVERS })
+    assert.match(stderr, /did you mean 'order'/)
   })
 
   it('that are misspelt in the file are named with the nearest there is', async (t) => {

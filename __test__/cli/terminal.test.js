@@ -168,6 +168,18 @@ describe('a terminal', { skip: !hasScript && 'there is no script of util-linux' 
     assert.equal((await client.run(runId).describe()).status, 'cancelled')
   })
 
+  it('shows how far an action on many runs is', async (t) => {
+    const client = clientFor(t, servers, Object.values(flows))
+    const prefix = `${servers.runId()}-`
+    await client.startMany(
+      'single',
+      Array.from({ length: 40 }, (_, at) => ({ runId: `${prefix}${at}` })),
+    )
+    const { code, printed } = await onTerminal(['runs', 'cancel', '--prefix', prefix, '--yes'])
+    assert.equal(code, 0, printed)
+    assert.match(printed, /█+░+ {2}\d+ of 40 runs cancelled/)
+  })
+
   it('shows a run live, drawn over', async (t) => {
     const client = clientFor(t, servers, Object.values(flows))
     const { runId } = await client.start('single', { runId: servers.runId() })

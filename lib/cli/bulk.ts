@@ -117,7 +117,7 @@ class Work {
       for (const id of left) {
         const outcome = await this.#one(id)
         if (showsAll || outcome.outcome === 'refused') await this.#rows.add([outcome])
-        io.progress(`${this.#said(ids.length)}`)
+        io.progress(this.#said(ids.length), (this.#done + this.#refused) / ids.length)
         if (signal.aborted) return
       }
     }

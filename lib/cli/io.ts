@@ -10,6 +10,9 @@ export type Style = keyof typeof CODES
 /** Paints a text, where there is colour. */
 export type Paint = (style: Style | undefined, text: string) => string
 
+/** How many signs a bar has. */
+const BAR = 24
+
 interface Stream {
   readonly isTTY?: boolean
   readonly columns?: number
@@ -69,10 +72,16 @@ export class Io {
     this.#err.write(`${this.paintNote(style, oneLine(text))}\n`)
   }
 
-  /** How far a long work is: on terminals only, a line that is drawn over. */
-  progress(text: string): void {
+  /**
+   * How far a long work is: on terminals only, a line that is drawn over.
+   *
+   * @param part From 0 to 1, as a bar.
+   */
+  progress(text: string, part?: number): void {
     if (!this.#movesNotes) return
-    this.#progress = oneLine(text).slice(0, (this.#err.columns || 80) - 1)
+    const done = Math.round((part ?? 0) * BAR)
+    const bar = part === undefined ? '' : `${'█'.repeat(done)}${'░'.repeat(BAR - done)}  `
+    this.#progress = (bar + oneLine(text)).slice(0, (this.#err.columns || 80) - 1)
     this.#err.write(`\r\x1b[2K${this.#progress}`)
   }
 

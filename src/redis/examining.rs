@@ -2,24 +2,19 @@
 
 use redis::Value;
 
-use super::RedisStore;
+use super::connection::Connections;
 use crate::error::{Code, Error, Result};
 
-impl RedisStore {
-    /// What the server answers to a command; of a Cluster, any of its nodes.
-    ///
-    /// # Errors
-    /// The server is out of reach, or refuses the command.
-    pub async fn ask(&self, words: &[String]) -> Result<serde_json::Value> {
-        let Some((name, arguments)) = words.split_first() else {
-            return Err(Error::new(Code::InvalidArgument, "Asking Redis", "a command has a name"));
-        };
-        let mut command = redis::cmd(name);
-        for argument in arguments {
-            command.arg(argument);
-        }
-        self.connections.query::<Value>(&mut command).await.map(|value| as_json(&value))
+/// What the server answers to a command.
+pub(super) async fn ask(connections: &Connections, words: &[String]) -> Result<serde_json::Value> {
+    let Some((name, arguments)) = words.split_first() else {
+        return Err(Error::new(Code::InvalidArgument, "Asking Redis", "a command has a name"));
+    };
+    let mut command = redis::cmd(name);
+    for argument in arguments {
+        command.arg(argument);
     }
+    connections.query::<Value>(&mut command).await.map(|value| as_json(&value))
 }
 
 /// As JSON has it. Pairs of any kind are an array of both, one after the other, as the older protocol has them.

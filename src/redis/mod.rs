@@ -63,6 +63,14 @@ impl RedisStore {
         })
     }
 
+    /// What the server answers to a command; of a Cluster, any of its nodes.
+    ///
+    /// # Errors
+    /// The server is out of reach, or refuses the command.
+    pub async fn ask(&self, words: &[String]) -> Result<serde_json::Value> {
+        examining::ask(&self.connections, words).await
+    }
+
     fn key(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)
     }

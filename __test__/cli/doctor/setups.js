@@ -505,6 +505,20 @@ export const POSTGRES = [
     },
   },
   {
+    what: 'there is not even the schema of the tables',
+    works: false,
+    break: (world) => world.sql('DROP SCHEMA $n CASCADE'),
+    check: 'postgres.tables',
+    found: /the table 'world_\d+\.contexts' does not exist$/,
+    todo: /^CREATE SCHEMA "world_\d+";\nCREATE TABLE world_\d+\.contexts \(.*\);$/,
+    mend: async (world, finding) => {
+      await world.obeySql(finding)
+      const { findings } = await world.doctor()
+      await world.obeySql(findings.find(({ check }) => check === 'postgres.tables'))
+      await world.worker()
+    },
+  },
+  {
     what: 'there is no status table',
     works: false,
     break: (world) => world.sql('DROP TABLE $s'),

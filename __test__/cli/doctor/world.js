@@ -107,11 +107,11 @@ export class World {
     return { code, ok, findings, faults: findings.filter(({ level }) => level === 'fault') }
   }
 
-  /** Does what the doctor says: the SQL statement among its lines, as it stands. */
+  /** Does what the doctor says: the SQL statements among its lines, as they stand. */
   async obeySql({ todo }) {
-    const statement = todo.find((line) => line.endsWith(';'))
-    if (!statement) throw new Error(`no statement in ${JSON.stringify(todo)}`)
-    await this.servers.sql(statement)
+    const statements = todo.filter((line) => line.endsWith(';'))
+    if (statements.length === 0) throw new Error(`no statement in ${JSON.stringify(todo)}`)
+    for (const statement of statements) await this.servers.sql(statement)
   }
 
   /** Does what the doctor says: the command of ours among its lines, as it stands. */

@@ -17,7 +17,10 @@ export const FLEET_COMMANDS: readonly Command[] = [
     ],
     flags: {
       'max-backlog': { words: 'more messages that wait in a queue are a fault', value: 'number' },
-      'max-age': { words: 'a running run that last changed longer ago is a fault (10m)', value: 'time' },
+      'max-age': {
+        words: 'a running run that last changed longer ago is a fault (10m); without it, a note after 10m',
+        value: 'time',
+      },
     },
     groups: ['output', 'servers'],
     examples: [

@@ -85,6 +85,25 @@ export function whyDeaf({ host, port }: Address, patience = 3_000): Promise<stri
   })
 }
 
+/** The first line that a server at an address answers with; undefined where it answers nothing. */
+export function firstLineOf({ host, port }: Address, question: string, patience = 3_000): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port }, () => socket.write(question))
+    let heard = ''
+    const end = () => {
+      socket.destroy()
+      resolve(heard === '' ? undefined : heard.split('\r\n')[0])
+    }
+    socket.setTimeout(patience, end)
+    socket.once('error', end)
+    socket.once('close', end)
+    socket.setEncoding('latin1').on('data', (more) => {
+      heard += more
+      if (heard.includes('\r\n')) end()
+    })
+  })
+}
+
 function wordsOf(code: string | undefined, host: string, port: number): string {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `there is no host named ${host}`
   if (code === 'ECONNREFUSED') return `nothing listens at ${host}:${port}`

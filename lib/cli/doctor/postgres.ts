@@ -5,7 +5,7 @@ import type { Database } from '../../bridge/native.js'
 import { FlowcraftAdapterError } from '../../errors.js'
 import { lengthOf } from '../durations.js'
 import { codeOf } from '../failures.js'
-import { tableOf } from '../queue-facts.js'
+import { readingsOf, tableOf } from '../queue-facts.js'
 import type { Servers } from '../servers.js'
 import { type Address, addressOf, whyDeaf } from './address.js'
 import { type Finding, fault, note, ok } from './finding.js'
@@ -163,13 +163,24 @@ async function tablesOf(database: Database, { settings: { contexts, statuses } }
       ...(await deletions(database, [contexts, statuses])),
     ]
   } catch (error) {
-    return [refusal('postgres.tables', error as Error)]
+    const schemas = codeOf(error) === 'TABLE_MISSING' ? await missingSchemas(database, [contexts, statuses]) : []
+    const { todo, ...finding } = refusal('postgres.tables', error as Error)
+    return [{ ...finding, todo: [...schemas.map((schema) => `CREATE SCHEMA ${schema};`), ...todo] }]
   }
 }
 
-/** The first line says what is wrong, those after it what to do. */
+/** The quoted names of schemas that tables are to be in, and that are not there. */
+async function missingSchemas(database: Database, tables: readonly string[]): Promise<string[]> {
+  const schemas = tables.flatMap((table) => readingsOf(table)[0].match(/^("(?:[^"]|"")*")\./)?.[1] ?? [])
+  const query = 'SELECT name FROM unnest($1::text[]) AS g (name) WHERE to_regnamespace(name) IS NULL'
+  const rows = fromJson((await database.ask(query, [...new Set(schemas)])) ?? '[]') as { name: string }[]
+  return rows.map(({ name }) => name)
+}
+
+/** The first line says what is wrong and leads to what to do, which follows. */
 function refusal(check: string, error: Error): Finding {
-  const [found = '', ...todo] = error.message.split('\n')
+  const [first = '', ...todo] = error.message.split('\n')
+  const found = first.replace(/^Looking at the tables: /, '').replace(/\. [^.]*:$/, '')
   return fault(check, found, ...(todo.length > 0 ? todo : ['docs/errors.md says more']))
 }
 

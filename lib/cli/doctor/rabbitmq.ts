@@ -6,7 +6,7 @@ import { codeOf } from '../failures.js'
 import type { Servers } from '../servers.js'
 import { type Address, addressOf, whyDeaf } from './address.js'
 import { type Finding, fault, note, ok } from './finding.js'
-import { greetingOf } from './greeting.js'
+import { type Greeting, greetingOf } from './greeting.js'
 import { judgeVersion } from './version.js'
 
 /** As the engine says it. */
@@ -40,7 +40,7 @@ export async function lookAtRabbitMq(servers: Servers): Promise<RabbitMqReport> 
   const { amqp, from } = servers.settings
   const address = addressOf(amqp)
   const ca = typeof amqp === 'object' && !Array.isArray(amqp) ? (amqp.ca as string | undefined) : undefined
-  const greeting = address && (await greetingOf(address, ca))
+  const greeting = await firstGreeting(amqp, ca)
   const version = greeting
     ? [judgeVersion('rabbitmq.version', 'RabbitMQ', greeting.version, clusterOf(greeting.cluster))]
     : []
@@ -52,6 +52,16 @@ export async function lookAtRabbitMq(servers: Servers): Promise<RabbitMqReport> 
   } catch (error) {
     return { findings: [...version, await whyNot(error as Error, address, from.amqp)] }
   }
+}
+
+/** The greeting of the first node of a cluster that gives one. */
+async function firstGreeting(amqp: unknown, ca: string | undefined): Promise<Greeting | undefined> {
+  for (const node of [amqp].flat()) {
+    const address = addressOf(node)
+    const greeting = address && (await greetingOf(address, ca))
+    if (greeting) return greeting
+  }
+  return undefined
 }
 
 function clusterOf(cluster: string | undefined): string {

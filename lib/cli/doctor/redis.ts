@@ -5,7 +5,7 @@ import { fromJson } from '../../bridge/json.js'
 import type { Store } from '../../bridge/native.js'
 import { codeOf } from '../failures.js'
 import type { Servers } from '../servers.js'
-import { type Address, addressOf, whyDeaf } from './address.js'
+import { type Address, addressOf, firstLineOf, whyDeaf } from './address.js'
 import { type Finding, fault, note, ok } from './finding.js'
 import { judgeVersion } from './version.js'
 
@@ -64,7 +64,8 @@ async function whyNot(error: Error, address: Address | undefined, from = 'REDIS_
       `Redis cannot be reached: ${deaf}`,
       `start Redis, or correct host and port in ${from} (6379 is usual)`,
     )
-  if (codeOf(error) === 'REDIS_REFUSED' || /NOAUTH|WRONGPASS/.test(error.message)) {
+  const wantsLogin = address && !address.isEncrypted && (await errorCodeOf(address)) === 'NOAUTH'
+  if (codeOf(error) === 'REDIS_REFUSED' || wantsLogin) {
     return fault(
       'redis.login',
       error.message,
@@ -81,6 +82,11 @@ async function whyNot(error: Error, address: Address | undefined, from = 'REDIS_
     tls,
     `check host, port and database in ${from}`,
   )
+}
+
+/** The code of the error with which Redis answers whoever does not log in; undefined where it answers. */
+async function errorCodeOf(address: Address): Promise<string | undefined> {
+  return (await firstLineOf(address, 'PING\r\n'))?.match(/^-([A-Z]+) /)?.[1]
 }
 
 /** What a user of Redis has to be allowed. */
