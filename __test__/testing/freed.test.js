@@ -78,7 +78,7 @@ describe('speed', () => {
     const best = Math.max(...rates)
     t.diagnostic(`${Math.round(best)} runs of two nodes a second`)
     // A lax bound: other suites may have the machine.
-    assert.ok(best > 250, `${best}`)
+    assert.ok(best > 100, `${best}`)
   })
 
   it('is a few milliseconds for a test of one run', async (t) => {

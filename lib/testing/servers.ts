@@ -79,7 +79,7 @@ function optionsOf({ amqp, database, redis }: TestServers, schema: string, queue
 }
 
 /** The shortest delay queue's time, in milliseconds, and how often it is doubled up to the longest: `src/ports/delay.rs`. */
-export const SHORTEST_DELAY = 100
+const SHORTEST_DELAY = 100
 const DOUBLINGS = 24
 
 /** Every queue that may have been made for the jobs of one. */

@@ -1,5 +1,6 @@
 /** When everything that can be done now is done. */
 import { AssertionError } from 'node:assert'
+import type { Job } from '../bridge/channel.js'
 import type { Memory } from '../bridge/native.js'
 import type { MemoryAlarms } from '../execution/alarms.js'
 import { now, turn } from './real-time.js'
@@ -34,25 +35,37 @@ const SLOW = 100
  * @throws AssertionError when code of a node without one does not end.
  */
 export async function settle(looked: Looked, runId?: string): Promise<void> {
-  const { memory, workers, patience } = looked
-  const began = now()
-  let [seen, since] = ['', began]
-  let [open, openSince] = [0, began]
+  const { memory, alarms, workers, patience } = looked
+  const ages = new Ages()
+  let [seen, since] = ['', now()]
   for (let count = 0; ; count += 1) {
     const jobs = workers.executing
-    const executing = jobs.length
-    const isIdle = !isBusy(looked, executing)
-    if (isIdle && !jobs.some((job) => runId === undefined || job.runId === runId)) break
-    const sight = `${memory.held()} ${executing} ${memory.nextDue()}`
+    ages.look(jobs)
+    const waitedFor = jobs.filter((job) => runId === undefined || job.runId === runId)
+    const isIdle = !isBusy(looked, jobs.length)
+    if (isIdle && waitedFor.length === 0) break
+    const sight = `${memory.held()} ${jobs.length} ${workers.begun} ${memory.nextDue()}`
     if (sight !== seen) [seen, since] = [sight, now()]
-    if (executing !== open) [open, openSince] = [executing, now()]
     if (looked.isOut() && now() - since > QUIET) break
-    if (isIdle && looked.alarms.size >= executing && now() - openSince > SLOW) break
-    if (now() - began > patience) throw unsettled(looked)
+    if (isIdle && alarms.size >= jobs.length && jobs.every((job) => ages.of(job) > SLOW)) break
+    if (now() - since > patience || waitedFor.some((job) => ages.of(job) > patience)) throw unsettled(looked)
     await turn(count)
   }
   // What the engine has to say comes with one of the next turns.
   await turn(0)
+}
+
+/** For how long jobs were seen being executed, in milliseconds. */
+class Ages {
+  #since = new Map<Job, number>()
+
+  look(jobs: readonly Job[]): void {
+    this.#since = new Map(jobs.map((job) => [job, this.#since.get(job) ?? now()]))
+  }
+
+  of(job: Job): number {
+    return now() - (this.#since.get(job) ?? now())
+  }
 }
 
 /** Whether the engine has something to do by itself, beside what user code executes. */

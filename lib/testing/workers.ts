@@ -6,13 +6,14 @@ import { mistake } from '../errors.js'
 /** Workers that are alive. */
 export class Workers {
   readonly #make: () => RabbitMqAdapter
-  readonly #begun: (job: Job) => void
+  readonly #hear: (job: Job) => void
+  #begun = 0
   #alive: RabbitMqAdapter[] = []
 
   /** @param begun Hears of every job that one of them begins. */
   constructor(make: () => RabbitMqAdapter, begun: (job: Job) => void) {
     this.#make = make
-    this.#begun = begun
+    this.#hear = begun
   }
 
   get adapters(): readonly RabbitMqAdapter[] {
@@ -24,9 +25,17 @@ export class Workers {
     return this.#alive.flatMap((adapter) => insideOf(adapter).executing)
   }
 
+  /** How many jobs were begun so far. */
+  get begun(): number {
+    return this.#begun
+  }
+
   start(): RabbitMqAdapter {
     const adapter = this.#make()
-    insideOf(adapter).watch(this.#begun)
+    insideOf(adapter).watch((job) => {
+      this.#begun += 1
+      this.#hear(job)
+    })
     this.#alive.push(adapter)
     adapter.start()
     // A test that fails before it closes its environment must not keep its process for ever.

@@ -1,7 +1,7 @@
 //! The keys of a coordination store in memory, and how they expire.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::deaths::Note;
 use crate::error::{Code, Error, Result};
@@ -15,7 +15,14 @@ const HELD: [&str; 3] = [NODE_LOCK, REPAIR, WORKERS];
 
 /// The keys of one server.
 #[derive(Debug, Default)]
-pub(super) struct Keys(Mutex<BTreeMap<String, Entry>>);
+pub(super) struct Keys(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    entries: BTreeMap<String, Entry>,
+    /// The workers that died: what is still on its way from one of them takes nothing.
+    dead: BTreeSet<String>,
+}
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -31,38 +38,43 @@ pub(super) struct Entry {
 /// The keys at a moment, without the expired ones.
 pub(super) struct Now<'a> {
     keys: &'a mut BTreeMap<String, Entry>,
+    dead: &'a BTreeSet<String>,
     moment: u64,
 }
 
 impl Keys {
     pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.lock().entries.clear();
     }
 
     /// Removes every key but this one.
     pub fn clear_but(&self, kept: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| key == kept);
+        self.lock().entries.retain(|key, _| key == kept);
     }
 
     /// Has every lease, lead and announcement live for so many milliseconds more, as if its holder had renewed it meanwhile.
     pub fn renew_all(&self, by: u64) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_renewed = |key: &str, entry: &Entry| is_held(key) && entry.value != RECONCILER_MARK;
-        for (_, entry) in all.iter_mut().filter(|(key, entry)| is_renewed(key, entry)) {
+        for (_, entry) in self.lock().entries.iter_mut().filter(|(key, entry)| is_renewed(key, entry)) {
             entry.expires = entry.expires.saturating_add(by);
         }
     }
 
-    /// Removes what a worker that died would have renewed, as if it had run out. What is noted beside its leases stays.
+    /// A worker died: what it would have renewed is gone, as if it had run out. What is noted beside its leases stays.
     pub fn run_out(&self, worker: &str) {
-        let tokens = format!("{worker}#");
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(&worker_key(worker));
-        all.retain(|key, entry| !is_held(key) || entry.value != worker && !entry.value.starts_with(&tokens));
+        let mut state = self.lock();
+        state.entries.remove(&worker_key(worker));
+        state.entries.retain(|key, entry| !is_held(key) || worker_of(&entry.value) != worker);
+        state.dead.insert(worker.to_owned());
     }
 
     pub fn at<T>(&self, moment: u64, act: impl FnOnce(Now<'_>) -> T) -> T {
-        act(Now { keys: &mut self.0.lock().unwrap_or_else(PoisonError::into_inner), moment })
+        let State { entries: keys, dead } = &mut *self.lock();
+        act(Now { keys, dead, moment })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,6 +128,9 @@ impl Now<'_> {
     }
 
     pub fn acquire(&mut self, lease: &Lease) -> Result<Acquired> {
+        if self.dead.contains(worker_of(&lease.owner)) {
+            return Ok(Acquired::No);
+        }
         let acquired = match self.value(&lease.key) {
             Some(held) if held != lease.owner && held != RECONCILER_MARK => return Ok(Acquired::No),
             Some(_) => Acquired::Yes,
@@ -180,6 +195,11 @@ impl Now<'_> {
     fn after(&self, ttl: u64) -> u64 {
         self.moment.saturating_add(ttl.saturating_mul(1000))
     }
+}
+
+/// The worker that a lease or a lead is of.
+fn worker_of(token: &str) -> &str {
+    token.split_once('#').map_or(token, |(worker, _)| worker)
 }
 
 fn is_held(key: &str) -> bool {

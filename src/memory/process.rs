@@ -2,8 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
@@ -20,7 +19,7 @@ pub struct Process {
 #[derive(Debug, Default)]
 struct Life {
     running: Vec<AbortHandle>,
-    is_dead: Arc<AtomicBool>,
+    is_dead: Arc<RwLock<bool>>,
 }
 
 impl Process {
@@ -28,7 +27,8 @@ impl Process {
     /// them does anything any more, and before anybody notices.
     pub fn kill(&self, last: impl FnOnce()) {
         let life = self.with(std::mem::take);
-        life.is_dead.store(true, Ordering::SeqCst);
+        // Waits for those that do something at this moment: what they do happens before.
+        *life.is_dead.write().unwrap_or_else(PoisonError::into_inner) = true;
         last();
         life.running.iter().for_each(AbortHandle::abort);
     }
@@ -52,7 +52,7 @@ impl Spawn for Process {
 
 /// A task that goes on for as long as its process lives.
 struct Mortal {
-    is_dead: Arc<AtomicBool>,
+    is_dead: Arc<RwLock<bool>>,
     task: BoxFuture<'static, ()>,
 }
 
@@ -60,10 +60,9 @@ impl Future for Mortal {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        match self.is_dead.load(Ordering::SeqCst) {
-            true => Poll::Ready(()),
-            false => self.task.as_mut().poll(context),
-        }
+        let is_dead = self.is_dead.clone();
+        let is_dead = is_dead.read().unwrap_or_else(PoisonError::into_inner);
+        if *is_dead { Poll::Ready(()) } else { self.task.as_mut().poll(context) }
     }
 }
 
@@ -92,6 +91,28 @@ mod tests {
         assert_eq!(order, ["last"]);
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert!(handle.is_finished());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_a_task_does_at_that_moment_happens_before() {
+        let process = Arc::new(Process::default());
+        let (begins, begun) = oneshot::channel();
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let doing = done.clone();
+        process.spawn(
+            async move {
+                begins.send(()).unwrap();
+                std::thread::sleep(Duration::from_millis(50));
+                doing.lock().unwrap().push("task");
+                tokio::task::yield_now().await;
+                doing.lock().unwrap().push("dead");
+            }
+            .boxed(),
+        );
+        begun.await.unwrap();
+        process.kill(|| done.lock().unwrap().push("last"));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(*done.lock().unwrap(), ["task", "last"]);
     }
 
     #[tokio::test]

@@ -404,6 +404,8 @@ async fn what_a_dead_worker_held_runs_out_and_nothing_else() {
     store.acquire(&keys::repair("jobs"), "dead", 15).await.unwrap();
     store.set_if_not_exist(keys::EPOCH, "dead#0", 15).await.unwrap();
     server.run_out("dead");
+    // What was on its way takes nothing.
+    assert!(!store.acquire(&dead, "dead#2", 15).await.unwrap().is_taken());
     for (key, expected) in [
         (dead, None),
         (alive, Some("deadly#1")),
