@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { counted } from '../fixtures/executions.js'
 import { openPrivateServers, until } from '../fixtures/private-servers.js'
 import { redis } from './support/faults.js'
@@ -53,6 +54,30 @@ describe('no run notices that Redis', () => {
       await Promise.all(workers.map((worker) => worker.stop()))
     })
   }
+})
+
+describe('Redis is out of reach for one worker alone', () => {
+  it('and a message that comes twice has its node run once: the other worker says that it executes it', async (t) => {
+    servers.freshQueue()
+    const log = new Log()
+    const seeing = servers.adapter(flows, { concurrency: 1 })
+    const run = await servers.begin('line', { ms: 8000 })
+    await until(() => servers.executions.perNode(run).work === 1)
+    const nowhere = new RedisCoordinationStore('redis://127.0.0.1:1')
+    const blind = servers.adapter(flows, { ...log.options(), coordinationStore: nowhere })
+    await until(() => log.said('warn', WITHOUT).length > 0, { what: 'the word that Redis is out of reach' })
+    // More than the busy one has room for.
+    for (let copies = 0; copies < 5; copies++) await servers.send(run, 'line', servers.queue, 'work')
+    await until(async () => (await servers.look(run)).context._flowcraft?.ledger.nodes.work.claim !== undefined, {
+      what: 'a question after the node, or the answer',
+    })
+    const begun = Date.now()
+    await servers.ended([run])
+    t.diagnostic(`the run ends ${Date.now() - begun} ms after the question`)
+    await assertCountedOnce([run])
+    assert.deepEqual(servers.executions.perNode(run), { start: 1, work: 1, end: 1 })
+    await Promise.all([seeing.stop(), blind.stop()])
+  })
 })
 
 describe(`Redis is out of reach for ${away / 1000} seconds, and the worker`, () => {

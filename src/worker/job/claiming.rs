@@ -35,7 +35,7 @@ pub async fn clear(
     message: &JobMessage,
     executed: &mut ToExecute,
 ) -> Result<Clearance> {
-    let JobContext { services, retry, .. } = context;
+    let services = context.services;
     let execution =
         LeasedExecution { run: message.run_id.clone(), node: message.node_id.clone(), round: executed.round };
     if let Some(left) =
@@ -61,21 +61,38 @@ pub async fn clear(
     if must_claim {
         let is_one_of_two = message.may_be_one_of_two() && !is_the_first;
         let asks = !is_seen && is_one_of_two && !makes(Mutant::StartsUnasked);
-        let claim = || services.runs.claim_node(&execution, &executed.document, asks);
-        let claimed = match retry.unless(is_passing_trouble, claim).await {
-            // Others have locked its row: it waits for that without holding a place.
-            Err(error) if is_passing_trouble(&error) => return Ok(Clearance::After(Duration::ZERO)),
-            claimed => claimed?,
-        };
-        match claimed {
-            Claimed::Yes(Some(document)) => executed.document = *document,
-            Claimed::Yes(None) => {}
-            Claimed::After(left) => return Ok(Clearance::After(left)),
-            Claimed::Over => return Ok(Clearance::Outdated),
+        let clearance = claim(context, executed, &execution, asks).await?;
+        if clearance != Clearance::Granted {
+            return Ok(clearance);
         }
     }
     services.leases.note_execution(execution, must_claim);
     Ok(Clearance::Granted)
+}
+
+/// Claims an execution in the record, or asks there who executes the node.
+async fn claim(
+    context: &JobContext<'_>,
+    executed: &mut ToExecute,
+    execution: &LeasedExecution,
+    asks: bool,
+) -> Result<Clearance> {
+    let claim = || context.services.runs.claim_node(execution, &executed.document, asks);
+    let claimed = match context.retry.unless(is_passing_trouble, claim).await {
+        // Others have locked its row: it waits for that without holding a place.
+        Err(error) if is_passing_trouble(&error) => return Ok(Clearance::After(Duration::ZERO)),
+        claimed => claimed?,
+    };
+    Ok(match claimed {
+        Claimed::Yes(document) => {
+            if let Some(document) = document {
+                executed.document = *document;
+            }
+            Clearance::Granted
+        }
+        Claimed::After(left) => Clearance::After(left),
+        Claimed::Over => Clearance::Outdated,
+    })
 }
 
 /// Whether another worker, which sees no leases, has asked who executes the node.

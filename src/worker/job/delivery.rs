@@ -13,7 +13,7 @@ use tracing::{Span, debug};
 
 use super::abandoning::fail_run;
 use super::context::JobContext;
-use super::disposition::dead_letter;
+use super::disposition::{DeadLetter, abandon, dead_letter};
 use super::fate::MessageFate;
 use super::place::{Held, Place};
 use super::process::process;
@@ -162,8 +162,8 @@ async fn no_job(context: &JobContext<'_>, reason: &str) -> Result<MessageFate> {
             return process(context, job).await;
         }
     }
-    dead_letter(context, context.queue, context.body, reason).await?;
-    fail_run(context, &run, failure).await
+    let letter = DeadLetter { queue: context.queue, body: context.body, reason };
+    abandon(context, letter, &run, failure).await
 }
 
 /// The blueprint that a run follows or, before it has begun, the one that its context names.

@@ -44,11 +44,34 @@ pub async fn give_up(
     fails_run: bool,
 ) -> Result<MessageFate> {
     let queue = context.services.settings.queues.of(&message.blueprint_id);
-    let fate = dead_letter(context, queue, &message.as_delivered(), &reason.to_string()).await?;
+    let (body, why) = (message.as_delivered(), reason.to_string());
+    let letter = DeadLetter { queue, body: &body, reason: &why };
     match fails_run {
-        true => fail_run(context, &message.run_id, Failure::of(message, &reason.of_run())).await,
-        false => Ok(fate),
+        true => abandon(context, letter, &message.run_id, Failure::of(message, &reason.of_run())).await,
+        false => dead_letter(context, queue, &body, &why).await,
     }
+}
+
+/// A message as it is put among the dead letters of a queue.
+#[derive(Debug, Clone, Copy)]
+pub struct DeadLetter<'a> {
+    /// The queue.
+    pub queue: &'a str,
+    /// The message.
+    pub body: &'a [u8],
+    /// Why nobody can process it.
+    pub reason: &'a str,
+}
+
+/// A message that nobody can process goes to the dead letters, and fails a run that waited for it.
+pub async fn abandon(
+    context: &JobContext<'_>,
+    DeadLetter { queue, body, reason }: DeadLetter<'_>,
+    run: &str,
+    failure: Failure<'_>,
+) -> Result<MessageFate> {
+    dead_letter(context, queue, body, reason).await?;
+    fail_run(context, run, failure).await
 }
 
 /// Puts a message among the dead letters of a queue.

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::abandoning::fail_run;
 use super::coming_again::come_again;
 use super::context::JobContext;
-use super::disposition::{dead_letter, wait_for_run};
+use super::disposition::{DeadLetter, abandon, wait_for_run};
 use super::fate::MessageFate;
 use super::reason::Reason;
 use super::storing::locked;
@@ -106,8 +105,8 @@ pub async fn reschedule(
     }
     let why = format!("{reason}, nor did a worker that has it come within {} ms", limit.as_millis());
     let queue = settings.queues.of(&message.blueprint_id);
-    dead_letter(context, queue, &message.as_delivered(), &why).await?;
-    fail_run(context, &message.run_id, Failure::of(&message, &reason.of_run())).await
+    let letter = DeadLetter { queue, body: &message.as_delivered(), reason: &why };
+    abandon(context, letter, &message.run_id, Failure::of(&message, &reason.of_run())).await
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! What becomes of a job whose way was cut short: by an error, or by a panic of the engine.
 
-use super::abandoning::fail_run;
 use super::admission::comes_again_after_panic;
 use super::context::JobContext;
-use super::disposition::{dead_letter, later, unreadable};
+use super::disposition::{DeadLetter, abandon, dead_letter, later, unreadable};
 use super::fate::MessageFate;
 use super::trouble::is_passing_trouble;
 use crate::error::{Kind, Result};
@@ -44,6 +43,6 @@ pub async fn panicked(context: &JobContext<'_>) -> Result<MessageFate> {
         services.notices.warn(format!("{reason} (run '{run}', node '{node}'): it comes again"));
         return Ok(MessageFate::Requeue);
     }
-    dead_letter(context, context.queue, context.body, reason).await?;
-    fail_run(context, run, Failure::of(&message, reason)).await
+    let letter = DeadLetter { queue: context.queue, body: context.body, reason };
+    abandon(context, letter, run, Failure::of(&message, reason)).await
 }

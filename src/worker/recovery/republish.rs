@@ -84,12 +84,17 @@ pub async fn republish(
         services.runs.update_status(run).await?;
         services.results.publish_pending(run).await?;
     }
-    if !idle.is_empty() {
-        services.publisher.publish(&JobMessage::copies(run, &blueprint, &idle, at)).await?;
-        // The run was just recovered: the next reconciler need not look at it at once.
-        services.runs.keep_alive(&[run.to_owned()]).await?;
-    }
+    publish_again(services, run, &JobMessage::copies(run, &blueprint, &idle, at)).await?;
     Ok(Some(idle.into_iter().map(|due| due.node).collect()))
+}
+
+/// Publishes jobs of a run that was just recovered: the next reconciler need not look at it at once.
+async fn publish_again(services: &Services, run: &str, jobs: &[JobMessage]) -> Result<()> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    services.publisher.publish(jobs).await?;
+    services.runs.keep_alive(&[run.to_owned()]).await
 }
 
 /// Whether the jobs of a run go through this queue. A run that no message has named goes through that of the blueprint that
