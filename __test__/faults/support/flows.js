@@ -131,12 +131,12 @@ function nested(recorded) {
 function around(recorded) {
   const params = { blueprintId: 'diamonds', inputs: { n: 'n', run: 'run' }, outputs: { inside: 'end' } }
   return createFlow('around')
-    .node('s', SubflowNode, { params })
+    .node('start', SubflowNode, { params })
     .node(
       'last',
       recorded('last', async ({ context }) => ({ output: await context.get('inside') })),
     )
-    .edge('s', 'last')
+    .edge('start', 'last')
 }
 
 /** Two fan-outs and two joins, for faults at one step of one job. */

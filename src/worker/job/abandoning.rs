@@ -19,6 +19,7 @@ use crate::record::final_result::failure as failed_result;
 use crate::worker::dead_letters::shortened;
 use crate::worker::runs::failing::{Failed, Failure};
 use crate::workflow::ledger::RunStatus;
+use crate::workflow::path::shown;
 
 /// When the message comes again.
 const COMES_AGAIN: Duration = Duration::from_secs(3);
@@ -36,7 +37,8 @@ pub async fn fail_run(context: &JobContext<'_>, run: &str, failure: Failure<'_>)
         Err(error) if is_passing_trouble(&error) => return fail_later(context, run, failure, error).await,
         Err(error) => return Err(error),
     }
-    let place = if failure.node.is_empty() { String::new() } else { format!(" at node '{}'", failure.node) };
+    let place =
+        if failure.node.is_empty() { String::new() } else { format!(" at node '{}'", shown(failure.node)) };
     let services = context.services;
     services.notices.warn(shortened(&format!("Run '{run}' failed{place}: {reason}")));
     // Where user code is gone, recovery finds the result: the message must not come again, and be a dead letter twice.

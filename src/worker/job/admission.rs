@@ -167,7 +167,10 @@ pub fn by_round(document: &Document, message: &JobMessage, tried: Tried) -> Verd
             && let Some(Standing::Due(round)) =
                 ledger.map(|ledger| ledger.standing_of_attempt(node, Some(round + 1), message.attempt))
         {
-            return Verdict::Run { round };
+            return match !tried.await_again && is_open() {
+                true => Verdict::First(Step::AwaitAgain),
+                false => Verdict::Run { round },
+            };
         }
     }
     by_standing(document, message)

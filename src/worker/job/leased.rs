@@ -27,6 +27,7 @@ use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::Patch;
 use crate::worker::runs::failing::Failure;
+use crate::workflow::path::shown;
 
 /// When a message looks again after what a worker runs that went on with its run.
 const CARRIED_WAIT: Duration = Duration::from_secs(2);
@@ -154,7 +155,7 @@ fn killed_workers(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -
     let (run, node) = (&message.run_id, &message.node_id);
     let what =
         format!("{deaths} workers died, or no longer answered, while they executed it (option maxDeaths)");
-    let error = Error::new(Code::NodeKilledWorkers, "Executing the node", what).of_node(node);
+    let error = Error::new(Code::NodeKilledWorkers, "Executing the node", what).of_node(shown(node));
     context.services.notices.warn(format!("{} (run '{run}'): {error}", error.code.as_str()));
     let message = format!("{}: {error}", error.code.as_str());
     Answer { outcome: Outcome::Failed { message, recoverable: true }, patch: Patch::default() }

@@ -121,7 +121,9 @@ impl Ledger {
         if self.status.is_end() {
             return Err(Refusal::Ended);
         }
-        self.count(container, round, NodeState::Awaiting)?;
+        let entry = self.count(container, round, NodeState::Awaiting)?;
+        // Another attempt was to wait for a moment: it does not sleep until then.
+        (entry.details, entry.event, entry.not_before) = (None, None, None);
         self.forget_inside(container, NodeState::Idle);
         let mut due = Vec::with_capacity(blueprint.starts.len() + 1);
         for start in &blueprint.starts {

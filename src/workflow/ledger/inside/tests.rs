@@ -82,10 +82,14 @@ fn rounds_go_on_counting_through_all_instances_of_a_container() {
     assert_eq!((failure.message.as_str(), failure.late), ("no", true));
     // Its container's job answers for it, and another attempt follows.
     ledger
-        .apply(&Blueprint::new(graph("s -> z")), Event::Retried { node: "s".into(), round: 2, not_before: 0 })
+        .apply(
+            &Blueprint::new(graph("s -> z")),
+            Event::Retried { node: "s".into(), round: 2, not_before: 99 },
+        )
         .unwrap();
     assert_eq!(ledger.failed_inside("s"), None);
     assert_eq!(names(&open(&mut ledger, "s", "a -> b", None)), ["s/a@2"]);
+    assert_eq!(names(&ledger.pending()), ["s/a@2"], "the container does not sleep");
     let late = ledger.standing(&inside("s", "b"), Some(1));
     assert_eq!(late, crate::workflow::ledger::Standing::Done);
     let before = ledger.inside("s", &instance());
@@ -131,7 +135,7 @@ fn instances_nest_and_do_not_know_of_each_other() {
     assert!(ledger.is_alone(&inside(&n, "a")) && ledger.is_alone(&inside("t", "n")));
     // The outer one ends, and everything inside with it.
     ledger.close(&"s".into(), InstanceEnd::Completed(None)).unwrap();
-    assert_eq!(names(&ledger.due()), ["s@2", "t/n@1"]);
+    assert_eq!(names(&ledger.due()), ["t/n@1", "s@2"]);
     assert!(ledger.open_instance(&n).is_none());
 }
 
