@@ -113,16 +113,21 @@ describe('rows that somebody has locked', { ...onServers('row locks'), concurren
       for (const run of runs) await servers.insertStatus(run)
       const release = await locked(t, servers, runs)
       for (const runId of runs) await servers.send({ runId, blueprintId, nodeId })
-      await until(async () => (await worker.listDeadLetters()).length === runs.length, { what: 'the dead letters' })
+      const areBuried = async () => (await worker.listDeadLetters()).length === runs.length
+      const isJob = nodeId !== ''
+      // A job becomes a dead letter when its run can be failed: no copy of it becomes another meanwhile.
+      if (isJob) await sleep(300)
+      else await until(areBuried, { what: 'the dead letters' })
       const before = Date.now()
       const others = await begin('free', 30)
       await Promise.all(others.map((run) => servers.settled(run, ['completed'], 12_000)))
       t.diagnostic(`30 runs beside ${runs.length} locked ones: ${Date.now() - before} ms`)
       assert.ok(Date.now() - before < 8_000)
       for (const run of runs) assert.equal(await servers.statusOf(run), 'running')
+      if (isJob) assert.deepEqual(await worker.listDeadLetters(), [])
       await release()
       for (const run of runs) assert.match((await servers.settled(run, ['failed'], 20_000)).result.reason, reason)
-      assert.equal((await worker.listDeadLetters()).length, runs.length)
+      assert.ok(await areBuried())
       once(executed, others)
     })
   }
