@@ -246,25 +246,29 @@ describe('a webhook that no wait names waits itself', () => {
       assert.deepEqual(request.body, { paid: true })
     })
 
-    it(`${kind}, inside a subflow of a subflow`, async (t) => {
-      const outer = (id, inner) => {
-        const inside = { id: `in ${inner}`, uses: 'subflow', params: { blueprintId: inner } }
-        return declared({ id, nodes: [inside], edges: [] })
-      }
-      const flows = [outer('outermost', 'middle'), outer('middle', 'lone'), lone('lone', implementation)]
-      const adapter = await mount(t, flows)
-      const runId = await servers.begin(flows[0])
-      const { context } = await awaiting(runId)
-      assert.deepEqual(context._awaitingNodeIds, ['in middle'])
-      // Whoever sends it need not know the path.
-      const { url } = await adapter.registerWebhookEndpoint(runId, 'hook')
-      assert.equal(await post(url, 'deep'), 202)
-      const { status, context: ended } = await servers.settled(runId)
-      assert.equal(status, 'completed')
-      const { request, ...rest } = ended['_outputs.in middle']
-      assert.deepEqual(rest, await adapter.registerWebhookEndpoint(runId, 'in middle/in lone/hook'))
-      assert.equal(request.body, 'deep')
-    })
+    for (const [subflows, path] of [
+      ['whole', 'hook'],
+      ['jobs', 'in middle/in lone/hook'],
+    ])
+      it(`${kind}, inside a subflow of a subflow (${subflows})`, async (t) => {
+        const outer = (id, inner) => {
+          const inside = { id: `in ${inner}`, uses: 'subflow', params: { blueprintId: inner } }
+          return declared({ id, nodes: [inside], edges: [] })
+        }
+        const flows = [outer('outermost', 'middle'), outer('middle', 'lone'), lone('lone', implementation)]
+        const adapter = await mount(t, flows, { subflows })
+        const runId = await servers.begin(flows[0])
+        const { context } = await awaiting(runId)
+        assert.deepEqual(context._awaitingNodeIds, ['in middle'])
+        // Whoever sends it need not know the path.
+        const { url } = await adapter.registerWebhookEndpoint(runId, 'hook')
+        assert.equal(await post(url, 'deep'), 202)
+        const { status, context: ended } = await servers.settled(runId)
+        assert.equal(status, 'completed')
+        const { request, ...rest } = ended['_outputs.in middle']
+        assert.deepEqual(rest, await adapter.registerWebhookEndpoint(runId, path))
+        assert.equal(request.body, 'deep')
+      })
   }
 
   it('not where the name webhook is given to a node of another kind', async (t) => {

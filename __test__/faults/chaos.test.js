@@ -32,7 +32,7 @@ let load
 before(async () => {
   servers = await openPrivateServers()
   proxy = await startSilentProxy(servers.urls.database)
-  fleet = new Fleet(servers, { size: 3, pgClient: proxy.url, statementTimeout: 1000 })
+  fleet = new Fleet(servers, { size: 3, pgClient: proxy.url, statementTimeout: 1000, subflows: 'jobs' })
   await fleet.start()
   load = new Load(servers, servers.adapter(flowsFor(servers.executions), { started: false }))
 })

@@ -38,11 +38,9 @@ const CARRIED = ['before-carry', 'after-carry', ...RAN_FOR_NOTHING, 'after-commi
 ])
 
 /** At steps of the jobs of a subflow: its container's, those of its nodes, and the one that ends it. */
-const INSIDE = [...BEFORE_IT_RAN.slice(-1), ...RAN_FOR_NOTHING, ...COMMITTED.slice(0, 3)].flatMap((point) => [
-  [point, 1, 'around'],
-  [point, 2, 'around'],
-  [point, 8, 'around'],
-])
+const INSIDE = ['before-call', ...RAN_FOR_NOTHING, 'after-commit', 'before-publish', 'after-publish'].flatMap((point) =>
+  (point.endsWith('publish') ? [1, 2] : [1, 2, 8]).map((time) => [point, time, 'around']),
+)
 
 const OF_THE_RUN = (step) => [...step, 'diamonds']
 const EVERY = [
