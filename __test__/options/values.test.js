@@ -21,6 +21,7 @@ describe('without an option', () => {
     queues: {},
     concurrency: 10,
     continuation: true,
+    subflows: 'whole',
     stopTimeout: 20_000,
     eventLoopTimeout: 300_000,
     strictValues: false,
@@ -98,7 +99,7 @@ describe('a number', () => {
 
 describe('a choice', () => {
   const choices = adapterOptions.filter((option) => option.choices)
-  assert.deepEqual(choices.map(({ name }) => name).sort(), ['queueType', 'retryMode', 'withoutRedis'])
+  assert.deepEqual(choices.map(({ name }) => name).sort(), ['queueType', 'retryMode', 'subflows', 'withoutRedis'])
   for (const { name, choices: words } of choices) {
     it(`${name}: ${words.join(' or ')}`, () => {
       for (const value of words) assert.doesNotThrow(() => new RabbitMqAdapter(valid({ [name]: value })))
