@@ -21,7 +21,7 @@ describe('without an option', () => {
     queues: {},
     concurrency: 10,
     continuation: true,
-    subflows: 'whole',
+    subflows: 'auto',
     stopTimeout: 20_000,
     eventLoopTimeout: 300_000,
     strictValues: false,

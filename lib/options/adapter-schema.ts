@@ -181,12 +181,12 @@ export const ADAPTER_SCHEMA = {
     group: 'worker',
     takes: oneOf(['auto', 'jobs', 'whole']),
     words:
-      'How the nodes of subflows are executed. `whole`: all within the job of the node that runs the subflow, as 2.0.0 does. ' +
-      '`jobs`: as jobs of the run, each with a lease and a commit of its own, so that what holds for other nodes holds for ' +
-      "them. `auto`: as jobs where every worker of this adapter's queues can execute them, else whole. A node with " +
+      'How the nodes of subflows are executed. `jobs`: as jobs of the run, each with a lease and a commit of its own, so that ' +
+      'what holds for other nodes holds for them. `whole`: all within the job of the node that runs the subflow, as 2.0.0 ' +
+      "does. `auto`: as jobs where every worker of this adapter's queues can execute them, else whole. A node with " +
       '`config.inProcess: true` always runs its subflow whole, and so does every one where the runtime has middleware.',
-    default: 'whole',
-    example: "subflows: 'auto'",
+    default: 'auto',
+    example: "subflows: 'whole'",
     engine: true,
   },
   stopTimeout: {

@@ -163,9 +163,12 @@ impl RabbitMq {
         Ok(self.open_publisher(&mut *self.publisher.lock().await).await?.connection.clone())
     }
 
-    /// Declares queues unless they exist, with whatever arguments: over a connection of its own, since the broker closes the
-    /// one over which it fails.
-    async fn ensure(&self, queues: &Queues) -> Result<()> {
+    /// Declares queues unless they exist, with whatever arguments. Quorum queues over a connection of its own, since the broker
+    /// closes the one over which it fails.
+    async fn ensure(&self, publishing: &Connection, queues: &Queues) -> Result<()> {
+        if self.queue_type != Some(QueueType::Quorum) {
+            return Ok(ensure_all(publishing, queues).await?);
+        }
         let mut asked = Asked::default();
         loop {
             let connection = self.connect("declarer").await?;
@@ -237,7 +240,7 @@ impl RabbitMq {
         let missing = messages.iter().filter(|message| !is_declared(message));
         let queues: Queues = missing.flat_map(|message| message.queues(self.queue_type)).collect();
         if !queues.is_empty() {
-            self.ensure(&queues).await?;
+            self.ensure(&publisher.connection, &queues).await?;
             publisher.declared.extend(queues.into_keys());
         }
         Ok(())
@@ -281,7 +284,8 @@ impl Broker for RabbitMq {
 
     async fn declare(&self, queue: &str) -> Result<()> {
         let arguments = arguments::of_queue(self.queue_type);
-        self.ensure(&Queues::from([(queue.to_owned(), arguments)])).await
+        let connection = self.publishing_connection().await?;
+        self.ensure(&connection, &Queues::from([(queue.to_owned(), arguments)])).await
     }
 
     async fn consume(

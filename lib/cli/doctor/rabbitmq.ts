@@ -38,6 +38,8 @@ export interface RabbitMqReport {
 
 export async function lookAtRabbitMq(servers: Servers): Promise<RabbitMqReport> {
   const { amqp, from } = servers.settings
+  // An address that is none is a mistake in the line, not a fault of a server.
+  const broker = servers.broker()
   const address = addressOf(amqp)
   const ca = typeof amqp === 'object' && !Array.isArray(amqp) ? (amqp.ca as string | undefined) : undefined
   const greeting = await firstGreeting(amqp, ca)
@@ -46,7 +48,7 @@ export async function lookAtRabbitMq(servers: Servers): Promise<RabbitMqReport> 
     : []
   try {
     const names = servers.queues.flatMap((queue) => [queue, `${queue}.dead`])
-    const asked = withinTime(servers.broker().examine(names), PATIENCE, 'RabbitMQ does not answer any more')
+    const asked = withinTime(broker.examine(names), PATIENCE, 'RabbitMQ does not answer any more')
     const examination = fromJson((await asked) ?? 'null') as Examination
     return { findings: [...version, ...judgeRights(examination), ...judgeQueues(examination)], examination }
   } catch (error) {
