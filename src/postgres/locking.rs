@@ -59,7 +59,7 @@ impl Session {
         let id = contexts.ids.first();
         let limits = limits_of_run();
         let select = format!(
-            "WITH {limits} SELECT ({needed})::text, {absent} FROM limits, {contexts} AS t \
+            "WITH {limits} SELECT ({needed})::text, {absent}, {NOW} FROM limits, {contexts} AS t \
              WHERE t.run_id = {id} FOR UPDATE OF t"
         );
         let mut found = true;
@@ -77,7 +77,7 @@ impl Session {
             }
         };
         match row.get(1) {
-            true => Ok(Some(Document { found, ..Document::parse(row.get(0))? })),
+            true => Ok(Some(Document { found, at: moment(&row, 2), ..Document::parse(row.get(0))? })),
             false => Ok(None),
         }
     }

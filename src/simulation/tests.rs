@@ -229,8 +229,8 @@ fn each_mistake_is_found() {
         match found {
             Some((seed, kind)) => {
                 println!("{mutant:?}: {kind}, by seed {seed}, {seconds:.1} s");
-                let without = simulate(&plan_against(mutant, seed)).0;
-                assert!(without.is_empty(), "{mutant:?} is not what seed {seed} shows: {without:?}");
+                let (without, story) = simulate(&plan_against(mutant, seed));
+                assert!(without.is_empty(), "{mutant:?} is not what seed {seed} shows: {without:?}\n{story}");
             }
             None => missed.push(mutant),
         }

@@ -194,6 +194,7 @@ impl Record for MemoryRecord {
                 Some(row) if whole => Document::parse(Some(&row.content.text()?))?,
                 Some(row) => row.content.reserved()?,
             };
+            let document = Document { at: Some(moment.at), ..document };
             let Some(change) = decide(document)? else { return Ok(LockedChange::Declined) };
             state.write_locked(run, change, moment)?;
             Ok(LockedChange::Written(Some(moment.at)))

@@ -23,16 +23,20 @@ async fn a_change_is_decided_on_the_run_as_it_is(world: &World) {
     }
     world.insert("r", r#"{"a":0}"#).await;
     for whole in [true, false] {
+        let mut decided = None;
         let changed = world
             .record
             .change_locked("r", whole, &mut |document| {
                 assert!(document.found);
                 assert_eq!(value(&document, "a").is_some(), whole);
+                decided = document.at;
                 Ok(Some(setting("a", "1", RunStatus::Awaiting)))
             })
             .await
             .unwrap();
-        assert!(matches!(changed, LockedChange::Written(Some(_))));
+        let LockedChange::Written(Some(written)) = changed else { panic!("{changed:?}") };
+        let decided = decided.expect("whoever decides knows the time");
+        assert!(decided <= written && written - decided < 60_000, "{decided} {written}");
     }
     assert_eq!(value(&world.load("r").await.unwrap(), "a"), Some("1"));
     assert_eq!(world.status("r").await.unwrap().status, "awaiting");
