@@ -86,16 +86,18 @@ impl Changes {
 
     /// Until the connection is lost, or nobody follows a run.
     async fn pass_on(&self, mut told: Told) {
+        let mut round = tokio::time::interval(ROUND);
+        round.reset();
         loop {
-            match tokio::time::timeout(ROUND, told.recv()).await {
-                Ok(Some(run)) => {
+            tokio::select! {
+                run = told.recv() => {
+                    let Some(run) = run else { return };
                     for changed in self.followed().runs.get(&run).into_iter().flatten() {
                         changed.notify_one();
                     }
                 }
-                Ok(None) => return,
-                Err(_) if self.followed().runs.is_empty() => return,
-                Err(_) => {}
+                // However busy the channel is.
+                _ = round.tick() => if self.followed().runs.is_empty() { return },
             }
         }
     }
@@ -188,6 +190,18 @@ mod tests {
         following.change(Duration::from_millis(1)).await;
         worker.tell("r");
         assert!(waited(&following).await < ROUND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_channel_is_left_too() {
+        let server = MemoryServer::starting_at(1);
+        let (worker, client) = (over(&server), over(&server));
+        client.follow("r").change(Duration::from_millis(1)).await;
+        for _ in 0..100 {
+            worker.tell("other");
+            tokio::time::sleep(ROUND / 20).await;
+        }
+        assert!(!client.followed().is_heard);
     }
 
     #[tokio::test(start_paused = true)]
