@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { RunEndedError, RunFailedError, RunNotFoundError } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { openSharedServers } from '../fixtures/shared-servers.js'
-import { asking, clientFor, failing, greeting, single } from './support/clients.js'
+import { asking, failing, greeting, scene, single } from './support/clients.js'
 
 let servers
 before(async () => {
@@ -12,15 +12,9 @@ before(async () => {
 })
 after(() => servers.close())
 
-/** A worker, a client that starts, and one that knows no blueprint. */
-async function scene(t, flow) {
-  await servers.workerFor(t, flow)
-  return { starting: clientFor(t, servers, flow), client: clientFor(t, servers) }
-}
-
 describe('the result', () => {
   it('of a completed run is that of the runtime', async (t) => {
-    const { starting, client } = await scene(t, greeting)
+    const { starting, client } = await scene(t, servers, greeting)
     const { runId } = await starting.start('greeting', { context: { name: 'Ada' } })
     const { context, serializedContext, status } = await client.run(runId).result({ timeoutMs: 20_000 })
     assert.deepEqual([status, context['_outputs.hello']], ['completed', 'hello Ada'])
@@ -29,7 +23,7 @@ describe('the result', () => {
   })
 
   it('of a failed run is an error that says why, and which node', async (t) => {
-    const { starting, client } = await scene(t, failing)
+    const { starting, client } = await scene(t, servers, failing)
     const { runId } = await starting.start('failing')
     const failure = await client
       .run(runId)
@@ -47,7 +41,7 @@ describe('the result', () => {
   })
 
   it('of a cancelled run is an error with the reason', async (t) => {
-    const { starting, client } = await scene(t, asking)
+    const { starting, client } = await scene(t, servers, asking)
     const { runId } = await starting.start('asking')
     const result = client.run(runId).result({ timeoutMs: 20_000 })
     result.catch(() => {})
@@ -58,7 +52,7 @@ describe('the result', () => {
   })
 
   it('is waited for until its end, until a time is up, or until the caller gives up', async (t) => {
-    const { starting, client } = await scene(t, asking)
+    const { starting, client } = await scene(t, servers, asking)
     const { runId } = await starting.start('asking')
     const run = client.run(runId)
     await assert.rejects(run.result({ timeoutMs: 50 }), { code: 'RESULT_TIMEOUT', runId, retryable: true })
@@ -73,7 +67,7 @@ describe('the result', () => {
   })
 
   it('is there at once where the run is over, and soon after its end for many who wait', async (t) => {
-    const { starting, client } = await scene(t, single)
+    const { starting, client } = await scene(t, servers, single)
     const runs = await starting.startMany(
       'single',
       Array.from({ length: 100 }, () => ({})),
@@ -86,7 +80,7 @@ describe('the result', () => {
 
 describe('a description', () => {
   it('says what is done, what is due and what waits for what', async (t) => {
-    const { starting, client } = await scene(t, asking)
+    const { starting, client } = await scene(t, servers, asking)
     const begun = Date.now()
     const { runId } = await starting.start('asking')
     await servers.settled(runId, ['awaiting'])
@@ -107,7 +101,7 @@ describe('a description', () => {
 
   it('of a failed run says why', async (t) => {
     const flow = createFlow('broken').node('charge', async () => Promise.reject(new Error('no money')))
-    const { starting, client } = await scene(t, flow)
+    const { starting, client } = await scene(t, servers, flow)
     const run = await starting.start('broken')
     await assert.rejects(run.result({ timeoutMs: 20_000 }), { code: 'RUN_FAILED' })
     const { status, reason, nodes } = await client.run(run.runId).describe()
@@ -117,7 +111,7 @@ describe('a description', () => {
   })
 
   it('of a run that a client of another kind began says what its rows say', async (t) => {
-    const { client } = await scene(t, asking)
+    const { client } = await scene(t, servers, asking)
     const runId = await servers.begin(asking)
     await servers.settled(runId, ['awaiting'])
     const { createdAt, blueprintId, status } = await client.run(runId).describe()
@@ -131,7 +125,7 @@ describe('a description', () => {
 describe('control without a blueprint', () => {
   it('tells a run of an event', async (t) => {
     const flow = createFlow('events').wait('paid', { params: { eventName: 'payment' } })
-    const { starting, client } = await scene(t, flow)
+    const { starting, client } = await scene(t, servers, flow)
     const { runId } = await starting.start('events')
     await servers.settled(runId, ['awaiting'])
     const [node] = (await client.run(runId).describe()).nodes
@@ -143,7 +137,7 @@ describe('control without a blueprint', () => {
   })
 
   it('deletes a run that is over, and no other', async (t) => {
-    const { starting, client } = await scene(t, asking)
+    const { starting, client } = await scene(t, servers, asking)
     const { runId } = await starting.start('asking')
     await servers.settled(runId, ['awaiting'])
     await assert.rejects(client.run(runId).delete(), { code: 'RUN_NOT_ENDED', runId })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
 import { openSharedServers } from '../fixtures/shared-servers.js'
-import { asking, clientFor, failing, single } from './support/clients.js'
+import { asking, clientFor, failing, scene, single } from './support/clients.js'
 
 let servers
 before(async () => {
@@ -11,18 +11,13 @@ before(async () => {
 })
 after(() => servers.close())
 
-async function scene(t, flow) {
-  await servers.workerFor(t, flow)
-  return { starting: clientFor(t, servers, flow), client: clientFor(t, servers) }
-}
-
 /** A state in a word: the status, and the nodes that are done. */
 const inShort = ({ status, nodes }) =>
   `${status}: ${nodes.flatMap(({ nodeId, state }) => (state === 'done' ? [nodeId] : [])).join(' ')}`
 
 describe('watch', () => {
   it('says how the run stands, then what changes, until it is over', async (t) => {
-    const { starting, client } = await scene(t, asking)
+    const { starting, client } = await scene(t, servers, asking)
     const { runId } = await starting.start('asking')
     const seen = []
     for await (const state of client.run(runId).watch()) {
@@ -35,7 +30,7 @@ describe('watch', () => {
   })
 
   it('tells everyone who watches the same end', async (t) => {
-    const { starting, client } = await scene(t, single)
+    const { starting, client } = await scene(t, servers, single)
     const { runId } = await starting.start('single', { startAt: Date.now() + 1_000 })
     const last = async () => {
       let state
@@ -59,7 +54,7 @@ describe('watch', () => {
   })
 
   it('begins with the end of a run that is over, and says why it failed', async (t) => {
-    const { starting, client } = await scene(t, failing)
+    const { starting, client } = await scene(t, servers, failing)
     const { runId } = await starting.start('failing')
     await client
       .run(runId)
@@ -71,7 +66,7 @@ describe('watch', () => {
   })
 
   it('ends with the caller’s own reason, or quietly where the loop is left', async (t) => {
-    const { starting, client } = await scene(t, asking)
+    const { starting, client } = await scene(t, servers, asking)
     const { runId } = await starting.start('asking')
     const reason = new Error('the page was closed')
     const watching = client.run(runId).watch({ signal: AbortSignal.abort(reason) })
@@ -87,7 +82,7 @@ describe('watch', () => {
   })
 
   it('of a run that is not there, or is deleted meanwhile, is an error', async (t) => {
-    const { starting, client } = await scene(t, asking)
+    const { starting, client } = await scene(t, servers, asking)
     const id = '00000000-0000-7000-8000-000000000000'
     await assert.rejects(client.run(id).watch().next(), { code: 'RUN_NOT_FOUND' })
     const { runId } = await starting.start('asking')

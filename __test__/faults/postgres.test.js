@@ -5,6 +5,7 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow } from 'flowcraft'
 import pg from 'pg'
+import { deferred } from '../fixtures/deferred.js'
 import { counted } from '../fixtures/executions.js'
 import { openPrivateServers, until } from '../fixtures/private-servers.js'
 import { postgres } from './support/faults.js'
@@ -40,14 +41,6 @@ async function assertOnce(runs) {
     assert.deepEqual(counted(context), outcomes.line().nodes)
     assert.deepEqual(servers.executions.perNode(run), outcomes.line().nodes)
   }
-}
-
-function deferred() {
-  let resolve
-  const promise = new Promise((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
 }
 
 /** A transaction of somebody else's. */

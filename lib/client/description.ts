@@ -59,6 +59,16 @@ export function readDescription(json: string): RunDescription {
   }
 }
 
+/** Whether a run of this status is not over. */
+export function goesOn(status: RunStatus): boolean {
+  return status === 'running' || status === 'awaiting'
+}
+
+/** What tells two states of a run apart. A worker renews `updatedAt` while a node takes long. */
+export function withoutHeartbeat({ updatedAt: _, ...state }: RunDescription): string {
+  return JSON.stringify(state)
+}
+
 /** Milliseconds since 1970 as dates; what is absent stays absent. */
 export function dates<K extends string>(moments: Record<K, number | undefined>): Partial<Record<K, Date>> {
   const known = Object.entries(moments).filter(([, moment]) => moment !== undefined)

@@ -2,6 +2,7 @@
 import type { WorkflowResult } from 'flowcraft'
 import { fromJson } from '../bridge/json.js'
 import { errorOf, mistake, type NodeFailure, RunFailedError } from '../errors.js'
+import { goesOn } from './description.js'
 import type { ClientHost } from './host.js'
 import { Pace } from './pace.js'
 
@@ -38,7 +39,7 @@ export async function resultOf(
     for (;;) {
       signal?.throwIfAborted()
       const outcome = fromJson(await host.answer(host.engine.outcome(runId))) as Outcome
-      if (outcome.status !== 'running' && outcome.status !== 'awaiting') return ended(outcome, runId, host.values)
+      if (!goesOn(outcome.status)) return ended(outcome, runId, host.values)
       const left = deadline - performance.now()
       if (left <= 0) {
         const message = `Waiting for the result (run '${runId}'): the run is ${outcome.status} after ${timeoutMs} ms`

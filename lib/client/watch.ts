@@ -1,5 +1,5 @@
 /** Following a run: how it stands at first, and again whenever that has changed, until it is over. */
-import { type RunDescription, readDescription } from './description.js'
+import { goesOn, type RunDescription, readDescription, withoutHeartbeat } from './description.js'
 import type { ClientHost } from './host.js'
 import { Pace } from './pace.js'
 
@@ -8,8 +8,6 @@ export interface WatchOptions {
   /** Gives up, with the signal's own reason; the run goes on. */
   signal?: AbortSignal
 }
-
-const GOES_ON = new Set(['running', 'awaiting'])
 
 /** The states of a run, each when it is seen. */
 export async function* statesOf(
@@ -26,15 +24,10 @@ export async function* statesOf(
       if (known === seen) continue
       seen = known
       yield state
-      if (!GOES_ON.has(state.status)) return
+      if (!goesOn(state.status)) return
       pace.quicken()
     }
   } finally {
     pace.close()
   }
-}
-
-/** What tells two states apart. A worker renews `updatedAt` while a node takes long. */
-function withoutHeartbeat({ updatedAt: _, ...state }: RunDescription): string {
-  return JSON.stringify(state)
 }

@@ -25,6 +25,12 @@ export function clientFor(t, servers, flows, more) {
   return client
 }
 
+/** A worker, a client that starts, and one that knows no blueprint. */
+export async function scene(t, servers, flow) {
+  await servers.workerFor(t, flow)
+  return { starting: clientFor(t, servers, flow), client: clientFor(t, servers) }
+}
+
 /** How often each run's first node was executed, by run. */
 export const executions = new Map()
 

@@ -1,6 +1,6 @@
 /** `runs watch`. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RunDescription } from '../../client/description.js'
+import { type RunDescription, withoutHeartbeat } from '../../client/description.js'
 import type { Flows } from '../../client/flows.js'
 import { oneLine } from '../../log.js'
 import type { Call, Run } from '../command.js'
@@ -53,7 +53,7 @@ function viewOf(call: Call, flows: Flows): View {
 function onChange(show: (run: RunDescription) => Promise<void>): View {
   let last = ''
   return async (run) => {
-    const now = JSON.stringify({ ...run, updatedAt: undefined })
+    const now = withoutHeartbeat(run)
     if (now !== last) await show(run)
     last = now
   }
