@@ -5,30 +5,26 @@ import { hostname } from 'node:os'
 import { clearInterval, setInterval } from 'node:timers'
 import {
   BaseDistributedAdapter,
-  type FlowcraftEvent,
   type ISerializer,
   type JobPayload,
   JsonSerializer,
   type NodeDefinition,
-  type WorkflowResult,
 } from 'flowcraft'
 import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './api/dead-letters.js'
 import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
 import { memoryOfStore, openStore, unknownStoreOptions } from './api/redis-coordination-store.js'
-import { type Delivered, Webhooks } from './api/webhooks.js'
-import { Channel, type Job, type Notice } from './bridge/channel.js'
-import { fromJson, toJson } from './bridge/json.js'
+import { Webhooks } from './api/webhooks.js'
+import { Channel, type Job } from './bridge/channel.js'
 import { type Broker, type Database, Engine } from './bridge/native.js'
 import { Values } from './bridge/values.js'
 import { RabbitMqClient } from './client/client.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase, unknownParameters } from './connections/postgres.js'
-import { errorOf, type FlowcraftAdapterError, mistake, RunEndedError, RunNotFoundError } from './errors.js'
+import { mistake } from './errors.js'
 import { alarmsOf } from './execution/alarms.js'
-import { answerLine, lackingLine, outdatedLine } from './execution/answer.js'
+import { outdatedLine } from './execution/answer.js'
 import { Attempts } from './execution/attempts.js'
-import { blueprintOfJob, describeBlueprint, findBlueprint, revisionOf, revisionsOf } from './execution/blueprints.js'
-import { type JobHost, lackedByJob, runJob } from './execution/job.js'
+import type { JobHost } from './execution/job.js'
 import { letCoreReadAtOnce } from './execution/moments.js'
 import type { QueueRetryOptions } from './execution/retries.js'
 import { letWebhooksWait, webhookEvent } from './execution/webhook-nodes.js'
@@ -37,25 +33,17 @@ import { Lifecycle } from './lifecycle.js'
 import { linesOf } from './log.js'
 import type { RabbitMqAdapterOptions } from './options/adapter.js'
 import { ADAPTER_SCHEMA, type CheckedOptions, checkOptions, engineOptions } from './options/adapter-schema.js'
-import type { AdapterEventBus } from './options/event-bus.js'
 import { memoryName, refuseMixture } from './options/memory.js'
 import { unknownOptions } from './options/schema.js'
-import { describeError } from './thrown.js'
-
-/** A run's final result, as it is stored in the status table. */
-export interface FinalResult {
-  status: 'completed' | 'failed' | 'cancelled'
-  /** Of a completed run. */
-  payload?: WorkflowResult
-  /** Of a failed run, every error; of a cancelled one, why. */
-  reason?: string
-}
+import { answerFor } from './worker/answering.js'
+import { engineHost, type HostedWorker } from './worker/engine-host.js'
+import { Hearing } from './worker/hearing.js'
+import { jobLine } from './worker/job-line.js'
+import { type FinalResult, finalResult, storedResult } from './worker/results.js'
+import { deliveryBy } from './worker/webhook-delivery.js'
 
 /** How often the event loop says that it turns, in milliseconds: several times within the shortest `eventLoopTimeout`. */
 const BEAT = 250
-
-/** The adapters that wait for an answer of their engines. */
-const unanswered = new Set<{ adapter: RabbitMqAdapter }>()
 
 /** What a test environment does to a worker, beside what users do. */
 export interface WorkerInside {
@@ -84,7 +72,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #engine: Engine
   readonly #channel: Channel
   readonly #jobHost: JobHost
-  readonly #onError: ((error: Error) => void) | undefined
+  readonly #hearing: Hearing
+  readonly #hosted: HostedWorker
   #client: RabbitMqClient | undefined
   #begun: ((job: Job) => void) | undefined
   /** Nothing is durable, and nobody was told yet. */
@@ -131,21 +120,26 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#contextTableName = checked.contextTableName
     this.#checked = checked
     this.#webhooks = webhooks
-    this.#onError = checked.onError
+    const { logger, eventBus, queueName } = this
+    this.#hearing = new Hearing({ logger, eventBus, queueName, onError: checked.onError })
     this.#values = this.#valuesOf(options)
     this.#warnsOfMemory = memory !== undefined
     this.#broker = broker
     this.#database = database
+    this.#hosted = this.#hostedWorker()
     this.#channel = new Channel(() => this.#engine, {
       run: (job, controller) => void this.#run(job, controller),
-      hear: (notice) => void this.#notify(notice),
+      hear: (notice) => void this.#hearing.hear(notice),
     })
     this.#engine = new Engine(
       JSON.stringify({ ...engineOptions(checked), worker: workerName(), host: hostname() }),
       this.#broker,
       this.#database,
       openStore(options.coordinationStore),
-      this.#host(options),
+      engineHost(this.#hosted, {
+        hasEventBus: eventBus !== undefined,
+        publishesResults: this.#overridesResults || ownSerializer(options) !== undefined,
+      }),
     )
     this.#jobHost = this.#hostOfJobs()
     this.#warnOfUnknown(options)
@@ -286,16 +280,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       const message = 'webhookHandler needs the option webhook: { baseUrl, secret }'
       throw mistake('INVALID_OPTION', message, { option: 'webhook' })
     }
-    const deliver = async (runId: string, nodeId: string, payload: string): Promise<Delivered> => {
-      try {
-        await this.#answer(this.#engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId))
-        return 'taken'
-      } catch (error) {
-        if (error instanceof RunEndedError) return 'the run is over'
-        if (error instanceof RunNotFoundError) return 'no such run'
-        throw error
-      }
-    }
+    const deliver = deliveryBy((runId, nodeId, payload) =>
+      this.#answer(this.#engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId)),
+    )
     return (request, response) => webhooks.handle(request, response, { deliver, logger: linesOf(this.logger) })
   }
 
@@ -315,12 +302,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * if the worker dies before it is known to have returned.
    */
   protected override async publishFinalResult(runId: string, result: FinalResult): Promise<void> {
-    const what = `the final result of run '${runId}'`
-    const { payload } = result
-    const context = payload?.context && this.#values.ofStorable(payload.context, what)
-    const stored = context ? { ...result, payload: { ...payload, context } } : result
-    const json = toJson(stored, `The${what.slice(3)}`) ?? 'null'
-    await this.#answer(this.#engine.writeResult(runId, result.status, json))
+    await this.#answer(this.#engine.writeResult(runId, result.status, storedResult(runId, result, this.#values)))
   }
 
   /** Called before each node is run; override it for work of your own. */
@@ -345,7 +327,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.logger.info('[Adapter] Starting worker...')
     if (this.#warnsOfMemory) {
       this.#warnsOfMemory = false
-      this.#warn(['The servers are in memory: nothing is durable, and every run ends with this process'])
+      this.#hearing.warn(['The servers are in memory: nothing is durable, and every run ends with this process'])
     }
     this.#engine.start()
     this.#keepAlive ??= setInterval(() => this.#engine.beat(), BEAT)
@@ -367,70 +349,42 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#channel.abandon(outdatedLine)
   }
 
-  /** Waits for the engine's answer. The adapter is not freed before: the engine, which may call it, holds it weakly. */
-  async #answer<T>(answer: Promise<T>): Promise<T> {
-    const waiting = { adapter: this }
-    unanswered.add(waiting)
-    try {
-      return await answer
-    } finally {
-      unanswered.delete(waiting)
-    }
+  #answer<T>(answer: Promise<T>): Promise<T> {
+    return answerFor(this, answer)
   }
 
   /** A misspelt option is said, not refused: a drop-in is given options it need not know. */
   #warnOfUnknown(options: RabbitMqAdapterOptions): void {
-    this.#warn([
+    this.#hearing.warn([
       ...unknownOptions(ADAPTER_SCHEMA, { ...options }),
       ...unknownParameters(options.pgClient),
       ...unknownStoreOptions(options.coordinationStore),
     ])
   }
 
-  #warn(warnings: string[]): void {
-    try {
-      for (const warning of warnings) linesOf(this.logger).warn(`[Adapter] ${warning}`)
-    } catch {
-      // A logger that throws breaks nothing.
-    }
-  }
-
   #valuesOf(options: RabbitMqAdapterOptions): Values {
     return new Values({
       serializer: ownSerializer(options),
       strict: this.#checked.strictValues,
-      warn: (message) => this.#warn([message]),
+      warn: (message) => this.#hearing.warn([message]),
     })
   }
 
-  /** What the engine calls. It holds the adapter weakly: one that is neither started nor asked for anything can be freed. */
-  #host(options: RabbitMqAdapterOptions): ConstructorParameters<typeof Engine>[4] {
-    const held = new WeakRef(this)
-    const blueprint = (id: string) => {
-      const blueprints = held.deref()?.runtime.options.blueprints
-      return blueprints && findBlueprint(blueprints, id)
-    }
-    const overridden = this.publishFinalResult !== RabbitMqAdapter.prototype.publishFinalResult
+  get #overridesResults(): boolean {
+    return this.publishFinalResult !== RabbitMqAdapter.prototype.publishFinalResult
+  }
+
+  /** This worker, as the engine sees it. */
+  #hostedWorker(): HostedWorker {
+    const { options } = this.runtime
     return {
-      describe: (id: string) => {
-        const found = blueprint(id)
-        return found ? describeBlueprint(id, found) : null
+      get blueprints() {
+        return options.blueprints
       },
-      revision: (id: string) => {
-        const found = blueprint(id)
-        return found ? revisionOf(id, found) : null
-      },
-      blueprints: () => JSON.stringify(revisionsOf(held.deref()?.runtime.options.blueprints)),
-      wake: () => {
-        const adapter = held.deref()
-        if (adapter) adapter.#channel.wake()
-      },
-      hasEventBus: this.eventBus !== undefined,
-      publishesResults: overridden || ownSerializer(options) !== undefined,
-      publishResult: async (runId: string, status: string, reason: string, context: string) => {
-        const adapter = held.deref()
-        if (!adapter) throw new Error('the adapter is gone')
-        await adapter.#publishResult(runId, status, reason, context)
+      wake: () => this.#channel.wake(),
+      publishResult: async (runId, status, reason, context) => {
+        const parts = { values: this.#values, serializer: this.serializer }
+        await this.publishFinalResult(runId, finalResult({ status, reason, context }, parts))
       },
     }
   }
@@ -464,66 +418,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   async #run(job: Job, controller: AbortController): Promise<void> {
     this.#begun?.(job)
-    let line: string
-    try {
-      line = await this.#lineOf(job, controller)
-    } catch (error) {
-      // What user code throws does not get here; what does is answered all the same, or the run would wait for ever.
-      const message = describeError(error, job.nodeId)
-      line = answerLine(job.number, { outcome: 'failed', message, recoverable: false })
-    }
-    this.#channel.answer(job, line)
-  }
-
-  async #lineOf(job: Job, controller: AbortController): Promise<string> {
-    const blueprint = blueprintOfJob(this.runtime.options.blueprints, job)
-    if (!blueprint) return outdatedLine(job.number)
-    const lacked = lackedByJob(this.#jobHost, job, blueprint)
-    const missing = typeof lacked === 'object' ? await lacked : lacked
-    if (missing !== undefined) return lackingLine(job.number, missing)
-    return answerLine(job.number, await runJob(this.#jobHost, job, blueprint, controller))
-  }
-
-  async #publishResult(runId: string, status: string, reason: string, contextJson: string): Promise<void> {
-    if (status !== 'completed') {
-      await this.publishFinalResult(runId, { status: status as 'failed' | 'cancelled', reason })
-      return
-    }
-    const context = this.#values.ofContext(fromJson(contextJson) as Record<string, unknown>)
-    const payload: WorkflowResult = { context, serializedContext: this.serializer.serialize(context), status }
-    await this.publishFinalResult(runId, { status, payload })
-  }
-
-  /** The worker receives no jobs: whoever started it has to act. */
-  async #fail(error: FlowcraftAdapterError): Promise<void> {
-    // Whoever of them throws, the others are told.
-    try {
-      linesOf(this.logger).error(`[Adapter] ${error.message}`)
-    } catch {}
-    try {
-      this.#onError?.(error)
-    } catch {}
-    const bus: AdapterEventBus | undefined = this.eventBus
-    await bus?.emit({ type: 'worker:failed', payload: { queueName: this.queueName, error } })
-  }
-
-  async #notify(notice: Notice): Promise<void> {
-    try {
-      if ('event' in notice) {
-        const payload = { ...notice.payload, executionId: notice.payload.runId }
-        await this.eventBus?.emit({ type: notice.event, payload } as unknown as FlowcraftEvent)
-      } else if ('deaf' in notice) {
-        await this.#fail(errorOf(notice.deaf, { code: 'BROKER_LOST' }))
-      } else if ('unfit' in notice) {
-        const { unfit, code, sqlState } = notice
-        const message = `The worker on '${this.queueName}' takes no jobs before this is mended. ${unfit}`
-        await this.#fail(errorOf(message, { code, sqlState: sqlState ?? undefined }))
-      } else {
-        linesOf(this.logger)[notice.level](`[Adapter] ${notice.message}`)
-      }
-    } catch {
-      // The engine does not depend on who listens.
-    }
+    this.#channel.answer(job, await jobLine(this.#jobHost, job, controller))
   }
 }
 

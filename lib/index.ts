@@ -8,6 +8,7 @@
  * index         what the package exports
  * testing/      what it exports for tests: an environment over servers in memory, its clock, assertions of runs
  * adapter       the class a worker makes
+ * worker/       between that class and the engine: what the engine asks and tells, a job's line, a run's result
  * client/       what an application holds: it starts runs, watches and lists them
  * api/          what users hold besides: contexts, stores, the reconciler, migrations, dead letters, webhooks
  * execution/    one job: the node's view, its context, its answer, its retries and pauses
@@ -20,7 +21,7 @@
  *
  * @packageDocumentation
  */
-export { type FinalResult, RabbitMqAdapter } from './adapter.js'
+export { RabbitMqAdapter } from './adapter.js'
 export type { DeadLetter } from './api/dead-letters.js'
 export { type MigrationStatus, type MigrationStep, migrate, migrationStatus } from './api/migrate.js'
 export { PostgresContext } from './api/postgres-context.js'
@@ -60,3 +61,4 @@ export type { PostgresContextOptions } from './options/postgres-context.js'
 export type { RabbitMqReconcilerOptions } from './options/reconciler.js'
 export type { IoRedisLike, RedisOptions, RedisTlsOptions } from './options/redis.js'
 export type { WebhookDelivery, WebhookMethod, WebhookOptions } from './options/webhook.js'
+export type { FinalResult } from './worker/results.js'

@@ -11,6 +11,7 @@ const ROOMS = [
   ['cli'],
   ['index.ts', 'testing'],
   ['adapter.ts'],
+  ['worker'],
   ['client'],
   ['api'],
   ['execution'],

@@ -1,0 +1,63 @@
+/** What the engine tells its worker: events, lines of the log, and that it takes no jobs. */
+import type { FlowcraftEvent, ILogger } from 'flowcraft'
+import type { Notice } from '../bridge/channel.js'
+import { errorOf, type FlowcraftAdapterError } from '../errors.js'
+import { linesOf } from '../log.js'
+import type { AdapterEventBus } from '../options/event-bus.js'
+
+/** Who is told. */
+export interface Listeners {
+  readonly queueName: string
+  readonly logger: ILogger
+  readonly eventBus: AdapterEventBus | undefined
+  readonly onError: ((error: Error) => void) | undefined
+}
+
+/** Passes on what the engine tells. The engine does not depend on who listens, or on whether they throw. */
+export class Hearing {
+  readonly #to: Listeners
+
+  constructor(to: Listeners) {
+    this.#to = to
+  }
+
+  async hear(notice: Notice): Promise<void> {
+    try {
+      if ('event' in notice) {
+        const payload = { ...notice.payload, executionId: notice.payload.runId }
+        await this.#to.eventBus?.emit({ type: notice.event, payload } as unknown as FlowcraftEvent)
+      } else if ('deaf' in notice) {
+        await this.#fail(errorOf(notice.deaf, { code: 'BROKER_LOST' }))
+      } else if ('unfit' in notice) {
+        const { unfit, code, sqlState } = notice
+        const message = `The worker on '${this.#to.queueName}' takes no jobs before this is mended. ${unfit}`
+        await this.#fail(errorOf(message, { code, sqlState: sqlState ?? undefined }))
+      } else {
+        linesOf(this.#to.logger)[notice.level](`[Adapter] ${notice.message}`)
+      }
+    } catch {
+      // A listener's trouble is its own.
+    }
+  }
+
+  /** Warnings, a line each. */
+  warn(warnings: string[]): void {
+    try {
+      for (const warning of warnings) linesOf(this.#to.logger).warn(`[Adapter] ${warning}`)
+    } catch {
+      // A logger that throws breaks nothing.
+    }
+  }
+
+  /** The worker receives no jobs: whoever started it has to act. */
+  async #fail(error: FlowcraftAdapterError): Promise<void> {
+    // Whoever of them throws, the others are told.
+    try {
+      linesOf(this.#to.logger).error(`[Adapter] ${error.message}`)
+    } catch {}
+    try {
+      this.#to.onError?.(error)
+    } catch {}
+    await this.#to.eventBus?.emit({ type: 'worker:failed', payload: { queueName: this.#to.queueName, error } })
+  }
+}

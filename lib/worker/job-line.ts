@@ -1,0 +1,26 @@
+/** One job as the engine reads its answer: a line, whatever happens. */
+import type { Job } from '../bridge/channel.js'
+import { answerLine, lackingLine, outdatedLine } from '../execution/answer.js'
+import { blueprintOfJob } from '../execution/blueprints.js'
+import { type JobHost, lackedByJob, runJob } from '../execution/job.js'
+import { describeError } from '../thrown.js'
+
+/** Runs a job by the blueprint it was admitted by. Never rejects: a run whose job has no answer would wait for ever. */
+export async function jobLine(host: JobHost, job: Job, controller: AbortController): Promise<string> {
+  try {
+    return await lineOf(host, job, controller)
+  } catch (error) {
+    // What user code throws does not get here; what does is answered all the same.
+    const message = describeError(error, job.nodeId)
+    return answerLine(job.number, { outcome: 'failed', message, recoverable: false })
+  }
+}
+
+async function lineOf(host: JobHost, job: Job, controller: AbortController): Promise<string> {
+  const blueprint = blueprintOfJob(host.runtime.options.blueprints, job)
+  if (!blueprint) return outdatedLine(job.number)
+  const lacked = lackedByJob(host, job, blueprint)
+  const missing = typeof lacked === 'object' ? await lacked : lacked
+  if (missing !== undefined) return lackingLine(job.number, missing)
+  return answerLine(job.number, await runJob(host, job, blueprint, controller))
+}
