@@ -3,62 +3,26 @@
  */
 import {
   FlowcraftError,
-  type FlowRuntime,
   type IAsyncContext,
-  type IEventBus,
-  type ILogger,
   type NodeDefinition,
   type NodeResult,
   type WorkflowBlueprint,
   WorkflowState,
 } from 'flowcraft'
 import { type Job, WorkerKilled } from '../bridge/channel.js'
-import { toJson } from '../bridge/json.js'
-import type { Values } from '../bridge/values.js'
-import { describeError, textOf } from '../thrown.js'
 import type { Alarms } from './alarms.js'
-import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
-import { type Attempt, type Attempts, type TakeOver, tellTakeOver } from './attempts.js'
-import { tell, tellOutput } from './events.js'
+import type { JobAnswer } from './answer.js'
+import { type Execution, isLastAttempt, type JobHost } from './execution.js'
+import { failed } from './failed.js'
+import { finished } from './finished.js'
 import { lackedInside, lackedToResume } from './inner-blueprints.js'
-import { JobContext, type Stored } from './job-context.js'
+import { JobContext } from './job-context.js'
 import { atOneMoment, noteContext } from './moments.js'
-import { type NodeView, nodeViewOf } from './node-view.js'
-import { INNER, noteJob, pathBeside } from './paths.js'
+import { nodeViewOf } from './node-view.js'
+import { noteJob, pathBeside } from './paths.js'
 import { type Pause, pausedInside, pauseOf, resumeInside } from './pauses.js'
-import { attemptsOf, type QueueRetryOptions, waitAfter } from './retries.js'
 import { canOpen, failureOf, isSubflow, opening, tellDone } from './subflow-jobs.js'
 import { isWebhookClass, webhookEvent } from './webhook-nodes.js'
-
-/** What a job needs of its adapter. */
-export interface JobHost {
-  readonly runtime: FlowRuntime<Record<string, unknown>, Record<string, unknown>>
-  readonly logger: ILogger
-  readonly eventBus: IEventBus | undefined
-  /** The longest wait between two attempts through the queue, in milliseconds. */
-  readonly retryMaxDelay: number
-  readonly stored: Stored
-  readonly attempts: Attempts
-  readonly values: Values
-  readonly alarms: Alarms
-  onJobStart(runId: string, blueprintId: string, nodeId: string): Promise<void>
-  shouldRetryInProcess(node: NodeDefinition): boolean
-  getQueueRetryOptions(node: NodeDefinition): QueueRetryOptions | undefined
-  /** Whether the nodes of a subflow that begins now are to be jobs. */
-  opensSubflows(): Promise<boolean>
-}
-
-/** One execution of a node, as every step of it needs it. */
-interface Execution extends NodeView {
-  host: JobHost
-  job: Job
-  context: JobContext
-  signal: AbortSignal
-  /** Where the node's retries go through the queue. */
-  attempt?: Attempt
-  /** Where a fallback takes over if it fails. */
-  takeOver?: TakeOver
-}
 
 /**
  * The id of a blueprint that a job needs inside its node, and that the runtime does not have. Looked for before anything
@@ -191,19 +155,6 @@ function limitTime(node: NodeDefinition | undefined, abort: AbortController, ala
  * Whether core may let the fallback take over: while another attempt follows through the queue, it may not. A subflow that failed
  * is tried again by another job in any case, as often as core tries it again within one.
  */
-function isLastAttempt({ host, job, node }: Execution): boolean {
-  if (node && job.failed && host.shouldRetryInProcess(node)) {
-    return job.failed.late || job.attempt >= attemptsOf(node, undefined)
-  }
-  if (!node || host.shouldRetryInProcess(node)) return job.isLastAttempt !== false
-  return job.attempt >= attemptsOf(node, host.getQueueRetryOptions(node))
-}
-
-/** Core tries a node's own code again, and nothing around it. What failed before the node began is nobody's mistake. */
-function mayTryAgain({ attempt }: Execution): boolean {
-  return attempt?.hasBegun === undefined || attempt.hasFailed === true
-}
-
 async function execute(
   { host, job, blueprint, signal }: Execution,
   state: WorkflowState<Record<string, unknown>>,
@@ -255,128 +206,4 @@ async function webhookOutput(host: JobHost, job: Job, request: unknown): Promise
 
 interface WebhookRegistrar {
   registerWebhookEndpoint(runId: string, nodeId: string): Promise<{ url: string; event: string }>
-}
-
-async function finished(execution: Execution, tracked: IAsyncContext, result: NodeResult): Promise<JobAnswer> {
-  const { job, blueprint, context } = execution
-  const output = context.json(result.output, `The output of node '${job.nodeId}'`)
-  const action = actionOf(result, job.nodeId)
-  const again = scatterAgain(blueprint, job.nodeId, result)
-  if (again !== undefined) {
-    return { outcome: 'finished', again, ...context.writes(`_outputs.${job.nodeId}`) }
-  }
-  const added = dynamicNodes(result)
-  context.showOutput(job.nodeId, result.output, output)
-  await tellOutput(busOf(execution.host), job, result.output)
-  const taken = await takenEdges(execution, tracked, result)
-  return {
-    outcome: 'finished',
-    ...(output !== undefined && { output }),
-    ...(action && { action }),
-    taken,
-    added,
-    ...context.writes(`_outputs.${job.nodeId}`),
-  }
-}
-
-/** The action a node decided on, if it is one that can be stored. */
-function actionOf({ action }: NodeResult, nodeId: string): string | undefined {
-  if (!action) return undefined
-  toJson(String(action), `The action of node '${nodeId}'`)
-  return String(action)
-}
-
-/** The user's bus of nodes; none where core put one that hears nothing. */
-function busOf({ runtime }: JobHost): IEventBus | undefined {
-  return runtime.options.eventBus && runtime.eventBus
-}
-
-async function takenEdges(
-  { host, job, onward, context }: Execution,
-  tracked: IAsyncContext,
-  result: NodeResult,
-): Promise<TakenEdge[]> {
-  const moment = atOneMoment(tracked)
-  const matched = await host.runtime.determineNextNodes(onward, job.nodeId, result, moment, job.runId)
-  const taken: TakenEdge[] = []
-  for (const { node, edge } of matched) {
-    // A copy: core notes in the target that its input comes from an edge, and the blueprint is shared.
-    await host.runtime.applyEdgeTransform(edge, result, { ...node }, moment, undefined, job.runId)
-    const input = context.takeWrite(`_inputs.${node.id}`)
-    const fed = edge.transform !== undefined && node.inputs !== undefined
-    taken.push({ source: edge.source, target: node.id, fed, ...(input !== undefined && { input }) })
-  }
-  return taken
-}
-
-/**
- * A gatherer with chunks left sends its scatterer for the next one. (Core adds a second scatterer, which starts
- * from the first item again and fails on its input; its documentation promises the chunks.)
- */
-function scatterAgain(blueprint: WorkflowBlueprint, nodeId: string, result: NodeResult): string | undefined {
-  const next = result.dynamicNodes?.[0]
-  if (next?.uses !== 'batch-scatter' || next.id !== `${nodeId}_scatter_next`) return undefined
-  return blueprint.nodes.find((node) => node.uses === 'batch-scatter' && node.params?.gatherNodeId === nodeId)?.id
-}
-
-function dynamicNodes(result: NodeResult): AddedNode[] {
-  const gather = (result.output as { gatherNodeId?: unknown } | null | undefined)?.gatherNodeId
-  return (result.dynamicNodes ?? []).map((node) => {
-    if (typeof node.id !== 'string')
-      throw new TypeError(`The id of a dynamic node is a string, not a ${typeof node.id}`)
-    const definition = toJson(node, `The dynamic node '${node.id}'`) ?? 'null'
-    if (node.id.startsWith(INNER)) throw new TypeError(`The id of a dynamic node does not begin with '${INNER}'`)
-    return { id: node.id, definition, ...(typeof gather === 'string' && { gather }) }
-  })
-}
-
-async function failed(execution: Execution, thrown: unknown, isLate: boolean): Promise<JobAnswer> {
-  const { host, job, blueprint, node, context } = execution
-  const { runId, blueprintId, nodeId } = job
-  const message = describeError(thrown, nodeId)
-  const recoverable = !(thrown instanceof FlowcraftError && thrown.isFatal)
-  if (node && recoverable && !isLastAttempt(execution) && (isLate || mayTryAgain(execution))) {
-    const error = asError(thrown)
-    const payload = { nodeId, attempt: job.attempt, executionId: runId, blueprintId, error }
-    await tell(host.runtime.eventBus, { type: 'node:retry', payload })
-    const after = host.shouldRetryInProcess(node)
-      ? 0
-      : waitAfter(job.attempt, node, host.getQueueRetryOptions(node), host.retryMaxDelay)
-    host.logger.warn(
-      `[Adapter] Run '${runId}': attempt ${job.attempt} failed, the next follows in ${after} ms. ${message}`,
-    )
-    return { outcome: 'retry', retryAfter: after, ...context.writes(`_outputs.${nodeId}`) }
-  }
-  const fallback = recoverable ? execution.fallback : undefined
-  if (fallback !== undefined && blueprint.nodes.some((each) => each.id === fallback)) {
-    host.logger.warn(`[Adapter] Node '${nodeId}' of run '${runId}' failed; its fallback '${fallback}' takes over`, {
-      error: message,
-    })
-    const takeOver = execution.takeOver ?? { fallback }
-    await tellTakeOver(host.runtime.eventBus, takeOver, { nodeId, executionId: runId, blueprintId })
-    await tellFailedInside(execution, thrown)
-    await tellOutput(busOf(host), job, null)
-  } else {
-    host.logger.error(`[Adapter] Run '${runId}': ${message}`)
-    await tellFailedInside(execution, thrown)
-    const error =
-      thrown instanceof FlowcraftError
-        ? thrown
-        : new FlowcraftError(message, { cause: asError(thrown), nodeId, blueprintId })
-    const payload = { runId, executionId: runId, blueprintId, nodeId, error }
-    // Inside a subflow it is the container that fails the run, if nothing takes its place.
-    if (job.inside === undefined) await tell(host.eventBus, { type: 'job:failed', payload })
-  }
-  return { outcome: 'failed', message, recoverable, ...context.writes(`_outputs.${nodeId}`) }
-}
-
-/** Tells of the error of a container, whose nodes were other jobs. Core tells of it where the node's code fails here. */
-async function tellFailedInside({ host, job }: Execution, thrown: unknown): Promise<void> {
-  if (!job.failed || !(thrown instanceof FlowcraftError)) return
-  const payload = { nodeId: job.nodeId, error: thrown, executionId: job.runId, blueprintId: job.blueprintId }
-  await tell(host.runtime.eventBus, { type: 'node:error', payload })
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(textOf(thrown))
 }

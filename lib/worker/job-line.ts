@@ -2,7 +2,8 @@
 import type { Job } from '../bridge/channel.js'
 import { answerLine, lackingLine, outdatedLine } from '../execution/answer.js'
 import { blueprintOfJob } from '../execution/blueprints.js'
-import { type JobHost, lackedByJob, runJob } from '../execution/job.js'
+import type { JobHost } from '../execution/execution.js'
+import { lackedByJob, runJob } from '../execution/job.js'
 import { describeError } from '../thrown.js'
 
 /** Runs a job by the blueprint it was admitted by. Never rejects: a run whose job has no answer would wait for ever. */

@@ -1,0 +1,53 @@
+/** One execution of a node, as every step of it needs it. */
+import type { FlowRuntime, IEventBus, ILogger, NodeDefinition } from 'flowcraft'
+import type { Job } from '../bridge/channel.js'
+import type { Values } from '../bridge/values.js'
+import type { Alarms } from './alarms.js'
+import type { Attempt, Attempts, TakeOver } from './attempts.js'
+import type { JobContext, Stored } from './job-context.js'
+import type { NodeView } from './node-view.js'
+import { attemptsOf, type QueueRetryOptions } from './retries.js'
+
+/** What a job needs of its adapter. */
+export interface JobHost {
+  readonly runtime: FlowRuntime<Record<string, unknown>, Record<string, unknown>>
+  readonly logger: ILogger
+  readonly eventBus: IEventBus | undefined
+  /** The longest wait between two attempts through the queue, in milliseconds. */
+  readonly retryMaxDelay: number
+  readonly stored: Stored
+  readonly attempts: Attempts
+  readonly values: Values
+  readonly alarms: Alarms
+  onJobStart(runId: string, blueprintId: string, nodeId: string): Promise<void>
+  shouldRetryInProcess(node: NodeDefinition): boolean
+  getQueueRetryOptions(node: NodeDefinition): QueueRetryOptions | undefined
+  /** Whether the nodes of a subflow that begins now are to be jobs. */
+  opensSubflows(): Promise<boolean>
+}
+
+/** A node, the run it sees, and what is known of this attempt. */
+export interface Execution extends NodeView {
+  host: JobHost
+  job: Job
+  context: JobContext
+  signal: AbortSignal
+  /** Where the node's retries go through the queue. */
+  attempt?: Attempt
+  /** Where a fallback takes over if it fails. */
+  takeOver?: TakeOver
+}
+
+/** Whether the node is not tried again if this attempt fails. */
+export function isLastAttempt({ host, job, node }: Execution): boolean {
+  if (node && job.failed && host.shouldRetryInProcess(node)) {
+    return job.failed.late || job.attempt >= attemptsOf(node, undefined)
+  }
+  if (!node || host.shouldRetryInProcess(node)) return job.isLastAttempt !== false
+  return job.attempt >= attemptsOf(node, host.getQueueRetryOptions(node))
+}
+
+/** The user's bus of nodes; none where core put one that hears nothing. */
+export function busOf({ runtime }: JobHost): IEventBus | undefined {
+  return runtime.options.eventBus && runtime.eventBus
+}

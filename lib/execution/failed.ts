@@ -1,0 +1,64 @@
+/** The answer of a node that failed: another attempt, its fallback, or the failure. */
+import { FlowcraftError } from 'flowcraft'
+import { describeError, textOf } from '../thrown.js'
+import type { JobAnswer } from './answer.js'
+import { tellTakeOver } from './attempts.js'
+import { tell, tellOutput } from './events.js'
+import { busOf, type Execution, isLastAttempt } from './execution.js'
+import { waitAfter } from './retries.js'
+
+export async function failed(execution: Execution, thrown: unknown, isLate: boolean): Promise<JobAnswer> {
+  const { host, job, blueprint, node, context } = execution
+  const { runId, blueprintId, nodeId } = job
+  const message = describeError(thrown, nodeId)
+  const recoverable = !(thrown instanceof FlowcraftError && thrown.isFatal)
+  if (node && recoverable && !isLastAttempt(execution) && (isLate || mayTryAgain(execution))) {
+    const error = asError(thrown)
+    const payload = { nodeId, attempt: job.attempt, executionId: runId, blueprintId, error }
+    await tell(host.runtime.eventBus, { type: 'node:retry', payload })
+    const after = host.shouldRetryInProcess(node)
+      ? 0
+      : waitAfter(job.attempt, node, host.getQueueRetryOptions(node), host.retryMaxDelay)
+    host.logger.warn(
+      `[Adapter] Run '${runId}': attempt ${job.attempt} failed, the next follows in ${after} ms. ${message}`,
+    )
+    return { outcome: 'retry', retryAfter: after, ...context.writes(`_outputs.${nodeId}`) }
+  }
+  const fallback = recoverable ? execution.fallback : undefined
+  if (fallback !== undefined && blueprint.nodes.some((each) => each.id === fallback)) {
+    host.logger.warn(`[Adapter] Node '${nodeId}' of run '${runId}' failed; its fallback '${fallback}' takes over`, {
+      error: message,
+    })
+    const takeOver = execution.takeOver ?? { fallback }
+    await tellTakeOver(host.runtime.eventBus, takeOver, { nodeId, executionId: runId, blueprintId })
+    await tellFailedInside(execution, thrown)
+    await tellOutput(busOf(host), job, null)
+  } else {
+    host.logger.error(`[Adapter] Run '${runId}': ${message}`)
+    await tellFailedInside(execution, thrown)
+    const error =
+      thrown instanceof FlowcraftError
+        ? thrown
+        : new FlowcraftError(message, { cause: asError(thrown), nodeId, blueprintId })
+    const payload = { runId, executionId: runId, blueprintId, nodeId, error }
+    // Inside a subflow it is the container that fails the run, if nothing takes its place.
+    if (job.inside === undefined) await tell(host.eventBus, { type: 'job:failed', payload })
+  }
+  return { outcome: 'failed', message, recoverable, ...context.writes(`_outputs.${nodeId}`) }
+}
+
+/** Tells of the error of a container, whose nodes were other jobs. Core tells of it where the node's code fails here. */
+async function tellFailedInside({ host, job }: Execution, thrown: unknown): Promise<void> {
+  if (!job.failed || !(thrown instanceof FlowcraftError)) return
+  const payload = { nodeId: job.nodeId, error: thrown, executionId: job.runId, blueprintId: job.blueprintId }
+  await tell(host.runtime.eventBus, { type: 'node:error', payload })
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(textOf(thrown))
+}
+
+/** Core tries a node's own code again, and nothing around it. What failed before the node began is nobody's mistake. */
+function mayTryAgain({ attempt }: Execution): boolean {
+  return attempt?.hasBegun === undefined || attempt.hasFailed === true
+}
