@@ -30,7 +30,7 @@ export async function bench({ shapes, contestants, rounds, build, quick, log }) 
           const outcome = await takeTurn({
             id: player.id,
             shape,
-            setting: settings[player.id],
+            setting: shape.setting ?? settings[player.id],
             scale,
             urls: servers.urls,
           })

@@ -1,16 +1,19 @@
 // The flows that are measured, as every contestant runs them. Their nodes do nothing but return a value, and the last
 // output tells whether every node before it ran: a contestant that is fast and wrong does not count.
 
+import { setTimeout as sleep } from 'node:timers/promises'
+
 /**
  * @typedef {object} Flow
  * @property {'chain' | 'fan'} kind
  * @property {number} size the nodes of the chain, the width of the fan
+ * @property {number} [waitMs] how long each node waits before it returns, in milliseconds
  * @property {boolean} [marks] whether the worker notes the moment each node is called
  */
 
 /** @param {Flow} flow */
-export function flowId({ kind, size }) {
-  return `${kind}-${size}`
+export function flowId({ kind, size, waitMs }) {
+  return waitMs === undefined ? `${kind}-${size}` : `${kind}-${size}-${waitMs}`
 }
 
 /** @param {Flow} flow */
@@ -33,21 +36,22 @@ export function startNode({ kind }) {
 
 /** @param {Flow} flow */
 export function blueprintOf(flow) {
-  const { kind, size } = flow
+  const { kind, size, waitMs } = flow
+  const params = waitMs === undefined ? {} : { params: { waitMs } }
   const ids = Array.from({ length: size }, (_, i) => `n${i}`)
   if (kind === 'chain') {
     return {
       id: flowId(flow),
-      nodes: ids.map((id, i) => ({ id, uses: i === 0 ? 'first' : 'next' })),
+      nodes: ids.map((id, i) => ({ id, uses: i === 0 ? 'first' : 'next', ...params })),
       edges: ids.slice(1).map((id, i) => ({ source: ids[i], target: id })),
     }
   }
   return {
     id: flowId(flow),
     nodes: [
-      { id: 'start', uses: 'first' },
-      ...ids.map((id) => ({ id, uses: 'next' })),
-      { id: 'join', uses: 'next', config: { joinStrategy: 'all' } },
+      { id: 'start', uses: 'first', ...params },
+      ...ids.map((id) => ({ id, uses: 'next', ...params })),
+      { id: 'join', uses: 'next', ...params, config: { joinStrategy: 'all' } },
     ],
     edges: ids.flatMap((id) => [
       { source: 'start', target: id },
@@ -59,8 +63,14 @@ export function blueprintOf(flow) {
 /** The code of the nodes; with `marks`, the moments of their calls are put there. */
 export function registryOf(marks) {
   const nodes = {
-    first: async () => ({ output: 1 }),
-    next: async ({ input }) => ({ output: input + 1 }),
+    first: async ({ params }) => {
+      if (params?.waitMs) await sleep(params.waitMs)
+      return { output: 1 }
+    },
+    next: async ({ input, params }) => {
+      if (params?.waitMs) await sleep(params.waitMs)
+      return { output: input + 1 }
+    },
   }
   if (!marks) return nodes
   const marking = (node) => async (given) => {

@@ -48,15 +48,16 @@ export class Results {
   /** Each goal whose figures are there, with what was reached. */
   goals() {
     return GOALS.map((goal) => {
-      const cell = this.cell(goal.shape, goal.key, goal.to ?? 'ours')
-      const reached = goal.to ? cell?.ratio : cell?.median
+      const median = (id) => this.cell(goal.shape, goal.key, id)?.median
+      const own = median(goal.of ?? 'ours')
+      const reached = goal.to && own !== undefined ? own / median(goal.to) : own
       const met = goal.atLeast === undefined ? reached <= goal.atMost : reached >= goal.atLeast
-      const { title } = this.players.find(({ id }) => id === goal.to) ?? {}
+      const titleOf = (player) => this.players.find(({ id }) => id === player)?.title
       const unit = this.shapes
         .find(({ name }) => name === goal.shape)
         ?.figures.find(({ key }) => key === goal.key)?.unit
-      return { ...goal, reached, met, title, unit }
-    }).filter(({ reached }) => reached !== undefined)
+      return { ...goal, reached, met, title: titleOf(goal.to), owner: titleOf(goal.of), unit }
+    }).filter(({ reached }) => Number.isFinite(reached))
   }
 }
 
@@ -67,7 +68,8 @@ export function number(value) {
   return rounded.toLocaleString('en-US', { maximumFractionDigits: 4 })
 }
 
-export function goalText({ title, unit, atLeast, atMost }) {
+export function goalText({ owner, title, unit, atLeast, atMost }) {
   const bound = atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`
-  return title ? `${bound} × ${title}` : `${bound} ${unit}`
+  const goal = title ? `${bound} × ${title}` : `${bound} ${unit}`
+  return owner ? `${goal} (${owner})` : goal
 }

@@ -13,7 +13,7 @@ const adapter = new BullMQAdapter({
   queueName: name,
 })
 adapter.start()
-adapter.worker.concurrency = setting.concurrency
+if (setting.concurrency !== undefined) adapter.worker.concurrency = setting.concurrency
 await adapter.worker.waitUntilReady()
 await serve({
   async stop() {

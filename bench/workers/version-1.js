@@ -1,5 +1,5 @@
 // A worker on core's `BaseDistributedAdapter`, the one the tests share their queues with.
-import { PlainWorker } from '../../__test__/support/plain-worker.js'
+import { PlainWorker } from '../../__test__/fixtures/plain-worker.js'
 import { contest, runtimeOptions, serve } from './serve.js'
 
 const { name, urls, setting } = contest
