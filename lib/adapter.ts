@@ -66,6 +66,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #checked: CheckedOptions
   readonly #webhooks: Webhooks | undefined
   readonly #values: Values
+  readonly #worker = workerName()
   /** Held for as long as the adapter is: a live connection is driven by what hangs on it. */
   readonly #broker: Broker
   readonly #database: Database
@@ -132,7 +133,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       hear: (notice) => void this.#hearing.hear(notice),
     })
     this.#engine = new Engine(
-      JSON.stringify({ ...engineOptions(checked), worker: workerName(), host: hostname() }),
+      JSON.stringify({ ...engineOptions(checked), worker: this.#worker, host: hostname() }),
       this.#broker,
       this.#database,
       openStore(options.coordinationStore),
@@ -400,6 +401,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       values: this.#values,
       attempts: new Attempts(this.runtime),
       alarms: alarmsOf(this.#checked.pgClient),
+      worker: this.#worker,
       stored: {
         isCurrent: (job) => engine.isCurrent(job),
         look: (job) => engine.look(job),

@@ -50,7 +50,9 @@ export {
   RunNotFoundError,
   SetupError,
 } from './errors.js'
+export type { NodeJob } from './execution/node-job.js'
 export type { QueueRetryOptions } from './execution/retries.js'
+export { RetryAfter } from './execution/retry-after.js'
 export type { QueueType, RabbitMqAdapterOptions } from './options/adapter.js'
 export type { AmqpConnectionLike, AmqpOptions } from './options/amqp.js'
 export type { RabbitMqClientOptions } from './options/client.js'

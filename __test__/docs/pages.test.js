@@ -49,6 +49,26 @@ const HERE = {
     await expectRun(runId).toHaveCompleted({ outputs: { after: { by: 'ada' }, paid: { amount: 42 } } })
   },
 
+  'docs/in-a-node.md': async (t) => {
+    const answers = [{ status: 429, retryAfterSeconds: 60 }, { text: 'hello' }]
+    const scope = {
+      payments: { charge: async (amount, { idempotencyKey }) => ({ amount, idempotencyKey }) },
+      model: async () => answers.shift(),
+    }
+    const code = blocksOf(await pageOf('docs/in-a-node.md'), 'js').join('\n')
+    const { charge, ask } = await programOf(`${code}\nreturn { charge, ask }`, Object.keys(scope))(scope)
+    const order = createFlow('order').node('charge', charge).node('ask', ask).edge('charge', 'ask')
+    const { client, clock, expectRun } = await environmentFor(t, { order })
+    const { runId } = await client.start('order', { context: { order: { amount: 7 } } })
+    await clock.advance('50 seconds')
+    assert.equal(answers.length, 1)
+    await clock.advance('10 seconds')
+    const { context } = await client.run(runId).result()
+    assert.equal(context['_outputs.charge'].amount, 7)
+    assert.match(context['_outputs.charge'].idempotencyKey, /^[\w-]{43}$/)
+    await expectRun(runId).toHaveCompleted({ outputs: { ask: 'hello' } })
+  },
+
   'docs/contexts.md': async (t) => {
     const env = await environmentFor(t, {})
     const { pgClient, contextTableName, statusTableName } = env.servers

@@ -6,7 +6,7 @@ use flowcraft_rabbitmq_adapter::protocol::message::JobMessage;
 use flowcraft_rabbitmq_adapter::protocol::outcome::{Answer, Outcome, Taken};
 use flowcraft_rabbitmq_adapter::record::{Change, Document, Patch, ReservedKey};
 use flowcraft_rabbitmq_adapter::worker::job::completion::{Completion, complete};
-use flowcraft_rabbitmq_adapter::worker::job::settled::Execution;
+use flowcraft_rabbitmq_adapter::worker::job::effect::Execution;
 use flowcraft_rabbitmq_adapter::workflow::blueprint::{
     Blueprint, Description, EdgeDescription, NodeDescription,
 };

@@ -22,6 +22,8 @@ export interface Job {
   readonly failed?: { message: string; late: boolean }
   /** From 1. */
   readonly attempt: number
+  /** Which execution of the node it is; absent for the first. */
+  readonly round?: number
   /** What the message says; absent when it says nothing. */
   readonly isLastAttempt?: boolean
   /** An edge decided the node's input. */

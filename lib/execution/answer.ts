@@ -16,7 +16,9 @@ export interface JobAnswer {
   /** Whether its fallback may take over. */
   recoverable?: boolean
   /** Milliseconds before the next attempt. */
-  retryAfter?: number
+  waitMs?: number
+  /** The attempt counts as none: it only asked for a later time. */
+  postponed?: true
   /** What it waits for; JSON. */
   details?: string
   /** The event it waits for. */
@@ -53,8 +55,21 @@ export interface Writes {
 
 /** The line of a job's answer. JSON text has no line break of its own. */
 export function answerLine(job: number, answer: JobAnswer): string {
-  const { output, action, taken, added, again, message, recoverable, retryAfter, details, event, until, subflow } =
-    answer
+  const {
+    output,
+    action,
+    taken,
+    added,
+    again,
+    message,
+    recoverable,
+    waitMs,
+    postponed,
+    details,
+    event,
+    until,
+    subflow,
+  } = answer
   let line = `${job} {"outcome":"${answer.outcome}"`
   if (output !== undefined) line += `,"output":${output}`
   if (action !== undefined) line += `,"action":${quoted(action)}`
@@ -63,7 +78,8 @@ export function answerLine(job: number, answer: JobAnswer): string {
   if (again !== undefined) line += `,"again":${quoted(again)}`
   if (message !== undefined) line += `,"message":${quoted(message)}`
   if (recoverable) line += ',"recoverable":true'
-  if (retryAfter !== undefined) line += `,"retryAfter":${JSON.stringify(retryAfter)}`
+  if (waitMs !== undefined) line += `,"waitMs":${JSON.stringify(waitMs)}`
+  if (postponed) line += ',"postponed":true'
   if (details !== undefined) line += `,"details":${details}`
   if (event !== undefined) line += `,"event":${quoted(event)}`
   if (until !== undefined) line += `,"until":${JSON.stringify(until)}`

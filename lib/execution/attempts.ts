@@ -21,6 +21,8 @@ import {
   type WorkflowState,
 } from 'flowcraft'
 import { tell } from './events.js'
+import { NEXT_ATTEMPT, type TellingJob } from './node-job.js'
+import { retryAfterOf } from './retry-after.js'
 
 /** One attempt, and how far it came. */
 export interface Attempt {
@@ -60,6 +62,7 @@ export class Attempts {
   /** By the state their execution has to itself. */
   readonly #known = new WeakMap<object, Attempt>()
   readonly #takeOvers = new WeakMap<object, TakeOver>()
+  readonly #jobs = new WeakMap<object, TellingJob>()
 
   /** Has the runtime execute nodes by their attempts. */
   constructor(runtime: Runtime) {
@@ -73,6 +76,11 @@ export class Attempts {
   /** The execution of this state is an attempt through the queue. */
   note(state: State, attempt: Attempt): void {
     this.#known.set(state, attempt)
+  }
+
+  /** The execution of this state is that of a job. */
+  noteJob(state: State, job: TellingJob): void {
+    this.#jobs.set(state, job)
   }
 
   /** The node of this state has a fallback. */
@@ -89,10 +97,13 @@ export class Attempts {
       throw new FlowcraftError(`Implementation for '${nodeDef.uses}' not found.`, { ...about, isFatal: true })
     }
     const takeOver = this.#takeOvers.get(context.state)
-    const heard = takeOver ? withTakeOver(takeOver, nodeDef, context) : context
+    const job = this.#jobs.get(context.state)
+    const known = job ? withJob(job, context) : context
+    const heard = takeOver ? withTakeOver(takeOver, nodeDef, known) : known
     const attempt = this.#known.get(context.state)
     if (!attempt) {
-      const strategy = strategyOf(implementation, nodeDef.config?.maxRetries ?? 1, this.#bus)
+      const attempts = nodeDef.config?.maxRetries ?? 1
+      const strategy = strategyOf(attempts > 1 ? counted(implementation) : implementation, attempts, this.#bus)
       return new NodeExecutor({ context: heard, nodeDef, strategy })
     }
     attempt.hasBegun = true
@@ -105,6 +116,36 @@ function strategyOf(implementation: NodeFunction | NodeClass, attempts: number, 
   return isNodeClass(implementation)
     ? new ClassNodeExecutor(implementation, attempts, bus)
     : new FunctionNodeExecutor(implementation, attempts, bus)
+}
+
+/** Classes whose tries within one job are counted, by the class they extend. */
+const countedClasses = new WeakMap<NodeClass, NodeClass>()
+
+/** An implementation that counts its tries within one job. */
+function counted(implementation: NodeFunction | NodeClass): NodeFunction | NodeClass {
+  if (!isNodeClass(implementation)) {
+    return (context) => {
+      nextAttempt(context)
+      return implementation(context)
+    }
+  }
+  const known = countedClasses.get(implementation)
+  if (known) return known
+  class Counted extends (implementation as unknown as ConcreteClass) {
+    override async exec(prepared: unknown, context: NodeContext) {
+      nextAttempt(context)
+      return super.exec(prepared, context)
+    }
+  }
+  Object.defineProperty(Counted, 'name', { value: implementation.name })
+  const made = Counted as unknown as NodeClass
+  countedClasses.set(implementation, made)
+  return made
+}
+
+function nextAttempt({ dependencies }: NodeContext): void {
+  const { job } = dependencies as { job?: Partial<TellingJob> }
+  job?.[NEXT_ATTEMPT]?.()
 }
 
 /** An implementation that notes how its attempt fails. */
@@ -133,6 +174,18 @@ function attempted(implementation: NodeFunction | NodeClass, attempt: Attempt): 
   }
   Object.defineProperty(Attempted, 'name', { value: implementation.name })
   return Attempted as unknown as NodeClass
+}
+
+/** An execution whose node finds its job, and whose event bus hears of no error that only asks for a later time. */
+function withJob(job: TellingJob, context: ExecutionContext): ExecutionContext {
+  const { services } = context
+  const emit = async (event: FlowcraftEvent) => {
+    if (event.type !== 'node:error' || !retryAfterOf(event.payload.error)) await services.eventBus.emit(event)
+  }
+  const dependencies = { ...services.dependencies, job }
+  return Object.create(context, {
+    services: { value: { ...services, dependencies, eventBus: { emit } } },
+  }) as ExecutionContext
 }
 
 /** An execution whose event bus hears the node start once, and of no error that another attempt follows. */

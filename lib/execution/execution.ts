@@ -19,6 +19,8 @@ export interface JobHost {
   readonly attempts: Attempts
   readonly values: Values
   readonly alarms: Alarms
+  /** This worker's name. */
+  readonly worker: string
   onJobStart(runId: string, blueprintId: string, nodeId: string): Promise<void>
   shouldRetryInProcess(node: NodeDefinition): boolean
   getQueueRetryOptions(node: NodeDefinition): QueueRetryOptions | undefined
@@ -38,7 +40,10 @@ export interface Execution extends NodeView {
   takeOver?: TakeOver
 }
 
-/** Whether the node is not tried again if this attempt fails. */
+/**
+ * Whether the node is not tried again if this attempt fails: only then may core let the fallback take over. A subflow that failed
+ * is tried again by another job in any case, as often as core tries it again within one.
+ */
 export function isLastAttempt({ host, job, node }: Execution): boolean {
   if (node && job.failed && host.shouldRetryInProcess(node)) {
     return job.failed.late || job.attempt >= attemptsOf(node, undefined)

@@ -6,11 +6,18 @@ import { tellTakeOver } from './attempts.js'
 import { tell, tellOutput } from './events.js'
 import { busOf, type Execution, isLastAttempt } from './execution.js'
 import { waitAfter } from './retries.js'
+import { retryAfterOf } from './retry-after.js'
 
 export async function failed(execution: Execution, thrown: unknown, isLate: boolean): Promise<JobAnswer> {
   const { host, job, blueprint, node, context } = execution
   const { runId, blueprintId, nodeId } = job
   const message = describeError(thrown, nodeId)
+  const asked = isLate ? undefined : retryAfterOf(thrown)
+  if (node && asked) {
+    const { afterMs, message: reason } = asked
+    host.logger.info(`[Adapter] Run '${runId}', node '${nodeId}' runs again in ${afterMs} ms: ${reason}`)
+    return { outcome: 'retry', waitMs: afterMs, postponed: true, ...context.writes(`_outputs.${nodeId}`) }
+  }
   const recoverable = !(thrown instanceof FlowcraftError && thrown.isFatal)
   if (node && recoverable && !isLastAttempt(execution) && (isLate || mayTryAgain(execution))) {
     const error = asError(thrown)
@@ -22,7 +29,7 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
     host.logger.warn(
       `[Adapter] Run '${runId}': attempt ${job.attempt} failed, the next follows in ${after} ms. ${message}`,
     )
-    return { outcome: 'retry', retryAfter: after, ...context.writes(`_outputs.${nodeId}`) }
+    return { outcome: 'retry', waitMs: after, ...context.writes(`_outputs.${nodeId}`) }
   }
   const fallback = recoverable ? execution.fallback : undefined
   if (fallback !== undefined && blueprint.nodes.some((each) => each.id === fallback)) {

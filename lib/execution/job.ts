@@ -18,8 +18,9 @@ import { finished } from './finished.js'
 import { lackedInside, lackedToResume } from './inner-blueprints.js'
 import { JobContext } from './job-context.js'
 import { atOneMoment, noteContext } from './moments.js'
+import { TellingJob } from './node-job.js'
 import { nodeViewOf } from './node-view.js'
-import { noteJob, pathBeside } from './paths.js'
+import { notePlace, pathBeside } from './paths.js'
 import { type Pause, pausedInside, pauseOf, resumeInside } from './pauses.js'
 import { canOpen, failureOf, isSubflow, opening, tellDone } from './subflow-jobs.js'
 import { isWebhookClass, webhookEvent } from './webhook-nodes.js'
@@ -75,7 +76,8 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   await host.onJobStart(job.runId, job.blueprintId, job.nodeId)
   const state = new WorkflowState<Record<string, unknown>>({}, context)
   noteContext(state.getContext(), context)
-  noteJob(state, job)
+  notePlace(state, job)
+  host.attempts.noteJob(state, new TellingJob(job, host))
   if (node && job.failed) throw failureOf(host.runtime, job.failed, node)
   if (job.resumed && node) return resume(execution, node, state)
   if (node && canOpen(host.runtime, node) && (await host.opensSubflows())) return open(execution, node, state)
@@ -151,10 +153,6 @@ function limitTime(node: NodeDefinition | undefined, abort: AbortController, ala
   return { expired, error: () => error, clear }
 }
 
-/**
- * Whether core may let the fallback take over: while another attempt follows through the queue, it may not. A subflow that failed
- * is tried again by another job in any case, as often as core tries it again within one.
- */
 async function execute(
   { host, job, blueprint, signal }: Execution,
   state: WorkflowState<Record<string, unknown>>,

@@ -13,7 +13,7 @@ export function pathBeside({ inside }: Job, nodeId: string): string {
 const jobs = new WeakMap<object, Job>()
 
 /** The execution of this state is that of a job. */
-export function noteJob(state: object, job: Job): void {
+export function notePlace(state: object, job: Job): void {
   if (job.inside !== undefined) jobs.set(state, job)
 }
 

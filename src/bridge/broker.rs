@@ -1,33 +1,19 @@
 //! Brokers: RabbitMQ over our own connections, a live amqplib connection driven through JavaScript, or a memory.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use napi::Env;
-use napi::bindgen_prelude::{Buffer, FnArgs, Object, Promise};
-use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
+use napi::bindgen_prelude::{Buffer, Object};
 use napi_derive::napi;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use super::errors::{from_js, settings, to_js};
-use super::function::{JsFunction, JsThread};
+use super::errors::{settings, to_js};
+use super::function::JsThread;
+use super::live_broker::{LiveBroker, LiveFunctions, Lost};
 use super::memory;
 use super::runtime::promise;
-use crate::error::{Code, Error, Result};
-use crate::ports::arguments::{self, Arguments, QueueType};
-use crate::ports::broker::{self, Delivery, Outgoing, Reading, Receipt};
+use crate::ports::broker;
 use crate::rabbitmq::{AmqpSettings, RabbitMq};
 use crate::record::to_raw;
-
-/// How long a channel may take to close before it is left to its connection.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-const READING: (&str, Code) = ("Reading the queue", Code::BrokerUnreachable);
-const LOOKING: (&str, Code) = ("Looking at the queue", Code::BrokerUnreachable);
 
 /// A broker of any kind.
 #[napi]
@@ -36,55 +22,6 @@ pub struct Broker {
     live: Option<Arc<LiveBroker>>,
     /// The same where it is RabbitMQ over our own connections.
     rabbitmq: Option<Arc<RabbitMq>>,
-}
-
-/// What a live amqplib connection can be asked to do.
-#[napi(object, object_to_js = false)]
-pub struct LiveFunctions {
-    /// Publishes one message; resolves when it is confirmed.
-    pub publish: JsFunction<FnArgs<(LiveMessage,)>, Promise<()>>,
-    /// Makes sure that a queue exists: queue, its arguments (JSON).
-    pub declare: JsFunction<FnArgs<(String, String)>, Promise<()>>,
-    /// Starts a consumer: queue, its arguments (JSON), prefetch. Deliveries come through [`Broker::deliver`].
-    pub consume: JsFunction<FnArgs<(String, String, u32)>, Promise<()>>,
-    /// Settles a delivery: its number, and whether it is acknowledged or handed back.
-    pub settle: JsFunction<FnArgs<(u32, bool)>, ()>,
-    /// Stops the consumer of a queue; its channel stays open for receipts.
-    pub cancel: JsFunction<String, Promise<()>>,
-    /// How many messages wait in a queue; null where there is no such queue.
-    pub waiting: JsFunction<String, Promise<Option<u32>>>,
-    /// How many consumers a queue has; null where there is no such queue.
-    pub consumers: JsFunction<String, Promise<Option<u32>>>,
-    /// Opens a queue to look at its messages, and answers with a number for it; null where there is none.
-    pub open_reading: JsFunction<String, Promise<Option<u32>>>,
-    /// The next message of a reading; null at the end.
-    pub read_next: JsFunction<u32, Promise<Option<LiveRead>>>,
-    /// Puts back what was not settled of a reading.
-    pub close_reading: JsFunction<u32, Promise<()>>,
-    /// Closes the channels opened here. The connection is the user's.
-    pub close: JsFunction<(), Promise<()>>,
-}
-
-/// A message that was looked at.
-#[napi(object)]
-pub struct LiveRead {
-    /// Its number, to settle it by.
-    pub number: u32,
-    pub body: Buffer,
-    /// JSON: an object of texts.
-    pub headers: String,
-}
-
-/// A message for the live connection.
-#[napi(object)]
-pub struct LiveMessage {
-    /// The queue it is put into.
-    pub queue: String,
-    /// JSON: the queues to be declared before, each with its arguments.
-    pub queues: String,
-    pub body: Buffer,
-    /// JSON.
-    pub headers: String,
 }
 
 #[napi]
@@ -101,9 +38,7 @@ impl Broker {
     #[napi(factory)]
     pub fn live(env: Env, functions: LiveFunctions, queue_type: String) -> napi::Result<Self> {
         let queue_type = settings(&env, &queue_type)?;
-        let (functions, thread) = (Arc::new(functions), JsThread::of(&env)?);
-        let (is_blocked, consumers) = (AtomicBool::new(false), Mutex::default());
-        let live = Arc::new(LiveBroker { is_blocked, functions, thread, queue_type, consumers });
+        let live = Arc::new(LiveBroker::new(functions, JsThread::of(&env)?, queue_type));
         Ok(Self { inner: live.clone(), live: Some(live), rabbitmq: None })
     }
 
@@ -162,7 +97,7 @@ impl Broker {
     #[napi]
     pub fn set_blocked(&self, blocked: bool) {
         if let Some(live) = &self.live {
-            live.is_blocked.store(blocked, Ordering::Relaxed);
+            live.set_blocked(blocked);
         }
     }
 
@@ -180,213 +115,5 @@ impl Broker {
         if let Some(live) = &self.live {
             live.report_lost(None, &Lost { reason, for_good: true });
         }
-    }
-}
-
-struct LiveBroker {
-    is_blocked: AtomicBool,
-    functions: Arc<LiveFunctions>,
-    thread: JsThread,
-    queue_type: Option<QueueType>,
-    /// Where deliveries of the present consumers go, by queue.
-    consumers: Mutex<HashMap<String, Consumer>>,
-}
-
-struct Consumer {
-    queue: Arc<str>,
-    /// At most as many as the prefetch.
-    deliveries: mpsc::UnboundedSender<Delivery>,
-    lost: mpsc::UnboundedSender<Lost>,
-}
-
-#[derive(Clone)]
-struct Lost {
-    reason: String,
-    for_good: bool,
-}
-
-impl LiveBroker {
-    fn deliver(&self, queue: &str, number: u32, body: Vec<u8>, redelivered: bool) {
-        let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone() });
-        if let Some(consumer) = self.consumers().get(queue) {
-            let queue = consumer.queue.clone();
-            let delivery = Delivery { queue, body, headers: Vec::new(), redelivered, receipt };
-            // Nothing is lost where the worker listens no more: the channel closes, and the broker takes it back.
-            let _ = consumer.deliveries.send(delivery);
-        }
-    }
-
-    /// A consumer is lost, or all of them.
-    fn report_lost(&self, queue: Option<&str>, lost: &Lost) {
-        for consumer in self.consumers().values() {
-            if queue.is_none_or(|queue| queue == &*consumer.queue) {
-                let _ = consumer.lost.send(lost.clone());
-            }
-        }
-    }
-
-    fn consumers(&self) -> std::sync::MutexGuard<'_, HashMap<String, Consumer>> {
-        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<()> {
-        let declared = as_json(&arguments::of_queue(self.queue_type)).to_string();
-        let arguments = (queue.to_owned(), declared, u32::from(prefetch)).into();
-        self.thread.ask(("Consuming", Code::BrokerUnreachable), &self.functions.consume, arguments).await
-    }
-}
-
-#[async_trait]
-impl broker::Broker for LiveBroker {
-    async fn publish(&self, messages: Vec<Outgoing>) -> Result<()> {
-        let failed = |error: napi::Error| from_js("Publishing", Code::BrokerUnreachable, &error);
-        let mut confirms = Vec::with_capacity(messages.len());
-        for message in messages {
-            let queues: serde_json::Map<String, serde_json::Value> = message
-                .queues(self.queue_type)
-                .iter()
-                .map(|(queue, arguments)| (queue.clone(), as_json(arguments)))
-                .collect();
-            let queue = message.first_queue().into_owned();
-            let headers: serde_json::Map<String, serde_json::Value> =
-                message.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
-            let headers = serde_json::Value::from(headers).to_string();
-            let arguments = (LiveMessage {
-                queue,
-                queues: serde_json::Value::from(queues).to_string(),
-                body: Buffer::from(message.body),
-                headers,
-            },)
-                .into();
-            confirms.push(self.thread.call(&self.functions.publish, arguments).await.map_err(failed)?);
-        }
-        for confirm in confirms {
-            self.thread.unless_ended(confirm).await.map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    fn is_blocked(&self) -> bool {
-        self.is_blocked.load(Ordering::Relaxed)
-    }
-
-    async fn declare(&self, queue: &str) -> Result<()> {
-        let declared = as_json(&arguments::of_queue(self.queue_type)).to_string();
-        let arguments = (queue.to_owned(), declared).into();
-        let asked = ("Declaring the queue", Code::BrokerUnreachable);
-        self.thread.ask(asked, &self.functions.declare, arguments).await
-    }
-
-    async fn consume(
-        &self,
-        queue: &str,
-        prefetch: u16,
-        deliveries: mpsc::Sender<Delivery>,
-        stop: CancellationToken,
-    ) -> Result<()> {
-        let (lost, mut losses) = mpsc::unbounded_channel();
-        let (arrived, mut arriving) = mpsc::unbounded_channel();
-        let onward = deliveries.clone();
-        // What a lost consumer brought may still stand before it: it waits, rather than going back and coming again.
-        tokio::spawn(async move {
-            while let Some(delivery) = arriving.recv().await {
-                if onward.send(delivery).await.is_err() {
-                    break;
-                }
-            }
-        });
-        let consumer = Consumer { queue: queue.into(), deliveries: arrived, lost };
-        self.consumers().insert(queue.to_owned(), consumer);
-        let opened = self.open_consumer(queue, prefetch).await;
-        let lost = match opened {
-            Ok(()) => tokio::select! {
-                () = stop.cancelled() => None,
-                loss = losses.recv() => loss,
-            },
-            // What JavaScript reported on the way says more than that it failed.
-            Err(error) => losses.try_recv().ok().or(Some(Lost { reason: error.message, for_good: false })),
-        };
-        if let Some(Lost { reason, for_good }) = lost {
-            self.consumers().remove(queue);
-            let code = if for_good { Code::BrokerLost } else { Code::BrokerUnreachable };
-            return Err(Error::new(code, "Consuming", reason));
-        }
-        if let Ok(cancelled) = self.thread.call(&self.functions.cancel, queue.to_owned()).await {
-            let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.thread.unless_ended(cancelled)).await;
-        }
-        self.consumers().remove(queue);
-        deliveries.closed().await;
-        Ok(())
-    }
-
-    async fn waiting(&self, queue: &str) -> Result<Option<u32>> {
-        self.thread.ask(LOOKING, &self.functions.waiting, queue.to_owned()).await
-    }
-
-    async fn consumers(&self, queue: &str) -> Result<Option<u32>> {
-        self.thread.ask(LOOKING, &self.functions.consumers, queue.to_owned()).await
-    }
-
-    async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
-        let number = self.thread.ask(READING, &self.functions.open_reading, queue.to_owned()).await?;
-        let (queue, functions, thread) =
-            (Arc::<str>::from(queue), self.functions.clone(), self.thread.clone());
-        Ok(number
-            .map(|number| Box::new(LiveReading { queue, number, functions, thread }) as Box<dyn Reading>))
-    }
-
-    async fn close(&self) {
-        if let Ok(closed) = self.thread.call(&self.functions.close, ()).await {
-            let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.thread.unless_ended(closed)).await;
-        }
-    }
-}
-
-/// The arguments of a queue, as amqplib takes them.
-fn as_json(arguments: &Arguments) -> serde_json::Value {
-    arguments.iter().map(|(name, argument)| ((*name).to_owned(), serde_json::json!(argument))).collect()
-}
-
-struct LiveReading {
-    queue: Arc<str>,
-    number: u32,
-    functions: Arc<LiveFunctions>,
-    thread: JsThread,
-}
-
-#[async_trait]
-impl Reading for LiveReading {
-    async fn next(&mut self) -> Result<Option<Delivery>> {
-        let read: Option<LiveRead> = self.thread.ask(READING, &self.functions.read_next, self.number).await?;
-        Ok(read.map(|LiveRead { number, body, headers }| {
-            let headers: BTreeMap<String, String> = serde_json::from_str(&headers).unwrap_or_default();
-            Delivery {
-                queue: self.queue.clone(),
-                body: body.to_vec(),
-                headers: headers.into_iter().collect(),
-                redelivered: false,
-                receipt: Box::new(LiveReceipt { number, functions: self.functions.clone() }),
-            }
-        }))
-    }
-
-    async fn close(self: Box<Self>) {
-        let _: Result<()> = self.thread.ask(READING, &self.functions.close_reading, self.number).await;
-    }
-}
-
-struct LiveReceipt {
-    number: u32,
-    functions: Arc<LiveFunctions>,
-}
-
-#[async_trait]
-impl Receipt for LiveReceipt {
-    async fn ack(self: Box<Self>) {
-        self.functions.settle.call((self.number, true).into(), NonBlocking);
-    }
-
-    async fn requeue(self: Box<Self>) {
-        self.functions.settle.call((self.number, false).into(), NonBlocking);
     }
 }

@@ -66,6 +66,8 @@ struct JobFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<Failed<'a>>,
     attempt: u32,
+    #[serde(skip_serializing_if = "is_first")]
+    round: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     is_last_attempt: Option<bool>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -80,6 +82,11 @@ struct JobFields<'a> {
     resumed: Option<Resume>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     added: &'a [Json],
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]
+fn is_first(round: &u32) -> bool {
+    *round == 1
 }
 
 /// Why the subflow of a node failed.
@@ -109,7 +116,8 @@ impl Jobs {
     /// # Errors
     /// None of our types can fail to be written; an error would be ours.
     pub fn open(&self, call: Call) -> Result<Opened> {
-        let Call { job, view, live, revision, resumed, fed, beside_version_1, attempt, added, .. } = call;
+        let Call { job, view, live, revision, resumed, fed, beside_version_1, attempt, round, added, .. } =
+            call;
         // JavaScript has a node by the id that it has in its blueprint.
         let (node, blueprint, inside) = match &call.inside {
             Some((inside, blueprint)) => (&inside.node, blueprint, Some(instance_of(&inside.container))),
@@ -134,6 +142,7 @@ impl Jobs {
                     .as_ref()
                     .map(|failure| Failed { message: &failure.message, late: failure.late }),
                 attempt,
+                round,
                 is_last_attempt: job.is_last_attempt,
                 fed,
                 beside_strangers: beside_version_1,

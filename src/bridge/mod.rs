@@ -15,6 +15,7 @@ mod function;
 mod host;
 mod job;
 mod listing;
+mod live_broker;
 mod memory;
 mod outbox;
 mod runtime;

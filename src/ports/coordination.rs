@@ -71,7 +71,8 @@ pub const GIVEN_UP_STAYS: u64 = 2;
 /// How long a store remembers deaths after the last lease of their execution, in seconds: a day.
 pub const DEATHS_STAY: u64 = 86_400;
 
-/// For how long a store surely remembers that a lease was given up: half of that, for what passes between two clocks.
+/// How long one may rely on the store to remember that a lease was given up: half of `GIVEN_UP_STAYS`, as a margin between
+/// clocks.
 pub const MEMORY_OF_RELEASES: Duration = Duration::from_millis(GIVEN_UP_STAYS * 1000 / 2);
 
 /// The answer to a request for a lease.

@@ -71,8 +71,10 @@ pub struct Call {
     pub fed: bool,
     /// A worker of version 1 did a predecessor, and may have died before it wrote the node's input.
     pub beside_version_1: bool,
-    /// Which attempt it is, from 1.
+    /// Which attempt it is, from 1: those that asked for a later time are not counted.
     pub attempt: u32,
+    /// Which execution of the node it is, from 1.
+    pub round: u32,
     /// Definitions of the nodes added to the run, or to the subflow that it stands in.
     pub added: Vec<Json>,
     /// Where it stands, and the blueprint there, if it is a node inside a subflow.

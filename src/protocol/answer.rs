@@ -33,8 +33,11 @@ struct Written {
     /// Milliseconds since 1970.
     until: Option<f64>,
     again: Option<NodeId>,
-    /// Milliseconds.
-    retry_after: Option<f64>,
+    /// Before the next attempt.
+    wait_ms: Option<f64>,
+    /// The attempt only asked for a later time.
+    #[serde(default)]
+    postponed: bool,
     subflow: Option<Opening>,
     #[serde(default)]
     sets: BTreeMap<String, Json>,
@@ -113,7 +116,7 @@ impl Written {
                 again: self.again,
             },
             Ending::Failed => Outcome::Failed { message: self.message, recoverable: self.recoverable },
-            Ending::Retry => Outcome::Retry { after: milliseconds(self.retry_after) },
+            Ending::Retry => Outcome::Retry { after: milliseconds(self.wait_ms), postponed: self.postponed },
             Ending::Paused => Outcome::Paused {
                 pause: Pause {
                     details: self.details,

@@ -24,7 +24,7 @@ pub struct JobMessage {
     /// `false` while a retry through the queue may follow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_last_attempt: Option<bool>,
-    /// Counts from 1.
+    /// Which try of its round it is, from 1, postponed ones included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
     /// The node's round. A message of an earlier round does nothing. Not of version 1.

@@ -44,6 +44,8 @@ pub enum Outcome {
     Retry {
         /// How long to wait first.
         after: Duration,
+        /// It only asked for a later time, and counts as no attempt.
+        postponed: bool,
     },
     /// It paused.
     Paused {

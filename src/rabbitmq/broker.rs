@@ -4,57 +4,38 @@
 //! acknowledgements must still get through.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions};
-use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::types::FieldTable;
-use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, Consumer};
+use lapin::{Channel, Connection, ConnectionStatus, Consumer};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::client::{CLOSE_TIMEOUT, amqp_error, close, connect_error, no_answer};
+use super::client::{CLOSE_TIMEOUT, amqp_error, close};
+use super::cluster::{Cluster, PUBLISHER};
 use super::collision::{Answer, Asked, Failure};
 use super::publishing::{Asking, publish_error, publish_one};
 use super::queues::{LapinReading, ensure, passive, received};
-use super::uri::{AmqpAddress, AmqpSettings};
+use super::uri::AmqpSettings;
 use crate::acknowledger::Acknowledger;
 use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, Arguments, QueueType};
 use crate::ports::broker::{Broker, Delivery, Outgoing, Reading};
 use crate::ports::platform::Platform;
-use crate::trust;
-
-/// The name of the connection that publishes.
-const PUBLISHER: &str = "publisher";
-/// The largest frame of a connection that only publishes, in bytes. The client allocates 32 frames for each direction of a
-/// connection: 8 MiB by the broker's default. A larger message takes several frames. Its headers must fit into one, so
-/// a connection that consumes accepts the broker's own frame size.
-const PUBLISHED_FRAME: u32 = 32 << 10;
 
 /// What a consumer's errors say it was about.
 const CONSUMING: &str = "Consuming";
-/// How long a host may take to answer a new connection, where the settings do not say.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// RabbitMQ, by URL.
 pub struct RabbitMq {
-    addresses: Vec<AmqpAddress>,
-    /// The client's certificate, and the authorities given beside the machine's.
-    tls: OwnedTLSConfig,
-    /// The same with the machine's, once they are needed.
-    trusting: OnceLock<OwnedTLSConfig>,
+    pub(super) cluster: Cluster,
     queue_type: Option<QueueType>,
-    /// The address to try first: the node that answered last.
-    next_address: AtomicUsize,
-    /// How long a host may take to answer a new connection, and to open what is asked for over it.
-    connect_timeout: Duration,
     /// The channel that publishes. It is opened when first needed, and again after it was lost.
     publisher: Mutex<Option<Publisher>>,
     /// Somebody stopped waiting for an answer over that channel: nobody uses it again.
@@ -78,66 +59,13 @@ impl RabbitMq {
     /// # Errors
     /// A URL that cannot be parsed.
     pub fn new(settings: &AmqpSettings) -> Result<Self> {
-        let identity = settings.cert.clone().zip(settings.key.clone());
-        let tls = OwnedTLSConfig {
-            identity: identity
-                .map(|(cert, key)| OwnedIdentity::PKCS8 { pem: cert.into_bytes(), key: key.into_bytes() }),
-            cert_chain: settings.ca.clone(),
-        };
         Ok(Self {
-            addresses: settings.addresses()?,
-            tls,
-            trusting: OnceLock::new(),
+            cluster: Cluster::new(settings)?,
             queue_type: settings.queue_type,
-            next_address: AtomicUsize::new(0),
-            connect_timeout: settings.connect_timeout.map_or(CONNECT_TIMEOUT, Duration::from_millis),
             publisher: Mutex::new(None),
             is_suspect: AtomicBool::new(false),
             status: std::sync::Mutex::default(),
         })
-    }
-
-    /// Connects to the first node that answers, beginning with the one that answered last. None does: the error of the
-    /// last one.
-    pub(super) async fn connect(&self, purpose: &str) -> Result<Connection> {
-        let (first, nodes) = (self.next_address.load(Ordering::Relaxed), self.addresses.len());
-        let mut failure =
-            Error::new(Code::BrokerUnreachable, "Connecting to RabbitMQ", "there is no address");
-        for index in (first..first + nodes).map(|index| index % nodes) {
-            let address = &self.addresses[index];
-            let connecting = self.connect_to(address, purpose);
-            match tokio::time::timeout(self.connect_timeout, connecting).await {
-                Ok(Ok(connection)) => {
-                    self.next_address.store(index, Ordering::Relaxed);
-                    return Ok(connection);
-                }
-                Ok(Err(error)) => failure = error,
-                Err(_) => failure = no_answer(address, self.connect_timeout),
-            }
-        }
-        Err(failure)
-    }
-
-    /// The client itself trusts nobody, and so it needs no store of the system's to be there.
-    fn trusting(&self) -> &OwnedTLSConfig {
-        self.trusting.get_or_init(|| {
-            let mut authorities = self.tls.cert_chain.clone().unwrap_or_default();
-            authorities.push_str(&trust::as_pem(&trust::of_machine()));
-            OwnedTLSConfig { cert_chain: Some(authorities), ..self.tls.clone() }
-        })
-    }
-
-    async fn connect_to(&self, address: &AmqpAddress, purpose: &str) -> Result<Connection> {
-        let properties = ConnectionProperties::default()
-            .with_connection_name(format!("flowcraft {purpose}").as_str().into());
-        let runtime = lapin::runtime::default_runtime().map_err(|error| connect_error(address, &error))?;
-        let mut uri = address.uri();
-        if purpose == PUBLISHER {
-            uri.query.frame_max.get_or_insert(PUBLISHED_FRAME);
-        }
-        let tls = if address.is_encrypted() { self.trusting().clone() } else { OwnedTLSConfig::default() };
-        let connected = Connection::connect_uri_with_config(uri, properties, tls, runtime).await;
-        connected.map_err(|error| connect_error(address, &error))
     }
 
     fn asking(&self) -> Asking<'_> {
@@ -171,7 +99,7 @@ impl RabbitMq {
         }
         let mut asked = Asked::default();
         loop {
-            let connection = self.connect("declarer").await?;
+            let connection = self.cluster.connect("declarer").await?;
             let ensured = ensure_all(&connection, queues).await;
             close(&connection).await;
             if let Some(ensured) = asked.settled(ensured).await {
@@ -184,10 +112,10 @@ impl RabbitMq {
     async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<(Connection, Channel, Consumer)> {
         let mut asked = Asked::default();
         loop {
-            let connection = self.connect("consumer").await?;
+            let connection = self.cluster.connect("consumer").await?;
             let opening = self.consumer_over(&connection, queue, prefetch);
             let silent = || Error::new(Code::BrokerUnreachable, CONSUMING, "the broker does not answer");
-            let opened = tokio::time::timeout(self.connect_timeout, opening).await;
+            let opened = tokio::time::timeout(self.cluster.connect_timeout, opening).await;
             if let Some(opened) = asked.settled(opened.unwrap_or_else(|_| Err(silent().into()))).await {
                 return opened.map(|(channel, consumer)| (connection, channel, consumer));
             }
@@ -226,7 +154,7 @@ impl RabbitMq {
         let is_suspect = self.is_suspect.swap(false, Ordering::Relaxed);
         if is_suspect || slot.as_ref().is_none_or(|publisher| !publisher.channel.status().connected()) {
             *slot = None;
-            let connection = self.connect(PUBLISHER).await?;
+            let connection = self.cluster.connect(PUBLISHER).await?;
             *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.status().clone());
             let channel = connection.create_channel().await.map_err(publish_error)?;
             channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(publish_error)?;
@@ -341,7 +269,7 @@ impl Broker for RabbitMq {
     }
 
     async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
-        let connection = self.connect("reader").await?;
+        let connection = self.cluster.connect("reader").await?;
         if passive(&connection, queue).await?.is_none() {
             close(&connection).await;
             return Ok(None);

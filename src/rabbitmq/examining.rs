@@ -61,7 +61,7 @@ impl RabbitMq {
     /// # Errors
     /// The broker is out of reach, or refuses the login.
     pub async fn examine(&self, queues: &[String]) -> Result<Examination> {
-        let connection = self.connect("examiner").await?;
+        let connection = self.cluster.connect("examiner").await?;
         let examined = examine(&connection, queues).await;
         close(&connection).await;
         examined

@@ -2,6 +2,7 @@
 
 mod broker;
 mod client;
+mod cluster;
 mod collision;
 mod examining;
 mod publishing;

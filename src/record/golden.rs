@@ -16,7 +16,7 @@ const NODE: &str = concat!(
     r#""arrived":{"p":{"wave":3,"level":3},"q":{"wave":2,"level":1,"passed":true}},"#,
     r#""action":"go","replaced":true,"by":"p","fed":true,"done_before":true,"adopted":true,"#,
     r#""details":{"reason":"wait"},"event":"approved","resumed":{"action":"yes","output":1},"#,
-    r#""failures":2,"not_before":1700000000000}"#
+    r#""failures":2,"postponed":1,"not_before":1700000000000}"#
 );
 const JOIN: &str = r#"{"state":"idle","round":0,"wave":0,"level":0}"#;
 const ERRORS: &str = r#"[{"node":"a","message":"no"}]"#;
@@ -49,6 +49,7 @@ fn node() -> NodeEntry {
         event: Some("approved".into()),
         resumed: Some(Resume { action: Some("yes".into()), output: Some(json("1")) }),
         failures: 2,
+        postponed: 1,
         not_before: Some(1_700_000_000_000),
         claim: None,
     }

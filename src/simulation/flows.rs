@@ -186,9 +186,10 @@ impl Flow {
             Behaviour::Fail => Outcome::Failed { message: format!("{} fails", turn.node), recoverable: true },
             // What becomes of it once it has killed enough of them.
             Behaviour::Poison => Outcome::Failed { message: "it kills".to_owned(), recoverable: true },
-            Behaviour::Retry(failures) if turn.attempt <= failures => {
-                Outcome::Retry { after: Duration::from_millis(u64::from(turn.attempt) * 700) }
-            }
+            Behaviour::Retry(failures) if turn.attempt <= failures => Outcome::Retry {
+                after: Duration::from_millis(u64::from(turn.attempt) * 700),
+                postponed: false,
+            },
             Behaviour::Sleep(wait) if !turn.resumed => {
                 let until = Some(turn.now.saturating_add(crate::time::milliseconds(wait)));
                 Outcome::Paused { pause: Pause { until, ..Pause::default() }, output: None }
@@ -198,7 +199,7 @@ impl Flow {
                 Outcome::Paused { pause: Pause { event, ..Pause::default() }, output: None }
             }
             Behaviour::Subflow(tries) if turn.failed.is_some() => match turn.attempt < tries {
-                true => Outcome::Retry { after: Duration::from_millis(500) },
+                true => Outcome::Retry { after: Duration::from_millis(500), postponed: false },
                 false => {
                     Outcome::Failed { message: turn.failed.unwrap_or_default().to_owned(), recoverable: true }
                 }

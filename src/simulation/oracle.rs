@@ -7,7 +7,7 @@ use crate::ids::NodeId;
 use crate::protocol::outcome::Outcome;
 use crate::record::Document;
 use crate::worker::job::completion::complete;
-use crate::worker::job::settled::Execution;
+use crate::worker::job::effect::Execution;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Event, Ledger, Resume, RunStatus};
 use crate::workflow::path::Inside;
@@ -68,7 +68,7 @@ fn after(run: &Document, due: &DueJob, flow: &Flow, flows: &BTreeMap<String, Flo
     let turn = Turn {
         node: inside.as_ref().map_or(&*due.node, |inside| &*inside.node),
         round: due.round,
-        attempt: entry.failures + 1,
+        attempt: entry.attempt(),
         resumed: entry.resumed.is_some(),
         given: entry.resumed.as_ref().and_then(|resumed| resumed.output.as_ref()),
         failed: failure.as_ref().map(|failure| failure.message.as_str()),

@@ -8,13 +8,15 @@
 //!                            │                job::leased ◄──────────────┐ admitted again: the run, or its blueprint,
 //!                            │                 │                         │ has changed meanwhile
 //!                            │                 ├─► job::admitting: loads the run, asks admission, performs steps
-//!                            │                 │     any verdict but Run: disposal (rescheduling, disposition, left)
+//!                            │                 │     any verdict but Run: disposal (rescheduling, disposition, leftovers)
 //!                            │                 ├─► job::claiming: does another worker execute it?
-//!                            │                 ├─► job::execution: JavaScript runs the node, completion decides, commit
-//!                            │                 │     (storing: where the row is locked)
+//!                            │                 ├─► job::calling: JavaScript executes the node, and answers
+//!                            │                 ├─► job::execution: completion decides, committing stores it (storing: where
+//!                            │                 │     the row is locked)
 //!                            │                 └─► job::carrying: publishes what is due, or runs the one node that is
 //!                            │                       (chain: which one, and for how long)
-//!                            └─── fate ◄───────┘ settling: what an error, or a panic, means for the message
+//!                            └─── fate ◄───────┘ cut_short: what an error, or a panic, means for the message;
+//!                                              every delivery passes it
 //! ```
 //!
 //! # The fate of a message
@@ -34,7 +36,8 @@
 //!
 //! # Who may import whom
 //!
-//! Each line may import those below it, never one above, and no file imports a module file:
+//! A file may import those of its own line and of the lines below it, never one above, and no file imports a module file.
+//! `tests/house` holds every file to it:
 //!
 //! ```text
 //!   started                                          starts and stops everything
@@ -44,21 +47,24 @@
 //!   recovery: tick, scan, republish                  finds lost jobs
 //!   registry: heartbeat                              says that the worker lives
 //!   job: delivery                                    one message, from its delivery to its acknowledgement
-//!   job: process, leased, settling                   the way of a job
-//!   job: admitting, claiming, execution, carrying    its steps
-//!   job: left, rescheduling, disposition, abandoning, storing, coming_again
+//!   job: process, leased, carrying                   the way of a job
+//!   job: claiming, calling, execution                its steps
+//!   job: committing                                  an answer's commit, decided anew for each try
+//!   job: admitting                                   what is to be done with the message, and doing it
+//!   job: cut_short, leftovers, rescheduling, disposition, abandoning, storing, coming_again
 //!                                                    what becomes of a message that does not go the straight way
-//!   job: looking, clock, context, place              what the steps stand on
+//!   job: trouble, looking, clock, context, place     what the steps stand on
 //!   services                                         puts the services together
-//!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes
-//!   runs: operations, beginning, failing, store      the record
+//!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, waiting
+//!   runs: operations, beginning, failing, starting, watching, claim, inside, store
+//!                                                    the record
 //!   registry: service                                who lives, and what every worker can do
 //!   retry, leases, liveness, notices, changes, shutdown, settings, queues
 //! ```
 //!
-//! Beside them stand the rules, which know nothing of the services, have no clock and no server, and may be imported from
-//! everywhere: `job::{admission, chain, completion, fate, inside, reason, settled, subflow, trouble}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
-//! `runs::{finalize, state}`.
+//! Beside them stand the rules, which know nothing of the services, have no clock and no server, need each other only, and may
+//! be imported from everywhere: `job::{admission, chain, completion, effect, fate, inside, reason, subflow, verdict}`,
+//! `recovery::judgement`, `registry::{card, elsewhere, gate}`, `runs::{finalize, state}`.
 
 mod active_nodes;
 mod answering;
@@ -87,6 +93,7 @@ mod settings;
 mod shutdown;
 mod started;
 mod traffic;
+mod waiting;
 
 pub use changes::Following;
 pub use client::service::Client;

@@ -14,7 +14,6 @@ use crate::worker::blueprints::Blueprints;
 use crate::worker::changes::Changes;
 use crate::worker::dead_letters::DeadLetters;
 use crate::worker::intake::Intake;
-use crate::worker::job::place::Waiting;
 use crate::worker::leases::service::Leases;
 use crate::worker::legacy::Legacy;
 use crate::worker::liveness::Liveness;
@@ -25,6 +24,7 @@ use crate::worker::results::Results;
 use crate::worker::runs::store::Runs;
 use crate::worker::settings::Settings;
 use crate::worker::traffic::Traffic;
+use crate::worker::waiting::Waiting;
 
 /// What an engine stands on.
 pub struct Ports {

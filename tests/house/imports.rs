@@ -96,6 +96,14 @@ impl Imports {
         against
     }
 
+    /// The files of a room that are no module files, and those of the same room that each needs.
+    pub fn within<'a>(&'a self, room: &'a str) -> impl Iterator<Item = (&'a str, Vec<&'a str>)> {
+        let is_own = move |file: &str| file.starts_with(&format!("{room}/")) && !file.ends_with("/mod.rs");
+        self.0.iter().filter(move |(from, _)| is_own(from)).map(move |(from, needed)| {
+            (from.as_str(), needed.keys().map(String::as_str).filter(|to| is_own(to)).collect())
+        })
+    }
+
     /// The rooms there are.
     pub fn rooms(&self) -> BTreeSet<&str> {
         self.0.keys().map(|file| room(file)).collect()

@@ -17,12 +17,14 @@
 )]
 
 mod imports;
+mod levels;
 mod modules;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use imports::{Drawing, Imports};
+use levels::Levels;
 use modules::Modules;
 
 #[test]
@@ -62,19 +64,10 @@ fn rooms_need_only_the_rooms_that_lib_rs_draws_below_them() {
 }
 
 #[test]
-fn the_drawing_of_a_worker_names_every_file_on_the_way_of_a_job() {
-    let drawing = source("worker/mod.rs").expect("there is a src/worker/mod.rs");
-    let job = source("worker/job/mod.rs").expect("there is a src/worker/job/mod.rs");
-    let files = job.lines().filter_map(|line| line.split("mod ").nth(1)?.strip_suffix(';'));
-    let drawn: Vec<&str> = drawing.lines().filter(|line| line.starts_with("//!")).collect();
-    let missing: Vec<&str> = files
-        .filter(|file| {
-            !drawn
-                .iter()
-                .any(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == *file))
-        })
-        .collect();
-    assert!(missing.is_empty(), "the drawing in src/worker/mod.rs leaves out {missing:?}");
+fn the_files_of_a_worker_need_only_those_that_its_drawing_has_below_them() {
+    let drawing = Levels::read("worker", &source("worker/mod.rs").expect("there is a src/worker/mod.rs"));
+    let broken = drawing.broken(&ours());
+    assert!(broken.is_empty(), "against the drawing in src/worker/mod.rs: {broken:#?}");
 }
 
 /// The text of a file below `src/`.
@@ -195,4 +188,31 @@ fn the_drawing_is_read_and_held_against_the_files() {
     ]);
     let against: Vec<String> = house.against(&drawing).into_iter().collect();
     assert_eq!(against, ["ground.rs needs low.rs", "left.rs needs right.rs", "low.rs needs top.rs"]);
+}
+
+#[test]
+fn the_drawing_of_a_room_is_read_and_held_against_its_files() {
+    let drawing = "//! # Who may import whom\n//!\n//! ```text\n//!   top        words, and more\n//!   parts: one, two\n//!              of them\n//!   low\n//! ```\n//! Beside them stand the rules: `parts::{pure}`, `rule`.\n";
+    let levels = Levels::read("room", drawing);
+    let house = house(&[
+        ("lib.rs", "mod room;"),
+        ("room/mod.rs", "mod top; mod parts; mod low; mod rule; mod lost;"),
+        ("room/parts/mod.rs", "pub mod one; pub mod two; pub mod pure;"),
+        ("room/top.rs", "use super::{parts::one::One, low::Low}; pub struct Top;"),
+        ("room/parts/one.rs", "pub struct One; use super::two::Two; use super::pure::Pure;"),
+        ("room/parts/two.rs", "pub struct Two; use crate::room::top::Top;"),
+        ("room/parts/pure.rs", "pub struct Pure; use crate::room::low::Low;"),
+        ("room/low.rs", "pub struct Low; use super::rule::Rule;"),
+        ("room/rule.rs", "pub struct Rule;"),
+        ("room/lost.rs", "pub struct Lost;"),
+    ]);
+    let broken: Vec<String> = levels.broken(&house).into_iter().collect();
+    assert_eq!(
+        broken,
+        [
+            "room/lost.rs is not drawn",
+            "room/parts/pure.rs needs room/low.rs",
+            "room/parts/two.rs needs room/top.rs"
+        ]
+    );
 }

@@ -96,7 +96,7 @@ fn node(ledger: &Ledger, id: &crate::ids::NodeId, entry: &NodeEntry) -> NodeDesc
         node_id: shown(id).into(),
         state: word(entry.state).to_owned(),
         execution: entry.round,
-        attempt: entry.failures + 1,
+        attempt: entry.attempt(),
         due_at: entry.not_before,
         action: entry.action.clone(),
         waits_for: waits,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::coming_again::come_again;
+use super::coming_again::{LONGEST_WAIT, come_again};
 use super::context::JobContext;
 use super::fate::MessageFate;
 use super::trouble::{given_up, is_over, is_passing_trouble, now_if_known};
@@ -22,7 +22,7 @@ use crate::workflow::ledger::RunStatus;
 use crate::workflow::path::shown;
 
 /// When the message comes again.
-const COMES_AGAIN: Duration = Duration::from_secs(3);
+const COMES_AGAIN: Duration = LONGEST_WAIT;
 
 /// Fails a run if it waited for a message that cannot be processed, which is among the dead letters by then.
 ///

@@ -3,11 +3,12 @@
 
 use tokio::time::Instant;
 
-use super::admission::{Disposal, Step, Tried, Verdict, is_reached};
+use super::admission::is_reached;
 use super::context::JobContext;
 use super::inside::{DecidedBy, admit_after, admit_by};
 use super::reason::Reason;
 use super::trouble::is_passing_trouble;
+use super::verdict::{Disposal, Step, Tried, Verdict};
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::ports::host::Revision;

@@ -11,15 +11,16 @@ use futures_util::future::join;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::admission::{Tried, Verdict};
 use super::admitting::ToExecute;
+use super::calling::execute;
 use super::chain::{Progress, is_kept};
 use super::claiming::{Clearance, clear};
 use super::context::JobContext;
-use super::execution::{Executed, Finished, execute, finish};
+use super::cut_short::{fate_after, panicked};
+use super::execution::{Executed, Finished, finish};
 use super::fate::MessageFate;
 use super::inside::{DecidedBy, admit_by};
-use super::settling::{panicked, settled};
+use super::verdict::{Tried, Verdict};
 use crate::error::Result;
 use crate::fault_points;
 use crate::ids::NodeId;
@@ -79,7 +80,7 @@ pub async fn carry_on(
         kept = match hop {
             Ok(Ok(Hop::On(kept))) => kept,
             Ok(Ok(Hop::Over(fate))) => return Ok(fate),
-            Ok(Err(error)) => return settled(&own, Err(error)).await,
+            Ok(Err(error)) => return fate_after(&own, Err(error)).await,
             Err(_) => return panicked(&own).await,
         };
     }
@@ -124,8 +125,8 @@ async fn follow_up(
     Ok(Some(Box::new(Kept { due, message, analysed, seen })))
 }
 
-/// The blueprint by which a kept node is decided: that of the node before it, unless the one opened a subflow or the other ends
-/// one. None where it is not known here.
+/// The blueprint by which a kept node is decided: that of the node before it, unless that opened a subflow, or this node is a
+/// container whose subflow has just ended. None where it is not known here.
 async fn decided_by(
     context: &JobContext<'_>,
     message: &JobMessage,

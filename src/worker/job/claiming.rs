@@ -38,18 +38,18 @@ pub async fn clear(
     let services = context.services;
     let execution =
         LeasedExecution { run: message.run_id.clone(), node: message.node_id.clone(), round: executed.round };
-    if let Some(left) =
+    if let Some(wait) =
         claimed_by_others(context, executed, &execution).filter(|_| !makes(Mutant::IgnoresClaims))
     {
-        return Ok(Clearance::After(left));
+        return Ok(Clearance::After(wait));
     }
     let mut is_seen = services.leases.is_seen(&execution.run, &execution.node);
     // This message began the run, so no execution came before it, even if a client sends the message twice.
     let is_the_first = executed.has_begun && !message.may_be_a_copy();
     let must_claim = !is_seen || message.may_be_a_copy() || is_asked(context, executed, &execution);
     if !is_seen && message.may_be_one_of_two() && !is_the_first {
-        if let Some(left) = services.leases.silence_left() {
-            return Ok(Clearance::After(left));
+        if let Some(wait) = services.leases.silence_left() {
+            return Ok(Clearance::After(wait));
         }
         // Another worker may have reached the store again before this one did.
         if services.leases.is_others(&execution.run, &execution.node).await {
@@ -90,7 +90,7 @@ async fn claim(
             }
             Clearance::Granted
         }
-        Claimed::After(left) => Clearance::After(left),
+        Claimed::After(wait) => Clearance::After(wait),
         Claimed::Over => Clearance::Outdated,
     })
 }

@@ -11,13 +11,16 @@ use crate::error::Result;
 use crate::mutants::{Mutant, makes};
 use crate::protocol::message::JobMessage;
 use crate::time::milliseconds;
+use crate::worker::recovery::judgement::STALE_AFTER;
 use crate::worker::services::Services;
 
-/// How soon a job that this worker cannot run comes back, at first and at last; shorter than the time after which a run
-/// is stale.
+/// How soon a job that this worker cannot run comes back, at first and at last.
 const SHORTEST_WAIT: Duration = Duration::from_millis(200);
 /// The longest wait.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+// What waits so long is not lost: recovery does not publish it again.
+const _: () = assert!(LONGEST_WAIT.as_millis() < STALE_AFTER.as_millis());
 
 /// Has a job come again a while later, without holding a slot of this worker meanwhile.
 pub async fn come_again(

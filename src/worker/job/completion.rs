@@ -1,7 +1,7 @@
 //! Completion: what an answer means for its run, by the rules, on the run as it is now. Pure: no clock, no server.
 
-use super::settled::{Execution, Settled, settled_outside};
-use super::subflow::{opened, settled_inside};
+use super::effect::{Effect, Execution, effect_outside};
+use super::subflow::{effect_inside, opened};
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::protocol::outcome::{Answer, Outcome};
@@ -25,7 +25,7 @@ pub struct Completion {
     /// Those of the due nodes that have a predecessor done by a worker of version 1.
     pub beside_version_1: Vec<NodeId>,
     /// The jobs still due that the round led to, where another answer was counted for it.
-    pub left: Vec<DueJob>,
+    pub leftovers: Vec<DueJob>,
     /// Why the answer was not counted, if it was not.
     pub refused: Option<Refusal>,
 }
@@ -42,17 +42,17 @@ pub fn complete(
 ) -> Result<(Option<Change>, Completion)> {
     let mut reserved = document.reserved.clone().unwrap_or_default();
     let inside = Inside::of(execution.node);
-    let settled = match (&inside, &answer.outcome) {
+    let effect = match (&inside, &answer.outcome) {
         (_, Outcome::Opened(subflow)) => {
             opened(&mut reserved.ledger, document, execution, (subflow, answer))?
         }
         (Some(inside), _) => {
-            settled_inside(&mut reserved.ledger, document, (inside, blueprint, execution), answer)?
+            effect_inside(&mut reserved.ledger, document, (inside, blueprint, execution), answer)?
         }
-        (None, _) => settled_outside(&mut reserved.ledger, (blueprint, execution), answer)?,
+        (None, _) => effect_outside(&mut reserved.ledger, (blueprint, execution), answer)?,
     };
-    let Settled { due, patch, replaced } = match settled {
-        Ok(settled) => settled,
+    let Effect { due, patch, replaced } = match effect {
+        Ok(effect) => effect,
         Err(refusal) => return Ok((None, refused(reserved, execution, refusal))),
     };
     reserved.ledger.attribute(&due, execution.held);
@@ -71,7 +71,7 @@ pub fn complete(
         failed: matches!(answer.outcome, Outcome::Failed { .. }) && !replaced,
         beside_version_1: due.iter().filter(beside_version_1).map(|due| due.node.clone()).collect(),
         due,
-        left: Vec::new(),
+        leftovers: Vec::new(),
         refused: None,
     };
     Ok((Some(change), completion))
@@ -79,8 +79,8 @@ pub fn complete(
 
 fn refused(reserved: ReservedKey, execution: Execution<'_>, refusal: Refusal) -> Completion {
     let ReservedKey { ledger, unpublished, .. } = reserved;
-    let (refused, left) = (Some(refusal), ledger.due_by(execution.held));
-    Completion { status: ledger.status, unpublished, left, refused, ..Completion::default() }
+    let (refused, leftovers) = (Some(refusal), ledger.due_by(execution.held));
+    Completion { status: ledger.status, unpublished, leftovers, refused, ..Completion::default() }
 }
 
 #[cfg(test)]

@@ -13,11 +13,11 @@ use tracing::{Span, debug};
 
 use super::abandoning::fail_run;
 use super::context::JobContext;
+use super::cut_short::{fate_after, panicked};
 use super::disposition::{DeadLetter, abandon, dead_letter};
 use super::fate::MessageFate;
 use super::place::{Held, Place};
 use super::process::process;
-use super::settling::{panicked, settled};
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
@@ -68,7 +68,7 @@ pub async fn handle(
             return give_back_leases(services, &body, place).await;
         }
     };
-    let fate = settled(&context, ended).await;
+    let fate = fate_after(&context, ended).await;
     let Some(Held { receipt, slot: _slot }) = place.take() else {
         if let Err(error) = fate {
             debug!(%error, "the copy of the message sees to it");

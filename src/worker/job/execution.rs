@@ -1,94 +1,29 @@
-//! One execution of a node: JavaScript runs it, and its answer is committed.
+//! The end of an execution: its answer is committed, and told.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::admitting::ToExecute;
 use super::clock::by_the_databases_clock;
-use super::completion::{Completion, complete};
+use super::committing::{Committed, ToCommit, commit};
+use super::completion::complete;
 use super::context::JobContext;
-use super::settled::Execution;
-use super::storing::stored;
+use super::effect::Execution;
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
-use crate::ports::host::{Call, Notice, Reply};
-use crate::ports::view::{Seen, View};
+use crate::ports::host::Notice;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
-use crate::record::{Decide, Document, Patch};
+use crate::record::Document;
 use crate::worker::blueprints::Analysed;
 use crate::worker::legacy::Counted;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::DueJob;
 use crate::workflow::path::Inside;
-
-/// Has JavaScript execute the node; none when the worker aborts first, or was so slow that its lease may have run out:
-/// another worker may be executing the node by now.
-///
-/// # Errors
-/// The host's own, when JavaScript is gone.
-pub async fn execute(
-    context: &JobContext<'_>,
-    message: &JobMessage,
-    ToExecute { document, since, analysed, round, .. }: &ToExecute,
-) -> Result<Option<Reply>> {
-    fault_points::point("before-call");
-    let is_current = context.services.leases.is_current(&message.run_id, &message.node_id);
-    let is_late = !is_current && !makes(Mutant::IgnoresExpiry);
-    if is_late {
-        let (run, node) = (&message.run_id, &message.node_id);
-        let what = "the job goes back to its queue: its lease may have run out before the node could start";
-        context.services.notices.warn(format!("Run '{run}', node '{node}': {what}"));
-        return Ok(None);
-    }
-    if context.abort().is_cancelled() && !makes(Mutant::StartsWhileAborting) {
-        debug!("the job goes back to its queue: the worker stops");
-        return Ok(None);
-    }
-    let cancelled = context.abort().child_token();
-    let node = (&message.node_id, *round);
-    let _active = context.services.active_nodes.note_node(&message.run_id, node, cancelled.clone());
-    let seen = Seen { document: document.clone(), since: *since };
-    let mut call = Call {
-        job: message.clone(),
-        view: View::new(message.node_id.clone(), seen),
-        live: context.live.clone(),
-        revision: analysed.revision.clone(),
-        resumed: None,
-        fed: false,
-        beside_version_1: false,
-        attempt: 1,
-        added: Vec::new(),
-        inside: Inside::of(&message.node_id).map(|inside| (inside, analysed.blueprint.id.clone())),
-        failed: None,
-        cancelled,
-    };
-    if let Some(reserved) = &document.reserved {
-        let ledger = &reserved.ledger;
-        if let Some(entry) = ledger.entry(&message.node_id) {
-            (call.resumed, call.fed, call.attempt) = (entry.resumed.clone(), entry.fed, entry.failures + 1);
-        }
-        call.failed = ledger.failed_inside(&message.node_id);
-        call.beside_version_1 =
-            call.inside.is_none() && ledger.is_beside_version_1(&analysed.blueprint, &message.node_id);
-        call.added = ledger.added_beside(&message.node_id).cloned().collect();
-    }
-    tokio::select! {
-        // First: it passes the signal on before this stops waiting for it.
-        biased;
-        reply = context.services.host.execute(call) => reply.map(Some).inspect_err(|error| {
-            if error.kind() == Kind::Stopping && !context.abort().is_cancelled() {
-                context.services.leases.desert();
-            }
-        }),
-        () = context.abort().cancelled() => Ok(None),
-    }
-}
 
 /// A node that JavaScript has answered for.
 pub struct Executed<'a> {
@@ -146,8 +81,9 @@ pub async fn finish(
         context.publish_due(message, &early.due, executed.document.at).await?;
     }
     let asked = Instant::now();
+    let to_commit = ToCommit { node: executed, held, opens };
     let Committed { mut completion, at, document, is_certain } =
-        commit(context, message, (executed, held, opens), &answer).await?;
+        commit(context, message, to_commit, &answer).await?;
     services.leases.note_answered(&message.run_id, &message.node_id);
     fault_points::point("after-commit");
     let mut due = std::mem::take(&mut completion.due);
@@ -169,7 +105,7 @@ pub async fn finish(
             }
         }
         Some(refusal) => {
-            debug!(?refusal, status = ?completion.status, "a late result was refused: another execution was counted");
+            debug!(?refusal, status = ?completion.status, "the result was not counted");
         }
     }
     let is_certain = is_certain && completion.refused.is_none();
@@ -196,71 +132,4 @@ fn tell_processed(context: &JobContext<'_>, message: &JobMessage, outcome: &Outc
         let success = !matches!(outcome, Outcome::Failed { .. } | Outcome::Retry { .. });
         notices.tell(Notice::Processed { job: message.clone(), duration, success });
     }
-}
-
-/// What a commit came to.
-struct Committed {
-    completion: Completion,
-    at: Option<u64>,
-    document: Option<Document>,
-    is_certain: bool,
-}
-
-/// Commits an answer. What PostgreSQL cannot store is the node's failure.
-async fn commit(
-    context: &JobContext<'_>,
-    message: &JobMessage,
-    (ToExecute { document: base, analysed, round, .. }, held, opens): (
-        ToExecute,
-        &NodeId,
-        Option<Arc<Blueprint>>,
-    ),
-    answer: &Arc<Answer>,
-) -> Result<Committed> {
-    let services = context.services;
-    let (deferred, now) = (services.runs.defers_results(), services.platform.now());
-    let settings = services.settings.clone();
-    let decided: Arc<Mutex<Completion>> = Arc::default();
-    let attempts = AtomicU32::new(0);
-    let attempt = |answer: &Arc<Answer>| {
-        attempts.fetch_add(1, Ordering::Relaxed);
-        let (node, blueprint, answer, decided) =
-            (message.node_id.clone(), analysed.blueprint.clone(), answer.clone(), decided.clone());
-        let (settings, opens) = (settings.clone(), opens.clone());
-        // Inside a subflow the blueprint is another one than the run's.
-        let (run, named) = match Inside::of(&node) {
-            Some(_) => (message.run_id.clone(), Some(message.blueprint_id.clone())),
-            None => (String::new(), None),
-        };
-        // A copy of its own message is on its way: that comes again, and not the held one.
-        let held = if context.place.is_left() { node.clone() } else { held.clone() };
-        let decide: Decide = Box::new(move |document| {
-            let queue = settings.queues.of(named.as_deref().unwrap_or(&blueprint.id));
-            let (node, held, opens) = (&node, &held, opens.as_deref());
-            let execution = Execution { run: &run, node, round, now, queue, held, deferred, opens };
-            let (change, completion) = complete(document, &blueprint, execution, &answer)?;
-            if let Some(change) = &change {
-                document.refuse_oversized(&change.patch)?;
-            }
-            *decided.lock().unwrap_or_else(PoisonError::into_inner) = completion;
-            Ok(change)
-        });
-        services.runs.commit(&message.run_id, base.clone(), decide)
-    };
-    let written = match stored(context, message, answer, || attempt(answer)).await {
-        Err(error) if error.kind() == Kind::Data => {
-            let why = format!("Node '{}': its result cannot be stored. {}", message.node_id, error.message);
-            let outcome = Outcome::Failed { message: why, recoverable: true };
-            let failed = Arc::new(Answer { outcome, patch: Patch::default() });
-            stored(context, message, &failed, || attempt(&failed)).await?
-        }
-        written => written?,
-    };
-    let mut completion = std::mem::take(&mut *decided.lock().unwrap_or_else(PoisonError::into_inner));
-    let is_certain = attempts.into_inner() == 1;
-    if !is_certain {
-        // An attempt whose answer was lost may have been the one that counted: what it led to is still to be published.
-        completion.due.append(&mut completion.left);
-    }
-    Ok(Committed { completion, at: written.at, document: written.document, is_certain })
 }

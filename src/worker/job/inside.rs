@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
 use crate::worker::job::admission::{
-    Disposal, Step, Tried, Verdict, admit, by_round, by_standing, is_waited_for, ledger_of, may_reopen,
-    standing,
+    admit, by_round, by_standing, is_waited_for, ledger_of, may_reopen, standing,
 };
 use crate::worker::job::reason::Reason;
+use crate::worker::job::verdict::{Disposal, Step, Tried, Verdict};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Instance, Standing};
 use crate::workflow::path::Inside;
@@ -100,8 +100,8 @@ fn admit_inside(
 
 /// The time of a container was up: it is due by this very message.
 fn admit_container(document: &Document, message: &JobMessage) -> Verdict {
-    let left = ledger_of(document).map(|ledger| ledger.due_by(&message.node_id)).unwrap_or_default();
-    Verdict::Dispose(if left.is_empty() { Disposal::Done } else { Disposal::Republish(left) })
+    let leftovers = ledger_of(document).map(|ledger| ledger.due_by(&message.node_id)).unwrap_or_default();
+    Verdict::Dispose(if leftovers.is_empty() { Disposal::Done } else { Disposal::Republish(leftovers) })
 }
 
 /// A message for the instance itself is its container's timer.

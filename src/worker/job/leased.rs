@@ -6,18 +6,19 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::abandoning::fail_run;
-use super::admission::Disposal;
 use super::admitting::{Admitted, Disposed, ToExecute, admitted};
+use super::calling::execute;
 use super::carrying::carry_on;
 use super::claiming::{Clearance, clear};
 use super::coming_again::come_again;
 use super::context::JobContext;
 use super::disposition::give_up;
-use super::execution::{Executed, execute, finish};
+use super::execution::{Executed, finish};
 use super::fate::MessageFate;
-use super::left::{looking_after, publish_left};
+use super::leftovers::{looking_after, publish_leftovers};
 use super::rescheduling::{Lack, lacks_inner_blueprint, reschedule};
 use super::storing::refuse_while_locked;
+use super::verdict::Disposal;
 use crate::error::{Code, Error, Kind, Result};
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
@@ -68,7 +69,7 @@ async fn see_to(
             return Ok(fate);
         }
     }
-    let (run, node) = (&message.run_id, &message.node_id);
+    let (run, node) = (&message.run_id, shown(&message.node_id));
     let what = format!("its blueprint was replaced {ADMISSIONS} times while the job was being admitted");
     context
         .services
@@ -152,7 +153,7 @@ async fn answered(
 
 /// The answer of a node that killed too many workers: its fallback takes its place, if it has one.
 fn killed_workers(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -> Answer {
-    let (run, node) = (&message.run_id, &message.node_id);
+    let (run, node) = (&message.run_id, shown(&message.node_id));
     let what =
         format!("{deaths} workers died, or no longer answered, while they executed it (option maxDeaths)");
     let error = Error::new(Code::NodeKilledWorkers, "Executing the node", what).of_node(shown(node));
@@ -167,9 +168,9 @@ async fn publish_others(context: &JobContext<'_>, message: &JobMessage, executed
         return Ok(());
     }
     let ledger = executed.document.reserved.as_ref().map(|reserved| &reserved.ledger);
-    let mut left = ledger.map(|ledger| ledger.due_by(&message.node_id)).unwrap_or_default();
-    left.retain(|due| due.node != message.node_id);
-    publish_left(context, message, &left, executed.document.at).await.map(drop)
+    let mut leftovers = ledger.map(|ledger| ledger.due_by(&message.node_id)).unwrap_or_default();
+    leftovers.retain(|due| due.node != message.node_id);
+    publish_leftovers(context, message, &leftovers, executed.document.at).await.map(drop)
 }
 
 /// Sees to a message for which no node is executed.
@@ -187,8 +188,8 @@ async fn dispose(
             return give_up(context, message, &reason, fails_run).await;
         }
         Disposal::Republish(_) if makes(Mutant::ForgetsLeftovers) => {}
-        Disposal::Republish(left) => {
-            if !publish_left(context, message, &left, at).await? {
+        Disposal::Republish(leftovers) => {
+            if !publish_leftovers(context, message, &leftovers, at).await? {
                 let message = looking_after(message);
                 return come_again(context, &message, CARRIED_WAIT, "a worker goes on with its run").await;
             }

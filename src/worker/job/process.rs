@@ -6,17 +6,18 @@ use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::admission::admit_beside_lease;
-use super::coming_again::come_again;
+use super::coming_again::{LONGEST_WAIT, come_again};
 use super::context::JobContext;
 use super::fate::MessageFate;
 use super::leased::{condemned, with_lease};
-use super::left::{is_looked_after, looking_after, publish_left};
+use super::leftovers::{is_looked_after, looking_after, publish_leftovers};
 use crate::error::Result;
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
 use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
+use crate::workflow::path::shown;
 
 /// How often a job whose node another worker executes looks again, and how often before it waits elsewhere.
 const LEASE_POLL: Duration = Duration::from_millis(250);
@@ -24,7 +25,7 @@ const LEASE_POLLS: u32 = 4;
 /// How long it waits there.
 const LEASE_WAIT: Duration = Duration::from_secs(1);
 /// How long one waits whose result waits for the run's row.
-const BUSY_WAIT: Duration = Duration::from_secs(3);
+const BUSY_WAIT: Duration = LONGEST_WAIT;
 /// How long a job waits here while another one is executed alone, or while it waits to be.
 const COMPANY_WAIT: Duration = Duration::from_secs(1);
 /// How long one that is to be executed alone waits for those that are being executed: one of them may wait for a job that
@@ -92,8 +93,7 @@ async fn try_lease(
         join(services.leases.take(message, context.abort()), prefetch(context, message, is_first)).await;
     let acquired = acquired?;
     if acquired.is_taken() {
-        // Another worker may have had the lease, and committed, between the load and the lease: unless the store says that
-        // nobody gave it up since, the run is loaded under the lease.
+        // What was prefetched counts only if nobody gave this lease up since; else another worker may have committed.
         let is_proven = (acquired == Acquired::Fresh && begun.elapsed() < MEMORY_OF_RELEASES)
             || makes(Mutant::TrustsPrefetch);
         let prefetched = prefetched.filter(|_| is_proven);
@@ -114,13 +114,13 @@ async fn try_lease(
     }
     context.place.set_presence(None);
     let document = context.retry.until_done(|| services.runs.load_ledger(run)).await?;
-    let Some(left) = admit_beside_lease(&document, message) else { return Ok(None) };
-    if left.is_empty() || makes(Mutant::ForgetsLeftovers) {
+    let Some(leftovers) = admit_beside_lease(&document, message) else { return Ok(None) };
+    if leftovers.is_empty() || makes(Mutant::ForgetsLeftovers) {
         return Ok(Some(MessageFate::Acknowledge));
     }
     // Its holder may be dead, or go on with the run: the message stays until the lease is gone.
     if !is_looked_after(message) {
-        publish_left(context, message, &left, document.at).await?;
+        publish_leftovers(context, message, &leftovers, document.at).await?;
         *message = looking_after(message);
     }
     Ok(None)
@@ -139,7 +139,8 @@ async fn suspected(context: &JobContext<'_>, message: &JobMessage, deaths: u32) 
         return with_lease(context, message, None).await;
     }
     services.notices.warn(format!(
-        "Run '{run}', node '{node}': {deaths} {} while executing it, or beside it: it is executed alone",
+        "Run '{run}', node '{}': {deaths} {} while executing it, or beside it: it is executed alone",
+        shown(node),
         if deaths == 1 { "worker has died" } else { "workers have died" }
     ));
     context.place.set_presence(None);

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::ids::NodeId;
+use crate::workflow::path::shown;
 
 /// Why a message cannot run here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +146,9 @@ impl fmt::Display for Reason {
             Self::UnknownRun { run, node } => {
                 write!(f, "There is no run '{run}': it has no context row, and node '{node}' begins none")
             }
-            Self::NotReached { run, node } => write!(f, "Nothing led to node '{node}' in run '{run}'"),
+            Self::NotReached { run, node } => {
+                write!(f, "Nothing led to node '{}' in run '{run}'", shown(node))
+            }
         }
     }
 }

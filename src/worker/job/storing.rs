@@ -7,23 +7,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::coming_again::copy_for_later;
+use super::coming_again::{LONGEST_WAIT, copy_for_later};
 use super::context::JobContext;
 use super::disposition::unreadable;
 use super::fate::MessageFate;
-use super::place::Room;
 use super::trouble::{given_up, is_over, is_passing_trouble};
 use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::Answer;
+use crate::worker::waiting::Room;
+use crate::workflow::path::shown;
 
 /// How long a result holds its place.
 const HOLDS_PLACE: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(1);
 /// When the copy comes, and comes again while it finds the lease taken.
-const COPY_WAITS: Duration = Duration::from_secs(3);
+const COPY_WAITS: Duration = LONGEST_WAIT;
 
 /// Stores an answer: `attempt` is made until it counts.
 ///
@@ -51,7 +52,7 @@ where
         let (begun, since) = *trouble.get_or_insert_with(|| {
             services
                 .notices
-                .warn(format!("{error}; the result of node '{}' waits for that", message.node_id));
+                .warn(format!("{error}; the result of node '{}' waits for that", shown(&message.node_id)));
             (Instant::now(), message.busy_since.unwrap_or_else(|| services.platform.now()))
         });
         if context.abort().is_cancelled() {
@@ -106,7 +107,7 @@ async fn leave_place<'a>(
     since: u64,
 ) -> Option<Room<'a>> {
     let services = context.services;
-    if context.place.is_left() || !services.leases.is_seen(&message.run_id, &message.node_id) {
+    if context.place.is_given_up() || !services.leases.is_seen(&message.run_id, &message.node_id) {
         return None;
     }
     let room = services.waiting.room_for(answer)?;

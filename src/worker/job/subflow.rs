@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::settled::{Execution, Settled, Settling, event_of, write_results};
+use super::effect::{Effect, Effected, Execution, event_of, write_results};
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::json::Json;
@@ -31,7 +31,7 @@ pub fn opened(
     document: &Document,
     execution: Execution<'_>,
     (subflow, answer): (&Subflow, &Answer),
-) -> Settling {
+) -> Effected {
     let Execution { node: container, round, now, opens, .. } = execution;
     let Some(blueprint) = opens else { return Ok(Err(Refusal::NotDue)) };
     let limit = subflow.limit.map(milliseconds);
@@ -55,19 +55,19 @@ pub fn opened(
     let former = Patch { deletes: document.keys_inside(container), ..Patch::default() };
     let context = Patch { sets: subflow.context.clone(), ..Patch::default() };
     let patch = outside.then(former).then(Scope::inside(container).embedded(context));
-    Ok(Ok(Settled { due, patch, replaced: false }))
+    Ok(Ok(Effect { due, patch, replaced: false }))
 }
 
 /// A node inside a subflow gives its answer.
 ///
 /// # Errors
 /// None that user data can cause.
-pub fn settled_inside(
+pub fn effect_inside(
     ledger: &mut Ledger,
     document: &Document,
     (at, blueprint, execution): (&Inside, &Blueprint, Execution<'_>),
     answer: &Answer,
-) -> Settling {
+) -> Effected {
     if ledger.status.is_end() {
         return Ok(Err(Refusal::Ended));
     }
@@ -88,12 +88,12 @@ pub fn settled_inside(
         let instance = Instance { errors: after.errors.clone(), ..instance };
         let ending = Ending { run: execution.run, container, instance: &instance, status: after.status };
         let (due, patch) = ending.of(ledger, document, &own)?;
-        return Ok(Ok(Settled { due, patch, replaced: transition.replaced }));
+        return Ok(Ok(Effect { due, patch, replaced: transition.replaced }));
     }
     let outside = |due: DueJob| DueJob { node: inside(container, &due.node), ..due };
     let due = transition.due.into_iter().map(outside).collect();
     let patch = Scope::inside(container).embedded(own);
-    Ok(Ok(Settled { due, patch, replaced: transition.replaced }))
+    Ok(Ok(Effect { due, patch, replaced: transition.replaced }))
 }
 
 /// The time of a container is up: its instance ends. What changes, and the job that is due; none where it is not open.

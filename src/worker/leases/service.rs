@@ -149,7 +149,7 @@ impl Leases {
         self.held.is_others(run, node).await
     }
 
-    /// For how much longer a lease may live that another worker took before the store was lost; none once all have run out.
+    /// How long another worker's lease from before the loss of the store may still live; none: all have run out.
     pub fn silence_left(&self) -> Option<Duration> {
         self.held.silence_left()
     }

@@ -31,7 +31,7 @@ pub struct QueueProgress {
     pub drained: bool,
     /// The youngest message delivered since the last tick, by the moment it was made due: milliseconds since 1970.
     pub youngest: Option<u64>,
-    /// By this worker's clock, in milliseconds since 1970.
+    /// By the record's clock, as this worker knows it, in milliseconds since 1970.
     pub now: u64,
 }
 
@@ -42,8 +42,8 @@ impl QueueProgress {
         self.drained || self.youngest.is_some_and(|youngest| youngest > moment)
     }
 
-    /// Whether a client that inserted its row by then, in microseconds since 1970, and published at once, published what
-    /// has left the queue. Its message does not say when.
+    /// Whether the message of a client that inserted its row at `moment`, in microseconds since 1970, must have left the
+    /// queue. Such a message carries no time, so a margin is added.
     pub fn has_passed_client(self, moment: i64) -> bool {
         let margin = i64::try_from(TIMER_MARGIN.as_micros()).unwrap_or(i64::MAX);
         self.has_passed(moment.saturating_add(margin))
@@ -57,7 +57,7 @@ impl QueueProgress {
     }
 }
 
-/// What earlier scans found of a stale run: since when it was stale then.
+/// What earlier scans found of a stale run: since when it was stale then, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Earlier {
     /// In the last scan.

@@ -10,6 +10,7 @@ use super::republish::{Republishing, republish};
 use crate::error::{Code, Error, Kind, Result};
 use crate::ports::record::{StaleRun, StaleSearch};
 use crate::worker::services::Services;
+use crate::workflow::path::shown;
 
 /// Runs judged in one scan.
 const PAGE: i64 = 500;
@@ -21,7 +22,7 @@ const HOPELESS_KEPT: usize = 10_000;
 /// A way through the stale runs, a page at a time; each page is seen twice.
 #[derive(Default)]
 pub struct Scan {
-    /// Runs found stale in the last scan, and since when they are.
+    /// Runs found stale in the last scan, and since when they are, in microseconds since 1970.
     suspects: HashMap<String, i64>,
     /// Those of them that cannot be recovered here, as long as nothing happens to them.
     hopeless: HashMap<String, i64>,
@@ -34,7 +35,7 @@ pub struct Scan {
 pub struct Tick<'a> {
     /// The queue.
     pub queue: &'a str,
-    /// The youngest message it delivered since the last tick.
+    /// The youngest message it delivered since the last tick, by the moment it was made due: milliseconds since 1970.
     pub youngest: Option<u64>,
 }
 
@@ -47,7 +48,7 @@ impl Tick<'_> {
 }
 
 impl Scan {
-    /// Judges the runs of a page that have been stale for at most so long; whether it was the last page.
+    /// Judges one page of runs, stale for at most `at_most`. Answers whether it was the last page.
     pub async fn page(&mut self, services: &Services, tick: Tick<'_>, at_most: Duration) -> Result<bool> {
         let at_least = stale_after(services.traffic.since_version_1());
         let search = StaleSearch { at_least, at_most, after: self.after.clone(), limit: PAGE };
@@ -111,7 +112,7 @@ async fn recover(services: &Services, queue: &str, stale: &StaleRun, progress: Q
     match republish(services, &stale.run, how).await {
         Ok(Some(nodes)) if nodes.is_empty() => Recovered::NotNow,
         Ok(Some(nodes)) => {
-            let nodes = nodes.into_iter().collect::<Vec<_>>().join("', '");
+            let nodes = nodes.iter().map(|node| shown(node)).collect::<Vec<_>>().join("', '");
             let run = &stale.run;
             services
                 .notices

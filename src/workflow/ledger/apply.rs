@@ -9,6 +9,7 @@ use super::status::RunStatus;
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
 use crate::workflow::blueprint::Blueprint;
+use crate::workflow::path::shown;
 
 impl Ledger {
     /// Applies an event, or says why the event changes nothing.
@@ -45,13 +46,10 @@ impl Ledger {
                 }
                 self.come_round_again(course);
             }
-            Event::Retried { node, round, not_before } => {
-                let resumed = self.entry(&node).and_then(|entry| entry.resumed.clone());
-                let entry = self.count(&node, round, NodeState::Due)?;
-                entry.resumed = resumed;
-                entry.failures += 1;
+            Event::Retried { node, round, not_before, postponed } => {
+                let entry = self.retry(&node, round)?;
                 entry.not_before = Some(not_before);
-                entry.by = Some(node.clone());
+                entry.postponed += u32::from(postponed);
                 transition.due.push(DueJob::of(&node, entry));
             }
             Event::Paused { node, round, pause } => self.pause(&node, round, pause, &mut transition)?,
@@ -103,6 +101,16 @@ impl Ledger {
         Ok(entry)
     }
 
+    /// Makes the node due for its next attempt, in the same round.
+    fn retry(&mut self, node: &NodeId, round: u32) -> Result<&mut NodeEntry, Refusal> {
+        let resumed = self.entry(node).and_then(|entry| entry.resumed.clone());
+        let entry = self.count(node, round, NodeState::Due)?;
+        entry.resumed = resumed;
+        entry.failures += 1;
+        entry.by = Some(node.clone());
+        Ok(entry)
+    }
+
     fn fail(&mut self, node: &NodeId, round: u32, message: String) -> Result<(), Refusal> {
         self.count(node, round, NodeState::Failed)?;
         self.errors.push(NodeError { node: node.clone(), message });
@@ -131,6 +139,7 @@ impl Ledger {
             entry.state = NodeState::Due;
             entry.round += 1;
             entry.failures = 0;
+            entry.postponed = 0;
             entry.not_before = None;
         }
         // An abandoned run may have no failed node: it goes on with what was in flight.
@@ -244,8 +253,9 @@ impl Ledger {
     pub fn update_status(&mut self) {
         if let Some((node, _)) = self.nodes.iter().find(|(_, entry)| entry.depth > MAX_DEPTH) {
             let message = format!(
-                "Traversal exceeded {} steps at node '{node}': the run was ended as a possible infinite loop",
-                MAX_DEPTH
+                "Traversal exceeded {} steps at node '{}': the run was ended as a possible infinite loop",
+                MAX_DEPTH,
+                shown(node)
             );
             self.errors.push(NodeError { node: node.clone(), message });
             self.status = RunStatus::Failed;

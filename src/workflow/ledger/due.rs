@@ -13,7 +13,7 @@ pub struct DueJob {
     pub node: NodeId,
     /// The round it is due in.
     pub round: u32,
-    /// Which attempt it is, from 1.
+    /// Which try of its round it is, from 1: one that asked for a later time is counted, so that its message is known.
     pub attempt: u32,
     /// When the broker is to deliver it; none for at once. Milliseconds since 1970.
     pub not_before: Option<u64>,

@@ -84,15 +84,25 @@ pub struct NodeEntry {
     /// What it was resumed with. Its next job decides its edges with this and does not run its code again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<Resume>,
-    /// Failed attempts of this round, where retries go through the queue.
+    /// Tries of this round that another followed through the queue, the postponed ones included.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
+    /// How many of them asked for a later time only, and count as no attempt. Version 2.0.0 drops it, and counts them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub postponed: u32,
     /// When the broker is to deliver its job or its timer: milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<u64>,
     /// Which worker says that it executes it, or asks who does, where no lease can say so. Version 2.0.0 drops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Box<Claim>>,
+}
+
+impl NodeEntry {
+    /// Which attempt of its round is next, or under way, from 1: those that asked for a later time are not counted.
+    pub fn attempt(&self) -> u32 {
+        (self.failures + 1).saturating_sub(self.postponed)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]

@@ -54,6 +54,8 @@ pub enum Event {
         round: u32,
         /// When the next attempt is due: milliseconds since 1970.
         not_before: u64,
+        /// It only asked for a later time, and counts as no attempt.
+        postponed: bool,
     },
     /// It failed for good.
     Failed {

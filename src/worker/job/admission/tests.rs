@@ -208,7 +208,10 @@ fn a_node_that_the_run_waits_for_and_that_is_gone_waits_for_a_worker_that_has_it
     // It sleeps; it was resumed; another attempt is due.
     deployed(sleeping(), "b").admits("a/1 wakes", gone);
     deployed(woken(), "b").admits("a/2", gone);
-    let retried = and_then(Story::of("a -> b"), Event::Retried { node: "a".into(), round: 1, not_before: 7 });
+    let retried = and_then(
+        Story::of("a -> b"),
+        Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed: false },
+    );
     deployed(retried, "b").admits("a/1 2", gone);
     // Nobody has begun it: this may be its first message.
     row("a").admits("ghost", gone);
@@ -345,7 +348,12 @@ fn what_a_done_node_led_to_is_published_again_for_a_message_that_comes_again() {
 
 #[test]
 fn an_attempt_that_failed_already_does_not_run_again() {
-    let story = || and_then(Story::of("a"), Event::Retried { node: "a".into(), round: 1, not_before: 7 });
+    let story = || {
+        and_then(
+            Story::of("a"),
+            Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed: false },
+        )
+    };
     run(story()).admits("a/1 1", "done");
     run(story()).admits("a/1 1 again", "republish a");
     run(story()).admits("a/1 2", "run 1");

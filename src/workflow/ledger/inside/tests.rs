@@ -84,7 +84,7 @@ fn rounds_go_on_counting_through_all_instances_of_a_container() {
     ledger
         .apply(
             &Blueprint::new(graph("s -> z")),
-            Event::Retried { node: "s".into(), round: 2, not_before: 99 },
+            Event::Retried { node: "s".into(), round: 2, not_before: 99, postponed: false },
         )
         .unwrap();
     assert_eq!(ledger.failed_inside("s"), None);

@@ -8,15 +8,16 @@ use super::trouble::is_passing_trouble;
 use crate::error::{Kind, Result};
 use crate::protocol::message::JobMessage;
 use crate::worker::runs::failing::Failure;
+use crate::workflow::path::shown;
 
 /// What an error means for a job's message. What is left goes back to the queue.
 ///
 /// # Errors
 /// Those that are no reason to do anything with the message.
-pub async fn settled(context: &JobContext<'_>, outcome: Result<MessageFate>) -> Result<MessageFate> {
+pub async fn fate_after(context: &JobContext<'_>, outcome: Result<MessageFate>) -> Result<MessageFate> {
     match outcome {
         // A copy of the message is on its way, and sees to it.
-        outcome if context.place.is_left() => outcome,
+        outcome if context.place.is_given_up() => outcome,
         // The trouble passes: a copy comes again later, and the place is free for other jobs until then.
         Err(error) if is_passing_trouble(&error) => later(context, error).await,
         // Data that cannot be read stays unreadable: a person has to look at it.
@@ -40,7 +41,7 @@ pub async fn panicked(context: &JobContext<'_>) -> Result<MessageFate> {
     services.leases.give_back(run, node).await;
     let document = context.retry.until_done(|| services.runs.load(run)).await?;
     if comes_again_after_panic(&document, &message, context.redelivered) {
-        services.notices.warn(format!("{reason} (run '{run}', node '{node}'): it comes again"));
+        services.notices.warn(format!("{reason} (run '{run}', node '{}'): it comes again", shown(node)));
         return Ok(MessageFate::Requeue);
     }
     let letter = DeadLetter { queue: context.queue, body: context.body, reason };

@@ -14,19 +14,19 @@ use crate::workflow::ledger::DueJob;
 ///
 /// # Errors
 /// Only when the worker aborts.
-pub async fn publish_left(
+pub async fn publish_leftovers(
     context: &JobContext<'_>,
     message: &JobMessage,
-    left: &[DueJob],
+    leftovers: &[DueJob],
     at: Option<u64>,
 ) -> Result<bool> {
-    let mut free = Vec::with_capacity(left.len());
-    for due in left {
+    let mut free = Vec::with_capacity(leftovers.len());
+    for due in leftovers {
         if !is_leased(context, message, due).await {
             free.push(due.clone());
         }
     }
-    let may_go = free.len() == left.len();
+    let may_go = free.len() == leftovers.len();
     if may_go || !is_looked_after(message) {
         context.publish_copies(message, &free, at).await?;
     }

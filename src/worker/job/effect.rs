@@ -32,7 +32,7 @@ pub struct Execution<'a> {
 
 /// What an answer that counts does, once the ledger knows of it.
 #[derive(Debug, Default)]
-pub struct Settled {
+pub struct Effect {
     /// The jobs that follow.
     pub due: Vec<DueJob>,
     /// The keys that change.
@@ -41,25 +41,25 @@ pub struct Settled {
     pub replaced: bool,
 }
 
-/// What an answer does, or why it does not count. An error is one of the engine.
-pub type Settling = Result<std::result::Result<Settled, Refusal>>;
+/// What an answer does. `Ok(Err)`: the ledger refuses it. `Err`: a fault of the engine.
+pub type Effected = Result<std::result::Result<Effect, Refusal>>;
 
 /// The answer of a node of the run's own blueprint.
 ///
 /// # Errors
 /// None that user data can cause.
-pub fn settled_outside(
+pub fn effect_outside(
     ledger: &mut Ledger,
     (blueprint, execution): (&Blueprint, Execution<'_>),
     answer: &Answer,
-) -> Settling {
+) -> Effected {
     let transition = match ledger.apply(blueprint, event_of(execution, &answer.outcome)) {
         Ok(transition) => transition,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let mut patch = Scope::of(execution.node).embedded(answer.patch.clone());
     write_results(&mut patch, execution.node, &answer.outcome, &transition)?;
-    Ok(Ok(Settled { due: transition.due, patch, replaced: transition.replaced }))
+    Ok(Ok(Effect { due: transition.due, patch, replaced: transition.replaced }))
 }
 
 /// What an answer is to its ledger.
@@ -80,8 +80,9 @@ pub fn event_of(Execution { node, round, now, .. }: Execution<'_>, outcome: &Out
         Outcome::Failed { message, recoverable } => {
             Event::Failed { node, round, message: message.clone(), recoverable: *recoverable }
         }
-        Outcome::Retry { after } => {
-            Event::Retried { node, round, not_before: now.saturating_add(milliseconds(*after)) }
+        Outcome::Retry { after, postponed } => {
+            let not_before = now.saturating_add(milliseconds(*after));
+            Event::Retried { node, round, not_before, postponed: *postponed }
         }
         Outcome::Paused { pause, .. } => Event::Paused { node, round, pause: pause.clone() },
         // It is no event of one ledger: see `opened`.

@@ -1,0 +1,92 @@
+//! The call of a node: JavaScript executes it under the lease, and answers.
+
+use tracing::debug;
+
+use super::admitting::ToExecute;
+use super::context::JobContext;
+use crate::error::{Kind, Result};
+use crate::fault_points;
+use crate::mutants::{Mutant, makes};
+use crate::ports::host::{Call, Reply};
+use crate::ports::view::{Seen, View};
+use crate::protocol::message::JobMessage;
+use crate::workflow::path::{Inside, shown};
+
+/// Has JavaScript execute the node; none when the worker aborts first, or was so slow that its lease may have run out:
+/// another worker may be executing the node by now.
+///
+/// # Errors
+/// The host's own, when JavaScript is gone.
+pub async fn execute(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    node: &ToExecute,
+) -> Result<Option<Reply>> {
+    fault_points::point("before-call");
+    if !may_start(context, message) {
+        return Ok(None);
+    }
+    let call = call_of(context, message, node);
+    let noted = (&message.node_id, node.round);
+    let _active = context.services.active_nodes.note_node(&message.run_id, noted, call.cancelled.clone());
+    tokio::select! {
+        // First: it passes the signal on before this stops waiting for it.
+        biased;
+        reply = context.services.host.execute(call) => reply.map(Some).inspect_err(|error| {
+            if error.kind() == Kind::Stopping && !context.abort().is_cancelled() {
+                context.services.leases.desert();
+            }
+        }),
+        () = context.abort().cancelled() => Ok(None),
+    }
+}
+
+/// Whether the node may start: its lease is this worker's, and the worker goes on.
+fn may_start(context: &JobContext<'_>, message: &JobMessage) -> bool {
+    let is_current = context.services.leases.is_current(&message.run_id, &message.node_id);
+    if !is_current && !makes(Mutant::IgnoresExpiry) {
+        let (run, node) = (&message.run_id, shown(&message.node_id));
+        let what = "the job goes back to its queue: its lease may have run out before the node could start";
+        context.services.notices.warn(format!("Run '{run}', node '{node}': {what}"));
+        return false;
+    }
+    if context.abort().is_cancelled() && !makes(Mutant::StartsWhileAborting) {
+        debug!("the job goes back to its queue: the worker stops");
+        return false;
+    }
+    true
+}
+
+/// What JavaScript is told of the node, from the run as it was loaded.
+fn call_of(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    ToExecute { document, since, analysed, round, .. }: &ToExecute,
+) -> Call {
+    let seen = Seen { document: document.clone(), since: *since };
+    let mut call = Call {
+        job: message.clone(),
+        view: View::new(message.node_id.clone(), seen),
+        live: context.live.clone(),
+        revision: analysed.revision.clone(),
+        resumed: None,
+        fed: false,
+        beside_version_1: false,
+        attempt: 1,
+        round: *round,
+        added: Vec::new(),
+        inside: Inside::of(&message.node_id).map(|inside| (inside, analysed.blueprint.id.clone())),
+        failed: None,
+        cancelled: context.abort().child_token(),
+    };
+    let Some(reserved) = &document.reserved else { return call };
+    let ledger = &reserved.ledger;
+    if let Some(entry) = ledger.entry(&message.node_id) {
+        (call.resumed, call.fed, call.attempt) = (entry.resumed.clone(), entry.fed, entry.attempt());
+    }
+    call.failed = ledger.failed_inside(&message.node_id);
+    call.beside_version_1 =
+        call.inside.is_none() && ledger.is_beside_version_1(&analysed.blueprint, &message.node_id);
+    call.added = ledger.added_beside(&message.node_id).cloned().collect();
+    call
+}
