@@ -306,15 +306,16 @@ fn a_run_that_was_retried_has_another_end_even_if_it_fails_alike() {
 
 #[test]
 fn a_try_that_asked_for_a_later_time_counts_as_no_attempt_and_its_message_is_known() {
-    let again = |postponed| Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed };
-    let mut story = Story::of("a -> b");
+    let blueprint = Blueprint::new(graph("a -> b"));
+    let mut ledger = Ledger::begin(&blueprint);
     for (postponed, attempt, number) in [(true, 1, 2), (true, 1, 3), (false, 2, 4), (true, 2, 5)] {
-        story = story.counts(again(postponed));
-        let entry = story.ledger.entry("a").unwrap();
-        assert_eq!((entry.attempt(), DueJob::of(&"a".into(), entry).attempt), (attempt, number));
+        let again = Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed };
+        let transition = ledger.apply(&blueprint, again).unwrap();
+        assert_eq!(transition.due[0].attempt, number);
+        assert_eq!(ledger.entry("a").unwrap().attempt(), attempt);
     }
-    let story = story.fails("a");
-    let mut ledger = story.ledger;
-    ledger.apply(&story.blueprint, Event::TriedAgain).unwrap();
+    let failed = Event::Failed { node: "a".into(), round: 1, message: "down".into(), recoverable: true };
+    ledger.apply(&blueprint, failed).unwrap();
+    ledger.apply(&blueprint, Event::TriedAgain).unwrap();
     assert_eq!(ledger.entry("a").unwrap().attempt(), 1);
 }
