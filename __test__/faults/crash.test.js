@@ -55,14 +55,14 @@ const EVERY = [
 let servers
 let pointless
 before(async () => {
-  servers = await openPrivateServers()
+  servers = await openPrivateServers({ shared: ['rabbitmq', 'postgres'] })
   pointless = (await dies('before-lease', 1)) ? undefined : 'this build of the engine has no fault points'
 })
 after(() => servers?.close())
 
 /** Whether a worker told to die at a step does so; answers with its run. */
 async function dies(point, time, { continuation = false, flow = 'diamonds' } = {}) {
-  const queue = `${flow}-${point}-${time}-${continuation}`
+  const queue = servers.freshQueue()
   // One job at a time: the node it was busy with is known.
   const env = { FLOWCRAFT_FAULT: `crash@${point}:${time}` }
   const worker = startWorker(servers, {

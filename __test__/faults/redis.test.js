@@ -21,7 +21,7 @@ const AGAIN = /Redis answers again/
 let servers
 let flows
 before(async () => {
-  servers = await openPrivateServers()
+  servers = await openPrivateServers({ shared: ['rabbitmq', 'postgres'] })
   flows = flowsFor(servers.executions)
 })
 after(() => servers?.close())

@@ -12,7 +12,7 @@ const NODE_LOCK = 'flowcraft:nodelock:'
 let servers
 let redis
 before(async () => {
-  servers = await openPrivateServers()
+  servers = await openPrivateServers({ shared: ['rabbitmq', 'postgres'] })
   redis = new Redis(servers.urls.redis)
 })
 after(async () => {

@@ -64,17 +64,7 @@ async function queues(prefix) {
   return lines.filter(([name]) => name.startsWith(prefix)).map(([name, type, given]) => ({ name, type, given }))
 }
 
-async function exists(queue) {
-  return (await servers.messages(queue)).ready !== undefined
-}
-
-/** As the queue itself tells it; the tables of rabbitmqctl are some seconds old. */
-async function waiting(queue) {
-  const channel = await client.createChannel()
-  const { messageCount } = await channel.checkQueue(queue)
-  await channel.close()
-  return messageCount
-}
+const waiting = async (queue) => (await servers.lookAtQueue(queue)).ready
 
 // Side by side: most of their time is the broker's, which hands a message on a moment after its channel closed.
 describe('quorum queues', { concurrency: true }, () => {
@@ -103,7 +93,7 @@ describe('quorum queues', { concurrency: true }, () => {
 
       it('carry jobs, timers, retries and dead letters, and all of them are of that type', async () => {
         const adapter = worker(nap())
-        await until(() => exists(queue), { what: 'the queue' })
+        await until(() => servers.lookAtQueue(queue), { what: 'the queue' })
         const run = await begin(queue, 'nap')
         await send(queue, { no: 'job' })
         await servers.ended([run])
