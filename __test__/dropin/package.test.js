@@ -19,6 +19,8 @@ const quiet = { ...process.env, npm_config_audit: 'false', npm_config_fund: 'fal
 
 let folder
 let tarball
+/** A project without any of the optional peers. */
+let bare
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'flowcraft-package-'))
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
@@ -26,6 +28,7 @@ before(async () => {
     env: quiet,
   })
   tarball = join(folder, JSON.parse(stdout)[0].filename)
+  bare = await project('bare', ['flowcraft'])
 })
 after(() => rm(folder, { recursive: true, force: true }))
 
@@ -103,7 +106,6 @@ describe('the tarball', () => {
   }
 
   it('runs the command line, also where none of the optional peers is', async () => {
-    const bare = await project('with-command', ['flowcraft'])
     const servers = await openSharedServers()
     try {
       const env = { ...withoutRust, AMQP_URL: urls.amqp, DATABASE_URL: urls.database, REDIS_URL: urls.redis }
@@ -124,7 +126,6 @@ describe('the tarball', () => {
   })
 
   it('imports none of the optional peers by itself', async () => {
-    const bare = await project('bare', ['flowcraft'])
     const code = "import('@flowcraft/rabbitmq-adapter').then((m) => console.log(Object.keys(m).sort().join()))"
     const { stdout } = await run(process.execPath, ['-e', code], { cwd: bare, env: withoutRust })
     assert.equal(
@@ -136,14 +137,13 @@ describe('the tarball', () => {
 
 describe('its environment for tests', () => {
   it('runs a test where no server and no other package is', async () => {
-    const path = await project('testing', ['flowcraft'])
     const page = await readFile(join(repository, 'docs', 'testing.md'), 'utf8')
     const [, example] = page.match(/```js\n([\s\S]*?)```/)
     const test = example.replace("from 'flowcraft'\n", "from 'flowcraft'\nimport { test } from 'node:test'\n")
     const [before, after] = test.split('\nconst bank')
-    await writeFile(join(path, 'order.test.js'), `${before}\ntest('an order', async () => {\nconst bank${after}\n})\n`)
+    await writeFile(join(bare, 'order.test.js'), `${before}\ntest('an order', async () => {\nconst bank${after}\n})\n`)
     const { stdout } = await run(process.execPath, ['--test-reporter=tap', 'order.test.js'], {
-      cwd: path,
+      cwd: bare,
       env: { ...withoutRust, NODE_TEST_CONTEXT: undefined },
       timeout: 60_000,
     })

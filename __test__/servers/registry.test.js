@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
@@ -11,7 +11,7 @@ import { openBroker } from '../../dist/connections/amqp.js'
 import { openDatabase } from '../../dist/connections/postgres.js'
 import { openRedis } from '../../dist/connections/redis.js'
 import { checkOptions, engineOptions } from '../../dist/options/adapter-schema.js'
-import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
+import { sharedServersFor, until, urls } from '../fixtures/shared-servers.js'
 import { WorkerProcess } from '../fixtures/worker-process.js'
 
 const PROGRAM = new URL('support/registered-worker.js', import.meta.url)
@@ -19,17 +19,11 @@ const PROGRAM = new URL('support/registered-worker.js', import.meta.url)
 const SOON = { timeout: 30_000 }
 const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
 
-let servers
-before(async () => {
-  servers = await openSharedServers()
-})
-after(() => servers.close())
-
 const flow = createFlow('registered').node('a', async () => ({ output: 1 }))
 
-/** An engine that a test may ask; with a store of its own where it is given. */
-function engine(store = openRedis(urls.redis), options = {}) {
-  const checked = checkOptions(servers.options(flow, options))
+/** An engine that a test may ask, stopped with its corner; with a store of its own where it is given. */
+function engine(servers, store = openRedis(urls.redis)) {
+  const checked = checkOptions(servers.options(flow))
   const host = {
     describe: () => null,
     revision: () => null,
@@ -37,22 +31,24 @@ function engine(store = openRedis(urls.redis), options = {}) {
     wake() {},
     publishResult: async () => {},
   }
-  return new Engine(
+  const made = new Engine(
     JSON.stringify({ ...engineOptions(checked), worker: `asks-${Math.random()}` }),
     openBroker(urls.amqp),
     openDatabase(urls.database),
     store,
     { ...host, hasEventBus: false, publishesResults: false },
   )
+  servers.adapters.push({ stop: () => made.stop(1000) })
+  return made
 }
 
-/** The workers of the present queue. */
-async function workers(asking) {
-  const all = JSON.parse(await asking.workers())
-  return all.filter(({ queues }) => queues.includes(servers.queue))
-}
+/** The workers of a test's own queue, as an engine knows them. */
+const workersOf =
+  ({ queue }) =>
+  async (asking) =>
+    JSON.parse(await asking.workers()).filter(({ queues }) => queues.includes(queue))
 
-function startProcess(t) {
+function startProcess(t, servers) {
   const { contextTable: contextTableName, statusTable: statusTableName, queue: queueName } = servers
   const settings = { amqpConnection: urls.amqp, pgClient: urls.database, contextTableName, statusTableName, queueName }
   const worker = new WorkerProcess(PROGRAM, { settings: { ...settings, redis: urls.redis, concurrency: 7 } })
@@ -60,14 +56,15 @@ function startProcess(t) {
   return worker
 }
 
-describe('the registry', () => {
+// Side by side: nearly all of their time they wait for heartbeats, or for their absence.
+describe('the registry', { concurrency: true }, () => {
   it('lists workers with what they can do; one that stops or is killed disappears', async (t) => {
-    await servers.freshQueue()
-    const asking = engine()
-    t.after(() => asking.stop(1000))
+    const servers = await sharedServersFor(t)
+    const workers = workersOf(servers)
+    const asking = engine(servers)
     assert.deepEqual(await workers(asking), [], 'who only asks is no worker')
     const here = servers.adapter(flow, { concurrency: 3 })
-    const there = startProcess(t)
+    const there = startProcess(t, servers)
     const [one, other] = await until(async () => {
       const found = await workers(asking)
       return found.length === 2 && found.sort((a, b) => a.slots - b.slots)
@@ -92,7 +89,8 @@ describe('the registry', () => {
   })
 
   it('is kept in PostgreSQL where the store does not keep it, if the table was made', async (t) => {
-    await servers.freshQueue()
+    const servers = await sharedServersFor(t)
+    const workers = workersOf(servers)
     const own = new Map()
     const basic = () =>
       Store.custom({
@@ -102,8 +100,7 @@ describe('the registry', () => {
         delete: async (key) => void own.delete(key),
         get: async (key) => own.get(key) ?? null,
       })
-    const worker = engine(basic())
-    t.after(() => worker.stop(1000))
+    const worker = engine(servers, basic())
     const tables = {
       pgClient: urls.database,
       contextTableName: servers.contextTable,
@@ -113,7 +110,6 @@ describe('the registry', () => {
     worker.start()
     assert.deepEqual(await workers(worker), [])
     await migrate(tables)
-    t.after(() => migrate({ ...tables, direction: servers.live() === 'c.context_data' ? 'down' : 'up' }))
     await until(async () => (await workers(worker)).length === 1, SOON)
     worker.isGateOpen('registry', [servers.queue])
     await until(() => worker.isGateOpen('registry', [servers.queue]), SOON)
@@ -122,14 +118,18 @@ describe('the registry', () => {
   })
 })
 
-describe('the gate', () => {
-  const isOpen = (asking) => asking.isGateOpen('registry', [servers.queue])
+describe('the gate', { concurrency: true }, () => {
+  /** Whether it is open for the queue of a test, as an engine sees it. */
+  const gateOf =
+    ({ queue }) =>
+    (asking) =>
+      asking.isGateOpen('registry', [queue])
 
   it('opens when everybody is registered, and closes for a foreign consumer until it is gone', async (t) => {
-    await servers.freshQueue()
-    const [one, other] = [engine(), engine()]
+    const servers = await sharedServersFor(t)
+    const isOpen = gateOf(servers)
+    const [one, other] = [engine(servers), engine(servers)]
     for (const each of [one, other]) {
-      t.after(() => each.stop(1000))
       each.start()
       assert.equal(isOpen(each), false)
     }
@@ -148,17 +148,19 @@ describe('the gate', () => {
   })
 
   it('closes when Redis forgets, and opens again', async (t) => {
-    await servers.freshQueue()
+    const servers = await sharedServersFor(t)
+    const isOpen = gateOf(servers)
+    // A database that nobody else uses: what it forgets concerns only this test.
+    const redis = Object.assign(new URL(urls.redis), { pathname: '/7' }).href
     // Each says that it lives right before it looks: only others are missed.
-    const [one, other] = [engine(), engine()]
+    const [one, other] = [engine(servers, openRedis(redis)), engine(servers, openRedis(redis))]
     for (const each of [one, other]) {
-      t.after(() => each.stop(1000))
       each.start()
       isOpen(each)
       await sleep(1000)
     }
     await until(() => isOpen(one), SOON)
-    const store = new RedisCoordinationStore(urls.redis)
+    const store = new RedisCoordinationStore(redis)
     const forgetting = setInterval(() => store.delete('flowcraft:workers'), 100)
     try {
       await until(() => !isOpen(one), SOON)

@@ -1,9 +1,10 @@
 // A healthy set-up on servers of the test's own, for one case that breaks it: tables, all steps of migrate, a queue, a worker.
 import { migrate, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { NullLogger } from 'flowcraft'
+import { openClientHost } from '../../../dist/client/create.js'
 import { until } from '../../fixtures/until.js'
 import { flows } from '../programs/flows.js'
-import { cli, cliOf } from '../support/cli.js'
+import { cliOf } from '../support/cli.js'
 
 let worlds = 0
 
@@ -48,16 +49,12 @@ export class World {
   /** A worker that is registered, stopped with the test. */
   async worker({ has = Object.values(flows), queue = this.queue, redis = this.servers.urls.redis } = {}) {
     const adapter = new RabbitMqAdapter({
+      ...this.#places(redis),
       runtimeOptions: {
         blueprints: Object.fromEntries(has.map((flow) => flow.toBlueprint()).map((each) => [each.id, each])),
         registry: Object.fromEntries(has.flatMap((flow) => [...flow.getFunctionRegistry()])),
         logger: new NullLogger(),
       },
-      coordinationStore: new RedisCoordinationStore(redis),
-      amqpConnection: this.servers.urls.amqp,
-      pgClient: this.servers.urls.direct,
-      contextTableName: this.contextTable,
-      statusTableName: this.statusTable,
       queueName: queue,
       stopTimeout: 1_000,
       repairInterval: 0,
@@ -65,13 +62,29 @@ export class World {
     adapter.start()
     this.adapter = adapter
     this.t.after(() => adapter.stop())
-    await until(async () => {
-      const { stdout } = await cli(['workers', '-o', 'json', ...this.where()], {
-        env: { ...this.env, REDIS_URL: redis },
-      })
-      return stdout !== '' && JSON.parse(stdout).some(({ queues }) => queues.includes(queue))
-    })
+    await this.#isRegistered(queue, redis)
     return adapter
+  }
+
+  /** Waits for a worker of the queue in the registry. */
+  async #isRegistered(queue, redis) {
+    // Not by the command line: a process for every look would take longer than all the rest.
+    const { host, close } = openClientHost({ ...this.#places(redis), logger: new NullLogger() })
+    try {
+      await until(async () => JSON.parse(await host.engine.workers()).some(({ queues }) => queues.includes(queue)))
+    } finally {
+      await close()
+    }
+  }
+
+  #places(redis) {
+    return {
+      amqpConnection: this.servers.urls.amqp,
+      pgClient: this.servers.urls.direct,
+      coordinationStore: new RedisCoordinationStore(redis),
+      contextTableName: this.contextTable,
+      statusTableName: this.statusTable,
+    }
   }
 
   publish(body) {
@@ -86,10 +99,6 @@ export class World {
   /** Waits until nothing is running. */
   settledDown() {
     return until(async () => (await this.sql("SELECT 1 FROM $s WHERE status = 'running'")).length === 0)
-  }
-
-  where() {
-    return ['--contexts', this.contextTable, '--statuses', this.statusTable]
   }
 
   run(line, options) {
