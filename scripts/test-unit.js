@@ -1,24 +1,28 @@
 // `npm run test:unit`: what is to be known in seconds. The Rust tests, and the suites of behaviour that run on memory
-// instead of servers.
+// instead of servers. `npm test` simulates more fleets, and tests the simulation itself.
 import { prepare } from './prepare.js'
 import { cargoArguments } from './testing/cargo.js'
 import { memoryFiles } from './testing/files.js'
 import { Report } from './testing/report.js'
 
 const NO_SERVERS = { AMQP_URL: undefined, DATABASE_URL: undefined, REDIS_URL: undefined }
+/** Fleets that are simulated, unless FLOWCRAFT_SIMULATION_SEEDS says how many. */
+const FLEETS = '300'
+/** Whether the simulation finds each mistake: thousands of fleets, while what is tested is the test. */
+const LEFT_OUT = ['--skip', 'each_mistake_is_found']
 
 const log = (line) => console.log(line)
 const report = new Report()
-const files = await memoryFiles()
-await report.part('set-up', async () => {
-  if (files.length > 0) await prepare({ log })
-})
-const cargo = await cargoArguments()
-await report.part('Rust tests', () => report.rust('Rust tests, without Node.js', [...cargo, '--no-default-features']))
-if (files.length > 0) {
-  const env = { ...NO_SERVERS, FLOWCRAFT_SERVERS: 'memory' }
-  await report.part('suites on memory', () => report.files(files, { env }))
-} else {
-  log('No suite runs on memory yet.')
+
+async function rust() {
+  const args = [...(await cargoArguments()), '--no-default-features', '--', ...LEFT_OUT]
+  const env = { FLOWCRAFT_SIMULATION_SEEDS: process.env.FLOWCRAFT_SIMULATION_SEEDS ?? FLEETS }
+  await report.rust('Rust tests, without Node.js', args, { env })
 }
+
+const files = await memoryFiles()
+await report.part('set-up', () => prepare({ log }))
+await report.part('Rust tests', rust)
+const env = { ...NO_SERVERS, FLOWCRAFT_SERVERS: 'memory' }
+await report.part('suites on memory', () => report.files(files, { env }))
 report.close()

@@ -12,22 +12,20 @@ import { version200 } from './version-2-0-0.js'
 const log = (line) => console.log(line)
 const report = new Report()
 
-async function rust() {
+/** A check that has only what the tests of behaviour, which wait most of the time, leave of the processors. */
+const check = (name, command, args, options) => report.check(name, command, args, { ...options, yields: true })
+
+async function rustChecks() {
   const cargo = await cargoArguments()
-  const documentation = { env: { RUSTDOCFLAGS: '-D warnings' } }
-  await report.check('Rust formatting', 'cargo', ['fmt', '--check'])
-  await report.check('Rust lints', 'cargo', ['clippy', '--quiet', ...cargo, '--all-targets', '--', '-D', 'warnings'])
-  await report.check(
-    'Rust documentation',
-    'cargo',
-    ['doc', '--quiet', ...cargo, '--no-deps', '--document-private-items'],
-    documentation,
-  )
-  await report.rust('Rust tests, without Node.js', [...cargo, '--no-default-features'])
+  const documentation = ['doc', '--quiet', ...cargo, '--no-deps', '--document-private-items']
+  await check('Rust formatting', 'cargo', ['fmt', '--check'])
+  await check('Rust lints', 'cargo', ['clippy', '--quiet', ...cargo, '--all-targets', '--', '-D', 'warnings'])
+  await check('Rust documentation', 'cargo', documentation, { env: { RUSTDOCFLAGS: '-D warnings' } })
+  await check('Rust tests compile', 'cargo', ['test', '--quiet', ...cargo, '--no-default-features', '--no-run'])
 }
 
-async function javascript() {
-  const node = (name, ...args) => report.check(name, process.execPath, args)
+async function javascriptChecks() {
+  const node = (name, ...args) => check(name, process.execPath, args)
   await node('TypeScript types', tool('typescript/bin/tsc'), '-p', 'tsconfig.json', '--noEmit')
   await node('JavaScript formatting and lints', tool('@biomejs/biome/bin/biome'), 'check', '.')
   // Imports of types count too: a circle of them is a circle for whoever reads.
@@ -35,24 +33,36 @@ async function javascript() {
   await node('No circle of imports in lib', tool('dpdm/lib/bin/dpdm.js'), ...circles)
 }
 
-/** The promises of the ports, which memory keeps in the Rust tests, kept by the real servers. */
-async function contracts(env) {
+/** The Rust tests, and the promises of the ports, which memory keeps in them, kept by the real servers. */
+async function rustTests(env) {
+  const cargo = [...(await cargoArguments()), '--no-default-features']
+  await report.rust('Rust tests, without Node.js', cargo)
   // They wait for servers more than they work: more of them at a time than there are cores.
-  const cargo = [...(await cargoArguments()), '--no-default-features', '--test', 'contracts', '--', '--test-threads=8']
-  await report.rust('Contracts of the ports, on real servers', cargo, { env })
+  const contracts = [...cargo, '--test', 'contracts', '--', '--test-threads=8']
+  await report.rust('Contracts of the ports, on real servers', contracts, { env })
 }
 
-/** The tests of behaviour, on servers of their own. */
-async function behaviour(wanted) {
-  const files = await testFiles(wanted)
-  if (files.length === 0) throw new Error(`No file of tests has ${wanted.join(' or ')} in its name`)
+async function onServers(work) {
   const servers = await startServers({ log })
   try {
-    if (wanted.length === 0) await contracts(servers.env)
-    await report.files(files, { env: servers.env })
+    await work(servers.env)
   } finally {
     await servers.stop()
   }
+}
+
+/** All there is. The Rust tests keep to themselves: some of them are about time. */
+function everything(files) {
+  return onServers(async (env) => {
+    const parts = [
+      report.part('behaviour', () => report.files(files, { env })),
+      report.part('checks', () => Promise.all([rustChecks(), javascriptChecks()])),
+    ]
+    // The servers stay until both are over, however one of them ends.
+    await Promise.allSettled(parts)
+    await Promise.all(parts)
+    await report.part('Rust tests', () => rustTests(env))
+  })
 }
 
 const wanted = process.argv.slice(2)
@@ -60,8 +70,10 @@ await report.part('set-up', async () => {
   await prepare({ log })
   if (process.env.FLOWCRAFT_BESIDE_2_0_0) await version200({ log })
 })
-if (wanted.length === 0) await report.part('checks and Rust tests', () => Promise.all([rust(), javascript()]))
-await report.part('behaviour', () => behaviour(wanted))
+const files = await testFiles(wanted)
+if (files.length === 0) throw new Error(`No file of tests has ${wanted.join(' or ')} in its name`)
+if (wanted.length === 0) await everything(files)
+else await onServers((env) => report.part('behaviour', () => report.files(files, { env })))
 report.close()
 // Whatever a stopped server has left open does not keep the verdict waiting.
 setTimeout(() => process.exit(), 5000).unref()

@@ -6,6 +6,11 @@ import { repository, run } from './run.js'
 
 /** For all files of tests together: far more than they take on a slow machine. */
 const LONGEST_SECONDS = 2700
+/**
+ * Files of tests at a time: they wait for servers, leases and timers far more than they work. The longest alone works for a
+ * third of its time, others for a thirtieth.
+ */
+const FILES_AT_A_TIME = 6
 
 const log = (line) => console.log(line)
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`
@@ -28,9 +33,9 @@ export class Report {
   }
 
   /** One check that either holds or does not; its output is shown only when it does not. */
-  async check(name, command, args, { env } = {}) {
+  async check(name, command, args, options) {
     const begun = performance.now()
-    const { ok, printed } = await run(command, args, { env })
+    const { ok, printed } = await run(command, args, options)
     this.#count(ok ? { passed: 1 } : { failed: 1 })
     log(`${ok ? '✔' : '✖'} ${name} (${seconds(performance.now() - begun)})`)
     if (!ok) log(printed.trimEnd())
@@ -49,21 +54,22 @@ export class Report {
     if (!ok) log(printed.trimEnd())
   }
 
-  /** Files of tests, by Node's runner, three at a time: they wait for servers more than they work. */
+  /** Files of tests, by Node's runner. */
   async files(files, { env }) {
     const folder = await mkdtemp(join(tmpdir(), 'flowcraft-test-'))
     const summary = join(folder, 'summary.json')
     const times = join(folder, 'times.jsonl')
+    const runner = ['--test', `--test-concurrency=${FILES_AT_A_TIME}`, '--import', './scripts/testing/file-clock.js']
     const reporters = [
       ['--test-reporter', 'spec', '--test-reporter-destination', 'stdout'],
       ['--test-reporter', './scripts/testing/summary.js', '--test-reporter-destination', summary],
     ].flat()
     try {
-      const { ok } = await run(
-        process.execPath,
-        ['--test', '--test-concurrency=3', '--import', './scripts/testing/file-clock.js', ...reporters, ...files],
-        { env: { ...env, FLOWCRAFT_TEST: '1', FLOWCRAFT_TEST_TIMES: times }, show: true, limit: LONGEST_SECONDS },
-      )
+      const { ok } = await run(process.execPath, [...runner, ...reporters, ...files], {
+        env: { ...env, FLOWCRAFT_TEST: '1', FLOWCRAFT_TEST_TIMES: times },
+        show: true,
+        limit: LONGEST_SECONDS,
+      })
       // A run that was killed leaves no summary.
       const { passed, failed } = JSON.parse(
         (await readFile(summary, 'utf8').catch(() => '')) || '{"passed":0,"failed":0}',
