@@ -18,12 +18,14 @@ import { Channel, type Job } from './bridge/channel.js'
 import { type Broker, type Database, Engine } from './bridge/native.js'
 import { Values } from './bridge/values.js'
 import { RabbitMqClient } from './client/client.js'
+import { type Beside, queuesOf } from './client/host.js'
 import { openBroker } from './connections/amqp.js'
 import { openDatabase, unknownParameters } from './connections/postgres.js'
 import { mistake } from './errors.js'
 import { alarmsOf } from './execution/alarms.js'
 import { outdatedLine } from './execution/answer.js'
 import { Attempts } from './execution/attempts.js'
+import { findBlueprint } from './execution/blueprints.js'
 import type { JobHost } from './execution/execution.js'
 import { letCoreReadAtOnce } from './execution/moments.js'
 import type { QueueRetryOptions } from './execution/retries.js'
@@ -176,6 +178,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       engine: this.#engine,
       values: this.#values,
       answer: (promise) => this.#answer(promise),
+      beside: this.#beside(),
     })
     return this.#client
   }
@@ -369,6 +372,22 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       strict: this.#checked.strictValues,
       warn: (message) => this.#hearing.warn([message]),
     })
+  }
+
+  /** What a dashboard over the client shows beside runs. */
+  #beside(): Beside {
+    const { contextTableName: contexts, statusTableName: statuses, queues } = this.#checked
+    const blueprints = () => this.runtime.options.blueprints
+    return {
+      broker: this.#broker,
+      database: this.#database,
+      contexts,
+      statuses,
+      queues: queuesOf(this.queueName, queues),
+      logger: linesOf(this.logger),
+      blueprintIds: () => Object.keys(blueprints() ?? {}),
+      blueprint: (id) => findBlueprint(blueprints(), id),
+    }
   }
 
   get #overridesResults(): boolean {

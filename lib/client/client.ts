@@ -32,6 +32,9 @@ interface Planned {
   values: (string | null)[]
 }
 
+/** What a client stands on; not exported from the package. */
+export let hostOf: (client: RabbitMqClient) => ClientHost
+
 /**
  * Starts runs, and watches, controls and lists them. Made by `createRabbitMqClient`, or an adapter's `client`.
  *
@@ -39,6 +42,10 @@ interface Planned {
  */
 export class RabbitMqClient<F extends Flows = Flows> {
   readonly #host: ClientHost
+
+  static {
+    hostOf = (client) => client.#host
+  }
 
   /** @internal Use `createRabbitMqClient`, or an adapter's `client`. */
   constructor(host: ClientHost) {

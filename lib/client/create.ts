@@ -15,7 +15,7 @@ import { memoryName, refuseMixture } from '../options/memory.js'
 import { check, unknownOptions } from '../options/schema.js'
 import { RabbitMqClient } from './client.js'
 import { blueprintsOf, type Flows } from './flows.js'
-import type { ClientHost } from './host.js'
+import { type ClientHost, queuesOf } from './host.js'
 
 /** How long closing waits, in milliseconds: nothing is being executed. */
 const AT_ONCE = 0
@@ -60,16 +60,19 @@ export function openClientHost(options: RabbitMqClientOptions): { host: ClientHo
   const say = (message: string) => logger.warn(`[Client] ${message}`)
   const { connectTimeout, statementTimeout, publishTimeout, queueType } = checked
   const channel = new Channel(() => engine, { run: () => {}, hear: (notice) => hear(notice, logger) })
+  const broker = openBroker(amqpConnection, { queueType, connectTimeout, publishTimeout })
+  const database = openDatabase(pgClient, 'pgClient', { connectTimeout, statementTimeout })
+  const blueprints = blueprintsOf(checked.blueprints ?? {})
   const engine: Engine = new Engine(
     JSON.stringify({
       ...clientEngineOptions(checked),
       worker: `client:${hostname()}:${process.pid}`,
       host: hostname(),
     }),
-    openBroker(amqpConnection, { queueType, connectTimeout, publishTimeout }),
-    openDatabase(pgClient, 'pgClient', { connectTimeout, statementTimeout }),
+    broker,
+    database,
     coordinationStore ? openStore(coordinationStore) : Store.absent(),
-    hostOf(blueprintsOf(checked.blueprints ?? {}), () => channel.wake()),
+    hostOf(blueprints, () => channel.wake()),
   )
   for (const sentence of [
     ...unknownOptions(CLIENT_SCHEMA, { ...options }),
@@ -78,7 +81,17 @@ export function openClientHost(options: RabbitMqClientOptions): { host: ClientHo
   ])
     say(sentence)
   const values = new Values({ serializer, strict: checked.strictValues, warn: say })
-  return { host: { engine, values, answer: (promise) => promise }, close: () => engine.stop(AT_ONCE) }
+  const beside = {
+    broker,
+    database,
+    contexts: checked.contextTableName,
+    statuses: checked.statusTableName,
+    queues: queuesOf(checked.queueName, checked.queues),
+    logger,
+    blueprintIds: () => Object.keys(blueprints),
+    blueprint: (id: string) => findBlueprint(blueprints, id),
+  }
+  return { host: { engine, values, answer: (promise) => promise, beside }, close: () => engine.stop(AT_ONCE) }
 }
 
 /** What the engine calls: a client describes blueprints, and runs none. */

@@ -1,4 +1,7 @@
 /** `doctor`. */
+
+import { waitingRuns } from '../../client/queue-facts.js'
+import { workersOf } from '../../client/workers.js'
 import { oneLine } from '../../log.js'
 import type { Call, Run } from '../command.js'
 import type { Finding } from '../doctor/finding.js'
@@ -9,10 +12,8 @@ import { lookAtRedis } from '../doctor/redis.js'
 import { EXIT } from '../exit.js'
 import type { Style } from '../io.js'
 import { shownJson } from '../output.js'
-import { waitingRuns } from '../queue-facts.js'
 import { Servers } from '../servers.js'
 import { counted, formatOf } from '../shown.js'
-import { workersOf } from '../workers.js'
 
 const MARKS: Record<Finding['level'], readonly [string, Style]> = {
   ok: ['✔', 'green'],

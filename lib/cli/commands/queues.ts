@@ -1,8 +1,9 @@
 /** `queues`. */
+
+import { depthOf, type Waiting, waitingRuns } from '../../client/queue-facts.js'
 import type { Run } from '../command.js'
 import { lengthOf } from '../durations.js'
 import { type Column, Rows } from '../output.js'
-import { depthOf, type Waiting, waitingRuns } from '../queue-facts.js'
 import { Servers } from '../servers.js'
 import { formatOf } from '../shown.js'
 

@@ -1,10 +1,11 @@
 /** `workers`. */
+
+import { type RegisteredWorker, workersOf } from '../../client/workers.js'
 import type { Run } from '../command.js'
 import { lengthOf } from '../durations.js'
 import { type Column, Rows } from '../output.js'
 import { Servers } from '../servers.js'
 import { formatOf } from '../shown.js'
-import { type RegisteredWorker, workersOf } from '../workers.js'
 
 const COLUMNS: readonly Column<RegisteredWorker>[] = [
   { title: 'WORKER', text: ({ id }) => id },

@@ -1,8 +1,9 @@
 /** The fleet: what waits, who works, and what nobody works. */
+
+import type { Waiting } from '../../client/queue-facts.js'
+import type { RegisteredWorker } from '../../client/workers.js'
 import { lengthOf } from '../durations.js'
-import type { Waiting } from '../queue-facts.js'
 import { counted } from '../shown.js'
-import type { RegisteredWorker } from '../workers.js'
 import { type Finding, fault, note, ok } from './finding.js'
 import type { ExaminedQueue } from './rabbitmq.js'
 

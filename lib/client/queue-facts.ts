@@ -4,7 +4,6 @@ import { withinTime } from '../bridge/deadline.js'
 import { fromJson } from '../bridge/json.js'
 import type { Broker, Database } from '../bridge/native.js'
 import { errorOf } from '../errors.js'
-import type { Settings } from './settings.js'
 
 export interface Depth {
   messages: number
@@ -34,7 +33,10 @@ export interface Waiting {
 const LOOKED_AT = 10_000
 
 /** The running runs by queue and blueprint; none where the status table does not say when they changed. */
-export async function waitingRuns(database: Database, { contexts, statuses }: Settings): Promise<Waiting[]> {
+export async function waitingRuns(
+  database: Database,
+  { contexts, statuses }: { contexts: string; statuses: string },
+): Promise<Waiting[]> {
   const [contextTable, statusTable] = [await tableOf(database, contexts), await tableOf(database, statuses)]
   if (!contextTable || !statusTable?.columns.includes('updated_at')) return []
   const word = statusTable.columns.includes('status') ? 's.status::text' : "s.status_data->>'status'"
