@@ -5,6 +5,7 @@
  *
  * ```text
  * cli/          the command line, over what is below; nothing imports it
+ * dashboard/    what a team looks at, as a request handler; an entry of its own, as testing/ is
  * index         what the package exports
  * testing/      what it exports for tests: an environment over servers in memory, its clock, assertions of runs
  * adapter       the class a worker makes

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { runQuietly } from './run-quietly.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+/** The sources of the dashboard's page. */
+const DASHBOARD = ['index.html', 'public', 'src', 'vite.config.js'].map((path) => `dashboard/${path}`)
 const WINDOWS = process.platform === 'win32'
 /** How npm is asked to say nothing but errors. */
 export const QUIET_NPM = ['--no-audit', '--no-fund', '--loglevel=error']
@@ -41,7 +43,7 @@ export async function prepare({ log = () => {} } = {}) {
     await step(`Building the native addon${firstTime}`, ['run', '--silent', 'build:native'])
     markBuilt(addonFiles(), begin)
   }
-  if (isDue(['dist/index.js'], ['lib', 'tsconfig.json'])) {
+  if (isDue(['dist/index.js'], ['lib', 'tsconfig.json', ...DASHBOARD])) {
     const begin = new Date()
     await step('Compiling TypeScript', ['run', '--silent', 'build:ts'])
     markBuilt(['dist/index.js'], begin)

@@ -3,6 +3,7 @@
 // `npm test faults parity` runs only the files of behaviour whose names have one of these parts.
 import { prepare } from './prepare.js'
 import { startServers } from './servers/index.js'
+import { prepareBrowser } from './testing/browser.js'
 import { cargoArguments } from './testing/cargo.js'
 import { testFiles } from './testing/files.js'
 import { Report } from './testing/report.js'
@@ -27,6 +28,7 @@ async function rustChecks() {
 async function javascriptChecks() {
   const node = (name, ...args) => check(name, process.execPath, args)
   await node('TypeScript types', tool('typescript/bin/tsc'), '-p', 'tsconfig.json', '--noEmit')
+  await node('TypeScript types of the dashboard', tool('typescript/bin/tsc'), '-p', 'dashboard')
   await node('JavaScript formatting and lints', tool('@biomejs/biome/bin/biome'), 'check', '.')
   // Imports of types count too: a circle of them is a circle for whoever reads.
   const circles = ['--no-warning', '--no-tree', '--no-progress', '--exit-code', 'circular:1', 'lib/**/*.ts']
@@ -66,12 +68,13 @@ function everything(files) {
 }
 
 const wanted = process.argv.slice(2)
-await report.part('set-up', async () => {
-  await prepare({ log })
-  if (process.env.FLOWCRAFT_BESIDE_2_0_0) await version200({ log })
-})
 const files = await testFiles(wanted)
 if (files.length === 0) throw new Error(`No file of tests has ${wanted.join(' or ')} in its name`)
+await report.part('set-up', async () => {
+  await prepare({ log })
+  if (files.some((file) => file.endsWith('dashboard/browser.test.js'))) await prepareBrowser({ log })
+  if (process.env.FLOWCRAFT_BESIDE_2_0_0) await version200({ log })
+})
 if (wanted.length === 0) await everything(files)
 else await onServers((env) => report.part('behaviour', () => report.files(files, { env })))
 report.close()

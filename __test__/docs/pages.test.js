@@ -10,6 +10,7 @@ import { AROUND, counting, environmentFor } from '../testing/support.js'
 const ELSEWHERE = {
   'README.md': '__test__/docs/readme.test.js',
   'docs/client.md': '__test__/client/documentation.test.js',
+  'docs/dashboard.md': '__test__/dashboard/documentation.test.js',
   'docs/moving-from-version-1.md': '__test__/dropin/readme-client.test.js',
   'docs/testing.md': '__test__/testing/documentation.test.js',
 }

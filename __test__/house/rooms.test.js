@@ -9,6 +9,7 @@ const lib = fileURLToPath(new URL('../../lib', import.meta.url))
 /** From the top. Those that stand together import nothing of each other. */
 const ROOMS = [
   ['cli'],
+  ['dashboard'],
   ['index.ts', 'testing'],
   ['adapter.ts'],
   ['worker'],

@@ -7,7 +7,13 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-const PACKAGES = { rabbitmq: 'rabbitmq-server', postgres: 'postgresql', redis: 'redis-server', pgbouncer: 'pgbouncer' }
+const PACKAGES = {
+  rabbitmq: 'rabbitmq-server',
+  postgres: 'postgresql',
+  redis: 'redis-server',
+  pgbouncer: 'pgbouncer',
+  chromium: 'chromium',
+}
 
 // Debian starts a service as soon as its package is installed, unless a policy-rc.d says no (101). We only
 // want the programs, so we add one while we install, unless the machine has its own.
@@ -26,7 +32,7 @@ apt-get install -y -q --no-install-recommends "$@"
 `
 
 /**
- * @param {string[]} names of the servers whose programs are missing
+ * @param {string[]} names of the servers, or of the browser, whose programs are missing
  * @param {(line: string) => void} log
  * @returns {Promise<boolean>} whether something was installed
  */

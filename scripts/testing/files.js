@@ -10,6 +10,7 @@ import { repository } from './run.js'
 export const ON_MEMORY = [
   'memory',
   'client',
+  'dashboard',
   'testing',
   'docs',
   'parity',

@@ -1,0 +1,246 @@
+// The dashboard as people use it, in a browser, over runs of a fleet in memory: every page at desktop and phone width, dark and
+// light, without anything that axe or the browser's console complains of.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { createTestEnvironment } from '@flowcraft/rabbitmq-adapter/testing'
+import { createFlow } from 'flowcraft'
+import { serve } from './support/board.js'
+import { inBrowser, openBrowser, pageFor, picture, SIZES, violationsOf } from './support/browser.js'
+
+const MARKUP = '<img src=x onerror=alert(1)>'
+
+/** A flow with all that a graph can have: branches, a batch, a loop, a subflow, a wait and a node that fails. */
+function flows(world) {
+  const address = createFlow('address')
+    .node('parse', async () => ({ output: 'parsed' }))
+    .node('verify', async () => ({ output: 'verified' }))
+    .edge('parse', 'verify')
+  const order = createFlow('order')
+    .node('receive', async () => ({ output: [1, 2, 3, 4, 5] }))
+    .node('charge', async () => {
+      if (world.declined) throw new Error('The card was declined by the bank: insufficient funds (code 51)')
+      return { output: { amount: 42.5, currency: 'EUR' } }
+    })
+    .batch('items', async ({ input }) => ({ output: input }), { inputKey: 'receive', outputKey: 'packed' })
+    .wait('approval')
+    .node('ship', async () => ({ output: 'shipped' }))
+    .node('refund', async () => ({ output: 'refunded' }))
+    .edge('receive', 'charge')
+    .edge('receive', 'items_scatter')
+    .edge('charge', 'approval')
+    .edge('items_gather', 'approval')
+    .edge('approval', 'ship', { action: 'approve' })
+    .edge('approval', 'refund', { action: 'reject' })
+  const blueprint = order.toBlueprint()
+  const withSubflow = {
+    ...blueprint,
+    nodes: [...blueprint.nodes, { id: 'address', uses: 'subflow', params: { blueprintId: 'address' } }],
+    edges: [...blueprint.edges, { source: 'receive', target: 'address' }, { source: 'address', target: 'approval' }],
+  }
+  return { address, order: { toBlueprint: () => withSubflow, getFunctionRegistry: () => order.getFunctionRegistry() } }
+}
+
+describe('the dashboard in a browser', inBrowser, () => {
+  const world = { declined: false }
+  const closing = []
+  let browser
+  let env
+  let url
+  before(async () => {
+    browser = await openBrowser()
+    env = await createTestEnvironment({ flows: flows(world), adapter: { blueprintTimeout: 0 } })
+    await env.client.start('order', {
+      runId: 'order-17',
+      context: { customer: 'ada', total: 9_007_199_254_740_991, note: MARKUP },
+    })
+    await env.client.start('order', { runId: MARKUP })
+    for (let at = 20; at < 45; at += 1) await env.client.start('order', { runId: `order-${at}` })
+    await env.settle()
+    world.declined = true
+    for (let at = 50; at < 58; at += 1) await env.client.start('order', { runId: `order-${at}` })
+    await env.settle()
+    world.declined = false
+    for (const at of [20, 21, 22, 23]) await env.client.run(`order-${at}`).resume({ action: 'approve' })
+    await env.client.run('order-24').cancel('asked by the customer')
+    await env.adapter.enqueueJob({ runId: 'lost', blueprintId: 'gone', nodeId: 'charge' })
+    await env.settle()
+    url = await serve({ after: (close) => closing.push(close) }, { client: env.client })
+  })
+  after(async () => {
+    for (const close of closing) close()
+    await browser.close()
+    await env.close()
+  })
+
+  const PAGES = {
+    overview: { hash: '#/overview', shows: 'By blueprint' },
+    runs: { hash: '#/runs', shows: 'order-57' },
+    run: { hash: '#/run?id=order-17', shows: 'items_scatter' },
+    'run-nodes': { hash: '#/run?id=order-50&tab=nodes&node=charge', shows: 'insufficient funds' },
+    'run-context': { hash: '#/run?id=order-17&tab=context', shows: 'customer' },
+    approvals: { hash: '#/approvals', shows: 'reject' },
+    dead: { hash: '#/dead', shows: 'gone' },
+  }
+
+  for (const size of Object.keys(SIZES)) {
+    it(`has nothing wrong on any page, light and dark, at ${size} width`, async (t) => {
+      const { page, wrong } = await pageFor(t, browser, { size })
+      await page.goto(`${url}/#/overview`)
+      for (const [name, { hash, shows }] of Object.entries(PAGES)) {
+        await page.evaluate((to) => {
+          window.location.hash = to
+        }, hash)
+        await page.locator('main').getByText(shows, { exact: false }).first().waitFor()
+        await picture(page, `${name}-${size}-light`)
+        assert.deepEqual(await violationsOf(page), [], name)
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+        assert.ok(overflow <= 0, `${name} is ${overflow} pixels too wide`)
+        await page.emulateMedia({ colorScheme: 'dark' })
+        await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark')
+        await picture(page, `${name}-${size}-dark`)
+        assert.deepEqual(await violationsOf(page, ['color-contrast']), [], `${name}, dark`)
+        await page.emulateMedia({ colorScheme: 'light' })
+      }
+      assert.deepEqual(wrong, [])
+    })
+  }
+
+  it('keeps filters in the address, and goes on by keys', async (t) => {
+    const { page } = await pageFor(t, browser)
+    await page.goto(`${url}/#/runs`)
+    await page
+      .getByRole('button', { name: /failed/ })
+      .first()
+      .click()
+    await page.waitForFunction(() => window.location.hash.includes('status=failed'))
+    await page.getByText('order-57').waitFor()
+    assert.equal(await page.getByText('order-24').count(), 0)
+    await page.keyboard.press('/')
+    await page.keyboard.type('order-5')
+    await page.keyboard.press('Enter')
+    await page.waitForFunction(() => window.location.hash.includes('prefix=order-5'))
+    await page.reload()
+    await page.getByText('order-57').waitFor()
+    await page.locator('h1').click()
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    await page.keyboard.press('Enter')
+    await page.waitForFunction(() => window.location.hash.startsWith('#/run?id=order-5'))
+    await page.keyboard.press('g')
+    await page.keyboard.press('d')
+    await page.getByRole('heading', { name: 'Dead letters' }).waitFor()
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('order-17')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'order-17' }).waitFor()
+  })
+
+  it('shows ids with markup as text, and numbers exactly', async (t) => {
+    const { page, wrong } = await pageFor(t, browser)
+    page.on('dialog', () => wrong.push('a dialog opened'))
+    await page.goto(`${url}/#/run?id=${encodeURIComponent(MARKUP)}`)
+    await page.getByRole('heading', { name: MARKUP }).waitFor()
+    await page.getByRole('button', { name: 'Mermaid' }).click()
+    await page.getByText('flowchart LR').waitFor()
+    assert.equal(await page.locator('img[src="x"]').count(), 0)
+    await page.goto(`${url}/#/run?id=order-17&tab=context`)
+    await page.getByText(String(9_007_199_254_740_991)).waitFor()
+    assert.deepEqual(wrong, [])
+  })
+
+  it('approves by a button, and follows what happens then', async (t) => {
+    const { page } = await pageFor(t, browser)
+    await page.goto(`${url}/#/approvals`)
+    const card = page.locator('li', { has: page.getByRole('link', { name: 'order-25', exact: true }) })
+    await card.getByRole('button', { name: 'approve' }).click()
+    await page.getByLabel('Output of the node, as JSON').fill('{"by":"ada"}')
+    await page.getByRole('button', { name: 'Resume by approve' }).click()
+    await page.getByText('approval goes on by approve').waitFor()
+    await card.waitFor({ state: 'detached' })
+    await page.goto(`${url}/#/run?id=order-25&tab=nodes`)
+    await page.locator('.runHead').getByText('completed').waitFor()
+    await page.getByRole('button', { name: 'ship' }).click()
+    await page.getByRole('complementary', { name: 'Node ship' }).getByText('"shipped"').waitFor()
+  })
+
+  it('retries what failed, after a look at it', async (t) => {
+    const { page } = await pageFor(t, browser)
+    await page.goto(`${url}/#/runs?status=failed`)
+    await page.getByText('order-57').waitFor()
+    await page.getByRole('button', { name: 'Retry …' }).click()
+    await picture(page, 'bulk')
+    assert.deepEqual(await violationsOf(page), [])
+    await page.getByRole('button', { name: 'Retry 8 runs' }).click()
+    await page.getByText('8 of 8 runs retried').waitFor()
+    await page.getByRole('button', { name: 'Close', exact: true }).last().click()
+    await page.getByText('No run matches').waitFor()
+  })
+
+  it('unfolds batches and subflows, and shows a node with its output', async (t) => {
+    const { page } = await pageFor(t, browser)
+    await page.goto(`${url}/#/run?id=order-17`)
+    await page.getByRole('button', { name: 'Unfold each item' }).click()
+    await page.getByText('item 5').waitFor()
+    await page.getByRole('button', { name: 'Unfold address' }).click()
+    await page.locator('.box').getByText('verify').first().waitFor()
+    await picture(page, 'unfolded')
+    await page.locator('.box', { hasText: 'charge' }).click()
+    await page.getByRole('complementary', { name: 'Node charge' }).getByText('42.5').waitFor()
+  })
+
+  it('says what is down, keeps what it knew, and comes back', async (t) => {
+    const { page } = await pageFor(t, browser)
+    await page.goto(`${url}/#/runs`)
+    await page.getByText('order-17').waitFor()
+    await env.fail('postgres')
+    await page.getByText('What is shown is what was known before').waitFor()
+    const { page: other } = await pageFor(t, browser)
+    await other.goto(`${url}/#/runs`)
+    await other.getByText('A server does not answer').waitFor()
+    await other.locator('.servers').getByText('RabbitMQ').waitFor()
+    await picture(other, 'down')
+    await env.restore('postgres')
+    await other.getByText('order-17').waitFor()
+  })
+
+  it('asks nothing while nobody sees it, and one thing at a time', async (t) => {
+    const { page } = await pageFor(t, browser)
+    let [open, most, count] = [0, 0, 0]
+    await page.route('**/api/runs?**', async (route) => {
+      open += 1
+      count += 1
+      most = Math.max(most, open)
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      open -= 1
+      await route.continue()
+    })
+    await page.clock.install()
+    await page.goto(`${url}/#/runs`)
+    await page.getByText('order-17').waitFor()
+    for (let at = 0; at < 5; at += 1) await page.clock.runFor(2_500)
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'hidden', { value: true, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))
+    })
+    await page.clock.runFor(5_000)
+    await page.waitForTimeout(400)
+    const asked = count
+    await page.clock.runFor(60_000)
+    await page.waitForTimeout(400)
+    assert.deepEqual([most, count], [1, asked])
+    const again = page.waitForRequest(/api\/runs\?/)
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'hidden', { value: false, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))
+    })
+    await again
+  })
+
+  it('has no button that the server would refuse', async (t) => {
+    const readOnly = await serve(t, { client: env.client, readOnly: true })
+    const { page } = await pageFor(t, browser)
+    await page.goto(`${readOnly}/#/run?id=order-17`)
+    await page.getByText('items_scatter').waitFor()
+    assert.equal(await page.getByRole('button', { name: /Cancel|Send event|approve/ }).count(), 0)
+  })
+})

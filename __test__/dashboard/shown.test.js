@@ -1,0 +1,111 @@
+// What leaves the server of the dashboard, and what is recorded there: an attacker may have written all that is shown.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { NullLogger } from 'flowcraft'
+import { ask, boardFor, orders, quick } from './support/board.js'
+
+describe('what is shown', () => {
+  it('lets nothing foreign in, and nothing of it stand in a frame', async (t) => {
+    const { url } = await boardFor(t)
+    const { headers } = await ask(`${url}/`)
+    const policy = headers.get('content-security-policy')
+    assert.match(policy, /default-src 'none'.*script-src 'self';.*frame-ancestors 'none'/)
+    assert.doesNotMatch(policy, /unsafe|\*|https?:/)
+    assert.deepEqual(
+      ['x-content-type-options', 'x-frame-options', 'referrer-policy', 'cross-origin-resource-policy'].map((name) =>
+        headers.get(name),
+      ),
+      ['nosniff', 'DENY', 'no-referrer', 'same-origin'],
+    )
+    const page = (await ask(`${url}/`)).body
+    assert.doesNotMatch(page, /<script>|<style|style=|\son\w+=|src="\/|href="\//)
+  })
+
+  it('is JSON, however much an id looks like markup', async (t) => {
+    const { env, get } = await boardFor(t)
+    const runId = '<img src=x onerror=alert(1)>"\'</script>'
+    await env.client.start('order', { runId })
+    await env.settle()
+    const { headers, body } = await get('run', { id: runId })
+    assert.match(headers.get('content-type'), /^application\/json/)
+    assert.equal(body.runId, runId)
+  })
+
+  it('is redacted on the server, also where the function fails', async (t) => {
+    const seen = []
+    const redact = (path, value, place) => {
+      seen.push(`${place} ${path.join('.')}`)
+      if (path.at(-1) === 'card') return '•••'
+      if (path.at(-1) === 'fragile') throw new Error('no')
+      return typeof value === 'string' ? value.replaceAll('4111', '****') : value
+    }
+    const world = { declined: true }
+    const flows = { order: orders(world), quick }
+    const { env, get } = await boardFor(t, { flows, redact, env: { adapter: { blueprintTimeout: 0 } } })
+    const order = { card: '4111-1', fragile: '4111-2', items: [{ card: '4111-3', note: 'paid by 4111' }] }
+    await env.client.start('order', { runId: 'r', context: { order, 4111: 1 } })
+    await env.adapter.enqueueJob({ runId: 'l', blueprintId: '4111', nodeId: 'n' })
+    await env.settle()
+    const shown = [
+      (await get('run/context', { id: 'r' })).body.value.children.find(({ key }) => key === 'order'),
+      (await get('run/context', { id: 'r', path: '["order","items"]' })).body,
+      (await get('run/context', { id: 'r', path: '["order","card"]' })).body,
+      (await get('run/copy', { id: 'r', path: '["order"]' })).body,
+      (await get('run/copy', { id: 'r' })).body.json.replace('"4111":1', ''),
+      (await get('dead')).body.letters[0].body,
+      (await get('run', { id: 'r' })).body.nodes,
+    ]
+    assert.doesNotMatch(JSON.stringify(shown), /4111/)
+    assert.match(JSON.stringify(shown[0]), /•••.*redact failed/s)
+    assert.ok(seen.includes('context order.items.0.card') && seen.includes('deadLetter body.blueprintId'))
+    assert.ok(seen.includes('node charge.error'))
+  })
+
+  it('of a large context is little, and does not take long', async (t) => {
+    const { env, get } = await boardFor(t, { env: { workers: 0 } })
+    const big = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`k${at}`, ['"}{'.repeat(30_000)]]))
+    await env.client.start('order', { runId: 'big', context: { big, small: 1 } })
+    const begun = performance.now()
+    const { body } = await get('run/context', { id: 'big' })
+    assert.ok(performance.now() - begun < 3_000)
+    const top = body.value.children.find(({ key }) => key === 'big').value
+    assert.ok(top.size > 10_000_000 && top.children === undefined)
+    assert.ok(JSON.stringify(body).length < 10_000)
+    assert.equal((await get('run/copy', { id: 'big', path: '["big"]' })).body.error.code, 'VALUE_TOO_LARGE')
+  })
+})
+
+describe('what is done', () => {
+  it('is recorded, with who, when and what, and so is what is refused', async (t) => {
+    const [lines, actions] = [[], []]
+    const logger = {
+      ...new NullLogger(),
+      debug() {},
+      error() {},
+      info: (line) => lines.push(line),
+      warn: (line) => lines.push(line),
+    }
+    const { env, post } = await boardFor(t, {
+      authorize: () => ({ name: 'ada\n[Dashboard] eve', role: 'operate' }),
+      logger,
+      onAction: (action) => actions.push(action),
+    })
+    await env.client.start('order', { runId: 'o' })
+    await env.settle()
+    await post('run/resume', { id: 'o', nodeId: 'approval', decision: 'approve', output: { card: '4111' } })
+    await post('run/cancel', { id: 'none' })
+    await post('run/delete', { id: 'o' })
+    assert.deepEqual(
+      actions.map(({ action, target, refused }) => [action, target, refused]),
+      [
+        ['run/resume', { id: 'o', nodeId: 'approval', decision: 'approve' }, undefined],
+        ['run/cancel', { id: 'none' }, 'RUN_NOT_FOUND'],
+        ['run/delete', {}, 'ROLE_MISSING'],
+      ],
+    )
+    assert.ok(actions.every(({ at, user }) => at instanceof Date && user.startsWith('ada')))
+    assert.equal(lines.length, 3)
+    assert.match(lines[0], /^\[Dashboard\] ada\\n\[Dashboard\] eve: run\/resume .*done$/)
+    assert.ok(!lines.join('').includes('4111'))
+  })
+})

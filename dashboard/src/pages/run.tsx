@@ -1,0 +1,153 @@
+/** One run: what it is, its graph, its nodes, its context. */
+import { useState } from 'react'
+import type { Run } from '../api.js'
+import { lengthOf } from '../format.js'
+import { Graph } from '../graph/graph.js'
+import { drawingOf } from '../graph/model.js'
+import { Copy, Dialog, Failure, Moment, Scroll, Stale, Status } from '../parts/basics.js'
+import { useRowKeys } from '../parts/shortcuts.js'
+import { isOurs, Tree } from '../parts/tree.js'
+import { usePolled } from '../polled.js'
+import { hrefOf, useQuery } from '../route.js'
+import { Actions } from '../run/actions.js'
+import { Activity, useActivity } from '../run/activity.js'
+import { mermaidOf } from '../run/mermaid.js'
+import { NodePanel } from '../run/node-panel.js'
+import { Nodes } from '../run/nodes.js'
+
+const TABS = ['graph', 'nodes', 'context', 'activity'] as const
+
+export default function RunPage() {
+  const [query, setQuery] = useQuery()
+  const id = query.get('id') ?? ''
+  const [isOver, setOver] = useState(false)
+  const { data: run, error, refresh } = usePolled('run', id === '' ? undefined : { id }, isOver ? 15_000 : 1_000)
+  const graph = usePolled('run/graph', run?.blueprintId === undefined ? undefined : { blueprint: run.blueprintId }, 0)
+  const changes = useActivity(run)
+  const [showsMermaid, setMermaid] = useState(false)
+  useRowKeys()
+  const over = run !== undefined && run.status !== 'running' && run.status !== 'awaiting'
+  if (over !== isOver) setOver(over)
+  if (!run) return error ? <Failure error={error} /> : <p className="empty">{id === '' ? 'Which run?' : 'Loading …'}</p>
+  const tab = TABS.find((each) => each === query.get('tab')) ?? 'graph'
+  const chosen = query.get('node') ?? undefined
+  const choose = (node: string | undefined) => setQuery({ node }, true)
+  const node = run.nodes.find(({ nodeId }) => nodeId === chosen)
+  const blueprints = graph.data?.blueprints ?? []
+  return (
+    <>
+      <Head run={run} refresh={refresh} />
+      <Stale error={error} />
+      <nav className="tabs" aria-label="Views of the run">
+        {TABS.map((each) => (
+          <a
+            key={each}
+            href={hrefOf('run', { id, tab: each, node: chosen })}
+            aria-current={each === tab ? 'page' : undefined}
+          >
+            {each[0]?.toUpperCase() + each.slice(1)}
+          </a>
+        ))}
+        {tab === 'graph' && (
+          <button type="button" className="quiet" onClick={() => setMermaid(true)}>
+            Mermaid
+          </button>
+        )}
+      </nav>
+      {tab === 'graph' && blueprints.length === 0 && graph.data && run.blueprintId !== undefined && (
+        <p className="dim">
+          This server does not know the blueprint {run.blueprintId}: the nodes that were reached are shown, without
+          their edges.
+        </p>
+      )}
+      <div className={node ? 'split' : undefined}>
+        <div className="view" data-tab={tab}>
+          {tab === 'graph' &&
+            (graph.data || graph.error || run.blueprintId === undefined ? (
+              <Graph run={run} blueprints={blueprints} chosen={chosen} choose={choose} />
+            ) : (
+              <p className="empty">Loading …</p>
+            ))}
+          {tab === 'nodes' && <Nodes nodes={run.nodes} chosen={chosen} choose={choose} />}
+          {tab === 'context' && <Context id={id} isOver={over} />}
+          {tab === 'activity' && <Activity changes={changes} />}
+        </div>
+        {node && <NodePanel run={run} node={node} close={() => choose(undefined)} done={refresh} />}
+      </div>
+      {showsMermaid && (
+        <MermaidDialog
+          text={mermaidOf(drawingOf({ blueprints, blueprintId: run.blueprintId, nodes: run.nodes, turned: new Set() }))}
+          close={() => setMermaid(false)}
+        />
+      )}
+    </>
+  )
+}
+
+function Head({ run, refresh }: { run: Run; refresh: () => void }) {
+  const { runId, status, blueprintId, version, reason, createdAt, updatedAt, nodes } = run
+  const over = status !== 'running' && status !== 'awaiting'
+  const took =
+    over && createdAt !== undefined && updatedAt !== undefined
+      ? Date.parse(updatedAt) - Date.parse(createdAt)
+      : undefined
+  const done = nodes.filter(({ state }) => state === 'done').length
+  return (
+    <div className="runHead">
+      <div className="head">
+        <h1>
+          <span className="mono">{runId}</span> <Copy text={runId} what="the id of the run" />
+        </h1>
+        <Actions run={run} done={refresh} />
+      </div>
+      <p className="facts">
+        <Status of={status} />
+        {blueprintId !== undefined && (
+          <span>
+            of <a href={hrefOf('runs', { blueprint: blueprintId })}>{blueprintId}</a>
+            {version ? `, version ${version}` : ''}
+          </span>
+        )}
+        <span>
+          {done} of {nodes.length} reached nodes done
+        </span>
+        {createdAt !== undefined && (
+          <span>
+            started <Moment at={createdAt} />
+          </span>
+        )}
+        {updatedAt !== undefined && (
+          <span>
+            changed <Moment at={updatedAt} />
+          </span>
+        )}
+        {took !== undefined && <span>took {lengthOf(took)}</span>}
+      </p>
+      {reason !== undefined && <p className="reason">{reason}</p>}
+    </div>
+  )
+}
+
+function Context({ id, isOver }: { id: string; isOver: boolean }) {
+  const { data, error } = usePolled('run/context', { id }, isOver ? 0 : 5_000)
+  if (!data) return error ? <Failure error={error} /> : <p className="empty">Loading …</p>
+  const { value } = data
+  if (!value || value.children?.length === 0) return <p className="empty">The context is empty.</p>
+  const children = value.children?.toSorted((one, other) => Number(isOurs(one.key)) - Number(isOurs(other.key)))
+  return (
+    <div className="card">
+      <Tree view={{ ...value, ...(children && { children }) }} path={[]} runId={id} isOpen />
+    </div>
+  )
+}
+
+function MermaidDialog({ text, close }: { text: string; close: () => void }) {
+  return (
+    <Dialog title="The graph as Mermaid" close={close} isWide>
+      <Scroll label="Mermaid" className="body">
+        <Copy text={text} what="the graph" />
+        <pre>{text}</pre>
+      </Scroll>
+    </Dialog>
+  )
+}

@@ -1,0 +1,113 @@
+/** One node of a run: how it stands, why it failed, what it got and gave. */
+import { type ReactNode, useEffect, useState } from 'react'
+import { ApiError, type Run, type RunNode, read, type ValueView } from '../api.js'
+import { says } from '../pages/approvals.js'
+import { Copy, Icon, Moment, Status } from '../parts/basics.js'
+import { ResumeButtons } from '../parts/resume.js'
+import { ofPlain, Tree } from '../parts/tree.js'
+
+export function NodePanel({
+  run,
+  node,
+  close,
+  done,
+}: {
+  run: Run
+  node: RunNode
+  close: () => void
+  done: () => void
+}) {
+  const { nodeId, state, execution, attempt, dueAt, action, error, waitsFor, replaced } = node
+  return (
+    <aside className="panel" aria-label={`Node ${nodeId}`}>
+      <header>
+        <h2>{nodeId}</h2>
+        <Copy text={nodeId} what="the id of the node" />
+        <button type="button" className="tiny" onClick={close} aria-label="Close the node">
+          <Icon name="close" />
+        </button>
+      </header>
+      <dl className="factList">
+        <Fact name="State">
+          <Status of={state} />
+        </Fact>
+        <Fact name="Execution">{execution}</Fact>
+        {attempt > 1 && <Fact name="Attempt">{attempt}</Fact>}
+        {dueAt !== undefined && (
+          <Fact name={state === 'awaiting' ? 'Sleeps until' : 'Due'}>
+            <Moment at={dueAt} />
+          </Fact>
+        )}
+        {action !== undefined && (
+          <Fact name="Decided">
+            <code>{action}</code>
+          </Fact>
+        )}
+        {waitsFor?.event !== undefined && (
+          <Fact name="Waits for">
+            <code>{waitsFor.event}</code>
+          </Fact>
+        )}
+        {replaced && <Fact name="Then">its fallback took its place</Fact>}
+      </dl>
+      {state === 'awaiting' && dueAt === undefined && <ResumeButtons runId={run.runId} node={node} done={done} />}
+      {error !== undefined && (
+        <section>
+          <h3>
+            Error <Copy text={error} what="the error" />
+          </h3>
+          <pre className="error">{error}</pre>
+        </section>
+      )}
+      {says(waitsFor?.details) && (
+        <section>
+          <h3>Details of the wait</h3>
+          <Tree view={ofPlain(waitsFor?.details)} path={[]} isOpen />
+        </section>
+      )}
+      <Stored key={`in ${nodeId} ${execution} ${state}`} title="Input" runId={run.runId} name={`_inputs.${nodeId}`} />
+      <Stored
+        key={`out ${nodeId} ${execution} ${state}`}
+        title="Output"
+        runId={run.runId}
+        name={`_outputs.${nodeId}`}
+      />
+    </aside>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
+
+/** What the context holds of the node's last execution. */
+function Stored({ title, runId, name }: { title: string; runId: string; name: string }) {
+  const [found, setFound] = useState<ValueView | string | undefined>()
+  useEffect(() => {
+    const controller = new AbortController()
+    const path = JSON.stringify([name])
+    read('run/context', { id: runId, path }, controller.signal).then(
+      ({ value }) => setFound(value ?? 'none is stored'),
+      (error) => {
+        if (controller.signal.aborted) return
+        setFound(error instanceof ApiError ? error.message : String(error))
+      },
+    )
+    return () => controller.abort()
+  }, [runId, name])
+  return (
+    <section>
+      <h3>{title}</h3>
+      {typeof found === 'object' ? (
+        <Tree view={found} path={[name]} runId={runId} isOpen />
+      ) : (
+        <p className="dim">{found ?? 'Loading …'}</p>
+      )}
+    </section>
+  )
+}

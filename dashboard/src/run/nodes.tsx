@@ -1,0 +1,103 @@
+/** The nodes of a run as a table: every one that was ever reached. */
+import { useState } from 'react'
+import type { RunNode } from '../api.js'
+import { counted } from '../format.js'
+import { Moment, Status } from '../parts/basics.js'
+
+const STATES = ['failed', 'awaiting', 'due', 'done', 'idle'] as const
+/** So many rows at first. */
+const SHOWN = 200
+
+export function Nodes({
+  nodes,
+  chosen,
+  choose,
+}: {
+  nodes: RunNode[]
+  chosen: string | undefined
+  choose: (id: string) => void
+}) {
+  const [state, setState] = useState<string>('')
+  const [text, setText] = useState('')
+  const [most, setMost] = useState(SHOWN)
+  const found = nodes.filter(
+    (node) => (state === '' || node.state === state) && node.nodeId.toLowerCase().includes(text.toLowerCase()),
+  )
+  const isOf = (of: string) => nodes.filter((node) => node.state === of).length
+  return (
+    <>
+      <div className="filters">
+        <label className="search">
+          <span>Node</span>
+          <input
+            type="search"
+            data-search
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+            placeholder="any"
+          />
+        </label>
+        <fieldset className="chips" aria-label="State">
+          {STATES.filter((each) => isOf(each) > 0).map((each) => (
+            <button
+              key={each}
+              type="button"
+              aria-pressed={state === each}
+              onClick={() => setState(state === each ? '' : each)}
+            >
+              <Status of={each} />
+              <span className="count">{isOf(each)}</span>
+            </button>
+          ))}
+        </fieldset>
+      </div>
+      {found.length === 0 ? (
+        <p className="empty">{nodes.length === 0 ? 'No node was reached yet.' : 'No node matches.'}</p>
+      ) : (
+        <table className="rows">
+          <thead>
+            <tr>
+              <th scope="col">Node</th>
+              <th scope="col">State</th>
+              <th scope="col">Execution</th>
+              <th scope="col">Attempt</th>
+              <th scope="col">What is said</th>
+            </tr>
+          </thead>
+          <tbody>
+            {found.slice(0, most).map((node) => (
+              <tr key={node.nodeId} data-row data-chosen={node.nodeId === chosen}>
+                <td className="id">
+                  <button type="button" className="link" data-open onClick={() => choose(node.nodeId)}>
+                    {node.nodeId}
+                  </button>
+                </td>
+                <td>
+                  <Status of={node.state} />
+                </td>
+                <td>{node.execution}</td>
+                <td>{node.attempt}</td>
+                <td className="said">
+                  {node.error ??
+                    (node.waitsFor?.event && `waits for ${node.waitsFor.event}`) ??
+                    (node.action && `decided ${node.action}`)}
+                  {node.dueAt !== undefined && (
+                    <>
+                      {' '}
+                      due <Moment at={node.dueAt} />
+                    </>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {found.length > most && (
+        <button type="button" onClick={() => setMost(most + 1_000)}>
+          Show more of {counted(found.length, 'node')}
+        </button>
+      )}
+    </>
+  )
+}

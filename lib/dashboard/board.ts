@@ -1,0 +1,26 @@
+/** What the answers of the dashboard are made of: the client, what stands beside it, and what is hidden. */
+import type { ILogger } from 'flowcraft'
+import { hostOf, type RabbitMqClient } from '../client/client.js'
+import type { ClientHost } from '../client/host.js'
+import { harmlessLogger } from '../harmless.js'
+import { linesOf } from '../log.js'
+import type { DashboardSettings } from './options.js'
+import { Redaction } from './redaction.js'
+import { Shared } from './shared.js'
+
+export interface Board {
+  readonly client: RabbitMqClient
+  readonly host: ClientHost
+  readonly settings: DashboardSettings
+  readonly redaction: Redaction
+  readonly logger: ILogger
+  /** Answers that many viewers share: they read tables whole, or ask every server. */
+  readonly shared: Shared
+}
+
+export function boardOf(settings: DashboardSettings): Board {
+  const client = settings.client as RabbitMqClient
+  const host = hostOf(client)
+  const logger = linesOf(harmlessLogger(settings.logger ?? host.beside.logger))
+  return { client, host, settings, redaction: new Redaction(settings.redact), logger, shared: new Shared() }
+}

@@ -1,0 +1,97 @@
+/** Why a request is not done, and the status of its answer. */
+import { types } from 'node:util'
+
+/** What a request may be refused for by the dashboard itself; everything else has the code of the adapter's error. */
+export type RefusalCode =
+  | 'NOT_AUTHORIZED'
+  | 'NOT_LOCAL'
+  | 'ROLE_MISSING'
+  | 'READ_ONLY'
+  | 'CROSS_SITE'
+  | 'NOT_FOUND'
+  | 'METHOD_NOT_ALLOWED'
+  | 'BODY_TOO_LARGE'
+  | 'BODY_INVALID'
+  | 'VALUE_TOO_LARGE'
+  | 'INVALID_ARGUMENT'
+  | 'CLIENT_GONE'
+
+const STATUS_OF_REFUSAL: Record<RefusalCode, number> = {
+  NOT_AUTHORIZED: 401,
+  NOT_LOCAL: 403,
+  ROLE_MISSING: 403,
+  READ_ONLY: 405,
+  CROSS_SITE: 403,
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  BODY_TOO_LARGE: 413,
+  BODY_INVALID: 400,
+  VALUE_TOO_LARGE: 413,
+  INVALID_ARGUMENT: 400,
+  CLIENT_GONE: 400,
+}
+
+/** Refuses a request. */
+export class Refusal extends Error {
+  readonly code: RefusalCode
+
+  constructor(code: RefusalCode, message: string, options?: { cause: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** By the adapter's codes. */
+const STATUS_OF_CODE: Record<string, number> = {
+  RUN_NOT_FOUND: 404,
+  RUN_EXISTS: 409,
+  RUN_ENDED: 409,
+  RUN_NOT_ENDED: 409,
+  RUN_NOT_FAILED: 409,
+  NODE_NOT_AWAITING: 409,
+  ACTION_UNKNOWN: 409,
+  RUN_BUSY: 409,
+  RUN_ID_INVALID: 400,
+  VALUE_NOT_STORABLE: 400,
+  RESERVED_KEY: 400,
+  INVALID_ARGUMENT: 400,
+  CONTEXT_UNREADABLE: 422,
+  WRITE_REFUSED: 422,
+  BLUEPRINT_INVALID: 422,
+}
+/** Servers, and what is to be set up. */
+const UNAVAILABLE =
+  /^(DATABASE|BROKER|REDIS|TABLE|COLUMN|POOLER|QUEUE|COORDINATION)_|^(STOPPING|RESULT_TIMEOUT|NODE_KILLED_WORKERS)$/
+
+/** An error as it is answered. */
+export interface Told {
+  status: number
+  code: string
+  message: string
+  retryable?: boolean
+  runId?: string
+  nodeId?: string
+}
+
+/** What is told of an error. One that nobody expected is told to the log alone. */
+export function toldOf(error: unknown): Told {
+  if (error instanceof Refusal) {
+    return { status: STATUS_OF_REFUSAL[error.code], code: error.code, message: error.message }
+  }
+  if (types.isNativeError(error) && 'code' in error && typeof error.code === 'string') {
+    const { code, message } = error
+    const status = STATUS_OF_CODE[code] ?? (UNAVAILABLE.test(code) ? 503 : undefined)
+    if (status !== undefined) {
+      const { retryable, runId, nodeId } = error as { retryable?: boolean; runId?: string; nodeId?: string }
+      return {
+        status,
+        code,
+        message,
+        ...(retryable && { retryable }),
+        ...(runId !== undefined && { runId }),
+        ...(nodeId !== undefined && { nodeId }),
+      }
+    }
+  }
+  return { status: 500, code: 'INTERNAL', message: 'The dashboard failed at this; its log says why' }
+}

@@ -1,0 +1,54 @@
+/** Every call that the page makes: its name, what it needs, and what answers it. */
+import { approvals } from './approvals.js'
+import type { Board } from './board.js'
+import { deadLetters, discard, replay } from './dead.js'
+import { fleet, health } from './fleet.js'
+import type { Input } from './input.js'
+import type { DashboardRole } from './options.js'
+import { copyContext, describeRun, graphOf, viewContext } from './run.js'
+import { act, RUN_ACTIONS, type RunAction, resume, sendEvent } from './run-actions.js'
+import { actOnRuns, countRuns, listRuns, previewAction } from './runs.js'
+
+export interface Route {
+  /** A `POST` changes something: it is refused where nothing may be changed, and recorded. */
+  readonly method: 'GET' | 'POST'
+  readonly role: DashboardRole
+  readonly answer: (board: Board, input: Input) => Promise<object>
+}
+
+const read = (answer: Route['answer']): Route => ({ method: 'GET', role: 'look', answer })
+const change = (role: DashboardRole, answer: Route['answer']): Route => ({ method: 'POST', role, answer })
+
+const onRun = (action: RunAction): Route =>
+  change(RUN_ACTIONS[action].role, async (board, input) => {
+    const done = await act(board.client.run(input.required('id')), action, input)
+    board.shared.forget()
+    return done
+  })
+
+const bulk = (action: RunAction): Route =>
+  change(RUN_ACTIONS[action].role, (board, input) => actOnRuns(board, input.with({ action })))
+
+export const ROUTES: Readonly<Record<string, Route>> = {
+  health: read(health),
+  fleet: read(fleet),
+  runs: read(listRuns),
+  'runs/counts': read(countRuns),
+  'runs/preview': read(previewAction),
+  'runs/cancel': bulk('cancel'),
+  'runs/retry': bulk('retry'),
+  'runs/delete': bulk('delete'),
+  run: read(describeRun),
+  'run/graph': read(graphOf),
+  'run/context': read(viewContext),
+  'run/copy': read(copyContext),
+  'run/cancel': onRun('cancel'),
+  'run/retry': onRun('retry'),
+  'run/delete': onRun('delete'),
+  'run/resume': change('operate', (board, input) => resume(board.client.run(input.required('id')), input)),
+  'run/send-event': change('operate', (board, input) => sendEvent(board.client.run(input.required('id')), input)),
+  approvals: read(approvals),
+  dead: read(deadLetters),
+  'dead/replay': change('operate', replay),
+  'dead/discard': change('administer', discard),
+}

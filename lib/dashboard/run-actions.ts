@@ -1,0 +1,44 @@
+/** What can be done to a run. */
+import type { RunStatus } from '../client/description.js'
+import type { RunHandle } from '../client/handle.js'
+import type { Input } from './input.js'
+import type { DashboardRole } from './options.js'
+
+interface RunActionRule {
+  readonly role: DashboardRole
+  /** Runs of which statuses it is for. */
+  readonly statuses: readonly RunStatus[]
+}
+
+/** Those that are done to many runs at a time too, by their names. */
+export const RUN_ACTIONS = {
+  cancel: { role: 'operate', statuses: ['running', 'awaiting'] },
+  retry: { role: 'operate', statuses: ['failed'] },
+  delete: { role: 'administer', statuses: ['completed', 'failed', 'cancelled'] },
+} as const satisfies Record<string, RunActionRule>
+
+export type RunAction = keyof typeof RUN_ACTIONS
+
+/** Does it; answers with the nodes that go on. */
+export async function act(run: RunHandle, action: RunAction, input: Input): Promise<{ nodes?: string[] }> {
+  if (action === 'retry') return { nodes: [...(await run.retry())] }
+  if (action === 'delete') await run.delete()
+  else await run.cancel(input.text('reason'))
+  return {}
+}
+
+/** Lets paused nodes go on. */
+export async function resume(run: RunHandle, input: Input): Promise<{ nodes: string[] }> {
+  const [action, nodeId] = [input.text('decision'), input.text('nodeId')]
+  const output = input.get('output')
+  const nodes = await run.resume({
+    ...(action !== undefined && { action }),
+    ...(nodeId !== undefined && { nodeId }),
+    ...(output !== undefined && { output }),
+  })
+  return { nodes: [...nodes] }
+}
+
+export async function sendEvent(run: RunHandle, input: Input): Promise<{ nodes: string[] }> {
+  return { nodes: [...(await run.sendEvent(input.required('event'), input.get('payload')))] }
+}

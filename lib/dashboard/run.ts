@@ -1,0 +1,101 @@
+/** One run: how it stands, its graph, and its context. */
+import { ContextTable } from '../bridge/native.js'
+import type { NodeDescription, RunDescription } from '../client/description.js'
+import { actionsOf, type DrawnBlueprint, drawnBlueprint } from './blueprints.js'
+import type { Board } from './board.js'
+import type { Input } from './input.js'
+import { childOf } from './json-slices.js'
+import { Refusal } from './refusal.js'
+import { type ValueView, viewOf } from './value-view.js'
+
+/** The largest value that is given out whole, in characters of JSON. */
+const MOST = 5_000_000
+
+export type ShownNode = NodeDescription & {
+  /** The actions that decide its edges, while it waits; absent where its blueprint is not known. */
+  actions?: string[]
+}
+export type ShownRun = Omit<RunDescription, 'nodes'> & { nodes: ShownNode[] }
+
+export async function describeRun(board: Board, input: Input): Promise<ShownRun> {
+  return shownRun(board, await board.client.run(input.required('id')).describe())
+}
+
+/** A run as it may be shown. */
+export function shownRun(board: Board, { nodes, reason, ...run }: RunDescription): ShownRun {
+  const { redaction } = board
+  return {
+    ...run,
+    ...(reason !== undefined && { reason: redaction.value(reason, ['reason'], 'node') }),
+    nodes: nodes.map((node) => shownNode(board, run.blueprintId, node)),
+  }
+}
+
+function shownNode(board: Board, blueprintId: string | undefined, node: NodeDescription): ShownNode {
+  const { nodeId, error, waitsFor, state } = node
+  const { redaction } = board
+  const actions = state === 'awaiting' ? actionsOf(board, blueprintId, nodeId) : undefined
+  return {
+    ...node,
+    ...(error !== undefined && { error: redaction.value(error, [nodeId, 'error'], 'node') }),
+    ...(waitsFor && {
+      waitsFor: { ...waitsFor, details: redaction.value(waitsFor.details, [nodeId, 'details'], 'node') },
+    }),
+    ...(actions && { actions }),
+  }
+}
+
+/** The blueprints of a run: its own, and those of its subflows. */
+export async function graphOf(board: Board, input: Input): Promise<{ blueprints: DrawnBlueprint[] }> {
+  const found = new Map<string, DrawnBlueprint>()
+  const wanted = [input.required('blueprint')]
+  for (let id = wanted.pop(); id !== undefined; id = wanted.pop()) {
+    const drawn = found.has(id) ? undefined : drawnBlueprint(board, id)
+    if (!drawn) continue
+    found.set(id, drawn)
+    wanted.push(...drawn.nodes.flatMap(({ subflow }) => (subflow === undefined ? [] : [subflow])))
+  }
+  return { blueprints: [...found.values()] }
+}
+
+/** A value of the context, or the whole, as far as it is to be seen at once; nothing where there is none. */
+export async function viewContext(board: Board, input: Input): Promise<{ value?: ValueView }> {
+  const path = input.texts('path')
+  const from = input.number('from', { from: 0, to: Number.MAX_SAFE_INTEGER }) ?? 0
+  const json = await contextValue(board, input.required('id'), path)
+  return json === undefined ? {} : { value: viewOf(json, { redaction: board.redaction, path, from }) }
+}
+
+/** A value whole, as JSON text: numbers are as they are stored. */
+export async function copyContext(board: Board, input: Input): Promise<{ json: string }> {
+  const path = input.texts('path')
+  const json = await contextValue(board, input.required('id'), path)
+  if (json === undefined) throw new Refusal('NOT_FOUND', 'The context has no such value')
+  if (json.length > MOST) {
+    const message = `The value has ${json.length} characters, more than ${MOST}: flowcraft-rabbitmq runs show --with-context has it`
+    throw new Refusal('VALUE_TOO_LARGE', message)
+  }
+  const { redaction } = board
+  if (path.length > 0) return { json: redaction.whole(json, path, 'context') }
+  // What is at the top has no path.
+  const whole = redaction.whole(`{"":${json}}`, [], 'context')
+  return { json: childOf(whole, '') ?? 'null' }
+}
+
+/** The text of a value, if there is one, redacted on its outside and on that of everything around it. */
+async function contextValue(
+  { host, redaction }: Board,
+  runId: string,
+  path: readonly string[],
+): Promise<string | undefined> {
+  const { database, contexts } = host.beside
+  const table = new ContextTable(database, contexts)
+  const [key] = path
+  const found = key === undefined ? await host.answer(table.toJSON(runId)) : await host.answer(table.get(runId, key))
+  let value: string | undefined = found ?? undefined
+  for (const [at, part] of path.entries()) {
+    if (at > 0 && value !== undefined) value = childOf(value, part)
+    if (value !== undefined) value = redaction.outside(value, path.slice(0, at + 1), 'context')
+  }
+  return value
+}

@@ -1,0 +1,71 @@
+/** A value as a tree of what is to be seen of it: small values whole, large ones by kind and size, to be asked for. */
+import { childrenOf, type JsonKind, kindOf } from './json-slices.js'
+import type { Redaction } from './redaction.js'
+
+/** How much of a text is shown at once, in characters. */
+const LONGEST_TEXT = 2_000
+/** How many children are shown at once. */
+const MOST_CHILDREN = 100
+/** Up to this size, in characters of JSON, what is inside is shown with it. */
+const SMALL = 4_000
+
+export interface ValueView {
+  kind: JsonKind
+  /** The size of its JSON, in characters. */
+  size: number
+  /** Of a text what it says, of a number or the like its JSON. */
+  text?: string
+  /** The text is longer. */
+  isCut?: true
+  /** Of an object or an array. */
+  children?: { key: string; value: ValueView }[]
+  /** There are children after those: the place of the next. */
+  next?: number
+}
+
+export interface ViewRequest {
+  readonly redaction: Redaction
+  readonly path: readonly string[]
+  /** The place of the first child. */
+  readonly from?: number
+}
+
+/** A value, which was redacted on the outside already. */
+export function viewOf(json: string, request: ViewRequest): ValueView {
+  const kind = kindOf(json)
+  const view: ValueView = { kind, size: json.length }
+  if (kind === 'object' || kind === 'array') return { ...view, ...childViews(json, request) }
+  if (kind !== 'string') return { ...view, text: json }
+  const isCut = json.length > LONGEST_TEXT * 6
+  const text = isCut ? beginningOf(json, LONGEST_TEXT * 6) : (JSON.parse(json) as string)
+  if (!isCut && text.length <= LONGEST_TEXT) return { ...view, text }
+  return { ...view, text: text.slice(0, LONGEST_TEXT), isCut: true }
+}
+
+function childViews(json: string, { redaction, path, from = 0 }: ViewRequest): Pick<ValueView, 'children' | 'next'> {
+  const children: ValueView['children'] = []
+  let at = 0
+  for (const { key, from: start, to } of childrenOf(json)) {
+    at += 1
+    if (at <= from) continue
+    if (children.length === MOST_CHILDREN) return { children, next: at - 1 }
+    const inner = [...path, key]
+    const value = redaction.outside(json.slice(start, to), inner, 'context')
+    const isOpen = value.length <= SMALL || !/^[[{]/.test(value)
+    const view = isOpen ? viewOf(value, { redaction, path: inner }) : { kind: kindOf(value), size: value.length }
+    children.push({ key, value: view })
+  }
+  return { children }
+}
+
+/** The text that the first characters of a JSON string say. An escape may have been cut. */
+function beginningOf(json: string, length: number): string {
+  for (let end = length; end > length - 12; end -= 1) {
+    try {
+      return JSON.parse(`${json.slice(0, end)}"`) as string
+    } catch {
+      // One sign less.
+    }
+  }
+  return ''
+}
