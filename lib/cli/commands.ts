@@ -6,6 +6,7 @@ import { FLEET_COMMANDS } from './definitions/fleet.js'
 import { MIGRATE_COMMANDS } from './definitions/migrate.js'
 import { RUN_ACTIONS } from './definitions/run-actions.js'
 import { RUNS_COMMANDS } from './definitions/runs.js'
+import { uiCommand } from './definitions/ui.js'
 
 export const COMMANDS: readonly Command[] = [
   ...FLEET_COMMANDS,
@@ -13,5 +14,6 @@ export const COMMANDS: readonly Command[] = [
   ...RUN_ACTIONS,
   ...DEAD_COMMANDS,
   ...MIGRATE_COMMANDS,
+  uiCommand,
   completionCommand,
 ]
