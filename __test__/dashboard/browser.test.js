@@ -206,7 +206,7 @@ describe('the dashboard in a browser', inBrowser, () => {
   it('asks nothing while nobody sees it, and one thing at a time', async (t) => {
     const { page } = await pageFor(t, browser)
     let [open, most, count] = [0, 0, 0]
-    await page.route(/api\/runs\?/, async (route) => {
+    await page.route(/api\/runs(\?|$)/, async (route) => {
       open += 1
       count += 1
       most = Math.max(most, open)
@@ -228,7 +228,7 @@ describe('the dashboard in a browser', inBrowser, () => {
     await page.clock.runFor(60_000)
     await page.waitForTimeout(400)
     assert.deepEqual([most, count], [1, asked])
-    const again = page.waitForRequest(/api\/runs\?/)
+    const again = page.waitForRequest(/api\/runs(\?|$)/)
     await page.evaluate(() => {
       Object.defineProperty(document, 'hidden', { value: false, configurable: true })
       document.dispatchEvent(new Event('visibilitychange'))
