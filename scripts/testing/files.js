@@ -13,6 +13,8 @@ export const ON_MEMORY = [
   'dashboard',
   'testing',
   'docs',
+  'examples',
+  'package',
   'parity',
   'durable',
   'input',
