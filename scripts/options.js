@@ -1,10 +1,11 @@
 // `npm run options`: writes what the options schema says where people read it: docs/options.md and the doc comments of the
-// options' types; and docs/cli.md, by the definitions of the commands. With --check it changes nothing, and fails where
-// something is out of date.
+// options' types; docs/cli.md, by the definitions of the commands; and docs/api.md, by the declarations in dist/. With --check
+// it changes nothing, and fails where something is out of date.
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { COMMANDS } from '../dist/cli/commands.js'
 import { describeOptions } from '../dist/options/describe.js'
+import { apiPage } from './options/api.js'
 import { cliPage } from './options/cli.js'
 import { optionsPage } from './options/markdown.js'
 import { commented } from './options/types.js'
@@ -15,6 +16,7 @@ const ROOT = new URL('..', import.meta.url)
 const TARGETS = [
   ['docs/options.md', () => optionsPage(describeOptions())],
   ['docs/cli.md', () => cliPage(COMMANDS)],
+  ['docs/api.md', () => apiPage()],
   ...describeOptions().map(({ type, file, options }) => [
     `lib/options/${file}`,
     (text) => commented(text, type, options),

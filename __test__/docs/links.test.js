@@ -4,11 +4,16 @@ import { access, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { navigation } from '../../site/navigation.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const top = (await readdir(root)).filter((name) => name.endsWith('.md'))
 const docs = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
-const pages = [...top, ...docs, 'bench/README.md']
+// Not recursively: what is installed beside them leads back here.
+const folders = (await readdir(join(root, 'examples'), { withFileTypes: true })).filter((entry) => entry.isDirectory())
+const projects = folders.map(({ name }) => name).filter((name) => name !== 'node_modules')
+const examples = ['examples/README.md', ...projects.map((name) => `examples/${name}/README.md`)]
+const pages = [...top, ...docs, ...examples, 'bench/README.md']
 
 /** The text of a page without its code. */
 async function prose(path) {
@@ -54,12 +59,30 @@ describe('the links of', () => {
     })
   }
 
-  it('the README lead to every page of docs', async () => {
-    const links = linksOf(await prose('README.md')).map((target) => target.split('#')[0])
+  it('the map of the documentation lead to every page of it, and the README to the map', async () => {
+    const reached = linksOf(await prose('docs/index.md')).map((target) => join('docs', target.split('#')[0]))
     assert.deepEqual(
-      docs.filter((page) => !links.includes(page)),
+      docs.filter((page) => page !== 'docs/index.md' && !reached.includes(page)),
       [],
     )
+    assert.ok(linksOf(await prose('README.md')).includes('docs/index.md'))
+  })
+
+  it('the examples’ page lead to every example', async () => {
+    const reached = linksOf(await prose('examples/README.md')).map((target) => join('examples', target))
+    assert.deepEqual(
+      examples.filter((page) => page !== 'examples/README.md' && !reached.includes(page)),
+      [],
+    )
+  })
+})
+
+describe('the site', () => {
+  const linked = (items) => items.flatMap(({ link, items = [] }) => [...(link ? [link] : []), ...linked(items)])
+
+  it('has every page in its navigation, once, and nothing else', () => {
+    const shown = linked(navigation).map((link) => `${link.slice(1)}.md`)
+    assert.deepEqual(shown.sort(), [...pages, 'bench/RESULTS.md'].sort())
   })
 })
 

@@ -1,6 +1,7 @@
 // The code of the pages in docs runs: each block of it, by this file or by the one that is named here.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { inspect } from 'node:util'
 import { migrationStatus, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { blocksOf, pageOf, pages, programOf } from '../fixtures/pages.js'
@@ -8,11 +9,22 @@ import { AROUND, counting, environmentFor } from '../testing/support.js'
 
 /** Pages whose code is run elsewhere. */
 const ELSEWHERE = {
+  'docs/backups.md': '__test__/drills/restore.test.js',
+  'docs/getting-started.md': '__test__/docs/getting-started.test.js',
   'README.md': '__test__/docs/readme.test.js',
   'docs/client.md': '__test__/client/documentation.test.js',
   'docs/dashboard.md': '__test__/dashboard/documentation.test.js',
   'docs/moving-from-version-1.md': '__test__/dropin/readme-client.test.js',
   'docs/testing.md': '__test__/testing/documentation.test.js',
+}
+
+/** The constants of docs/sizing.md, by the figures of the bench that they are. */
+const CONSTANTS = {
+  'CPU of a worker process, a job': 'ms CPU of the process a job',
+  'of it the main thread, where your code runs too': 'ms CPU of the main thread a job',
+  'event loop busy, a job': 'ms the event loop is busy a job',
+  'memory of a worker at most, without your code': 'MB at most',
+  'with 100 KB in each context, a job takes': '× an empty context',
 }
 
 /** Runs the blocks of a page, with these names in scope. */
@@ -123,6 +135,56 @@ const HERE = {
     await runs('docs/operations.md', { adapter, pgClient, statusTableName })
     await expectRun('order-17').toHaveBeenCancelled()
     await expectRun('order-18').toAwait('approval')
+  },
+
+  'docs/security.md': async (t) => {
+    const { servers } = await environmentFor(t, {})
+    const options = { ...servers, runtimeOptions: { blueprints: {}, registry: {} } }
+    const readFile = () => pageOf('__test__/security/certificates/ca.pem')
+    const urls = { amqpUrl: 'amqps://localhost', databaseUrl: 'postgres://localhost/shop', redisHost: 'localhost' }
+    const scope = {
+      RabbitMqAdapter,
+      RedisCoordinationStore,
+      options,
+      readFile,
+      caFile: 'ca.pem',
+      password: 'pass',
+      ...urls,
+    }
+    await runs('docs/security.md', scope)
+  },
+
+  'docs/managed-servers.md': async (t) => {
+    const { servers } = await environmentFor(t, {})
+    const options = {
+      ...servers,
+      amqpConnection: 'amqp://localhost',
+      coordinationStore: new RedisCoordinationStore('redis://localhost'),
+      runtimeOptions: { blueprints: {}, registry: {} },
+    }
+    const [pooledUrl, directUrl] = ['postgres://pooler:6432/shop', 'postgres://db:5432/shop']
+    await runs('docs/managed-servers.md', { RabbitMqAdapter, options, pooledUrl, directUrl })
+  },
+
+  'docs/sizing.md': async () => {
+    const page = await pageOf('docs/sizing.md')
+    const said = []
+    await runs('docs/sizing.md', { console: { log: (...words) => said.push(...words) } })
+    const shown = inspect(said[0]).replaceAll(/^/gm, '    ')
+    assert.ok(page.includes(shown), shown)
+    const results = (await pageOf('bench/RESULTS.md')).split('\n')
+    for (const [constant, figure] of Object.entries(CONSTANTS)) {
+      const [, measured] = results.find((row) => row.includes(`| ${figure} |`)).match(/\| .*? \| .*? \| ([\d.]+) /)
+      assert.match(page, new RegExp(`^\\| ${constant} +\\| ${measured.replace('.', '\\.')} `, 'm'), constant)
+    }
+  },
+
+  'docs/moving-from-bullmq.md': async (t) => {
+    const [block] = blocksOf(await pageOf('docs/moving-from-bullmq.md'), 'js')
+    const build = await programOf(`${block}\nreturn build`, ['createFlow'])({ createFlow })
+    const { client, expectRun } = await environmentFor(t, { build })
+    const run = await client.start('build', { context: { branch: 'main' } })
+    await expectRun(run).toHaveCompleted({ outputs: { publish: ['linted main', 'tested main'] } })
   },
 
   'docs/servers.md': async (t) => {
