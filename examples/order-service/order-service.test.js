@@ -11,7 +11,7 @@ import { standIns } from './systems.js'
 
 const { SERVERS, AMQP_URL: amqp, DATABASE_URL: database, REDIS_URL: redis } = process.env
 const onServers = SERVERS === '1' && { servers: { amqp, database, redis } }
-const REMIND_AFTER = onServers ? 300 : 24 * 3_600_000
+const REMIND_AFTER = onServers ? 5_000 : 24 * 3_600_000
 
 /** The service, listening at a port of its own. */
 async function service(t) {
@@ -34,10 +34,9 @@ async function service(t) {
     return { status: response.status, body: await response.json() }
   }
   const pay = async (id) => fetch(systems.requests.get(id).callback, { method: 'POST' })
-  const waits = onServers
-    ? () => new Promise((done) => setTimeout(done, REMIND_AFTER))
-    : () => env.clock.advance('1 day')
-  return { ...env, systems, send, pay, waits }
+  const untilReminded = (id) =>
+    onServers ? env.client.run(`${id}:reminder`).result({ timeoutMs: 60_000 }) : env.clock.advance('1 day')
+  return { ...env, systems, send, pay, untilReminded }
 }
 
 test('a small order is shipped once it is paid', async (t) => {
@@ -51,12 +50,12 @@ test('a small order is shipped once it is paid', async (t) => {
 })
 
 test('a large one waits for a person, who is reminded after a day', async (t) => {
-  const { send, pay, waits, expectRun, systems } = await service(t)
+  const { send, pay, untilReminded, expectRun, systems } = await service(t)
   await send('POST', '/orders', { id: 'o-2', amount: 4_000 })
   await expectRun('o-2').toAwait('paid')
   await pay('o-2')
   await expectRun('o-2').toAwait('approval')
-  await waits()
+  await untilReminded('o-2')
   await expectRun('o-2:reminder').toHaveCompleted({ outputs: { remind: 'sent' } })
   assert.deepEqual(systems.mails, ['Order o-2 waits for your approval.'])
   assert.equal((await send('GET', '/orders?status=awaiting')).body.runs[0].runId, 'o-2')
@@ -65,14 +64,14 @@ test('a large one waits for a person, who is reminded after a day', async (t) =>
 })
 
 test('a rejected one is refunded, and nobody is reminded', async (t) => {
-  const { send, pay, waits, expectRun, systems } = await service(t)
+  const { send, pay, untilReminded, expectRun, systems } = await service(t)
   await send('POST', '/orders', { id: 'o-3', amount: 4_000 })
   await expectRun('o-3').toAwait('paid')
   await pay('o-3')
   await expectRun('o-3').toAwait('approval')
   await send('POST', '/orders/o-3/reject', {})
   await expectRun('o-3').toHaveCompleted({ outputs: { refund: 'refund-o-3' } })
-  await waits()
+  await untilReminded('o-3')
   await expectRun('o-3:reminder').toHaveCompleted({ outputs: { remind: 'not needed' } })
   assert.deepEqual(systems.mails, [])
 })
