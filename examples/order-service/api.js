@@ -2,14 +2,21 @@
 import { json } from 'node:stream/consumers'
 import { FlowcraftAdapterError } from '@flowcraft/rabbitmq-adapter'
 
-const DAY = 24 * 3_600_000
 const STATUSES = {
   ...{ RUN_NOT_FOUND: 404, RESULT_TIMEOUT: 504, RUN_FAILED: 422, RUN_CANCELLED: 422 },
   ...{ NODE_NOT_AWAITING: 409, RUN_ENDED: 409, RUN_NOT_FAILED: 409, INVALID_ARGUMENT: 400 },
 }
 
-/** The request handler of the service, over a worker's adapter. */
-export function api(adapter, { remindAfterMs = DAY } = {}) {
+/** An event bus that counts, and says what it counted as Prometheus reads it. */
+export function counter(counts = new Map()) {
+  return {
+    emit: ({ type }) => void counts.set(type, (counts.get(type) ?? 0) + 1),
+    text: () => [...counts].map(([type, count]) => `orders_events_total{type="${type}"} ${count}\n`).join(''),
+  }
+}
+
+/** The request handler of the service, over a worker's adapter and the counter of its events. */
+export function api(adapter, { events, remindAfterMs = 24 * 3_600_000 }) {
   const { client } = adapter
   const run = ({ id }) => client.run(id)
   const decide =
@@ -40,6 +47,7 @@ export function api(adapter, { remindAfterMs = DAY } = {}) {
   return async (request, response) => {
     const { pathname, searchParams } = new URL(request.url, 'http://localhost')
     if (pathname.startsWith('/hooks/')) return webhooks(request, response)
+    if (pathname === '/metrics') return response.end(events.text())
     const answer = (status, value) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
     }

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { createTestEnvironment } from '@flowcraft/rabbitmq-adapter/testing'
-import { api } from './api.js'
+import { api, counter } from './api.js'
 import { flows } from './flows.js'
 import { standIns } from './systems.js'
 
@@ -16,16 +16,20 @@ const REMIND_AFTER = onServers ? 5_000 : 24 * 3_600_000
 /** The service, listening at a port of its own. */
 async function service(t) {
   const systems = standIns()
+  const events = counter()
   const server = createServer().listen(0)
   await once(server, 'listening')
   const at = `http://localhost:${server.address().port}`
   const env = await createTestEnvironment({
     flows,
     runtime: { dependencies: systems },
-    adapter: { webhook: { baseUrl: `${at}/hooks`, secret: 'a secret of sixteen or more' } },
+    adapter: {
+      eventBus: events,
+      webhook: { baseUrl: `${at}/hooks`, secret: 'a secret of sixteen or more' },
+    },
     ...onServers,
   })
-  server.on('request', api(env.adapter, { remindAfterMs: REMIND_AFTER }))
+  server.on('request', api(env.adapter, { events, remindAfterMs: REMIND_AFTER }))
   t.after(() => env.close())
   t.after(() => server.close())
   const send = async (method, path, body) => {
@@ -36,17 +40,19 @@ async function service(t) {
   const pay = async (id) => fetch(systems.requests.get(id).callback, { method: 'POST' })
   const untilReminded = (id) =>
     onServers ? env.client.run(`${id}:reminder`).result({ timeoutMs: 60_000 }) : env.clock.advance('1 day')
-  return { ...env, systems, send, pay, untilReminded }
+  const metrics = async () => (await fetch(`${at}/metrics`)).text()
+  return { ...env, systems, metrics, send, pay, untilReminded }
 }
 
 test('a small order is shipped once it is paid', async (t) => {
-  const { send, pay, expectRun } = await service(t)
+  const { send, pay, expectRun, metrics } = await service(t)
   assert.deepEqual((await send('POST', '/orders', { id: 'o-1', amount: 40 })).body, { id: 'o-1', outcome: 'new' })
   assert.deepEqual((await send('POST', '/orders', { id: 'o-1', amount: 40 })).body, { id: 'o-1', outcome: 'existing' })
   await expectRun('o-1').toAwait('paid')
   assert.equal((await pay('o-1')).status, 202)
   const { body } = await send('GET', '/orders/o-1/result')
   assert.equal(body.context['_outputs.ship'], 'parcel-o-1')
+  assert.match(await metrics(), /^orders_events_total\{type="job:processed"\} [1-9]\d*$/m)
 })
 
 test('a large one waits for a person, who is reminded after a day', async (t) => {
