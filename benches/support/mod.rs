@@ -146,5 +146,6 @@ fn finished(node: &str, targets: &[&String]) -> Answer {
             again: None,
         },
         patch: Patch::default(),
+        trace: None,
     }
 }

@@ -8,7 +8,7 @@ use napi_derive::napi;
 
 use super::errors::{settings, to_js};
 use super::function::JsThread;
-use super::live_broker::{LiveBroker, LiveFunctions, Lost};
+use super::live_broker::{LiveBroker, LiveFunctions, LiveProperties, Lost};
 use super::memory;
 use super::runtime::promise;
 use crate::ports::broker;
@@ -87,9 +87,16 @@ impl Broker {
 
     /// A message arrived on the live connection.
     #[napi]
-    pub fn deliver(&self, queue: String, number: u32, body: Buffer, redelivered: bool) {
+    pub fn deliver(
+        &self,
+        queue: String,
+        number: u32,
+        body: Buffer,
+        redelivered: bool,
+        properties: LiveProperties,
+    ) {
         if let Some(live) = &self.live {
-            live.deliver(&queue, number, body.to_vec(), redelivered);
+            live.deliver(&queue, number, body.to_vec(), (redelivered, properties));
         }
     }
 

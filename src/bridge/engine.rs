@@ -7,6 +7,7 @@ use std::time::Duration;
 use napi::Env;
 use napi::bindgen_prelude::Object;
 use napi_derive::napi;
+use serde::Serialize;
 
 use super::broker::Broker;
 use super::database::Database;
@@ -144,6 +145,7 @@ impl Engine {
         let Some(Mortal { process, server, name }) = &self.mortal else { return };
         let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
         process.kill(|| server.run_out(name));
+        self.inner.has_died();
         drop(worker);
     }
 
@@ -170,7 +172,7 @@ impl Engine {
         promise(env, async move { engine.reconcile(&run).await.map(names) })
     }
 
-    /// Lets paused nodes go on, with an output as JSON.
+    /// Lets paused nodes go on, with an output as JSON. `span` is the `traceparent` that this belongs to; likewise below.
     #[napi(ts_return_type = "Promise<string[]>")]
     pub fn resume<'env>(
         &self,
@@ -179,8 +181,9 @@ impl Engine {
         node: Option<String>,
         action: Option<String>,
         output: Option<String>,
+        span: Option<String>,
     ) -> napi::Result<Object<'env>> {
-        let engine = self.inner.clone();
+        let engine = self.inner.within(span);
         let with = Resume { action, output: output.map(|text| json(env, text)).transpose()? };
         promise(env, async move { engine.resume(&run, node.as_deref(), &with).await.map(names) })
     }
@@ -194,8 +197,9 @@ impl Engine {
         name: String,
         payload: Option<String>,
         node: Option<String>,
+        span: Option<String>,
     ) -> napi::Result<Object<'env>> {
-        let engine = self.inner.clone();
+        let engine = self.inner.within(span);
         let payload = payload.map(|text| json(env, text)).transpose()?;
         promise(env, async move { engine.send_event(&run, &name, payload, node.as_deref()).await.map(names) })
     }
@@ -209,8 +213,13 @@ impl Engine {
 
     /// Starts a failed run again from the nodes that failed.
     #[napi(ts_return_type = "Promise<string[]>")]
-    pub fn retry<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
-        let engine = self.inner.clone();
+    pub fn retry<'env>(
+        &self,
+        env: &'env Env,
+        run: String,
+        span: Option<String>,
+    ) -> napi::Result<Object<'env>> {
+        let engine = self.inner.within(span);
         promise(env, async move { engine.retry(&run).await.map(names) })
     }
 
@@ -270,6 +279,30 @@ impl Engine {
     #[napi]
     pub fn beat(&self) {
         self.inner.beat();
+    }
+
+    /// How the worker is: JSON.
+    #[napi]
+    pub fn health(&self, env: &Env) -> napi::Result<String> {
+        text(env, &self.inner.health())
+    }
+
+    /// Counts and measures from now on, telling so many blueprints apart; with `samples`, single measurements are kept too.
+    #[napi]
+    pub fn measure(&self, blueprints: u32, samples: bool) {
+        self.inner.measure(blueprints as usize, samples);
+    }
+
+    /// What was counted and measured since then: JSON.
+    #[napi]
+    pub fn readings(&self, env: &Env) -> napi::Result<String> {
+        text(env, &self.inner.readings())
+    }
+
+    /// The single measurements since they were last taken: a JSON array.
+    #[napi]
+    pub fn take_samples(&self, env: &Env) -> napi::Result<String> {
+        text(env, &self.inner.take_samples())
     }
 
     /// The oldest dead letters.
@@ -349,6 +382,11 @@ impl Engine {
         };
         promise(env, async move { engine.write_result(&run, status, &result).await })
     }
+}
+
+/// What JavaScript reads as JSON.
+fn text(env: &Env, value: &impl Serialize) -> napi::Result<String> {
+    to_raw(value).map(|json| json.get().to_owned()).map_err(|error| to_js(env, &error))
 }
 
 /// Nodes as JavaScript hears of them.

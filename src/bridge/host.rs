@@ -1,6 +1,7 @@
 //! User code behind the engine's [`Host`]: a message for each job, and an answer.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use napi::bindgen_prelude::{FnArgs, Promise};
@@ -14,7 +15,8 @@ use super::job::{Jobs, Opened};
 use super::outbox::Outbox;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
-use crate::ports::host::{Call, Described, Host, Level, Notice, Reply, Revision};
+use crate::ports::about::About;
+use crate::ports::host::{Call, Described, Host, Level, Notice, Readiness, Reply, Revision, Span, SpanKind};
 use crate::workflow::blueprint::Description;
 use crate::workflow::ledger::RunStatus;
 use crate::workflow::path::shown;
@@ -35,6 +37,8 @@ pub struct HostFunctions {
     pub wake: JsFunction<(), ()>,
     /// Whether somebody listens to events.
     pub has_event_bus: bool,
+    /// Whether somebody collects traces.
+    pub traces: Option<bool>,
     /// Publishes a run's result: run, status, reason, context as JSON.
     pub publish_result: JsFunction<FinalResult, Promise<()>>,
     /// Whether results go through `publishResult`.
@@ -50,6 +54,7 @@ pub struct JsHost {
     publish_result: JsFunction<FinalResult, Promise<()>>,
     publishes_results: bool,
     has_event_bus: bool,
+    traces: bool,
     /// What JavaScript is running.
     pub jobs: Jobs,
     /// What it has yet to hear.
@@ -64,6 +69,7 @@ impl JsHost {
             blueprints,
             wake,
             has_event_bus,
+            traces,
             publish_result,
             publishes_results,
         } = functions;
@@ -76,6 +82,7 @@ impl JsHost {
             publish_result,
             publishes_results,
             has_event_bus,
+            traces: traces.unwrap_or_default(),
             jobs,
             outbox,
         }
@@ -172,6 +179,10 @@ impl Host for JsHost {
         self.has_event_bus
     }
 
+    fn traces(&self) -> bool {
+        self.traces
+    }
+
     fn notify(&self, notice: Notice) {
         let notice = match notice {
             Notice::Enqueued { job, queue } => json!({
@@ -188,13 +199,36 @@ impl Host for JsHost {
                     "duration": duration, "success": success,
                 },
             }),
-            Notice::Deaf { message } => json!({ "deaf": message }),
+            Notice::Deaf { message, queue } => json!({ "deaf": message, "queue": queue }),
             Notice::Unfit { error } => json!({
                 "unfit": error.to_string(),
                 "code": error.code.as_str(),
                 "sqlState": error.sql_state.map(|state| state.as_str().to_owned()),
             }),
-            Notice::Log { level, message } => json!({ "level": level_name(level), "message": message }),
+            Notice::Log { level, message, about } => {
+                let About { run, node, queue, code } = about;
+                let code = code.map(Code::as_str);
+                let about = json!({ "run": run, "node": node, "queue": queue, "code": code });
+                json!({ "level": level_name(level), "message": message, "about": about })
+            }
+            Notice::Span(Span { kind, after, run, node, took }) => {
+                let word = match kind {
+                    SpanKind::Publish => "publish",
+                    SpanKind::Commit => "commit",
+                };
+                let ended = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                json!({
+                    "span": word, "after": after, "runId": run, "nodeId": shown(&node),
+                    "ended": ended.as_secs_f64() * 1e3, "took": took.as_secs_f64() * 1e3,
+                })
+            }
+            Notice::Readiness { readiness, health } => {
+                let word = match readiness {
+                    Readiness::Ready => "ready",
+                    Readiness::Reconnecting => "reconnecting",
+                };
+                json!({ "readiness": word, "health": health })
+            }
         };
         self.outbox.put(&notice.to_string());
     }

@@ -1,6 +1,6 @@
 //! The jobs JavaScript is running: what each has to know of its run, its context, and the way back for its answer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -76,6 +76,9 @@ struct JobFields<'a> {
     beside_strangers: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     named: bool,
+    /// What goes along with the run's jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<&'a BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     input: Option<&'a Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,6 +150,7 @@ impl Jobs {
                 fed,
                 beside_strangers: beside_version_1,
                 named: view.get(node).is_some(),
+                headers: job.carried.as_ref().map(|carried| &carried.headers),
                 input: input.filter(|input| input.get().len() <= LARGEST_ALONG),
                 resumed,
                 added: &added,

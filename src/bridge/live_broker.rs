@@ -16,7 +16,7 @@ use super::errors::from_js;
 use super::function::{JsFunction, JsThread};
 use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, Arguments, QueueType};
-use crate::ports::broker::{self, Delivery, Outgoing, Reading, Receipt};
+use crate::ports::broker::{self, Delivery, Outgoing, Reading, Receipt, Subscriber};
 
 /// How long a channel may take to close before it is left to its connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -71,6 +71,15 @@ pub struct LiveMessage {
     pub body: Buffer,
     /// JSON.
     pub headers: String,
+    pub priority: Option<u8>,
+}
+
+/// What a message says besides its body.
+#[napi(object)]
+pub struct LiveProperties {
+    /// Those that are text.
+    pub headers: HashMap<String, String>,
+    pub priority: Option<u8>,
 }
 
 /// The live connection of one adapter or client.
@@ -112,12 +121,19 @@ impl LiveBroker {
         self.is_blocked.store(blocked, Ordering::Relaxed);
     }
 
-    /// A message arrived.
-    pub fn deliver(&self, queue: &str, number: u32, body: Vec<u8>, redelivered: bool) {
+    /// A message arrived, perhaps again, and says this besides its body.
+    pub fn deliver(
+        &self,
+        queue: &str,
+        number: u32,
+        body: Vec<u8>,
+        (redelivered, LiveProperties { headers, priority }): (bool, LiveProperties),
+    ) {
         let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone() });
         if let Some(consumer) = self.consumers().get(queue) {
             let queue = consumer.queue.clone();
-            let delivery = Delivery { queue, body, headers: Vec::new(), redelivered, receipt };
+            let headers = headers.into_iter().collect();
+            let delivery = Delivery { queue, body, headers, priority, redelivered, receipt };
             // Nothing is lost where the worker listens no more: the channel closes, and the broker takes it back.
             let _ = consumer.deliveries.send(delivery);
         }
@@ -163,6 +179,7 @@ impl broker::Broker for LiveBroker {
                 queues: serde_json::Value::from(queues).to_string(),
                 body: Buffer::from(message.body),
                 headers,
+                priority: message.priority,
             },)
                 .into();
             confirms.push(self.thread.call(&self.functions.publish, arguments).await.map_err(failed)?);
@@ -188,7 +205,7 @@ impl broker::Broker for LiveBroker {
         &self,
         queue: &str,
         prefetch: u16,
-        deliveries: mpsc::Sender<Delivery>,
+        Subscriber { deliveries, opened }: Subscriber,
         stop: CancellationToken,
     ) -> Result<()> {
         let (lost, mut losses) = mpsc::unbounded_channel();
@@ -204,12 +221,14 @@ impl broker::Broker for LiveBroker {
         });
         let consumer = Consumer { queue: queue.into(), deliveries: arrived, lost };
         self.consumers().insert(queue.to_owned(), consumer);
-        let opened = self.open_consumer(queue, prefetch).await;
-        let lost = match opened {
-            Ok(()) => tokio::select! {
-                () = stop.cancelled() => None,
-                loss = losses.recv() => loss,
-            },
+        let lost = match self.open_consumer(queue, prefetch).await {
+            Ok(()) => {
+                opened();
+                tokio::select! {
+                    () = stop.cancelled() => None,
+                    loss = losses.recv() => loss,
+                }
+            }
             // What JavaScript reported on the way says more than that it failed.
             Err(error) => losses.try_recv().ok().or(Some(Lost { reason: error.message, for_good: false })),
         };
@@ -271,6 +290,7 @@ impl Reading for LiveReading {
                 queue: self.queue.clone(),
                 body: body.to_vec(),
                 headers: headers.into_iter().collect(),
+                priority: None,
                 redelivered: false,
                 receipt: Box::new(LiveReceipt { number, functions: self.functions.clone() }),
             }

@@ -73,6 +73,7 @@ pub struct MemoryQueue {
 pub struct MemoryMessage {
     pub body: Buffer,
     pub headers: HashMap<String, String>,
+    pub priority: Option<u8>,
     pub redelivered: bool,
 }
 
@@ -273,7 +274,7 @@ impl From<QueueView> for MemoryQueue {
 }
 
 impl From<MessageView> for MemoryMessage {
-    fn from(MessageView { body, headers, redelivered, .. }: MessageView) -> Self {
-        Self { body: body.into(), headers: headers.into_iter().collect(), redelivered }
+    fn from(MessageView { body, headers, priority, redelivered, .. }: MessageView) -> Self {
+        Self { body: body.into(), headers: headers.into_iter().collect(), priority, redelivered }
     }
 }

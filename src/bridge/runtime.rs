@@ -1,6 +1,8 @@
 //! One tokio runtime for every adapter and every worker thread of the process.
 
+use std::env;
 use std::future::Future;
+use std::io::IsTerminal;
 
 use napi::bindgen_prelude::{Object, ToNapiValue};
 use napi::{Env, Status};
@@ -55,12 +57,19 @@ where
 }
 
 /// Spans and events of the engine go to standard error for those who set `FLOWCRAFT_LOG`, in the words of
-/// `tracing`'s filters: `FLOWCRAFT_LOG=flowcraft_rabbitmq_adapter=debug`.
+/// `tracing`'s filters: `FLOWCRAFT_LOG=flowcraft_rabbitmq_adapter=debug`. With `FLOWCRAFT_LOG_FORMAT=json` each line is a JSON
+/// object; colours are for terminals.
 fn trace_to_stderr() {
     if let Ok(filter) = EnvFilter::try_from_env("FLOWCRAFT_LOG") {
         // Only what this crate says: the servers' clients trace the bytes of a login.
         let own = filter_fn(|event| event.target().starts_with(env!("CARGO_CRATE_NAME")));
-        let lines = fmt::layer().with_writer(std::io::stderr).with_filter(filter.and(own));
+        let is_terminal = std::io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
+        let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal);
+        let filter = filter.and(own);
+        let lines = match env::var("FLOWCRAFT_LOG_FORMAT").as_deref() {
+            Ok("json") => lines.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed(),
+            _ => lines.with_filter(filter).boxed(),
+        };
         // Another subscriber of the process stays the one it has.
         let _ = tracing_subscriber::registry().with(lines).try_init();
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::answering::Answering;
 use super::watch::{Server, Watch};
 use crate::error::{Code, Result};
 use crate::mutants::{Mutant, makes};
-use crate::ports::broker::{Broker, Delivery, Outgoing, Reading};
+use crate::ports::broker::{Broker, Delivery, Outgoing, Reading, Subscriber};
 use crate::ports::host::Host;
 
 const SERVER: Server = Server {
@@ -36,6 +36,11 @@ impl PunctualBroker {
     /// Whatever is asked of this broker has that limit.
     pub fn new(broker: Arc<dyn Broker>, limit: Duration, host: Arc<dyn Host>) -> Self {
         Self { broker, limit, watch: Arc::new(Watch::new(SERVER, Some(host))) }
+    }
+
+    /// What is known of it.
+    pub fn answering(&self) -> Arc<Answering> {
+        self.watch.answering.clone()
     }
 }
 
@@ -68,10 +73,10 @@ impl Broker for PunctualBroker {
         &self,
         queue: &str,
         prefetch: u16,
-        deliveries: mpsc::Sender<Delivery>,
+        subscriber: Subscriber,
         stop: CancellationToken,
     ) -> Result<()> {
-        self.broker.consume(queue, prefetch, deliveries, stop).await
+        self.broker.consume(queue, prefetch, subscriber, stop).await
     }
 
     async fn waiting(&self, queue: &str) -> Result<Option<u32>> {

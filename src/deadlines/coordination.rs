@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::answering::Answering;
 use super::watch::{Server, Watch};
 use crate::error::{Code, Result};
 use crate::ports::announcement::{Announced, Announcement};
@@ -31,6 +32,11 @@ impl PunctualStore {
     /// Whatever is asked of this store has that limit.
     pub fn new(store: Arc<dyn CoordinationStore>, limit: Duration) -> Self {
         Self { store, limit, watch: Watch::new(SERVER, None) }
+    }
+
+    /// What is known of it.
+    pub fn answering(&self) -> Arc<Answering> {
+        self.watch.answering.clone()
     }
 
     async fn within<T>(&self, asked: impl Future<Output = Result<T>>) -> Result<T> {
@@ -81,10 +87,16 @@ impl CoordinationStore for PunctualStore {
     }
 
     async fn acquire_many(&self, leases: &[Lease]) -> Vec<Result<Acquired>> {
-        let asked = async { Ok(self.store.acquire_many(leases).await) };
-        match self.within(asked).await {
-            Ok(answers) => answers,
-            Err(error) => leases.iter().map(|_| Err(error.clone())).collect(),
+        match self.watch.in_time(self.limit, self.store.acquire_many(leases)).await {
+            Some(answers) => {
+                let failed = answers.iter().all(Result::is_err).then(|| answers.first()?.as_ref().err());
+                self.watch.answering.note(failed.flatten());
+                answers
+            }
+            None => {
+                let error = self.watch.silence(self.limit);
+                leases.iter().map(|_| Err(error.clone())).collect()
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! Whether what was asked took effect is not known then. Nothing here decides on it: the engine asks again, and what
 //! happened is found in the record.
 
+mod answering;
 mod broker;
 mod coordination;
 mod limits;
@@ -12,6 +13,7 @@ mod record;
 mod tests;
 mod watch;
 
+pub use answering::{Answering, Lost};
 pub use broker::PunctualBroker;
 pub use coordination::PunctualStore;
 pub use limits::Limits;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::answering::Answering;
 use super::watch::{Server, Watch};
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
@@ -44,6 +45,11 @@ impl PunctualRecord {
     /// Whatever is asked of this record has that limit; `host` hears when it passes.
     pub fn new(record: Arc<dyn Record>, limit: Duration, host: Option<Arc<dyn Host>>) -> Self {
         Self { record, limit, watch: Watch::new(SERVER, host) }
+    }
+
+    /// What is known of it.
+    pub fn answering(&self) -> Arc<Answering> {
+        self.watch.answering.clone()
     }
 
     async fn within<T>(&self, asked: impl Future<Output = Result<T>>) -> Result<T> {

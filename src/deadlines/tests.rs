@@ -92,7 +92,13 @@ fn tables() -> Tables {
 }
 
 fn message() -> Vec<Outgoing> {
-    vec![Outgoing { queue: "q".into(), delay: None, body: b"{}".to_vec(), headers: Vec::new() }]
+    vec![Outgoing {
+        queue: "q".into(),
+        delay: None,
+        body: b"{}".to_vec(),
+        headers: Vec::new(),
+        priority: None,
+    }]
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::answering::Answering;
 use crate::error::{Code, Error, Result};
 use crate::mutants::{Mutant, makes};
+use crate::ports::about::About;
 use crate::ports::host::{Host, Level, Notice};
 
 /// A server, in words.
@@ -31,6 +33,8 @@ pub(super) struct Watch {
     server: Server,
     /// Who hears of it; none where only the caller does.
     host: Option<Arc<dyn Host>>,
+    /// What is known of it.
+    pub answering: Arc<Answering>,
     /// It did not answer when it was last asked, and the user knows.
     is_silent: AtomicBool,
     is_held_up: AtomicBool,
@@ -39,7 +43,8 @@ pub(super) struct Watch {
 impl Watch {
     /// A server that answered until now.
     pub fn new(server: Server, host: Option<Arc<dyn Host>>) -> Self {
-        Self { server, host, is_silent: AtomicBool::new(false), is_held_up: AtomicBool::new(false) }
+        let (is_silent, is_held_up) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { server, host, answering: Arc::default(), is_silent, is_held_up }
     }
 
     /// Waits for an answer, for as long as its option says and a little longer.
@@ -47,13 +52,18 @@ impl Watch {
     /// # Errors
     /// Those of the answer; transient if there is none in time.
     pub async fn answer<T>(&self, limit: Duration, asked: impl Future<Output = Result<T>>) -> Result<T> {
+        match self.in_time(limit, asked).await {
+            Some(answer) => self.heard(answer),
+            None => Err(self.silence(limit)),
+        }
+    }
+
+    /// The same, where the caller says what the answer means; none if there is none in time.
+    pub async fn in_time<T>(&self, limit: Duration, asked: impl Future<Output = T>) -> Option<T> {
         if makes(Mutant::WaitsForEver) {
-            return asked.await;
+            return Some(asked.await);
         }
-        match tokio::time::timeout(limit + self.server.grace, asked).await {
-            Ok(answer) => self.heard(answer),
-            Err(_) => Err(self.silence(limit)),
-        }
+        tokio::time::timeout(limit + self.server.grace, asked).await.ok()
     }
 
     /// An answer came.
@@ -62,6 +72,7 @@ impl Watch {
             self.is_silent.store(false, Ordering::Relaxed);
             self.is_held_up.store(false, Ordering::Relaxed);
         }
+        self.answering.note(answer.as_ref().err());
         answer
     }
 
@@ -76,9 +87,12 @@ impl Watch {
                 "{name} gives {what}. The connection is given up; {consequence}. If this comes again, look for a proxy, \
                  firewall or load balancer that drops idle connections without a word"
             );
-            host.notify(Notice::Log { level: Level::Warn, message });
+            let about = About { code: Some(code), ..About::default() };
+            host.notify(Notice::Log { level: Level::Warn, message, about });
         }
-        Error { is_told: self.host.is_some(), ..Error::new(code, operation, what) }
+        let error = Error { is_told: self.host.is_some(), ..Error::new(code, operation, what) };
+        self.answering.note(Some(&error));
+        error
     }
 
     /// The server says that it cannot do it now. The user hears of it once.
@@ -87,7 +101,8 @@ impl Watch {
             && !self.is_held_up.swap(true, Ordering::Relaxed)
         {
             let message = format!("{}: {why}", self.server.name);
-            host.notify(Notice::Log { level: Level::Warn, message });
+            let about = About { code: Some(self.server.code), ..About::default() };
+            host.notify(Notice::Log { level: Level::Warn, message, about });
         }
     }
 }

@@ -25,7 +25,7 @@ macro_rules! codes {
 
         impl Code {
             /// The code as users see it. It never changes.
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$code => $text,)*
                 }
@@ -118,6 +118,8 @@ codes! {
     InvalidArgument = "INVALID_ARGUMENT", Setup;
     /// Workers died, again and again, while they executed the node.
     NodeKilledWorkers = "NODE_KILLED_WORKERS", Data;
+    /// The worker does not take jobs within the time that was waited for.
+    NotReady = "NOT_READY", Transient;
     /// The engine is stopping.
     Stopping = "STOPPING", Stopping;
     /// The engine has a defect.

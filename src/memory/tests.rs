@@ -82,7 +82,7 @@ impl World {
         let (sender, deliveries) = mpsc::channel(10);
         let broker = self.broker.clone();
         let consuming =
-            async move { broker.consume("jobs", prefetch, sender, CancellationToken::new()).await };
+            async move { broker.consume("jobs", prefetch, sender.into(), CancellationToken::new()).await };
         Consumer { deliveries, ended: tokio::spawn(consuming) }
     }
 
@@ -102,7 +102,7 @@ impl Consumer {
 }
 
 fn message(body: &str, delay: Option<Duration>) -> Outgoing {
-    Outgoing { queue: "jobs".into(), delay, body: body.into(), headers: Vec::new() }
+    Outgoing { queue: "jobs".into(), delay, body: body.into(), headers: Vec::new(), priority: None }
 }
 
 fn texts(messages: &[MessageView]) -> Vec<String> {

@@ -27,6 +27,8 @@ pub struct Outgoing {
     pub body: Vec<u8>,
     /// Headers, all text.
     pub headers: Vec<(String, String)>,
+    /// Its priority; none for the queue's least.
+    pub priority: Option<u8>,
 }
 
 impl Outgoing {
@@ -53,6 +55,8 @@ pub struct Delivery {
     pub body: Vec<u8>,
     /// Headers that are text.
     pub headers: Vec<(String, String)>,
+    /// Its priority, if it has one.
+    pub priority: Option<u8>,
     /// The broker delivered it before and saw no acknowledgement.
     pub redelivered: bool,
     /// How to settle it.
@@ -69,6 +73,21 @@ pub trait Receipt: Send + Sync {
     /// Whether settling it can do nothing any more: its channel is lost, and the broker delivers the message again.
     fn is_void(&self) -> bool {
         false
+    }
+}
+
+/// Who consumes a queue.
+#[derive(Clone)]
+pub struct Subscriber {
+    /// Where what is delivered goes.
+    pub deliveries: mpsc::Sender<Delivery>,
+    /// Called once the broker has the consumer.
+    pub opened: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl From<mpsc::Sender<Delivery>> for Subscriber {
+    fn from(deliveries: mpsc::Sender<Delivery>) -> Self {
+        Self { deliveries, opened: Arc::new(|| {}) }
     }
 }
 
@@ -92,7 +111,7 @@ pub trait Broker: Send + Sync {
     /// Transient, if the broker is out of reach.
     async fn declare(&self, queue: &str) -> Result<()>;
 
-    /// Consumes a queue into `deliveries` until `stop`, with at most `prefetch` unsettled at a time. Returns when the broker has
+    /// Consumes a queue for a subscriber until `stop`, with at most `prefetch` unsettled at a time. Returns when the broker has
     /// cancelled the consumer.
     ///
     /// # Errors
@@ -101,7 +120,7 @@ pub trait Broker: Send + Sync {
         &self,
         queue: &str,
         prefetch: u16,
-        deliveries: mpsc::Sender<Delivery>,
+        subscriber: Subscriber,
         stop: CancellationToken,
     ) -> Result<()>;
 

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
+use crate::ids::NodeId;
 use crate::json::Json;
+use crate::ports::about::About;
 use crate::ports::view::{LiveRuns, View};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::Answer;
@@ -108,6 +111,8 @@ pub enum Notice {
     Deaf {
         /// Why, and what to do.
         message: String,
+        /// The queue.
+        queue: String,
     },
     /// The worker takes no jobs before somebody mends what is wrong.
     Unfit {
@@ -120,7 +125,51 @@ pub enum Notice {
         level: Level,
         /// What happened.
         message: String,
+        /// What it is about.
+        about: About,
     },
+    /// The worker takes jobs from now on, or has lost what it needs for that.
+    Readiness {
+        /// Which of the two.
+        readiness: Readiness,
+        /// How it is: JSON.
+        health: Json,
+    },
+    /// A span of a trace.
+    Span(Span),
+}
+
+/// What the engine did for a job that belongs to a trace: it ended just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// What it was.
+    pub kind: SpanKind,
+    /// The span that led to it: a `traceparent`.
+    pub after: String,
+    /// The run.
+    pub run: String,
+    /// The node.
+    pub node: NodeId,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What the engine does for a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanKind {
+    /// The job was published.
+    Publish,
+    /// Its result was committed.
+    Commit,
+}
+
+/// Whether a started worker takes jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// It does.
+    Ready,
+    /// It does not, and will once its servers are back.
+    Reconnecting,
 }
 
 /// The levels of core's logger.
@@ -175,6 +224,11 @@ pub trait Host: Send + Sync {
 
     /// Whether the user listens to events of jobs.
     fn listens(&self) -> bool;
+
+    /// Whether the user collects traces.
+    fn traces(&self) -> bool {
+        false
+    }
 
     /// Notifies the user. Never waits.
     fn notify(&self, notice: Notice);

@@ -1,6 +1,7 @@
 //! What the engine asks of servers and of user code, as traits. Each trait of a server has an implementation over the real
 //! server and one in memory; the engine does not know which it has.
 
+pub mod about;
 pub mod absent;
 pub mod announcement;
 pub mod arguments;

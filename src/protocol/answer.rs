@@ -39,6 +39,7 @@ struct Written {
     #[serde(default)]
     postponed: bool,
     subflow: Option<Opening>,
+    trace: Option<String>,
     #[serde(default)]
     sets: BTreeMap<String, Json>,
     #[serde(default)]
@@ -97,6 +98,7 @@ pub fn read(text: &str) -> Answer {
                 recoverable: false,
             },
             patch: Patch::default(),
+            trace: None,
         },
         Written::understood,
     )
@@ -133,7 +135,7 @@ impl Written {
                 }
             },
         };
-        Answer { outcome, patch }
+        Answer { outcome, patch, trace: self.trace }
     }
 }
 

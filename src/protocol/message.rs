@@ -1,5 +1,6 @@
 //! A job as it travels through the queue.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::ids::NodeId;
+use crate::record::Carried;
 use crate::workflow::ledger::DueJob;
 use crate::workflow::path::{INNER, Inside, shown};
 
@@ -64,6 +66,9 @@ pub struct JobMessage {
     /// When the result that made it due was committed, by PostgreSQL's clock, in milliseconds since 1970. Not of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
+    /// Headers and priority of the message that started the run, and the trace it belongs to. Not of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Arc<Carried>>,
     /// The message it was read from. Fields of other programs in it are preserved.
     #[serde(skip)]
     pub original: Option<Arc<[u8]>>,
@@ -112,6 +117,11 @@ impl JobMessage {
         self.copy || self.repeated || self.replayed
     }
 
+    /// Whether it was published before, or put back: how long it has been on its way says nothing of its queue.
+    pub fn has_been_away(&self) -> bool {
+        self.may_be_a_copy() || self.put_back_since.is_some() || self.busy_since.is_some()
+    }
+
     /// The same, or a client may have sent it twice: its messages have no round.
     pub fn may_be_one_of_two(&self) -> bool {
         self.may_be_a_copy() || self.round.is_none()
@@ -150,8 +160,31 @@ impl JobMessage {
             copy: false,
             replayed: false,
             at,
+            carried: None,
             original: None,
         }
+    }
+
+    /// The same message, with what goes along with its run's jobs.
+    #[must_use]
+    pub fn carrying(self, carried: Option<Arc<Carried>>) -> Self {
+        Self { carried, ..self }
+    }
+
+    /// The message as what follows from it is to see it: made due by that span, if there is one.
+    pub fn after(&self, span: Option<&str>) -> Cow<'_, Self> {
+        match span {
+            None => Cow::Borrowed(self),
+            Some(span) => {
+                let carried = Some(Carried::after(self.carried.as_ref(), span));
+                Cow::Owned(Self { carried, ..self.clone() })
+            }
+        }
+    }
+
+    /// The span that led to it.
+    pub fn trace(&self) -> Option<&str> {
+        self.carried.as_ref()?.trace()
     }
 
     /// The blueprint that the run follows, which a message for a node inside a subflow names in a form of its own.
@@ -207,7 +240,7 @@ fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The fields that are removed when they have no value.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "isLastAttempt",
     "attempt",
     "notBefore",
@@ -220,77 +253,8 @@ const OURS: [&str; 12] = [
     "copy",
     "replayed",
     "at",
+    "carried",
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_of_the_original_is_complete() {
-        let job = JobMessage::parse(br#"{"runId":"r","blueprintId":"b","nodeId":"n"}"#).unwrap();
-        assert_eq!((job.run_id.as_str(), job.round, job.attempt), ("r", None, None));
-    }
-
-    #[test]
-    fn fields_of_others_stay_and_ours_come_and_go() {
-        let body = br#"{"blueprintId":"b","nodeId":"n","putBackSince":7,"runId":"r","traceId":{"a":1}}"#;
-        let job = JobMessage::parse(body).unwrap();
-        assert_eq!(job.to_body(), body);
-        let body = br#"{"blueprintId":"b","nodeId":"n","runId":"r","traceId":{"a":1},"repeated":true,"replayed":true}"#;
-        assert_eq!(String::from_utf8(job.replayed().to_body()).unwrap(), String::from_utf8_lossy(body));
-    }
-
-    #[test]
-    fn what_a_message_no_longer_says_leaves_its_body() {
-        // Every field by name: one that is added has to be added here, too.
-        let said = JobMessage {
-            run_id: "r".into(),
-            blueprint_id: "b".into(),
-            node_id: "n".into(),
-            round: Some(1),
-            original: None,
-            is_last_attempt: Some(false),
-            attempt: Some(2),
-            not_before: Some(1),
-            wakes: true,
-            put_back_since: Some(1),
-            busy_since: Some(1),
-            abandoned_for: Some("why".into()),
-            lacking: vec!["revision".into()],
-            repeated: true,
-            copy: true,
-            replayed: true,
-            at: Some(1),
-        };
-        let fields: IndexMap<String, Box<RawValue>> = serde_json::from_slice(&said.to_body()).unwrap();
-        let stays = ["runId", "blueprintId", "nodeId", "round"];
-        let optional = fields.keys().filter(|field| !stays.contains(&field.as_str()));
-        let mut ours = OURS;
-        ours.sort_unstable();
-        let mut optional: Vec<&str> = optional.map(String::as_str).collect();
-        optional.sort_unstable();
-        assert_eq!(optional, ours);
-    }
-
-    #[test]
-    fn what_is_not_a_job_says_why() {
-        for (body, why) in [
-            (&b"{"[..], "EOF"),
-            (b"[]", "array"),
-            (br#"{"runId":"r","blueprintId":"b"}"#, "nodeId"),
-            (br#"{"runId":1,"blueprintId":"b","nodeId":"n"}"#, "string"),
-            (br#"{"runId":"","blueprintId":"b","nodeId":"n"}"#, "'runId' is empty"),
-            (br#"{"runId":"r","blueprintId":"b","nodeId":"\u0000"}"#, "U+0000"),
-        ] {
-            let error = JobMessage::parse(body).unwrap_err();
-            assert!(error.contains(why), "{error}");
-        }
-    }
-
-    #[test]
-    fn nesting_without_end_is_refused_and_does_not_exhaust_the_stack() {
-        let body = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
-        assert!(JobMessage::parse(&body).is_err());
-    }
-}
+mod tests;

@@ -4,5 +4,6 @@ pub mod answer;
 pub mod message;
 pub mod outcome;
 pub mod start;
+pub mod taking_along;
 pub mod unfit;
 pub mod watch;

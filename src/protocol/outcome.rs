@@ -15,6 +15,8 @@ pub struct Answer {
     pub outcome: Outcome,
     /// What it wrote into the context. It is committed whether the node succeeded or not.
     pub patch: Patch,
+    /// The span that executed it, if there is one: a `traceparent`.
+    pub trace: Option<String>,
 }
 
 /// How a node ended.
@@ -56,6 +58,19 @@ pub enum Outcome {
     },
     /// It runs another blueprint as a subflow, whose nodes are jobs of the run.
     Opened(Box<Subflow>),
+}
+
+impl Outcome {
+    /// In a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Finished { .. } => "finished",
+            Self::Failed { .. } => "failed",
+            Self::Retry { .. } => "retry",
+            Self::Paused { .. } => "paused",
+            Self::Opened(_) => "opened",
+        }
+    }
 }
 
 /// A subflow that begins, as its container asks for it.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::record::Values;
+use crate::record::{Carried, Values};
 
 /// Runs to start.
 #[derive(Debug, Deserialize)]
@@ -31,6 +31,9 @@ pub struct StartRun {
     /// When its start nodes are due, by the clock of this machine: milliseconds since 1970; absent for at once.
     #[serde(default)]
     pub start_at: Option<u64>,
+    /// What goes along with its jobs.
+    #[serde(default)]
+    pub carried: Option<Carried>,
 }
 
 /// What becomes of a start whose id there is already.

@@ -13,7 +13,7 @@ use futures_util::future::try_join_all;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionStatus, Consumer};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -26,7 +26,7 @@ use super::uri::AmqpSettings;
 use crate::acknowledger::Acknowledger;
 use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, Arguments, QueueType};
-use crate::ports::broker::{Broker, Delivery, Outgoing, Reading};
+use crate::ports::broker::{Broker, Outgoing, Reading, Subscriber};
 use crate::ports::platform::Platform;
 
 /// What a consumer's errors say it was about.
@@ -220,11 +220,12 @@ impl Broker for RabbitMq {
         &self,
         queue: &str,
         prefetch: u16,
-        deliveries: mpsc::Sender<Delivery>,
+        Subscriber { deliveries, opened }: Subscriber,
         stop: CancellationToken,
     ) -> Result<()> {
         let (connection, channel, mut consumer) = self.open_consumer(queue, prefetch).await?;
         info!(queue, prefetch, "consuming");
+        opened();
         let (from, acknowledger) =
             (Arc::<str>::from(queue), Acknowledger::of(channel.clone(), &Platform::default()));
         loop {

@@ -80,6 +80,10 @@ fn properties(message: &Outgoing) -> BasicProperties {
     let properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/json".into());
+    let properties = match message.priority {
+        Some(priority) => properties.with_priority(priority),
+        None => properties,
+    };
     if message.headers.is_empty() {
         return properties;
     }

@@ -90,6 +90,7 @@ pub(super) fn received(queue: Arc<str>, mut delivery: LapinDelivery, receipt: Bo
     Delivery {
         queue,
         headers: headers.collect(),
+        priority: *delivery.properties.priority(),
         body: std::mem::take(&mut delivery.data),
         redelivered: delivery.redelivered,
         receipt,

@@ -9,6 +9,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::carried::Carried;
 use super::keys::{BLUEPRINT_ID, BLUEPRINT_VERSION, NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY};
 use super::patch::{Patch, to_raw};
 use super::revision::Revision;
@@ -47,6 +48,9 @@ pub struct ReservedKey {
     /// Who started it, where a client of ours did. Version 2.0.0 drops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Arc<Start>>,
+    /// What goes along with its jobs where no message of it is at hand. Version 2.0.0 drops it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Arc<Carried>>,
 }
 
 /// How a run was started.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use imbl::ordmap::DiffItem;
 use serde::{Deserialize, Serialize};
 
+use super::carried::Carried;
 use super::change::Change;
 use super::document::{Document, Follows, ReservedKey};
 use super::patch::Patch;
@@ -37,6 +38,8 @@ pub struct Entry<'a> {
     queue: Option<Arc<str>>,
     #[serde(default, rename = "queues", skip_serializing_if = "Vec::is_empty")]
     other_queues: Vec<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    carried: Option<Arc<Carried>>,
 }
 
 fn is_empty(sets: &BTreeMap<String, Json>) -> bool {
@@ -48,13 +51,15 @@ impl<'a> Entry<'a> {
     pub fn of(before: &Document, change: &'a Change) -> Self {
         let nothing = ReservedKey::default();
         let reserved = before.reserved.as_ref().unwrap_or(&nothing);
-        let Change { reserved: ReservedKey { ledger, blueprint, queue, other_queues, .. }, .. } = change;
+        let Change { reserved: ReservedKey { ledger, blueprint, queue, other_queues, carried, .. }, .. } =
+            change;
         let blueprint = blueprint.clone().filter(|_| *blueprint != reserved.blueprint);
         let queue = queue.clone().filter(|_| *queue != reserved.queue);
+        let carried = carried.clone().filter(|_| *carried != reserved.carried);
         let changed = *other_queues != reserved.other_queues;
         let other_queues = if changed { other_queues.clone() } else { Vec::new() };
         let ledger = Some(ledger.since(&reserved.ledger));
-        Self { ledger, blueprint, queue, other_queues, ..Self::of_patch(before, &change.patch) }
+        Self { ledger, blueprint, queue, other_queues, carried, ..Self::of_patch(before, &change.patch) }
     }
 
     /// The entry of a patch from outside.
@@ -80,13 +85,14 @@ impl Document {
     /// An entry cannot be read.
     pub fn grown(mut self, entries: &[String], last: i64) -> Result<Self> {
         for text in entries {
-            let Entry { deletes, sets, ledger, blueprint, queue, other_queues } = Entry::read(text)?;
+            let Entry { deletes, sets, ledger, blueprint, queue, other_queues, carried } = Entry::read(text)?;
             let mut reserved = self.reserved.take();
             if let Some(delta) = ledger {
                 let grown = reserved.get_or_insert_default();
                 grown.ledger.grow(delta);
                 grown.blueprint = blueprint.or(grown.blueprint.take());
                 grown.queue = queue.or(grown.queue.take());
+                grown.carried = carried.or(grown.carried.take());
                 if !other_queues.is_empty() {
                     grown.other_queues = other_queues;
                 }

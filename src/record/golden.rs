@@ -2,7 +2,7 @@
 //! code may change; a name in these texts may not.
 
 use super::{
-    Change, Document, Entry, Follows, Patch, RESERVED_KEY, ReservedKey, Start, StatusUpdate, to_raw,
+    Carried, Change, Document, Entry, Follows, Patch, RESERVED_KEY, ReservedKey, Start, StatusUpdate, to_raw,
 };
 use crate::ids::NodeId;
 use crate::json::Json;
@@ -94,6 +94,23 @@ fn who_started_a_run_stands_beside_its_ledger_and_may_be_dropped() {
     assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), reserved);
     let dropped = r#"{"ledger":{"status":"running","nodes":{}}}"#;
     assert_eq!(serde_json::from_str::<ReservedKey>(dropped).unwrap(), ReservedKey::default());
+}
+
+/// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
+#[test]
+fn what_goes_along_with_the_jobs_of_a_run_stands_beside_its_ledger_and_may_be_dropped() {
+    let headers = [("traceparent".to_owned(), "00-1".to_owned())].into();
+    let carried = Some(Carried { headers, priority: Some(5) }.into());
+    let reserved = ReservedKey { carried, ..ReservedKey::default() };
+    let text = r#"{"ledger":{"status":"running","nodes":{}},"carried":{"headers":{"traceparent":"00-1"},"priority":5}}"#;
+    assert_eq!(to_raw(&reserved).unwrap().get(), text);
+    assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), reserved);
+
+    let before = Document::parse(Some("{}")).unwrap();
+    let change = Change { patch: Patch::default(), reserved: reserved.clone(), status: StatusUpdate::Keep };
+    let entry = to_raw(&Entry::of(&before, &change)).unwrap().get().to_owned();
+    let grown = before.grown(&[entry, r#"{"ledger":{"status":"running"}}"#.into()], 2).unwrap();
+    assert_eq!(grown.reserved.unwrap().carried, reserved.carried);
 }
 
 /// Optional, and after what 2.0.0 writes: it reads the rest, and drops this when it writes the run.

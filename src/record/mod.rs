@@ -4,6 +4,7 @@
 //! into one ([`mod@merge`]). A change is written as a [`Write`]: into the run's row, as an entry of its journal, or by folding
 //! the journal into the row.
 
+mod carried;
 mod change;
 mod document;
 mod entry;
@@ -19,6 +20,7 @@ mod revision;
 mod size;
 mod write;
 
+pub use carried::{Carried, TRACE_LINK, TRACEPARENT};
 pub use change::{Change, Decide, StatusUpdate};
 pub use document::{Document, Follows, ReservedKey, Start, Values, blueprint_named_in, version_named_in};
 pub use entry::Entry;

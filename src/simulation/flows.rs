@@ -209,7 +209,7 @@ impl Flow {
             Behaviour::Loop(_) => self.finished(turn, Some("break")),
             _ => self.finished(turn, self.choice(turn.node)),
         };
-        Answer { outcome, patch: Patch::default() }
+        Answer { outcome, patch: Patch::default(), trace: None }
     }
 
     /// The action a node with bound edges decides on.

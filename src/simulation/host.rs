@@ -235,7 +235,8 @@ impl Host for SimulatedHost {
     }
 
     fn notify(&self, notice: Notice) {
-        if let Notice::Log { level: Level::Warn | Level::Error, message } | Notice::Deaf { message } = notice
+        if let Notice::Log { level: Level::Warn | Level::Error, message, .. } | Notice::Deaf { message, .. } =
+            notice
         {
             let mut blamed = self.executions.blamed.lock().unwrap_or_else(PoisonError::into_inner);
             blamed.extend(Blamed::heard(&message));

@@ -351,7 +351,13 @@ impl World {
         let platform = Platform::default().with_clock(self.server.clock());
         let platform = platform.seeded(self.plan.seed, Arc::new(Tasks::default()));
         let client = self.server.broker("client", platform, None);
-        let message = Outgoing { queue: QUEUE.into(), delay: None, body: body.into_bytes(), headers: vec![] };
+        let message = Outgoing {
+            queue: QUEUE.into(),
+            delay: None,
+            body: body.into_bytes(),
+            headers: vec![],
+            priority: None,
+        };
         while client.publish(vec![message.clone()]).await.is_err() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }

@@ -11,8 +11,10 @@ use tracing::{Instrument, info_span};
 
 use crate::backoff::Backoff;
 use crate::error::Code;
-use crate::ports::broker::Delivery;
+use crate::ports::about::About;
+use crate::ports::broker::{Delivery, Subscriber};
 use crate::worker::job::delivery::{Lifetime, handle};
+use crate::worker::meters::kinds::{Measure, Of};
 use crate::worker::services::Services;
 
 /// A consumer that lasted this long was a working one: the next wait is a short one again.
@@ -29,15 +31,20 @@ pub async fn consume(
     let mut backoff = Backoff::new(&services.platform);
     loop {
         let begun = Instant::now();
-        match services.broker.consume(&queue, concurrency, sender.clone(), stop.clone()).await {
+        let subscriber = subscriber(&services, &queue, sender.clone());
+        match services.broker.consume(&queue, concurrency, subscriber, stop.clone()).await {
             Ok(()) => return,
             Err(_) if stop.is_cancelled() => return,
             Err(error) if error.code == Code::BrokerLost => {
+                services.standing.has_lost(&queue, &error);
                 return services.notices.consumer_lost(&queue, &error);
             }
-            Err(error) => services.notices.warn(format!(
-                "No jobs are received from '{queue}' for the moment. {error}; connecting again"
-            )),
+            Err(error) => {
+                services.standing.reopens(&queue, &error);
+                let words =
+                    format!("No jobs are received from '{queue}' for the moment. {error}; connecting again");
+                services.notices.warn(About::queue(&queue).error(&error), words);
+            }
         }
         if begun.elapsed() > STEADY {
             backoff.reset();
@@ -48,6 +55,12 @@ pub async fn consume(
             () = backoff.wait() => {}
         }
     }
+}
+
+/// Who takes what a queue delivers, and notes that it does.
+fn subscriber(services: &Arc<Services>, queue: &str, deliveries: mpsc::Sender<Delivery>) -> Subscriber {
+    let (services, queue) = (services.clone(), queue.to_owned());
+    Subscriber { deliveries, opened: Arc::new(move || services.standing.consumes(&queue)) }
 }
 
 /// Hands each delivery to a task of its own; what arrives while stopping goes back.
@@ -66,7 +79,9 @@ pub async fn dispatch(services: Arc<Services>, mut deliveries: mpsc::Receiver<De
         let (own, lifetime) = (services.clone(), lifetime.clone());
         // On the heap from the start: it is large, and would be copied each time it is handed on.
         let job = Box::pin(async move {
+            let (queue, begun) = (delivery.queue.clone(), Instant::now());
             handle(&own, delivery, slot, &lifetime).await;
+            own.meters.measure(Measure::Process, Of::queue(&queue), begun.elapsed());
         });
         services.platform.spawn(jobs.track_future(job.instrument(span)));
     }

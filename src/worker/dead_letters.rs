@@ -150,7 +150,13 @@ impl DeadLetters {
             }
             if taking.fate == Fate::PutBack {
                 let body = job.map_or(body, |job| job.replayed().to_body());
-                let back = Outgoing { queue: queue.to_owned(), delay: None, body, headers: Vec::new() };
+                let back = Outgoing {
+                    queue: queue.to_owned(),
+                    delay: None,
+                    body,
+                    headers: Vec::new(),
+                    priority: None,
+                };
                 self.broker.publish(vec![back]).await?;
             }
             delivery.receipt.ack().await;
@@ -205,6 +211,7 @@ fn dead_letter(platform: &Platform, (queue, worker): (&str, &str), body: &[u8], 
             (TIME.into(), time::iso(now)),
             (WORKER.into(), worker.to_owned()),
         ],
+        priority: None,
     }
 }
 

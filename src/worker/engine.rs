@@ -9,7 +9,9 @@ use futures_util::future::join;
 use crate::error::{Error, Kind, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
+use crate::ports::about::About;
 use crate::protocol::message::JobMessage;
+use crate::record::Carried;
 use crate::run_store::patiently;
 use crate::worker::client::service::Client;
 use crate::worker::dead_letters::DeadLetter;
@@ -31,12 +33,20 @@ const CLOSING: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Engine {
     services: Arc<Services>,
+    /// The span that what is asked for belongs to: a `traceparent`.
+    span: Option<Arc<str>>,
 }
 
 impl Engine {
     /// Puts the parts together; opens no connection.
     pub fn new(settings: Settings, ports: Ports) -> Self {
-        Self { services: Arc::new(Services::new(settings, ports)) }
+        Self { services: Arc::new(Services::new(settings, ports)), span: None }
+    }
+
+    /// The same engine, for what belongs to a span.
+    #[must_use]
+    pub fn within(&self, span: Option<String>) -> Self {
+        Self { services: self.services.clone(), span: span.map(Into::into) }
     }
 
     pub(super) fn services(&self) -> &Arc<Services> {
@@ -249,11 +259,16 @@ impl Engine {
     /// Publishes the jobs that follow from what happened to a run. That it happened is recorded: the call has taken effect,
     /// and a second one would be refused.
     async fn follow_up(&self, run: &str, what: FollowUp) -> BTreeSet<NodeId> {
-        let FollowUp { operation, blueprint, due, at, again } = what;
+        let FollowUp { operation, blueprint, due, at, again, carried } = what;
+        let carried = match &self.span {
+            Some(span) => Some(Carried::linked(carried.as_ref(), span)),
+            None => carried,
+        };
         let jobs = match again {
             true => JobMessage::copies(run, &blueprint, &due, at),
             false => JobMessage::all_due(run, &blueprint, &due, at),
         };
+        let jobs: Vec<_> = jobs.into_iter().map(|job| job.carrying(carried.clone())).collect();
         if let Err(error) = self.services.publisher.publish(&jobs).await {
             let error = Error { operation, ..error };
             self.recovery_sees_to(run, "what is due now could not be published", &error);
@@ -262,8 +277,9 @@ impl Engine {
     }
 
     fn recovery_sees_to(&self, run: &str, what: &str, error: &Error) {
-        self.services.notices.warn(format!(
+        let words = format!(
             "Run '{run}': the change is recorded, and {what}: a worker finds it and goes on from there. {error}"
-        ));
+        );
+        self.services.notices.warn(About::run(run).error(error), words);
     }
 }

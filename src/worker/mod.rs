@@ -43,8 +43,10 @@
 //!   started                                          starts and stops everything
 //!   answering                                        says what is executed here to those that see no leases
 //!   readiness                                        no job is taken before the tables can be worked with
+//!   operated                                         what those who operate an engine ask of it
 //!   consumer, engine, client                         what RabbitMQ delivers; what adapters and applications ask for
 //!   recovery: tick, scan, republish                  finds lost jobs
+//!   health: watching                                 tells of its health
 //!   registry: heartbeat                              says that the worker lives
 //!   job: delivery                                    one message, from its delivery to its acknowledgement
 //!   job: process, leased, carrying                   the way of a job
@@ -59,7 +61,7 @@
 //!   runs: operations, beginning, failing, starting, watching, claim, inside, store
 //!                                                    the record
 //!   registry: service                                who lives, and what every worker can do
-//!   retry, leases, liveness, notices, changes, shutdown, settings, queues
+//!   retry, health: service, leases, liveness, notices, changes, meters, shutdown, settings, queues
 //! ```
 //!
 //! Beside them stand the rules, which know nothing of the services, have no clock and no server, need each other only, and may
@@ -74,12 +76,15 @@ pub mod client;
 mod consumer;
 mod dead_letters;
 mod engine;
+mod health;
 mod intake;
 pub mod job;
 mod leases;
 mod legacy;
 mod liveness;
+mod meters;
 mod notices;
+mod operated;
 mod publisher;
 mod queues;
 mod readiness;

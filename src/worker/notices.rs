@@ -1,9 +1,12 @@
 //! What the user hears: lines for the logger, events, and that a consumer is lost for good.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::Error;
-use crate::ports::host::{Host, Level, Notice};
+use crate::ports::about::About;
+use crate::ports::host::{Host, Level, Notice, Span, SpanKind};
+use crate::protocol::message::JobMessage;
 
 /// The way to the user's logger and event bus. Telling never waits. Clones share it.
 #[derive(Clone)]
@@ -18,24 +21,24 @@ impl Notices {
     }
 
     /// A line worth reading.
-    pub fn info(&self, message: String) {
-        self.log(Level::Info, message);
+    pub fn info(&self, about: About, message: String) {
+        self.log(Level::Info, about, message);
     }
 
     /// A line that somebody should look at.
-    pub fn warn(&self, message: String) {
-        self.log(Level::Warn, message);
+    pub fn warn(&self, about: About, message: String) {
+        self.log(Level::Warn, about, message);
     }
 
     /// A line about something that is stuck.
-    pub fn error(&self, message: String) {
-        self.log(Level::Error, message);
+    pub fn error(&self, about: About, message: String) {
+        self.log(Level::Error, about, message);
     }
 
     /// The worker receives no more jobs from a queue, and nothing it can do will change that.
     pub fn consumer_lost(&self, queue: &str, error: &Error) {
         let message = format!("The worker on '{queue}' receives no more jobs. {error}");
-        self.host.notify(Notice::Deaf { message });
+        self.host.notify(Notice::Deaf { message, queue: queue.to_owned() });
     }
 
     /// The worker takes no jobs before somebody mends what is wrong.
@@ -53,7 +56,20 @@ impl Notices {
         self.host.notify(notice);
     }
 
-    fn log(&self, level: Level, message: String) {
-        self.host.notify(Notice::Log { level, message });
+    /// Tells what was done for jobs that belong to traces, just now, and how long it took.
+    pub fn trace(&self, kind: SpanKind, jobs: &[JobMessage], took: Duration) {
+        if !self.host.traces() {
+            return;
+        }
+        for job in jobs {
+            if let Some(after) = job.trace().map(str::to_owned) {
+                let (run, node) = (job.run_id.clone(), job.node_id.clone());
+                self.host.notify(Notice::Span(Span { kind, after, run, node, took }));
+            }
+        }
+    }
+
+    fn log(&self, level: Level, about: About, message: String) {
+        self.host.notify(Notice::Log { level, message, about });
     }
 }

@@ -4,17 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::error::Result;
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
 use crate::ports::broker::{Broker, Outgoing};
 use crate::ports::delay;
-use crate::ports::host::Notice;
+use crate::ports::host::{Notice, SpanKind};
 use crate::ports::platform::Platform;
 use crate::protocol::message::JobMessage;
+use crate::record::Carried;
+use crate::worker::meters::kinds::{Counter, Measure, Of};
+use crate::worker::meters::service::Meters;
 use crate::worker::notices::Notices;
 use crate::worker::retry::Retry;
 use crate::worker::settings::Settings;
+
+fn headers(carried: &Carried) -> Vec<(String, String)> {
+    carried.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
 
 /// How a job is published.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +42,7 @@ pub struct Publisher {
     settings: Arc<Settings>,
     notices: Notices,
     platform: Platform,
+    meters: Arc<Meters>,
 }
 
 impl Publisher {
@@ -42,8 +52,9 @@ impl Publisher {
         settings: Arc<Settings>,
         notices: Notices,
         platform: Platform,
+        meters: Arc<Meters>,
     ) -> Self {
-        Self { broker, settings, notices, platform }
+        Self { broker, settings, notices, platform, meters }
     }
 
     /// Publishes jobs, confirmed, and says so.
@@ -54,9 +65,22 @@ impl Publisher {
         if jobs.is_empty() {
             return Ok(());
         }
+        let begun = Instant::now();
         self.forward(jobs).await?;
         jobs.iter().for_each(|job| self.announce(job));
+        self.notices.trace(SpanKind::Publish, jobs, begun.elapsed());
+        if self.meters.are_on() {
+            self.meter(jobs, begun.elapsed());
+        }
         Ok(())
+    }
+
+    fn meter(&self, jobs: &[JobMessage], took: Duration) {
+        for job in jobs {
+            let queue = self.settings.queues.of(&job.blueprint_id);
+            self.meters.count(Counter::JobsPublished, Of::jobs(job.run_blueprint(), queue), 1);
+            self.meters.measure(Measure::Publish, Of::queue(queue), took);
+        }
     }
 
     /// Says that a job was published, or is run here without that.
@@ -139,7 +163,8 @@ impl Publisher {
                 None => wait.map(delay::next_delay),
             },
             body: job.to_body(),
-            headers: Vec::new(),
+            headers: job.carried.as_ref().map(|carried| headers(carried)).unwrap_or_default(),
+            priority: job.carried.as_ref().and_then(|carried| carried.priority),
         });
         self.broker.publish(outgoing.collect()).await
     }

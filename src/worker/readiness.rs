@@ -9,6 +9,7 @@ use tracing::debug;
 
 use super::services::Services;
 use crate::backoff::Backoff;
+use crate::ports::about::About;
 
 const READY: &str = "The tables can be worked with now: the worker takes jobs";
 
@@ -32,7 +33,7 @@ pub async fn once_ready(ready: CancellationToken, stop: CancellationToken, then:
 
 /// Looks until the tables can be worked with.
 async fn look(services: &Services) {
-    let Services { notices, runs, .. } = services;
+    let Services { notices, runs, standing, .. } = services;
     let mut backoff = Backoff::new(&services.platform);
     let mut told: Option<String> = None;
     let mut undeclared = services.settings.queues.consumed().to_vec();
@@ -40,16 +41,18 @@ async fn look(services: &Services) {
         match runs.check().await {
             Ok(words) => {
                 if told.is_some() {
-                    notices.info(READY.to_owned());
+                    notices.info(About::default(), READY.to_owned());
                 }
-                return words.into_iter().for_each(|words| notices.warn(words));
+                standing.tables_are(None);
+                return words.into_iter().for_each(|words| notices.warn(About::default(), words));
             }
             Err(error) if error.is_transient() => {
                 if !error.is_told {
-                    notices.warn(format!("{error}; trying again"));
+                    notices.warn(About::of(&error), format!("{error}; trying again"));
                 }
             }
             Err(error) => {
+                standing.tables_are(Some(&error));
                 let words = error.to_string();
                 if told.as_ref() != Some(&words) {
                     notices.unfit(error);

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::error::{Kind, Result};
+use crate::ports::about::About;
 use crate::ports::host::Host;
 use crate::ports::platform::Platform;
 use crate::worker::active_nodes::ActiveNodes;
@@ -54,9 +55,10 @@ impl Results {
                 return Err(error.while_stopping());
             }
             if attempt == ATTEMPTS {
-                self.notices.error(format!(
+                let words = format!(
                     "The result of run '{run}' could not be published; recovery tries again. {error}"
-                ));
+                );
+                self.notices.error(About::run(run).error(&error), words);
                 return Ok(());
             }
             backoff.wait().await;

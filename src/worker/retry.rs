@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
+use crate::ports::about::About;
 use crate::ports::platform::Platform;
 use crate::worker::notices::Notices;
 
@@ -62,7 +63,7 @@ impl Retry {
                 return Err(error.while_stopping());
             }
             if !error.is_told {
-                self.notices.warn(format!("{error}; trying again"));
+                self.notices.warn(About::of(&error), format!("{error}; trying again"));
             }
             tokio::select! {
                 biased;

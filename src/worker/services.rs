@@ -13,10 +13,12 @@ use crate::worker::active_nodes::ActiveNodes;
 use crate::worker::blueprints::Blueprints;
 use crate::worker::changes::Changes;
 use crate::worker::dead_letters::DeadLetters;
+use crate::worker::health::service::{Servers, Standing};
 use crate::worker::intake::Intake;
 use crate::worker::leases::service::Leases;
 use crate::worker::legacy::Legacy;
 use crate::worker::liveness::Liveness;
+use crate::worker::meters::service::Meters;
 use crate::worker::notices::Notices;
 use crate::worker::publisher::Publisher;
 use crate::worker::registry::service::Registry;
@@ -82,6 +84,10 @@ pub struct Services {
     pub waiting: Waiting,
     /// Its slots.
     pub intake: Intake,
+    /// How it is.
+    pub standing: Standing,
+    /// What is counted and measured.
+    pub meters: Arc<Meters>,
 }
 
 impl Services {
@@ -90,10 +96,15 @@ impl Services {
         let Ports { platform, broker, record, store, host } = ports;
         let settings = Arc::new(settings);
         let limits = settings.limits;
-        let broker: Arc<dyn Broker> = Arc::new(PunctualBroker::new(broker, limits.publish, host.clone()));
-        let store: Arc<dyn CoordinationStore> = Arc::new(PunctualStore::new(store, limits.lease));
-        let record: Arc<dyn Record> =
-            Arc::new(PunctualRecord::new(record, limits.statement, Some(host.clone())));
+        let broker = PunctualBroker::new(broker, limits.publish, host.clone());
+        let store = PunctualStore::new(store, limits.lease);
+        let record = PunctualRecord::new(record, limits.statement, Some(host.clone()));
+        let servers =
+            Servers { record: record.answering(), broker: broker.answering(), store: store.answering() };
+        let (standing, meters) = (Standing::new(&settings, servers), Arc::<Meters>::default());
+        let broker: Arc<dyn Broker> = Arc::new(broker);
+        let store: Arc<dyn CoordinationStore> = Arc::new(store);
+        let record: Arc<dyn Record> = Arc::new(record);
         let notices = Notices::new(host.clone());
         let active_nodes: Arc<ActiveNodes> = Arc::default();
         let leases = Arc::new(Leases::new(store.clone(), &settings, notices.clone(), platform.clone()));
@@ -104,7 +115,12 @@ impl Services {
         );
         let store_of_runs = RunStore::new(record, platform.clone());
         let changes = Changes::new(store.clone(), platform.clone());
-        let runs = Runs::new(store_of_runs, settings.clone(), changes.clone(), host.publishes_results());
+        let runs = Runs::new(
+            store_of_runs,
+            settings.clone(),
+            (changes.clone(), meters.clone()),
+            host.publishes_results(),
+        );
         let runs = Arc::new(runs);
         let results = Results {
             host: host.clone(),
@@ -117,7 +133,13 @@ impl Services {
         Self {
             liveness: Liveness::new(settings.event_loop_timeout),
             blueprints: Blueprints::new(host.clone()),
-            publisher: Publisher::new(broker.clone(), settings.clone(), notices.clone(), platform.clone()),
+            publisher: Publisher::new(
+                broker.clone(),
+                settings.clone(),
+                notices.clone(),
+                platform.clone(),
+                meters.clone(),
+            ),
             legacy: Legacy::new(store.clone(), leases.clone(), runs.clone()),
             dead_letters: DeadLetters::new(broker.clone(), settings.clone(), platform.clone()),
             traffic: Traffic::default(),
@@ -130,6 +152,8 @@ impl Services {
             store,
             host,
             notices,
+            standing,
+            meters,
             active_nodes,
             leases,
             runs,

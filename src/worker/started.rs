@@ -8,9 +8,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backoff::Backoff;
+use crate::ports::about::About;
 use crate::worker::answering::answer;
 use crate::worker::consumer::{consume, dispatch};
 use crate::worker::engine::Engine;
+use crate::worker::health::watching::watch as watch_health;
 use crate::worker::job::delivery::Lifetime;
 use crate::worker::job::looking::Looking;
 use crate::worker::readiness::{make_ready, once_ready};
@@ -32,8 +34,8 @@ async fn tell_way(services: Arc<Services>, stop: CancellationToken) {
         let mut backoff = Backoff::new(&services.platform);
         loop {
             match services.runs.is_pooled().await {
-                Ok(Some(true)) => return services.notices.info(POOLED.to_owned()),
-                Ok(Some(false)) => return services.notices.info(DIRECT.to_owned()),
+                Ok(Some(true)) => return services.notices.info(About::default(), POOLED.to_owned()),
+                Ok(Some(false)) => return services.notices.info(About::default(), DIRECT.to_owned()),
                 Ok(None) => return,
                 // Whoever needs it says so.
                 Err(_) => backoff.wait().await,
@@ -63,6 +65,7 @@ impl Worker {
             Self { services: services.clone(), shutdown: Shutdown::default(), tasks: TaskTracker::new() };
         let shutdown = &worker.shutdown;
         services.liveness.beat();
+        services.standing.starts(services.settings.queues.consumed());
         worker.watch();
         let (sender, receiver) = mpsc::channel(usize::from(services.settings.concurrency));
         let (ready, stop) = (CancellationToken::new(), || shutdown.stop_consuming.clone());
@@ -73,6 +76,7 @@ impl Worker {
             let consuming = consume(services.clone(), queue.clone(), sender.clone(), stop());
             worker.run(once_ready(ready.clone(), stop(), consuming));
         }
+        worker.run(watch_health(services.clone(), stop()));
         worker.run(tell_way(services.clone(), shutdown.stop_consuming.clone()));
         worker.run(keep_registered(services.clone(), shutdown.stop_consuming.clone()));
         drop(sender);
@@ -119,25 +123,30 @@ impl Worker {
                 () = gone.cancelled() => {}
             }
             engine.services().leases.desert();
+            engine.services().standing.stops();
             shutdown.now();
             tasks.close();
             let _ = tokio::time::timeout(LAST_STEPS, tasks.wait()).await;
             engine.close().await;
+            engine.services().standing.is_over();
         });
     }
 
     /// Takes no more jobs, lets those that are executing finish within `patience`, requeues what was not started.
     pub async fn stop(&self, patience: Duration) {
+        self.services.standing.stops();
         self.shutdown.stop_consuming.cancel();
         self.tasks.close();
         if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
-            self.services.notices.warn(format!(
+            let words = format!(
                 "The worker stops: jobs that still run after {} ms go back to their queues, and their late results will be \
                  refused (option stopTimeout)",
                 patience.as_millis()
-            ));
+            );
+            self.services.notices.warn(About::default(), words);
         }
         self.shutdown.abort.cancel();
         let _ = tokio::time::timeout(LAST_STEPS, self.tasks.wait()).await;
+        self.services.standing.is_over();
     }
 }

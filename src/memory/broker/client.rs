@@ -5,19 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::consumer::Consumer;
 use super::link::{Client, Link, lost};
-use super::queue::Queue;
+use super::queue::{Properties, Queue};
 use super::reading::MemoryReading;
 use super::server::BrokerServer;
 use super::state::Mail;
 use crate::error::{Code, Error, Result};
 use crate::memory::faults::{self, Event};
 use crate::ports::arguments::{self, QueueType};
-use crate::ports::broker::{Broker, Delivery, Outgoing, Reading};
+use crate::ports::broker::{Broker, Outgoing, Reading, Subscriber};
 use crate::ports::platform::Platform;
 
 /// A client of the memory broker: one connection to publish, one for each consumer and each reading.
@@ -99,13 +98,12 @@ impl MemoryBroker {
         publisher.unblocked(OPERATION, true).await?;
         let (first, target, delay) =
             (message.first_queue().into_owned(), message.queue.clone(), message.delay);
-        let Outgoing { body, headers, .. } = message;
+        let Outgoing { body, headers, priority, .. } = message;
+        let properties = Properties { headers: headers.into_iter().collect(), priority };
         let event = Event::Publish { client: &self.client.name, queue: &target, delay, body: &body.clone() };
         let taken = publisher
             .link
-            .ask(OPERATION, event, |broker, now| {
-                Ok(broker.publish(&first, headers.into_iter().collect(), body, now))
-            })
+            .ask(OPERATION, event, |broker, now| Ok(broker.publish(&first, properties, body, now)))
             .await?;
         match taken {
             true => Ok(()),
@@ -176,12 +174,13 @@ impl Broker for MemoryBroker {
         &self,
         queue: &str,
         prefetch: u16,
-        deliveries: mpsc::Sender<Delivery>,
+        Subscriber { deliveries, opened }: Subscriber,
         stop: CancellationToken,
     ) -> Result<()> {
         let link = self.connect("consumer").await?;
         self.server.with(|broker, _| broker.declare(queue, &arguments::of_queue(self.queue_type)));
         let mut mailbox = link.consume(queue, prefetch)?;
+        opened();
         let consumer = Consumer::new(queue, link, deliveries, &self.platform);
         loop {
             let mail = tokio::select! {

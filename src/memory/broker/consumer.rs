@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::link::{Link, lost};
-use super::queue::Message;
+use super::queue::{Message, Properties};
 use super::state::Arrival;
 use crate::acknowledger::Acknowledger;
 use crate::error::{Error, Result};
@@ -77,6 +77,7 @@ impl Consumer {
 }
 
 pub(super) fn delivery(queue: &Arc<str>, message: Message, receipt: Box<dyn Receipt>) -> Delivery {
-    let Message { body, headers, redelivered, .. } = message;
-    Delivery { queue: queue.clone(), body, headers: headers.into_iter().collect(), redelivered, receipt }
+    let Message { body, properties: Properties { headers, priority }, redelivered, .. } = message;
+    let headers = headers.into_iter().collect();
+    Delivery { queue: queue.clone(), body, headers, priority, redelivered, receipt }
 }

@@ -7,13 +7,21 @@ use crate::ports::arguments::{Argument, Arguments, QueueType};
 /// How long RabbitMQ waits until it tries again to move on a message that must not be lost, in milliseconds.
 const RETRY: u64 = 180_000;
 
+/// What a message says besides its body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Properties {
+    pub headers: BTreeMap<String, String>,
+    /// Passed on only: queues that are declared here have no priorities.
+    pub priority: Option<u8>,
+}
+
 /// A message in the broker.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
     /// Its place: messages are numbered as they arrive, over all queues.
     pub number: u64,
     pub body: Vec<u8>,
-    pub headers: BTreeMap<String, String>,
+    pub properties: Properties,
     /// It was delivered before, and not acknowledged.
     pub redelivered: bool,
     /// How often it was delivered from this queue.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 
-use super::queue::Message;
+use super::queue::{Message, Properties};
 use super::state::{Mail, State};
 use crate::memory::clock::MemoryClock;
 use crate::memory::faults::FaultSlot;
@@ -49,6 +49,8 @@ pub struct MessageView {
     pub body: Vec<u8>,
     /// Headers.
     pub headers: BTreeMap<String, String>,
+    /// Its priority, if it has one.
+    pub priority: Option<u8>,
     /// Whether it carries the redelivered mark.
     pub redelivered: bool,
     /// How often it was delivered.
@@ -59,8 +61,9 @@ pub struct MessageView {
 
 impl From<&Message> for MessageView {
     fn from(message: &Message) -> Self {
-        let Message { body, headers, redelivered, deliveries, expires, .. } = message.clone();
-        Self { body, headers, redelivered, deliveries, expires }
+        let Message { body, properties, redelivered, deliveries, expires, .. } = message.clone();
+        let Properties { headers, priority } = properties;
+        Self { body, headers, priority, redelivered, deliveries, expires }
     }
 }
 
@@ -142,7 +145,8 @@ impl BrokerServer {
 
     /// Puts a message into a queue; whether there is such a queue.
     pub fn publish(&self, queue: &str, headers: BTreeMap<String, String>, body: Vec<u8>) -> bool {
-        self.with(|broker, now| broker.publish(queue, headers, body, now))
+        let properties = Properties { headers, priority: None };
+        self.with(|broker, now| broker.publish(queue, properties, body, now))
     }
 
     /// Takes the next message of a queue for good.

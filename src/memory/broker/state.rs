@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::queue::{Message, Queue};
+use super::queue::{Message, Properties, Queue};
 use crate::memory::faults::{Event, Fault, FaultSlot};
 use crate::ports::arguments::{Arguments, QueueType};
 use crate::time::milliseconds;
@@ -192,16 +192,10 @@ impl State {
     }
 
     /// Whether there is such a queue to take the message.
-    pub fn publish(
-        &mut self,
-        queue: &str,
-        headers: BTreeMap<String, String>,
-        body: Vec<u8>,
-        at: u64,
-    ) -> bool {
+    pub fn publish(&mut self, queue: &str, properties: Properties, body: Vec<u8>, at: u64) -> bool {
         let number = self.next_number();
         let (redelivered, deliveries, expires) = (false, 0, None);
-        self.arrive(queue, Message { number, body, headers, redelivered, deliveries, expires }, at)
+        self.arrive(queue, Message { number, body, properties, redelivered, deliveries, expires }, at)
     }
 
     fn arrive(&mut self, name: &str, mut message: Message, at: u64) -> bool {
@@ -355,11 +349,11 @@ impl State {
 
     /// Moves a message on as a new one, whose headers say where it comes from.
     fn move_on(&mut self, from: &str, target: &str, message: Message, at: u64) {
-        let Message { body, mut headers, .. } = message;
+        let Message { body, properties: Properties { mut headers, priority }, .. } = message;
         for (name, value) in [("exchange", ""), ("queue", from), ("reason", "expired")] {
             headers.entry(format!("x-first-death-{name}")).or_insert_with(|| value.to_owned());
             headers.insert(format!("x-last-death-{name}"), value.to_owned());
         }
-        self.publish(target, headers, body, at);
+        self.publish(target, Properties { headers, priority }, body, at);
     }
 }

@@ -11,11 +11,13 @@ use super::service::Client;
 use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result};
 use crate::fault_points;
+use crate::ports::about::About;
 use crate::ports::platform::Platform;
 use crate::ports::record::{Inserted, Insertion};
 use crate::protocol::message::JobMessage;
 use crate::protocol::start::{OnConflict, StartOutcome, StartRequest, StartRun, Started};
-use crate::record::{NewRun, Start};
+use crate::record::{Carried, NewRun, Start};
+use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::runs::starting::{Beginning, Begun, Restarted};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::DueJob;
@@ -34,6 +36,7 @@ struct Jobs {
     blueprint: String,
     due: Vec<DueJob>,
     at: Option<u64>,
+    carried: Option<Arc<Carried>>,
 }
 
 impl Client {
@@ -59,12 +62,17 @@ impl Client {
             let (run_id, outcome) = match inserted.runs.get(&beginning.run) {
                 Some(named) => {
                     let blueprint = beginning.blueprint.id.clone();
-                    jobs.push(Jobs { run: named.clone(), blueprint, due: begun.due, at: inserted.at });
+                    let (run, at, carried) = (named.clone(), inserted.at, beginning.carried.clone());
+                    jobs.push(Jobs { run, blueprint, due: begun.due, at, carried });
                     (named.clone(), StartOutcome::New)
                 }
                 None => (beginning.run.clone(), self.met(beginning, on_conflict, &mut jobs).await?),
             };
             started.push(Started { run_id, outcome });
+        }
+        for Jobs { blueprint, .. } in &jobs {
+            let of = Of::jobs(blueprint, self.services.settings.queues.of(blueprint));
+            self.services.meters.count(Counter::RunsStarted, of, 1);
         }
         tell_blueprints(
             &self.services,
@@ -99,7 +107,8 @@ impl Client {
             None => runs.load_ledger(&run).await?.at,
             at => at,
         };
-        jobs.push(Jobs { run, blueprint: beginning.blueprint.id.clone(), due, at });
+        let (blueprint, carried) = (beginning.blueprint.id.clone(), beginning.carried.clone());
+        jobs.push(Jobs { run, blueprint, due, at, carried });
         Ok(StartOutcome::Restarted)
     }
 
@@ -109,7 +118,7 @@ impl Client {
         let start = Arc::new(Start { mark: mark(platform), at: platform.now() });
         let mut known: HashMap<String, Arc<Blueprint>> = HashMap::new();
         let mut beginnings = Vec::with_capacity(runs.len());
-        for StartRun { run_id: run, blueprint_id, context, version, start_at } in runs {
+        for StartRun { run_id: run, blueprint_id, context, version, start_at, carried } in runs {
             let blueprint = match known.get(&blueprint_id) {
                 Some(blueprint) => blueprint.clone(),
                 None => self.blueprint(&blueprint_id).await.map_err(|error| error.of_run(&run))?,
@@ -123,7 +132,8 @@ impl Client {
             let due = start_at.map(|moment| platform.translated(moment));
             let not_before = due.filter(|moment| platform.until(*moment).is_some());
             let start = start.clone();
-            beginnings.push(Beginning { run, blueprint, values: context, not_before, start });
+            let carried = carried.map(Arc::new);
+            beginnings.push(Beginning { run, blueprint, values: context, not_before, start, carried });
         }
         Ok(beginnings)
     }
@@ -205,9 +215,10 @@ impl Client {
     /// Publishes the jobs of runs that were started, in one batch. That they were started is recorded: what is not confirmed
     /// is published by recovery.
     async fn publish(&self, jobs: &[Jobs]) {
-        let first = jobs
-            .iter()
-            .flat_map(|Jobs { run, blueprint, due, at }| JobMessage::all_due(run, blueprint, due, *at));
+        let first = jobs.iter().flat_map(|Jobs { run, blueprint, due, at, carried }| {
+            let messages = JobMessage::all_due(run, blueprint, due, *at).into_iter();
+            messages.map(|message| message.carrying(carried.clone()))
+        });
         let mut messages: Vec<JobMessage> = first.collect();
         let mut backoff = Backoff::up_to(LONGEST, &self.services.platform);
         for attempt in 1..=PUBLISHES {
@@ -217,9 +228,12 @@ impl Client {
                     [jobs] => format!("Run '{}' is started", jobs.run),
                     jobs => format!("{} runs are started", jobs.len()),
                 };
-                return self.services.notices.warn(format!(
+                let words = format!(
                     "{what}, and not every message is confirmed: recovery publishes what is missing. {error}"
-                ));
+                );
+                let run = if let [jobs] = jobs { Some(jobs.run.clone()) } else { None };
+                let about = About { run, ..About::default() };
+                return self.services.notices.warn(about.error(&error), words);
             }
             backoff.wait().await;
             messages = messages.into_iter().map(JobMessage::as_copy).collect();

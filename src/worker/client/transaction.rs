@@ -14,6 +14,7 @@ use super::start::OPERATION;
 use crate::error::{Code, Error, Result};
 use crate::protocol::message::JobMessage;
 use crate::protocol::start::{PlannedStart, StartRun};
+use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::services::Services;
 
 /// How soon the client looks for the run, at first and at last.
@@ -64,7 +65,10 @@ async fn publish_if_there(services: &Services, run: &str, mark: &str) -> Result<
     let Some(reserved) = document.reserved.as_ref() else { return Ok(document.found) };
     let is_own = reserved.start.as_ref().is_some_and(|start| start.mark == mark);
     let Some(follows) = reserved.blueprint.as_ref().filter(|_| is_own) else { return Ok(true) };
-    let jobs = JobMessage::all_due(run, &follows.id, &reserved.ledger.due(), document.at);
+    let jobs = JobMessage::all_due(run, &follows.id, &reserved.ledger.due(), document.at).into_iter();
+    let jobs: Vec<_> = jobs.map(|job| job.carrying(reserved.carried.clone())).collect();
+    let of = Of::jobs(&follows.id, services.settings.queues.of(&follows.id));
+    services.meters.count(Counter::RunsStarted, of, 1);
     services.publisher.publish(&jobs).await?;
     services.legacy.tell_blueprint(run, &follows.id).await;
     Ok(true)

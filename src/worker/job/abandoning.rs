@@ -11,6 +11,7 @@ use super::context::JobContext;
 use super::fate::MessageFate;
 use super::trouble::{given_up, is_over, is_passing_trouble, now_if_known};
 use crate::error::{Error, Kind, Result};
+use crate::ports::about::About;
 use crate::ports::broker::Outgoing;
 use crate::ports::delay::next_delay;
 use crate::protocol::message::JobMessage;
@@ -40,7 +41,8 @@ pub async fn fail_run(context: &JobContext<'_>, run: &str, failure: Failure<'_>)
     let place =
         if failure.node.is_empty() { String::new() } else { format!(" at node '{}'", shown(failure.node)) };
     let services = context.services;
-    services.notices.warn(shortened(&format!("Run '{run}' failed{place}: {reason}")));
+    let about = About::run(run).node(shown(failure.node));
+    services.notices.warn(about, shortened(&format!("Run '{run}' failed{place}: {reason}")));
     // Where user code is gone, recovery finds the result: the message must not come again, and be a dead letter twice.
     let _ = services.results.publish_or_report(run, context.abort()).await;
     Ok(MessageFate::Acknowledge)
@@ -94,7 +96,8 @@ async fn fail_later(
     let since = since.or_else(|| now_if_known(services));
     if since.is_some_and(|since| is_over(context, since)) {
         let error = given_up(context, error);
-        services.notices.warn(shortened(&format!("Run '{run}' could not be failed. {error}")));
+        let words = shortened(&format!("Run '{run}' could not be failed. {error}"));
+        services.notices.warn(About::run(run).error(&error), words);
         write_failed(context, run, failure.reason).await?;
         return Ok(MessageFate::Acknowledge);
     }
@@ -108,7 +111,7 @@ async fn fail_later(
     };
     let (queue, delay) =
         (context.queue.to_owned(), Some(next_delay(services.platform.jittered(COMES_AGAIN))));
-    let again = Outgoing { queue, delay, body, headers: Vec::new() };
+    let again = Outgoing { queue, delay, body, headers: Vec::new(), priority: None };
     context.retry.until_done(|| services.broker.publish(vec![again.clone()])).await?;
     debug!(%error, run, "the run fails later");
     Ok(MessageFate::Acknowledge)

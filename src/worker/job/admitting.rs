@@ -16,7 +16,10 @@ use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
 use crate::worker::blueprints::Analysed;
+use crate::worker::meters::kinds::{Counter, Of};
+use crate::worker::runs::beginning::FirstMessage;
 use crate::worker::runs::operations::FollowUp;
+use crate::workflow::ledger::DueJob;
 use crate::workflow::path::Inside;
 
 /// What admission came to.
@@ -147,7 +150,7 @@ impl Admitting<'_> {
         let JobContext { services, retry, .. } = self.context;
         let (run, node) = (&self.message.run_id, self.message.node_id.as_str());
         match step {
-            Step::Begin | Step::Adopt => return self.take_over().await,
+            Step::Begin | Step::Adopt => return self.take_over(step).await,
             Step::Reopen => retry.unless(is_passing_trouble, || self.reopen()).await?,
             Step::Call => {
                 let call = || services.runs.call(run, node, &self.analysed.blueprint);
@@ -168,14 +171,17 @@ impl Admitting<'_> {
         Ok(())
     }
 
-    async fn take_over(&mut self) -> Result<()> {
+    async fn take_over(&mut self, step: Step) -> Result<()> {
         let JobContext { services, retry, queue, .. } = self.context;
         let (run, blueprint) = (&self.message.run_id, &self.analysed.blueprint);
-        let begin = || services.runs.begin_from(run, blueprint, &self.document, queue);
+        let first = FirstMessage { queue, carried: self.message.carried.clone() };
+        let begin = || services.runs.begin_from(run, blueprint, &self.document, first.clone());
         let (has_begun, document) = retry.unless(is_passing_trouble, begin).await?;
         self.has_begun = has_begun;
         if has_begun {
             services.legacy.tell_blueprint(run, &blueprint.id).await;
+            let of = Of::jobs(&blueprint.id, services.settings.queues.of(&blueprint.id));
+            services.meters.count(Counter::RunsStarted, of, (step == Step::Begin).into());
         }
         self.document = match document {
             Some(document) => document,
@@ -188,7 +194,7 @@ impl Admitting<'_> {
         let (services, run) = (self.context.services, &self.message.run_id);
         if let Some(reopened) = services.runs.reopen(run, &self.message.node_id).await? {
             let FollowUp { blueprint, due, at, .. } = reopened;
-            services.publisher.publish(&JobMessage::copies(run, &blueprint, &due, at)).await?;
+            self.publish_copies(&blueprint, &due, at).await?;
         }
         Ok(())
     }
@@ -197,7 +203,13 @@ impl Admitting<'_> {
         let (services, run) = (self.context.services, &self.message.run_id);
         let FollowUp { blueprint, due, at, .. } =
             services.runs.await_again(run, &self.message.node_id).await?;
-        services.publisher.publish(&JobMessage::copies(run, &blueprint, &due, at)).await
+        self.publish_copies(&blueprint, &due, at).await
+    }
+
+    async fn publish_copies(&self, blueprint: &str, due: &[DueJob], at: Option<u64>) -> Result<()> {
+        let copies = JobMessage::copies(&self.message.run_id, blueprint, due, at).into_iter();
+        let copies: Vec<_> = copies.map(|job| job.carrying(self.message.carried.clone())).collect();
+        self.context.services.publisher.publish(&copies).await
     }
 
     fn execute(self, round: u32) -> Admitted {

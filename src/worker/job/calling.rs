@@ -1,5 +1,6 @@
 //! The call of a node: JavaScript executes it under the lease, and answers.
 
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::admitting::ToExecute;
@@ -7,9 +8,11 @@ use super::context::JobContext;
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
+use crate::ports::about::About;
 use crate::ports::host::{Call, Reply};
 use crate::ports::view::{Seen, View};
 use crate::protocol::message::JobMessage;
+use crate::worker::meters::kinds::{Counter, Measure};
 use crate::workflow::path::{Inside, shown};
 
 /// Has JavaScript execute the node; none when the worker aborts first, or was so slow that its lease may have run out:
@@ -29,12 +32,18 @@ pub async fn execute(
     let call = call_of(context, message, node);
     let noted = (&message.node_id, node.round);
     let _active = context.services.active_nodes.note_node(&message.run_id, noted, call.cancelled.clone());
+    let (meters, of, begun) = (&context.services.meters, context.metered(message), Instant::now());
+    meters.count(Counter::Takeovers, of, context.redelivered.into());
     tokio::select! {
         // First: it passes the signal on before this stops waiting for it.
         biased;
         reply = context.services.host.execute(call) => reply.map(Some).inspect_err(|error| {
             if error.kind() == Kind::Stopping && !context.abort().is_cancelled() {
                 context.services.leases.desert();
+            }
+        }).inspect(|reply| {
+            if let Some(Reply::Answered(answer)) = reply {
+                meters.measure(Measure::Node, of.ended(answer.outcome.word()), begun.elapsed());
             }
         }),
         () = context.abort().cancelled() => Ok(None),
@@ -47,7 +56,8 @@ fn may_start(context: &JobContext<'_>, message: &JobMessage) -> bool {
     if !is_current && !makes(Mutant::IgnoresExpiry) {
         let (run, node) = (&message.run_id, shown(&message.node_id));
         let what = "the job goes back to its queue: its lease may have run out before the node could start";
-        context.services.notices.warn(format!("Run '{run}', node '{node}': {what}"));
+        let about = About::run(run).node(node);
+        context.services.notices.warn(about, format!("Run '{run}', node '{node}': {what}"));
         return false;
     }
     if context.abort().is_cancelled() && !makes(Mutant::StartsWhileAborting) {

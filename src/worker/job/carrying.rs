@@ -115,7 +115,8 @@ async fn follow_up(
     let is_proven = acquired == Acquired::Fresh && asked.elapsed() < MEMORY_OF_RELEASES;
     let committed = document.clone();
     let seen = document.filter(|_| is_proven).map(|document| Seen { document, since: asked });
-    let message = JobMessage::of(&message.run_id, &message.blueprint_id, &due, at);
+    let message =
+        JobMessage::of(&message.run_id, &message.blueprint_id, &due, at).carrying(message.carried.clone());
     let Some(analysed) = decided_by(context, &message, (analysed, committed)).await else {
         give_back(context, &message, Some(&due)).await;
         context.publish_due(&message, std::slice::from_ref(&due), at).await?;
@@ -204,9 +205,10 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: Kept) -> Re
         Some(Reply::Outdated | Reply::Lacking { .. }) => give_away(context, &message, &due).await,
         Some(Reply::Answered(answer)) => {
             fault_points::point("after-call");
+            let after = message.after(answer.trace.as_deref());
             let executed = Executed { node: to_execute, answer, begun, held: chain.held };
-            let finished = finish(context, &message, executed).await?;
-            follow_up(context, chain, &message, finished).await.map(Hop::On)
+            let finished = finish(context, &after, executed).await?;
+            follow_up(context, chain, &after, finished).await.map(Hop::On)
         }
     }
 }

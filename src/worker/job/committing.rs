@@ -64,7 +64,7 @@ pub async fn commit(
             let why =
                 format!("Node '{}': its result cannot be stored. {}", shown(&message.node_id), error.message);
             let outcome = Outcome::Failed { message: why, recoverable: true };
-            let failed = Arc::new(Answer { outcome, patch: Patch::default() });
+            let failed = Arc::new(Answer { outcome, patch: Patch::default(), trace: None });
             stored(context, message, &failed, || attempt(&failed)).await?
         }
         written => written?,

@@ -8,6 +8,7 @@ use super::place::Place;
 use crate::error::Result;
 use crate::ports::view::LiveRuns;
 use crate::protocol::message::JobMessage;
+use crate::worker::meters::kinds::Of;
 use crate::worker::retry::Retry;
 use crate::worker::services::Services;
 use crate::workflow::ledger::DueJob;
@@ -37,12 +38,18 @@ impl JobContext<'_> {
         self.retry.abort()
     }
 
+    /// By what a job is told apart where it is counted.
+    pub fn metered<'b>(&'b self, message: &'b JobMessage) -> Of<'b> {
+        Of::jobs(message.run_blueprint(), self.services.settings.queues.of(&message.blueprint_id))
+    }
+
     /// Publishes the jobs that the run of `message` made due `at` that moment.
     ///
     /// # Errors
     /// Only when the worker aborts.
     pub async fn publish_due(&self, message: &JobMessage, due: &[DueJob], at: Option<u64>) -> Result<()> {
         let jobs = JobMessage::all_due(&message.run_id, &message.blueprint_id, due, at);
+        let jobs: Vec<_> = jobs.into_iter().map(|job| job.carrying(message.carried.clone())).collect();
         self.services.publisher.publish_due(&jobs, self.retry).await
     }
 
@@ -52,6 +59,7 @@ impl JobContext<'_> {
     /// As [`publish_due`](Self::publish_due).
     pub async fn publish_copies(&self, message: &JobMessage, due: &[DueJob], at: Option<u64>) -> Result<()> {
         let jobs = JobMessage::copies(&message.run_id, &message.blueprint_id, due, at);
+        let jobs: Vec<_> = jobs.into_iter().map(|job| job.carrying(message.carried.clone())).collect();
         self.services.publisher.publish_due(&jobs, self.retry).await
     }
 }

@@ -6,6 +6,7 @@ use super::disposition::{DeadLetter, abandon, dead_letter, later, unreadable};
 use super::fate::MessageFate;
 use super::trouble::is_passing_trouble;
 use crate::error::{Kind, Result};
+use crate::ports::about::About;
 use crate::protocol::message::JobMessage;
 use crate::worker::runs::failing::Failure;
 use crate::workflow::path::shown;
@@ -41,7 +42,9 @@ pub async fn panicked(context: &JobContext<'_>) -> Result<MessageFate> {
     services.leases.give_back(run, node).await;
     let document = context.retry.until_done(|| services.runs.load(run)).await?;
     if comes_again_after_panic(&document, &message, context.redelivered) {
-        services.notices.warn(format!("{reason} (run '{run}', node '{}'): it comes again", shown(node)));
+        let node = shown(node);
+        let words = format!("{reason} (run '{run}', node '{node}'): it comes again");
+        services.notices.warn(About::run(run).node(node), words);
         return Ok(MessageFate::Requeue);
     }
     let letter = DeadLetter { queue: context.queue, body: context.body, reason };

@@ -14,7 +14,7 @@ use tracing::{Span, debug};
 use super::abandoning::fail_run;
 use super::context::JobContext;
 use super::cut_short::{fate_after, panicked};
-use super::disposition::{DeadLetter, abandon, dead_letter};
+use super::disposition::{DeadLetter, abandon, about, dead_letter};
 use super::fate::MessageFate;
 use super::place::{Held, Place};
 use super::process::process;
@@ -24,8 +24,10 @@ use crate::mutants::{Mutant, makes};
 use crate::ports::broker::{Delivery, Receipt};
 use crate::ports::view::LiveRuns;
 use crate::protocol::message::JobMessage;
+use crate::protocol::taking_along::with_carried;
 use crate::protocol::unfit::Unfit;
 use crate::record::blueprint_named_in;
+use crate::worker::meters::kinds::{Measure, Of};
 use crate::worker::retry::Retry;
 use crate::worker::runs::failing::Failure;
 use crate::worker::services::Services;
@@ -54,7 +56,8 @@ pub async fn handle(
     slot: OwnedSemaphorePermit,
     Lifetime { retry, live, shutdown }: &Lifetime,
 ) {
-    let Delivery { queue, body, redelivered, receipt, .. } = delivery;
+    let Delivery { queue, body, headers, priority, redelivered, receipt } = delivery;
+    let body = with_carried(body, &headers, priority);
     let place = &Place::new(receipt, slot);
     let context = JobContext { services, retry, live, queue: &queue, body: &body, place, redelivered };
     let ended = tokio::select! {
@@ -85,7 +88,8 @@ pub async fn handle(
         }
         Err(error) => {
             let message = JobMessage::described(&body, &queue);
-            services.notices.warn(format!("{message} goes back to the queue, and comes again. {error}"));
+            let words = format!("{message} goes back to the queue, and comes again. {error}");
+            services.notices.warn(about(&body, &queue).error(&error), words);
         }
     }
     receipt.requeue().await;
@@ -134,9 +138,28 @@ async fn read_and_process(context: &JobContext<'_>) -> Result<MessageFate> {
         Ok(message) => {
             Span::current().record("run", &message.run_id).record("node", message.node_id.as_str());
             context.services.traffic.delivered(context.queue, &message, context.redelivered);
+            measure_wait(context, &message);
             process(context, message).await
         }
         Err(reason) => no_job(context, &reason).await,
+    }
+}
+
+/// Measures how long a job waited in its queue. One that came before, or was put back, says nothing of that.
+fn measure_wait(context: &JobContext<'_>, message: &JobMessage) {
+    let JobContext { services: Services { meters, platform, .. }, queue, redelivered, .. } = context;
+    if !meters.are_on() || *redelivered || message.has_been_away() || !platform.is_set() {
+        return;
+    }
+    let Some(due) = message.at.max(message.not_before) else { return };
+    let waited = platform.now().saturating_sub(due);
+    if platform.until(due).is_none() {
+        meters.measure(
+            Measure::Wait,
+            Of::jobs(message.run_blueprint(), queue),
+            Duration::from_millis(waited),
+        );
+        meters.note_youngest(queue, due);
     }
 }
 

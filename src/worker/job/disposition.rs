@@ -8,9 +8,12 @@ use super::fate::MessageFate;
 use super::reason::Reason;
 use super::trouble::{given_up, is_over, now_if_known};
 use crate::error::{Error, Result};
+use crate::ports::about::About;
 use crate::protocol::message::JobMessage;
 use crate::worker::dead_letters::shortened;
+use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::runs::failing::Failure;
+use crate::workflow::path::shown;
 
 /// A job's run is in trouble for the moment, and the job has not begun: it comes again until the user's time for that is
 /// over, and becomes a dead letter then.
@@ -84,9 +87,19 @@ pub async fn dead_letter(
     let services = context.services;
     let why = shortened(reason);
     let message = JobMessage::described(body, queue);
-    services.notices.warn(format!("{message} goes to the dead letters. {why}"));
+    services.notices.warn(about(body, queue), format!("{message} goes to the dead letters. {why}"));
+    services.meters.count(Counter::DeadLetters, Of::queue(queue), 1);
     services.dead_letters.put(queue, body, reason, context.retry).await?;
     Ok(MessageFate::Acknowledge)
+}
+
+/// What a line about a message is about.
+pub fn about(body: &[u8], queue: &str) -> About {
+    let about = About::queue(queue);
+    match JobMessage::parse(body) {
+        Ok(JobMessage { run_id, node_id, .. }) => About { run: Some(run_id), ..about }.node(shown(&node_id)),
+        Err(_) => about,
+    }
 }
 
 /// The run's row cannot be read: neither by this worker nor, before somebody mends it, by any. Its message is kept,

@@ -15,12 +15,13 @@ use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
-use crate::ports::host::Notice;
+use crate::ports::host::{Notice, SpanKind};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::Document;
 use crate::worker::blueprints::Analysed;
 use crate::worker::legacy::Counted;
+use crate::worker::meters::kinds::{Counter, Measure};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::DueJob;
 use crate::workflow::path::Inside;
@@ -84,6 +85,8 @@ pub async fn finish(
     let to_commit = ToCommit { node: executed, held, opens };
     let Committed { mut completion, at, document, is_certain } =
         commit(context, message, to_commit, &answer).await?;
+    services.meters.measure(Measure::Commit, context.metered(message), asked.elapsed());
+    services.notices.trace(SpanKind::Commit, std::slice::from_ref(message), asked.elapsed());
     services.leases.note_answered(&message.run_id, &message.node_id);
     fault_points::point("after-commit");
     let mut due = std::mem::take(&mut completion.due);
@@ -91,6 +94,11 @@ pub async fn finish(
         None => {
             // Before what follows is published: its events come after this one.
             tell_processed(context, message, &answer.outcome, begun);
+            let of = context.metered(message);
+            let retries = matches!(answer.outcome, Outcome::Retry { .. });
+            services.meters.count(Counter::Retries, of, retries.into());
+            let ended = of.ended(completion.status.as_str());
+            services.meters.count(Counter::RunsEnded, ended, completion.status.is_end().into());
             let counted = Counted {
                 run: &message.run_id,
                 node: &message.node_id,

@@ -22,6 +22,7 @@ use super::verdict::Disposal;
 use crate::error::{Code, Error, Kind, Result};
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
+use crate::ports::about::About;
 use crate::ports::host::Reply;
 use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
@@ -71,10 +72,9 @@ async fn see_to(
     }
     let (run, node) = (&message.run_id, shown(&message.node_id));
     let what = format!("its blueprint was replaced {ADMISSIONS} times while the job was being admitted");
-    context
-        .services
-        .notices
-        .warn(format!("Run '{run}', node '{node}': the job goes back to its queue: {what}"));
+    let about = About::run(run).node(shown(node));
+    let words = format!("Run '{run}', node '{node}': the job goes back to its queue: {what}");
+    context.services.notices.warn(about, words);
     Ok(MessageFate::Requeue)
 }
 
@@ -146,6 +146,9 @@ async fn answered(
     (node, answer): (ToExecute, Answer),
     begun: Instant,
 ) -> Result<MessageFate> {
+    // What follows from it is of the trace of its execution.
+    let after = message.after(answer.trace.as_deref());
+    let message = &*after;
     let executed = Executed { node, answer, begun, held: &message.node_id };
     let finished = finish(context, message, executed).await?;
     carry_on(context, message, finished).await
@@ -157,9 +160,10 @@ fn killed_workers(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -
     let what =
         format!("{deaths} workers died, or no longer answered, while they executed it (option maxDeaths)");
     let error = Error::new(Code::NodeKilledWorkers, "Executing the node", what).of_node(shown(node));
-    context.services.notices.warn(format!("{} (run '{run}'): {error}", error.code.as_str()));
+    let words = format!("{} (run '{run}'): {error}", error.code.as_str());
+    context.services.notices.warn(About::run(run).error(&error), words);
     let message = format!("{}: {error}", error.code.as_str());
-    Answer { outcome: Outcome::Failed { message, recoverable: true }, patch: Patch::default() }
+    Answer { outcome: Outcome::Failed { message, recoverable: true }, patch: Patch::default(), trace: None }
 }
 
 /// A message that was held may find its own node due again, by a loop: what else is left under it comes first.

@@ -14,6 +14,7 @@ use super::leftovers::{is_looked_after, looking_after, publish_leftovers};
 use crate::error::Result;
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
+use crate::ports::about::About;
 use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
 use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
@@ -138,11 +139,14 @@ async fn suspected(context: &JobContext<'_>, message: &JobMessage, deaths: u32) 
         services.leases.start_suspect(run, node).await;
         return with_lease(context, message, None).await;
     }
-    services.notices.warn(format!(
-        "Run '{run}', node '{}': {deaths} {} while executing it, or beside it: it is executed alone",
-        shown(node),
-        if deaths == 1 { "worker has died" } else { "workers have died" }
-    ));
+    services.notices.warn(
+        About::run(run).node(shown(node)),
+        format!(
+            "Run '{run}', node '{}': {deaths} {} while executing it, or beside it: it is executed alone",
+            shown(node),
+            if deaths == 1 { "worker has died" } else { "workers have died" }
+        ),
+    );
     context.place.set_presence(None);
     let alone = services.platform.company().be_alone(COMPANY_WAIT, COMPANY_LEAVES).await;
     let is_alone = alone.is_some();

@@ -14,6 +14,7 @@ use super::fate::MessageFate;
 use super::trouble::{given_up, is_over, is_passing_trouble};
 use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result};
+use crate::ports::about::About;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::Answer;
 use crate::worker::waiting::Room;
@@ -50,9 +51,9 @@ where
             done => return done,
         };
         let (begun, since) = *trouble.get_or_insert_with(|| {
-            services
-                .notices
-                .warn(format!("{error}; the result of node '{}' waits for that", shown(&message.node_id)));
+            let about = About::run(&message.run_id).node(shown(&message.node_id)).error(&error);
+            let words = format!("{error}; the result of node '{}' waits for that", shown(&message.node_id));
+            services.notices.warn(about, words);
             (Instant::now(), message.busy_since.unwrap_or_else(|| services.platform.now()))
         });
         if context.abort().is_cancelled() {

@@ -9,6 +9,7 @@ use super::held::{HeldLeases, LeasedExecution};
 use crate::backoff::Backoff;
 use crate::error::{Kind, Result};
 use crate::mutants::{Mutant, makes};
+use crate::ports::about::About;
 use crate::ports::coordination::{Acquired, CoordinationStore, Stage, Start};
 use crate::ports::platform::Platform;
 use crate::protocol::message::JobMessage;
@@ -202,7 +203,8 @@ impl Leases {
     fn watched<T>(&self, answer: Result<T>) -> Result<T> {
         match &answer {
             Ok(_) if self.held.is_back() => {
-                self.notices.info("Redis answers again: the worker leases its nodes as before".to_owned());
+                let words = "Redis answers again: the worker leases its nodes as before".to_owned();
+                self.notices.info(About::default(), words);
             }
             Err(error) if error.kind() != Kind::Stopping && self.held.is_newly_lost() => {
                 let how = match self.without {
@@ -211,7 +213,8 @@ impl Leases {
                     }
                     WithoutLeases::Wait => "the worker waits for it",
                 };
-                self.notices.warn(format!("Redis is out of reach: {how} (option withoutRedis). {error}"));
+                let words = format!("Redis is out of reach: {how} (option withoutRedis). {error}");
+                self.notices.warn(About::of(error), words);
             }
             _ => {}
         }

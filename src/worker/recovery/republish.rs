@@ -12,6 +12,7 @@ use crate::protocol::message::JobMessage;
 use crate::record::{Document, blueprint_named_in};
 use crate::worker::blueprints::Analysed;
 use crate::worker::job::admission::{needs_taking_over, other_version};
+use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::runs::state::no_such_run;
 use crate::worker::services::Services;
 use crate::worker::settings::WithoutLeases;
@@ -68,7 +69,8 @@ pub async fn republish(
         services.results.publish_pending(run).await?;
     }
     let at = document.at;
-    let ledger = document.reserved.map(|reserved| reserved.ledger).unwrap_or_default();
+    let (ledger, carried) =
+        document.reserved.map(|reserved| (reserved.ledger, reserved.carried)).unwrap_or_default();
     let looked_at = LookedAt { services, run, ledger: &ledger, at, is_scanned: how.queue.is_some() };
     let idle = idle_jobs(looked_at, how.reach).await?;
     let is_stuck = ledger.is_stuck();
@@ -84,7 +86,9 @@ pub async fn republish(
         services.runs.update_status(run).await?;
         services.results.publish_pending(run).await?;
     }
-    publish_again(services, run, &JobMessage::copies(run, &blueprint, &idle, at)).await?;
+    let copies = JobMessage::copies(run, &blueprint, &idle, at).into_iter();
+    let copies: Vec<_> = copies.map(|job| job.carrying(carried.clone())).collect();
+    publish_again(services, run, &copies).await?;
     Ok(Some(idle.into_iter().map(|due| due.node).collect()))
 }
 
@@ -94,6 +98,10 @@ async fn publish_again(services: &Services, run: &str, jobs: &[JobMessage]) -> R
         return Ok(());
     }
     services.publisher.publish(jobs).await?;
+    for job in jobs {
+        let of = Of::jobs(job.run_blueprint(), services.settings.queues.of(&job.blueprint_id));
+        services.meters.count(Counter::Republished, of, 1);
+    }
     services.runs.keep_alive(&[run.to_owned()]).await
 }
 

@@ -8,6 +8,7 @@ use tracing::debug;
 use super::judgement::{Earlier, Judgement, QueueProgress, Reach, judge, stale_after};
 use super::republish::{Republishing, republish};
 use crate::error::{Code, Error, Kind, Result};
+use crate::ports::about::About;
 use crate::ports::record::{StaleRun, StaleSearch};
 use crate::worker::services::Services;
 use crate::workflow::path::shown;
@@ -114,9 +115,8 @@ async fn recover(services: &Services, queue: &str, stale: &StaleRun, progress: Q
         Ok(Some(nodes)) => {
             let nodes = nodes.iter().map(|node| shown(node)).collect::<Vec<_>>().join("', '");
             let run = &stale.run;
-            services
-                .notices
-                .warn(format!("Run '{run}': the job of '{nodes}' was lost; it is published again"));
+            let words = format!("Run '{run}': the job of '{nodes}' was lost; it is published again");
+            services.notices.warn(About { queue: Some(queue.to_owned()), ..About::run(run) }, words);
             Recovered::Yes
         }
         Ok(None) => Recovered::NotHere,

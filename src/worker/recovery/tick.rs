@@ -13,6 +13,7 @@ use super::republish::{Republishing, republish};
 use super::scan::{Scan, Tick};
 use crate::error::{Kind, Result};
 use crate::mutants::{Mutant, makes};
+use crate::ports::about::About;
 use crate::ports::keys;
 use crate::worker::services::Services;
 use crate::worker::settings::WithoutLeases;
@@ -49,9 +50,10 @@ pub async fn recover(services: Arc<Services>, queue: String, stop: CancellationT
                 if matches!(error.kind(), Kind::Setup | Kind::Refused)
                     && !std::mem::replace(&mut said, true) =>
             {
-                services.notices.warn(format!(
+                let words = format!(
                     "The worker cannot look for lost jobs of queue '{queue}' until this is mended. {error}"
-                ));
+                );
+                services.notices.warn(About::queue(&queue).error(&error), words);
             }
             Err(error) => debug!(%error, queue, "could not look for lost jobs"),
         }

@@ -5,9 +5,18 @@ use std::sync::Arc;
 use super::state::{Decision, RunState};
 use super::store::{Runs, View};
 use crate::error::Result;
-use crate::record::{BLUEPRINT_ID, BLUEPRINT_VERSION, Document, Follows, to_raw};
+use crate::record::{BLUEPRINT_ID, BLUEPRINT_VERSION, Carried, Document, Follows, to_raw};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Event, Resume};
+
+/// The message that a run begins with.
+#[derive(Debug, Clone, Default)]
+pub struct FirstMessage<'a> {
+    /// The queue it came from.
+    pub queue: &'a str,
+    /// What goes along with the run's jobs from now on.
+    pub carried: Option<Arc<Carried>>,
+}
 
 impl Runs {
     /// Gives a run its ledger and adopts what version 1 did of it. Answers whether anything changed.
@@ -16,13 +25,16 @@ impl Runs {
     /// The server is out of reach, or the row cannot be read.
     pub async fn begin(&self, run: &str, blueprint: &Blueprint) -> Result<bool> {
         let queue = self.settings.queues.of(&blueprint.id);
-        self.begin_by(run, blueprint, queue).await
+        self.begin_by(run, blueprint, &FirstMessage { queue, carried: None }).await
     }
 
-    async fn begin_by(&self, run: &str, blueprint: &Blueprint, delivered_from: &str) -> Result<bool> {
-        let queues = [self.settings.queues.of(&blueprint.id), delivered_from];
-        let begun = self.update(run, View::Whole, |state| take_over(state, blueprint, queues)).await?;
-        Ok(begun.changed)
+    async fn begin_by(&self, run: &str, blueprint: &Blueprint, first: &FirstMessage<'_>) -> Result<bool> {
+        let queues = [self.settings.queues.of(&blueprint.id), first.queue];
+        let begin = |state: &mut RunState| {
+            note_carried(state, first.carried.as_ref());
+            take_over(state, blueprint, queues)
+        };
+        Ok(self.update(run, View::Whole, begin).await?.changed)
     }
 
     /// As [`begin`](Self::begin), by a message from a queue, for a run as it was loaded: mostly a new one, which needs
@@ -35,14 +47,17 @@ impl Runs {
         run: &str,
         blueprint: &Arc<Blueprint>,
         document: &Document,
-        delivered_from: &str,
+        first: FirstMessage<'_>,
     ) -> Result<(bool, Option<Document>)> {
         if !document.found || document.outputs(blueprint).next().is_some() {
-            return Ok((self.begin_by(run, blueprint, delivered_from).await?, None));
+            return Ok((self.begin_by(run, blueprint, &first).await?, None));
         }
-        let queues = [self.settings.queues.of(&blueprint.id), delivered_from].map(str::to_owned);
-        let new = blueprint.clone();
-        let begin = move |state: &mut RunState| take_over(state, &new, [&queues[0], &queues[1]]);
+        let queues = [self.settings.queues.of(&blueprint.id), first.queue].map(str::to_owned);
+        let (new, carried) = (blueprint.clone(), first.carried);
+        let begin = move |state: &mut RunState| {
+            note_carried(state, carried.as_ref());
+            take_over(state, &new, [&queues[0], &queues[1]])
+        };
         let written = self.update_from(run, document.clone(), begin).await?;
         Ok((written.changed, written.document))
     }
@@ -74,6 +89,13 @@ impl Runs {
             }
         };
         self.update(run, View::Ledger, wake).await.map(drop)
+    }
+}
+
+/// Notes what goes along with the jobs of a run that begins.
+fn note_carried(state: &mut RunState, carried: Option<&Arc<Carried>>) {
+    if state.reserved.ledger.is_unbegun() && state.reserved.carried.is_none() {
+        state.reserved.carried = carried.cloned();
     }
 }
 

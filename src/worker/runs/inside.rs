@@ -54,6 +54,6 @@ impl Runs {
         let committed = self.update(run, View::Whole, again).await?;
         let (due, blueprint) = committed.answer;
         let (operation, at) = ("Resuming", committed.at);
-        Ok(FollowUp { operation, blueprint: blueprint.to_string(), due, at, again: false })
+        Ok(FollowUp { operation, blueprint: blueprint.to_string(), due, at, again: false, carried: None })
     }
 }

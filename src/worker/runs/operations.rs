@@ -1,12 +1,14 @@
 //! What happens to a run and is no node's result: it is resumed, told of an event, cancelled, retried, reopened.
 
+use std::sync::Arc;
+
 use super::beginning::take_over;
 use super::state::{Decision, RunState};
 use super::store::{Runs, View};
 use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
-use crate::record::{SUBFLOW_STATE, to_raw};
+use crate::record::{Carried, SUBFLOW_STATE, to_raw};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Event, Ledger, Refusal, Resume, RunStatus};
 use crate::workflow::path::{Inside, instance_of};
@@ -27,6 +29,8 @@ pub struct FollowUp {
     pub at: Option<u64>,
     /// The jobs were due before, and their messages may be on their way.
     pub again: bool,
+    /// What goes along with the run's jobs.
+    pub carried: Option<Arc<Carried>>,
 }
 
 impl Runs {
@@ -41,16 +45,17 @@ impl Runs {
                 return Ok(Decision::Leave(None));
             }
             let due = apply(state.ledger(), Event::TriedAgain)?;
-            Ok(Decision::Write(Some((due, state.follows()))))
+            Ok(Decision::Write(Some((due, state.follows(), state.reserved.carried.clone()))))
         };
         let committed = self.update(run, View::Whole, reopen).await?;
-        Ok(committed.answer.map(|(due, blueprint)| FollowUp {
+        Ok(committed.answer.map(|(due, blueprint, carried)| FollowUp {
             operation: "Reopening",
             blueprint: blueprint.unwrap_or_default().to_string(),
             // The job that is replayed runs at once; what else was due needs its messages.
             due: due.into_iter().filter(|due| due.node != node).collect(),
             at: committed.at,
             again: true,
+            carried,
         }))
     }
 
@@ -218,11 +223,12 @@ impl Runs {
             let before = state.reserved.ledger.clone();
             let due = change(state)?;
             let again = state.reserved.ledger == before;
-            Ok(Decision::Write((due, state.follows().unwrap_or_default(), again)))
+            let carried = state.reserved.carried.clone();
+            Ok(Decision::Write((due, state.follows().unwrap_or_default(), again, carried)))
         };
         let committed = self.update(run, View::Whole, happen).await?;
-        let (due, blueprint, again) = committed.answer;
-        Ok(FollowUp { operation, blueprint: blueprint.to_string(), due, at: committed.at, again })
+        let (due, blueprint, again, carried) = committed.answer;
+        Ok(FollowUp { operation, blueprint: blueprint.to_string(), due, at: committed.at, again, carried })
     }
 }
 

@@ -8,7 +8,7 @@ use super::store::Runs;
 use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::ports::record::{ForeignStatement, Inserted, Insertion};
-use crate::record::{Document, NewRun, RESERVED_KEY, ReservedKey, Start, Values};
+use crate::record::{Carried, Document, NewRun, RESERVED_KEY, ReservedKey, Start, Values};
 use crate::run_store::Committed;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::DueJob;
@@ -28,6 +28,8 @@ pub struct Beginning {
     pub not_before: Option<u64>,
     /// The call that starts it.
     pub start: Arc<Start>,
+    /// What goes along with its jobs.
+    pub carried: Option<Arc<Carried>>,
 }
 
 /// A run as it is inserted, and the jobs to publish then.
@@ -102,6 +104,7 @@ impl Beginning {
     /// Notes who started it and when it is due. Answers with its jobs.
     fn finish(&self, state: &mut RunState) -> Vec<DueJob> {
         state.reserved.start = Some(self.start.clone());
+        state.reserved.carried = self.carried.clone();
         if let Some(moment) = self.not_before {
             state.ledger().postpone(moment);
         }
@@ -161,6 +164,7 @@ mod tests {
             values: serde_json::from_str(context).unwrap(),
             not_before: None,
             start: Arc::new(Start { mark: mark.to_owned(), at: 7 }),
+            carried: None,
         }
     }
 

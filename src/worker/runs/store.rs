@@ -12,6 +12,8 @@ use crate::ports::record::{AwaitingPage, StaleRun, StaleSearch};
 use crate::record::{Decide, Document, ReservedKey};
 use crate::run_store::{Committed, Outcome, RunStore};
 use crate::worker::changes::Changes;
+use crate::worker::meters::kinds::{Counter, Of};
+use crate::worker::meters::service::Meters;
 use crate::worker::settings::Settings;
 use crate::workflow::ledger::RunStatus;
 
@@ -34,14 +36,20 @@ pub struct Runs {
     pub(super) settings: Arc<Settings>,
     /// Those who wait for a run hear of its pauses and its end.
     changes: Changes,
+    meters: Arc<Meters>,
     /// The adapter publishes results itself.
     pub(super) deferred: bool,
 }
 
 impl Runs {
     /// Over this record. `deferred` says that the adapter publishes results itself.
-    pub fn new(store: RunStore, settings: Arc<Settings>, changes: Changes, deferred: bool) -> Self {
-        Self { store, settings, changes, deferred }
+    pub fn new(
+        store: RunStore,
+        settings: Arc<Settings>,
+        (changes, meters): (Changes, Arc<Meters>),
+        deferred: bool,
+    ) -> Self {
+        Self { store, settings, changes, meters, deferred }
     }
 
     pub(super) fn store(&self) -> &RunStore {
@@ -64,13 +72,21 @@ impl Runs {
         view: View,
         mut judge: impl FnMut(&mut RunState) -> Result<Decision<T>> + Send,
     ) -> Result<Committed<T>> {
-        let mut rests = false;
-        let decide = |document| {
+        let (mut rests, mut ended) = (false, None);
+        let decide = |document: Document| {
+            let was_over = document.reserved.as_ref().is_some_and(|before| before.ledger.status.is_end());
             let (change, answer) = decide(document, self.deferred, &mut judge)?;
-            rests = change.as_ref().is_some_and(|change| change.reserved.shows_rest());
+            let after = change.as_ref().map(|change| &change.reserved);
+            rests = after.is_some_and(ReservedKey::shows_rest);
+            ended = after.filter(|after| !was_over && after.ledger.status.is_end()).cloned();
             Ok((change, answer))
         };
         let committed = self.store.change(run, view == View::Whole, decide).await?;
+        if let Some(ended) = ended.filter(|_| committed.changed) {
+            let blueprint = ended.blueprint.as_ref().map_or("", |follows| &*follows.id);
+            let of = Of::jobs(blueprint, ended.queue.as_deref().unwrap_or_default());
+            self.meters.count(Counter::RunsEnded, of.ended(ended.ledger.status.as_str()), 1);
+        }
         if committed.changed && rests {
             self.changes.tell(run);
         }
@@ -264,6 +280,14 @@ impl Runs {
         let record = self.store.record();
         record.has_journal().await?;
         Ok(record.is_pooled())
+    }
+
+    /// Asks the server for nothing but an answer.
+    ///
+    /// # Errors
+    /// It is out of reach, or cannot be worked with.
+    pub async fn answers(&self) -> Result<()> {
+        self.store.record().find_journal().await.map(drop)
     }
 
     /// Closes what was opened here; whatever is used again opens again.

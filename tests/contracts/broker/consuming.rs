@@ -1,5 +1,11 @@
 //! What a consumer gets, and what becomes of what it does with it.
 
+use std::sync::Arc;
+
+use flowcraft_rabbitmq_adapter::ports::broker::Subscriber;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
 use super::world::{Client, World, again, body, new};
 
 super::promises! {
@@ -13,6 +19,7 @@ super::promises! {
     a_consumer_that_stops_settles_what_it_holds,
     a_consumer_that_stops_leaves_what_it_did_not_settle,
     consumers_are_counted_whoever_they_are,
+    a_subscriber_hears_once_the_broker_has_its_consumer,
 }
 
 async fn no_more_is_delivered_than_was_asked_for(world: &World) {
@@ -183,6 +190,18 @@ async fn consumers_are_counted_whoever_they_are(world: &World) {
     drop(second);
     other.cut();
     until_consumers(world, &one, &queue, 0).await;
+}
+
+async fn a_subscriber_hears_once_the_broker_has_its_consumer(world: &World) {
+    let (client, queue) = (world.client().await, world.queue("jobs"));
+    let (deliveries, _received) = mpsc::channel(1);
+    let heard = Arc::new(Notify::new());
+    let tell = heard.clone();
+    let subscriber = Subscriber { deliveries, opened: Arc::new(move || tell.notify_one()) };
+    let (broker, name) = (client.broker.clone(), queue.clone());
+    tokio::spawn(async move { broker.consume(&name, 1, subscriber, CancellationToken::new()).await });
+    heard.notified().await;
+    until_consumers(world, &client, &queue, 1).await;
 }
 
 /// A broker takes note of a consumer a moment later.

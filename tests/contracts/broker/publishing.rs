@@ -70,7 +70,8 @@ async fn bodies_arrive_as_they_were(world: &World) {
     let large: Vec<u8> = (0..3_000_000_u32).map(|place| (place % 251) as u8).collect();
     let bodies = [Vec::new(), every_byte, large, b"small".to_vec()];
     for body in bodies.clone() {
-        let message = Outgoing { queue: queue.clone(), delay: None, body, headers: Vec::new() };
+        let message =
+            Outgoing { queue: queue.clone(), delay: None, body, headers: Vec::new(), priority: None };
         client.broker.publish(vec![message]).await.unwrap();
     }
     let mut consumer = client.consume(&queue, 10);
@@ -86,12 +87,14 @@ async fn headers_arrive_as_they_were(world: &World) {
     let (client, queue) = (world.client().await, world.queue("jobs"));
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let headers = vec![pair("z-last", "1"), pair("a-first", "Grüße, 世界 \"'{}\n"), pair("empty", "")];
-    let sent = Outgoing { queue: queue.clone(), delay: None, body: b"{}".to_vec(), headers };
+    let sent =
+        Outgoing { queue: queue.clone(), delay: None, body: b"{}".to_vec(), headers, priority: Some(3) };
     client.broker.publish(vec![sent]).await.unwrap();
     let mut consumer = client.consume(&queue, 1);
     let delivery = consumer.next().await;
     let sorted = [pair("a-first", "Grüße, 世界 \"'{}\n"), pair("empty", ""), pair("z-last", "1")];
     assert_eq!(delivery.headers, sorted);
+    assert_eq!(delivery.priority, Some(3));
 }
 
 async fn unknown_queues_are_declared(world: &World) {

@@ -178,7 +178,8 @@ impl Client {
         let (sender, deliveries) = mpsc::channel(100);
         let (broker, queue, stop) = (self.broker.clone(), queue.to_owned(), CancellationToken::new());
         let stopping = stop.clone();
-        let ended = tokio::spawn(async move { broker.consume(&queue, prefetch, sender, stopping).await });
+        let ended =
+            tokio::spawn(async move { broker.consume(&queue, prefetch, sender.into(), stopping).await });
         Consumer { deliveries, stop, ended }
     }
 
@@ -239,7 +240,7 @@ async fn delete(url: &str, queues: &[String]) {
 }
 
 pub fn message(queue: &str, body: &str) -> Outgoing {
-    Outgoing { queue: queue.to_owned(), delay: None, body: body.into(), headers: Vec::new() }
+    Outgoing { queue: queue.to_owned(), delay: None, body: body.into(), headers: Vec::new(), priority: None }
 }
 
 pub fn body(delivery: &Delivery) -> String {

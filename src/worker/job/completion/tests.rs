@@ -57,11 +57,11 @@ fn finished(node: &str, output: Option<&str>) -> Answer {
     let taken = vec![Taken { edge, input: output.map(raw) }];
     let outcome =
         Outcome::Finished { output: output.map(raw), action: None, taken, added: vec![], again: None };
-    Answer { outcome, patch: Patch::default() }
+    Answer { outcome, patch: Patch::default(), trace: None }
 }
 
 fn of(outcome: Outcome) -> Answer {
-    Answer { outcome, patch: Patch::default() }
+    Answer { outcome, patch: Patch::default(), trace: None }
 }
 
 /// Completes the execution with the answer of a node in its first round; the change must not be refused.

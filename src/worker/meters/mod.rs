@@ -1,0 +1,5 @@
+//! What this engine counts and measures, while somebody asks for it.
+
+pub mod buckets;
+pub mod kinds;
+pub mod service;
