@@ -1,26 +1,18 @@
 /** The adapter: flowcraft's distributed worker on RabbitMQ, PostgreSQL and Redis, with a native engine inside. */
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import { clearInterval, setInterval } from 'node:timers'
-import {
-  BaseDistributedAdapter,
-  type ISerializer,
-  type JobPayload,
-  JsonSerializer,
-  type NodeDefinition,
-} from 'flowcraft'
+import { BaseDistributedAdapter, type JobPayload, type NodeDefinition } from 'flowcraft'
 import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './api/dead-letters.js'
 import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
-import { memoryOfStore, openStore, unknownStoreOptions } from './api/redis-coordination-store.js'
+import { openStore, unknownStoreOptions } from './api/redis-coordination-store.js'
 import { Webhooks } from './api/webhooks.js'
 import { Channel, type Job } from './bridge/channel.js'
 import { type Broker, type Database, Engine } from './bridge/native.js'
 import { Values } from './bridge/values.js'
 import { RabbitMqClient } from './client/client.js'
-import { type Beside, queuesOf } from './client/host.js'
-import { openBroker } from './connections/amqp.js'
-import { openDatabase, unknownParameters } from './connections/postgres.js'
+import { type Beside, everyQueueOf } from './client/host.js'
+import { unknownParameters } from './connections/postgres.js'
 import { mistake } from './errors.js'
 import { alarmsOf } from './execution/alarms.js'
 import { outdatedLine } from './execution/answer.js'
@@ -33,31 +25,27 @@ import { letWebhooksWait, webhookEvent } from './execution/webhook-nodes.js'
 import { harmless } from './harmless.js'
 import { Lifecycle } from './lifecycle.js'
 import { linesOf } from './log.js'
+import type { Health, ReadyOptions } from './operating/health.js'
+import { Operating, spansFor } from './operating/operating.js'
+import type { Handler } from './operating/probes.js'
+import { type Spans, within } from './operating/spans.js'
 import type { RabbitMqAdapterOptions } from './options/adapter.js'
-import { ADAPTER_SCHEMA, type CheckedOptions, checkOptions, engineOptions } from './options/adapter-schema.js'
-import { memoryName, refuseMixture } from './options/memory.js'
+import { ADAPTER_SCHEMA, type CheckedOptions, checkOptions, engineOptions, queuesOf } from './options/adapter-schema.js'
 import { unknownOptions } from './options/schema.js'
+import { checkedTelemetry } from './options/telemetry.js'
 import { answerFor } from './worker/answering.js'
 import { engineHost, type HostedWorker } from './worker/engine-host.js'
 import { Hearing } from './worker/hearing.js'
+import { ownSerializer, workerName } from './worker/identity.js'
+import type { WorkerInside } from './worker/inside.js'
 import { jobLine } from './worker/job-line.js'
 import { type FinalResult, finalResult, storedResult } from './worker/results.js'
+import { serversOf } from './worker/servers.js'
+import { storedOf } from './worker/stored.js'
 import { deliveryBy } from './worker/webhook-delivery.js'
 
 /** How often the event loop says that it turns, in milliseconds: several times within the shortest `eventLoopTimeout`. */
 const BEAT = 250
-
-/** What a test environment does to a worker, beside what users do. */
-export interface WorkerInside {
-  /** Its jobs that have no answer yet. */
-  readonly executing: readonly Job[]
-  /** Hears of every job that is begun. */
-  watch(begun: (job: Job) => void): void
-  /** Lets the process end although it is started. */
-  unref(): void
-  /** Ends it, in memory, as a signal does that kills its process. */
-  kill(): void
-}
 
 /** The inside of an adapter's worker; not exported from the package. */
 export let insideOf: (adapter: RabbitMqAdapter) => WorkerInside
@@ -77,6 +65,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   readonly #jobHost: JobHost
   readonly #hearing: Hearing
   readonly #hosted: HostedWorker
+  readonly #spans: Spans | undefined
+  readonly #operating: Operating
   #client: RabbitMqClient | undefined
   #begun: ((job: Job) => void) | undefined
   /** Nothing is durable, and nobody was told yet. */
@@ -106,15 +96,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   constructor(options: RabbitMqAdapterOptions) {
     const checked = checkOptions(options)
-    const memory = memoryName(checked.amqpConnection)
-    refuseMixture({
-      amqpConnection: memory,
-      pgClient: memoryName(checked.pgClient),
-      ...memoryOfStore(options.coordinationStore),
-    })
-    const { connectTimeout, statementTimeout, publishTimeout, queueType } = checked
-    const broker = openBroker(checked.amqpConnection, { queueType, connectTimeout, publishTimeout })
-    const database = openDatabase(checked.pgClient, 'pgClient', { connectTimeout, statementTimeout })
+    const { broker, database, areInMemory } = serversOf(options, checked)
     const webhooks = checked.webhook && new Webhooks(checked.webhook)
     super(harmless(options))
     letWebhooksWait(this.runtime.registry)
@@ -124,9 +106,12 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#checked = checked
     this.#webhooks = webhooks
     const { logger, eventBus, queueName } = this
-    this.#hearing = new Hearing({ logger, eventBus, queueName, onError: checked.onError })
+    const telemetry = checkedTelemetry(checked.telemetry)
+    this.#spans = spansFor(telemetry, (blueprintId) => checked.queues[blueprintId] ?? queueName)
+    const told = { logger, eventBus, queueName, worker: this.#worker, onError: checked.onError, spans: this.#spans }
+    this.#hearing = new Hearing({ ...told, operating: () => this.#operating })
     this.#values = this.#valuesOf(options)
-    this.#warnsOfMemory = memory !== undefined
+    this.#warnsOfMemory = areInMemory
     this.#broker = broker
     this.#database = database
     this.#hosted = this.#hostedWorker()
@@ -141,9 +126,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       openStore(options.coordinationStore),
       engineHost(this.#hosted, {
         hasEventBus: eventBus !== undefined,
+        traces: this.#spans !== undefined,
         publishesResults: this.#overridesResults || ownSerializer(options) !== undefined,
       }),
     )
+    this.#operating = new Operating(this.#engine, { ...told, broker, queues: queuesOf(checked), telemetry })
     this.#jobHost = this.#hostOfJobs()
     this.#warnOfUnknown(options)
   }
@@ -177,6 +164,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#client ??= new RabbitMqClient({
       engine: this.#engine,
       values: this.#values,
+      spans: this.#spans,
       answer: (promise) => this.#answer(promise),
       beside: this.#beside(),
     })
@@ -202,7 +190,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   async resumeWithAction(runId: string, action: string, output?: unknown, nodeId?: string): Promise<Set<string>> {
     const json = this.#values.toJson(output, `The output to resume run '${runId}' with`, 'resumeWithAction')
-    return new Set(await this.#answer(this.#engine.resume(runId, nodeId, action, json)))
+    const resume = (span?: string) => this.#answer(this.#engine.resume(runId, nodeId, action, json, span))
+    return new Set(await within(this.#spans, { what: 'resume', runId }, resume))
   }
 
   /**
@@ -214,7 +203,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   async sendEvent(runId: string, eventName: string, payload?: unknown): Promise<Set<string>> {
     const json = this.#values.toJson(payload, `The payload of event '${eventName}' for run '${runId}'`, 'sendEvent')
-    return new Set(await this.#answer(this.#engine.sendEvent(runId, eventName, json)))
+    const send = (span?: string) => this.#answer(this.#engine.sendEvent(runId, eventName, json, undefined, span))
+    return new Set(await within(this.#spans, { what: 'send event', runId }, send))
   }
 
   /**
@@ -234,7 +224,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @throws FlowcraftAdapterError with the code `RUN_NOT_FAILED` when the run has not failed.
    */
   async retry(runId: string): Promise<Set<string>> {
-    return new Set(await this.#answer(this.#engine.retry(runId)))
+    const retry = (span?: string) => this.#answer(this.#engine.retry(runId, span))
+    return new Set(await within(this.#spans, { what: 'retry', runId }, retry))
   }
 
   /**
@@ -285,9 +276,55 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       throw mistake('INVALID_OPTION', message, { option: 'webhook' })
     }
     const deliver = deliveryBy((runId, nodeId, payload) =>
-      this.#answer(this.#engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId)),
+      within(this.#spans, { what: 'webhook', runId }, (span) =>
+        this.#answer(this.#engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId, span)),
+      ),
     )
     return (request, response) => webhooks.handle(request, response, { deliver, logger: linesOf(this.logger) })
+  }
+
+  /** How this worker is: whether it lives, whether it takes jobs, and why not. Asks no server, and answers at once. */
+  health(): Health {
+    return this.#operating.health
+  }
+
+  /**
+   * Waits until this worker takes jobs.
+   *
+   * @throws FlowcraftAdapterError with the code `NOT_READY` when it does not within `timeoutMs`.
+   *
+   * @example
+   * ```ts
+   * adapter.start()
+   * await adapter.ready({ timeoutMs: 10_000 })
+   * ```
+   */
+  async ready(options: ReadyOptions = {}): Promise<Health> {
+    return this.#operating.readiness.wait(options)
+  }
+
+  /**
+   * A request handler for probes: `/live` and `/ready`, behind any prefix. Mounts where {@link webhookHandler} does.
+   *
+   * @example
+   * ```ts
+   * createServer(adapter.healthHandler()).listen(9000)
+   * ```
+   */
+  healthHandler(): Handler {
+    return this.#operating.healthHandler()
+  }
+
+  /**
+   * A request handler for Prometheus, on whatever path it is mounted. Counts from when it is made: make it before `start()`.
+   *
+   * @example
+   * ```ts
+   * app.get('/metrics', adapter.metricsHandler())
+   * ```
+   */
+  metricsHandler(): Handler {
+    return this.#operating.metricsHandler()
   }
 
   /** The context of a run. */
@@ -334,6 +371,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       this.#hearing.warn(['The servers are in memory: nothing is durable, and every run ends with this process'])
     }
     this.#engine.start()
+    this.#operating.starts()
     this.#keepAlive ??= setInterval(() => this.#engine.beat(), BEAT)
   }
 
@@ -343,6 +381,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     } finally {
       clearInterval(this.#keepAlive)
       this.#keepAlive = undefined
+      await this.#operating.ends()
     }
   }
 
@@ -383,7 +422,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       database: this.#database,
       contexts,
       statuses,
-      queues: queuesOf(this.queueName, queues),
+      queues: everyQueueOf(this.queueName, queues),
       logger: linesOf(this.logger),
       blueprintIds: () => Object.keys(blueprints() ?? {}),
       blueprint: (id) => findBlueprint(blueprints(), id),
@@ -414,22 +453,15 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     const engine = this.#engine
     return {
       runtime: this.runtime,
-      logger: linesOf(this.logger),
+      logger: linesOf(this.logger, { worker: this.#worker }),
+      spans: this.#spans,
       eventBus: this.eventBus,
       retryMaxDelay: this.#checked.retryMaxDelay,
       values: this.#values,
       attempts: new Attempts(this.runtime),
       alarms: alarmsOf(this.#checked.pgClient),
       worker: this.#worker,
-      stored: {
-        isCurrent: (job) => engine.isCurrent(job),
-        look: (job) => engine.look(job),
-        refresh: (job) => engine.refresh(job),
-        value: (job, key) => engine.value(job, key),
-        has: (job, key) => engine.has(job, key),
-        keys: (job) => engine.keys(job),
-        record: (runId) => this.createContext(runId),
-      },
+      stored: storedOf(engine, (runId) => this.createContext(runId)),
       onJobStart: (runId, blueprintId, nodeId) => this.onJobStart(runId, blueprintId, nodeId),
       shouldRetryInProcess: (node) => this.shouldRetryInProcess(node),
       getQueueRetryOptions: (node) => this.getQueueRetryOptions(node),
@@ -441,14 +473,4 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#begun?.(job)
     this.#channel.answer(job, await jobLine(this.#jobHost, job, controller))
   }
-}
-
-/** The runtime's serializer, where it is not core's JSON. */
-function ownSerializer({ runtimeOptions: { serializer } }: RabbitMqAdapterOptions): ISerializer | undefined {
-  return serializer !== undefined && serializer.constructor !== JsonSerializer ? serializer : undefined
-}
-
-/** A name for this worker, unique in the fleet: the owner of its leases, and the sender of its dead letters. */
-function workerName(): string {
-  return `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
 }

@@ -43,6 +43,7 @@ export type ErrorCode =
   | 'INVALID_OPTION'
   | 'INVALID_ARGUMENT'
   | 'NODE_KILLED_WORKERS'
+  | 'NOT_READY'
   | 'STOPPING'
   | 'INTERNAL'
 

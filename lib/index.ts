@@ -13,6 +13,7 @@
  * client/       what an application holds: it starts runs, watches and lists them
  * api/          what users hold besides: contexts, stores, the reconciler, migrations, dead letters, webhooks
  * execution/    one job: the node's view, its context, its answer, its retries and pauses
+ * operating/    what those who operate a worker see of it: health, metrics, traces
  * connections/  servers as users describe them, made into what the engine opens
  * bridge/       the engine's classes, the channel to it, JSON, and the live amqplib connection it drives
  * options/      what every options object may hold
@@ -54,14 +55,27 @@ export {
 export type { NodeJob } from './execution/node-job.js'
 export type { QueueRetryOptions } from './execution/retries.js'
 export { RetryAfter } from './execution/retry-after.js'
+export type { Health, ReadyOptions } from './operating/health.js'
+export type { Handler } from './operating/probes.js'
 export type { QueueType, RabbitMqAdapterOptions } from './options/adapter.js'
 export type { AmqpConnectionLike, AmqpOptions } from './options/amqp.js'
 export type { RabbitMqClientOptions } from './options/client.js'
-export type { AdapterEvent, AdapterEventBus, WorkerFailedEvent } from './options/event-bus.js'
+export type {
+  AdapterEvent,
+  AdapterEventBus,
+  HealthCode,
+  HealthReason,
+  WorkerFailedEvent,
+  WorkerPayload,
+  WorkerReadyEvent,
+  WorkerReconnectingEvent,
+  WorkerStoppedEvent,
+} from './options/event-bus.js'
 export type { MigrateOptions, MigrationStatusOptions } from './options/migrate.js'
 export type { PgClientLike, PostgresOptions, PostgresTlsOptions } from './options/postgres.js'
 export type { PostgresContextOptions } from './options/postgres-context.js'
 export type { RabbitMqReconcilerOptions } from './options/reconciler.js'
 export type { IoRedisLike, RedisOptions, RedisTlsOptions } from './options/redis.js'
+export type { TelemetryOptions } from './options/telemetry.js'
 export type { WebhookDelivery, WebhookMethod, WebhookOptions } from './options/webhook.js'
 export type { FinalResult } from './worker/results.js'

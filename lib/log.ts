@@ -14,12 +14,30 @@ export function oneLine(text: string): string {
   return text.replace(UNPRINTABLE, (sign) => NAMED[sign] ?? `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** A logger whose every message is one line. */
-export function linesOf(logger: ILogger): ILogger {
-  return {
-    debug: (message, meta) => logger.debug(oneLine(message), meta),
-    info: (message, meta) => logger.info(oneLine(message), meta),
-    warn: (message, meta) => logger.warn(oneLine(message), meta),
-    error: (message, meta) => logger.error(oneLine(message), meta),
-  }
+/**
+ * What a line is about, as its `meta`: whoever collects logs finds it by these. `worker` is the worker that says it, `code` that
+ * of an error.
+ */
+export interface LineFields {
+  run?: string
+  node?: string
+  queue?: string
+  worker?: string
+  code?: string
+}
+
+/** The fields that are known, each on one line. */
+export function fieldsOf(fields: { readonly [K in keyof LineFields]: string | null }): LineFields {
+  const known = Object.entries(fields).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  return Object.fromEntries(known.map(([name, value]) => [name, oneLine(value)]))
+}
+
+/** A logger whose every message is one line, and has these fields. */
+export function linesOf(logger: ILogger, fields?: LineFields): ILogger {
+  const own = fields && fieldsOf(fields)
+  const line =
+    (level: keyof ILogger): ILogger[keyof ILogger] =>
+    (message, meta) =>
+      logger[level](oneLine(message), own ? { ...own, ...meta } : meta)
+  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') }
 }

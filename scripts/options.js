@@ -8,6 +8,7 @@ import { describeOptions } from '../dist/options/describe.js'
 import { apiPage } from './options/api.js'
 import { cliPage } from './options/cli.js'
 import { optionsPage } from './options/markdown.js'
+import { withMetrics } from './options/metrics.js'
 import { commented } from './options/types.js'
 
 const ROOT = new URL('..', import.meta.url)
@@ -17,6 +18,7 @@ const TARGETS = [
   ['docs/options.md', () => optionsPage(describeOptions())],
   ['docs/cli.md', () => cliPage(COMMANDS)],
   ['docs/api.md', () => apiPage()],
+  ['docs/observability.md', withMetrics],
   ...describeOptions().map(({ type, file, options }) => [
     `lib/options/${file}`,
     (text) => commented(text, type, options),

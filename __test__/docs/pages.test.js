@@ -187,6 +187,17 @@ const HERE = {
     await expectRun(run).toHaveCompleted({ outputs: { publish: ['linted main', 'tested main'] } })
   },
 
+  'docs/observability.md': async (t) => {
+    const { adapter } = await environmentFor(t, { counting })
+    let handler
+    const http = { createServer: (given) => ({ listen: () => (handler = given) }) }
+    await runs('docs/observability.md', { adapter, http })
+    const answers = []
+    const response = { setHeader() {}, writeHead: (status) => answers.push(status), end() {} }
+    handler({ method: 'GET', url: '/ready' }, response)
+    assert.deepEqual(answers, [200])
+  },
+
   'docs/servers.md': async (t) => {
     const { servers } = await environmentFor(t, {})
     const options = { ...servers, runtimeOptions: { blueprints: {}, registry: {} } }

@@ -16,6 +16,7 @@ const ROOMS = [
   ['client'],
   ['api'],
   ['execution'],
+  ['operating'],
   ['connections'],
   ['bridge'],
   ['options'],

@@ -30,6 +30,8 @@ export interface Job {
   readonly fed?: true
   /** What led to it was done by a worker of another kind. */
   readonly besideStrangers?: true
+  /** What came along with its message, or with the one that started its run. */
+  readonly headers?: Readonly<Record<string, string>>
   /** The context has a key of the node's own name. */
   readonly named?: true
   /** What an edge brought to the node, unless it is large. */
@@ -40,15 +42,38 @@ export interface Job {
   readonly added?: NodeDefinition[]
 }
 
+/** What a line of the log is about. */
+export interface About {
+  run: string | null
+  node: string | null
+  queue: string | null
+  code: ErrorCode | null
+}
+
 /**
- * An event for the event bus, a line for the logger, that the worker receives no more jobs, or that it takes none before
- * somebody mends what is wrong.
+ * An event for the event bus, a line for the logger, that the worker receives no more jobs, that it takes none before
+ * somebody mends what is wrong, that it takes jobs or has lost what it needs for that, or a span of a trace.
  */
 export type Notice =
   | { event: 'job:enqueued' | 'job:processed'; payload: Record<string, unknown> }
-  | { level: 'debug' | 'info' | 'warn' | 'error'; message: string }
-  | { deaf: string }
+  | { level: 'debug' | 'info' | 'warn' | 'error'; message: string; about: About }
+  | { deaf: string; queue: string }
   | { unfit: string; code: ErrorCode; sqlState?: string | null }
+  | { readiness: 'ready' | 'reconnecting'; health: unknown }
+  | EngineSpan
+
+/** What the engine did for a job that belongs to a trace. */
+export interface EngineSpan {
+  span: 'publish' | 'commit'
+  /** The span that led to it: a `traceparent`. */
+  after: string
+  runId: string
+  nodeId: string
+  /** When it ended, in milliseconds since 1970. */
+  ended: number
+  /** How long it took, in milliseconds. */
+  took: number
+}
 
 type Message = { job: Job } | { abort: number } | Notice
 

@@ -49,7 +49,7 @@ interface LiveConfirmChannel extends LiveChannel {
 interface LiveMessage {
   content: Buffer
   fields: { redelivered: boolean }
-  properties: { messageId?: string; headers?: Record<string, unknown> }
+  properties: { messageId?: string; headers?: Record<string, unknown>; priority?: unknown }
 }
 
 /** What the adapter's options say of it. */
@@ -198,7 +198,7 @@ class LiveAmqp {
     }
   }
 
-  async #publish({ queue, queues, body, headers }: Outgoing): Promise<void> {
+  async #publish({ queue, queues, body, headers, priority }: Outgoing): Promise<void> {
     const { channel, declared, returned } = await this.#openPublisher()
     for (const [name, declaration] of Object.entries(JSON.parse(queues) as Record<string, Arguments>)) {
       const declaring = declared.get(name) ?? this.#ensure(channel, name, declaration)
@@ -213,6 +213,7 @@ class LiveAmqp {
         mandatory: true,
         contentType: 'application/json',
         headers: JSON.parse(headers),
+        ...(typeof priority === 'number' && { priority }),
         messageId,
       }
       channel.publish('', queue, body, options, (error) => {
@@ -266,7 +267,9 @@ class LiveAmqp {
       if (message === null) return lost('The broker cancelled the consumer')
       const number = ++this.#lastNumber
       this.#delivered.set(number, { channel, message })
-      this.broker.deliver(queue, number, message.content, message.fields.redelivered)
+      const { headers, priority } = message.properties
+      const properties = { headers: texts(headers), ...(typeof priority === 'number' && { priority }) }
+      this.broker.deliver(queue, number, message.content, message.fields.redelivered, properties)
     })
     // Another consumer takes the place of one that came too late.
     if (!asked.inTime) {

@@ -2,6 +2,7 @@
 import { fromJson } from '../bridge/json.js'
 import { errorOf, mistake } from '../errors.js'
 import { isObject } from '../is-object.js'
+import { within } from '../operating/spans.js'
 import type { ContextOf, Flows } from './flows.js'
 import { RunHandle, type StartOutcome } from './handle.js'
 import type { ClientHost } from './host.js'
@@ -69,13 +70,16 @@ export class RabbitMqClient<F extends Flows = Flows> {
     blueprintId: Id,
     options: StartOptions<ContextOf<F[Id]>> = {},
   ): Promise<RunHandle<ContextOf<F[Id]>>> {
-    const { values } = this.#host
+    const { values, spans } = this.#host
+    const { version, transaction } = options
     const onConflict = conflictPolicy(options.onConflict)
-    const run = runToJson(blueprintId, options, { values, version: options.version })
-    if (options.transaction) return this.#startWithin(options.transaction, run, onConflict)
-    const [handle] = await this.#start<ContextOf<F[Id]>>([run], onConflict)
-    if (!handle) throw errorOf('The run was not started', { code: 'INTERNAL' })
-    return handle
+    return within(spans, { what: 'start', blueprintId, ...known(options) }, async (traceparent) => {
+      const run = runToJson(blueprintId, options, { values, version, traceparent })
+      if (transaction) return this.#startWithin<ContextOf<F[Id]>>(transaction, run, onConflict)
+      const [handle] = await this.#start<ContextOf<F[Id]>>([run], onConflict)
+      if (!handle) throw errorOf('The run was not started', { code: 'INTERNAL' })
+      return handle
+    })
   }
 
   /**
@@ -94,10 +98,12 @@ export class RabbitMqClient<F extends Flows = Flows> {
     runs: readonly RunToStart<ContextOf<F[Id]>>[],
     options: StartManyOptions = {},
   ): Promise<RunHandle<ContextOf<F[Id]>>[]> {
-    const { values } = this.#host
+    const { values, spans } = this.#host
     const { onConflict, version } = options
-    const all = runs.map((run) => runToJson(blueprintId, run, { values, version }))
-    return this.#start(all, conflictPolicy(onConflict))
+    return within(spans, { what: 'start', blueprintId }, async (traceparent) => {
+      const all = runs.map((run) => runToJson(blueprintId, run, { values, version, traceparent }))
+      return this.#start<ContextOf<F[Id]>>(all, conflictPolicy(onConflict))
+    })
   }
 
   /**
@@ -195,6 +201,11 @@ export class RabbitMqClient<F extends Flows = Flows> {
     await answer(engine.publishWhenCommitted(runId, mark))
     return new RunHandle<Context>(this.#host, runId, 'new')
   }
+}
+
+/** The run's id, where the caller chose it. */
+function known({ runId }: RunToStart<object>): { runId?: string } {
+  return typeof runId === 'string' ? { runId } : {}
 }
 
 /** The rows of an answer, as `pg` gives them, or alone. */

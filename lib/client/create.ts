@@ -2,20 +2,23 @@
 import { hostname } from 'node:os'
 import { ConsoleLogger, type ILogger } from 'flowcraft'
 import { memoryOfStore, openStore, unknownStoreOptions } from '../api/redis-coordination-store.js'
-import { Channel } from '../bridge/channel.js'
+import { Channel, type Notice } from '../bridge/channel.js'
 import { Engine, Store } from '../bridge/native.js'
 import { Values } from '../bridge/values.js'
 import { openBroker } from '../connections/amqp.js'
 import { openDatabase, unknownParameters } from '../connections/postgres.js'
 import { describeBlueprint, findBlueprint, revisionOf, revisionsOf } from '../execution/blueprints.js'
 import { harmlessLogger } from '../harmless.js'
-import { linesOf } from '../log.js'
+import { fieldsOf, linesOf } from '../log.js'
+import { spansFor } from '../operating/operating.js'
+import type { Spans } from '../operating/spans.js'
 import { CLIENT_SCHEMA, clientEngineOptions, type RabbitMqClientOptions } from '../options/client.js'
 import { memoryName, refuseMixture } from '../options/memory.js'
 import { check, unknownOptions } from '../options/schema.js'
+import { checkedTelemetry } from '../options/telemetry.js'
 import { RabbitMqClient } from './client.js'
 import { blueprintsOf, type Flows } from './flows.js'
-import { type ClientHost, queuesOf } from './host.js'
+import { type ClientHost, everyQueueOf } from './host.js'
 
 /** How long closing waits, in milliseconds: nothing is being executed. */
 const AT_ONCE = 0
@@ -59,10 +62,12 @@ export function openClientHost(options: RabbitMqClientOptions): { host: ClientHo
   const logger = linesOf(harmlessLogger(checked.logger ?? new ConsoleLogger()))
   const say = (message: string) => logger.warn(`[Client] ${message}`)
   const { connectTimeout, statementTimeout, publishTimeout, queueType } = checked
-  const channel = new Channel(() => engine, { run: () => {}, hear: (notice) => hear(notice, logger) })
   const broker = openBroker(amqpConnection, { queueType, connectTimeout, publishTimeout })
   const database = openDatabase(pgClient, 'pgClient', { connectTimeout, statementTimeout })
   const blueprints = blueprintsOf(checked.blueprints ?? {})
+  const { queues, queueName } = checked
+  const spans = spansFor(checkedTelemetry(checked.telemetry), (id) => queues[id] ?? queueName)
+  const channel = new Channel(() => engine, { run: () => {}, hear: (notice) => hear(notice, logger, spans) })
   const engine: Engine = new Engine(
     JSON.stringify({
       ...clientEngineOptions(checked),
@@ -72,7 +77,7 @@ export function openClientHost(options: RabbitMqClientOptions): { host: ClientHo
     broker,
     database,
     coordinationStore ? openStore(coordinationStore) : Store.absent(),
-    hostOf(blueprints, () => channel.wake()),
+    hostOf(blueprints, { wake: () => channel.wake(), traces: spans !== undefined }),
   )
   for (const sentence of [
     ...unknownOptions(CLIENT_SCHEMA, { ...options }),
@@ -86,18 +91,18 @@ export function openClientHost(options: RabbitMqClientOptions): { host: ClientHo
     database,
     contexts: checked.contextTableName,
     statuses: checked.statusTableName,
-    queues: queuesOf(checked.queueName, checked.queues),
+    queues: everyQueueOf(checked.queueName, checked.queues),
     logger,
     blueprintIds: () => Object.keys(blueprints),
     blueprint: (id: string) => findBlueprint(blueprints, id),
   }
-  return { host: { engine, values, answer: (promise) => promise, beside }, close: () => engine.stop(AT_ONCE) }
+  return { host: { engine, values, spans, answer: (promise) => promise, beside }, close: () => engine.stop(AT_ONCE) }
 }
 
 /** What the engine calls: a client describes blueprints, and runs none. */
 function hostOf(
   blueprints: ReturnType<typeof blueprintsOf>,
-  wake: () => void,
+  traits: { wake(): void; traces: boolean },
 ): ConstructorParameters<typeof Engine>[4] {
   const found = <T>(id: string, of: (id: string, blueprint: NonNullable<ReturnType<typeof findBlueprint>>) => T) => {
     const blueprint = findBlueprint(blueprints, id)
@@ -107,13 +112,14 @@ function hostOf(
     describe: (id: string) => found(id, describeBlueprint),
     revision: (id: string) => found(id, revisionOf),
     blueprints: () => JSON.stringify(revisionsOf(blueprints)),
-    wake,
+    ...traits,
     hasEventBus: false,
     publishesResults: false,
     publishResult: async () => {},
   }
 }
 
-function hear(notice: Parameters<ConstructorParameters<typeof Channel>[1]['hear']>[0], logger: ILogger): void {
-  if ('level' in notice) logger[notice.level](`[Client] ${notice.message}`)
+function hear(notice: Notice, logger: ILogger, spans: Spans | undefined): void {
+  if ('level' in notice) logger[notice.level](`[Client] ${notice.message}`, { ...fieldsOf(notice.about) })
+  else if ('span' in notice) spans?.done(notice)
 }

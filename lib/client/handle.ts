@@ -1,5 +1,6 @@
 /** One run, as an application holds it. */
 import type { WorkflowResult } from 'flowcraft'
+import { within } from '../operating/spans.js'
 import { type RunDescription, readDescription } from './description.js'
 import type { ClientHost } from './host.js'
 import { type ResultOptions, resultOf } from './result.js'
@@ -101,7 +102,7 @@ export class RunHandle<Context = Record<string, unknown>> {
    */
   async retry(): Promise<Set<string>> {
     const { engine, answer } = this.#host
-    return new Set(await answer(engine.retry(this.runId)))
+    return new Set(await this.#within('retry', (span) => answer(engine.retry(this.runId, span))))
   }
 
   /**
@@ -122,7 +123,8 @@ export class RunHandle<Context = Record<string, unknown>> {
     const { action, output, nodeId } = options
     const { engine, answer, values } = this.#host
     const json = values.toJson(output, `The output to resume run '${this.runId}' with`, 'resume')
-    return new Set(await answer(engine.resume(this.runId, nodeId, action, json)))
+    const resume = (span?: string) => answer(engine.resume(this.runId, nodeId, action, json, span))
+    return new Set(await this.#within('resume', resume))
   }
 
   /**
@@ -140,7 +142,8 @@ export class RunHandle<Context = Record<string, unknown>> {
   async sendEvent(name: string, payload?: unknown): Promise<Set<string>> {
     const { engine, answer, values } = this.#host
     const json = values.toJson(payload, `The payload of event '${name}' for run '${this.runId}'`, 'sendEvent')
-    return new Set(await answer(engine.sendEvent(this.runId, name, json)))
+    const send = (span?: string) => answer(engine.sendEvent(this.runId, name, json, undefined, span))
+    return new Set(await this.#within('send event', send))
   }
 
   /**
@@ -157,5 +160,9 @@ export class RunHandle<Context = Record<string, unknown>> {
   async delete(): Promise<void> {
     const { engine, answer } = this.#host
     await answer(engine.remove(this.runId))
+  }
+
+  #within<T>(what: string, ask: (span?: string) => Promise<T>): Promise<T> {
+    return within(this.#host.spans, { what, runId: this.runId }, ask)
   }
 }

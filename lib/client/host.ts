@@ -2,10 +2,13 @@
 import type { ILogger, WorkflowBlueprint } from 'flowcraft'
 import type { Broker, Database, Engine } from '../bridge/native.js'
 import type { Values } from '../bridge/values.js'
+import type { Spans } from '../operating/spans.js'
 
 export interface ClientHost {
   readonly engine: Engine
   readonly values: Values
+  /** Whoever collects traces. */
+  readonly spans: Spans | undefined
   /** Waits for the engine's answer, and keeps what the engine may call meanwhile. */
   answer<T>(promise: Promise<T>): Promise<T>
   readonly beside: Beside
@@ -28,6 +31,6 @@ export interface Beside {
 }
 
 /** Every queue of jobs: the usual one first. */
-export function queuesOf(usual: string, byBlueprint: Readonly<Record<string, string>>): string[] {
+export function everyQueueOf(usual: string, byBlueprint: Readonly<Record<string, string>>): string[] {
   return [...new Set([usual, ...Object.values(byBlueprint).sort()])]
 }

@@ -59,7 +59,7 @@ export function conflictPolicy(given: unknown = 'reject'): OnConflict {
 export function runToJson(
   blueprintId: string,
   { context = {}, runId = newRunId(), startAt }: RunToStart<object>,
-  { values, version }: { values: Values; version: string | undefined },
+  { values, version, traceparent }: { values: Values; version: string | undefined; traceparent?: string | undefined },
 ): string {
   if (typeof runId !== 'string' || runId === '') {
     throw mistake('INVALID_ARGUMENT', 'A run id is a text that is not empty')
@@ -72,6 +72,7 @@ export function runToJson(
   if (version !== undefined) fields.push(`"version":${toJson(version, 'The version')}`)
   const due = moment(startAt)
   if (due !== undefined) fields.push(`"startAt":${due}`)
+  if (traceparent !== undefined) fields.push(`"carried":${JSON.stringify({ headers: { traceparent } })}`)
   return `{${fields.join()}}`
 }
 

@@ -27,6 +27,8 @@ export interface JobAnswer {
   until?: number
   /** The subflow it opens; JSON. */
   subflow?: string
+  /** The span that executed it: a `traceparent`. */
+  trace?: string
   writes?: Writes
 }
 
@@ -84,6 +86,7 @@ export function answerLine(job: number, answer: JobAnswer): string {
   if (event !== undefined) line += `,"event":${quoted(event)}`
   if (until !== undefined) line += `,"until":${JSON.stringify(until)}`
   if (subflow !== undefined) line += `,"subflow":${subflow}`
+  if (answer.trace !== undefined) line += `,"trace":${quoted(answer.trace)}`
   const { sets, deletes } = answer.writes ?? {}
   if (sets?.length) line += `,"sets":{${sets.map(([key, json]) => `${quoted(key)}:${json}`).join()}}`
   if (deletes?.length) line += `,"deletes":[${deletes.map(quoted).join()}]`

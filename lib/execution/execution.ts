@@ -2,6 +2,7 @@
 import type { FlowRuntime, IEventBus, ILogger, NodeDefinition } from 'flowcraft'
 import type { Job } from '../bridge/channel.js'
 import type { Values } from '../bridge/values.js'
+import type { Spans } from '../operating/spans.js'
 import type { Alarms } from './alarms.js'
 import type { Attempt, Attempts, TakeOver } from './attempts.js'
 import type { JobContext, Stored } from './job-context.js'
@@ -26,6 +27,8 @@ export interface JobHost {
   getQueueRetryOptions(node: NodeDefinition): QueueRetryOptions | undefined
   /** Whether the nodes of a subflow that begins now are to be jobs. */
   opensSubflows(): Promise<boolean>
+  /** Whoever collects traces. */
+  readonly spans: Spans | undefined
 }
 
 /** A node, the run it sees, and what is known of this attempt. */

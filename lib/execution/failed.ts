@@ -1,10 +1,12 @@
 /** The answer of a node that failed: another attempt, its fallback, or the failure. */
 import { FlowcraftError } from 'flowcraft'
+import { fieldsOf } from '../log.js'
 import { describeError, textOf } from '../thrown.js'
 import type { JobAnswer } from './answer.js'
 import { tellTakeOver } from './attempts.js'
 import { tell, tellOutput } from './events.js'
 import { busOf, type Execution, isLastAttempt } from './execution.js'
+import { pathBeside } from './paths.js'
 import { waitAfter } from './retries.js'
 import { retryAfterOf } from './retry-after.js'
 
@@ -12,10 +14,11 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
   const { host, job, blueprint, node, context } = execution
   const { runId, blueprintId, nodeId } = job
   const message = describeError(thrown, nodeId)
+  const about = { ...fieldsOf({ run: runId, node: pathBeside(job, nodeId) }) }
   const asked = isLate ? undefined : retryAfterOf(thrown)
   if (node && asked) {
     const { afterMs, message: reason } = asked
-    host.logger.info(`[Adapter] Run '${runId}', node '${nodeId}' runs again in ${afterMs} ms: ${reason}`)
+    host.logger.info(`[Adapter] Run '${runId}', node '${nodeId}' runs again in ${afterMs} ms: ${reason}`, about)
     return { outcome: 'retry', waitMs: afterMs, postponed: true, ...context.writes(`_outputs.${nodeId}`) }
   }
   const recoverable = !(thrown instanceof FlowcraftError && thrown.isFatal)
@@ -28,12 +31,14 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
       : waitAfter(job.attempt, node, host.getQueueRetryOptions(node), host.retryMaxDelay)
     host.logger.warn(
       `[Adapter] Run '${runId}': attempt ${job.attempt} failed, the next follows in ${after} ms. ${message}`,
+      about,
     )
     return { outcome: 'retry', waitMs: after, ...context.writes(`_outputs.${nodeId}`) }
   }
   const fallback = recoverable ? execution.fallback : undefined
   if (fallback !== undefined && blueprint.nodes.some((each) => each.id === fallback)) {
     host.logger.warn(`[Adapter] Node '${nodeId}' of run '${runId}' failed; its fallback '${fallback}' takes over`, {
+      ...about,
       error: message,
     })
     const takeOver = execution.takeOver ?? { fallback }
@@ -41,7 +46,7 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
     await tellFailedInside(execution, thrown)
     await tellOutput(busOf(host), job, null)
   } else {
-    host.logger.error(`[Adapter] Run '${runId}': ${message}`)
+    host.logger.error(`[Adapter] Run '${runId}': ${message}`, about)
     await tellFailedInside(execution, thrown)
     const error =
       thrown instanceof FlowcraftError

@@ -23,6 +23,7 @@ import {
 } from './kinds.js'
 import { postgresServer } from './postgres.js'
 import { type AnySchema, type Checked, check, type Schema } from './schema.js'
+import { TELEMETRY_SCHEMA, type TelemetryOptions } from './telemetry.js'
 import { WEBHOOK_SCHEMA, type WebhookOptions } from './webhook.js'
 
 /** What belongs together, in the order of the documentation. */
@@ -34,6 +35,7 @@ export const GROUPS = {
   retries: 'Retries',
   recovery: 'Faults and recovery',
   webhooks: 'Webhooks',
+  telemetry: 'Telemetry',
 } as const
 
 type Grouped<S> = { readonly [K in keyof S]: S[K] & { readonly group: keyof typeof GROUPS } }
@@ -54,7 +56,9 @@ export const ADAPTER_SCHEMA = {
   eventBus: {
     group: 'workflows',
     takes: objectWith<AdapterEventBus>(['emit'], 'an object with the method emit'),
-    words: 'Gets the events `job:enqueued`, `job:processed`, `job:failed` and `worker:failed`.',
+    words:
+      'Gets the events `job:enqueued`, `job:processed`, `job:failed`, `worker:ready`, `worker:reconnecting`, `worker:stopped` ' +
+      'and `worker:failed`.',
     example: 'eventBus: { emit: async (event) => console.log(event.type) }',
   },
   onError: {
@@ -346,6 +350,13 @@ export const ADAPTER_SCHEMA = {
     otherwise: 'no webhooks',
     example: "webhook: { baseUrl: 'https://example.com/hooks', secret: process.env.WEBHOOK_SECRET }",
   },
+  telemetry: {
+    group: 'telemetry',
+    takes: object<TelemetryOptions, typeof TELEMETRY_SCHEMA>(TELEMETRY_SCHEMA),
+    words: 'What is told to OpenTelemetry: traces and metrics.',
+    otherwise: 'nothing',
+    example: "telemetry: { traces: 'links', metrics: true }",
+  },
 } as const satisfies Grouped<Schema<RabbitMqAdapterOptions>>
 
 export type CheckedOptions = Checked<typeof ADAPTER_SCHEMA>
@@ -357,6 +368,11 @@ export function checkOptions(options: RabbitMqAdapterOptions): CheckedOptions {
   if (checked.consume?.some((queue) => !known.includes(queue)))
     throw invalidOption('consume', ADAPTER_SCHEMA.consume.takes.accepts)
   return checked
+}
+
+/** The queues that a started adapter takes jobs from. */
+export function queuesOf({ queueName, queues, consume }: CheckedOptions): readonly string[] {
+  return consume ?? [...new Set([queueName, ...Object.values(queues)])]
 }
 
 /** What the engine reads of the options. */

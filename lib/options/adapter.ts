@@ -3,6 +3,7 @@ import type { ICoordinationStore, RuntimeOptions } from 'flowcraft'
 import type { AmqpConnectionLike, AmqpOptions } from './amqp.js'
 import type { AdapterEventBus } from './event-bus.js'
 import type { PgClientLike, PostgresOptions } from './postgres.js'
+import type { TelemetryOptions } from './telemetry.js'
 import type { WebhookOptions } from './webhook.js'
 
 /** A type of RabbitMQ's queues: on one node, or replicated. */
@@ -22,7 +23,8 @@ export interface RabbitMqAdapterOptions {
   // biome-ignore lint/suspicious/noExplicitAny: core's own type for a runtime's dependencies
   runtimeOptions: RuntimeOptions<any>
   /**
-   * Gets the events `job:enqueued`, `job:processed`, `job:failed` and `worker:failed`.
+   * Gets the events `job:enqueued`, `job:processed`, `job:failed`, `worker:ready`, `worker:reconnecting`,
+   * `worker:stopped` and `worker:failed`.
    *
    * @example
    * ```ts
@@ -389,4 +391,15 @@ export interface RabbitMqAdapterOptions {
    * ```
    */
   webhook?: WebhookOptions
+  /**
+   * What is told to OpenTelemetry: traces and metrics.
+   *
+   * @defaultValue nothing
+   *
+   * @example
+   * ```ts
+   * telemetry: { traces: 'links', metrics: true }
+   * ```
+   */
+  telemetry?: TelemetryOptions
 }

@@ -6,6 +6,7 @@ import type { AmqpConnectionLike, AmqpOptions } from './amqp.js'
 import { objectWith } from './kinds.js'
 import type { PgClientLike, PostgresOptions } from './postgres.js'
 import type { AnyOption, Checked, Schema } from './schema.js'
+import type { TelemetryOptions } from './telemetry.js'
 
 /** Options of a client. */
 export interface RabbitMqClientOptions {
@@ -190,6 +191,17 @@ export interface RabbitMqClientOptions {
    * ```
    */
   leaseTimeout?: number
+  /**
+   * What is told to OpenTelemetry: of a client, its traces.
+   *
+   * @defaultValue nothing
+   *
+   * @example
+   * ```ts
+   * telemetry: { traces: 'links' }
+   * ```
+   */
+  telemetry?: TelemetryOptions
 }
 
 /** The adapter's option, as it is. */
@@ -250,6 +262,11 @@ export const CLIENT_SCHEMA = {
   statementTimeout: ofAdapter(ADAPTER_SCHEMA.statementTimeout),
   publishTimeout: ofAdapter(ADAPTER_SCHEMA.publishTimeout),
   leaseTimeout: ofAdapter(ADAPTER_SCHEMA.leaseTimeout),
+  telemetry: {
+    ...ofAdapter(ADAPTER_SCHEMA.telemetry),
+    words: 'What is told to OpenTelemetry: of a client, its traces.',
+    example: "telemetry: { traces: 'links' }",
+  },
 } as const satisfies Schema<RabbitMqClientOptions>
 
 /** What the engine reads: the client's own, and the adapter's defaults for what only a worker needs. */

@@ -8,6 +8,7 @@ import { POSTGRES_CONTEXT_SCHEMA } from './postgres-context.js'
 import { RECONCILER_SCHEMA } from './reconciler.js'
 import { REDIS_SCHEMA } from './redis.js'
 import type { AnyOption, AnySchema, Bounds } from './schema.js'
+import { TELEMETRY_SCHEMA } from './telemetry.js'
 import { TLS_SCHEMA } from './tls.js'
 import { WEBHOOK_SCHEMA } from './webhook.js'
 
@@ -60,6 +61,13 @@ const OBJECTS: Described[] = [
     type: 'WebhookOptions',
     file: 'webhook.ts',
     schema: WEBHOOK_SCHEMA,
+  },
+  {
+    title: 'Telemetry',
+    words: 'The option `telemetry` of an adapter or a client.',
+    type: 'TelemetryOptions',
+    file: 'telemetry.ts',
+    schema: TELEMETRY_SCHEMA,
   },
   {
     title: 'RabbitMQ',

@@ -1,6 +1,6 @@
-/** What an event bus is given: core's events, and one of our own. */
+/** What an event bus is given: core's events, and some of our own. */
 import type { FlowcraftEvent } from 'flowcraft'
-import type { FlowcraftAdapterError } from '../errors.js'
+import type { ErrorCode, FlowcraftAdapterError } from '../errors.js'
 
 /**
  * A worker receives no jobs from a queue and cannot mend it: whoever started it has to act. Where its tables cannot be worked
@@ -11,8 +11,62 @@ export interface WorkerFailedEvent {
   payload: { queueName: string; error: FlowcraftAdapterError }
 }
 
+/** Which worker it is. */
+export interface WorkerPayload {
+  /** The option `queueName`. */
+  queueName: string
+  /** The worker's name, unique in the fleet. */
+  worker: string
+}
+
+/**
+ * Why a worker does not take jobs: the code of an error, or
+ *
+ * - `NOT_STARTED`: nobody called `start()`, or `stop()` is done
+ * - `STARTING`: it looks at its tables
+ * - `NO_CONSUMER`: a queue has no consumer of this worker at the moment
+ * - `EVENT_LOOP_STUCK`: JavaScript has not run for longer than `eventLoopTimeout`
+ * - `STOPPING`: `stop()` is under way
+ */
+export type HealthCode = ErrorCode | 'NOT_STARTED' | 'STARTING' | 'NO_CONSUMER' | 'EVENT_LOOP_STUCK' | 'STOPPING'
+
+/** Why a worker is not as it should be. */
+export interface HealthReason {
+  /** For programs. */
+  code: HealthCode
+  /** For people: what happened and what to do. Holds no credential. */
+  message: string
+  /** The queue it is about, where it is about one. */
+  queue?: string
+  /** Since when. */
+  since: Date
+}
+
+/** A worker takes jobs: it has been started, or has all it needs again. */
+export interface WorkerReadyEvent {
+  type: 'worker:ready'
+  payload: WorkerPayload
+}
+
+/** A worker takes no jobs for the moment: a consumer or a server is out of reach. It takes jobs again by itself. */
+export interface WorkerReconnectingEvent {
+  type: 'worker:reconnecting'
+  payload: WorkerPayload & { reasons: HealthReason[] }
+}
+
+/** A worker has stopped. */
+export interface WorkerStoppedEvent {
+  type: 'worker:stopped'
+  payload: WorkerPayload
+}
+
 /** Every event. */
-export type AdapterEvent = FlowcraftEvent | WorkerFailedEvent
+export type AdapterEvent =
+  | FlowcraftEvent
+  | WorkerFailedEvent
+  | WorkerReadyEvent
+  | WorkerReconnectingEvent
+  | WorkerStoppedEvent
 
 /** Whoever listens to events. Any `IEventBus` of core will do. */
 export interface AdapterEventBus {

@@ -15,7 +15,7 @@ const WEBHOOK = { baseUrl: 'http://localhost/webhooks', secret: 'of a test envir
 /** The client of an environment. What an adapter is told and a client too, both are told. */
 export function clientOf<F extends Flows>(options: TestEnvironmentOptions<F>, servers: ServerOptions) {
   const { serializer } = options.runtime ?? {}
-  const { strictValues = false, queues, queueType } = options.adapter ?? {}
+  const { strictValues = false, queues, queueType, telemetry } = options.adapter ?? {}
   return createRabbitMqClient<F>({
     ...servers,
     blueprints: options.flows,
@@ -24,6 +24,7 @@ export function clientOf<F extends Flows>(options: TestEnvironmentOptions<F>, se
     ...(serializer && { serializer }),
     ...(queues && { queues }),
     ...(queueType && { queueType }),
+    ...(telemetry && { telemetry }),
   })
 }
 

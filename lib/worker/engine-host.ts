@@ -22,6 +22,8 @@ export interface HostedWorker {
 export interface WorkerTraits {
   /** Somebody listens to events. */
   hasEventBus: boolean
+  /** Somebody collects traces. */
+  traces: boolean
   /** Final results are stored by the worker, not by the engine alone. */
   publishesResults: boolean
 }

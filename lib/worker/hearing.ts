@@ -2,23 +2,32 @@
 import type { FlowcraftEvent, ILogger } from 'flowcraft'
 import type { Notice } from '../bridge/channel.js'
 import { errorOf, type FlowcraftAdapterError } from '../errors.js'
-import { linesOf } from '../log.js'
+import { fieldsOf, linesOf, oneLine } from '../log.js'
+import type { Operating } from '../operating/operating.js'
+import type { Spans } from '../operating/spans.js'
 import type { AdapterEventBus } from '../options/event-bus.js'
 
 /** Who is told. */
 export interface Listeners {
   readonly queueName: string
+  /** The worker's name. */
+  readonly worker: string
   readonly logger: ILogger
   readonly eventBus: AdapterEventBus | undefined
   readonly onError: ((error: Error) => void) | undefined
+  readonly spans: Spans | undefined
+  /** Hears whether the worker takes jobs. */
+  readonly operating: () => Operating
 }
 
 /** Passes on what the engine tells. The engine does not depend on who listens, or on whether they throw. */
 export class Hearing {
   readonly #to: Listeners
+  readonly #lines: ILogger
 
   constructor(to: Listeners) {
     this.#to = to
+    this.#lines = linesOf(to.logger, { worker: to.worker })
   }
 
   async hear(notice: Notice): Promise<void> {
@@ -27,13 +36,17 @@ export class Hearing {
         const payload = { ...notice.payload, executionId: notice.payload.runId }
         await this.#to.eventBus?.emit({ type: notice.event, payload } as unknown as FlowcraftEvent)
       } else if ('deaf' in notice) {
-        await this.#fail(errorOf(notice.deaf, { code: 'BROKER_LOST' }))
+        await this.#fail(errorOf(notice.deaf, { code: 'BROKER_LOST' }), notice.queue)
       } else if ('unfit' in notice) {
         const { unfit, code, sqlState } = notice
         const message = `The worker on '${this.#to.queueName}' takes no jobs before this is mended. ${unfit}`
         await this.#fail(errorOf(message, { code, sqlState: sqlState ?? undefined }))
+      } else if ('readiness' in notice) {
+        await this.#to.operating().hear(notice.readiness, notice.health)
+      } else if ('span' in notice) {
+        this.#to.spans?.done(notice)
       } else {
-        linesOf(this.#to.logger)[notice.level](`[Adapter] ${notice.message}`)
+        this.#lines[notice.level](`[Adapter] ${notice.message}`, { ...fieldsOf(notice.about) })
       }
     } catch {
       // A listener's trouble is its own.
@@ -43,17 +56,17 @@ export class Hearing {
   /** Warnings, a line each. */
   warn(warnings: string[]): void {
     try {
-      for (const warning of warnings) linesOf(this.#to.logger).warn(`[Adapter] ${warning}`)
+      for (const warning of warnings) this.#lines.warn(`[Adapter] ${warning}`)
     } catch {
       // A logger that throws breaks nothing.
     }
   }
 
   /** The worker receives no jobs: whoever started it has to act. */
-  async #fail(error: FlowcraftAdapterError): Promise<void> {
+  async #fail(error: FlowcraftAdapterError, queue = this.#to.queueName): Promise<void> {
     // Whoever of them throws, the others are told.
     try {
-      linesOf(this.#to.logger).error(`[Adapter] ${error.message}`)
+      this.#lines.error(`[Adapter] ${error.message}`, { queue: oneLine(queue), code: error.code })
     } catch {}
     try {
       this.#to.onError?.(error)

@@ -23,5 +23,6 @@ async function lineOf(host: JobHost, job: Job, controller: AbortController): Pro
   const lacked = lackedByJob(host, job, blueprint)
   const missing = typeof lacked === 'object' ? await lacked : lacked
   if (missing !== undefined) return lackingLine(job.number, missing)
-  return answerLine(job.number, await runJob(host, job, blueprint, controller))
+  const run = () => runJob(host, job, blueprint, controller)
+  return answerLine(job.number, await (host.spans ? host.spans.job(job, run) : run()))
 }

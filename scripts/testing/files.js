@@ -20,6 +20,7 @@ export const ON_MEMORY = [
   'input',
   'differential',
   'guide',
+  'operating',
   'demo/memory.test.js',
   'process/ended-threads.test.js',
   'process/freed.test.js',

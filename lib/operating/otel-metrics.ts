@@ -1,0 +1,87 @@
+/** Metrics of OpenTelemetry, over what the engine counts and measures. */
+import { clearInterval, setInterval } from 'node:timers'
+import type { Attributes, Histogram, Observable } from '@opentelemetry/api'
+import type { Health } from './health.js'
+import {
+  COUNTERS,
+  GAUGES,
+  type GaugeKey,
+  HISTOGRAMS,
+  type HistogramKey,
+  type Instrument,
+  LABELS,
+} from './instruments.js'
+import { type Api, SCOPE } from './open-telemetry.js'
+import { gaugesOf, type Labels, labelsOf, type Readings, type Sample } from './readings.js'
+
+/** How often single measurements are passed on, in milliseconds. */
+const PASSES_ON = 1_000
+
+/** Where they come from. */
+export interface MetricsSource {
+  readings(): Readings
+  samples(): Sample[]
+  health(): Health
+}
+
+/** Tells them from now on, until what it answers with is called. */
+export function tellMetrics({ metrics }: Api, source: MetricsSource): () => void {
+  const meter = metrics.getMeter(SCOPE)
+  const counters = byKey(COUNTERS, (otel, { help }) => meter.createObservableCounter(otel, { description: help }))
+  const gauges = byKey(GAUGES, (otel, { help }) => meter.createObservableGauge(otel, { description: help }))
+  const histograms = byKey(HISTOGRAMS, (otel, { help }) =>
+    meter.createHistogram(otel, { description: help, unit: 's' }),
+  )
+  const passOn = () => {
+    for (const [key, labels, seconds] of source.samples()) {
+      histograms.get(key)?.record(seconds, attributesOf(HISTOGRAMS[key], labelsOf(key, labels)))
+    }
+  }
+  const observed: Observable[] = [...counters.values(), ...gauges.values()]
+  const observe: Parameters<typeof meter.addBatchObservableCallback>[0] = (result) => {
+    passOn()
+    const readings = source.readings()
+    for (const [key, labels, count] of readings.counters) {
+      const counter = counters.get(key)
+      if (counter) result.observe(counter, count, attributesOf(COUNTERS[key], labelsOf(key, labels)))
+    }
+    for (const [key, labels, value] of gaugesOf(readings, source.health())) {
+      const gauge = gauges.get(key)
+      if (gauge) result.observe(gauge, value, attributesOf(GAUGES[key], labels))
+    }
+  }
+  meter.addBatchObservableCallback(observe, observed)
+  const timer = setInterval(passOn, PASSES_ON).unref()
+  return () => {
+    clearInterval(timer)
+    passOn()
+    meter.removeBatchObservableCallback(observe, observed)
+  }
+}
+
+type Keys = keyof typeof COUNTERS | GaugeKey | HistogramKey
+
+function byKey<K extends Keys, T extends Observable | Histogram>(
+  instruments: Record<K, Instrument>,
+  make: (otel: string, instrument: Instrument) => T,
+): Map<K, T> {
+  const made = (Object.entries(instruments) as [K, Instrument][]).flatMap(([key, instrument]): [K, T][] =>
+    instrument.otel === undefined ? [] : [[key, make(instrument.otel, instrument)]],
+  )
+  return new Map(made)
+}
+
+function attributesOf({ otel = '' }: Instrument, labels: Labels): Attributes {
+  const own = Object.entries(labels).map(([label, value]) => [LABELS[label as keyof Labels], value])
+  const system = otel.startsWith('messaging.') ? { 'messaging.system': 'rabbitmq', ...MESSAGING[otel] } : {}
+  return { ...Object.fromEntries(own), ...system }
+}
+
+/** What the conventions want besides. */
+const MESSAGING: Record<string, Attributes> = {
+  'messaging.client.operation.duration': {
+    'messaging.operation.name': 'publish',
+    'messaging.operation.type': 'send',
+  },
+  'messaging.process.duration': { 'messaging.operation.name': 'process' },
+}
