@@ -61,12 +61,14 @@
 //!   runs: operations, beginning, failing, starting, watching, claim, inside, store
 //!                                                    the record
 //!   registry: service                                who lives, and what every worker can do
-//!   retry, health: service, leases, liveness, notices, changes, meters, shutdown, settings, queues
+//!   health: service                                  what this worker knows of itself
+//!   retry, leases, liveness, notices, changes, meters, shutdown, settings, queues
 //! ```
 //!
 //! Beside them stand the rules, which know nothing of the services, have no clock and no server, need each other only, and may
 //! be imported from everywhere: `job::{admission, chain, completion, effect, fate, inside, reason, subflow, verdict}`,
-//! `recovery::judgement`, `registry::{card, elsewhere, gate}`, `runs::{finalize, state}`.
+//! `health::judgement`, `meters::{buckets, kinds}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
+//! `runs::{finalize, state}`.
 
 mod active_nodes;
 mod answering;
