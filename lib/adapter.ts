@@ -85,6 +85,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         adapter.#begun = begun
       },
       unref: () => void adapter.#keepAlive?.unref(),
+      lookAtSchedules: () => adapter.#answer(adapter.#engine.lookAtSchedules()),
       kill: () => adapter.#die(),
     })
   }

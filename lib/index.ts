@@ -37,6 +37,19 @@ export type { ContextOf, Flow, Flows } from './client/flows.js'
 export type { RunHandle, StartOutcome } from './client/handle.js'
 export type { ListOptions, PurgeOptions, RunCount, RunPage, RunSummary } from './client/listing.js'
 export type { ResultOptions } from './client/result.js'
+export type {
+  BackfillOptions,
+  ListSchedulesOptions,
+  Overlap,
+  ScheduleCounts,
+  ScheduleDescription,
+  ScheduledRun,
+  ScheduleOptions,
+  SchedulePage,
+  ScheduleState,
+  Schedules,
+  ScheduleTiming,
+} from './client/schedules.js'
 export type { OnConflict, RunToStart, StartManyOptions, StartOptions, TransactionLike } from './client/starting.js'
 export type { WatchOptions } from './client/watch.js'
 export {

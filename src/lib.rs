@@ -7,7 +7,7 @@
 //! The rooms:
 //!
 //! - Pure, without server, clock or JavaScript: [`workflow`] (blueprint and ledger), [`record`] (what is stored of a run),
-//!   [`protocol`] (messages and answers), [`migrations`] (tables of our own, in steps).
+//!   [`protocol`] (messages and answers), [`schedules`] (when runs are due), [`migrations`] (tables of our own, in steps).
 //! - [`ports`]: what the engine asks of servers, of its process and of user code ([`ports::host::Host`]).
 //! - Implementations of the ports: [`postgres`], [`rabbitmq`], [`redis`], and [`memory`], which needs no server.
 //! - Above the ports, once for all implementations: [`deadlines`] waits for no server without end; `batcher`, [`coalesced`]
@@ -18,7 +18,7 @@
 //!
 //! Arrows point down:
 //! `bridge` → `postgres`, `rabbitmq`, `redis`, `memory`, `worker` → `run_store` → `acknowledger`, `coalesced`, `deadlines` →
-//! `backoff`, `batcher` → `ports` → `protocol`, `migrations` → `record` → `workflow` → `ids`, `json`, `time`, `error`.
+//! `backoff`, `batcher` → `ports` → `protocol`, `migrations` → `schedules` → `record` → `workflow` → `ids`, `json`, `time`, `error`.
 //! A room that is not drawn needs no room that is. `tests/house` checks both, and that no files need each other in a circle.
 //! Only `bridge` knows JavaScript; everything else compiles and tests without it (`cargo test --no-default-features`).
 
@@ -44,6 +44,7 @@ pub mod record;
 mod redact;
 pub mod redis;
 pub mod run_store;
+pub mod schedules;
 #[cfg(test)]
 mod simulation;
 pub mod time;

@@ -71,12 +71,16 @@ pub enum Mutant {
     BuriesWhileLocked,
     /// While the coordination store is out of reach, nobody looks for lost jobs.
     LooksWithLeasesOnly,
+    /// A due time is done with before its run is started.
+    AdvancesBeforeStart,
+    /// A schedule is written although somebody else has changed it since it was read.
+    AdvancesBlindly,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -110,6 +114,8 @@ impl Mutant {
         Self::WaitsByItsOwnClock,
         Self::BuriesWhileLocked,
         Self::LooksWithLeasesOnly,
+        Self::AdvancesBeforeStart,
+        Self::AdvancesBlindly,
     ];
 }
 

@@ -108,7 +108,7 @@ describe('migrations', onServers('PostgreSQL has tables'), () => {
     assert.deepEqual([before.length >= 5, before.some(({ done }) => done)], [true, false])
     const dry = await run('migrate up --dry-run --show-sql')
     assert.match(dry.stdout, /-- step 1\n.*CREATE TABLE IF NOT EXISTS.*;\n/s)
-    assert.match(dry.stderr, /5 steps would be taken\./)
+    assert.match(dry.stderr, /6 steps would be taken\./)
     assert.deepEqual(await run.json('migrate status'), before)
     const two = await run.json('migrate up --to 2')
     assert.deepEqual(
@@ -122,7 +122,10 @@ describe('migrations', onServers('PostgreSQL has tables'), () => {
     assert.deepEqual([nothing.code, nothing.stdout, nothing.stderr], [0, '', 'Nothing to do.\n'])
     const refused = await run('migrate down --to 2')
     assert.equal(refused.code, 4)
-    assert.match(refused.stderr, /Take away steps 5 \(forgetting\), 4 \(workers\), 3 \(compression\)\?/)
+    assert.match(
+      refused.stderr,
+      /Take away steps 6 \(schedules\), 5 \(forgetting\), 4 \(workers\), 3 \(compression\)\?/,
+    )
     assert.equal(
       (await run.json('migrate status')).every(({ done }) => done),
       true,

@@ -198,6 +198,15 @@ const HERE = {
     assert.deepEqual(answers, [200])
   },
 
+  'docs/schedules.md': async () => {
+    const said = []
+    const page = await pageOf('docs/schedules.md')
+    await runs('docs/schedules.md', { console: { log: (...words) => said.push(words.join(' ')) } })
+    const promised = [...page.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].map(([, words]) => words)
+    assert.ok(promised.length >= 5)
+    assert.deepEqual(said, promised)
+  },
+
   'docs/servers.md': async (t) => {
     const { servers } = await environmentFor(t, {})
     const options = { ...servers, runtimeOptions: { blueprints: {}, registry: {} } }

@@ -15,6 +15,7 @@ import {
   type RunPage,
   readPage,
 } from './listing.js'
+import { Schedules } from './schedules.js'
 import {
   conflictPolicy,
   type OnConflict,
@@ -43,6 +44,8 @@ export let hostOf: (client: RabbitMqClient) => ClientHost
  */
 export class RabbitMqClient<F extends Flows = Flows> {
   readonly #host: ClientHost
+  /** Runs that start by themselves: `create`, `list`, `describe`, `pause`, `resume`, `trigger`, `backfill`, `delete`. */
+  readonly schedules: Schedules<F>
 
   static {
     hostOf = (client) => client.#host
@@ -51,6 +54,7 @@ export class RabbitMqClient<F extends Flows = Flows> {
   /** @internal Use `createRabbitMqClient`, or an adapter's `client`. */
   constructor(host: ClientHost) {
     this.#host = host
+    this.schedules = new Schedules<F>(host)
   }
 
   /**

@@ -2,6 +2,7 @@
 import { fromJson } from '../bridge/json.js'
 import { mistake } from '../errors.js'
 import { dates, type RunStatus } from './description.js'
+import { checkedLimit, cursorOf, lastOf, momentOf } from './paging.js'
 
 /** Which runs to list; all that meet every condition. */
 export interface ListOptions {
@@ -58,21 +59,17 @@ export interface PurgeOptions {
   olderThan: number
 }
 
-const MOST = 1_000
-
 /** The request for a page as it crosses: JSON. */
 export function listRequest(options: ListOptions): string {
   const { status, blueprintId, idPrefix, createdBefore, updatedBefore, order = 'asc', limit = 100, cursor } = options
-  if (!Number.isInteger(limit) || limit < 1 || limit > MOST) {
-    throw mistake('INVALID_ARGUMENT', `limit is a whole number from 1 to ${MOST}`)
-  }
+  checkedLimit(limit)
   if (order !== 'asc' && order !== 'desc') throw mistake('INVALID_ARGUMENT', "order is 'asc' or 'desc'")
   return JSON.stringify({
     statuses: status === undefined ? [] : [status].flat(),
     blueprintId,
     idPrefix,
-    createdBefore: moment('createdBefore', createdBefore),
-    updatedBefore: moment('updatedBefore', updatedBefore),
+    createdBefore: momentOf('createdBefore', createdBefore),
+    updatedBefore: momentOf('updatedBefore', updatedBefore),
     after: cursor === undefined ? undefined : lastOf(cursor, order),
     isDescending: order === 'desc',
     limit,
@@ -96,27 +93,4 @@ export function purgeRequest({ status, olderThan }: PurgeOptions): [string[], nu
     throw mistake('INVALID_ARGUMENT', 'olderThan is a number of milliseconds, 0 or more')
   }
   return [status === undefined ? ['completed', 'failed', 'cancelled'] : [status].flat(), olderThan]
-}
-
-/** Says the order too: the run after it is another one in the other order. */
-function cursorOf(order: string, runId: string): string {
-  return Buffer.from(JSON.stringify([order, runId])).toString('base64url')
-}
-
-function lastOf(cursor: string, order: string): string {
-  let read: unknown
-  try {
-    read = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-  } catch {
-    // As any other text.
-  }
-  if (Array.isArray(read) && read[0] === order && typeof read[1] === 'string') return read[1]
-  throw mistake('INVALID_ARGUMENT', `cursor is that of a page in the order '${order}'`)
-}
-
-function moment(name: string, given: Date | number | undefined): number | undefined {
-  if (given === undefined) return undefined
-  const milliseconds = Math.ceil(Number(given))
-  if (Number.isSafeInteger(milliseconds)) return Math.max(0, milliseconds)
-  throw mistake('INVALID_ARGUMENT', `${name} is a Date, or a number of milliseconds since 1970`)
 }

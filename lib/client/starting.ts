@@ -4,6 +4,7 @@ import type { Values } from '../bridge/values.js'
 import { mistake } from '../errors.js'
 import { isObject } from '../is-object.js'
 import { newRunId } from './ids.js'
+import { momentOf } from './paging.js'
 
 /**
  * What becomes of a start whose run id there is already: `reject` refuses it, `use-existing` leaves the run as it is, and
@@ -67,32 +68,25 @@ export function runToJson(
   const fields = [
     `"runId":${toJson(runId, 'The run id')}`,
     `"blueprintId":${toJson(blueprintId, 'The id of the blueprint')}`,
-    `"context":${contextToJson(context, runId, values)}`,
+    `"context":${contextToJson(context, `run '${runId}'`, values)}`,
   ]
   if (version !== undefined) fields.push(`"version":${toJson(version, 'The version')}`)
-  const due = moment(startAt)
+  const due = momentOf('startAt', startAt)
   if (due !== undefined) fields.push(`"startAt":${due}`)
   if (traceparent !== undefined) fields.push(`"carried":${JSON.stringify({ headers: { traceparent } })}`)
   return `{${fields.join()}}`
 }
 
-function contextToJson(context: object, runId: string, values: Values): string {
+/** The keys of a context as they cross: JSON. `of` names whose they are. */
+export function contextToJson(context: object, of: string, values: Values): string {
   if (!isObject(context) || Array.isArray(context)) {
-    throw mistake('INVALID_ARGUMENT', `The context of run '${runId}' is an object`)
+    throw mistake('INVALID_ARGUMENT', `The context of ${of} is an object`)
   }
-  const where = ` of run '${runId}'`
+  const where = ` of ${of}`
   const keys = Object.entries(context).flatMap(([name, value]) => {
     const key = contextKey(name, where)
     const json = values.toJson(value, `The context key '${key}'${where}`, 'start')
     return json === undefined ? [] : [`${JSON.stringify(key)}:${json}`]
   })
   return `{${keys.join()}}`
-}
-
-/** Milliseconds since 1970; none for at once. */
-function moment(startAt: Date | number | undefined): number | undefined {
-  if (startAt === undefined) return undefined
-  const milliseconds = Math.ceil(Number(startAt))
-  if (Number.isSafeInteger(milliseconds)) return Math.max(0, milliseconds)
-  throw mistake('INVALID_ARGUMENT', 'startAt is a Date, or a number of milliseconds since 1970')
 }

@@ -1,5 +1,5 @@
 /** The clock of a test environment. */
-import type { RabbitMqAdapter } from '../adapter.js'
+import { insideOf, type RabbitMqAdapter } from '../adapter.js'
 import type { MemoryTables } from '../bridge/native.js'
 import { mistake } from '../errors.js'
 import { type Duration, milliseconds } from './duration.js'
@@ -45,10 +45,15 @@ export interface Moved extends Looked {
   readonly tables: MemoryTables
 }
 
+/** A schedule, and when somebody has to look at it. */
+type Scheduled = ReturnType<Moved['memory']['scheduled']>[number]
+
 export class MemoryTime implements TestClock {
   readonly #of: Moved
   /** Lost runs that nobody here can recover, as they were then. */
   readonly #hopeless = new Set<string>()
+  /** Schedules that no worker here can advance, as they were then. */
+  readonly #unadvanced = new Set<string>()
 
   constructor(of: Moved) {
     this.#of = of
@@ -78,13 +83,17 @@ export class MemoryTime implements TestClock {
     alarms.moved()
     await settle(this.#of)
     if (await this.#recover()) await settle(this.#of)
+    if (await this.#startScheduled()) await settle(this.#of)
   }
 
   /** The next moment at which something is due. */
   #nextDue(): number | undefined {
     const { memory, alarms } = this.#of
     const recovered = this.#lost().map(({ updatedAt }) => updatedAt + RECOVERED_AFTER)
-    const moments = [memory.nextDue(), alarms.next(), ...recovered].filter((moment) => typeof moment === 'number')
+    const scheduled = this.#scheduled().map(({ dueAt }) => dueAt)
+    const moments = [memory.nextDue(), alarms.next(), ...recovered, ...scheduled].filter(
+      (moment) => typeof moment === 'number',
+    )
     return moments.length === 0 ? undefined : Math.min(...moments)
   }
 
@@ -93,6 +102,30 @@ export class MemoryTime implements TestClock {
     const { memory, tables } = this.#of
     if (this.#of.isOut() || this.#of.workers.executing.length > 0) return []
     return memory.lost(tables).filter((lost) => !this.#hopeless.has(keyOf(lost)))
+  }
+
+  /** The schedules that somebody has to look at, now or later. */
+  #scheduled(): Scheduled[] {
+    const { memory, tables } = this.#of
+    if (this.#of.isOut('postgres')) return []
+    return memory.scheduled(tables).filter((scheduled) => !this.#unadvanced.has(scheduleKey(scheduled)))
+  }
+
+  /** What workers start on their own, when it is due; whether anything was. */
+  async #startScheduled(): Promise<boolean> {
+    const { memory, tables, workers } = this.#of
+    if (this.#of.isOut('postgres')) return false
+    const due = () =>
+      memory
+        .scheduled(tables)
+        .filter(({ dueAt }) => dueAt <= memory.now())
+        .map(scheduleKey)
+    const before = due()
+    if (before.length === 0) return false
+    for (const adapter of workers.adapters) await insideOf(adapter).lookAtSchedules()
+    const left = new Set(due())
+    for (const key of before) if (left.has(key)) this.#unadvanced.add(key)
+    return before.some((key) => !left.has(key))
   }
 
   /** What recovery does on its own, when it is time; whether it did anything. */
@@ -105,6 +138,10 @@ export class MemoryTime implements TestClock {
     }
     return due.length > 0
   }
+}
+
+function scheduleKey({ scheduleId, dueAt }: Scheduled): string {
+  return `${dueAt} ${scheduleId}`
 }
 
 function keyOf({ runId, updatedAt }: { runId: string; updatedAt: number }): string {

@@ -214,7 +214,7 @@ export class TestEnvironment<F extends Flows = Flows> {
       workers: this.#workers,
       queues: consume ?? [queueName, ...Object.values(queues)],
       concurrency,
-      isOut: () => this.#failing.size > 0,
+      isOut: (server) => (server ? this.#failing.has(server) : this.#failing.size > 0),
     }
   }
 

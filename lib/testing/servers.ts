@@ -39,7 +39,9 @@ export function openMemory(): OpenServers {
     forgetAlarms(name)
     server.forget()
   }
-  return { options: optionsOf({ amqp: url, database: url, redis: url }, '', 'jobs'), memory: { name, server }, close }
+  const options = optionsOf({ amqp: url, database: url, redis: url }, '', 'jobs')
+  server.makeSchedules({ contexts: options.contextTableName, statuses: options.statusTableName })
+  return { options, memory: { name, server }, close }
 }
 
 /** A schema and a queue of real servers that nobody else names. */

@@ -17,8 +17,8 @@ export interface Looked {
   readonly concurrency: number
   /** How long code of the user's is waited for, in milliseconds. */
   readonly patience: number
-  /** Whether a server is out of reach. */
-  isOut(): boolean
+  /** Whether a server is out of reach, or this one. */
+  isOut(server?: 'postgres'): boolean
 }
 
 /** How long the engine is given, while a server is out of reach, to notice; in milliseconds. */

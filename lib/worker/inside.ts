@@ -8,6 +8,8 @@ export interface WorkerInside {
   watch(begun: (job: Job) => void): void
   /** Lets the process end although it is started. */
   unref(): void
+  /** Starts what its schedules have due, as it does by itself within a second. */
+  lookAtSchedules(): Promise<void>
   /** Ends it, in memory, as a signal does that kills its process. */
   kill(): void
 }

@@ -11,6 +11,7 @@ export const ON_MEMORY = [
   'memory',
   'client',
   'dashboard',
+  'schedules',
   'testing',
   'docs',
   'examples',

@@ -110,12 +110,12 @@ impl Engine {
 }
 
 /// What JavaScript is told.
-fn text<T: serde::Serialize>(told: &T) -> Result<String> {
+pub(super) fn text<T: serde::Serialize>(told: &T) -> Result<String> {
     to_raw(told).map(|json| json.get().to_owned())
 }
 
 /// Reads what JavaScript asks for.
-fn read<T: serde::de::DeserializeOwned>(env: &Env, json: &str) -> napi::Result<T> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(env: &Env, json: &str) -> napi::Result<T> {
     serde_json::from_str(json)
         .map_err(|error| to_js(env, &Error::new(Code::InvalidArgument, "Reading the request", error)))
 }

@@ -59,6 +59,14 @@ pub struct MemoryLostRun {
     pub updated_at: f64,
 }
 
+/// A schedule that somebody has to look at.
+#[napi(object, object_from_js = false)]
+pub struct MemoryScheduled {
+    pub schedule_id: String,
+    /// When: milliseconds since 1970.
+    pub due_at: f64,
+}
+
 /// What is in a queue.
 #[napi(object, object_from_js = false)]
 pub struct MemoryQueue {
@@ -198,6 +206,21 @@ impl Memory {
             updated_at: updated_at as f64 / 1000.0,
         };
         self.server().lost(&tables.into()).into_iter().map(lost).collect()
+    }
+
+    /// Makes the table of schedules, as a migration does.
+    #[napi]
+    pub fn make_schedules(&self, tables: MemoryTables) {
+        self.server().make_schedules(&tables.into());
+    }
+
+    /// The schedules that somebody has to look at, now or later.
+    #[napi]
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
+    pub fn scheduled(&self, tables: MemoryTables) -> Vec<MemoryScheduled> {
+        let scheduled =
+            |(schedule_id, due): (String, u64)| MemoryScheduled { schedule_id, due_at: due as f64 };
+        self.server().scheduled(&tables.into()).into_iter().map(scheduled).collect()
     }
 
     /// Puts a server out of reach, or back: `rabbitmq`, `postgres` or `redis`.

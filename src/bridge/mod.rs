@@ -19,5 +19,6 @@ mod live_broker;
 mod memory;
 mod outbox;
 mod runtime;
+mod schedules;
 mod settings;
 mod store;

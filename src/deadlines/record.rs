@@ -18,6 +18,7 @@ use crate::ports::record::{
     AwaitingPage, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer, Record,
     StaleRun, StaleSearch, Written,
 };
+use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
 use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
 use crate::record::{Document, NewRun, Patch, Revision, Write, WriteKind, time_to_carry, time_to_insert};
 use crate::workflow::ledger::RunStatus;
@@ -207,6 +208,19 @@ impl Record for PunctualRecord {
 
     async fn announced(&self) -> Result<Option<Vec<Announced>>> {
         self.within(self.record.announced()).await
+    }
+
+    async fn schedules(&self, search: &ScheduleSearch) -> Result<Option<FoundSchedules>> {
+        self.within(self.record.schedules(search)).await
+    }
+
+    async fn write_schedule(
+        &self,
+        write: &ScheduleWrite<'_>,
+        runs: &[NewRun],
+    ) -> Result<Option<ScheduleWritten>> {
+        let limit = self.limit + time_to_insert(runs);
+        self.watch.answer(limit, self.record.write_schedule(write, runs)).await
     }
 
     fn let_go(&self) {

@@ -112,6 +112,14 @@ codes! {
     CoordinationStoreFailed = "COORDINATION_STORE_FAILED", Transient;
     /// The user's override of `publishFinalResult` threw an error.
     ResultNotPublished = "RESULT_NOT_PUBLISHED", Transient;
+    /// There is no such schedule.
+    ScheduleNotFound = "SCHEDULE_NOT_FOUND", Setup;
+    /// There is a schedule of this id already.
+    ScheduleExists = "SCHEDULE_EXISTS", Setup;
+    /// The schedule cannot be: its pattern, its time zone or its bounds cannot be read, or it is never due.
+    ScheduleInvalid = "SCHEDULE_INVALID", Setup;
+    /// More due times are asked for than one backfill starts.
+    BackfillTooLarge = "BACKFILL_TOO_LARGE", Setup;
     /// An option cannot work.
     InvalidOption = "INVALID_OPTION", Setup;
     /// An argument cannot be understood.

@@ -102,6 +102,8 @@ pub enum RecordOperation {
     Migrate,
     /// Says or reads which workers are alive.
     Announce,
+    /// Reads or changes schedules, and starts their runs.
+    Schedule,
 }
 
 /// An operation of a coordination store.

@@ -163,6 +163,26 @@ impl MemoryServer {
         self.record.runs(tables)
     }
 
+    /// Makes the table of schedules, as a migration does.
+    pub fn make_schedules(&self, tables: &Tables) {
+        self.record.with(tables, |state| {
+            state.contexts.schedules.get_or_insert_default();
+        });
+    }
+
+    /// The schedules, each with the moment at which somebody has to look at it: milliseconds since 1970.
+    pub fn scheduled(&self, tables: &Tables) -> Vec<(String, u64)> {
+        self.record.with(tables, |state| {
+            let schedules = state.contexts.schedules.iter().flatten();
+            schedules.filter_map(|(id, row)| Some((id.clone(), row.due?))).collect()
+        })
+    }
+
+    /// What is stored of a schedule: JSON.
+    pub fn schedule(&self, tables: &Tables, id: &str) -> Option<String> {
+        self.record.with(tables, |state| Some(state.contexts.schedules.as_ref()?.get(id)?.text.clone()))
+    }
+
     /// Makes publishers wait, as RabbitMQ does when it is short of memory or disk, or lets them go on.
     pub fn block_publishers(&self, block: bool) {
         self.broker.block_publishers(block);

@@ -27,6 +27,8 @@ pub struct Facts {
     pub live: bool,
     /// Whether the table of workers is there.
     pub workers: bool,
+    /// Whether the table of schedules is there.
+    pub schedules: bool,
     /// Whether the table of migrations is there.
     pub migrations: bool,
     /// Every connection leads to a server through a pooler, which gives the next statement to another one.

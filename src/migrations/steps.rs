@@ -2,7 +2,7 @@
 
 use super::act::Act;
 use super::facts::Facts;
-use super::{compression, forgetting, journal, open_runs, workers};
+use super::{compression, forgetting, journal, open_runs, schedules, workers};
 
 /// A step.
 #[derive(Debug)]
@@ -25,8 +25,10 @@ pub const JOURNAL: u32 = 1;
 pub const WORKERS: u32 = 4;
 /// The step by which entries of the journal go with their row.
 pub const FORGETTING: u32 = 5;
+/// The step that makes the table of schedules.
+pub const SCHEDULES: u32 = 6;
 /// The last step.
-pub const LAST: u32 = FORGETTING;
+pub const LAST: u32 = SCHEDULES;
 
 /// Every step, in the order in which they are made.
 pub const STEPS: &[Step] = &[
@@ -45,6 +47,13 @@ pub const STEPS: &[Step] = &[
         name: "forgetting",
         up: forgetting::up,
         down: forgetting::down,
+        lacks: |_| Vec::new(),
+    },
+    Step {
+        number: SCHEDULES,
+        name: "schedules",
+        up: schedules::up,
+        down: schedules::down,
         lacks: |_| Vec::new(),
     },
 ];

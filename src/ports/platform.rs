@@ -177,6 +177,11 @@ impl Platform {
         draw(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// A text that no other call has.
+    pub fn mark(&self) -> String {
+        format!("{:016x}", self.random(|random| random.u64(..)))
+    }
+
     /// Who executes nodes in this process.
     pub fn company(&self) -> &Arc<Company> {
         &self.company

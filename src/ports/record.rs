@@ -4,7 +4,7 @@
 //! transaction. What stands above it once for every database (batches, the run cache, optimistic commits) is in
 //! [`run_store`](crate::run_store).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
+pub use crate::ports::inserting::{Inserted, Insertion};
+use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
 use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
 use crate::record::{Change, Document, NewRun, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
@@ -64,26 +66,6 @@ pub enum RowText {
 
 /// Of each run that was written: when, by the database's clock, and the revision it is of now.
 pub type Written = BTreeMap<String, (Option<u64>, Revision)>;
-
-/// The runs that were inserted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Inserted {
-    /// When, by the database's clock: milliseconds since 1970; none if none was.
-    pub at: Option<u64>,
-    /// Each as it was asked for, and the id that the tables have for it: a UUID may be written in several ways.
-    pub runs: BTreeMap<String, String>,
-    /// Those that had a row already, as they were asked for.
-    pub there: BTreeSet<String>,
-}
-
-/// Which of several runs are inserted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Insertion {
-    /// Those that have no row yet.
-    Each,
-    /// All of them or none.
-    All,
-}
 
 /// A statement for a transaction of somebody else's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -281,6 +263,17 @@ pub trait Record: Send + Sync {
 
     /// The workers that are alive; none where there is no table for them.
     async fn announced(&self) -> Result<Option<Vec<Announced>>>;
+
+    /// Reads schedules; none where there is no table for them.
+    async fn schedules(&self, search: &ScheduleSearch) -> Result<Option<FoundSchedules>>;
+
+    /// Changes a schedule, and inserts those of these runs that have no row yet, all in one step: if the change is not made, no
+    /// run is inserted. None where there is no table for schedules.
+    async fn write_schedule(
+        &self,
+        write: &ScheduleWrite<'_>,
+        runs: &[NewRun],
+    ) -> Result<Option<ScheduleWritten>>;
 
     /// Closes the idle connections; the next use opens one again.
     fn let_go(&self);

@@ -23,6 +23,8 @@ mod pool;
 mod pooler;
 mod reader;
 mod record;
+mod schedules;
+mod schedules_table;
 mod session;
 mod sql;
 mod ssl;

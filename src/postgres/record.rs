@@ -19,6 +19,7 @@ use crate::ports::record::{
     AwaitingPage, Database, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
     Record, StaleRun, StaleSearch, Tables, Written,
 };
+use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
 use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
 use crate::record::{Document, NewRun, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
@@ -223,6 +224,18 @@ impl Record for PostgresRecord {
 
     async fn announced(&self) -> Result<Option<Vec<Announced>>> {
         self.session.announced().await
+    }
+
+    async fn schedules(&self, search: &ScheduleSearch) -> Result<Option<FoundSchedules>> {
+        self.session.schedules(search).await
+    }
+
+    async fn write_schedule(
+        &self,
+        write: &ScheduleWrite<'_>,
+        runs: &[NewRun],
+    ) -> Result<Option<ScheduleWritten>> {
+        self.session.write_schedule(write, runs).await
     }
 
     fn let_go(&self) {

@@ -7,6 +7,7 @@ use super::contexts::Contexts;
 use super::fitness;
 use super::journal::JournalTable;
 use super::pool::Pool;
+use super::schedules_table::SchedulesTable;
 use super::status_sql::Writing;
 use super::statuses::StatusTable;
 use super::tables::TableName;
@@ -22,6 +23,7 @@ pub(super) struct Session {
     direct: Option<Pool>,
     pub journal: JournalTable,
     pub triggers: Triggers,
+    pub schedules: SchedulesTable,
     contexts: Option<TableName>,
     /// The table, once it has been looked at.
     found: OnceCell<Contexts>,
@@ -38,6 +40,7 @@ impl Session {
             direct,
             journal: JournalTable::default(),
             triggers: Triggers::default(),
+            schedules: SchedulesTable::default(),
             contexts: name(&tables.contexts),
             found: OnceCell::new(),
             statuses: name(&tables.statuses).map(StatusTable::new),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::connection::Connection;
+use super::connection::{Asks, Connection};
 use super::ids::Names;
 use super::parameters::Parameter;
 use super::session::Session;
@@ -31,14 +31,8 @@ impl Session {
         let client = self.client().await?;
         client.allow(time_to_insert(runs));
         let columns = Columns::of(&self.contexts(&client).await?.ids, runs)?;
-        let given = format!(
-            "{}, given AS (SELECT g.* FROM limits, unnest($1::text[], $2::text[], $3::text[], $4::text[]) \
-             AS g (run_id, context, status, result))",
-            limits_of_run()
-        );
-        let sql = self.inserting(&client, &given).await?;
-        let Columns { names, contexts, statuses, results, .. } = &columns;
-        let parameters: [Parameter<'_>; 4] = [&names.sent, contexts, statuses, results];
+        let sql = self.inserting_many(&client).await?;
+        let parameters = columns.parameters();
         // One statement is whole or undone by itself; only what is to be all or nothing needs another look at it.
         if runs.len() == 1 && !self.owes(&client).await? {
             return columns.inserted(&client.rows(&sql, &parameters).await?);
@@ -54,6 +48,15 @@ impl Session {
         }
     }
 
+    /// Inserts those of these runs that have no row yet, within a transaction.
+    pub async fn insert_within(&self, transaction: &Transaction<'_>, runs: &[NewRun]) -> Result<Inserted> {
+        let client = transaction.connection();
+        client.allow(time_to_insert(runs));
+        let columns = Columns::of(&self.contexts(client).await?.ids, runs)?;
+        let sql = self.inserting_many(client).await?;
+        columns.inserted(&transaction.rows(&sql, &columns.parameters()).await?)
+    }
+
     /// The statement that inserts a run, for a transaction of somebody else's: it sets nothing there.
     pub async fn insertion(&self, new: &NewRun) -> Result<ForeignStatement> {
         let client = self.client().await?;
@@ -67,6 +70,15 @@ impl Session {
             values: vec![Some(run.clone()), Some(context), Some(status), result],
             run,
         })
+    }
+
+    async fn inserting_many(&self, client: &Connection) -> Result<String> {
+        let given = format!(
+            "{}, given AS (SELECT g.* FROM limits, unnest($1::text[], $2::text[], $3::text[], $4::text[]) \
+             AS g (run_id, context, status, result))",
+            limits_of_run()
+        );
+        self.inserting(client, &given).await
     }
 
     async fn inserting(&self, client: &Connection, given: &str) -> Result<String> {
@@ -106,6 +118,10 @@ impl<'a> Columns<'a> {
             statuses: runs.iter().map(|new| new.status.as_str()).collect(),
             results: runs.iter().map(|new| new.result.as_ref().map(Json::get)).collect(),
         })
+    }
+
+    fn parameters(&self) -> [Parameter<'_>; 4] {
+        [&self.names.sent, &self.contexts, &self.statuses, &self.results]
     }
 
     /// What the statement did.

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod message;
 pub mod outcome;
+pub mod schedules;
 pub mod start;
 pub mod taking_along;
 pub mod unfit;

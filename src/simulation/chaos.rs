@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::history::Expected;
 use super::plan::Trouble;
+use super::schedules::{SCHEDULED, keep};
 use super::world::{INNER_FLOWS, LEASE_SECONDS, POISON, SimulatedWorker, World};
 use crate::migrations::Target;
 use crate::ports::record::Database as _;
@@ -33,7 +34,7 @@ pub async fn play(world: &Arc<World>) {
 
 /// Starts every run at a moment of its own, and tells it of the events that it waits for.
 fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
-    let is_begun = |id: &&String| *id != POISON && !id.starts_with(INNER_FLOWS);
+    let is_begun = |id: &&String| *id != POISON && *id != SCHEDULED && !id.starts_with(INNER_FLOWS);
     let names: Vec<String> = world.flows.keys().filter(is_begun).cloned().collect();
     let mut others: Vec<tokio::task::JoinHandle<()>> = Vec::new();
     for number in 0..world.plan.runs {
@@ -57,6 +58,7 @@ fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
         })
     });
     let mut all: Vec<_> = runs.chain(others).collect();
+    all.extend((0..world.plan.schedules).map(|number| tokio::spawn(keep(world.clone(), number))));
     if world.plan.has(Trouble::Poison) {
         let (start, world) = (world.random(|random| random.u64(..10_000)), world.clone());
         all.push(tokio::spawn(async move {

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::plan::{Plan, Trouble};
 use super::story::Story;
-use crate::memory::{Event, Fault, Faults, Operation};
+use crate::memory::{Event, Fault, Faults, Operation, RecordOperation};
 
 /// Faults drawn from a seed, until the storm is over.
 #[derive(Debug)]
@@ -125,6 +125,12 @@ fn concerns_leases(event: &Event<'_>) -> bool {
 
 impl Faults for SeededFaults {
     fn strike(&self, event: &Event<'_>) -> Option<Fault> {
+        if self.plan.schedules == 0
+            && matches!(event, Event::Record { operation: RecordOperation::Schedule, .. })
+        {
+            // Other plans draw as they did.
+            return None;
+        }
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         // Every event takes a random time.
         let late = Duration::from_micros(random.u64(..3_000));

@@ -88,6 +88,16 @@ impl Flow {
         Self { description, graph: graph_text.to_owned(), behaviours, subflows: BTreeMap::new(), longest }
     }
 
+    /// One that waits for no event, and does not take long.
+    pub fn brief(id: &str, random: &mut Rng) -> Self {
+        loop {
+            let drawn = Self { longest: Duration::from_millis(500), ..Self::draw(id, random) };
+            if drawn.waiters().next().is_none() {
+                return drawn;
+            }
+        }
+    }
+
     /// The same with one or two nodes that run this other flow as a subflow.
     pub fn around(mut self, id: &str, inner: &Self, random: &mut Rng) -> Self {
         let nodes = self.description.nodes.iter().filter(|node| node.uses != "loop-controller");

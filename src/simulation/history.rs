@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::flows::Flow;
-use super::world::World;
+use super::schedules::{Kept, SCHEDULED, is_scheduled};
+use super::world::{World, tables};
 
 /// What is to become of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Deployment {
 pub struct History {
     /// The runs that clients started.
     pub expected: BTreeMap<String, Expected>,
+    /// What was done with schedules.
+    pub schedules: Vec<Kept>,
     /// Their contexts, as they were inserted.
     pub inserted: BTreeMap<String, String>,
     /// The flows that replaced those at the beginning.
@@ -78,8 +81,13 @@ impl World {
         self.with(|workers| workers.history.inserted.get(run).cloned().unwrap_or_default())
     }
 
-    /// The runs that clients started, and what is to become of each.
+    /// The runs that clients and schedules started, and what is to become of each.
     pub fn expected(&self) -> BTreeMap<String, Expected> {
-        self.with(|workers| workers.history.expected.clone())
+        let mut expected = self.with(|workers| workers.history.expected.clone());
+        if self.plan.schedules > 0 {
+            let runs = self.server.runs(&tables()).into_iter().filter(|run| is_scheduled(run));
+            expected.extend(runs.map(|run| (run, Expected::Follows(SCHEDULED.to_owned()))));
+        }
+        expected
     }
 }

@@ -17,6 +17,7 @@ mod host;
 mod oracle;
 mod plan;
 mod promises;
+mod schedules;
 mod shrink;
 mod story;
 mod tasks;

@@ -97,6 +97,8 @@ pub struct Plan {
     pub reads: bool,
     /// Whether some nodes run other flows as subflows.
     pub nests: bool,
+    /// How many schedules there are.
+    pub schedules: usize,
     pub troubles: Vec<Trouble>,
     /// How long things go wrong.
     pub stormy: Duration,
@@ -150,6 +152,12 @@ impl Plan {
             troubles.retain(|trouble| !needs_coordination(*trouble));
             troubles.push(Trouble::Absence);
         }
+        let mut of_schedules = Rng::with_seed(seed ^ 0x5c4ed);
+        // A deployment takes nodes from runs that have begun, and the tables go with the journal.
+        let may_have_schedules =
+            !troubles.iter().any(|trouble| matches!(trouble, Trouble::Deploy | Trouble::Journal));
+        let schedules =
+            if may_have_schedules && of_schedules.u8(..3) == 0 { of_schedules.usize(1..4) } else { 0 };
         Self {
             seed,
             workers: random.usize(1..4),
@@ -157,10 +165,14 @@ impl Plan {
             concurrency: [1, 3, 10][random.usize(..3)],
             max_deaths: [2, 3, 5][of_poison.usize(..3)],
             journal: random.bool(),
-            recovery: random.bool() || troubles.iter().any(|trouble| needs_recovery(*trouble)),
+            // A worker may die between a due time and its messages.
+            recovery: random.bool()
+                || schedules > 0
+                || troubles.iter().any(|trouble| needs_recovery(*trouble)),
             continuation: Rng::with_seed(seed ^ 0xca11).f64() < 0.8,
             reads: Rng::with_seed(seed ^ 0x4ead).bool(),
             nests: Rng::with_seed(seed ^ 0x5ebf).bool(),
+            schedules,
             troubles,
             stormy: Duration::from_secs(random.u64(5..90)),
             calm: Duration::from_secs(30 * 60),

@@ -8,6 +8,7 @@ use super::history::Expected;
 use super::host::{Blamed, Execution, Outdated};
 use super::oracle::{End, end_of};
 use super::plan::Trouble;
+use super::schedules::{are_over, due_times};
 use super::world::{Excuse, POISON, QUEUE, World, since_the_beginning, tables};
 use crate::workflow::ledger::RunStatus;
 use crate::workflow::path::INNER;
@@ -37,6 +38,8 @@ pub enum Broken {
     Blamed(Blamed),
     /// A node was shown less of its run than there was.
     Outdated(Outdated),
+    /// A due time of a schedule came to something else than one run.
+    Schedule { schedule: String, what: String },
     /// A node that kills its worker was executed more often than it may be.
     Kills { run: String, node: String, times: usize },
 }
@@ -56,6 +59,7 @@ impl Broken {
             Self::Keys { .. } => "a user's keys are changed",
             Self::Blamed(_) => "a node was blamed for deaths of others",
             Self::Outdated(_) => "a node did not see its run as it was",
+            Self::Schedule { .. } => "a due time came to something else than one run",
             Self::Kills { .. } => "a node killed too many workers",
         }
     }
@@ -64,7 +68,7 @@ impl Broken {
 /// Waits until every run has ended, as long as the plan allows; answers with the promises that were broken.
 pub async fn check(world: &World) -> Vec<Broken> {
     let mut waited = Duration::ZERO;
-    while waited < world.plan.calm && !unended(world).is_empty() {
+    while waited < world.plan.calm && !(are_over(world) && unended(world).is_empty()) {
         tokio::time::sleep(Duration::from_secs(5)).await;
         waited += Duration::from_secs(5);
     }
@@ -77,6 +81,7 @@ pub async fn check(world: &World) -> Vec<Broken> {
     broken.extend(twice(&world.executions.all(), &world.excuses()));
     broken.extend(after_stop(&world.executions.all(), &world.stopped()));
     broken.extend(left(world));
+    broken.extend(due_times(world));
     broken.extend(blamed(world));
     broken.extend(kills(world));
     broken.extend(world.executions.outdated().into_iter().map(Broken::Outdated));

@@ -26,6 +26,9 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     if plan.runs > 1 {
         candidates.push(Plan { runs: plan.runs - 1, ..plan.clone() });
     }
+    if plan.schedules > 0 {
+        candidates.push(Plan { schedules: plan.schedules - 1, ..plan.clone() });
+    }
     if plan.workers > 1 {
         candidates.push(Plan { workers: plan.workers - 1, ..plan.clone() });
     }

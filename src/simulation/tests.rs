@@ -203,6 +203,21 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
             stormy: Duration::from_secs(90),
             ..plan
         },
+        Mutant::AdvancesBeforeStart => Plan {
+            workers: plan.workers.max(2),
+            schedules: 3,
+            recovery: true,
+            troubles: vec![Trouble::Kill, Trouble::Freeze, Trouble::Record],
+            ..plan
+        },
+        Mutant::AdvancesBlindly => Plan {
+            workers: 3,
+            schedules: 3,
+            recovery: true,
+            troubles: vec![Trouble::Freeze, Trouble::Record],
+            stormy: Duration::from_secs(60),
+            ..plan
+        },
         Mutant::GoesByItsOwnClock => Plan { troubles: vec![Trouble::Clocks], ..plan },
         _ => plan,
     }

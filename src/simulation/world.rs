@@ -14,6 +14,7 @@ use super::flows::Flow;
 use super::history::{Expected, History};
 use super::host::{Executions, SimulatedHost};
 use super::plan::{Plan, Trouble};
+use super::schedules::SCHEDULED;
 use super::story::Story;
 use super::tasks::Tasks;
 use crate::memory::{MemoryBroker, MemoryServer, MemoryStore};
@@ -147,6 +148,11 @@ impl World {
         }
         let (sender, receiver) = unbounded_channel();
         let server = MemoryServer::starting_at(START);
+        if plan.schedules > 0 {
+            let brief = Flow::brief(SCHEDULED, &mut Rng::with_seed(plan.seed ^ 0x5c4ed));
+            flows.insert(SCHEDULED.to_owned(), brief);
+            server.make_schedules(&tables());
+        }
         let story = Arc::new(Story::new());
         let faults = Arc::new(SeededFaults::new(plan, story.clone()));
         server.set_faults(Some(faults.clone()));

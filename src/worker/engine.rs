@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
 use crate::ids::NodeId;
@@ -20,6 +21,7 @@ use crate::worker::recovery::republish::{Republishing, blueprint_of, republish};
 use crate::worker::registry::card::{RegisteredWorker, SUBFLOWS};
 use crate::worker::registry::gate::Gate;
 use crate::worker::runs::operations::FollowUp;
+use crate::worker::schedules::beat::Beat;
 use crate::worker::services::{Ports, Services};
 use crate::worker::settings::{Settings, Subflows};
 use crate::workflow::blueprint::Blueprint;
@@ -231,6 +233,11 @@ impl Engine {
     /// Transient, when Redis or PostgreSQL is out of reach.
     pub async fn workers(&self) -> Result<Vec<RegisteredWorker>> {
         self.services.registry.workers().await
+    }
+
+    /// Takes the turns of all schedules that are due, as a started worker does by itself.
+    pub async fn look_at_schedules(&self) {
+        Beat::default().look(&self.services, &CancellationToken::new()).await;
     }
 
     /// Whether every worker of some queues can do something. Only a started worker knows; it is closed when it is first

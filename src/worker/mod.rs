@@ -47,6 +47,7 @@
 //!   consumer, engine, client                         what RabbitMQ delivers; what adapters and applications ask for
 //!   recovery: tick, scan, republish                  finds lost jobs
 //!   health: watching                                 tells of its health
+//!   schedules: beat, advance                         starts runs when they are due
 //!   registry: heartbeat                              says that the worker lives
 //!   job: delivery                                    one message, from its delivery to its acknowledgement
 //!   job: process, leased, carrying                   the way of a job
@@ -95,6 +96,7 @@ mod registry;
 mod results;
 mod retry;
 mod runs;
+mod schedules;
 mod services;
 mod settings;
 mod shutdown;

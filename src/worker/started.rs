@@ -19,6 +19,7 @@ use crate::worker::readiness::{make_ready, once_ready};
 use crate::worker::recovery::tick::recover;
 use crate::worker::registry::heartbeat::keep_registered;
 use crate::worker::retry::Retry;
+use crate::worker::schedules::beat::keep_schedules;
 use crate::worker::services::Services;
 use crate::worker::shutdown::Shutdown;
 
@@ -77,6 +78,8 @@ impl Worker {
             worker.run(once_ready(ready.clone(), stop(), consuming));
         }
         worker.run(watch_health(services.clone(), stop()));
+        let schedules = keep_schedules(services.clone(), stop());
+        worker.run(once_ready(ready.clone(), stop(), schedules));
         worker.run(tell_way(services.clone(), shutdown.stop_consuming.clone()));
         worker.run(keep_registered(services.clone(), shutdown.stop_consuming.clone()));
         drop(sender);

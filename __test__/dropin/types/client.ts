@@ -35,6 +35,30 @@ async function typed(): Promise<void> {
   is<Equal<typeof context, { amount: number; note?: string }>>(true)
   const amount: number = context.amount
   await named.startMany('order', [{ context: { amount } }, { runId: 'r' }], { onConflict: 'reject' })
+  const schedule = await client.schedules.create({
+    id: 's',
+    cron: '* * * * *',
+    blueprintId: 'order',
+    context: { amount },
+  })
+  is<Equal<typeof schedule.next, Date[]>>(true)
+  await client.schedules.create({
+    id: 's',
+    everyMs: 1_000,
+    blueprintId: 'untyped',
+    overlap: 'queue',
+    endAt: new Date(),
+  })
+  const { schedules, cursor } = await client.schedules.list({ limit: 10 })
+  is<Equal<typeof cursor, string | undefined>>(true)
+  const triggered: RunHandle<Record<string, unknown>> = await client.schedules.trigger(schedules[0]?.scheduleId ?? 's')
+  await named.schedules.backfill(triggered.runId, { from: 0, to: new Date() })
+  // @ts-expect-error: there is no such blueprint
+  await client.schedules.create({ id: 's', everyMs: 1_000, blueprintId: 'other' })
+  // @ts-expect-error: the amount is a number
+  await client.schedules.create({ id: 's', everyMs: 1_000, blueprintId: 'order', context: { amount: '42' } })
+  // @ts-expect-error: either a pattern or an interval
+  await client.schedules.create({ id: 's', everyMs: 1_000, cron: '* * * * *', blueprintId: 'order' })
   // @ts-expect-error: there is no such blueprint
   await client.start('other')
   // @ts-expect-error: the amount is a number

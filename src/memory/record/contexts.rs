@@ -34,6 +34,15 @@ pub struct WorkerRow {
     pub gone: i64,
 }
 
+/// A schedule, as it is stored. When somebody has to look at it is in milliseconds since 1970.
+#[derive(Debug, Clone)]
+pub struct ScheduleRow {
+    pub blueprint: String,
+    pub text: String,
+    pub due: Option<u64>,
+    pub revision: i64,
+}
+
 /// A context table, with its journal if it has one.
 #[derive(Debug, Default)]
 pub struct Contexts {
@@ -44,6 +53,8 @@ pub struct Contexts {
     pub steps: BTreeMap<u32, u64>,
     /// The table of workers, if it was made.
     pub workers: Option<BTreeMap<String, WorkerRow>>,
+    /// The table of schedules, if it was made.
+    pub schedules: Option<BTreeMap<String, ScheduleRow>>,
 }
 
 impl Content {

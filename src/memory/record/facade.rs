@@ -21,6 +21,7 @@ use crate::ports::record::{
     AwaitingPage, Database, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
     Record, RowText, StaleRun, StaleSearch, Tables, Written,
 };
+use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
 use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
 use crate::record::{Document, NewRun, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
@@ -365,6 +366,23 @@ impl Record for MemoryRecord {
             };
             let workers = state.contexts.workers.as_ref();
             workers.map(|workers| workers.values().filter(alive).map(announced).collect())
+        })
+        .await
+    }
+
+    async fn schedules(&self, search: &ScheduleSearch) -> Result<Option<FoundSchedules>> {
+        let now = self.of.clock.now();
+        self.read(RecordOperation::Schedule, &[], |state, _| state.contexts.schedules(search, now)).await
+    }
+
+    async fn write_schedule(
+        &self,
+        write: &ScheduleWrite<'_>,
+        runs: &[NewRun],
+    ) -> Result<Option<ScheduleWritten>> {
+        let names: Vec<&str> = runs.iter().map(|new| new.run.as_str()).collect();
+        self.transact(RecordOperation::Schedule, &names, |mut state, moment| {
+            state.write_schedule(write, runs, moment)
         })
         .await
     }

@@ -9,6 +9,7 @@
 mod contexts;
 mod facade;
 mod moment;
+mod schedules;
 mod starting;
 mod statuses;
 mod steps;

@@ -1,11 +1,14 @@
-//! Migrations in memory: the same steps in the same order. Only the journal and the table of workers are more than a record.
+//! Migrations in memory: the same steps in the same order. Only the journal and the tables of workers and schedules are
+//! more than a record.
 
 use std::collections::BTreeMap;
 
 use super::moment::Moment;
 use super::store::TablesState;
 use crate::error::{Error, Result};
-use crate::migrations::{Direction, JOURNAL, LAST, STEPS, StepReport, StepStatus, Target, WORKERS};
+use crate::migrations::{
+    Direction, JOURNAL, LAST, SCHEDULES, STEPS, StepReport, StepStatus, Target, WORKERS,
+};
 
 impl TablesState<'_> {
     /// Takes the steps to a target, or only says which.
@@ -47,6 +50,8 @@ impl TablesState<'_> {
             (JOURNAL, Direction::Down) => self.fold_all(moment)?,
             (WORKERS, Direction::Up) => drop(self.contexts.workers.get_or_insert_default()),
             (WORKERS, Direction::Down) => self.contexts.workers = None,
+            (SCHEDULES, Direction::Up) => drop(self.contexts.schedules.get_or_insert_default()),
+            (SCHEDULES, Direction::Down) => self.contexts.schedules = None,
             _ => {}
         }
         match direction {

@@ -31,6 +31,7 @@ fn of_2_0_0() -> Facts {
 fn complete() -> Facts {
     Facts {
         workers: true,
+        schedules: true,
         migrations: true,
         forgets: true,
         triggers: vec![r#""c_forget""#.into(), r#""c_forget_all""#.into()],
@@ -55,16 +56,20 @@ fn to(direction: Direction, to: u32) -> Target {
 fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
     let none: [(u32, bool); 0] = [];
     for (target, facts, expected) in [
-        (Target::UP, untouched(), &[(1, false), (2, false), (3, false), (4, false), (5, false)][..]),
+        (
+            Target::UP,
+            untouched(),
+            &[(1, false), (2, false), (3, false), (4, false), (5, false), (6, false)][..],
+        ),
         (Target::UP, complete(), &none),
-        (Target::UP, of_2_0_0(), &[(1, true), (2, true), (3, true), (4, false), (5, false)]),
+        (Target::UP, of_2_0_0(), &[(1, true), (2, true), (3, true), (4, false), (5, false), (6, false)]),
         (to(Direction::Up, 2), untouched(), &[(1, false), (2, false)]),
         (to(Direction::Up, 2), complete(), &none),
-        (Target::DOWN, complete(), &[(5, false), (4, false), (3, false), (2, false), (1, false)]),
+        (Target::DOWN, complete(), &[(6, false), (5, false), (4, false), (3, false), (2, false), (1, false)]),
         (Target::DOWN, of_2_0_0(), &[(3, false), (2, false), (1, false)]),
         (Target::DOWN, untouched(), &none),
-        (to(Direction::Down, 2), complete(), &[(5, false), (4, false), (3, false)]),
-        (to(Direction::Down, 5), complete(), &none),
+        (to(Direction::Down, 2), complete(), &[(6, false), (5, false), (4, false), (3, false)]),
+        (to(Direction::Down, 6), complete(), &none),
     ] {
         assert_eq!(steps(target, &facts), expected, "{target:?} {facts:?}");
     }
@@ -73,14 +78,17 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
 #[test]
 fn a_step_is_done_if_it_is_there_and_recorded_or_of_version_2_0_0() {
     let done = |facts: &Facts| status(facts).iter().map(|step| step.done).collect::<Vec<_>>();
-    assert_eq!(done(&untouched()), [false; 5]);
-    assert_eq!(done(&complete()), [true; 5]);
-    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false]);
+    assert_eq!(done(&untouched()), [false; 6]);
+    assert_eq!(done(&complete()), [true; 6]);
+    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false, false]);
     // Version 2.0.0 took it away.
-    assert_eq!(done(&Facts { journal: false, live: false, ..complete() }), [false, true, true, true, true]);
+    assert_eq!(
+        done(&Facts { journal: false, live: false, ..complete() }),
+        [false, true, true, true, true, true]
+    );
     let mut invalid = complete();
     invalid.statuses[0].index = Index::Invalid;
-    assert_eq!(done(&invalid), [true, false, true, true, true]);
+    assert_eq!(done(&invalid), [true, false, true, true, true, true]);
 }
 
 #[test]

@@ -54,6 +54,7 @@ impl Session {
             live: are_there[1],
             workers: are_there[2],
             migrations: are_there[3],
+            schedules: are_there[4],
             pooled: self.own_connections().is_pooled() == Some(true),
             lz4: client.only_row(LZ4, &[]).await?.get(0),
             ..Facts::default()
@@ -74,7 +75,8 @@ impl Session {
 }
 
 async fn beside_contexts(client: &Connection, contexts: &str) -> Result<Vec<bool>> {
-    let names = ["journal", "live", "workers", "migrations"].map(|what| beside(contexts, what)).to_vec();
+    let names =
+        ["journal", "live", "workers", "migrations", "schedules"].map(|what| beside(contexts, what)).to_vec();
     let look = "SELECT to_regclass(name) IS NOT NULL FROM unnest($1::text[]) WITH ORDINALITY AS g (name, place) ORDER BY place";
     let rows = client.rows(look, &[&names]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())

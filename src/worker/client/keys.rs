@@ -13,7 +13,7 @@ use crate::worker::services::Services;
 const AT_A_TIME: usize = 64;
 
 /// Says which blueprint runs follow, where workers of version 1 look. Nobody waits for it: the rows say it too.
-pub(super) fn tell_blueprints(services: &Arc<Services>, runs: Vec<(String, String)>) {
+pub fn tell_blueprints(services: &Arc<Services>, runs: Vec<(String, String)>) {
     let told = services.clone();
     services.platform.spawn(async move {
         for some in runs.chunks(AT_A_TIME) {
@@ -28,7 +28,7 @@ pub(super) fn tell_blueprints(services: &Arc<Services>, runs: Vec<(String, Strin
 
 /// Removes what the store may keep of a run that is over: workers of version 1 count arrivals there. What cannot be removed
 /// expires within the hour.
-pub(super) async fn forget(services: &Services, run: &str, nodes: &[NodeId]) {
+pub async fn forget(services: &Services, run: &str, nodes: &[NodeId]) {
     let of_node = |node: &NodeId| {
         [
             keys::fan_in(run, node),

@@ -4,8 +4,10 @@
 //! after the statement, recovery finds a run that is due. Whatever is lost before it never happened.
 
 mod description;
-mod keys;
+pub(super) mod keys;
+pub(super) mod publishing;
 mod remove;
+mod schedules;
 pub mod service;
 mod start;
 mod transaction;

@@ -7,37 +7,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::keys::{forget, tell_blueprints};
+use super::publishing::{Jobs, publish};
 use super::service::Client;
 use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result};
 use crate::fault_points;
-use crate::ports::about::About;
-use crate::ports::platform::Platform;
 use crate::ports::record::{Inserted, Insertion};
-use crate::protocol::message::JobMessage;
 use crate::protocol::start::{OnConflict, StartOutcome, StartRequest, StartRun, Started};
-use crate::record::{Carried, NewRun, Start};
-use crate::worker::meters::kinds::{Counter, Of};
+use crate::record::{NewRun, Start};
 use crate::worker::runs::starting::{Beginning, Begun, Restarted};
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::DueJob;
 
 pub(super) const OPERATION: &str = "Starting the run";
 /// For how long PostgreSQL is asked again: an answer that was lost leaves the start in doubt.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_millis(500);
-/// How often the messages are published, before recovery has to.
-const PUBLISHES: usize = 3;
-
-/// Jobs of a run to publish.
-struct Jobs {
-    run: String,
-    blueprint: String,
-    due: Vec<DueJob>,
-    at: Option<u64>,
-    carried: Option<Arc<Carried>>,
-}
 
 impl Client {
     /// Starts runs. Resolves when their rows are committed and their messages confirmed, or left to recovery.
@@ -70,15 +55,11 @@ impl Client {
             };
             started.push(Started { run_id, outcome });
         }
-        for Jobs { blueprint, .. } in &jobs {
-            let of = Of::jobs(blueprint, self.services.settings.queues.of(blueprint));
-            self.services.meters.count(Counter::RunsStarted, of, 1);
-        }
         tell_blueprints(
             &self.services,
             jobs.iter().map(|jobs| (jobs.run.clone(), jobs.blueprint.clone())).collect(),
         );
-        self.publish(&jobs).await;
+        publish(&self.services, &jobs).await;
         fault_points::point("start-after-publish");
         Ok(started)
     }
@@ -115,7 +96,7 @@ impl Client {
     /// What is to be begun: every run with its blueprint.
     pub(super) async fn beginnings(&self, runs: Vec<StartRun>) -> Result<Vec<Beginning>> {
         let platform = &self.services.platform;
-        let start = Arc::new(Start { mark: mark(platform), at: platform.now() });
+        let start = Arc::new(Start { mark: platform.mark(), at: platform.now() });
         let mut known: HashMap<String, Arc<Blueprint>> = HashMap::new();
         let mut beginnings = Vec::with_capacity(runs.len());
         for StartRun { run_id: run, blueprint_id, context, version, start_at, carried } in runs {
@@ -211,34 +192,6 @@ impl Client {
             }
         }
     }
-
-    /// Publishes the jobs of runs that were started, in one batch. That they were started is recorded: what is not confirmed
-    /// is published by recovery.
-    async fn publish(&self, jobs: &[Jobs]) {
-        let first = jobs.iter().flat_map(|Jobs { run, blueprint, due, at, carried }| {
-            let messages = JobMessage::all_due(run, blueprint, due, *at).into_iter();
-            messages.map(|message| message.carrying(carried.clone()))
-        });
-        let mut messages: Vec<JobMessage> = first.collect();
-        let mut backoff = Backoff::up_to(LONGEST, &self.services.platform);
-        for attempt in 1..=PUBLISHES {
-            let Err(error) = self.services.publisher.publish(&messages).await else { return };
-            if attempt == PUBLISHES || !error.is_transient() {
-                let what = match jobs {
-                    [jobs] => format!("Run '{}' is started", jobs.run),
-                    jobs => format!("{} runs are started", jobs.len()),
-                };
-                let words = format!(
-                    "{what}, and not every message is confirmed: recovery publishes what is missing. {error}"
-                );
-                let run = if let [jobs] = jobs { Some(jobs.run.clone()) } else { None };
-                let about = About { run, ..About::default() };
-                return self.services.notices.warn(about.error(&error), words);
-            }
-            backoff.wait().await;
-            messages = messages.into_iter().map(JobMessage::as_copy).collect();
-        }
-    }
 }
 
 /// Refuses runs of which several have one id: nobody could say which of them is meant.
@@ -255,9 +208,4 @@ fn refuse_twins(runs: &[StartRun]) -> Result<()> {
 
 fn exists(run: &str) -> Error {
     Error::new(Code::RunExists, OPERATION, "there is a run of this id already").of_run(run)
-}
-
-/// A text that no other call has.
-fn mark(platform: &Platform) -> String {
-    format!("{:016x}", platform.random(|random| random.u64(..)))
 }

@@ -3,6 +3,7 @@
 mod changes;
 mod contexts;
 mod migrations;
+mod schedules;
 mod starting;
 mod statuses;
 mod watching;

@@ -1,0 +1,5 @@
+/** `schedules resume`. */
+import type { Run } from '../command.js'
+import { showChanged } from '../schedule-view.js'
+
+export const run: Run = (call) => showChanged(call, (schedules, id) => schedules.resume(id))

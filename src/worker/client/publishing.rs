@@ -1,0 +1,63 @@
+//! The messages of runs that were started, by a client or by a schedule.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backoff::Backoff;
+use crate::ports::about::About;
+use crate::protocol::message::JobMessage;
+use crate::record::Carried;
+use crate::worker::meters::kinds::{Counter, Of};
+use crate::worker::services::Services;
+use crate::workflow::ledger::DueJob;
+
+/// The longest wait between two attempts.
+const LONGEST: Duration = Duration::from_millis(500);
+/// How often the messages are published, before recovery has to.
+const PUBLISHES: usize = 3;
+
+/// Jobs of a run to publish.
+pub struct Jobs {
+    /// The run.
+    pub run: String,
+    /// The blueprint it follows.
+    pub blueprint: String,
+    /// What of it is due.
+    pub due: Vec<DueJob>,
+    /// When that was recorded.
+    pub at: Option<u64>,
+    /// What goes along with them.
+    pub carried: Option<Arc<Carried>>,
+}
+
+/// Publishes the jobs of runs that were started, in one batch, and counts these runs. That they were started is recorded: what
+/// is not confirmed is published by recovery.
+pub async fn publish(services: &Services, jobs: &[Jobs]) {
+    for Jobs { blueprint, .. } in jobs {
+        let of = Of::jobs(blueprint, services.settings.queues.of(blueprint));
+        services.meters.count(Counter::RunsStarted, of, 1);
+    }
+    let first = jobs.iter().flat_map(|Jobs { run, blueprint, due, at, carried }| {
+        let messages = JobMessage::all_due(run, blueprint, due, *at).into_iter();
+        messages.map(|message| message.carrying(carried.clone()))
+    });
+    let mut messages: Vec<JobMessage> = first.collect();
+    let mut backoff = Backoff::up_to(LONGEST, &services.platform);
+    for attempt in 1..=PUBLISHES {
+        let Err(error) = services.publisher.publish(&messages).await else { return };
+        if attempt == PUBLISHES || !error.is_transient() {
+            let what = match jobs {
+                [jobs] => format!("Run '{}' is started", jobs.run),
+                jobs => format!("{} runs are started", jobs.len()),
+            };
+            let words = format!(
+                "{what}, and not every message is confirmed: recovery publishes what is missing. {error}"
+            );
+            let run = if let [jobs] = jobs { Some(jobs.run.clone()) } else { None };
+            let about = About { run, ..About::default() };
+            return services.notices.warn(about.error(&error), words);
+        }
+        backoff.wait().await;
+        messages = messages.into_iter().map(JobMessage::as_copy).collect();
+    }
+}
