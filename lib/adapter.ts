@@ -86,6 +86,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       },
       unref: () => void adapter.#keepAlive?.unref(),
       lookAtSchedules: () => adapter.#answer(adapter.#engine.lookAtSchedules()),
+      removeOld: () => adapter.#answer(adapter.#engine.removeOld()),
       kill: () => adapter.#die(),
     })
   }

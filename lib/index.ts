@@ -89,6 +89,7 @@ export type { PgClientLike, PostgresOptions, PostgresTlsOptions } from './option
 export type { PostgresContextOptions } from './options/postgres-context.js'
 export type { RabbitMqReconcilerOptions } from './options/reconciler.js'
 export type { IoRedisLike, RedisOptions, RedisTlsOptions } from './options/redis.js'
+export type { RetentionOptions } from './options/retention.js'
 export type { TelemetryOptions } from './options/telemetry.js'
 export type { WebhookDelivery, WebhookMethod, WebhookOptions } from './options/webhook.js'
 export type { FinalResult } from './worker/results.js'

@@ -78,6 +78,16 @@ describe('an option', () => {
     await adapter.stop()
   })
 
+  it('retention: a run that has been over for long enough is removed', async () => {
+    const short = createFlow('short').node('a', async () => ({ output: 1 }))
+    await servers.freshQueue()
+    const runId = await servers.begin(short)
+    const adapter = servers.adapter(short, { retention: { completed: 0 } })
+    await until(async () => (await servers.rowsOf(runId)).contexts === 0)
+    assert.deepEqual(await servers.rowsOf(runId), { contexts: 0, statuses: 0 })
+    await adapter.stop()
+  })
+
   it('retryMaxDelay: no attempt through the queue waits longer', async () => {
     const moments = []
     const failing = createFlow('failing').node(

@@ -39,7 +39,7 @@ describe('without an option', () => {
     blueprintTimeout: 5_000,
     writeTimeout: 600_000,
   }
-  const absent = ['eventBus', 'onError', 'consume', 'queueType', 'webhook']
+  const absent = ['eventBus', 'onError', 'consume', 'queueType', 'retention', 'webhook']
   const required = adapterOptions.filter((option) => option.required).map(({ name }) => name)
 
   it('its default holds', () => {
@@ -231,6 +231,20 @@ describe('a server', () => {
     ]) {
       assert.throws(make, (error) => error instanceof TypeError && !error.message.includes(secret))
     }
+  })
+})
+
+describe('retention', () => {
+  it('takes milliseconds for each end', () => {
+    const { retention } = checkOptions(valid({ retention: { completed: 0, failed: 36_500 * 86_400_000 } }))
+    assert.deepEqual([retention.completed, retention.failed, retention.cancelled], [0, 36_500 * 86_400_000, undefined])
+    for (const [field, value] of [
+      ['completed', -1],
+      ['failed', '30d'],
+      ['cancelled', 1.5],
+    ])
+      assert.throws(() => new RabbitMqAdapter(valid({ retention: { [field]: value } })), refusal(`retention.${field}`))
+    assert.throws(() => new RabbitMqAdapter(valid({ retention: 5 })), refusal('retention'))
   })
 })
 

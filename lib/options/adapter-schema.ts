@@ -22,6 +22,7 @@ import {
   wholeNumber,
 } from './kinds.js'
 import { postgresServer } from './postgres.js'
+import { RETENTION_SCHEMA, type RetentionOptions } from './retention.js'
 import { type AnySchema, type Checked, check, type Schema } from './schema.js'
 import { TELEMETRY_SCHEMA, type TelemetryOptions } from './telemetry.js'
 import { WEBHOOK_SCHEMA, type WebhookOptions } from './webhook.js'
@@ -341,6 +342,17 @@ export const ADAPTER_SCHEMA = {
       'together.',
     default: 600_000,
     example: 'writeTimeout: 60_000',
+    engine: true,
+  },
+  retention: {
+    group: 'recovery',
+    takes: object<RetentionOptions, typeof RETENTION_SCHEMA>(RETENTION_SCHEMA),
+    words:
+      'How long runs are kept after they have ended, by how they ended, in milliseconds since they last changed. A worker of the ' +
+      'fleet removes older ones by itself, whole, as `client.purge` does: one worker at a time, once a minute while there are ' +
+      'some, up to 10,000 at a time of each kind.',
+    otherwise: 'for ever',
+    example: 'retention: { completed: 7 * 24 * 3_600_000, failed: 90 * 24 * 3_600_000 }',
     engine: true,
   },
   webhook: {

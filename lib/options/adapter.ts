@@ -3,6 +3,7 @@ import type { ICoordinationStore, RuntimeOptions } from 'flowcraft'
 import type { AmqpConnectionLike, AmqpOptions } from './amqp.js'
 import type { AdapterEventBus } from './event-bus.js'
 import type { PgClientLike, PostgresOptions } from './postgres.js'
+import type { RetentionOptions } from './retention.js'
 import type { TelemetryOptions } from './telemetry.js'
 import type { WebhookOptions } from './webhook.js'
 
@@ -380,6 +381,19 @@ export interface RabbitMqAdapterOptions {
    * ```
    */
   writeTimeout?: number
+  /**
+   * How long runs are kept after they have ended, by how they ended, in milliseconds since they last changed. A
+   * worker of the fleet removes older ones by itself, whole, as `client.purge` does: one worker at a time, once a
+   * minute while there are some, up to 10,000 at a time of each kind.
+   *
+   * @defaultValue for ever
+   *
+   * @example
+   * ```ts
+   * retention: { completed: 7 * 24 * 3_600_000, failed: 90 * 24 * 3_600_000 }
+   * ```
+   */
+  retention?: RetentionOptions
   /**
    * Serves webhooks: where the handler is mounted, and the key its URLs are signed with.
    *

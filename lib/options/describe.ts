@@ -7,6 +7,7 @@ import { POSTGRES_SCHEMA } from './postgres.js'
 import { POSTGRES_CONTEXT_SCHEMA } from './postgres-context.js'
 import { RECONCILER_SCHEMA } from './reconciler.js'
 import { REDIS_SCHEMA } from './redis.js'
+import { RETENTION_SCHEMA } from './retention.js'
 import type { AnyOption, AnySchema, Bounds } from './schema.js'
 import { TELEMETRY_SCHEMA } from './telemetry.js'
 import { TLS_SCHEMA } from './tls.js'
@@ -61,6 +62,13 @@ const OBJECTS: Described[] = [
     type: 'WebhookOptions',
     file: 'webhook.ts',
     schema: WEBHOOK_SCHEMA,
+  },
+  {
+    title: 'Retention',
+    words: 'The option `retention` of an adapter.',
+    type: 'RetentionOptions',
+    file: 'retention.ts',
+    schema: RETENTION_SCHEMA,
   },
   {
     title: 'Telemetry',

@@ -74,6 +74,8 @@ export class MemoryTime implements TestClock {
       await this.#moveTo(due)
     }
     await this.#moveTo(target)
+    if (this.#of.isOut('postgres')) return
+    for (const adapter of this.#of.workers.adapters) await insideOf(adapter).removeOld()
   }
 
   async #moveTo(moment: number): Promise<void> {

@@ -12,6 +12,7 @@ export const ON_MEMORY = [
   'client',
   'dashboard',
   'schedules',
+  'retention',
   'testing',
   'docs',
   'examples',

@@ -92,4 +92,11 @@ impl Engine {
             Ok(())
         })
     }
+
+    /// Removes what is old by the option `retention`, as a started worker does by itself. How many runs.
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn remove_old<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        promise(env, async move { Ok(i64::try_from(engine.remove_old().await?).unwrap_or(i64::MAX)) })
+    }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::deadlines::Limits;
 use crate::ports::record::Tables;
-use crate::worker::{Queues, Settings, Subflows, WithoutLeases};
+use crate::worker::{Queues, RetentionRule, Settings, Subflows, WithoutLeases};
 
 /// What JavaScript passes. A name that only one side knows is refused, whichever side that is.
 #[derive(Debug, Deserialize)]
@@ -23,6 +23,9 @@ pub struct EngineSettings {
     concurrency: u16,
     continuation: bool,
     subflows: SubflowMode,
+    /// Absent for none.
+    #[serde(default)]
+    retention: Retention,
     lease_seconds: u64,
     #[serde(deserialize_with = "milliseconds")]
     version_timeout: Duration,
@@ -47,6 +50,31 @@ pub struct EngineSettings {
     /// No option: the machine it runs on.
     #[serde(default)]
     host: String,
+}
+
+/// How long runs are kept by how they ended, in milliseconds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retention {
+    completed: Option<u64>,
+    failed: Option<u64>,
+    cancelled: Option<u64>,
+}
+
+impl Retention {
+    fn rules(&self) -> Vec<RetentionRule> {
+        let rule = |statuses: &[&str], age: Option<u64>| {
+            let statuses = statuses.iter().map(|status| (*status).to_owned()).collect();
+            age.map(|age| RetentionRule { statuses, age: Duration::from_millis(age) })
+        };
+        // Version 1 may have written that a run stalled.
+        let all = [
+            rule(&["completed"], self.completed),
+            rule(&["failed", "stalled"], self.failed),
+            rule(&["cancelled"], self.cancelled),
+        ];
+        all.into_iter().flatten().collect()
+    }
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -95,6 +123,7 @@ impl EngineSettings {
             write_timeout: self.write_timeout,
             max_deaths: self.max_deaths,
             recovery_interval: self.repair_interval,
+            retention: self.retention.rules(),
             without_leases: match self.without_redis {
                 WithoutRedis::Continue => WithoutLeases::Continue,
                 WithoutRedis::Wait => WithoutLeases::Wait,

@@ -68,6 +68,11 @@ pub const CHANGES: &str = "flowcraft:changes";
 /// How the key begins of the worker that looks for lost jobs.
 pub const REPAIR: &str = "flowcraft:repair:";
 
+/// The worker of a fleet, by its queue, that removes old runs; version 1 has no such key.
+pub fn retention(queue: &str) -> String {
+    format!("flowcraft:retention:{queue}")
+}
+
 /// The worker of a queue that looks for lost jobs; version 1 has no such key.
 pub fn repair(queue: &str) -> String {
     format!("{REPAIR}{queue}")

@@ -230,6 +230,7 @@ impl World {
             write_timeout: Duration::from_secs(600),
             max_deaths: self.plan.max_deaths,
             recovery_interval: Duration::from_secs(if self.plan.recovery { 5 } else { 0 }),
+            retention: Vec::new(),
             without_leases: WithoutLeases::Continue,
             event_loop_timeout: Duration::from_secs(1 << 30),
             limits: self.plan.limits(),

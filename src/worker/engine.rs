@@ -20,6 +20,7 @@ use crate::worker::recovery::judgement::Reach;
 use crate::worker::recovery::republish::{Republishing, blueprint_of, republish};
 use crate::worker::registry::card::{RegisteredWorker, SUBFLOWS};
 use crate::worker::registry::gate::Gate;
+use crate::worker::retention::remove_old;
 use crate::worker::runs::operations::FollowUp;
 use crate::worker::schedules::beat::Beat;
 use crate::worker::services::{Ports, Services};
@@ -238,6 +239,14 @@ impl Engine {
     /// Takes the turns of all schedules that are due, as a started worker does by itself.
     pub async fn look_at_schedules(&self) {
         Beat::default().look(&self.services, &CancellationToken::new()).await;
+    }
+
+    /// Removes what is old by the option `retention`, as a started worker does by itself; how many runs.
+    ///
+    /// # Errors
+    /// The tables cannot be worked with, or the server is out of reach.
+    pub async fn remove_old(&self) -> Result<u64> {
+        remove_old(&self.services).await
     }
 
     /// Whether every worker of some queues can do something. Only a started worker knows; it is closed when it is first

@@ -48,6 +48,7 @@
 //!   recovery: tick, scan, republish                  finds lost jobs
 //!   health: watching                                 tells of its health
 //!   schedules: beat, advance                         starts runs when they are due
+//!   retention                                        removes runs that have been over for long enough
 //!   registry: heartbeat                              says that the worker lives
 //!   job: delivery                                    one message, from its delivery to its acknowledgement
 //!   job: process, leased, carrying                   the way of a job
@@ -94,6 +95,7 @@ mod readiness;
 mod recovery;
 mod registry;
 mod results;
+mod retention;
 mod retry;
 mod runs;
 mod schedules;
@@ -112,5 +114,5 @@ pub use queues::Queues;
 pub use registry::card::RegisteredWorker;
 pub use registry::gate::Gate;
 pub use services::Ports;
-pub use settings::{Settings, Subflows, WithoutLeases};
+pub use settings::{RetentionRule, Settings, Subflows, WithoutLeases};
 pub use started::Worker;

@@ -28,6 +28,8 @@ pub struct Settings {
     pub max_deaths: u32,
     /// How often the worker scans for lost jobs; zero for never.
     pub recovery_interval: Duration,
+    /// How long runs are kept that are over; for ever where no rule names their status.
+    pub retention: Vec<RetentionRule>,
     /// What to do while the coordination store is out of reach.
     pub without_leases: WithoutLeases,
     /// How long JavaScript's event loop may stand still before this worker's nodes count as dead.
@@ -38,6 +40,15 @@ pub struct Settings {
     pub worker: String,
     /// The machine it runs on.
     pub host: String,
+}
+
+/// Runs of some statuses are removed when they have not changed for so long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionRule {
+    /// The words of their status rows.
+    pub statuses: Vec<String>,
+    /// How long ago they last changed.
+    pub age: Duration,
 }
 
 /// How the nodes of subflows are executed.

@@ -18,6 +18,7 @@ use crate::worker::job::looking::Looking;
 use crate::worker::readiness::{make_ready, once_ready};
 use crate::worker::recovery::tick::recover;
 use crate::worker::registry::heartbeat::keep_registered;
+use crate::worker::retention::retain;
 use crate::worker::retry::Retry;
 use crate::worker::schedules::beat::keep_schedules;
 use crate::worker::services::Services;
@@ -80,6 +81,8 @@ impl Worker {
         worker.run(watch_health(services.clone(), stop()));
         let schedules = keep_schedules(services.clone(), stop());
         worker.run(once_ready(ready.clone(), stop(), schedules));
+        let retaining = retain(services.clone(), stop());
+        worker.run(once_ready(ready.clone(), stop(), retaining));
         worker.run(tell_way(services.clone(), shutdown.stop_consuming.clone()));
         worker.run(keep_registered(services.clone(), shutdown.stop_consuming.clone()));
         drop(sender);

@@ -48,15 +48,25 @@ impl Client {
             let what = format!("only runs that are over can be removed, and '{other}' is no such status");
             return Err(Error::new(Code::InvalidArgument, "Removing runs", what));
         }
+        self.purge_some(&statuses, older_than, usize::MAX).await
+    }
+
+    /// Removes runs of these statuses that were last changed so long ago, so many batches of them at most. How many.
+    ///
+    /// # Errors
+    /// The server is out of reach; what was removed until then is gone.
+    pub async fn purge_some(&self, statuses: &[String], older_than: Duration, batches: usize) -> Result<u64> {
+        let statuses = statuses.to_vec();
         let removal = Removal { run: None, statuses, older_than: Some(older_than), limit: BATCH };
         let mut all = 0;
-        loop {
+        for _ in 0..batches {
             let removed = self.remove_some(&removal).await?;
             all += removed;
             if removed < BATCH.unsigned_abs() {
-                return Ok(all);
+                break;
             }
         }
+        Ok(all)
     }
 
     async fn remove_some(&self, removal: &Removal) -> Result<u64> {

@@ -1,0 +1,83 @@
+//! Retention: runs that have been over for long enough are removed by the fleet itself, in batches, by one worker at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::error::{Kind, Result};
+use crate::ports::keys;
+use crate::worker::client::service::Client;
+use crate::worker::services::Services;
+use crate::worker::settings::{RetentionRule, WithoutLeases};
+
+/// When a worker looks first.
+const FIRST: Duration = Duration::from_secs(1);
+/// How often it looks while there is something to remove, and while there is nothing.
+const BEAT: Duration = Duration::from_secs(60);
+const IDLE_BEAT: Duration = Duration::from_secs(300);
+/// How many batches of a rule are removed in one look.
+const BATCHES: usize = 20;
+
+/// Removes old runs again and again, until `stop`.
+pub async fn retain(services: Arc<Services>, stop: CancellationToken) {
+    if services.settings.retention.is_empty() {
+        return;
+    }
+    let key = keys::retention(services.settings.queues.of(""));
+    let (mut wait, mut said) = (FIRST, false);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = match look(&services, &key).await {
+            Ok(removed) => {
+                said = false;
+                if removed > 0 { BEAT } else { IDLE_BEAT }
+            }
+            // Somebody may mend it: a column that is not there, a privilege.
+            Err(error)
+                if matches!(error.kind(), Kind::Setup | Kind::Refused)
+                    && !std::mem::replace(&mut said, true) =>
+            {
+                services.notices.warn(format!(
+                    "The worker cannot remove old runs (option retention) until this is mended. {error}"
+                ));
+                IDLE_BEAT
+            }
+            Err(error) => {
+                debug!(%error, "old runs were not removed");
+                BEAT
+            }
+        };
+    }
+    services.leases.resign(&key).await;
+}
+
+/// Removes what is old, if no other worker does; how many runs.
+async fn look(services: &Arc<Services>, key: &str) -> Result<u64> {
+    match services.leases.lead(key, IDLE_BEAT.as_secs() * 2).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(0),
+        // Nobody can lead. Every worker removes, and each leaves what another has locked.
+        Err(_) if services.settings.without_leases == WithoutLeases::Continue => {}
+        Err(error) => return Err(error),
+    }
+    remove_old(services).await
+}
+
+/// Removes what is old, so many batches of each rule; how many runs.
+///
+/// # Errors
+/// The tables cannot be worked with, or the server is out of reach; what was removed until then is gone.
+pub async fn remove_old(services: &Arc<Services>) -> Result<u64> {
+    let client = Client::new(services.clone());
+    let mut removed = 0;
+    for RetentionRule { statuses, age } in &services.settings.retention {
+        removed += client.purge_some(statuses, *age, BATCHES).await?;
+    }
+    Ok(removed)
+}
