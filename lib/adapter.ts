@@ -127,7 +127,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       this.#database,
       openStore(options.coordinationStore),
       engineHost(this.#hosted, {
-        hasEventBus: eventBus !== undefined,
+        hasEventBus: Boolean(eventBus),
         traces: this.#spans !== undefined,
         publishesResults: this.#overridesResults || ownSerializer(options) !== undefined,
       }),
@@ -443,6 +443,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
         return options.blueprints
       },
       wake: () => this.#channel.wake(),
+      tell: (runId, blueprintId, milestones) => this.#hearing.tell(runId, blueprintId, milestones),
       publishResult: async (runId, status, reason, context) => {
         const parts = { values: this.#values, serializer: this.serializer }
         await this.publishFinalResult(runId, finalResult({ status, reason, context }, parts))
@@ -473,6 +474,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   async #run(job: Job, controller: AbortController): Promise<void> {
     this.#begun?.(job)
-    this.#channel.answer(job, await jobLine(this.#jobHost, job, controller))
+    const worker = { host: this.#jobHost, hearing: this.#hearing }
+    this.#channel.answer(job, await jobLine(worker, job, controller))
   }
 }

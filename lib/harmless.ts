@@ -35,21 +35,33 @@ export function harmlessBus<B extends IEventBus>(bus: B): B {
   return withMethods(bus, { emit })
 }
 
-/** Options whose logger and event buses are harmless. */
+/** Buses that are harmless, as one: each hears every event once, with the time at which it was told. */
+function asOne(buses: readonly IEventBus[]): IEventBus['emit'] {
+  const heard = [...new Set(buses)].map((bus) => harmlessBus(bus))
+  return async (event) => {
+    const told = { timestamp: Date.now(), ...event }
+    await Promise.all(heard.map((bus) => bus.emit(told)))
+  }
+}
+
+/** Options whose logger and event buses are harmless. One bus is enough; where there are two, each hears everything. */
 export function harmless<
   O extends {
     readonly eventBus?: IEventBus | null
     readonly runtimeOptions: { readonly logger?: ILogger; readonly eventBus?: IEventBus }
   },
 >(options: O): O {
-  const { logger, eventBus } = options.runtimeOptions
+  const { logger } = options.runtimeOptions
+  const own = options.eventBus ?? options.runtimeOptions.eventBus
+  const runtimes = options.runtimeOptions.eventBus ?? own
+  const emit = own && runtimes && asOne([own, runtimes])
   return {
     ...options,
-    ...(options.eventBus && { eventBus: harmlessBus(options.eventBus) }),
+    ...(own && { eventBus: withMethods(own, { emit }) }),
     runtimeOptions: {
       ...options.runtimeOptions,
       ...(logger && { logger: harmlessLogger(logger) }),
-      ...(eventBus && { eventBus: harmlessBus(eventBus) }),
+      ...(runtimes && { eventBus: withMethods(runtimes, { emit }) }),
     },
   }
 }

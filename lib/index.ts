@@ -76,6 +76,7 @@ export type { RabbitMqClientOptions } from './options/client.js'
 export type {
   AdapterEvent,
   AdapterEventBus,
+  EventStamp,
   HealthCode,
   HealthReason,
   WorkerFailedEvent,

@@ -75,12 +75,14 @@ pub enum Mutant {
     AdvancesBeforeStart,
     /// A schedule is written although somebody else has changed it since it was read.
     AdvancesBlindly,
+    /// How a run came to rest is told by nobody, if its worker dies before it has.
+    TellsNothingAgain,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -116,6 +118,7 @@ impl Mutant {
         Self::LooksWithLeasesOnly,
         Self::AdvancesBeforeStart,
         Self::AdvancesBlindly,
+        Self::TellsNothingAgain,
     ];
 }
 

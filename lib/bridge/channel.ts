@@ -40,6 +40,21 @@ export interface Job {
   readonly resumed?: { action?: string; output?: unknown }
   /** The nodes added to the run. */
   readonly added?: NodeDefinition[]
+  /** That the run goes on, which this job tells before its node starts. */
+  readonly onward?: { readonly blueprintId: string; readonly milestones: readonly Milestone[] }
+}
+
+/** What there is to tell of a run as a whole. */
+export type Milestone = { readonly id: string } & (
+  | { readonly type: 'workflow:start' | 'workflow:resume' | 'workflow:pause' }
+  | { readonly type: 'workflow:stall'; readonly remainingNodes: number }
+  | { readonly type: 'workflow:finish'; readonly status: string; readonly errors: readonly NodeFailure[] }
+)
+
+/** Why a run did not complete; of no node where it was cancelled. */
+export interface NodeFailure {
+  readonly nodeId: string
+  readonly message: string
 }
 
 /** What a line of the log is about. */

@@ -60,13 +60,29 @@ export interface WorkerStoppedEvent {
   payload: WorkerPayload
 }
 
+/** What every event has beside its type and core's payload. */
+export interface EventStamp {
+  /**
+   * When it was told, by the clock of whoever told it: milliseconds since 1970. Always there; optional, so that a bus of
+   * core will do.
+   */
+  timestamp?: number
+  /**
+   * Of `workflow:*`: names what happened. Where a worker died it may be told again, under the same id; no other event of any
+   * run has it.
+   */
+  id?: string
+}
+
 /** Every event. */
-export type AdapterEvent =
+export type AdapterEvent = (
   | FlowcraftEvent
   | WorkerFailedEvent
   | WorkerReadyEvent
   | WorkerReconnectingEvent
   | WorkerStoppedEvent
+) &
+  EventStamp
 
 /** Whoever listens to events. Any `IEventBus` of core will do. */
 export interface AdapterEventBus {

@@ -40,7 +40,8 @@ export function adaptersOf<F extends Flows>(
     logger: loggerOf(options),
     blueprints: blueprintsOf(flows),
     registry: registryOf(flows, runtime.registry),
-    eventBus: executions.busBefore(runtime.eventBus),
+    // The adapter’s own bus hears everything too.
+    eventBus: executions.busBefore(adapter.eventBus === runtime.eventBus ? undefined : runtime.eventBus),
   }
   return () =>
     new Adapter({

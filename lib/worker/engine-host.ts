@@ -3,6 +3,8 @@
  * freed.
  */
 import type { FlowRuntime } from 'flowcraft'
+import type { Milestone } from '../bridge/channel.js'
+import { fromJson } from '../bridge/json.js'
 import type { Engine } from '../bridge/native.js'
 import { describeBlueprint, findBlueprint, revisionOf, revisionsOf } from '../execution/blueprints.js'
 
@@ -14,6 +16,8 @@ export interface HostedWorker {
   readonly blueprints: Blueprints
   /** The engine has messages. */
   wake(): void
+  /** There is something to tell of a run as a whole. */
+  tell(runId: string, blueprintId: string, milestones: readonly Milestone[]): Promise<void>
   /** A run has ended. */
   publishResult(runId: string, status: string, reason: string, context: string): Promise<void>
 }
@@ -47,6 +51,12 @@ export function engineHost(worker: HostedWorker, traits: WorkerTraits): Construc
     blueprints: () => JSON.stringify(revisionsOf(held.deref()?.blueprints)),
     wake: () => held.deref()?.wake(),
     ...traits,
+    tell: async (runId: string, blueprintId: string, milestones: string) => {
+      const hosted = held.deref()
+      // What the engine said before is heard before.
+      hosted?.wake()
+      await hosted?.tell(runId, blueprintId, fromJson(milestones) as Milestone[])
+    },
     publishResult: async (runId: string, status: string, reason: string, context: string) => {
       const hosted = held.deref()
       if (!hosted) throw new Error('the adapter is gone')

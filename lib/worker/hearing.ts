@@ -1,11 +1,11 @@
 /** What the engine tells its worker: events, lines of the log, and that it takes no jobs. */
-import type { FlowcraftEvent, ILogger } from 'flowcraft'
-import type { Notice } from '../bridge/channel.js'
+import { FlowcraftError, type ILogger, type WorkflowError } from 'flowcraft'
+import type { Milestone, NodeFailure, Notice } from '../bridge/channel.js'
 import { errorOf, type FlowcraftAdapterError } from '../errors.js'
 import { fieldsOf, linesOf, oneLine } from '../log.js'
 import type { Operating } from '../operating/operating.js'
 import type { Spans } from '../operating/spans.js'
-import type { AdapterEventBus } from '../options/event-bus.js'
+import type { AdapterEvent, AdapterEventBus } from '../options/event-bus.js'
 
 /** Who is told. */
 export interface Listeners {
@@ -34,7 +34,7 @@ export class Hearing {
     try {
       if ('event' in notice) {
         const payload = { ...notice.payload, executionId: notice.payload.runId }
-        await this.#to.eventBus?.emit({ type: notice.event, payload } as unknown as FlowcraftEvent)
+        await this.#emit({ type: notice.event, payload })
       } else if ('deaf' in notice) {
         await this.#fail(errorOf(notice.deaf, { code: 'BROKER_LOST' }), notice.queue)
       } else if ('unfit' in notice) {
@@ -51,6 +51,19 @@ export class Hearing {
     } catch {
       // A listener's trouble is its own.
     }
+  }
+
+  /** Tells of a run as a whole. Resolves once the bus has heard it, or is waited for no longer. */
+  async tell(runId: string, blueprintId: string, milestones: readonly Milestone[]): Promise<void> {
+    for (const { type, id, ...more } of milestones) {
+      const said = 'errors' in more ? { ...more, errors: workflowErrors(more.errors) } : more
+      await this.#emit({ type, id, payload: { blueprintId, executionId: runId, ...said } })
+    }
+  }
+
+  /** The bus stamps it with the time. */
+  async #emit(event: { type: AdapterEvent['type']; id?: string; payload: unknown }): Promise<void> {
+    await this.#to.eventBus?.emit(event as AdapterEvent)
   }
 
   /** Warnings, a line each. */
@@ -71,6 +84,17 @@ export class Hearing {
     try {
       this.#to.onError?.(error)
     } catch {}
-    await this.#to.eventBus?.emit({ type: 'worker:failed', payload: { queueName: this.#to.queueName, error } })
+    await this.#emit({ type: 'worker:failed', payload: { queueName: this.#to.queueName, error } })
   }
+}
+
+/** Errors as core has them in `workflow:finish`; none where there are none. */
+function workflowErrors(failures: readonly NodeFailure[]): WorkflowError[] | undefined {
+  const timestamp = new Date().toISOString()
+  const errors = failures.map(({ nodeId, message }) => {
+    if (nodeId === '') return { message, timestamp, isFatal: false, name: 'WorkflowError' }
+    const error = new FlowcraftError(message, { nodeId })
+    return { ...error, timestamp, originalError: error }
+  })
+  return errors.length > 0 ? (errors as WorkflowError[]) : undefined
 }

@@ -12,17 +12,22 @@ use serde_json::json;
 use super::errors::{from_js, gone};
 use super::function::{JsFunction, JsThread};
 use super::job::{Jobs, Opened};
+use super::milestones::milestones_json;
 use super::outbox::Outbox;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::about::About;
 use crate::ports::host::{Call, Described, Host, Level, Notice, Readiness, Reply, Revision, Span, SpanKind};
+use crate::record::Milestones;
 use crate::workflow::blueprint::Description;
 use crate::workflow::ledger::RunStatus;
 use crate::workflow::path::shown;
 
 /// Run, status, reason, context.
 type FinalResult = FnArgs<(String, String, String, String)>;
+
+/// Run, blueprint, milestones as JSON.
+type Told = FnArgs<(String, String, String)>;
 
 /// What JavaScript gives an engine to call.
 #[napi(object, object_to_js = false)]
@@ -39,6 +44,8 @@ pub struct HostFunctions {
     pub has_event_bus: bool,
     /// Whether somebody collects traces.
     pub traces: Option<bool>,
+    /// Tells of a run as a whole: run, blueprint, milestones as JSON. Resolves once that is heard. Absent where nobody listens.
+    pub tell: Option<JsFunction<Told, Promise<()>>>,
     /// Publishes a run's result: run, status, reason, context as JSON.
     pub publish_result: JsFunction<FinalResult, Promise<()>>,
     /// Whether results go through `publishResult`.
@@ -51,6 +58,7 @@ pub struct JsHost {
     describe: JsFunction<String, Option<String>>,
     revision: JsFunction<String, Option<String>>,
     blueprints: JsFunction<(), String>,
+    tell: Option<JsFunction<Told, Promise<()>>>,
     publish_result: JsFunction<FinalResult, Promise<()>>,
     publishes_results: bool,
     has_event_bus: bool,
@@ -70,6 +78,7 @@ impl JsHost {
             wake,
             has_event_bus,
             traces,
+            tell,
             publish_result,
             publishes_results,
         } = functions;
@@ -79,6 +88,7 @@ impl JsHost {
             describe,
             revision,
             blueprints,
+            tell,
             publish_result,
             publishes_results,
             has_event_bus,
@@ -181,6 +191,15 @@ impl Host for JsHost {
 
     fn traces(&self) -> bool {
         self.traces
+    }
+
+    async fn tell_of(&self, run: &str, Milestones { blueprint, all }: Milestones) -> Result<()> {
+        const OPERATION: &str = "Telling of the run";
+        let Some(tell) = &self.tell else { return Ok(()) };
+        let milestones = serde_json::Value::from(milestones_json(run, &all)).to_string();
+        let arguments = (run.to_owned(), blueprint, milestones).into();
+        let asked = self.thread.ask((OPERATION, Code::Internal), tell, arguments);
+        asked.await.map_err(|error| error.of_run(run))
     }
 
     fn notify(&self, notice: Notice) {

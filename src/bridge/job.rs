@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use tokio::sync::oneshot;
 
+use super::milestones::milestones_json;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::host::{Call, Reply};
 use crate::ports::view::{LiveRuns, View};
 use crate::protocol::answer;
-use crate::record::INPUTS;
+use crate::record::{INPUTS, Milestones};
 use crate::workflow::ledger::Resume;
 use crate::workflow::path::{instance_of, shown};
 
@@ -85,6 +86,16 @@ struct JobFields<'a> {
     resumed: Option<Resume>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     added: &'a [Json],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    onward: Option<OnwardFields>,
+}
+
+/// That the run goes on, for the job to tell before its node starts.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OnwardFields {
+    blueprint_id: String,
+    milestones: Vec<serde_json::Value>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde asks for")]
@@ -154,6 +165,10 @@ impl Jobs {
                 input: input.filter(|input| input.get().len() <= LARGEST_ALONG),
                 resumed,
                 added: &added,
+                onward: call.onward.map(|Milestones { blueprint, all }| OnwardFields {
+                    blueprint_id: blueprint,
+                    milestones: milestones_json(&job.run_id, &all),
+                }),
             },
         };
         let message = serde_json::to_string(&message)

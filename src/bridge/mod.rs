@@ -17,6 +17,7 @@ mod job;
 mod listing;
 mod live_broker;
 mod memory;
+mod milestones;
 mod outbox;
 mod runtime;
 mod schedules;

@@ -14,6 +14,7 @@ use crate::ports::about::About;
 use crate::ports::view::{LiveRuns, View};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::Answer;
+use crate::record::Milestones;
 use crate::workflow::blueprint::Description;
 use crate::workflow::ledger::{Resume, RunStatus, SubflowFailure};
 use crate::workflow::path::Inside;
@@ -84,6 +85,8 @@ pub struct Call {
     pub inside: Option<(Inside, String)>,
     /// Its own subflow failed: it answers for that, and nothing is executed.
     pub failed: Option<SubflowFailure>,
+    /// That the run goes on, where this job is the one to tell it: before the node starts.
+    pub onward: Option<Milestones>,
     /// Cancelled when the node should stop.
     pub cancelled: CancellationToken,
 }
@@ -228,6 +231,14 @@ pub trait Host: Send + Sync {
     /// Whether the user collects traces.
     fn traces(&self) -> bool {
         false
+    }
+
+    /// Tells of a run as a whole; resolves once it is heard, or nobody waits for that any more.
+    ///
+    /// # Errors
+    /// Only if JavaScript is gone.
+    async fn tell_of(&self, _run: &str, _milestones: Milestones) -> Result<()> {
+        Ok(())
     }
 
     /// Notifies the user. Never waits.

@@ -63,6 +63,10 @@ pub struct JobMessage {
     /// An operator replayed the message from the dead letters. Not of version 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
+    /// Nobody may have told how its run came to rest: its worker may have died first, or whoever changed the run hears nothing.
+    /// Not of version 1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
     /// When the result that made it due was committed, by PostgreSQL's clock, in milliseconds since 1970. Not of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
@@ -135,6 +139,7 @@ impl JobMessage {
             abandoned_for: None,
             lacking: Vec::new(),
             not_before: None,
+            untold: false,
             replayed: true,
             repeated: true,
             ..self
@@ -159,6 +164,7 @@ impl JobMessage {
             repeated: false,
             copy: false,
             replayed: false,
+            untold: false,
             at,
             carried: None,
             original: None,
@@ -185,6 +191,12 @@ impl JobMessage {
     /// The span that led to it.
     pub fn trace(&self) -> Option<&str> {
         self.carried.as_ref()?.trace()
+    }
+
+    /// A message that asks for nothing but that it is told how the run came to rest. Any node of the run will do.
+    pub fn to_tell(run: &str, blueprint: &str, (node, round): (&NodeId, u32)) -> Self {
+        let due = DueJob { node: node.clone(), round, attempt: 1, ..DueJob::default() };
+        Self { untold: true, copy: true, ..Self::of(run, blueprint, &due, None) }
     }
 
     /// The blueprint that the run follows, which a message for a node inside a subflow names in a form of its own.
@@ -240,7 +252,7 @@ fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The fields that are removed when they have no value.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "isLastAttempt",
     "attempt",
     "notBefore",
@@ -252,6 +264,7 @@ const OURS: [&str; 13] = [
     "repeated",
     "copy",
     "replayed",
+    "untold",
     "at",
     "carried",
 ];

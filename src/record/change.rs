@@ -2,7 +2,9 @@
 
 use super::document::{Document, ReservedKey};
 use super::patch::Patch;
+use super::untold::Milestones;
 use crate::error::Result;
+use crate::workflow::ledger::RunStatus;
 
 /// A change of a run: of its keys, its reserved key and its status row.
 #[derive(Debug, Clone)]
@@ -32,6 +34,12 @@ pub enum StatusUpdate {
 pub type Decide = Box<dyn FnMut(&Document) -> Result<Option<Change>> + Send + Sync>;
 
 impl Change {
+    /// What is to be told, where the run comes to rest by this change: whoever commits it tells it.
+    pub fn comes_to_rest(&mut self, before: RunStatus) -> Option<Milestones> {
+        let status = self.reserved.ledger.status;
+        (status != before && status != RunStatus::Running).then(|| self.reserved.milestones())
+    }
+
     /// This change and a later one, as one change.
     #[must_use]
     pub fn then(self, later: Self) -> Self {

@@ -13,11 +13,12 @@ use super::carried::Carried;
 use super::keys::{BLUEPRINT_ID, BLUEPRINT_VERSION, NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY};
 use super::patch::{Patch, to_raw};
 use super::revision::Revision;
+use super::untold::{Milestones, Untold};
 use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{Ledger, RunStatus};
+use crate::workflow::ledger::{Ledger, Numbered, Onward, RunStatus};
 
 /// Bytes of memory that a byte of the document takes, map nodes included.
 pub(super) const MEMORY_OF_A_BYTE: usize = 3;
@@ -51,6 +52,9 @@ pub struct ReservedKey {
     /// What goes along with its jobs where no message of it is at hand. Version 2.0.0 drops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried: Option<Arc<Carried>>,
+    /// What nobody has told yet of the run. Version 2.0.0 drops it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<Arc<Untold>>,
 }
 
 /// How a run was started.
@@ -97,6 +101,23 @@ impl ReservedKey {
         if !self.queue.as_ref().is_some_and(is_known) && !self.other_queues.iter().any(is_known) {
             self.other_queues.push(queue.into());
         }
+    }
+
+    /// Notes that the run goes on, for whoever tells it.
+    pub fn note(&mut self, onward: &[Onward]) {
+        if !onward.is_empty() {
+            let noted = self.untold.take().unwrap_or_default();
+            self.untold = Some(Arc::new(noted.noting(onward, &self.ledger)));
+        }
+    }
+
+    /// All that there is to tell of the run as it stands: what was noted, and how it rests. The notes are taken away.
+    pub fn milestones(&mut self) -> Milestones {
+        let noted = self.untold.take();
+        let mut all: Vec<Numbered> = noted.iter().flat_map(|noted| noted.milestones()).collect();
+        all.extend(self.ledger.rest());
+        let blueprint = self.blueprint.as_ref().map(|follows| follows.id.to_string());
+        Milestones { blueprint: blueprint.unwrap_or_default(), all }
     }
 
     /// Whether the status row says that the run has paused or ended.
@@ -224,6 +245,11 @@ impl Document {
     pub fn stays(&self, node: &NodeId) -> Duration {
         let is_alone = self.reserved.as_ref().is_some_and(|reserved| reserved.ledger.is_alone(node));
         if is_alone { OUTSIDE_WRITES_WAIT } else { Duration::ZERO }
+    }
+
+    /// The run's status; that of one without a ledger is `running`.
+    pub fn status(&self) -> RunStatus {
+        self.reserved.as_ref().map(|reserved| reserved.ledger.status).unwrap_or_default()
     }
 
     /// Whether the run is running: something of it is in flight.

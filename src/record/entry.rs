@@ -17,6 +17,7 @@ use super::change::Change;
 use super::document::{Document, Follows, ReservedKey};
 use super::patch::Patch;
 use super::revision::Revision;
+use super::untold::Untold;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::workflow::ledger::Delta;
@@ -40,6 +41,9 @@ pub struct Entry<'a> {
     other_queues: Vec<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     carried: Option<Arc<Carried>>,
+    /// What is still to be told, where that changed; nothing of it if all is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    untold: Option<Arc<Untold>>,
 }
 
 fn is_empty(sets: &BTreeMap<String, Json>) -> bool {
@@ -51,15 +55,19 @@ impl<'a> Entry<'a> {
     pub fn of(before: &Document, change: &'a Change) -> Self {
         let nothing = ReservedKey::default();
         let reserved = before.reserved.as_ref().unwrap_or(&nothing);
-        let Change { reserved: ReservedKey { ledger, blueprint, queue, other_queues, carried, .. }, .. } =
-            change;
+        let Change {
+            reserved: ReservedKey { ledger, blueprint, queue, other_queues, carried, untold, .. },
+            ..
+        } = change;
         let blueprint = blueprint.clone().filter(|_| *blueprint != reserved.blueprint);
         let queue = queue.clone().filter(|_| *queue != reserved.queue);
         let carried = carried.clone().filter(|_| *carried != reserved.carried);
         let changed = *other_queues != reserved.other_queues;
         let other_queues = if changed { other_queues.clone() } else { Vec::new() };
+        let untold = (*untold != reserved.untold).then(|| untold.clone().unwrap_or_default());
         let ledger = Some(ledger.since(&reserved.ledger));
-        Self { ledger, blueprint, queue, other_queues, carried, ..Self::of_patch(before, &change.patch) }
+        let patch = Self::of_patch(before, &change.patch);
+        Self { ledger, blueprint, queue, other_queues, carried, untold, ..patch }
     }
 
     /// The entry of a patch from outside.
@@ -85,7 +93,8 @@ impl Document {
     /// An entry cannot be read.
     pub fn grown(mut self, entries: &[String], last: i64) -> Result<Self> {
         for text in entries {
-            let Entry { deletes, sets, ledger, blueprint, queue, other_queues, carried } = Entry::read(text)?;
+            let Entry { deletes, sets, ledger, blueprint, queue, other_queues, carried, untold } =
+                Entry::read(text)?;
             let mut reserved = self.reserved.take();
             if let Some(delta) = ledger {
                 let grown = reserved.get_or_insert_default();
@@ -95,6 +104,9 @@ impl Document {
                 grown.carried = carried.or(grown.carried.take());
                 if !other_queues.is_empty() {
                     grown.other_queues = other_queues;
+                }
+                if let Some(untold) = untold {
+                    grown.untold = Some(untold).filter(|untold| !untold.events.is_empty());
                 }
             }
             self.write(&Patch { sets: sets.into_owned(), deletes });

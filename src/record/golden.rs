@@ -2,12 +2,13 @@
 //! code may change; a name in these texts may not.
 
 use super::{
-    Carried, Change, Document, Entry, Follows, Patch, RESERVED_KEY, ReservedKey, Start, StatusUpdate, to_raw,
+    Carried, Change, Document, Entry, Follows, Noted, Patch, RESERVED_KEY, ReservedKey, Start, StatusUpdate,
+    Untold, to_raw,
 };
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::workflow::ledger::{
-    Added, Arrival, Claim, KeptEvent, Ledger, NodeEntry, NodeError, NodeState, Resume, RunStatus,
+    Added, Arrival, Claim, KeptEvent, Ledger, NodeEntry, NodeError, NodeState, Onward, Resume, RunStatus,
 };
 
 /// Every field of a node, none of them left out.
@@ -111,6 +112,31 @@ fn what_goes_along_with_the_jobs_of_a_run_stands_beside_its_ledger_and_may_be_dr
     let entry = to_raw(&Entry::of(&before, &change)).unwrap().get().to_owned();
     let grown = before.grown(&[entry, r#"{"ledger":{"status":"running"}}"#.into()], 2).unwrap();
     assert_eq!(grown.reserved.unwrap().carried, reserved.carried);
+}
+
+/// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
+#[test]
+fn what_is_still_to_be_told_stands_beside_the_ledger_and_may_be_dropped() {
+    let noted = |what| Noted { what, number: 3 };
+    let events = vec![noted(Onward::Start), noted(Onward::Resume)];
+    let untold = Some(Untold { events, by: Some("a".into()) }.into());
+    let reserved = ReservedKey { untold, ..ReservedKey::default() };
+    let untold = r#""untold":{"events":[{"what":"start","number":3},{"what":"resume","number":3}],"by":"a"}"#;
+    let text = format!(r#"{{"ledger":{{"status":"running","nodes":{{}}}},{untold}}}"#);
+    assert_eq!(to_raw(&reserved).unwrap().get(), text);
+    assert_eq!(serde_json::from_str::<ReservedKey>(&text).unwrap(), reserved);
+
+    let before = Document::parse(Some("{}")).unwrap();
+    let change = Change { patch: Patch::default(), reserved: reserved.clone(), status: StatusUpdate::Keep };
+    let noted = to_raw(&Entry::of(&before, &change)).unwrap().get().to_owned();
+    assert!(noted.contains(untold), "{noted}");
+    let after = before.after(&change.patch, &reserved);
+    let change = Change { reserved: ReservedKey::default(), ..change };
+    let told = to_raw(&Entry::of(&after, &change)).unwrap().get().to_owned();
+    assert!(told.contains(r#""untold":{"events":[]}"#), "{told}");
+    let grown = before.clone().grown(std::slice::from_ref(&noted), 1).unwrap();
+    assert_eq!(grown.reserved.unwrap().untold, reserved.untold);
+    assert_eq!(before.grown(&[noted, told], 2).unwrap().reserved.unwrap().untold, None);
 }
 
 /// Optional, and after what 2.0.0 writes: it reads the rest, and drops this when it writes the run.

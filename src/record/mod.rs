@@ -18,6 +18,7 @@ mod new_run;
 mod patch;
 mod revision;
 mod size;
+mod untold;
 mod write;
 
 pub use carried::{Carried, TRACE_LINK, TRACEPARENT};
@@ -33,4 +34,5 @@ pub use new_run::{NewRun, time_to_insert};
 pub use patch::{Patch, to_raw};
 pub use revision::Revision;
 pub use size::size_of;
+pub use untold::{Milestones, Noted, Teller, Untold};
 pub use write::{Write, WriteKind, time_to_carry};

@@ -11,13 +11,17 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::flows::{Behaviour, Flow, Turn};
 use super::promises::outputs_of;
 use super::story::Story;
+use super::telling::Tellings;
 use super::world::tables;
 use crate::error::{Code, Result};
 use crate::json::Json;
 use crate::memory::MemoryServer;
 use crate::ports::host::{Call, Described, Host, Level, Notice, Reply, Revision};
-use crate::record::OUTPUTS;
+use crate::record::{Milestones, OUTPUTS};
 use crate::workflow::ledger::RunStatus;
+
+/// How long it takes to be heard.
+const HEARD_AFTER: Duration = Duration::from_millis(20);
 
 /// One execution of a node.
 #[derive(Debug, Clone)]
@@ -96,6 +100,8 @@ pub struct SimulatedHost {
     pub worker: String,
     pub flows: Arc<BTreeMap<String, Flow>>,
     pub executions: Arc<Executions>,
+    /// What is heard of runs; none where nobody listens.
+    pub tellings: Option<Arc<Tellings>>,
     pub story: Arc<Story>,
     pub random: Mutex<Rng>,
     /// When nodes read; none if they do not.
@@ -201,6 +207,9 @@ impl Host for SimulatedHost {
             });
             all.len() - 1
         });
+        if let (Some(tellings), Some(Milestones { all, .. })) = (&self.tellings, &call.onward) {
+            tellings.heard(&job.run_id, all.clone());
+        }
         let what = format!("{}/{}@{round}.{attempt}", job.run_id, job.node_id);
         self.story.tell(format!("{} runs {what}", self.worker));
         let latency = flow.latency(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner));
@@ -231,7 +240,18 @@ impl Host for SimulatedHost {
     }
 
     fn listens(&self) -> bool {
-        false
+        self.tellings.is_some()
+    }
+
+    async fn tell_of(&self, run: &str, Milestones { all, .. }: Milestones) -> Result<()> {
+        // A worker that dies meanwhile has told nothing.
+        tokio::time::sleep(HEARD_AFTER).await;
+        if let Some(tellings) = &self.tellings {
+            let words: Vec<String> = all.iter().map(|each| format!("{:?}", each.milestone)).collect();
+            self.story.tell(format!("{} tells of {run}: {}", self.worker, words.join(", ")));
+            tellings.heard(run, all);
+        }
+        Ok(())
     }
 
     fn notify(&self, notice: Notice) {

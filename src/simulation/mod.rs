@@ -21,5 +21,6 @@ mod schedules;
 mod shrink;
 mod story;
 mod tasks;
+mod telling;
 mod tests;
 mod world;

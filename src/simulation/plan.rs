@@ -99,6 +99,8 @@ pub struct Plan {
     pub nests: bool,
     /// How many schedules there are.
     pub schedules: usize,
+    /// Whether somebody listens to events.
+    pub listens: bool,
     pub troubles: Vec<Trouble>,
     /// How long things go wrong.
     pub stormy: Duration,
@@ -173,6 +175,7 @@ impl Plan {
             reads: Rng::with_seed(seed ^ 0x4ead).bool(),
             nests: Rng::with_seed(seed ^ 0x5ebf).bool(),
             schedules,
+            listens: Rng::with_seed(seed ^ 0xe4e7).bool(),
             troubles,
             stormy: Duration::from_secs(random.u64(5..90)),
             calm: Duration::from_secs(30 * 60),

@@ -40,6 +40,8 @@ pub enum Broken {
     Outdated(Outdated),
     /// A due time of a schedule came to something else than one run.
     Schedule { schedule: String, what: String },
+    /// Something of a run was not told, or was told twice.
+    Untold { run: String, what: &'static str },
     /// A node that kills its worker was executed more often than it may be.
     Kills { run: String, node: String, times: usize },
 }
@@ -60,6 +62,7 @@ impl Broken {
             Self::Blamed(_) => "a node was blamed for deaths of others",
             Self::Outdated(_) => "a node did not see its run as it was",
             Self::Schedule { .. } => "a due time came to something else than one run",
+            Self::Untold { .. } => "something was not told as it was",
             Self::Kills { .. } => "a node killed too many workers",
         }
     }
@@ -84,6 +87,7 @@ pub async fn check(world: &World) -> Vec<Broken> {
     broken.extend(due_times(world));
     broken.extend(blamed(world));
     broken.extend(kills(world));
+    broken.extend(untold(world));
     broken.extend(world.executions.outdated().into_iter().map(Broken::Outdated));
     broken
 }
@@ -217,6 +221,20 @@ fn keys(world: &World) -> Vec<Broken> {
         if before.iter().any(|(key, value)| after.get(key) != Some(value)) {
             broken.push(Broken::Keys { run, context });
         }
+    }
+    broken
+}
+
+/// Every run that followed its flow to its end was told to begin, and to end as it did.
+fn untold(world: &World) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for (run, expected) in world.expected() {
+        let status = world.server.row(&tables(), &run).ok().and_then(|row| row.status);
+        let Some(status) = status.filter(|_| world.plan.listens && expected != Expected::Fails) else {
+            continue;
+        };
+        let wrong = world.tellings.wrong_of(&run, &status, world.plan.troubles.is_empty());
+        broken.extend(wrong.into_iter().map(|what| Broken::Untold { run: run.clone(), what }));
     }
     broken
 }

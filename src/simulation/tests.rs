@@ -195,6 +195,9 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
         Mutant::LooksWithLeasesOnly => {
             Plan { recovery: true, troubles: vec![Trouble::Absence, Trouble::LostTimers], ..plan }
         }
+        Mutant::TellsNothingAgain => {
+            Plan { workers: plan.workers.max(2), listens: true, troubles: vec![Trouble::Kill], ..plan }
+        }
         Mutant::BuriesWhileLocked => Plan {
             workers: 2,
             runs: 5,

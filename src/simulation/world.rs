@@ -17,6 +17,7 @@ use super::plan::{Plan, Trouble};
 use super::schedules::SCHEDULED;
 use super::story::Story;
 use super::tasks::Tasks;
+use super::telling::Tellings;
 use crate::memory::{MemoryBroker, MemoryServer, MemoryStore};
 use crate::ports::broker::{Broker, Outgoing};
 use crate::ports::platform::{Clock, Platform};
@@ -45,6 +46,7 @@ pub struct World {
     /// The flows that runs begin with.
     pub flows: Arc<BTreeMap<String, Flow>>,
     pub executions: Arc<Executions>,
+    pub tellings: Arc<Tellings>,
     pub story: Arc<Story>,
     /// The workers that a node kills: where it says so, and where that is heard.
     deaths: (UnboundedSender<String>, Mutex<Option<UnboundedReceiver<String>>>),
@@ -162,6 +164,7 @@ impl World {
             faults,
             flows: Arc::new(flows),
             executions: Arc::default(),
+            tellings: Arc::default(),
             story,
             deaths: (sender, Mutex::new(Some(receiver))),
             random: Mutex::new(random),
@@ -212,6 +215,7 @@ impl World {
             worker: name.to_owned(),
             flows: self.deployed(),
             executions: self.executions.clone(),
+            tellings: self.plan.listens.then(|| self.tellings.clone()),
             story: self.story.clone(),
             random: Mutex::new(Rng::with_seed(seed ^ 0x1057)),
             reads: self.plan.reads.then(|| Mutex::new(Rng::with_seed(seed ^ 0x4ead))),

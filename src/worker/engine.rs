@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use crate::error::{Error, Kind, Result};
 use crate::ids::NodeId;
@@ -201,7 +202,27 @@ impl Engine {
         if let Err(error) = self.services.results.publish_pending(run).await {
             self.recovery_sees_to(run, "its result could not be published", &error);
         }
+        if cancelled && !self.services.notices.are_heard() {
+            self.have_told(run).await;
+        }
         Ok(cancelled)
+    }
+
+    /// Nobody listens here: a worker is asked to tell how the run ended. What goes wrong with that is no error of the call.
+    async fn have_told(&self, run: &str) {
+        let Services { runs, registry, publisher, .. } = &*self.services;
+        let Ok(document) = runs.load_ledger(run).await else { return };
+        let (Some(reserved), Some(blueprint)) = (&document.reserved, document.follows()) else { return };
+        let (Some(queue), Some((node, entry))) = (&reserved.queue, reserved.ledger.nodes.iter().next())
+        else {
+            return;
+        };
+        if registry.all_tell(queue).await {
+            let message = JobMessage::to_tell(run, &blueprint, (node, entry.round));
+            let published = publisher.forward(std::slice::from_ref(&message)).await;
+            let _ =
+                published.inspect_err(|error| debug!(%error, run, "nobody is told that the run has ended"));
+        }
     }
 
     /// The oldest dead letters of the queues this adapter consumes, at most `limit`; they stay where they are.

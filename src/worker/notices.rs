@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::ports::about::About;
 use crate::ports::host::{Host, Level, Notice, Span, SpanKind};
 use crate::protocol::message::JobMessage;
+use crate::record::Milestones;
 
 /// The way to the user's logger and event bus. Telling never waits. Clones share it.
 #[derive(Clone)]
@@ -54,6 +55,17 @@ impl Notices {
     /// Tells of a job.
     pub fn tell(&self, notice: Notice) {
         self.host.notify(notice);
+    }
+
+    /// Tells of a run as a whole, and waits until that is heard.
+    ///
+    /// # Errors
+    /// JavaScript is gone.
+    pub async fn tell_of(&self, run: &str, milestones: Milestones) -> Result<()> {
+        match self.are_heard() && !milestones.all.is_empty() {
+            true => self.host.tell_of(run, milestones).await,
+            false => Ok(()),
+        }
     }
 
     /// Tells what was done for jobs that belong to traces, just now, and how long it took.

@@ -23,7 +23,7 @@ use crate::worker::notices::Notices;
 use crate::worker::publisher::Publisher;
 use crate::worker::registry::service::Registry;
 use crate::worker::results::Results;
-use crate::worker::runs::store::Runs;
+use crate::worker::runs::store::{Heard, Runs};
 use crate::worker::settings::Settings;
 use crate::worker::traffic::Traffic;
 use crate::worker::waiting::Waiting;
@@ -112,15 +112,12 @@ impl Services {
             (store.clone(), record.clone(), broker.clone()),
             settings.clone(),
             platform.clone(),
+            notices.are_heard(),
         );
         let store_of_runs = RunStore::new(record, platform.clone());
         let changes = Changes::new(store.clone(), platform.clone());
-        let runs = Runs::new(
-            store_of_runs,
-            settings.clone(),
-            (changes.clone(), meters.clone()),
-            host.publishes_results(),
-        );
+        let heard = Heard { changes: changes.clone(), meters: meters.clone(), notices: notices.clone() };
+        let runs = Runs::new(store_of_runs, settings.clone(), heard, host.publishes_results());
         let runs = Arc::new(runs);
         let results = Results {
             host: host.clone(),

@@ -36,6 +36,7 @@ fn what_a_message_no_longer_says_leaves_its_body() {
         repeated: true,
         copy: true,
         replayed: true,
+        untold: true,
         at: Some(1),
         carried: Some(Carried { priority: Some(1), ..Carried::default() }.into()),
     };

@@ -9,6 +9,7 @@ use tracing::debug;
 use super::coming_again::{LONGEST_WAIT, come_again};
 use super::context::JobContext;
 use super::fate::MessageFate;
+use super::telling::tell_again;
 use super::trouble::{given_up, is_over, is_passing_trouble, now_if_known};
 use crate::error::{Error, Kind, Result};
 use crate::ports::about::About;
@@ -34,7 +35,14 @@ pub async fn fail_run(context: &JobContext<'_>, run: &str, failure: Failure<'_>)
     let failure = Failure { reason, ..failure };
     match write(context, run, failure).await {
         Ok(Failed::Yes) => {}
-        Ok(Failed::No | Failed::NoRow) => return Ok(MessageFate::Acknowledge),
+        Ok(Failed::No) => {
+            // A worker may have failed it, and died before it had told so.
+            if context.redelivered || failure.job.is_some_and(|job| job.untold) {
+                tell_again(context, run).await?;
+            }
+            return Ok(MessageFate::Acknowledge);
+        }
+        Ok(Failed::NoRow) => return Ok(MessageFate::Acknowledge),
         Err(error) if is_passing_trouble(&error) => return fail_later(context, run, failure, error).await,
         Err(error) => return Err(error),
     }

@@ -14,7 +14,7 @@ use crate::fault_points;
 use crate::ports::host::Revision;
 use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
-use crate::record::Document;
+use crate::record::{Document, Milestones};
 use crate::worker::blueprints::Analysed;
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::runs::beginning::FirstMessage;
@@ -68,6 +68,8 @@ pub struct ToExecute {
     pub round: u32,
     /// The run began with this very delivery: no other can have come to it before.
     pub has_begun: bool,
+    /// That the run goes on, where this job is the one to tell it.
+    pub onward: Option<Milestones>,
 }
 
 /// Admits a message, to its run as it was prefetched or as it is.
@@ -214,7 +216,7 @@ impl Admitting<'_> {
 
     fn execute(self, round: u32) -> Admitted {
         let Self { document, since, analysed, has_begun, .. } = self;
-        Admitted::Execute(Box::new(ToExecute { document, since, analysed, round, has_begun }))
+        Admitted::Execute(Box::new(ToExecute { document, since, analysed, round, has_begun, onward: None }))
     }
 
     fn dispose(self, disposal: Disposal) -> Admitted {

@@ -71,7 +71,7 @@ fn may_start(context: &JobContext<'_>, message: &JobMessage) -> bool {
 fn call_of(
     context: &JobContext<'_>,
     message: &JobMessage,
-    ToExecute { document, since, analysed, round, .. }: &ToExecute,
+    ToExecute { document, since, analysed, round, onward, .. }: &ToExecute,
 ) -> Call {
     let seen = Seen { document: document.clone(), since: *since };
     let mut call = Call {
@@ -87,6 +87,7 @@ fn call_of(
         added: Vec::new(),
         inside: Inside::of(&message.node_id).map(|inside| (inside, analysed.blueprint.id.clone())),
         failed: None,
+        onward: onward.clone(),
         cancelled: context.abort().child_token(),
     };
     let Some(reserved) = &document.reserved else { return call };

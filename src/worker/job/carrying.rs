@@ -196,7 +196,7 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: Kept) -> Re
     let Verdict::Run { round } = admit_by(&document, &analysed.blueprint, &message, Tried::default()) else {
         return give_away(context, &message, &due).await;
     };
-    let mut to_execute = ToExecute { document, since, analysed, round, has_begun: false };
+    let mut to_execute = ToExecute { document, since, analysed, round, has_begun: false, onward: None };
     if clear(context, &message, &mut to_execute).await? != Clearance::Granted {
         return give_away(context, &message, &due).await;
     }

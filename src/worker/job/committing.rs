@@ -92,6 +92,8 @@ struct Decision {
     settings: Arc<Settings>,
     now: u64,
     deferred: bool,
+    /// Somebody listens to events.
+    heard: bool,
     /// What was decided last.
     decided: Arc<Mutex<Completion>>,
 }
@@ -114,6 +116,7 @@ impl Decision {
             settings: services.settings.clone(),
             now: services.platform.now(),
             deferred: services.runs.defers_results(),
+            heard: services.notices.are_heard(),
             decided: Arc::default(),
         }
     }
@@ -125,9 +128,12 @@ impl Decision {
             let (round, now, deferred) = (*round, *now, *deferred);
             let (held, opens) = (&held, opens.as_deref());
             let execution = Execution { run, node, round, now, queue, held, deferred, opens };
-            let (change, completion) = complete(document, blueprint, execution, &answer)?;
-            if let Some(change) = &change {
+            let (mut change, mut completion) = complete(document, blueprint, execution, &answer)?;
+            if let Some(change) = &mut change {
                 document.refuse_oversized(&change.patch)?;
+                if self.heard {
+                    completion.milestones = change.comes_to_rest(document.status());
+                }
             }
             *self.decided.lock().unwrap_or_else(PoisonError::into_inner) = completion;
             Ok(change)

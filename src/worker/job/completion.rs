@@ -5,7 +5,7 @@ use super::subflow::{effect_inside, opened};
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::protocol::outcome::{Answer, Outcome};
-use crate::record::{Change, Document, Follows, ReservedKey};
+use crate::record::{Change, Document, Follows, Milestones, ReservedKey};
 use crate::worker::runs::finalize::finalize;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Refusal, RunStatus};
@@ -28,6 +28,8 @@ pub struct Completion {
     pub leftovers: Vec<DueJob>,
     /// Why the answer was not counted, if it was not.
     pub refused: Option<Refusal>,
+    /// What is to be told of the run as a whole, where somebody listens.
+    pub milestones: Option<Milestones>,
 }
 
 /// Builds the change that an answer means for its run. `blueprint` is that of the node: the run's, or its subflow's.
@@ -61,6 +63,10 @@ pub fn complete(
         reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
     }
     reserved.go_through(execution.queue);
+    if reserved.untold.as_ref().is_some_and(|untold| untold.is_told_by(execution.node)) {
+        // It was told before the node started, if anybody listens there.
+        reserved.untold = None;
+    }
     let change = finalize(reserved, patch, execution.deferred)?;
     let ReservedKey { ledger, unpublished, .. } = &change.reserved;
     let is_outside = inside.is_none();
@@ -73,6 +79,7 @@ pub fn complete(
         due,
         leftovers: Vec::new(),
         refused: None,
+        milestones: None,
     };
     Ok((Some(change), completion))
 }

@@ -11,6 +11,7 @@ use super::committing::{Committed, ToCommit, commit};
 use super::completion::complete;
 use super::context::JobContext;
 use super::effect::Execution;
+use super::telling::tell_again;
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::ids::NodeId;
@@ -99,6 +100,9 @@ pub async fn finish(
             services.meters.count(Counter::Retries, of, retries.into());
             let ended = of.ended(completion.status.as_str());
             services.meters.count(Counter::RunsEnded, ended, completion.status.is_end().into());
+            if let Some(milestones) = completion.milestones.take() {
+                services.notices.tell_of(&message.run_id, milestones).await?;
+            }
             let counted = Counted {
                 run: &message.run_id,
                 node: &message.node_id,
@@ -114,6 +118,10 @@ pub async fn finish(
         }
         Some(refusal) => {
             debug!(?refusal, status = ?completion.status, "the result was not counted");
+            if !is_certain {
+                // A try whose answer was lost may have been the one that counted.
+                tell_again(context, &message.run_id).await?;
+            }
         }
     }
     let is_certain = is_certain && completion.refused.is_none();

@@ -18,6 +18,7 @@ use super::fate::MessageFate;
 use super::leftovers::{looking_after, publish_leftovers};
 use super::rescheduling::{Lack, lacks_inner_blueprint, reschedule};
 use super::storing::refuse_while_locked;
+use super::telling::{onward, tell_if_nobody_may_have};
 use super::verdict::Disposal;
 use crate::error::{Code, Error, Kind, Result};
 use crate::fault_points;
@@ -108,8 +109,12 @@ async fn admit_and_execute(
         Clearance::Outdated => return Ok(None),
     }
     fault_points::point("after-load");
+    to_execute.onward = onward(context, message, &mut to_execute.document).await?;
     // What died before the run began died of another run of that id.
     if let Some(deaths) = deaths.filter(|_| !to_execute.has_begun) {
+        if let Some(milestones) = to_execute.onward.take() {
+            context.services.notices.tell_of(&message.run_id, milestones).await?;
+        }
         let answer = killed_workers(context, message, deaths);
         return answered(context, message, (*to_execute, answer), begun).await.map(Some);
     }
@@ -203,5 +208,6 @@ async fn dispose(
         }
         Disposal::Done => debug!(round = message.round, "nothing to do for this message"),
     }
+    tell_if_nobody_may_have(context, message).await?;
     Ok(MessageFate::Acknowledge)
 }

@@ -28,5 +28,6 @@ pub mod reason;
 mod rescheduling;
 mod storing;
 pub mod subflow;
+mod telling;
 pub(super) mod trouble;
 pub mod verdict;

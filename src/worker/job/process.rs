@@ -11,6 +11,7 @@ use super::context::JobContext;
 use super::fate::MessageFate;
 use super::leased::{condemned, with_lease};
 use super::leftovers::{is_looked_after, looking_after, publish_leftovers};
+use super::telling::tell_if_nobody_may_have;
 use crate::error::Result;
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
@@ -39,7 +40,8 @@ const HANG_WAIT: Duration = Duration::from_secs(1);
 pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<MessageFate> {
     let services = context.services;
     let repeated = (message.repeated || context.redelivered) && !makes(Mutant::ForgetsRepetition);
-    let mut message = JobMessage { repeated, ..message };
+    let untold = message.untold || context.redelivered;
+    let mut message = JobMessage { repeated, untold, ..message };
     if message.not_before.is_some() {
         context.retry.until_done(|| services.runs.set_the_clock(&message.run_id)).await?;
     }
@@ -117,6 +119,7 @@ async fn try_lease(
     let document = context.retry.until_done(|| services.runs.load_ledger(run)).await?;
     let Some(leftovers) = admit_beside_lease(&document, message) else { return Ok(None) };
     if leftovers.is_empty() || makes(Mutant::ForgetsLeftovers) {
+        tell_if_nobody_may_have(context, message).await?;
         return Ok(Some(MessageFate::Acknowledge));
     }
     // Its holder may be dead, or go on with the run: the message stays until the lease is gone.

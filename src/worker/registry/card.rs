@@ -12,6 +12,9 @@ pub const REGISTRY: &str = "registry";
 /// It takes jobs for nodes inside subflows.
 pub const SUBFLOWS: &str = "subflows";
 
+/// Somebody listens to its events: it tells what nobody has told of a run.
+pub const EVENTS: &str = "events";
+
 /// A worker, as it says it. Workers of other versions may say less, or more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -60,12 +63,40 @@ pub fn merged(heard: impl IntoIterator<Item = Announced>) -> Vec<RegisteredWorke
     workers.into_values().collect()
 }
 
+/// Whether every consumer of a queue tells what nobody has told of a run. Any of them may get the message.
+pub fn all_tell(workers: &[RegisteredWorker], queue: &str, consumers: Option<u32>) -> bool {
+    let mut here =
+        workers.iter().map(|worker| &worker.card).filter(|card| card.queues.iter().any(|own| own == queue));
+    let count = here.clone().count();
+    let known = consumers.is_none_or(|consumers| consumers as usize <= count);
+    count > 0 && known && here.all(|card| card.capabilities.iter().any(|can| can == EVENTS))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn heard(card: &str, age: u64) -> Announced {
         Announced { card: card.to_owned(), age }
+    }
+
+    #[test]
+    fn all_consumers_of_a_queue_tell_or_none_is_asked() {
+        let telling = r#"{"id":"a","queues":["q"],"capabilities":["events"]}"#;
+        let silent = r#"{"id":"b","queues":["q"]}"#;
+        let elsewhere = r#"{"id":"c","queues":["r"]}"#;
+        for (cards, consumers, all) in [
+            (vec![telling], Some(1), true),
+            (vec![telling], None, true),
+            (vec![telling, elsewhere], Some(1), true),
+            // Somebody consumes that has said nothing of itself.
+            (vec![telling], Some(2), false),
+            (vec![telling, silent], Some(2), false),
+            (vec![elsewhere], Some(0), false),
+        ] {
+            let workers = merged(cards.iter().map(|card| heard(card, 1)));
+            assert_eq!(all_tell(&workers, "q", consumers), all, "{cards:?} {consumers:?}");
+        }
     }
 
     #[test]

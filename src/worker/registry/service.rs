@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 use tokio::time::{Instant, timeout};
 
-use super::card::{Card, REGISTRY, RegisteredWorker, SUBFLOWS, merged};
+use super::card::{Card, EVENTS, REGISTRY, RegisteredWorker, SUBFLOWS, all_tell, merged};
 use super::elsewhere::{Elsewhere, Wanted};
 use super::gate::{ALIVE_FOR, Gate, HEARTBEAT, LOOKS, Look};
 use crate::error::Result;
@@ -37,6 +37,8 @@ pub struct Registry {
     broker: Arc<dyn Broker>,
     settings: Arc<Settings>,
     platform: Platform,
+    /// Somebody listens to events here.
+    is_heard: bool,
     made: Instant,
     is_asked: AtomicBool,
     looks: Mutex<Vec<Look>>,
@@ -48,9 +50,10 @@ impl Registry {
         (store, record, broker): (Arc<dyn CoordinationStore>, Arc<dyn Record>, Arc<dyn Broker>),
         settings: Arc<Settings>,
         platform: Platform,
+        is_heard: bool,
     ) -> Self {
         let (made, is_asked, looks) = (Instant::now(), AtomicBool::new(false), Mutex::default());
-        Self { store, record, broker, settings, platform, made, is_asked, looks }
+        Self { store, record, broker, settings, platform, is_heard, made, is_asked, looks }
     }
 
     /// What this worker says of itself.
@@ -64,7 +67,11 @@ impl Registry {
             queues: queues.consumed().to_vec(),
             blueprints,
             slots: *concurrency,
-            capabilities: vec![REGISTRY.to_owned(), SUBFLOWS.to_owned()],
+            capabilities: [Some(REGISTRY), Some(SUBFLOWS), self.is_heard.then_some(EVENTS)]
+                .into_iter()
+                .flatten()
+                .map(str::to_owned)
+                .collect(),
             since,
         }
     }
@@ -102,6 +109,13 @@ impl Registry {
     pub async fn workers(&self) -> Result<Vec<RegisteredWorker>> {
         let (stored, recorded) = join(self.store.announced(), self.record.announced()).await;
         Ok(merged([stored?, recorded?].into_iter().flatten().flatten()))
+    }
+
+    /// Whether every worker of a queue tells what nobody has told of a run, as far as anybody says.
+    pub async fn all_tell(&self, queue: &str) -> bool {
+        let asked = join(timeout(HEARTBEAT, self.workers()), self.consumers(queue)).await;
+        let (Ok(Ok(workers)), consumers) = asked else { return false };
+        all_tell(&workers, queue, consumers)
     }
 
     /// Who else may have what this worker lacks for a job: a blueprint or node, or the blueprint that it runs inside.

@@ -16,7 +16,7 @@ impl Runs {
     pub async fn expire(&self, run: &str, instance: &str, round: u32) -> Result<()> {
         let container = Inside::of(instance).map(|inside| inside.container);
         let expire = |state: &mut RunState| {
-            let RunState { document, reserved, patch } = state;
+            let RunState { document, reserved, patch, .. } = state;
             let is_due = reserved.ledger.sleeps(instance, round);
             let ended = container.as_ref().filter(|_| is_due);
             let Some((due, gone)) =

@@ -177,6 +177,7 @@ impl Runs {
     pub async fn cancel(&self, run: &str, reason: &str) -> Result<bool> {
         let cancel = |state: &mut RunState| {
             state.require_row("Cancelling")?;
+            state.notes = true;
             let event = Event::Cancelled { reason: reason.to_owned() };
             let cancelled = state.ledger().apply(&Blueprint::unknown(""), event).is_ok();
             Ok(if cancelled { Decision::Write(true) } else { Decision::Leave(false) })
@@ -220,6 +221,8 @@ impl Runs {
     ) -> Result<FollowUp> {
         let happen = |state: &mut RunState| {
             state.require_row(operation)?;
+            // Workers may have listeners that this engine has not.
+            state.notes = true;
             let before = state.reserved.ledger.clone();
             let due = change(state)?;
             let again = state.reserved.ledger == before;

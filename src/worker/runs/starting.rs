@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::beginning::take_over;
-use super::state::{Decision, RunState, decide};
+use super::state::{Decision, RunState, Terms, decide};
 use super::store::Runs;
 use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
@@ -11,7 +11,7 @@ use crate::ports::record::{ForeignStatement, Inserted, Insertion};
 use crate::record::{Carried, Document, NewRun, RESERVED_KEY, ReservedKey, Start, Values};
 use crate::run_store::Committed;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::DueJob;
+use crate::workflow::ledger::{DueJob, Onward};
 
 const OPERATION: &str = "Starting the run";
 
@@ -68,10 +68,11 @@ impl Beginning {
         }
         let document = Document { values: self.values.clone(), ..Document::default() };
         let begin = &mut |state: &mut RunState| {
+            state.notes = true;
             take_over(state, &self.blueprint, [queue, queue])?;
             Ok(Decision::Write(self.finish(state)))
         };
-        let (change, due) = decide(document.clone(), deferred, begin)?;
+        let (change, due) = decide(document.clone(), Terms { deferred, heard: false }, begin)?;
         let nothing = || Error::new(Code::Internal, OPERATION, "a new run changes nothing");
         let new = NewRun::new(&self.run, &document, &change.ok_or_else(nothing)?)?;
         Ok(Begun { new, due })
@@ -98,6 +99,7 @@ impl Beginning {
         }
         state.document.values = self.values.clone();
         take_over_again(state, &self.blueprint, queue)?;
+        state.reserved.note(&[Onward::Start, Onward::Resume]);
         Ok(Decision::Write(Restarted::Anew { due: self.finish(state), former }))
     }
 
@@ -145,7 +147,7 @@ impl Runs {
     pub async fn begin_again(&self, beginning: &Beginning) -> Result<Committed<Restarted>> {
         let queue = self.settings.queues.of(&beginning.blueprint.id);
         let judge = &mut |state: &mut RunState| beginning.begin_again(state, queue);
-        self.store().rewrite(&beginning.run, |document| decide(document, self.deferred, judge)).await
+        self.store().rewrite(&beginning.run, |document| decide(document, self.terms(), judge)).await
     }
 }
 
@@ -156,6 +158,8 @@ mod tests {
     use crate::record::Document;
     use crate::workflow::ledger::tests::support::graph;
     use crate::workflow::ledger::{Event, Ledger, NodeState, RunStatus};
+
+    const TERMS: Terms = Terms { deferred: false, heard: false };
 
     fn beginning(mark: &str, context: &str) -> Beginning {
         Beginning {
@@ -222,7 +226,7 @@ mod tests {
     /// The run, begun anew by this call.
     fn again(document: &Document, call: &Beginning) -> (Option<Document>, Restarted) {
         let (change, answer) =
-            decide(document.clone(), false, &mut |state| call.begin_again(state, "jobs")).unwrap();
+            decide(document.clone(), TERMS, &mut |state| call.begin_again(state, "jobs")).unwrap();
         (change.map(|change| document.after(&change.patch, &change.reserved)), answer)
     }
 

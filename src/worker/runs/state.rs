@@ -16,6 +16,17 @@ pub struct RunState {
     pub reserved: ReservedKey,
     /// The keys that change.
     pub patch: Patch,
+    /// That the run goes on is noted, for whoever tells it.
+    pub notes: bool,
+}
+
+/// What holds for every decision of an engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// The adapter publishes results itself.
+    pub deferred: bool,
+    /// Somebody listens to events here.
+    pub heard: bool,
 }
 
 /// What was decided, with an answer for the caller.
@@ -30,9 +41,9 @@ pub enum Decision<T> {
 }
 
 impl RunState {
-    fn of(mut document: Document) -> Self {
+    fn of(mut document: Document, notes: bool) -> Self {
         let reserved = document.reserved.take().unwrap_or_default();
-        Self { document, reserved, patch: Patch::default() }
+        Self { document, reserved, patch: Patch::default(), notes }
     }
 
     /// The ledger.
@@ -63,13 +74,20 @@ impl RunState {
 /// Whatever `judge` says.
 pub fn decide<T>(
     document: Document,
-    deferred: bool,
+    Terms { deferred, heard }: Terms,
     judge: &mut impl FnMut(&mut RunState) -> Result<Decision<T>>,
 ) -> Result<(Option<Change>, T)> {
-    let mut state = RunState::of(document);
+    let mut state = RunState::of(document, heard);
+    let before = state.reserved.clone();
     Ok(match judge(&mut state)? {
         Decision::Leave(answer) => (None, answer),
-        Decision::Write(answer) => (Some(finalize(state.reserved, state.patch, deferred)?), answer),
+        Decision::Write(answer) => {
+            if state.notes && state.reserved.untold == before.untold {
+                let onward = state.reserved.ledger.goes_on_since(&before.ledger);
+                state.reserved.note(onward);
+            }
+            (Some(finalize(state.reserved, state.patch, deferred)?), answer)
+        }
         Decision::MarkPublished(answer) => (Some(published(state.reserved, state.patch)), answer),
     })
 }
@@ -83,7 +101,11 @@ pub fn no_such_run(operation: &'static str) -> Error {
 mod tests {
     use super::*;
     use crate::record::StatusUpdate;
+    use crate::workflow::blueprint::Blueprint;
     use crate::workflow::ledger::RunStatus;
+    use crate::workflow::ledger::tests::support::graph;
+
+    const TERMS: Terms = Terms { deferred: false, heard: false };
 
     fn ended() -> Document {
         let ledger = Ledger { status: RunStatus::Completed, ..Ledger::default() };
@@ -94,15 +116,33 @@ mod tests {
     #[test]
     fn what_is_decided_is_written_as_it_was_left() {
         let (change, answer) =
-            decide(ended(), false, &mut |state| Ok(Decision::Leave(state.document.found))).unwrap();
+            decide(ended(), TERMS, &mut |state| Ok(Decision::Leave(state.document.found))).unwrap();
         assert!(change.is_none() && answer);
         for (deferred, ending) in [(false, StatusUpdate::End), (true, StatusUpdate::Defer)] {
-            let (change, ()) = decide(ended(), deferred, &mut |_| Ok(Decision::Write(()))).unwrap();
+            let terms = Terms { deferred, ..TERMS };
+            let (change, ()) = decide(ended(), terms, &mut |_| Ok(Decision::Write(()))).unwrap();
             assert_eq!(change.unwrap().status, ending);
         }
-        let (change, ()) = decide(ended(), true, &mut |_| Ok(Decision::MarkPublished(()))).unwrap();
+        let (change, ()) =
+            decide(ended(), Terms { deferred: true, ..TERMS }, &mut |_| Ok(Decision::MarkPublished(())))
+                .unwrap();
         let change = change.unwrap();
         assert_eq!((change.status, change.reserved.unpublished), (StatusUpdate::Published, false));
+    }
+
+    #[test]
+    fn that_a_run_goes_on_is_noted_where_somebody_listens_or_may_elsewhere() {
+        let begin = |heard: bool, asked: bool| {
+            let judge = &mut |state: &mut RunState| {
+                state.notes |= asked;
+                state.ledger().begin_with(&Blueprint::new(graph("a -> b")));
+                Ok(Decision::Write(()))
+            };
+            let found = Document { found: true, ..Document::default() };
+            let (change, ()) = decide(found, Terms { heard, ..TERMS }, judge).unwrap();
+            change.unwrap().reserved.untold.map(|untold| untold.events.len())
+        };
+        assert_eq!([begin(false, false), begin(true, false), begin(false, true)], [None, Some(2), Some(2)]);
     }
 
     #[test]
@@ -111,8 +151,8 @@ mod tests {
             state.require_row("Testing")?;
             Ok(Decision::Leave(state.ledger().is_unbegun()))
         };
-        assert!(decide(Document::default(), false, judge).unwrap_err().to_string().contains("no such run"));
+        assert!(decide(Document::default(), TERMS, judge).unwrap_err().to_string().contains("no such run"));
         let found = Document { found: true, ..Document::default() };
-        assert!(decide(found, false, judge).unwrap().1);
+        assert!(decide(found, TERMS, judge).unwrap().1);
     }
 }

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tracing::debug;
 
-use super::state::{Decision, RunState, decide};
+use super::state::{Decision, RunState, Terms, decide};
 use crate::error::Result;
+use crate::ids::NodeId;
 use crate::json::Json;
 use crate::ports::record::{AwaitingPage, StaleRun, StaleSearch};
-use crate::record::{Decide, Document, ReservedKey};
+use crate::record::{Decide, Document, Milestones, ReservedKey, Teller, Untold, blueprint_named_in};
 use crate::run_store::{Committed, Outcome, RunStore};
 use crate::worker::changes::Changes;
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::meters::service::Meters;
+use crate::worker::notices::Notices;
 use crate::worker::settings::Settings;
 use crate::workflow::ledger::RunStatus;
 
@@ -29,6 +31,16 @@ pub enum View {
     Ledger,
 }
 
+/// Who hears of what becomes of runs.
+pub struct Heard {
+    /// Those who wait for a run: of its pauses and its end.
+    pub changes: Changes,
+    /// Those who count.
+    pub meters: Arc<Meters>,
+    /// Those who listen to events.
+    pub notices: Notices,
+}
+
 /// The runs, as they are recorded.
 pub struct Runs {
     store: RunStore,
@@ -36,20 +48,19 @@ pub struct Runs {
     pub(super) settings: Arc<Settings>,
     /// Those who wait for a run hear of its pauses and its end.
     changes: Changes,
-    meters: Arc<Meters>,
+    heard: Heard,
     /// The adapter publishes results itself.
     pub(super) deferred: bool,
 }
 
 impl Runs {
     /// Over this record. `deferred` says that the adapter publishes results itself.
-    pub fn new(
-        store: RunStore,
-        settings: Arc<Settings>,
-        (changes, meters): (Changes, Arc<Meters>),
-        deferred: bool,
-    ) -> Self {
-        Self { store, settings, changes, meters, deferred }
+    pub fn new(store: RunStore, settings: Arc<Settings>, heard: Heard, deferred: bool) -> Self {
+        Self { store, settings, heard, deferred }
+    }
+
+    pub(super) fn terms(&self) -> Terms {
+        Terms { deferred: self.deferred, heard: self.heard.notices.are_heard() }
     }
 
     pub(super) fn store(&self) -> &RunStore {
@@ -72,25 +83,61 @@ impl Runs {
         view: View,
         mut judge: impl FnMut(&mut RunState) -> Result<Decision<T>> + Send,
     ) -> Result<Committed<T>> {
-        let (mut rests, mut ended) = (false, None);
+        let (mut rests, mut ended, mut milestones) = (false, None, None);
+        let terms = self.terms();
         let decide = |document: Document| {
+            let before = document.status();
             let was_over = document.reserved.as_ref().is_some_and(|before| before.ledger.status.is_end());
-            let (change, answer) = decide(document, self.deferred, &mut judge)?;
+            let named = if terms.heard { blueprint_named_in(&document.values) } else { None };
+            let (mut change, answer) = decide(document, terms, &mut judge)?;
             let after = change.as_ref().map(|change| &change.reserved);
             rests = after.is_some_and(ReservedKey::shows_rest);
             ended = after.filter(|after| !was_over && after.ledger.status.is_end()).cloned();
+            milestones =
+                change.as_mut().filter(|_| terms.heard).and_then(|change| change.comes_to_rest(before));
+            if let Some(Milestones { blueprint, .. }) = &mut milestones
+                && blueprint.is_empty()
+            {
+                // Nothing has happened of it yet.
+                *blueprint = named.unwrap_or_default().to_string();
+            }
             Ok((change, answer))
         };
         let committed = self.store.change(run, view == View::Whole, decide).await?;
         if let Some(ended) = ended.filter(|_| committed.changed) {
             let blueprint = ended.blueprint.as_ref().map_or("", |follows| &*follows.id);
             let of = Of::jobs(blueprint, ended.queue.as_deref().unwrap_or_default());
-            self.meters.count(Counter::RunsEnded, of.ended(ended.ledger.status.as_str()), 1);
+            self.heard.meters.count(Counter::RunsEnded, of.ended(ended.ledger.status.as_str()), 1);
         }
         if committed.changed && rests {
-            self.changes.tell(run);
+            self.heard.changes.tell(run);
+        }
+        if let Some(milestones) = milestones.filter(|_| committed.changed) {
+            // Where nobody is there to hear it any more, nobody missed it.
+            let _ = self.heard.notices.tell_of(run, milestones).await;
         }
         Ok(committed)
+    }
+
+    /// Has the job of one node tell what is still to be told of a run. Answers with the run as it is then.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    pub async fn appoint(&self, run: &str, base: &Document, node: &NodeId) -> Result<Document> {
+        let node = node.clone();
+        let judge = move |state: &mut RunState| {
+            let Some(untold) = state.reserved.untold.as_deref() else { return Ok(Decision::Leave(())) };
+            if untold.teller(&state.reserved.ledger, &node) != Teller::Nobody {
+                return Ok(Decision::Leave(()));
+            }
+            state.reserved.untold = Some(Arc::new(Untold { by: Some(node.clone()), ..untold.clone() }));
+            Ok(Decision::Write(()))
+        };
+        let written = self.update_from(run, base.clone(), judge).await?;
+        match written.document {
+            Some(document) => Ok(document),
+            None => self.load(run).await,
+        }
     }
 
     /// As [`update`](Self::update), for a run as it was loaded: the decision is written with those of other runs.
@@ -103,10 +150,9 @@ impl Runs {
         base: Document,
         mut judge: impl FnMut(&mut RunState) -> Result<Decision<()>> + Send + Sync + 'static,
     ) -> Result<Outcome> {
-        let deferred = self.deferred;
-        let decide = move |document: &Document| {
-            decide(document.clone(), deferred, &mut judge).map(|(change, ())| change)
-        };
+        let terms = self.terms();
+        let decide =
+            move |document: &Document| decide(document.clone(), terms, &mut judge).map(|(change, ())| change);
         self.commit(run, base, Box::new(decide)).await
     }
 
@@ -119,7 +165,7 @@ impl Runs {
         let shows_rest =
             |document: &Document| document.reserved.as_ref().is_some_and(ReservedKey::shows_rest);
         if outcome.changed && outcome.document.as_ref().is_none_or(shows_rest) {
-            self.changes.tell(run);
+            self.heard.changes.tell(run);
         }
         Ok(outcome)
     }
@@ -186,7 +232,7 @@ impl Runs {
     /// The server is out of reach, or the result cannot be stored.
     pub async fn write_result(&self, run: &str, end: RunStatus, result: &Json) -> Result<()> {
         self.store.write_result(run, end, result).await?;
-        self.changes.tell(run);
+        self.heard.changes.tell(run);
         Ok(())
     }
 
