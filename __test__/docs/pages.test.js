@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { inspect } from 'node:util'
 import { migrationStatus, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
-import { createFlow } from 'flowcraft'
+import { createFlow, NullLogger } from 'flowcraft'
 import { blocksOf, pageOf, pages, programOf } from '../fixtures/pages.js'
 import { AROUND, counting, environmentFor } from '../testing/support.js'
 
@@ -80,6 +80,14 @@ const HERE = {
     assert.equal(context['_outputs.charge'].amount, 7)
     assert.match(context['_outputs.charge'].idempotencyKey, /^[\w-]{43}$/)
     await expectRun(runId).toHaveCompleted({ outputs: { ask: 'hello' } })
+  },
+
+  'docs/events.md': async (t) => {
+    const { servers } = await environmentFor(t, {}, { workers: 0 })
+    const registry = Object.fromEntries(counting.getFunctionRegistry())
+    const runtimeOptions = { blueprints: { counting: counting.toBlueprint() }, registry, logger: new NullLogger() }
+    const options = { ...servers, runtimeOptions }
+    await runs('docs/events.md', { RabbitMqAdapter, options, counting, assert })
   },
 
   'docs/contexts.md': async (t) => {

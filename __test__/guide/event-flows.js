@@ -212,6 +212,27 @@ export const FLOWS = {
     flow: createFlow('outer').node('s', SubflowNode, { params: { blueprintId: 'failing' } }),
     also: [createFlow('failing').node('one', value(1)).node('two', throws).edge('one', 'two')],
   }),
+  'a subflow in a subflow': () => ({
+    flow: createFlow('outermost')
+      .node('s', SubflowNode, { params: { blueprintId: 'outer' } })
+      .node('end', value('end'))
+      .edge('s', 'end'),
+    also: [createFlow('outer').node('t', SubflowNode, { params: { blueprintId: 'inner' } }), inner()],
+  }),
+  'several nodes to start with': () => ({
+    flow: createFlow('starts').node('a', value(1)).node('b', value(2)).node('c', value(3)),
+  }),
+  'a join that is not reached': () => ({
+    flow: createFlow('unreached')
+      .node('a', value(1, { action: 'left' }))
+      .node('b', value(2))
+      .node('c', value(3))
+      .node('j', value('j'))
+      .edge('a', 'b', { action: 'left' })
+      .edge('a', 'c', { action: 'right' })
+      .edge('b', 'j')
+      .edge('c', 'j'),
+  }),
   'a node without an output': () => ({
     flow: createFlow('none')
       .node('a', async () => ({}))

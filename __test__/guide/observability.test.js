@@ -4,17 +4,7 @@ import { createFlow } from 'flowcraft'
 import { FLOWS } from './event-flows.js'
 import { distributed, inMemory, openPage, pass, value } from './support.js'
 
-const OF_THE_WHOLE = {
-  because: 'what is said of a whole run, a distributed run does not tell yet',
-  fails: /told by workers/,
-}
-
-const page = openPage({
-  'workflow:start is told': OF_THE_WHOLE,
-  'workflow:resume is told': OF_THE_WHOLE,
-  'workflow:finish is told': OF_THE_WHOLE,
-  'workflow:pause is told of a cancelled run': OF_THE_WHOLE,
-})
+const page = openPage()
 
 /** The events of one type, without what differs from run to run. */
 const told = (events, type) =>

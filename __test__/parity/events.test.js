@@ -26,7 +26,7 @@ const inOrder = (_, value) => {
 
 const UUID = /[0-9a-f]{8}-[0-9a-f-]{27}/g
 const ofOneWorker = ({ type }) => type.startsWith('job:')
-/** Said by whoever runs the whole run; here nobody does. */
+/** Said of the run as a whole: a suite of its own is about that. */
 const ofTheWhole = ({ type }) => type.startsWith('workflow:')
 
 /** What events say, but for who ran what when: as sorted lines. */
