@@ -23,7 +23,7 @@ export interface WorkerPayload {
  * Why a worker does not take jobs: the code of an error, or
  *
  * - `NOT_STARTED`: nobody called `start()`, or `stop()` is done
- * - `STARTING`: it looks at its tables
+ * - `STARTING`: it looks at its tables, or opens its consumers
  * - `NO_CONSUMER`: a queue has no consumer of this worker at the moment
  * - `EVENT_LOOP_STUCK`: JavaScript has not run for longer than `eventLoopTimeout`
  * - `STOPPING`: `stop()` is under way

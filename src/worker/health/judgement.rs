@@ -177,6 +177,8 @@ impl Health {
             };
             let code = match consumer {
                 Consumer::Lost(error) => error.code.as_str(),
+                // It was not open yet: nothing is lost.
+                Consumer::Closed(None) => "STARTING",
                 _ => "NO_CONSUMER",
             };
             self.live &= !matches!(consumer, Consumer::Lost(_));

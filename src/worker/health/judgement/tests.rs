@@ -37,7 +37,7 @@ fn every_fact_has_its_reason() {
         (phase(Phase::Stopping), true, &["STOPPING"]),
         (starts, true, &["STARTING"]),
         (Facts { tables: (unfit, Duration::ZERO), ..working() }, true, &["TABLE_MISSING"]),
-        (consumer(Consumer::Closed(None)), true, &["NO_CONSUMER"]),
+        (consumer(Consumer::Closed(None)), true, &["STARTING"]),
         (consumer(closed), true, &["NO_CONSUMER"]),
         (consumer(Consumer::Lost(error(Code::BrokerLost))), false, &["BROKER_LOST"]),
         (lost(Server::Postgresql, Code::DatabaseUnreachable), true, &["DATABASE_UNREACHABLE"]),
