@@ -203,39 +203,6 @@ describe('the dashboard in a browser', inBrowser, () => {
     await other.getByText('order-17').waitFor()
   })
 
-  it('asks nothing while nobody sees it, and one thing at a time', async (t) => {
-    const { page } = await pageFor(t, browser)
-    let [open, most, count] = [0, 0, 0]
-    await page.route(/api\/runs(\?|$)/, async (route) => {
-      open += 1
-      count += 1
-      most = Math.max(most, open)
-      await new Promise((resolve) => setTimeout(resolve, 300))
-      open -= 1
-      await route.continue()
-    })
-    await page.clock.install()
-    await page.goto(`${url}/#/runs`)
-    await page.getByText('order-17').waitFor()
-    for (let at = 0; at < 5; at += 1) await page.clock.runFor(2_500)
-    await page.evaluate(() => {
-      Object.defineProperty(document, 'hidden', { value: true, configurable: true })
-      document.dispatchEvent(new Event('visibilitychange'))
-    })
-    await page.clock.runFor(5_000)
-    await page.waitForTimeout(400)
-    const asked = count
-    await page.clock.runFor(60_000)
-    await page.waitForTimeout(400)
-    assert.deepEqual([most, count], [1, asked])
-    const again = page.waitForRequest(/api\/runs(\?|$)/)
-    await page.evaluate(() => {
-      Object.defineProperty(document, 'hidden', { value: false, configurable: true })
-      document.dispatchEvent(new Event('visibilitychange'))
-    })
-    await again
-  })
-
   it('has no button that the server would refuse', async (t) => {
     const readOnly = await serve(t, { client: env.client, readOnly: true })
     const { page } = await pageFor(t, browser)
