@@ -159,6 +159,8 @@ function causes(blueprint) {
   const event = (type, nodeId) => (each) => each.type === type && each.payload.nodeId === nodeId
   const change = (key) => (each) => each.type === 'context:change' && each.payload.key === key
   const pairs = []
+  const targets = new Set(blueprint.edges.map(({ target }) => target))
+  const firsts = blueprint.nodes.filter(({ id }) => !targets.has(id)).length
   for (const { source, target } of blueprint.edges) {
     pairs.push([event('node:finish', source), event('node:start', target)])
     pairs.push([change(`_outputs.${source}`), event('node:start', target)])
@@ -169,8 +171,9 @@ function causes(blueprint) {
     pairs.push([event('node:start', id), event('node:error', id)])
     pairs.push([event('node:finish', id), change(`_outputs.${id}`)])
     pairs.push([event('node:start', id), event('node:retry', id)])
-    pairs.push([of('workflow:start'), event('node:start', id)])
-    pairs.push([of('workflow:resume'), event('node:start', id)])
+    // Of several first nodes, one tells that the run starts: the others need not wait for it.
+    if (firsts === 1) pairs.push([of('workflow:start'), event('node:start', id)])
+    if (firsts === 1) pairs.push([of('workflow:resume'), event('node:start', id)])
     for (const last of [event('node:finish', id), event('node:error', id), change(`_outputs.${id}`)]) {
       pairs.push([last, of('workflow:finish')])
     }
