@@ -23,7 +23,7 @@ fn every(ms: u64) -> Timing {
 /// The due times after a moment, as many as are expected.
 fn due(timing: &Timing, from: &str, count: usize) -> Vec<String> {
     let recurrence = Recurrence::new(timing, 0).unwrap();
-    recurrence.all_after(at(from)).take(count).map(|due| iso(due)).collect()
+    recurrence.all_after(at(from)).take(count).map(iso).collect()
 }
 
 /// Each row: a pattern and its zone, a moment, and the due times that follow it, in UTC.
