@@ -16,9 +16,11 @@ export const navigation = [
     text: 'Guides',
     items: [
       docs('Start and watch', 'client'),
+      docs('Schedules', 'schedules'),
       docs('Pause and approve', 'pauses'),
       docs('In a node', 'in-a-node'),
       docs('Retries and failures', 'failures'),
+      docs('Events', 'events'),
       docs('Long runs, large contexts', 'contexts'),
       docs('Testing', 'testing'),
       docs('Security', 'security'),
@@ -29,6 +31,8 @@ export const navigation = [
     text: 'Operations',
     items: [
       docs('Day by day', 'operations'),
+      docs('Dashboard', 'dashboard'),
+      docs('Observability', 'observability'),
       docs('Servers, tables, queues', 'servers'),
       docs('Sizing', 'sizing'),
       docs('Scaling', 'scaling'),

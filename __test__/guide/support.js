@@ -34,7 +34,8 @@ export class Recorder {
   }
 
   async #hear(event, bus) {
-    this.events.push(event)
+    // What a worker says of itself is not about a run.
+    if (!event.type.startsWith('worker:')) this.events.push(event)
     await bus?.emit(event)
   }
 

@@ -25,7 +25,7 @@ const inOrder = (_, value) => {
 }
 
 const UUID = /[0-9a-f]{8}-[0-9a-f-]{27}/g
-const ofOneWorker = ({ type }) => type.startsWith('job:')
+const ofOneWorker = ({ type }) => type.startsWith('job:') || type.startsWith('worker:')
 /** Said of the run as a whole: a suite of its own is about that. */
 const ofTheWhole = ({ type }) => type.startsWith('workflow:')
 

@@ -69,7 +69,10 @@ describe('a run', () => {
   })
 
   it('whose event came before it was waited for does not pause', async (t) => {
-    const flow = createFlow('early').node('a', pass).wait('w', { params: { eventName: 'early' } }).edge('a', 'w')
+    const flow = createFlow('early')
+      .node('a', pass)
+      .wait('w', { params: { eventName: 'early' } })
+      .edge('a', 'w')
     const bus = new Bus()
     const adapter = await servers.workerFor(t, flow, { eventBus: bus, started: false })
     const runId = await servers.begin(flow)

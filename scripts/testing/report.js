@@ -7,10 +7,10 @@ import { repository, run } from './run.js'
 /** For all files of tests together: far more than they take on a slow machine. */
 const LONGEST_SECONDS = 2700
 /**
- * Files of tests at a time: they wait for servers, leases and timers far more than they work. The longest alone works for a
- * third of its time, others for a thirtieth.
+ * Files of tests at a time. They wait for servers, leases and timers more than they work, and some are about time: more of them
+ * at once make those fail on two cores.
  */
-const FILES_AT_A_TIME = 6
+const FILES_AT_A_TIME = 3
 
 const log = (line) => console.log(line)
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`

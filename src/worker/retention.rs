@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::error::{Kind, Result};
+use crate::ports::about::About;
 use crate::ports::keys;
 use crate::worker::client::service::Client;
 use crate::worker::services::Services;
@@ -43,9 +44,10 @@ pub async fn retain(services: Arc<Services>, stop: CancellationToken) {
                 if matches!(error.kind(), Kind::Setup | Kind::Refused)
                     && !std::mem::replace(&mut said, true) =>
             {
-                services.notices.warn(format!(
+                let words = format!(
                     "The worker cannot remove old runs (option retention) until this is mended. {error}"
-                ));
+                );
+                services.notices.warn(About::of(&error), words);
                 IDLE_BEAT
             }
             Err(error) => {

@@ -46,8 +46,6 @@ pub struct Runs {
     store: RunStore,
     /// Names the queue that a run's jobs go through.
     pub(super) settings: Arc<Settings>,
-    /// Those who wait for a run hear of its pauses and its end.
-    changes: Changes,
     heard: Heard,
     /// The adapter publishes results itself.
     pub(super) deferred: bool,
