@@ -35,12 +35,17 @@ export function harmlessBus<B extends IEventBus>(bus: B): B {
   return withMethods(bus, { emit })
 }
 
-/** Buses that are harmless, as one: each hears every event once, with the time at which it was told. */
-function asOne(buses: readonly IEventBus[]): IEventBus['emit'] {
-  const heard = [...new Set(buses)].map((bus) => harmlessBus(bus))
+/**
+ * Buses that are harmless, as one: each hears every event once, with the time at which it was told. What a worker says of itself
+ * is about no run: a store of events behind the runtime's bus would not know where to put it, so the adapter's bus alone hears it.
+ */
+function asOne(buses: readonly IEventBus[], adapters: IEventBus | null | undefined): IEventBus['emit'] {
+  const heard = [...new Set(buses)].map((bus) => [bus, harmlessBus(bus)] as const)
   return async (event) => {
     const told = { timestamp: Date.now(), ...event }
-    await Promise.all(heard.map((bus) => bus.emit(told)))
+    const isOfWorker = event.type.startsWith('worker:')
+    const hearers = heard.filter(([bus]) => !isOfWorker || bus === adapters)
+    await Promise.all(hearers.map(([, bus]) => bus.emit(told)))
   }
 }
 
@@ -54,7 +59,7 @@ export function harmless<
   const { logger } = options.runtimeOptions
   const own = options.eventBus ?? options.runtimeOptions.eventBus
   const runtimes = options.runtimeOptions.eventBus ?? own
-  const emit = own && runtimes && asOne([own, runtimes])
+  const emit = own && runtimes && asOne([own, runtimes], options.eventBus)
   return {
     ...options,
     ...(own && { eventBus: withMethods(own, { emit }) }),

@@ -34,8 +34,9 @@ export class Recorder {
   }
 
   async #hear(event, bus) {
-    // What a worker says of itself is not about a run.
-    if (!event.type.startsWith('worker:')) this.events.push(event)
+    // What a worker says of itself is not about a run: the runtime's bus, which this is as well, hears nothing of it.
+    if (event.type.startsWith('worker:')) return
+    this.events.push(event)
     await bus?.emit(event)
   }
 

@@ -5,12 +5,7 @@ import { createErrorMapper, createFlow, FlowRuntime, generateMermaidForRun } fro
 import { createStepper, InMemoryEventLogger, runWithTrace } from 'flowcraft/testing'
 import { inMemory, openPage, plain, value } from './support.js'
 
-const page = openPage({
-  'the first event is that of the run': {
-    because: 'what is said of a whole run, a distributed run does not tell yet',
-    fails: /workflow:start/,
-  },
-})
+const page = openPage()
 
 const users = (format) =>
   createFlow('users')
@@ -45,17 +40,19 @@ page.it('an event logger finds and filters what a worker tells', async () => {
   assert.deepEqual(logger.events, [])
 })
 
-page.it('its trace of a worker is that of memory, but for the whole run', async (t) => {
+page.it('its trace of a worker is that of memory, but for its jobs', async (t) => {
   const lines = []
   t.mock.method(console, 'log', (line) => void lines.push(line))
+  const printed = (events) => {
+    const logger = new InMemoryEventLogger()
+    for (const event of events) logger.emit(event)
+    logger.printLog('a run')
+    return lines.splice(0).map(plain)
+  }
   const { logger } = await traced(users(formatted))
-  logger.printLog('a run')
-  const there = lines.splice(0)
   const memory = await inMemory({ flow: users(formatted) })
-  const inside = new InMemoryEventLogger()
-  for (const event of memory.events.filter(({ type }) => !type.startsWith('workflow:'))) inside.emit(event)
-  inside.printLog('a run')
-  assert.deepEqual(there.map(plain), lines.map(plain))
+  const there = logger.events.filter(({ type }) => !type.startsWith('job:'))
+  assert.deepEqual(printed(there), printed(memory.events))
 })
 
 page.it('a run that is traced ends as one on a worker', async () => {

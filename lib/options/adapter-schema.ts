@@ -58,9 +58,9 @@ export const ADAPTER_SCHEMA = {
     group: 'workflows',
     takes: objectWith<AdapterEventBus>(['emit'], 'an object with the method emit'),
     words:
-      'Gets every event of what this worker does: core’s, `job:enqueued`, `job:processed`, `job:failed`, `worker:ready`, ' +
-      '`worker:reconnecting`, `worker:stopped` and `worker:failed`. A bus in `runtimeOptions` gets the same; where there are ' +
-      'two, each gets every event once.',
+      'Gets every event of what this worker does: core’s, `job:enqueued`, `job:processed`, `job:failed`. A bus in ' +
+      '`runtimeOptions` gets the same; where there are two, each gets every event once. `worker:ready`, ' +
+      '`worker:reconnecting`, `worker:stopped` and `worker:failed` are about no run: this bus alone gets them.',
     example: 'eventBus: { emit: async (event) => console.log(event.type) }',
   },
   onError: {

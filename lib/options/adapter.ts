@@ -24,9 +24,9 @@ export interface RabbitMqAdapterOptions {
   // biome-ignore lint/suspicious/noExplicitAny: core's own type for a runtime's dependencies
   runtimeOptions: RuntimeOptions<any>
   /**
-   * Gets every event of what this worker does: core’s, `job:enqueued`, `job:processed`, `job:failed`,
-   * `worker:ready`, `worker:reconnecting`, `worker:stopped` and `worker:failed`. A bus in `runtimeOptions` gets the
-   * same; where there are two, each gets every event once.
+   * Gets every event of what this worker does: core’s, `job:enqueued`, `job:processed`, `job:failed`. A bus in
+   * `runtimeOptions` gets the same; where there are two, each gets every event once. `worker:ready`,
+   * `worker:reconnecting`, `worker:stopped` and `worker:failed` are about no run: this bus alone gets them.
    *
    * @example
    * ```ts
