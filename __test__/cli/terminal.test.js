@@ -25,7 +25,8 @@ const HOSTILE = '\u001b[2J\u001b]0;owned\u0007\u009b31m\u202eevil\r\u2028x\ttab'
 const where = () => ['--contexts', servers.contextTable, '--statuses', servers.statusTable, '--queue', servers.queue]
 
 /** On a terminal of its own, as `script` makes one. */
-async function onTerminal(args, { input = '', env = {} } = {}) {
+/** A command on a terminal: `input` is typed once it asks, `on` is called once it has printed that text. */
+async function onTerminal(args, { input = '', env = {}, on } = {}) {
   const line = [process.execPath, MAIN, ...args, ...where()]
     .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
     .join(' ')
@@ -37,6 +38,10 @@ async function onTerminal(args, { input = '', env = {} } = {}) {
     if (input && printed.includes('[y/N]')) {
       child.stdin.write(input)
       input = ''
+    }
+    if (on && printed.includes(on.text)) {
+      on.act()
+      on = undefined
     }
   })
   const code = await new Promise((resolve) => child.on('close', resolve))
@@ -183,9 +188,9 @@ describe('a terminal', { skip: !hasScript && 'there is no script of util-linux' 
   it('shows a run live, drawn over', async (t) => {
     const client = clientFor(t, servers, Object.values(flows))
     const { runId } = await client.start('single', { runId: servers.runId() })
-    setTimeout(() => client.run(runId).cancel('enough'), 1_000)
+    const on = { text: 'running', act: () => void client.run(runId).cancel('enough') }
     const line = ['runs', 'watch', runId, '--blueprints', FLOWS, '--interval', '200ms']
-    const { code, printed } = await onTerminal(line)
+    const { code, printed } = await onTerminal(line, { on })
     assert.equal(code, 1, printed)
     assert.match(printed, new RegExp(`${ESC}\\[\\d+A${ESC}\\[0J`))
     assert.match(printed, /enough/)

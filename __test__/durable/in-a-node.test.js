@@ -127,9 +127,9 @@ describe('a node finds its job', () => {
       return {}
     })
     const { run } = await ran(flow, { runtime: { logger } })
-    const meta = { amount: 7, runId: run, nodeId: 'a', blueprintId: 'logging', attempt: 1 }
+    const meta = { amount: 7, run, node: 'a', blueprint: 'logging', attempt: 1 }
     assert.deepEqual(
-      lines.filter(({ message }) => message === 'charging').map((line) => line.meta),
+      lines.filter(({ message }) => message === 'charging').map(({ meta: { worker: _, ...own } }) => own),
       [meta],
     )
   })

@@ -13,7 +13,7 @@ import { flowsFor, outcomes } from './support/flows.js'
 
 let servers
 before(async () => {
-  servers = await openPrivateServers({ shared: ['rabbitmq', 'postgres'] })
+  servers = await openPrivateServers()
 })
 after(() => servers?.close())
 
@@ -42,7 +42,9 @@ describe('a worker that hangs', () => {
     assert.equal(before.context['_outputs.end'].worker, 'other')
 
     hanging.signal('SIGCONT')
-    await waitFor(() => hanging.lines(/late result was refused/).length > 0, { what: 'the late result to be refused' })
+    await waitFor(() => hanging.lines(/the result was not counted/).length > 0, {
+      what: 'the late result to be refused',
+    })
     assert.deepEqual(await servers.look(run), before, 'nothing of the late result was written')
     assert.deepEqual(counted(before.context), outcomes.line().nodes)
     assert.deepEqual(servers.executions.perNode(run), { start: 1, work: 2, end: 1 })
@@ -122,7 +124,9 @@ describe('a node that blocks the event loop', { concurrency: true }, () => {
     const before = await servers.look(run)
     assert.equal(before.context['_outputs.end'].worker, 'other')
     await release()
-    await waitFor(() => process.lines(/late result was refused/).length > 0, { what: 'the late result to be refused' })
+    await waitFor(() => process.lines(/the result was not counted/).length > 0, {
+      what: 'the late result to be refused',
+    })
     assert.deepEqual(await servers.look(run), before)
     assert.deepEqual(counted(before.context), outcomes.line().nodes)
     assert.equal(executions(run, 'work').length, 2)

@@ -46,6 +46,13 @@ describe('the buses', () => {
     })
   }
 
+  it('hear of a worker where they are the adapter’s own', async () => {
+    const [own, runtimes] = [new Bus(), new Bus()]
+    await servers.runAlone(chain(), { runtime: { eventBus: runtimes }, eventBus: own })
+    assert.deepEqual([own.ofWorkers[0].type, own.ofWorkers.at(-1).type], ['worker:ready', 'worker:stopped'])
+    assert.deepEqual(runtimes.ofWorkers, [])
+  })
+
   it('hear of it in the order in which it was told', async () => {
     const bus = new Bus()
     await servers.runAlone(chain(), { eventBus: bus })

@@ -7,10 +7,14 @@ export const value = (output) => async () => ({ output })
 export const pass = async ({ input }) => ({ output: input })
 /** A bus that keeps what it hears. */
 export class Bus {
+  /** What is told of runs. */
   heard = []
+  /** What workers tell of themselves. */
+  ofWorkers = []
 
   async emit(event) {
-    this.heard.push(event)
+    const kept = event.type.startsWith('worker:') ? this.ofWorkers : this.heard
+    kept.push(event)
   }
 
   /** What is told of a run as a whole. */

@@ -60,7 +60,7 @@ describe('the package', () => {
 
   it('holds compiled code, types, the addon and its papers: nothing else', () => {
     const meant =
-      /^(dist\/[\w/-]+\.(js|d\.ts)|binding\.(js|d\.ts)|index\.d\.ts|[\w.-]+\.node|((docs|bench)\/)?[\w-]+\.(md|svg)|LICENSE|package\.json)$/
+      /^(dist\/[\w/-]+\.(js|d\.ts)|dist\/dashboard\/ui\/[\w./-]+\.(js|css|svg|html|txt)|monitoring\/[\w-]+\.(json|yml)|binding\.(js|d\.ts)|index\.d\.ts|[\w.-]+\.node|((docs|bench)\/)?[\w-]+\.(md|svg)|LICENSE|package\.json)$/
     assert.deepEqual(
       files.filter((path) => !meant.test(path)),
       [],

@@ -40,21 +40,18 @@ function bash(commands: readonly Command[]): string {
   const ofCommand = commands.map(
     (command) => `    '${command.name}') flags='${written(Object.entries(flagsOf(command))).join(' ')}' ;;`,
   )
-  const choices = taking.flatMap(([name, { choices, short }]) =>
-    choices
-      ? [
-          `    --${name}${short ? `|-${short}` : ''}) COMPREPLY=($(compgen -W '${choices.join(' ')}' -- "$now")); return ;;`,
-        ]
-      : [],
+  // By command: two of them may give one flag other choices.
+  const choices = commands.flatMap((command) =>
+    Object.entries(flagsOf(command)).flatMap(([name, { choices, short }]) => {
+      if (!choices) return []
+      const said = [`--${name}`, ...(short ? [`-${short}`] : [])].map((flag) => `'${command.name} ${flag}'`).join('|')
+      return [`    ${said}) COMPREPLY=($(compgen -W '${choices.join(' ')}' -- "$now")); return ;;`]
+    }),
   )
   return `# ${PROGRAM}: completion for bash
 _flowcraft_rabbitmq() {
   local now="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" said='' at words='' flags=''
   COMPREPLY=()
-  case "$before" in
-${choices.join('\n')}
-    ${written(taking).join('|')}) COMPREPLY=($(compgen -f -- "$now")); return ;;
-  esac
   for ((at = 1; at < COMP_CWORD; at++)); do
     case "\${COMP_WORDS[at]}" in
       ${written(taking).join('|')}) ((at++)) ;;
@@ -71,6 +68,12 @@ ${ofCommand.join('\n')}
   esac
   [[ -z "$flags" ]] && command="\${command%% *}" && case "$command" in
 ${ofCommand.filter((line) => !/^ {4}'\S+ /.test(line)).join('\n')}
+  esac
+  case "$command $before" in
+${choices.join('\n')}
+  esac
+  case "$before" in
+    ${written(taking).join('|')}) COMPREPLY=($(compgen -f -- "$now")); return ;;
   esac
   if [[ "$now" == -* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$now"))
   elif [[ -n "$words" ]]; then COMPREPLY=($(compgen -W "$words" -- "$now"))

@@ -37,7 +37,8 @@ export interface NodeJob {
    * for the next execution in a loop. 43 letters, digits, `-` and `_`.
    */
   readonly idempotencyKey: string
-  /** The runtime's logger. Each line carries `runId`, `nodeId`, `blueprintId` and `attempt` beside what it is given. */
+  /** The runtime's logger. Each line carries `run`, `node` (the path), `blueprint`, `attempt` and `worker` beside what it
+   * is given. */
   readonly logger: ILogger
 }
 
@@ -107,8 +108,8 @@ export class TellingJob implements NodeJob {
   #boundLogger(): ILogger {
     const { logger } = this.#teller
     const bound = (meta: Record<string, unknown> | undefined) => {
-      const { runId, path, blueprintId, attempt } = this
-      return { ...meta, runId, nodeId: path, blueprintId, attempt }
+      const { runId: run, path: node, blueprintId: blueprint, attempt } = this
+      return { ...meta, run, node, blueprint, attempt }
     }
     return {
       debug: (message, meta) => logger.debug(message, bound(meta)),

@@ -37,12 +37,16 @@ export class RetryAfter extends FlowcraftError {
   }
 }
 
-/** What a failure asks for: itself, or what it wraps, is a {@link RetryAfter}. */
+/** What a failure asks for: itself, or what it wraps, is a {@link RetryAfter}. An error that cannot be read asks for nothing. */
 export function retryAfterOf(thrown: unknown): RetryAfter | undefined {
-  let error = thrown
-  for (let depth = 0; depth < DEEPEST && error instanceof Error; depth++) {
-    if (error instanceof RetryAfter) return error
-    error = error.cause
+  try {
+    let error = thrown
+    for (let depth = 0; depth < DEEPEST && error instanceof Error; depth++) {
+      if (error instanceof RetryAfter) return error
+      error = error.cause
+    }
+  } catch {
+    // A revoked proxy, a getter that throws.
   }
   return undefined
 }

@@ -1,6 +1,5 @@
 // Runs a program of the checks and tests, in the repository.
 import { spawn } from 'node:child_process'
-import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -17,11 +16,10 @@ export const tool = (path) => join(repository, 'node_modules', path)
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ env?: Record<string, string | undefined>, show?: boolean, limit?: number, yields?: boolean }} [options] `show` passes its
- *   output on; after `limit` seconds the program is killed; `yields` lets it have only the time of the processors that
- *   nobody else wants
+ * @param {{ env?: Record<string, string | undefined>, show?: boolean, limit?: number }} [options] `show` passes its
+ *   output on; after `limit` seconds the program is killed
  */
-export function run(command, args, { env = {}, show = false, limit, yields = false } = {}) {
+export function run(command, args, { env = {}, show = false, limit } = {}) {
   return new Promise((resolve, reject) => {
     const variables = Object.entries({ ...process.env, ...env }).filter(([, value]) => value !== undefined)
     const child = spawn(command, args, {
@@ -29,8 +27,6 @@ export function run(command, args, { env = {}, show = false, limit, yields = fal
       env: Object.fromEntries(variables),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    // What it starts inherits this.
-    if (yields && child.pid) setPriority(child.pid, constants.priority.PRIORITY_LOW)
     let printed = ''
     const clock = limit && setTimeout(() => kill(child, limit), limit * 1000)
     const take = (stream) => (data) => {
