@@ -117,7 +117,9 @@ fn kills(world: &World) -> Vec<Broken> {
     }
     let mut times: BTreeMap<(String, u32), usize> = BTreeMap::new();
     let executions = world.executions.all();
-    let kills = executions.into_iter().filter(|execution| execution.kills);
+    // A worker that stops hands back what still runs, and gives its leases up: whom that kills afterwards nobody counts.
+    let kills =
+        executions.into_iter().filter(|execution| execution.kills && !world.was_stopping(&execution.worker));
     kills.for_each(|execution| *times.entry((execution.node, execution.round)).or_default() += 1);
     let too_often = times.into_iter().filter(|(_, times)| *times > world.plan.max_deaths as usize);
     too_often.map(|((node, _), times)| Broken::Kills { run: "p".into(), node, times }).collect()

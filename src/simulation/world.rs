@@ -1,6 +1,6 @@
 //! The simulated world: servers in memory, workers over them, clients that start runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -68,6 +68,8 @@ pub(super) struct Workers {
     excuses: Vec<Excuse>,
     /// When each worker that stopped had stopped.
     stopped: BTreeMap<String, Duration>,
+    /// The names of the workers that were told to stop, also of those that died then.
+    told_to_stop: BTreeSet<String>,
 }
 
 /// Why a worker's node may be executed again.
@@ -269,7 +271,10 @@ impl World {
 
     /// A worker begins to stop.
     pub fn note_stopping(&self, worker: &Arc<SimulatedWorker>) {
-        self.with(|workers| workers.stopping.push(worker.clone()));
+        self.with(|workers| {
+            workers.stopping.push(worker.clone());
+            workers.told_to_stop.insert(worker.name.clone());
+        });
     }
 
     /// A worker that begins to die, if it has not: whether it stops already.
@@ -297,6 +302,11 @@ impl World {
     pub fn bury(&self, worker: &SimulatedWorker) {
         self.with(|workers| workers.alive.retain(|other| other.name != worker.name));
         self.note_end(&worker.name);
+    }
+
+    /// Whether a worker was told to stop.
+    pub fn was_stopping(&self, worker: &str) -> bool {
+        self.with(|workers| workers.told_to_stop.contains(worker))
     }
 
     /// A worker has stopped: it does nothing any more.

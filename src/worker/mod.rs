@@ -44,11 +44,12 @@
 //!   answering                                        says what is executed here to those that see no leases
 //!   readiness                                        no job is taken before the tables can be worked with
 //!   operated                                         what those who operate an engine ask of it
-//!   consumer, engine, client                         what RabbitMQ delivers; what adapters and applications ask for
+//!   consumer, engine, client, retention              what RabbitMQ delivers; what adapters and applications ask for; what is
+//!                                                    old is removed
 //!   recovery: tick, scan, republish                  finds lost jobs
 //!   health: watching                                 tells of its health
 //!   schedules: beat, advance                         starts runs when they are due
-//!   retention                                        removes runs that have been over for long enough
+//!   client: publishing, keys                         what is told of runs that were started
 //!   registry: heartbeat                              says that the worker lives
 //!   job: delivery                                    one message, from its delivery to its acknowledgement
 //!   job: process, leased, carrying                   the way of a job
@@ -60,7 +61,7 @@
 //!   job: trouble, looking, clock, context, place     what the steps stand on
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, waiting
-//!   runs: operations, beginning, failing, starting, watching, claim, inside, store
+//!   runs: operations, beginning, failing, starting, scheduling, watching, claim, inside, store
 //!                                                    the record
 //!   registry: service                                who lives, and what every worker can do
 //!   health: service                                  what this worker knows of itself
