@@ -31,7 +31,7 @@ pub struct LiveFunctions {
     pub publish: JsFunction<FnArgs<(LiveMessage,)>, Promise<()>>,
     /// Makes sure that a queue exists: queue, its arguments (JSON).
     pub declare: JsFunction<FnArgs<(String, String)>, Promise<()>>,
-    /// Starts a consumer: queue, its arguments (JSON), prefetch. Deliveries come through [`Broker::deliver`].
+    /// Starts a consumer: queue, its arguments (JSON), prefetch. Deliveries come through [`Broker::deliver`](super::broker::Broker::deliver).
     pub consume: JsFunction<FnArgs<(String, String, u32)>, Promise<()>>,
     /// Settles a delivery: its number, and whether it is acknowledged or handed back.
     pub settle: JsFunction<FnArgs<(u32, bool)>, ()>,
