@@ -184,8 +184,10 @@ describe('a backfill', () => {
     const range = { from: new Date('2020-01-01T00:00:00Z'), to: new Date('2020-01-03T00:00:00Z') }
     assert.deepEqual(await Promise.all([1, 2].map(() => client.schedules.backfill(id, range))), [49, 49])
     const all = async () => (await client.list({ idPrefix: `${id}@2020`, limit: 100 })).runs
-    await until(async () => (await all()).length === 49)
-    await until(async () => (await all()).every(({ status }) => status === 'completed'))
+    // A worker that met an error leaves the schedule alone for ten seconds.
+    const patience = { timeout: 90_000 }
+    await until(async () => (await all()).length === 49, patience)
+    await until(async () => (await all()).every(({ status }) => status === 'completed'), patience)
     assert.equal((await all())[0].runId, `${id}@2020-01-01T00:00:00.000Z`)
     const century = { from: new Date('1920-01-01'), to: new Date('2020-01-01') }
     await assert.rejects(client.schedules.backfill(id, century), { code: 'BACKFILL_TOO_LARGE' })
