@@ -182,10 +182,7 @@ function withJob(job: TellingJob, context: ExecutionContext): ExecutionContext {
   const emit = async (event: FlowcraftEvent) => {
     if (event.type !== 'node:error' || !retryAfterOf(event.payload.error)) await services.eventBus.emit(event)
   }
-  const dependencies = { ...services.dependencies, job }
-  return Object.create(context, {
-    services: { value: { ...services, dependencies, eventBus: { emit } } },
-  }) as ExecutionContext
+  return withServices({ eventBus: { emit }, dependencies: { ...services.dependencies, job } }, context)
 }
 
 /** An execution whose event bus hears the node start once, and of no error that another attempt follows. */
@@ -198,7 +195,7 @@ function heardAs(attempt: Attempt, node: NodeDefinition, context: ExecutionConte
   const emit = async (event: FlowcraftEvent) => {
     if (!(isAbout(node, context, event) && isOfMany(event))) await bus.emit(event)
   }
-  return heardBy({ emit }, context)
+  return withServices({ eventBus: { emit } }, context)
 }
 
 /** An execution whose event bus hears, before its error, that the fallback takes over: in the order of core in memory. */
@@ -210,7 +207,7 @@ function withTakeOver(takeOver: TakeOver, node: NodeDefinition, context: Executi
     }
     await bus.emit(event)
   }
-  return heardBy({ emit }, context)
+  return withServices({ eventBus: { emit } }, context)
 }
 
 /** Tells, once, that a node's fallback takes over. */
@@ -231,6 +228,7 @@ function isAbout({ id }: NodeDefinition, { blueprint }: ExecutionContext, { payl
   )
 }
 
-function heardBy(eventBus: IEventBus, context: ExecutionContext): ExecutionContext {
-  return Object.create(context, { services: { value: { ...context.services, eventBus } } }) as ExecutionContext
+/** The same execution, with these services in place of its own. */
+function withServices(services: Partial<ExecutionContext['services']>, context: ExecutionContext): ExecutionContext {
+  return Object.create(context, { services: { value: { ...context.services, ...services } } }) as ExecutionContext
 }
