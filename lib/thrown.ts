@@ -11,7 +11,7 @@ export function describeError(thrown: unknown, nodeId: string): string {
   const messages: string[] = []
   let error: unknown = thrown
   for (let depth = 0; depth < DEPTH && error !== undefined && error !== null; depth++) {
-    const message = textOf(error)
+    const message = isCopy(error) ? '' : textOf(error)
     if (message && !messages.some((earlier) => earlier.includes(message))) messages.push(message)
     error = causeOf(error)
   }
@@ -34,6 +34,15 @@ export function textOf(thrown: unknown): string {
 /** Core lists a run's errors as plain objects with the fields of an error. */
 function hasMessage(error: unknown): error is { message: unknown } {
   return error instanceof Error || (isObject(error) && typeof error.message === 'string')
+}
+
+/** Core's list of errors has copies that say nothing themselves: what went wrong is in the error that each was made of. */
+function isCopy(error: unknown): boolean {
+  try {
+    return !hasMessage(error) && isObject(error) && error.originalError !== undefined
+  } catch {
+    return false
+  }
 }
 
 function causeOf(error: unknown): unknown {

@@ -96,7 +96,10 @@ describe('inside a subflow', () => {
     const flow = createFlow('slow').node('slow', () => sleep(600, { output: 'too late' }), { config: { timeout: 100 } })
     const { status, result } = await inside(t, flow)
     assert.equal(status, 'failed')
-    assert.match(result.reason, /Sub-workflow 'slow' did not complete.*timed out after 100 ms/)
+    assert.match(
+      result.reason,
+      /^Node 's' failed: Sub-workflow 'slow' did not complete .* Unknown error: Node 'slow' timed out after 100 ms$/,
+    )
   })
 
   it('an `any` join runs once', async (t) => {
