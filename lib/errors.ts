@@ -15,6 +15,8 @@ export type ErrorCode =
   | 'RESULT_TIMEOUT'
   | 'RUN_NOT_FAILED'
   | 'NODE_NOT_AWAITING'
+  | 'NODE_UNKNOWN'
+  | 'NODE_NOT_RERUNNABLE'
   | 'ACTION_UNKNOWN'
   | 'RUN_BUSY'
   | 'RUN_ID_INVALID'

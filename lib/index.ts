@@ -34,8 +34,9 @@ export { RabbitMqClient } from './client/client.js'
 export { createRabbitMqClient } from './client/create.js'
 export type { NodeDescription, RunDescription, RunStatus } from './client/description.js'
 export type { ContextOf, Flow, Flows } from './client/flows.js'
-export type { RunHandle, StartOutcome } from './client/handle.js'
+export type { RunHandle } from './client/handle.js'
 export type { ListOptions, PurgeOptions, RunCount, RunPage, RunSummary } from './client/listing.js'
+export type { RerunOptions, RunOrigin } from './client/rerun.js'
 export type { ResultOptions } from './client/result.js'
 export type {
   BackfillOptions,
@@ -50,7 +51,14 @@ export type {
   Schedules,
   ScheduleTiming,
 } from './client/schedules.js'
-export type { OnConflict, RunToStart, StartManyOptions, StartOptions, TransactionLike } from './client/starting.js'
+export type {
+  OnConflict,
+  RunToStart,
+  StartManyOptions,
+  StartOptions,
+  StartOutcome,
+  TransactionLike,
+} from './client/starting.js'
 export type { WatchOptions } from './client/watch.js'
 export {
   ConnectionError,

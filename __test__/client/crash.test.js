@@ -15,33 +15,55 @@ after(() => servers.close())
 
 const SOON = { repairInterval: 500, leaseSeconds: 2 }
 
+/** Where a client is killed, and whether the run exists then. */
+const POINTS = [
+  ['start-before-insert', false],
+  ['start-after-insert', true],
+  ['start-after-publish', true],
+]
+
+/** Has a process of its own start a run, and be killed at a point of it. */
+async function killedAt(point, run) {
+  const settings = {
+    ...run,
+    amqpConnection: urls.amqp,
+    pgClient: urls.database,
+    contextTableName: servers.contextTable,
+    statusTableName: servers.statusTable,
+    queueName: servers.queue,
+  }
+  const program = new URL('./programs/starts.js', import.meta.url)
+  const process = new WorkerProcess(program, { settings, env: { FLOWCRAFT_FAULT: `crash@${point}` } })
+  const { signal } = await process.ended(20_000)
+  assert.equal(signal, 'SIGKILL', process.printed)
+}
+
 describe('a client that is killed', onServers('a process of its own'), () => {
-  for (const [point, exists] of [
-    ['start-before-insert', false],
-    ['start-after-insert', true],
-    ['start-after-publish', true],
-  ]) {
+  for (const [point, exists] of POINTS) {
     it(`at ${point} leaves ${exists ? 'a run that ends' : 'nothing'}`, async (t) => {
       await servers.workerFor(t, greeting, SOON)
       const runId = servers.runId()
-      const settings = {
-        runId,
-        amqpConnection: urls.amqp,
-        pgClient: urls.database,
-        contextTableName: servers.contextTable,
-        statusTableName: servers.statusTable,
-        queueName: servers.queue,
-      }
-      const program = new URL('./programs/starts.js', import.meta.url)
-      const process = new WorkerProcess(program, { settings, env: { FLOWCRAFT_FAULT: `crash@${point}` } })
-      const { signal } = await process.ended(20_000)
-      assert.equal(signal, 'SIGKILL', process.printed)
+      await killedAt(point, { runId })
       if (exists) {
         const { context } = await servers.settled(runId)
         assert.deepEqual([context['_outputs.shout'], executions.get(runId)], [`HELLO ${runId.toUpperCase()}`, 1])
       } else {
         assert.deepEqual(await servers.rowsOf(runId), { contexts: 0, statuses: 0 })
       }
+    })
+  }
+
+  for (const [point, exists] of POINTS) {
+    it(`at ${point} of a run again from a node leaves ${exists ? 'a run that ends' : 'nothing'}`, async (t) => {
+      await servers.workerFor(t, greeting, SOON)
+      const first = await clientFor(t, servers, greeting).start('greeting', { context: { name: 'first' } })
+      await first.result({ timeoutMs: 20_000 })
+      const before = executions.get('first')
+      const runId = servers.runId()
+      await killedAt(point, { runId, again: first.runId })
+      if (!exists) return assert.deepEqual(await servers.rowsOf(runId), { contexts: 0, statuses: 0 })
+      const { context } = await servers.settled(runId)
+      assert.deepEqual([context['_outputs.shout'], executions.get('first')], ['HELLO FIRST', before])
     })
   }
 })

@@ -4,7 +4,7 @@ import { errorOf, mistake } from '../errors.js'
 import { isObject } from '../is-object.js'
 import { within } from '../operating/spans.js'
 import type { ContextOf, Flows } from './flows.js'
-import { RunHandle, type StartOutcome } from './handle.js'
+import { RunHandle } from './handle.js'
 import type { ClientHost } from './host.js'
 import {
   type ListOptions,
@@ -23,6 +23,7 @@ import {
   runToJson,
   type StartManyOptions,
   type StartOptions,
+  startRuns,
   type TransactionLike,
 } from './starting.js'
 
@@ -171,11 +172,8 @@ export class RabbitMqClient<F extends Flows = Flows> {
   }
 
   async #start<Context>(runs: string[], onConflict: OnConflict): Promise<RunHandle<Context>[]> {
-    const { engine, answer } = this.#host
-    const started = fromJson(await answer(engine.startRuns(`{"runs":[${runs.join()}],"onConflict":"${onConflict}"}`)))
-    return (started as { runId: string; outcome: StartOutcome }[]).map(
-      ({ runId, outcome }) => new RunHandle<Context>(this.#host, runId, outcome),
-    )
+    const started = await startRuns(this.#host, runs, onConflict)
+    return started.map(({ runId, outcome }) => new RunHandle<Context>(this.#host, runId, outcome))
   }
 
   /** The caller's transaction decides whether there is a run; the engine looks for it. */

@@ -1,13 +1,13 @@
 /** One run, as an application holds it. */
 import type { WorkflowResult } from 'flowcraft'
+import { errorOf } from '../errors.js'
 import { within } from '../operating/spans.js'
 import { type RunDescription, readDescription } from './description.js'
 import type { ClientHost } from './host.js'
+import { originOf, type RerunOptions, type RunOrigin, rerunJson } from './rerun.js'
 import { type ResultOptions, resultOf } from './result.js'
+import { conflictPolicy, type StartOutcome, startRuns } from './starting.js'
 import { statesOf, type WatchOptions } from './watch.js'
-
-/** What became of a start: the run is new, it was there, or it had ended and has begun anew. */
-export type StartOutcome = 'new' | 'existing' | 'restarted'
 
 /** A run. Holds no connection, and may be of a run that is not there. */
 export class RunHandle<Context = Record<string, unknown>> {
@@ -103,6 +103,47 @@ export class RunHandle<Context = Record<string, unknown>> {
   async retry(): Promise<Set<string>> {
     const { engine, answer } = this.#host
     return new Set(await this.#within('retry', (span) => answer(engine.retry(this.runId, span))))
+  }
+
+  /**
+   * Starts a new run that begins at a node of this one. The outputs of what was done before the node stay; the node and all
+   * that depends on it run again, with the context as the record has it, changed by `context`. The new run has `_rerunOf` in
+   * its context, which {@link origin} reads. This run stays as it is, and may still go on.
+   *
+   * @param nodeId A node of the run's blueprint, which this client has to know. It has run, or is about to.
+   * @returns The new run. There is none if this rejects, as {@link RabbitMqClient.start} says it.
+   * @throws FlowcraftAdapterError with the code `NODE_UNKNOWN` when the blueprint has no such node, `NODE_NOT_RERUNNABLE` when a
+   * new run could not begin there rightly: the message says why, and from where it could. RunNotFoundError when there is no
+   * such run; SetupError when the blueprint is not known here, or of another version.
+   *
+   * @example
+   * ```ts
+   * const again = await client.run('order-17').rerunFrom('charge', { context: { amount: 40 }, runId: 'order-17-corrected' })
+   * await again.result()
+   * ```
+   */
+  async rerunFrom(nodeId: string, options: RerunOptions<Context> = {}): Promise<RunHandle<Context>> {
+    const onConflict = conflictPolicy(options.onConflict)
+    const { runId } = this
+    return this.#within('rerun', async (span) => {
+      const run = await rerunJson(this.#host, { runId, nodeId }, options, span)
+      const [started] = await startRuns(this.#host, [run], onConflict)
+      if (!started) throw errorOf('The run was not started', { code: 'INTERNAL' })
+      return new RunHandle<Context>(this.#host, started.runId, started.outcome)
+    })
+  }
+
+  /**
+   * Where this run comes from, if {@link rerunFrom} started it; undefined for any other, and where there is no such run.
+   *
+   * @example
+   * ```ts
+   * const origin = await client.run('order-17-corrected').origin()
+   * if (origin) console.log(`again from ${origin.nodeId} of ${origin.runId}`)
+   * ```
+   */
+  async origin(): Promise<RunOrigin | undefined> {
+    return originOf(this.#host, this.runId)
   }
 
   /**

@@ -1,8 +1,9 @@
 /** What a start is told, and how it crosses to the engine. */
-import { contextKey, toJson } from '../bridge/json.js'
+import { contextKey, fromJson, toJson } from '../bridge/json.js'
 import type { Values } from '../bridge/values.js'
 import { mistake } from '../errors.js'
 import { isObject } from '../is-object.js'
+import type { ClientHost } from './host.js'
 import { newRunId } from './ids.js'
 import { momentOf } from './paging.js'
 
@@ -62,19 +63,52 @@ export function runToJson(
   { context = {}, runId = newRunId(), startAt }: RunToStart<object>,
   { values, version, traceparent }: { values: Values; version: string | undefined; traceparent?: string | undefined },
 ): string {
-  if (typeof runId !== 'string' || runId === '') {
-    throw mistake('INVALID_ARGUMENT', 'A run id is a text that is not empty')
-  }
+  checkedRunId(runId)
+  const json = contextToJson(context, `run '${runId}'`, values)
+  return startJson({ blueprintId, context: json, runId, startAt }, { version, traceparent })
+}
+
+/** A run whose context is JSON text already. */
+interface StartText {
+  readonly blueprintId: string
+  readonly context: string
+  readonly runId?: string | undefined
+  readonly startAt?: Date | number | undefined
+}
+
+/** A run as it crosses, by its context as JSON text. */
+export function startJson(
+  { blueprintId, context, runId = newRunId(), startAt }: StartText,
+  { version, traceparent }: { version: string | undefined; traceparent: string | undefined },
+): string {
   const fields = [
-    `"runId":${toJson(runId, 'The run id')}`,
+    `"runId":${toJson(checkedRunId(runId), 'The run id')}`,
     `"blueprintId":${toJson(blueprintId, 'The id of the blueprint')}`,
-    `"context":${contextToJson(context, `run '${runId}'`, values)}`,
+    `"context":${context}`,
   ]
   if (version !== undefined) fields.push(`"version":${toJson(version, 'The version')}`)
   const due = momentOf('startAt', startAt)
   if (due !== undefined) fields.push(`"startAt":${due}`)
   if (traceparent !== undefined) fields.push(`"carried":${JSON.stringify({ headers: { traceparent } })}`)
   return `{${fields.join()}}`
+}
+
+function checkedRunId(runId: unknown): string {
+  if (typeof runId === 'string' && runId !== '') return runId
+  throw mistake('INVALID_ARGUMENT', 'A run id is a text that is not empty')
+}
+
+/** What became of a start: the run is new, it was there, or it had ended and has begun anew. */
+export type StartOutcome = 'new' | 'existing' | 'restarted'
+
+/** Has the engine start runs as they cross. Answers in their order. */
+export async function startRuns(
+  { engine, answer }: ClientHost,
+  runs: readonly string[],
+  onConflict: OnConflict,
+): Promise<{ runId: string; outcome: StartOutcome }[]> {
+  const started = await answer(engine.startRuns(`{"runs":[${runs.join()}],"onConflict":"${onConflict}"}`))
+  return fromJson(started) as { runId: string; outcome: StartOutcome }[]
 }
 
 /** The keys of a context as they cross: JSON. `of` names whose they are. */

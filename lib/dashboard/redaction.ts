@@ -1,6 +1,6 @@
 /** What is hidden before it leaves the server. */
 
-import { childrenOf, kindOf } from './json-slices.js'
+import { childrenOf, kindOf } from '../bridge/json-slices.js'
 import type { DashboardOptions, DashboardPlace } from './options.js'
 
 /** What is shown in place of a value at which the user's function throws: it may be what was to be hidden. */

@@ -1,10 +1,11 @@
 /** One run: how it stands, its graph, and its context. */
+
+import { childOf } from '../bridge/json-slices.js'
 import { ContextTable } from '../bridge/native.js'
 import type { NodeDescription, RunDescription } from '../client/description.js'
 import { actionsOf, type DrawnBlueprint, drawnBlueprint } from './blueprints.js'
 import type { Board } from './board.js'
 import type { Input } from './input.js'
-import { childOf } from './json-slices.js'
 import { Refusal } from './refusal.js'
 import { type ValueView, viewOf } from './value-view.js'
 

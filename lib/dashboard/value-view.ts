@@ -1,5 +1,5 @@
 /** A value as a tree of what is to be seen of it: small values whole, large ones by kind and size, to be asked for. */
-import { childrenOf, type JsonKind, kindOf } from './json-slices.js'
+import { childrenOf, type JsonKind, kindOf } from '../bridge/json-slices.js'
 import type { Redaction } from './redaction.js'
 
 /** How much of a text is shown at once, in characters. */

@@ -129,8 +129,8 @@ function describe(id: string, blueprint: WorkflowBlueprint): object {
   }
 }
 
-/** Core's own traverser chooses where a run begins, so that the two cannot differ. */
-function startsOf(id: string, blueprint: WorkflowBlueprint): string[] {
+/** The nodes that a run begins with. Core's own traverser chooses them, so that the two cannot differ. */
+export function startsOf(id: string, blueprint: WorkflowBlueprint): string[] {
   try {
     return new GraphTraverser(blueprint).getReadyNodes().map(({ nodeId }) => nodeId)
   } catch (error) {

@@ -62,6 +62,10 @@ codes! {
     RunNotFailed = "RUN_NOT_FAILED", Setup;
     /// The run, or the node, does not wait to be resumed.
     NodeNotAwaiting = "NODE_NOT_AWAITING", Setup;
+    /// The blueprint of the run has no such node.
+    NodeUnknown = "NODE_UNKNOWN", Setup;
+    /// A new run could not begin at the node rightly.
+    NodeNotRerunnable = "NODE_NOT_RERUNNABLE", Setup;
     /// No edge of the node takes the action that it is to be resumed with.
     ActionUnknown = "ACTION_UNKNOWN", Setup;
     /// Others keep changing the run.

@@ -7,6 +7,7 @@ import {
   type RunDescription,
   RunFailedError,
   type RunHandle,
+  type RunOrigin,
   type RunPage,
   type TransactionLike,
 } from '@flowcraft/rabbitmq-adapter'
@@ -34,6 +35,11 @@ async function typed(): Promise<void> {
   const { context } = await run.result({ timeoutMs: 1_000, signal: AbortSignal.timeout(1_000) })
   is<Equal<typeof context, { amount: number; note?: string }>>(true)
   const amount: number = context.amount
+  const again = await run.rerunFrom('charge', { context: { amount }, input: [1], runId: 'r', onConflict: 'reject' })
+  is<Equal<Awaited<ReturnType<typeof again.result>>['context'], { amount: number; note?: string }>>(true)
+  const origin: RunOrigin | undefined = await again.origin()
+  // @ts-expect-error: the amount is a number
+  await run.rerunFrom(origin?.nodeId ?? 'charge', { context: { amount: '42' } })
   await named.startMany('order', [{ context: { amount } }, { runId: 'r' }], { onConflict: 'reject' })
   const schedule = await client.schedules.create({
     id: 's',
