@@ -8,7 +8,7 @@ import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
 import { openStore, unknownStoreOptions } from './api/redis-coordination-store.js'
 import { Webhooks } from './api/webhooks.js'
 import { Channel, type Job } from './bridge/channel.js'
-import { type Broker, type Database, Engine } from './bridge/native.js'
+import { type Broker, type Database, Engine, type Store } from './bridge/native.js'
 import { Values } from './bridge/values.js'
 import { RabbitMqClient } from './client/client.js'
 import { type Beside, everyQueueOf } from './client/host.js'
@@ -60,6 +60,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   /** Held for as long as the adapter is: a live connection is driven by what hangs on it. */
   readonly #broker: Broker
   readonly #database: Database
+  readonly #store: Store
   readonly #engine: Engine
   readonly #channel: Channel
   readonly #jobHost: JobHost
@@ -116,6 +117,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     this.#warnsOfMemory = areInMemory
     this.#broker = broker
     this.#database = database
+    this.#store = openStore(options.coordinationStore)
     this.#hosted = this.#hostedWorker()
     this.#channel = new Channel(() => this.#engine, {
       run: (job, controller) => void this.#run(job, controller),
@@ -125,7 +127,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       JSON.stringify({ ...engineOptions(checked), worker: this.#worker, host: hostname() }),
       this.#broker,
       this.#database,
-      openStore(options.coordinationStore),
+      this.#store,
       engineHost(this.#hosted, {
         hasEventBus: Boolean(eventBus),
         traces: this.#spans !== undefined,
@@ -422,6 +424,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     return {
       broker: this.#broker,
       database: this.#database,
+      store: this.#store,
       contexts,
       statuses,
       queues: everyQueueOf(this.queueName, queues),

@@ -98,6 +98,45 @@ describe('runs', onServers('the command line is a process of its own'), () => {
     assert.equal((await run(`runs result ${runId} --timeout 20s`)).code, 0)
   })
 
+  it('are run again from a node, with another context and input', async (t) => {
+    await servers.workerFor(t, Object.values(flows))
+    const [first, second] = [servers.runId(), servers.runId()]
+    await run(['runs', 'start', 'paid', ...WITH, '--run-id', first])
+    await servers.settled(first, ['awaiting'])
+    await run(['runs', 'send-event', first, '--event', 'payment:received', '--data', '7'])
+    assert.equal((await run(`runs result ${first} --timeout 20s`)).code, 0)
+
+    const rerun = (...flags) => run(['runs', 'rerun', first, ...WITH, ...flags])
+    const changes = ['--run-id', second, '--context', '{"note":"again"}', '--input', '8']
+    const again = await rerun('--from', 'thank', ...changes, '--wait', '--timeout', '20s', '-o', 'json')
+    assert.equal(again.code, 0, again.stderr)
+    const { runId, context } = JSON.parse(again.stdout)
+    assert.deepEqual(
+      [runId, context.note, context['_inputs.thank'], context['_outputs.payment']],
+      [second, 'again', 8, 7],
+    )
+    const shown = await run(['runs', 'show', second, ...WITH])
+    assert.match(shown.stdout, new RegExp(`^run again +from node 'thank' of run '${first}'$`, 'm'))
+    assert.deepEqual((await run.json(`runs show ${second}`)).origin, { runId: first, nodeId: 'thank' })
+    const there = await rerun('--from', 'thank', '--run-id', second)
+    assert.deepEqual([there.code, /--on-conflict/.test(there.stderr)], [1, true], there.stderr)
+    const same = await rerun('--from', 'thank', '--run-id', second, '--on-conflict', 'use-existing')
+    assert.deepEqual([same.code, same.stdout], [0, `${second}\n`])
+
+    for (const [flags, code, says] of [
+      [['--from', 'nowhere'], 1, /'payment', 'thank'/],
+      [[], 2, /--from/],
+      [['--from', 'thank', '--context', '[]'], 2, /--context is a JSON object/],
+      [['--from', 'thank', '--input', '{'], 2, /--input is not JSON/],
+    ]) {
+      const refused = await rerun(...flags)
+      assert.deepEqual([refused.code, refused.stdout], [code, ''], refused.stderr)
+      assert.match(refused.stderr, says)
+    }
+    const unknown = await run(['runs', 'rerun', first, '--from', 'thank'])
+    assert.match(unknown.stderr, /--blueprints/)
+  })
+
   it('are told of events, with data from a file or from standard input', async (t) => {
     await servers.workerFor(t, Object.values(flows))
     const runId = servers.runId()

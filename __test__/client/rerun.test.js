@@ -282,6 +282,28 @@ describe('a run again with the id of another', () => {
   })
 })
 
+describe('a join of what stays done and what runs again', () => {
+  const flow = flowsToRerun.find((each) => each.flow.toBlueprint().id === 'diamond').flow
+
+  it('waits for no recovery', async (t) => {
+    await servers.workerFor(t, flow, { repairInterval: 3_600_000 })
+    const client = clientFor(t, servers, flow)
+    const run = await client.start('diamond')
+    await run.result({ timeoutMs })
+    const again = await run.rerunFrom('left', { runId: servers.runId() })
+    assert.equal((await again.result({ timeoutMs })).context['_outputs.end'], 'sl+sre')
+  })
+
+  it('is found by recovery where the client has no coordination store', async (t) => {
+    await servers.workerFor(t, flow, { repairInterval: 500 })
+    const client = clientFor(t, servers, flow, { coordinationStore: undefined })
+    const run = await client.start('diamond')
+    await run.result({ timeoutMs })
+    const again = await run.rerunFrom('right')
+    assert.equal((await again.result({ timeoutMs })).context['_outputs.end'], 'sl+sre')
+  })
+})
+
 describe('of a run that goes on', () => {
   it('what is known is copied: siblings that have not ended run again too', async (t) => {
     const gate = deferred()

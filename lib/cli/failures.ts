@@ -21,6 +21,8 @@ const BY_CODE: Record<string, readonly [exit: number, ...todo: string[]]> = {
   RUN_ID_INVALID: [EXIT.usage],
   RESULT_TIMEOUT: [EXIT.timedOut, 'the run goes on; runs watch follows it'],
   NODE_NOT_AWAITING: [EXIT.notSo, 'runs show <run-id> says what the run waits for'],
+  NODE_UNKNOWN: [EXIT.notSo, 'take one of the nodes that the message names'],
+  NODE_NOT_RERUNNABLE: [EXIT.notSo],
   ACTION_UNKNOWN: [EXIT.notSo, 'take one of the actions that the message names'],
   BLUEPRINT_UNKNOWN: [EXIT.usage, 'name a module that exports the blueprint: --blueprints ./flows.js'],
   BLUEPRINT_VERSION: [EXIT.notSo],

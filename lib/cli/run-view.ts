@@ -1,6 +1,7 @@
 /** A run, drawn for people: what is known of it, and its nodes as a tree. */
 import type { NodeDescription, RunDescription } from '../client/description.js'
 import type { Flow, Flows } from '../client/flows.js'
+import type { RunOrigin } from '../client/rerun.js'
 import { isObject } from '../is-object.js'
 import { oneLine } from '../log.js'
 import { clock, lengthOf } from './durations.js'
@@ -18,7 +19,7 @@ const MARKS: Record<NodeDescription['state'], readonly [string, Style | undefine
 }
 
 /** The lines of a run. */
-export function linesOfRun(io: Io, run: RunDescription, flows: Flows): string[] {
+export function linesOfRun(io: Io, run: RunDescription, flows: Flows, origin?: RunOrigin): string[] {
   const { blueprintId, version, reason } = run
   const blueprint = version ? `${blueprintId} (version ${version})` : blueprintId
   const head = facts(io, [
@@ -26,6 +27,7 @@ export function linesOfRun(io: Io, run: RunDescription, flows: Flows): string[] 
     ['status', run.status, styleOf(run.status)],
     ['reason', reason, 'red'],
     ['blueprint', blueprint],
+    ['run again', origin && `from node '${oneLine(origin.nodeId)}' of run '${oneLine(origin.runId)}'`],
     ['started', moment(run.createdAt)],
     ['last changed', moment(run.updatedAt)],
   ])

@@ -68,6 +68,7 @@ export function openClientHost(options: RabbitMqClientOptions): { host: ClientHo
   const { queues, queueName } = checked
   const spans = spansFor(checkedTelemetry(checked.telemetry), (id) => queues[id] ?? queueName)
   const channel = new Channel(() => engine, { run: () => {}, hear: (notice) => hear(notice, logger, spans) })
+  const store = coordinationStore && openStore(coordinationStore)
   const engine: Engine = new Engine(
     JSON.stringify({
       ...clientEngineOptions(checked),
@@ -76,7 +77,7 @@ export function openClientHost(options: RabbitMqClientOptions): { host: ClientHo
     }),
     broker,
     database,
-    coordinationStore ? openStore(coordinationStore) : Store.absent(),
+    store ?? Store.absent(),
     hostOf(blueprints, { wake: () => channel.wake(), traces: spans !== undefined }),
   )
   for (const sentence of [
@@ -89,6 +90,7 @@ export function openClientHost(options: RabbitMqClientOptions): { host: ClientHo
   const beside = {
     broker,
     database,
+    store,
     contexts: checked.contextTableName,
     statuses: checked.statusTableName,
     queues: everyQueueOf(checked.queueName, checked.queues),

@@ -1,12 +1,11 @@
 /** One run, as an application holds it. */
 import type { WorkflowResult } from 'flowcraft'
-import { errorOf } from '../errors.js'
 import { within } from '../operating/spans.js'
 import { type RunDescription, readDescription } from './description.js'
 import type { ClientHost } from './host.js'
-import { originOf, type RerunOptions, type RunOrigin, rerunJson } from './rerun.js'
+import { originOf, type RerunOptions, type RunOrigin, rerunFrom } from './rerun.js'
 import { type ResultOptions, resultOf } from './result.js'
-import { conflictPolicy, type StartOutcome, startRuns } from './starting.js'
+import type { StartOutcome } from './starting.js'
 import { statesOf, type WatchOptions } from './watch.js'
 
 /** A run. Holds no connection, and may be of a run that is not there. */
@@ -123,14 +122,9 @@ export class RunHandle<Context = Record<string, unknown>> {
    * ```
    */
   async rerunFrom(nodeId: string, options: RerunOptions<Context> = {}): Promise<RunHandle<Context>> {
-    const onConflict = conflictPolicy(options.onConflict)
-    const { runId } = this
-    return this.#within('rerun', async (span) => {
-      const run = await rerunJson(this.#host, { runId, nodeId }, options, span)
-      const [started] = await startRuns(this.#host, [run], onConflict)
-      if (!started) throw errorOf('The run was not started', { code: 'INTERNAL' })
-      return new RunHandle<Context>(this.#host, started.runId, started.outcome)
-    })
+    const place = { runId: this.runId, nodeId }
+    const { runId, outcome } = await this.#within('rerun', (span) => rerunFrom(this.#host, place, options, span))
+    return new RunHandle<Context>(this.#host, runId, outcome)
   }
 
   /**

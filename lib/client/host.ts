@@ -1,6 +1,6 @@
 /** What a client stands on: an engine of its own, or that of an adapter. */
 import type { ILogger, WorkflowBlueprint } from 'flowcraft'
-import type { Broker, Database, Engine } from '../bridge/native.js'
+import type { Broker, Database, Engine, Store } from '../bridge/native.js'
 import type { Values } from '../bridge/values.js'
 import type { Spans } from '../operating/spans.js'
 
@@ -14,10 +14,12 @@ export interface ClientHost {
   readonly beside: Beside
 }
 
-/** What stands beside the engine, for whatever shows a fleet to people. */
+/** What stands beside the engine: for whatever shows a fleet to people, and for what the engine has no word for. */
 export interface Beside {
   readonly broker: Broker
   readonly database: Database
+  /** The coordination store, where there is one. */
+  readonly store?: Store | undefined
   /** The table of contexts, and that of statuses. */
   readonly contexts: string
   readonly statuses: string

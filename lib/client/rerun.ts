@@ -1,14 +1,16 @@
 /** A run again from one of its nodes: a new run that begins where another one has been. */
 import { fromJson } from '../bridge/json.js'
 import { ContextTable } from '../bridge/native.js'
-import { errorOf, mistake } from '../errors.js'
+import { errorOf, mistake, RunNotFoundError } from '../errors.js'
 import { startsOf } from '../execution/blueprints.js'
 import { type RunDescription, readDescription, withoutHeartbeat } from './description.js'
 import type { ClientHost } from './host.js'
+import { newRunId } from './ids.js'
+import { arrivalsOf, countArrivals } from './rerun-arrivals.js'
 import { carriedKeys, contextOfKeys, type Keys, keysOf, RERUN_OF } from './rerun-context.js'
 import { RerunGraph } from './rerun-graph.js'
 import { isInside, planRerun, type RerunPlan } from './rerun-plan.js'
-import { contextToJson, type OnConflict, startJson } from './starting.js'
+import { conflictPolicy, contextToJson, type OnConflict, type StartOutcome, startJson, startRuns } from './starting.js'
 
 /** How a run is run again from a node. */
 export interface RerunOptions<Context = Record<string, unknown>> {
@@ -41,13 +43,50 @@ const LISTED = 20
 /** How many nodes upstream are asked whether the run can be run again from there. */
 const ASKED = 100
 
-/** The new run as it crosses to the engine: JSON. */
-export async function rerunJson(
+/** A run as it is to be started. */
+interface Rerun {
+  readonly runId: string
+  /** The run as it crosses to the engine. */
+  readonly json: string
+  /** The joins at which something has arrived already. */
+  readonly arrivals: readonly string[]
+}
+
+/** Starts a new run at a node of another. */
+export async function rerunFrom(
   host: ClientHost,
   place: Place,
   options: RerunOptions<object>,
   traceparent: string | undefined,
-): Promise<string> {
+): Promise<{ runId: string; outcome: StartOutcome }> {
+  const onConflict = conflictPolicy(options.onConflict)
+  const { runId, json, arrivals } = await newRun(host, place, options, traceparent)
+  // Before it starts: a worker may be at the join at once.
+  const isNew = options.runId === undefined || arrivals.length === 0 || !(await isThere(host, runId))
+  if (isNew) await countArrivals(host, runId, arrivals)
+  const [started] = await startRuns(host, [json], onConflict)
+  if (!started) throw errorOf('The run was not started', { code: 'INTERNAL' })
+  // Beginning anew forgets what was counted.
+  if (started.outcome === 'restarted') await countArrivals(host, started.runId, arrivals)
+  return started
+}
+
+async function isThere({ engine, answer }: ClientHost, runId: string): Promise<boolean> {
+  try {
+    await answer(engine.describe(runId))
+    return true
+  } catch (error) {
+    if (error instanceof RunNotFoundError) return false
+    throw error
+  }
+}
+
+async function newRun(
+  host: ClientHost,
+  place: Place,
+  options: RerunOptions<object>,
+  traceparent: string | undefined,
+): Promise<Rerun> {
   const { runId, nodeId } = place
   if (typeof nodeId !== 'string') throw mistake('INVALID_ARGUMENT', 'The id of a node is a text')
   if (options.runId === runId) {
@@ -61,7 +100,9 @@ export async function rerunJson(
   for (const [key, json] of keysOf(changed)) context.set(checkedKey(key, graph, plan), json)
   if (options.input !== undefined) context.set(`_inputs.${nodeId}`, inputJson(host, graph, place, options.input))
   context.set(RERUN_OF, JSON.stringify({ runId, nodeId } satisfies RunOrigin))
-  return startJson({ blueprintId, context: contextOfKeys(context), runId: options.runId }, { version, traceparent })
+  const started = options.runId ?? newRunId()
+  const json = startJson({ blueprintId, context: contextOfKeys(context), runId: started }, { version, traceparent })
+  return { runId: started, json, arrivals: arrivalsOf(graph, plan) }
 }
 
 /** Where a run comes from; undefined if it was not run again from a node of another. */

@@ -14,13 +14,14 @@ export const run: Run = (call) =>
     const { parsed, io } = call
     const [runId = ''] = parsed.args
     const { blueprints, contexts } = servers.settings
-    const [flows, description] = [await loadFlows(blueprints), await servers.client().run(runId).describe()]
+    const run = servers.client().run(runId)
+    const [flows, description, origin] = [await loadFlows(blueprints), await run.describe(), await run.origin()]
     const context = parsed.has('with-context')
       ? fromJson(await new ContextTable(servers.database(), contexts).toJSON(runId))
       : undefined
-    const value = context === undefined ? description : { ...description, context }
+    const value = { ...description, ...(origin && { origin }), ...(context !== undefined && { context }) }
     const lines = () => [
-      ...linesOfRun(io, description, flows),
+      ...linesOfRun(io, description, flows, origin),
       ...(context === undefined ? [] : ['', io.paint('dim', 'context'), shownJson(context, 2)]),
     ]
     await showOne(io, formatOf(parsed), value, lines)

@@ -1,8 +1,19 @@
 /** `runs …`: one run, or a list. */
-import type { Argument, Command } from '../command.js'
+import type { Argument, Command, Flag, Flags } from '../command.js'
 import { BLUEPRINTS } from './fleet.js'
 
 const RUN: Argument = { name: 'run-id', words: 'the id of the run', required: true }
+
+const RUN_ID: Flag = { words: 'the id of the run; default: a new one', value: 'id' }
+const ON_CONFLICT: Flag = {
+  words: 'what becomes of a run of that id',
+  value: 'policy',
+  choices: ['reject', 'use-existing', 'restart-if-ended'],
+}
+const WAIT: Flags = {
+  wait: { words: 'waits for its end, as runs result does' },
+  timeout: { words: 'how long to wait', value: 'time' },
+}
 
 export const RUNS_COMMANDS: readonly Command[] = [
   {
@@ -67,17 +78,12 @@ export const RUNS_COMMANDS: readonly Command[] = [
     args: [{ name: 'blueprint', words: 'the id of the blueprint', required: true }],
     flags: {
       blueprints: BLUEPRINTS,
-      'run-id': { words: 'the id of the run; default: a new one', value: 'id' },
+      'run-id': RUN_ID,
       context: { words: 'its context: a JSON object, @file for a file, - for standard input', value: 'json' },
-      'on-conflict': {
-        words: 'what becomes of a run of that id',
-        value: 'policy',
-        choices: ['reject', 'use-existing', 'restart-if-ended'],
-      },
+      'on-conflict': ON_CONFLICT,
       'start-at': { words: 'when it begins: a date', value: 'time' },
       'version-of': { words: 'the version that the blueprint has to have', value: 'version' },
-      wait: { words: 'waits for its end, as runs result does' },
-      timeout: { words: 'how long to wait', value: 'time' },
+      ...WAIT,
     },
     groups: ['output', 'servers'],
     examples: [
@@ -85,6 +91,39 @@ export const RUNS_COMMANDS: readonly Command[] = [
       { line: 'runs start order --run-id order-17 --on-conflict use-existing --wait', words: 'once, and its result' },
     ],
     load: () => import('../commands/runs-start.js'),
+  },
+  {
+    name: 'runs rerun',
+    summary: 'Starts a new run that begins at a node of another, and prints its id.',
+    words: [
+      'What was done before the node stays done; the node and all that depends on it run again. The first run stays as it is.',
+      'Where the new run could come out another way than the first, it is refused, with a node from which it can be run again.',
+    ],
+    args: [RUN],
+    flags: {
+      from: { words: 'the node to run again from', value: 'node' },
+      blueprints: BLUEPRINTS,
+      context: {
+        words: 'keys that get another value: a JSON object, @file for a file, - for standard input',
+        value: 'json',
+      },
+      input: {
+        words: "the node's input: JSON, @file for a file, - for standard input; default: the one it had",
+        value: 'json',
+      },
+      'run-id': RUN_ID,
+      'on-conflict': ON_CONFLICT,
+      ...WAIT,
+    },
+    groups: ['output', 'servers'],
+    examples: [
+      { line: 'runs rerun order-17 --from charge --blueprints ./flows.js', words: 'again from a node' },
+      {
+        line: 'runs rerun order-17 --from charge --context \'{"amount":40}\' --run-id order-17-corrected',
+        words: 'with another amount',
+      },
+    ],
+    load: () => import('../commands/runs-rerun.js'),
   },
   {
     name: 'runs counts',
