@@ -126,6 +126,36 @@ describe('a run', () => {
     assert.equal((await get('run/copy', { id: 'c', path: '["none"]' })).status, 404)
   })
 
+  it('is run again from a node, as a new run that names its origin', async (t) => {
+    const world = { declined: true }
+    const { env, get, post } = await boardFor(t, { flows: { order: orders(world), quick } })
+    await env.client.start('order', { runId: 'o', context: { card: '4111' } })
+    await env.settle()
+    world.declined = false
+    const change = { context: { note: 'again' }, input: { amount: 7 }, runId: 'o-2' }
+    const done = await post('run/rerun', { id: 'o', nodeId: 'charge', ...change })
+    assert.deepEqual([done.status, done.body], [200, { runId: 'o-2' }])
+    await env.settle()
+    assert.equal((await get('run', { id: 'o-2' })).body.status, 'awaiting')
+    assert.equal((await get('run', { id: 'o' })).body.status, 'failed')
+    assert.deepEqual((await get('run/origin', { id: 'o-2' })).body, { origin: { runId: 'o', nodeId: 'charge' } })
+    assert.deepEqual((await get('run/origin', { id: 'o' })).body, {})
+    const { children } = (await get('run/context', { id: 'o-2' })).body.value
+    const shown = Object.fromEntries(children.map(({ key, value }) => [key, value.text]))
+    assert.deepEqual([shown.note, shown.card], ['again', '4111'])
+    for (const [body, status, code] of [
+      [{ nodeId: 'charge', runId: 'o-2' }, 409, 'RUN_EXISTS'],
+      [{ nodeId: 'approval' }, 409, 'NODE_NOT_RERUNNABLE'],
+      [{ nodeId: 'nowhere' }, 404, 'NODE_UNKNOWN'],
+      [{}, 400, 'INVALID_ARGUMENT'],
+      [{ nodeId: 'charge', context: [] }, 400, 'INVALID_ARGUMENT'],
+      [{ nodeId: 'charge', context: { _flowcraft: 1 } }, 400, 'RESERVED_KEY'],
+    ]) {
+      const refused = await post('run/rerun', { id: 'o', ...body })
+      assert.deepEqual([refused.status, refused.body.error.code], [status, code], JSON.stringify(body))
+    }
+  })
+
   it('is told of events, and deleted when it is over', async (t) => {
     const { env, get, post } = await boardFor(t)
     await env.client.start('order', { runId: 'e' })

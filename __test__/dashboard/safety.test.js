@@ -111,7 +111,15 @@ describe('what may not be done', () => {
     const { env, post } = await boardFor(t, { readOnly: true })
     await env.client.start('order', { runId: 'victim' })
     await env.settle()
-    for (const call of ['run/cancel', 'run/resume', 'run/send-event', 'runs/cancel', 'dead/replay', 'dead/discard']) {
+    for (const call of [
+      'run/cancel',
+      'run/resume',
+      'run/rerun',
+      'run/send-event',
+      'runs/cancel',
+      'dead/replay',
+      'dead/discard',
+    ]) {
       const { status, body } = await post(call, { id: 'victim', ids: ['victim'], event: 'e' })
       assert.deepEqual([status, body.error.code], [405, 'READ_ONLY'], call)
     }
@@ -125,6 +133,7 @@ describe('what may not be done', () => {
     await env.settle()
     assert.equal((await get('run', { id: 'o' })).status, 200)
     assert.deepEqual((await post('run/cancel', { id: 'o' })).body.error.code, 'ROLE_MISSING')
+    assert.deepEqual((await post('run/rerun', { id: 'o', nodeId: 'charge' })).body.error.code, 'ROLE_MISSING')
     role.now = 'operate'
     assert.equal((await post('run/cancel', { id: 'o' })).status, 200)
     for (const call of ['run/delete', 'runs/delete', 'dead/discard']) {

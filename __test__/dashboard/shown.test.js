@@ -91,18 +91,21 @@ describe('what is done', () => {
     await env.client.start('order', { runId: 'o' })
     await env.settle()
     await post('run/resume', { id: 'o', nodeId: 'approval', decision: 'approve', output: { card: '4111' } })
+    const changed = { context: { card: '4111' }, input: '4111' }
+    await post('run/rerun', { id: 'o', nodeId: 'charge', runId: 'o-2', ...changed })
     await post('run/cancel', { id: 'none' })
     await post('run/delete', { id: 'o' })
     assert.deepEqual(
       actions.map(({ action, target, refused }) => [action, target, refused]),
       [
         ['run/resume', { id: 'o', nodeId: 'approval', decision: 'approve' }, undefined],
+        ['run/rerun', { id: 'o', nodeId: 'charge', runId: 'o-2' }, undefined],
         ['run/cancel', { id: 'none' }, 'RUN_NOT_FOUND'],
         ['run/delete', {}, 'ROLE_MISSING'],
       ],
     )
     assert.ok(actions.every(({ at, user }) => at instanceof Date && user.startsWith('ada')))
-    assert.equal(lines.length, 3)
+    assert.equal(lines.length, 4)
     assert.match(lines[0], /^\[Dashboard\] ada\\n\[Dashboard\] eve: run\/resume .*done$/)
     assert.ok(!lines.join('').includes('4111'))
   })

@@ -1,6 +1,7 @@
 /** How the page asks its server. Addresses are relative to the page, wherever that is. */
 
 import type { RunCount, RunPage, RunSummary } from '../../lib/client/listing.js'
+import type { RunOrigin } from '../../lib/client/rerun.js'
 import type { Approval } from '../../lib/dashboard/approvals.js'
 import type { DrawnBlueprint } from '../../lib/dashboard/blueprints.js'
 import type { ShownLetter } from '../../lib/dashboard/dead.js'
@@ -46,6 +47,7 @@ export interface Reads {
   'runs/preview': { ids: string[]; first: Summary[]; isMore: boolean }
   run: Run
   'run/graph': { blueprints: DrawnBlueprint[] }
+  'run/origin': { origin?: RunOrigin }
   'run/context': { value?: ValueView }
   'run/copy': { json: string }
   approvals: { approvals: Json<Approval>[]; cursor?: string }

@@ -1,7 +1,11 @@
 /** What a call of the dashboard says, read as what it is. Whatever cannot be read is refused. */
 import type { RunStatus } from '../client/description.js'
 import type { ListOptions } from '../client/listing.js'
+import { isObject } from '../is-object.js'
 import { Refusal } from './refusal.js'
+
+/** What an action is done to, where it is said. */
+const NAMED = ['id', 'ids', 'nodeId', 'runId', 'event', 'decision', 'reason']
 
 /** The arguments of a call: those of its address, or of its body. */
 export class Input {
@@ -22,7 +26,7 @@ export class Input {
 
   /** What an action is done to: ids and names. Payloads stay out. */
   get target(): Record<string, unknown> {
-    const named = ['id', 'ids', 'nodeId', 'event', 'decision', 'reason'].map((name) => [name, this.get(name)] as const)
+    const named = NAMED.map((name) => [name, this.get(name)] as const)
     return Object.fromEntries(named.filter(([, value]) => value !== undefined))
   }
 
@@ -58,6 +62,13 @@ export class Input {
     if (value === undefined || value === null) return []
     if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return value as string[]
     throw wrong(name, 'an array of texts')
+  }
+
+  object(name: string): Record<string, unknown> | undefined {
+    const value = this.get(name)
+    if (value === undefined || value === null) return undefined
+    if (isObject(value) && !Array.isArray(value)) return value
+    throw wrong(name, 'an object')
   }
 
   /** Milliseconds since 1970, or a date. */

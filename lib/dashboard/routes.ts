@@ -5,8 +5,8 @@ import { deadLetters, discard, replay } from './dead.js'
 import { fleet, health } from './fleet.js'
 import type { Input } from './input.js'
 import type { DashboardRole } from './options.js'
-import { copyContext, describeRun, graphOf, viewContext } from './run.js'
-import { act, RUN_ACTIONS, type RunAction, resume, sendEvent } from './run-actions.js'
+import { copyContext, describeRun, graphOf, originOf, viewContext } from './run.js'
+import { act, RUN_ACTIONS, type RunAction, rerun, resume, sendEvent } from './run-actions.js'
 import { actOnRuns, countRuns, listRuns, previewAction } from './runs.js'
 
 export interface Route {
@@ -40,6 +40,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'runs/delete': bulk('delete'),
   run: read(describeRun),
   'run/graph': read(graphOf),
+  'run/origin': read(originOf),
   'run/context': read(viewContext),
   'run/copy': read(copyContext),
   'run/cancel': onRun('cancel'),
@@ -47,6 +48,11 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'run/delete': onRun('delete'),
   'run/resume': change('operate', (board, input) => resume(board.client.run(input.required('id')), input)),
   'run/send-event': change('operate', (board, input) => sendEvent(board.client.run(input.required('id')), input)),
+  'run/rerun': change('operate', async (board, input) => {
+    const started = await rerun(board.client.run(input.required('id')), input)
+    board.shared.forget()
+    return started
+  }),
   approvals: read(approvals),
   dead: read(deadLetters),
   'dead/replay': change('operate', replay),

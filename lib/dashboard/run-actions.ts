@@ -42,3 +42,14 @@ export async function resume(run: RunHandle, input: Input): Promise<{ nodes: str
 export async function sendEvent(run: RunHandle, input: Input): Promise<{ nodes: string[] }> {
   return { nodes: [...(await run.sendEvent(input.required('event'), input.get('payload')))] }
 }
+
+/** Starts a new run at a node of another; answers with its id. */
+export async function rerun(run: RunHandle, input: Input): Promise<{ runId: string }> {
+  const [context, given, id] = [input.object('context'), input.get('input'), input.text('runId')]
+  const { runId } = await run.rerunFrom(input.required('nodeId'), {
+    ...(context && { context }),
+    ...(given !== undefined && { input: given }),
+    ...(id !== undefined && { runId: id }),
+  })
+  return { runId }
+}

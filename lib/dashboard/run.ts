@@ -3,6 +3,8 @@
 import { childOf } from '../bridge/json-slices.js'
 import { ContextTable } from '../bridge/native.js'
 import type { NodeDescription, RunDescription } from '../client/description.js'
+import type { RunOrigin } from '../client/rerun.js'
+import { RERUN_OF } from '../client/rerun-context.js'
 import { actionsOf, type DrawnBlueprint, drawnBlueprint } from './blueprints.js'
 import type { Board } from './board.js'
 import type { Input } from './input.js'
@@ -20,6 +22,12 @@ export type ShownRun = Omit<RunDescription, 'nodes'> & { nodes: ShownNode[] }
 
 export async function describeRun(board: Board, input: Input): Promise<ShownRun> {
   return shownRun(board, await board.client.run(input.required('id')).describe())
+}
+
+/** Where a run comes from that was run again from a node of another. */
+export async function originOf({ client, redaction }: Board, input: Input): Promise<{ origin?: RunOrigin }> {
+  const origin = await client.run(input.required('id')).origin()
+  return origin ? { origin: redaction.value(origin, [RERUN_OF], 'context') } : {}
 }
 
 /** A run as it may be shown. */

@@ -1,8 +1,9 @@
 /** Dead letters: messages that could not be processed, why, and what becomes of them. */
 import { useState } from 'react'
-import { ApiError, change, type Letter } from '../api.js'
+import { change, type Letter } from '../api.js'
 import { counted } from '../format.js'
-import { Copy, Dialog, Failure, Icon, Moment, Scroll, Stale } from '../parts/basics.js'
+import { Ask } from '../parts/ask.js'
+import { Copy, Failure, Icon, Moment, Scroll, Stale } from '../parts/basics.js'
 import { useRowKeys } from '../parts/shortcuts.js'
 import { toast } from '../parts/toasts.js'
 import { usePolled } from '../polled.js'
@@ -91,7 +92,7 @@ export function DeadLetters() {
         ))}
       </ul>
       {asked && (
-        <Ask
+        <AskLetters
           {...asked}
           close={() => setAsked(undefined)}
           done={() => {
@@ -175,32 +176,18 @@ const WORDS: Record<Kind, { verb: string; done: string; words: string }> = {
   },
 }
 
-function Ask({ kind, ids, close, done }: { kind: Kind; ids: string[]; close: () => void; done: () => void }) {
+function AskLetters({ kind, ids, close, done }: { kind: Kind; ids: string[]; close: () => void; done: () => void }) {
   const { verb, done: past, words } = WORDS[kind]
-  const [failure, setFailure] = useState('')
   const what = counted(ids.length, 'dead letter')
   const send = async () => {
-    try {
-      const { count } = await change<{ count: number }>(`dead/${kind}`, { ids })
-      toast(`${counted(count, 'dead letter')} ${past}`)
-      close()
-      done()
-    } catch (error) {
-      setFailure(error instanceof ApiError ? error.message : String(error))
-    }
+    const { count } = await change<{ count: number }>(`dead/${kind}`, { ids })
+    toast(`${counted(count, 'dead letter')} ${past}`)
+    close()
+    done()
   }
   return (
-    <Dialog title={`${verb} ${what}`} close={close}>
+    <Ask title={`${verb} ${what}`} verb={`${verb} ${what}`} close={close} send={send} isGrave={kind === 'discard'}>
       <p>{words}</p>
-      {failure && <p className="bad">{failure}</p>}
-      <footer>
-        <button type="button" onClick={close}>
-          Leave it
-        </button>
-        <button type="button" className={kind === 'replay' ? 'primary' : 'primary danger'} onClick={() => void send()}>
-          {verb} {what}
-        </button>
-      </footer>
-    </Dialog>
+    </Ask>
   )
 }

@@ -8,18 +8,25 @@ import { Copy, Dialog, Failure, Moment, Scroll, Stale, Status } from '../parts/b
 import { useRowKeys } from '../parts/shortcuts.js'
 import { isOurs, Tree } from '../parts/tree.js'
 import { usePolled } from '../polled.js'
-import { hrefOf, useQuery } from '../route.js'
+import { hrefOf, runHref, useQuery } from '../route.js'
 import { Actions } from '../run/actions.js'
 import { Activity, useActivity } from '../run/activity.js'
 import { mermaidOf } from '../run/mermaid.js'
 import { NodePanel } from '../run/node-panel.js'
 import { Nodes } from '../run/nodes.js'
+import { hasRun } from '../run/rerun.js'
 
 const TABS = ['graph', 'nodes', 'context', 'activity'] as const
 
 export default function RunPage() {
-  const [query, setQuery] = useQuery()
+  const [query] = useQuery()
   const id = query.get('id') ?? ''
+  // Nothing that is known of one run is shown of another.
+  return <OneRun key={id} id={id} />
+}
+
+function OneRun({ id }: { id: string }) {
+  const [query, setQuery] = useQuery()
   const [isOver, setOver] = useState(false)
   const { data: run, error, refresh } = usePolled('run', id === '' ? undefined : { id }, isOver ? 15_000 : 1_000)
   const graph = usePolled('run/graph', run?.blueprintId === undefined ? undefined : { blueprint: run.blueprintId }, 0)
@@ -72,7 +79,15 @@ export default function RunPage() {
           {tab === 'context' && <Context id={id} isOver={over} />}
           {tab === 'activity' && <Activity changes={changes} />}
         </div>
-        {node && <NodePanel run={run} node={node} close={() => choose(undefined)} done={refresh} />}
+        {node && (
+          <NodePanel
+            run={run}
+            node={node}
+            canRerun={hasRun(run, blueprints, node)}
+            close={() => choose(undefined)}
+            done={refresh}
+          />
+        )}
       </div>
       {showsMermaid && (
         <MermaidDialog
@@ -86,6 +101,7 @@ export default function RunPage() {
 
 function Head({ run, refresh }: { run: Run; refresh: () => void }) {
   const { runId, status, blueprintId, version, reason, createdAt, updatedAt, nodes } = run
+  const origin = usePolled('run/origin', { id: runId }, 0).data?.origin
   const over = status !== 'running' && status !== 'awaiting'
   const took =
     over && createdAt !== undefined && updatedAt !== undefined
@@ -122,6 +138,12 @@ function Head({ run, refresh }: { run: Run; refresh: () => void }) {
           </span>
         )}
         {took !== undefined && <span>took {lengthOf(took)}</span>}
+        {origin && (
+          <span>
+            again from <a href={hrefOf('run', { id: origin.runId, node: origin.nodeId })}>{origin.nodeId}</a> of{' '}
+            <a href={runHref(origin.runId)}>{origin.runId}</a>
+          </span>
+        )}
       </p>
       {reason !== undefined && <p className="reason">{reason}</p>}
     </div>

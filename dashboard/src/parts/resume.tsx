@@ -1,8 +1,8 @@
 /** Lets a paused node go on: by the actions that decide its edges, or by the event that it waits for. */
 import { useId, useState } from 'react'
-import { ApiError, change, type RunNode } from '../api.js'
+import { change, type RunNode } from '../api.js'
 import { useMay } from '../session.js'
-import { Dialog } from './basics.js'
+import { Ask, JsonField, written } from './ask.js'
 import { toast } from './toasts.js'
 
 interface Props {
@@ -43,30 +43,21 @@ function ResumeDialog({ runId, node, decision, close, done }: Props & { decision
   const id = useId()
   const [own, setOwn] = useState(decision)
   const [output, setOutput] = useState('')
-  const [failure, setFailure] = useState('')
-  const [isOn, setOn] = useState(false)
   const send = async () => {
-    let value: unknown
-    try {
-      value = output.trim() === '' ? undefined : JSON.parse(output)
-    } catch {
-      setFailure('The output is no JSON: a text stands in quotation marks')
-      return
-    }
-    setOn(true)
-    try {
-      if (event !== undefined) await change('run/send-event', { id: runId, event, payload: value })
-      else await change('run/resume', { id: runId, nodeId, decision: own || undefined, output: value })
-      toast(event === undefined ? `${nodeId} goes on${own ? ` by ${own}` : ''}` : `${nodeId} goes on by ${event}`)
-      close()
-      done()
-    } catch (error) {
-      setFailure(error instanceof ApiError ? error.message : String(error))
-      setOn(false)
-    }
+    const value = written(output, 'output')
+    if (event !== undefined) await change('run/send-event', { id: runId, event, payload: value })
+    else await change('run/resume', { id: runId, nodeId, decision: own || undefined, output: value })
+    toast(event === undefined ? `${nodeId} goes on${own ? ` by ${own}` : ''}` : `${nodeId} goes on by ${event}`)
+    close()
+    done()
   }
   return (
-    <Dialog title={event === undefined ? `Resume ${nodeId}` : `Send ${event}`} close={close}>
+    <Ask
+      title={event === undefined ? `Resume ${nodeId}` : `Send ${event}`}
+      verb={event === undefined ? (own ? `Resume by ${own}` : 'Resume') : 'Send'}
+      close={close}
+      send={send}
+    >
       <p className="dim">
         Run <code>{runId}</code>
       </p>
@@ -84,29 +75,12 @@ function ResumeDialog({ runId, node, decision, close, done }: Props & { decision
           )}
         </div>
       )}
-      <label className="field">
-        <span>{event === undefined ? 'Output of the node, as JSON' : 'Payload, as JSON'}</span>
-        <textarea
-          rows={4}
-          spellCheck={false}
-          value={output}
-          placeholder={'{ "by": "ada" }'}
-          onChange={(change) => setOutput(change.target.value)}
-        />
-      </label>
-      {failure && (
-        <p className="bad" role="alert">
-          {failure}
-        </p>
-      )}
-      <footer>
-        <button type="button" onClick={close}>
-          Leave it
-        </button>
-        <button type="button" className="primary" disabled={isOn} onClick={() => void send()}>
-          {event === undefined ? (own ? `Resume by ${own}` : 'Resume') : 'Send'}
-        </button>
-      </footer>
-    </Dialog>
+      <JsonField
+        label={event === undefined ? 'Output of the node, as JSON' : 'Payload, as JSON'}
+        value={output}
+        set={setOutput}
+        placeholder={'{ "by": "ada" }'}
+      />
+    </Ask>
   )
 }

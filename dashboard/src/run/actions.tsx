@@ -1,7 +1,7 @@
 /** What can be done to a run. */
 import { useState } from 'react'
-import { ApiError, change, type DashboardRole, type Run } from '../api.js'
-import { Dialog } from '../parts/basics.js'
+import { change, type DashboardRole, type Run } from '../api.js'
+import { Ask, JsonField, TextField, written } from '../parts/ask.js'
 import { toast } from '../parts/toasts.js'
 import { go, hrefOf } from '../route.js'
 import { useMay } from '../session.js'
@@ -58,78 +58,45 @@ export function Actions({ run, done }: { run: Run; done: () => void }) {
             {WORDS[kind].verb} …
           </button>
         ))}
-      {asked && <Ask kind={asked} run={run} close={() => setAsked(undefined)} done={done} />}
+      {asked && <AskAction kind={asked} run={run} close={() => setAsked(undefined)} done={done} />}
     </div>
   )
 }
 
-function Ask({ kind, run, close, done }: { kind: Kind; run: Run; close: () => void; done: () => void }) {
+function AskAction({ kind, run, close, done }: { kind: Kind; run: Run; close: () => void; done: () => void }) {
   const { verb, done: past, words } = WORDS[kind]
   const { runId: id } = run
   const [reason, setReason] = useState('')
   const [event, setEvent] = useState(run.nodes.find(({ waitsFor }) => waitsFor?.event)?.waitsFor?.event ?? '')
   const [payload, setPayload] = useState('')
-  const [failure, setFailure] = useState('')
   const send = async () => {
-    try {
-      const value: unknown = payload.trim() === '' ? undefined : JSON.parse(payload)
-      await change(
-        `run/${kind}`,
-        kind === 'send-event' ? { id, event, payload: value } : { id, reason: reason || undefined },
-      )
-      toast(`${id} ${past}`)
-      close()
-      if (kind === 'delete') go(hrefOf('runs'))
-      else done()
-    } catch (error) {
-      if (error instanceof SyntaxError) setFailure('The payload is no JSON: a text stands in quotation marks')
-      else setFailure(error instanceof ApiError ? error.message : String(error))
-    }
+    const body =
+      kind === 'send-event' ? { event, payload: written(payload, 'payload') } : { reason: reason || undefined }
+    await change(`run/${kind}`, { id, ...body })
+    toast(`${id} ${past}`)
+    close()
+    if (kind === 'delete') go(hrefOf('runs'))
+    else done()
   }
   return (
-    <Dialog title={`${verb}: ${id}`} close={close}>
+    <Ask
+      title={`${verb}: ${id}`}
+      verb={verb}
+      close={close}
+      send={send}
+      isGrave={kind === 'cancel' || kind === 'delete'}
+      isReady={kind !== 'send-event' || event.trim() !== ''}
+    >
       <p>{words}</p>
       {kind === 'cancel' && (
-        <label className="field">
-          <span>Why, for those who look later</span>
-          <input value={reason} onChange={(change) => setReason(change.target.value)} placeholder="Cancelled" />
-        </label>
+        <TextField label="Why, for those who look later" value={reason} set={setReason} placeholder="Cancelled" />
       )}
       {kind === 'send-event' && (
         <>
-          <label className="field">
-            <span>Name of the event</span>
-            <input value={event} onChange={(change) => setEvent(change.target.value)} />
-          </label>
-          <label className="field">
-            <span>Payload, as JSON</span>
-            <textarea
-              rows={4}
-              spellCheck={false}
-              value={payload}
-              onChange={(change) => setPayload(change.target.value)}
-            />
-          </label>
+          <TextField label="Name of the event" value={event} set={setEvent} />
+          <JsonField label="Payload, as JSON" value={payload} set={setPayload} />
         </>
       )}
-      {failure && (
-        <p className="bad" role="alert">
-          {failure}
-        </p>
-      )}
-      <footer>
-        <button type="button" onClick={close}>
-          Leave it
-        </button>
-        <button
-          type="button"
-          className={kind === 'cancel' || kind === 'delete' ? 'primary danger' : 'primary'}
-          disabled={kind === 'send-event' && event.trim() === ''}
-          onClick={() => void send()}
-        >
-          {verb}
-        </button>
-      </footer>
-    </Dialog>
+    </Ask>
   )
 }

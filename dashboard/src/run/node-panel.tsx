@@ -5,15 +5,18 @@ import { says } from '../pages/approvals.js'
 import { Copy, Icon, Moment, Status } from '../parts/basics.js'
 import { ResumeButtons } from '../parts/resume.js'
 import { ofPlain, Tree } from '../parts/tree.js'
+import { Rerun } from './rerun.js'
 
 export function NodePanel({
   run,
   node,
+  canRerun,
   close,
   done,
 }: {
   run: Run
   node: RunNode
+  canRerun: boolean
   close: () => void
   done: () => void
 }) {
@@ -51,6 +54,7 @@ export function NodePanel({
         {replaced && <Fact name="Then">its fallback took its place</Fact>}
       </dl>
       {state === 'awaiting' && dueAt === undefined && <ResumeButtons runId={run.runId} node={node} done={done} />}
+      {canRerun && <Rerun key={nodeId} runId={run.runId} nodeId={nodeId} />}
       {error !== undefined && (
         <section>
           <h3>
