@@ -175,6 +175,47 @@ function order() {
   return 0
 }
 
+describe('schedules', () => {
+  const HOURLY = { everyMs: 3_600_000, blueprintId: 'quick' }
+
+  it('are listed with when they are due, page by page, without the context of their runs', async (t) => {
+    const { env, get } = await boardFor(t)
+    assert.deepEqual((await get('schedules')).body, { schedules: [] })
+    const { next } = await env.client.schedules.create({ id: 'a', ...HOURLY, context: { card: '4111' } })
+    for (let at = 0; at < 100; at += 1) await env.client.schedules.create({ id: `b${at}`, ...HOURLY })
+    const first = (await get('schedules')).body
+    assert.equal(first.schedules.length, 100)
+    const [{ scheduleId, state, everyMs, next: told, waiting, context, recent }] = first.schedules
+    assert.deepEqual(
+      [scheduleId, state, everyMs, told, waiting, context, recent],
+      ['a', 'active', 3_600_000, next[0].toISOString(), 0, undefined, undefined],
+    )
+    const second = (await get('schedules', { cursor: first.cursor })).body
+    assert.deepEqual([second.schedules.length, second.cursor], [1, undefined])
+    assert.deepEqual((await get('schedules', { blueprint: 'order' })).body.schedules, [])
+  })
+
+  it('pause, go on, and start a run now', async (t) => {
+    const { env, get, post } = await boardFor(t)
+    await env.client.schedules.create({ id: 's', ...HOURLY })
+    const one = async () => (await get('schedules')).body.schedules[0]
+    assert.deepEqual((await post('schedules/pause', { id: 's', reason: 'moving' })).body, {})
+    const paused = await one()
+    assert.deepEqual([paused.state, paused.note, typeof paused.pausedAt], ['paused', 'moving', 'string'])
+    const { runId } = (await post('schedules/trigger', { id: 's' })).body
+    await env.settle()
+    await env.expectRun(runId).toHaveCompleted()
+    assert.equal((await post('schedules/resume', { id: 's' })).status, 200)
+    const { state, last, counts } = await one()
+    assert.deepEqual([state, last.runId, counts.triggered], ['active', runId, 1])
+    for (const call of ['pause', 'resume', 'trigger']) {
+      const refused = await post(`schedules/${call}`, { id: 'none' })
+      assert.deepEqual([refused.status, refused.body.error.code], [404, 'SCHEDULE_NOT_FOUND'], call)
+      assert.equal((await post(`schedules/${call}`, {})).body.error.code, 'INVALID_ARGUMENT')
+    }
+  })
+})
+
 describe('dead letters', () => {
   it('are shown with reason and body, put back and removed', async (t) => {
     const { env, get, post } = await boardFor(t, { env: { adapter: { blueprintTimeout: 0 } } })

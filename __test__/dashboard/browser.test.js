@@ -62,6 +62,15 @@ describe('the dashboard in a browser', inBrowser, () => {
     world.declined = false
     for (const at of [20, 21, 22, 23]) await env.client.run(`order-${at}`).resume({ action: 'approve' })
     await env.client.run('order-24').cancel('asked by the customer')
+    const hourly = { blueprintId: 'address', startAt: Date.now() + 3_600_000, everyMs: 3_600_000 }
+    await env.client.schedules.create({ id: 'hourly', ...hourly })
+    await env.client.schedules.create({ id: 'moving', ...hourly, paused: true, note: 'the warehouse moves' })
+    await env.client.schedules.create({
+      id: 'nightly',
+      blueprintId: 'address',
+      cron: '30 2 * * *',
+      timeZone: 'Europe/Berlin',
+    })
     await env.adapter.enqueueJob({ runId: 'lost', blueprintId: 'gone', nodeId: 'charge' })
     await env.settle()
     url = await serve({ after: (close) => closing.push(close) }, { client: env.client })
@@ -79,6 +88,7 @@ describe('the dashboard in a browser', inBrowser, () => {
     'run-nodes': { hash: '#/run?id=order-50&tab=nodes&node=charge', shows: 'insufficient funds' },
     'run-context': { hash: '#/run?id=order-17&tab=context', shows: 'customer' },
     approvals: { hash: '#/approvals', shows: 'reject' },
+    schedules: { hash: '#/schedules', shows: 'the warehouse moves' },
     dead: { hash: '#/dead', shows: 'gone' },
   }
 
@@ -202,6 +212,27 @@ describe('the dashboard in a browser', inBrowser, () => {
     await page.getByText('No run matches').waitFor()
   })
 
+  it('has schedules pause, go on and start a run', async (t) => {
+    const { page } = await pageFor(t, browser)
+    await page.goto(`${url}/#/schedules`)
+    const row = page.locator('tr', { has: page.getByText('nightly') })
+    await row.getByText('30 2 * * * (Europe/Berlin)').waitFor()
+    await page.getByRole('button', { name: 'Pause: nightly' }).click()
+    await page.getByLabel('Why, for those who look later').fill('a holiday')
+    assert.deepEqual(await violationsOf(page), [])
+    await page.getByRole('button', { name: 'Pause', exact: true }).click()
+    await row.getByText('a holiday').waitFor()
+    await row.getByText('paused').waitFor()
+    await page.getByRole('button', { name: 'Start a run now: nightly' }).click()
+    await page.getByRole('button', { name: 'Start a run now', exact: true }).click()
+    await page.getByText(/nightly.* starts/).waitFor()
+    await page.getByRole('button', { name: 'Go on: nightly' }).click()
+    await page.getByRole('button', { name: 'Go on', exact: true }).click()
+    await row.getByText('active').waitFor()
+    await row.locator('a[data-open]').click()
+    await page.locator('.runHead').getByText('completed').waitFor()
+  })
+
   it('unfolds batches and subflows, and shows a node with its output', async (t) => {
     const { page } = await pageFor(t, browser)
     await page.goto(`${url}/#/run?id=order-17`)
@@ -236,5 +267,8 @@ describe('the dashboard in a browser', inBrowser, () => {
     await page.getByText('items_scatter').waitFor()
     await page.getByRole('complementary', { name: 'Node charge' }).waitFor()
     assert.equal(await page.getByRole('button', { name: /Cancel|Send event|approve|Run again/ }).count(), 0)
+    await page.goto(`${readOnly}/#/schedules`)
+    await page.getByText('nightly').waitFor()
+    assert.equal(await page.getByRole('button', { name: /Pause|Start a run/ }).count(), 0)
   })
 })

@@ -119,6 +119,9 @@ describe('what may not be done', () => {
       'runs/cancel',
       'dead/replay',
       'dead/discard',
+      'schedules/pause',
+      'schedules/resume',
+      'schedules/trigger',
     ]) {
       const { status, body } = await post(call, { id: 'victim', ids: ['victim'], event: 'e' })
       assert.deepEqual([status, body.error.code], [405, 'READ_ONLY'], call)
@@ -133,7 +136,9 @@ describe('what may not be done', () => {
     await env.settle()
     assert.equal((await get('run', { id: 'o' })).status, 200)
     assert.deepEqual((await post('run/cancel', { id: 'o' })).body.error.code, 'ROLE_MISSING')
-    assert.deepEqual((await post('run/rerun', { id: 'o', nodeId: 'charge' })).body.error.code, 'ROLE_MISSING')
+    for (const call of ['run/rerun', 'schedules/pause', 'schedules/resume', 'schedules/trigger']) {
+      assert.deepEqual((await post(call, { id: 'o', nodeId: 'charge' })).body.error.code, 'ROLE_MISSING', call)
+    }
     role.now = 'operate'
     assert.equal((await post('run/cancel', { id: 'o' })).status, 200)
     for (const call of ['run/delete', 'runs/delete', 'dead/discard']) {

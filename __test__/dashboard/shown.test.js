@@ -45,8 +45,10 @@ describe('what is shown', () => {
     const order = { card: '4111-1', fragile: '4111-2', items: [{ card: '4111-3', note: 'paid by 4111' }] }
     await env.client.start('order', { runId: 'r', context: { order, 4111: 1 } })
     await env.adapter.enqueueJob({ runId: 'l', blueprintId: '4111', nodeId: 'n' })
+    await env.client.schedules.create({ id: 's', everyMs: 60_000, blueprintId: 'quick', note: 'of 4111', paused: true })
     await env.settle()
     const shown = [
+      (await get('schedules')).body,
       (await get('run/context', { id: 'r' })).body.value.children.find(({ key }) => key === 'order'),
       (await get('run/context', { id: 'r', path: '["order","items"]' })).body,
       (await get('run/context', { id: 'r', path: '["order","card"]' })).body,
@@ -56,9 +58,9 @@ describe('what is shown', () => {
       (await get('run', { id: 'r' })).body.nodes,
     ]
     assert.doesNotMatch(JSON.stringify(shown), /4111/)
-    assert.match(JSON.stringify(shown[0]), /•••.*redact failed/s)
+    assert.match(JSON.stringify(shown[1]), /•••.*redact failed/s)
     assert.ok(seen.includes('context order.items.0.card') && seen.includes('deadLetter body.blueprintId'))
-    assert.ok(seen.includes('node charge.error'))
+    assert.ok(seen.includes('node charge.error') && seen.includes('schedule s.note'))
   })
 
   it('of a large context is little', async (t) => {

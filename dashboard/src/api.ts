@@ -9,6 +9,7 @@ import type { Fleet, ServerHealth } from '../../lib/dashboard/fleet.js'
 import type { DashboardRole } from '../../lib/dashboard/options.js'
 import type { ShownRun } from '../../lib/dashboard/run.js'
 import type { Outcome } from '../../lib/dashboard/runs.js'
+import type { ShownSchedule } from '../../lib/dashboard/schedules.js'
 import type { ValueView } from '../../lib/dashboard/value-view.js'
 
 /** A type as JSON has it: dates are texts. */
@@ -25,6 +26,7 @@ type Json<T> = T extends Date
 export type Run = Json<ShownRun>
 export type RunNode = Run['nodes'][number]
 export type Summary = Json<RunSummary>
+export type Schedule = Json<ShownSchedule>
 export type Letter = Json<ShownLetter>
 export type { DashboardRole, DrawnBlueprint, Fleet, Outcome, RunCount, ServerHealth, ValueView }
 
@@ -51,6 +53,7 @@ export interface Reads {
   'run/context': { value?: ValueView }
   'run/copy': { json: string }
   approvals: { approvals: Json<Approval>[]; cursor?: string }
+  schedules: { schedules: Schedule[]; cursor?: string }
   dead: { letters: Letter[]; isMore: boolean }
 }
 

@@ -4,6 +4,7 @@ import { Approvals } from './pages/approvals.js'
 import { DeadLetters } from './pages/dead.js'
 import { Overview } from './pages/overview.js'
 import { Runs } from './pages/runs.js'
+import { SchedulesPage } from './pages/schedules.js'
 import { Failure, Icon, type IconName } from './parts/basics.js'
 import { Palette } from './parts/palette.js'
 import { KeyHelp, useShortcuts } from './parts/shortcuts.js'
@@ -20,6 +21,7 @@ export const PAGES: readonly { page: string; title: string; icon: IconName; key:
   { page: 'overview', title: 'Overview', icon: 'gauge', key: 'o' },
   { page: 'runs', title: 'Runs', icon: 'list', key: 'r' },
   { page: 'approvals', title: 'Approvals', icon: 'hand', key: 'a' },
+  { page: 'schedules', title: 'Schedules', icon: 'clock', key: 's' },
   { page: 'dead', title: 'Dead letters', icon: 'letter', key: 'd' },
 ]
 
@@ -28,6 +30,7 @@ const SHOWN: Record<string, () => React.JSX.Element> = {
   runs: Runs,
   run: () => <RunPage />,
   approvals: Approvals,
+  schedules: SchedulesPage,
   dead: DeadLetters,
 }
 

@@ -31,8 +31,11 @@ export interface DashboardAction {
   refused?: string
 }
 
-/** Where a value that is to be shown stands: in a run's context, in what is known of its nodes, or in a dead letter. */
-export type DashboardPlace = 'context' | 'node' | 'deadLetter'
+/**
+ * Where a value that is to be shown stands: in a run's context, in what is known of its nodes, in a dead letter, or at a
+ * schedule.
+ */
+export type DashboardPlace = 'context' | 'node' | 'deadLetter' | 'schedule'
 
 /** Options of `dashboardHandler`. */
 export interface DashboardOptions {

@@ -8,6 +8,7 @@ import type { DashboardRole } from './options.js'
 import { copyContext, describeRun, graphOf, originOf, viewContext } from './run.js'
 import { act, RUN_ACTIONS, type RunAction, rerun, resume, sendEvent } from './run-actions.js'
 import { actOnRuns, countRuns, listRuns, previewAction } from './runs.js'
+import { listSchedules, pauseSchedule, resumeSchedule, triggerSchedule } from './schedules.js'
 
 export interface Route {
   /** A `POST` changes something: it is refused where nothing may be changed, and recorded. */
@@ -54,6 +55,10 @@ export const ROUTES: Readonly<Record<string, Route>> = {
     return started
   }),
   approvals: read(approvals),
+  schedules: read(listSchedules),
+  'schedules/pause': change('operate', pauseSchedule),
+  'schedules/resume': change('operate', resumeSchedule),
+  'schedules/trigger': change('operate', triggerSchedule),
   dead: read(deadLetters),
   'dead/replay': change('operate', replay),
   'dead/discard': change('administer', discard),

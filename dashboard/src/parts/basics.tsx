@@ -9,6 +9,7 @@ const PATHS = {
   gauge: 'M3 12a9 9 0 1 1 18 0M12 12l4-4M5 18h14',
   list: 'M8 6h13M8 12h13M8 18h13M3.5 6h.01M3.5 12h.01M3.5 18h.01',
   hand: 'M9 11V5.5a1.5 1.5 0 0 1 3 0V11m0-5.5V4.5a1.5 1.5 0 0 1 3 0V11m0-4a1.5 1.5 0 0 1 3 0v7a7 7 0 0 1-7 7 7 7 0 0 1-6-3.5L3.5 14a1.6 1.6 0 0 1 2.6-1.8L9 15V7.5',
+  clock: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5l3 2',
   letter: 'M3 6.5h18v12H3zM3 7l9 6 9-6',
   search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l5 5',
   moon: 'M20 14.5A8.5 8.5 0 0 1 9.5 4 8.5 8.5 0 1 0 20 14.5z',
@@ -37,9 +38,12 @@ const MARKS: Record<string, string> = {
   failed: '✕',
   cancelled: '⊘',
   idle: '·',
+  active: '▶',
+  paused: '❚❚',
+  ended: '✓',
 }
 
-/** A status of a run, or a state of a node: its mark says it as well as its colour. */
+/** A status of a run, or a state of a node or a schedule: its mark says it as well as its colour. */
 export function Status({ of = '?' }: { of?: string | undefined }) {
   return (
     <span className="status" data-status={of}>

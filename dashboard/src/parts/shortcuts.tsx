@@ -13,7 +13,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['j  k', 'next and previous row'],
   ['Enter', 'open the row'],
   ['x', 'choose the row'],
-  ['g o · g r · g a · g d', 'go to Overview, Runs, Approvals, Dead letters'],
+  ['g o · g r · g a · g s · g d', 'go to Overview, Runs, Approvals, Schedules, Dead letters'],
   ['?', 'these keys'],
 ]
 
