@@ -1,7 +1,7 @@
 /** How the fleet stands: what needs somebody, how many runs there are of each kind, who works, what waits. */
 import type { Fleet, RunCount } from '../api.js'
 import { lengthOf, numberOf, useNow } from '../format.js'
-import { Failure, Icon, Scroll, Stale, Status } from '../parts/basics.js'
+import { Columns, Failure, Icon, Scroll, Stale, Status } from '../parts/basics.js'
 import { usePolled } from '../polled.js'
 import { hrefOf } from '../route.js'
 
@@ -88,16 +88,7 @@ function ByBlueprint({ counts }: { counts: RunCount[] }) {
       ) : (
         <Scroll label="Runs by blueprint">
           <table className="rows numbers">
-            <thead>
-              <tr>
-                <th scope="col">Blueprint</th>
-                {STATUSES.map((status) => (
-                  <th key={status} scope="col">
-                    {status}
-                  </th>
-                ))}
-              </tr>
-            </thead>
+            <Columns names={['Blueprint', ...STATUSES]} />
             <tbody>
               {sorted.map(([id, row]) => (
                 <tr key={id}>
@@ -136,15 +127,7 @@ function Queues({ queues }: { queues: Fleet['queues'] }) {
       <h2>Queues</h2>
       <Scroll label="Queues">
         <table className="rows numbers">
-          <thead>
-            <tr>
-              <th scope="col">Queue</th>
-              <th scope="col">waiting</th>
-              <th scope="col">workers</th>
-              <th scope="col">dead</th>
-              <th scope="col">oldest change</th>
-            </tr>
-          </thead>
+          <Columns names={['Queue', 'waiting', 'workers', 'dead', 'oldest change']} />
           <tbody>
             {queues.map(({ queue, exists, waiting, consumers, deadLetters, oldest }) => (
               <tr key={queue}>
@@ -174,17 +157,7 @@ function Workers({ workers }: { workers: Fleet['workers'] }) {
       ) : (
         <Scroll label="Workers">
           <table className="rows">
-            <thead>
-              <tr>
-                <th scope="col">Worker</th>
-                <th scope="col">Version</th>
-                <th scope="col">Slots</th>
-                <th scope="col">Up</th>
-                <th scope="col">Heard</th>
-                <th scope="col">Queues</th>
-                <th scope="col">Blueprints</th>
-              </tr>
-            </thead>
+            <Columns names={['Worker', 'Version', 'Slots', 'Up', 'Heard', 'Queues', 'Blueprints']} />
             <tbody>
               {workers.map(({ id, version, slots, since, age, queues, blueprints }) => (
                 <tr key={id}>

@@ -2,7 +2,7 @@
 import { useState } from 'react'
 import type { RunCount, Summary } from '../api.js'
 import { numberOf } from '../format.js'
-import { Failure, Moment, Stale, Status } from '../parts/basics.js'
+import { Columns, Failure, Moment, Stale, Status } from '../parts/basics.js'
 import { Bulk } from '../parts/bulk.js'
 import { SavedViews } from '../parts/saved-views.js'
 import { useRowKeys } from '../parts/shortcuts.js'
@@ -197,23 +197,16 @@ function Table({ runs, isLoading, chosen, choose }: TableProps) {
   if (runs.length === 0) return <p className="empty">No run matches.</p>
   return (
     <table className="rows">
-      <thead>
-        <tr>
-          <th className="pick">
-            <input
-              type="checkbox"
-              aria-label="Choose all of this page"
-              checked={isAll}
-              onChange={() => choose(isAll ? new Set() : new Set(runs.map(({ runId }) => runId)))}
-            />
-          </th>
-          <th scope="col">Run</th>
-          <th scope="col">Status</th>
-          <th scope="col">Blueprint</th>
-          <th scope="col">Last changed</th>
-          <th scope="col">Started</th>
-        </tr>
-      </thead>
+      <Columns names={['Run', 'Status', 'Blueprint', 'Last changed', 'Started']}>
+        <th className="pick">
+          <input
+            type="checkbox"
+            aria-label="Choose all of this page"
+            checked={isAll}
+            onChange={() => choose(isAll ? new Set() : new Set(runs.map(({ runId }) => runId)))}
+          />
+        </th>
+      </Columns>
       <tbody>
         {runs.map(({ runId, status, blueprintId, updatedAt, createdAt }) => (
           <tr key={runId} data-row data-chosen={chosen.has(runId)}>

@@ -3,12 +3,14 @@ import { useState } from 'react'
 import { change, type Schedule } from '../api.js'
 import { lengthOf, numberOf } from '../format.js'
 import { Ask, TextField } from '../parts/ask.js'
-import { Failure, Moment, Scroll, Stale, Status } from '../parts/basics.js'
+import { Columns, Failure, Moment, Stale, Status } from '../parts/basics.js'
 import { useRowKeys } from '../parts/shortcuts.js'
 import { toast } from '../parts/toasts.js'
 import { usePolled } from '../polled.js'
 import { hrefOf, runHref, useQuery } from '../route.js'
 import { useMay } from '../session.js'
+
+const COLUMNS = ['Schedule', 'State', 'Blueprint', 'Due', 'Next', 'Last run', 'So far']
 
 type Kind = 'trigger' | 'pause' | 'resume'
 
@@ -62,27 +64,14 @@ interface TableProps {
 function Table({ schedules, ask }: TableProps) {
   const may = useMay()('operate')
   return (
-    <Scroll label="Schedules">
-      <table className="rows">
-        <thead>
-          <tr>
-            <th scope="col">Schedule</th>
-            <th scope="col">State</th>
-            <th scope="col">Blueprint</th>
-            <th scope="col">Due</th>
-            <th scope="col">Next</th>
-            <th scope="col">Last run</th>
-            <th scope="col">So far</th>
-            {may && <th scope="col">Actions</th>}
-          </tr>
-        </thead>
-        <tbody>
-          {schedules.map((schedule) => (
-            <Row key={schedule.scheduleId} schedule={schedule} may={may} ask={(kind) => ask(kind, schedule)} />
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <table className="rows">
+      <Columns names={may ? [...COLUMNS, 'Actions'] : COLUMNS} />
+      <tbody>
+        {schedules.map((schedule) => (
+          <Row key={schedule.scheduleId} schedule={schedule} may={may} ask={(kind) => ask(kind, schedule)} />
+        ))}
+      </tbody>
+    </table>
   )
 }
 
@@ -90,9 +79,7 @@ function Row({ schedule, may, ask }: { schedule: Schedule; may: boolean; ask: (k
   const { scheduleId, state, blueprintId, note, next, last, waiting, counts } = schedule
   return (
     <tr data-row>
-      <th scope="row" className="id">
-        {scheduleId}
-      </th>
+      <td className="id">{scheduleId}</td>
       <td>
         <Status of={state} />
         {note !== undefined && <p className="dim">{note}</p>}
@@ -101,11 +88,11 @@ function Row({ schedule, may, ask }: { schedule: Schedule; may: boolean; ask: (k
         <a href={hrefOf('runs', { blueprint: blueprintId })}>{blueprintId}</a>
       </td>
       <td className="name">{timing(schedule)}</td>
-      <td className="when">
+      <td className="when" data-label="next">
         {state === 'active' ? <Moment at={next} /> : '–'}
         {waiting > 0 && ` (${numberOf(waiting)} waiting)`}
       </td>
-      <td className="when">
+      <td className="when" data-label="last run">
         {last ? (
           <a href={runHref(last.runId)} data-open>
             <Moment at={last.startedAt} />

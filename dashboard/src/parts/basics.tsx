@@ -71,10 +71,31 @@ export function Copy({ text, what }: { text: string; what: string }) {
     const isCopied = await copy(text)
     toast(isCopied ? `Copied ${what}` : `Your browser does not let ${what} be copied`, !isCopied)
   }
+  return <IconButton icon="copy" label={`Copy ${what}`} act={run} />
+}
+
+/** A button that is a picture: its words are for those who hear it, and for a look. */
+export function IconButton({ icon, label, act }: { icon: IconName; label: string; act: () => void }) {
   return (
-    <button type="button" className="tiny" onClick={run} aria-label={`Copy ${what}`} title={`Copy ${what}`}>
-      <Icon name="copy" />
+    <button type="button" className="tiny" onClick={act} aria-label={label} title={label}>
+      <Icon name={icon} />
     </button>
+  )
+}
+
+/** The head of a table: its columns, after what stands before them. */
+export function Columns({ names, children }: { names: readonly string[]; children?: ReactNode }) {
+  return (
+    <thead>
+      <tr>
+        {children}
+        {names.map((name) => (
+          <th key={name} scope="col">
+            {name}
+          </th>
+        ))}
+      </tr>
+    </thead>
   )
 }
 
@@ -113,9 +134,7 @@ export function Dialog({
       <div className="dialog">
         <header>
           <h2 id={id}>{title}</h2>
-          <button type="button" className="tiny" onClick={close} aria-label="Close">
-            <Icon name="close" />
-          </button>
+          <IconButton icon="close" label="Close" act={close} />
         </header>
         {children}
       </div>

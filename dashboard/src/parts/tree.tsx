@@ -2,7 +2,7 @@
 import { useState } from 'react'
 import { ApiError, read, type ValueView } from '../api.js'
 import { counted, sizeOf } from '../format.js'
-import { Copy, Icon } from './basics.js'
+import { Copy, Icon, IconButton } from './basics.js'
 import { toast } from './toasts.js'
 
 interface Props {
@@ -100,17 +100,7 @@ function CopyWhole({ path, runId, what }: { path: readonly string[]; runId: stri
       toast(error instanceof ApiError ? error.message : String(error), true)
     }
   }
-  return (
-    <button
-      type="button"
-      className="tiny"
-      onClick={() => void load()}
-      aria-label={`Load ${what} to copy it`}
-      title={`Load ${what} to copy it`}
-    >
-      <Icon name="copy" />
-    </button>
-  )
+  return <IconButton icon="copy" label={`Load ${what} to copy it`} act={() => void load()} />
 }
 
 /** Whether a key of a context is core's or the engine's own: people look for theirs first. */

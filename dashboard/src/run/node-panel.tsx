@@ -2,7 +2,7 @@
 import { type ReactNode, useEffect, useState } from 'react'
 import { ApiError, type Run, type RunNode, read, type ValueView } from '../api.js'
 import { says } from '../pages/approvals.js'
-import { Copy, Icon, Moment, Status } from '../parts/basics.js'
+import { Copy, IconButton, Moment, Status } from '../parts/basics.js'
 import { ResumeButtons } from '../parts/resume.js'
 import { ofPlain, Tree } from '../parts/tree.js'
 import { Rerun } from './rerun.js'
@@ -26,9 +26,7 @@ export function NodePanel({
       <header>
         <h2>{nodeId}</h2>
         <Copy text={nodeId} what="the id of the node" />
-        <button type="button" className="tiny" onClick={close} aria-label="Close the node">
-          <Icon name="close" />
-        </button>
+        <IconButton icon="close" label="Close the node" act={close} />
       </header>
       <dl className="factList">
         <Fact name="State">

@@ -2,7 +2,7 @@
 import { useState } from 'react'
 import type { RunNode } from '../api.js'
 import { counted } from '../format.js'
-import { Moment, Status } from '../parts/basics.js'
+import { Columns, Moment, Status } from '../parts/basics.js'
 
 const STATES = ['failed', 'awaiting', 'due', 'done', 'idle'] as const
 /** So many rows at first. */
@@ -55,15 +55,7 @@ export function Nodes({
         <p className="empty">{nodes.length === 0 ? 'No node was reached yet.' : 'No node matches.'}</p>
       ) : (
         <table className="rows">
-          <thead>
-            <tr>
-              <th scope="col">Node</th>
-              <th scope="col">State</th>
-              <th scope="col">Execution</th>
-              <th scope="col">Attempt</th>
-              <th scope="col">What is said</th>
-            </tr>
-          </thead>
+          <Columns names={['Node', 'State', 'Execution', 'Attempt', 'What is said']} />
           <tbody>
             {found.slice(0, most).map((node) => (
               <tr key={node.nodeId} data-row data-chosen={node.nodeId === chosen}>
