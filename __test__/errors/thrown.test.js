@@ -299,6 +299,12 @@ describe('about RabbitMQ', () => {
   })
 })
 
+it('about a node to run again from', async () => {
+  const run = adapter.client.run(deciding)
+  await throws('NODE_UNKNOWN', () => run.rerunFrom('nowhere'), { runId: deciding, nodeId: 'nowhere' })
+  await throws('NODE_NOT_RERUNNABLE', () => run.rerunFrom('then'), { runId: deciding, nodeId: 'then' })
+})
+
 describe('about coordination', () => {
   it('by Redis out of reach, and one that refuses', async () => {
     const store = new RedisCoordinationStore(`redis://${NOBODY}`)
