@@ -82,6 +82,13 @@ const REFUSALS = [
     'e',
     /stands in a loop: 's' leads/,
   ],
+  // Behind a cycle that is over: what led back would begin it anew.
+  [
+    'a -> l, l -again-> c, c -> l, l -ok-> d, d -> e',
+    { ...done('a', 'c', 'd', 'e'), l: 'done ok' },
+    'e',
+    /'c' leads back to 'l'/,
+  ],
   ['s -> g, g -> z', done('s', 'g', 'z'), 'g', /batch that 's' began/],
   ['a -> b, b -> c', { ...done('a', 'b', 'c'), extra: 'due' }, 'b', /'extra', which was added/],
   // How deep the branches of a join were, the new run does not know.

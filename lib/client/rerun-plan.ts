@@ -44,7 +44,7 @@ export function planRerun(graph: RerunGraph, nodes: readonly NodeDescription[], 
   const open = ids.filter((id) => !after.has(id) && !kept.has(id) && isOpen(id))
   const again = graph.downstream([from, ...open], kept)
   const scene = { graph, known, from, after, kept, again }
-  const why = unreachable(scene) ?? unreadable(scene) ?? misled(scene) ?? unbalanced(scene)
+  const why = unreachable(scene) ?? unreadable(scene) ?? misled(scene) ?? unbalanced(scene) ?? roundAgain(scene)
   return why === undefined ? { kept, again } : { why }
 }
 
@@ -117,6 +117,18 @@ function wayOf(
   if (chosen.length > 0) return chosen.every((each) => each.condition === undefined) ? 'skipped' : otherwise
   const isLoop = graph.nodes.get(source)?.uses === 'loop-controller'
   return isLoop && others.some((each) => each.condition !== undefined) ? otherwise : 'taken'
+}
+
+/** Cycles that are over: an edge that leads back would begin the next lap. */
+function roundAgain({ graph, kept }: Scene): string | undefined {
+  for (const id of kept) {
+    if (!graph.joinsAny(id)) continue
+    const back = graph.edgesTo(id).filter((edge) => kept.has(edge.source) && isCertain(edge))
+    const after = back.length > 0 ? graph.downstream([id]) : new Set()
+    const closing = back.find(({ source }) => after.has(source))
+    if (closing) return `comes after a cycle, in which '${closing.source}' leads back to '${id}'`
+  }
+  return undefined
 }
 
 /** Joins that weigh how deep their branches are. */

@@ -137,6 +137,37 @@ const skipping = createFlow('skipping')
   .edge('left', 'join')
   .edge('join', 'end')
 
+/** A cycle without a controller. */
+const cycle = createFlow('cycle')
+  .node('begin', says('b'))
+  .node(
+    'check',
+    async ({ context }) => {
+      const tries = ((await context.get('tries')) ?? 0) + 1
+      await context.set('tries', tries)
+      return { output: tries, action: tries < 2 ? 'again' : 'ok' }
+    },
+    { config: { joinStrategy: 'any' } },
+  )
+  .node('fix', says('f'))
+  .node('done', says('d'))
+  .node('end', says('e'))
+  .edge('begin', 'check')
+  .edge('check', 'fix', { action: 'again' })
+  .edge('fix', 'check')
+  .edge('check', 'done', { action: 'ok' })
+  .edge('done', 'end')
+
+/** A second source of an `any` join, which did not come first. */
+const race = createFlow('race')
+  .node('one', says('1'))
+  .node('two', says('2'))
+  .node('first', says('f'), { config: { joinStrategy: 'any' }, inputs: 'one' })
+  .node('end', says('e'))
+  .edge('one', 'first')
+  .edge('two', 'first')
+  .edge('first', 'end')
+
 /**
  * `refused`: the nodes from which it is refused, each with the node that the error names in its place. `again`: what the
  * context has in the new run. `lost`: nodes of a loop that is over, whose outputs a new run has by their ids alone.
@@ -153,5 +184,7 @@ export const flowsToRerun = [
   { flow: silent, refused: {} },
   { flow: independent, refused: {} },
   { flow: transformed, refused: {} },
+  { flow: cycle, again: { tries: 0 }, refused: { fix: 'check', done: 'check', end: 'check' } },
+  { flow: race, refused: {} },
   { flow: skipping, refused: { left: 'decide', join: 'decide' } },
 ]
