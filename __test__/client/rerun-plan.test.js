@@ -98,6 +98,12 @@ const REFUSALS = [
     't',
     /'j', which joins 'd' and what 't' decides/,
   ],
+  [
+    'a -> t, t -> j, t -yes-> k, a -> d, d -> j, k -> j',
+    { a: 'done', t: 'done yes', ...done('d', 'k', 'j') },
+    't',
+    /'j', which joins 'd' and what 't' decides/,
+  ],
   // An arrival that was skipped.
   ['a -yes-> j, a -> t, t -> j', { a: 'done no', ...done('t', 'j') }, 't', /which way 'a' went, to 'j'/],
 ]

@@ -136,11 +136,16 @@ function unbalanced({ graph, kept, again }: Scene): string | undefined {
   for (const id of again) {
     if (graph.joinsAny(id)) continue
     const edges = graph.edgesTo(id)
-    const decides = edges.find((edge) => again.has(edge.source) && !isCertain(edge))
+    const decides = edges.find((edge) => again.has(edge.source) && mayBeSkipped(graph, edge))
     const done = edges.find(({ source }) => kept.has(source))
     if (decides && done) return `leads to '${id}', which joins '${done.source}' and what '${decides.source}' decides`
   }
   return undefined
+}
+
+/** Whether a node may be done and not take the edge: an edge without an action is not taken beside one whose action it decides. */
+function mayBeSkipped(graph: RerunGraph, edge: EdgeDefinition): boolean {
+  return !isCertain(edge) || graph.edgesFrom(edge.source).some(({ action }) => action !== undefined)
 }
 
 /** Whether an id is the path of a node inside a subflow. */

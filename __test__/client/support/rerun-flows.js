@@ -158,11 +158,11 @@ const cycle = createFlow('cycle')
   .edge('check', 'done', { action: 'ok' })
   .edge('done', 'end')
 
-/** A second source of an `any` join, which did not come first. */
+/** A join of whichever comes first. */
 const race = createFlow('race')
   .node('one', says('1'))
   .node('two', says('2'))
-  .node('first', says('f'), { config: { joinStrategy: 'any' }, inputs: 'one' })
+  .node('first', async () => ({ output: 'f' }), { config: { joinStrategy: 'any' } })
   .node('end', says('e'))
   .edge('one', 'first')
   .edge('two', 'first')
