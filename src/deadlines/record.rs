@@ -15,8 +15,8 @@ use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::host::Host;
 use crate::ports::record::{
-    AwaitingPage, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer, Record,
-    StaleRun, StaleSearch, Written,
+    AwaitingPage, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
+    Projection, Record, StaleRun, StaleSearch, Written,
 };
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
 use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
@@ -105,8 +105,13 @@ impl Record for PunctualRecord {
         self.within(self.record.locked(runs)).await
     }
 
-    async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange> {
-        self.within(self.record.change_locked(run, whole, decide)).await
+    async fn change_locked(
+        &self,
+        run: &str,
+        needed: Projection,
+        decide: DecideLocked<'_>,
+    ) -> Result<LockedChange> {
+        self.within(self.record.change_locked(run, needed, decide)).await
     }
 
     async fn insert(&self, runs: &[NewRun], which: Insertion) -> Result<Inserted> {

@@ -131,7 +131,16 @@ pub struct AwaitingPage {
     pub awaiting: Vec<String>,
 }
 
-/// Decides on a run under the lock of its row; whether it needs more than its reserved key was said before.
+/// How much of a run's row is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Projection {
+    /// Every key.
+    Whole,
+    /// The ledger alone, however large the rest is.
+    Ledger,
+}
+
+/// Decides on a run under the lock of its row; how much of it is needed was said before.
 pub type DecideLocked<'a> = &'a mut (dyn FnMut(Document) -> Result<Option<Change>> + Send);
 
 /// The record of one adapter. An implementation looks its tables up when it is first used.
@@ -181,9 +190,14 @@ pub trait Record: Send + Sync {
     /// Those of some runs whose rows another transaction has locked at the moment. It waits for none of them.
     async fn locked(&self, runs: &[&str]) -> Result<Vec<String>>;
 
-    /// Lets `decide` look at a run under the lock of its row, and writes what it answers in the same transaction. `whole`
-    /// says whether it needs every key or only the reserved key. Creates the row if there is none.
-    async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange>;
+    /// Lets `decide` look at what it needs of a run under the lock of its row, and writes what it answers in the same
+    /// transaction. Creates the row if there is none.
+    async fn change_locked(
+        &self,
+        run: &str,
+        needed: Projection,
+        decide: DecideLocked<'_>,
+    ) -> Result<LockedChange>;
 
     /// Inserts runs, both rows of each in one step; what stands in a status row without a run is replaced. Answers with
     /// those that were inserted.

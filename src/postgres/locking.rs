@@ -7,7 +7,7 @@ use super::session::Session;
 use super::sql::{NOW, PRESENT, RESERVED, limits_of_run, moment};
 use super::transaction::Transaction;
 use crate::error::Result;
-use crate::ports::record::{DecideLocked, LockedChange};
+use crate::ports::record::{DecideLocked, LockedChange, Projection};
 use crate::record::final_result::final_result;
 use crate::record::{Change, Document, RESERVED_KEY, StatusUpdate, to_raw};
 use crate::workflow::ledger::RunStatus;
@@ -26,14 +26,14 @@ impl Session {
     pub async fn change_locked(
         &self,
         run: &str,
-        whole: bool,
+        needed: Projection,
         decide: DecideLocked<'_>,
     ) -> Result<LockedChange> {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
         let run = &*contexts.ids.named(run)?;
         let transaction = Transaction::begin(&client).await?;
-        let Some(document) = self.lock(&transaction, contexts, run, whole).await? else {
+        let Some(document) = self.lock(&transaction, contexts, run, needed).await? else {
             self.journal.found();
             return Ok(LockedChange::Journal);
         };
@@ -52,14 +52,17 @@ impl Session {
         transaction: &Transaction<'_>,
         contexts: &Contexts,
         run: &str,
-        whole: bool,
+        needed: Projection,
     ) -> Result<Option<Document>> {
-        let needed = if whole { "context_data" } else { RESERVED };
+        let column = match needed {
+            Projection::Whole => "context_data",
+            Projection::Ledger => RESERVED,
+        };
         let absent = JournalTable::is_absent(&contexts.sql);
         let id = contexts.ids.first();
         let limits = limits_of_run();
         let select = format!(
-            "WITH {limits} SELECT ({needed})::text, {absent}, {NOW} FROM limits, {contexts} AS t \
+            "WITH {limits} SELECT ({column})::text, {absent}, {NOW} FROM limits, {contexts} AS t \
              WHERE t.run_id = {id} FOR UPDATE OF t"
         );
         let mut found = true;

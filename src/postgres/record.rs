@@ -17,7 +17,7 @@ use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::record::{
     AwaitingPage, Database, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
-    Record, StaleRun, StaleSearch, Tables, Written,
+    Projection, Record, StaleRun, StaleSearch, Tables, Written,
 };
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
 use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
@@ -116,8 +116,13 @@ impl Record for PostgresRecord {
         self.session.locked(runs).await
     }
 
-    async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange> {
-        self.session.change_locked(run, whole, decide).await
+    async fn change_locked(
+        &self,
+        run: &str,
+        needed: Projection,
+        decide: DecideLocked<'_>,
+    ) -> Result<LockedChange> {
+        self.session.change_locked(run, needed, decide).await
     }
 
     async fn insert(&self, runs: &[NewRun], which: Insertion) -> Result<Inserted> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::store::RunStore;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
-use crate::ports::record::LockedChange;
+use crate::ports::record::{LockedChange, Projection};
 use crate::record::{Change, Document, StatusUpdate, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
 
@@ -15,7 +15,7 @@ const ROUNDS: u8 = 100;
 
 /// A change that was decided.
 #[derive(Debug)]
-pub struct Committed<T> {
+pub struct ChangeOutcome<T> {
     /// What the decision answered.
     pub answer: T,
     /// Whether anything was changed.
@@ -25,21 +25,21 @@ pub struct Committed<T> {
 }
 
 impl RunStore {
-    /// Lets `decide` look at the current run and writes the change it answers with; none for no change. `decide` is called
-    /// again if another writer came first. `whole` says whether it needs every key or only the reserved key.
+    /// Lets `decide` look at what it needs of the current run and writes the change it answers with; none for no change.
+    /// `decide` is called again if another writer came first.
     ///
     /// # Errors
     /// Those of `decide` or of the server. The run is not changed then.
     pub async fn change<T: Send>(
         &self,
         run: &str,
-        whole: bool,
+        needed: Projection,
         mut decide: impl FnMut(Document) -> Result<(Option<Change>, T)> + Send,
-    ) -> Result<Committed<T>> {
+    ) -> Result<ChangeOutcome<T>> {
         let changed = async {
             for round in 0..ROUNDS {
                 let committed = match self.record.has_journal().await? {
-                    false => self.change_row(run, whole, &mut decide).await?,
+                    false => self.change_row(run, needed, &mut decide).await?,
                     true => self.change_entry(run, &mut decide).await?,
                 };
                 if let Some(committed) = committed {
@@ -57,11 +57,11 @@ impl RunStore {
         &self,
         run: &str,
         decide: &mut (impl FnMut(Document) -> Result<(Option<Change>, T)> + Send),
-    ) -> Result<Option<Committed<T>>> {
+    ) -> Result<Option<ChangeOutcome<T>>> {
         let document = self.load(run).await?;
         let (change, answer) = decide(document.clone())?;
         let Some(change) = change else {
-            return Ok(Some(Committed { answer, changed: false, at: None }));
+            return Ok(Some(ChangeOutcome { answer, changed: false, at: None }));
         };
         if !document.found {
             return self.record.create(run).await.map(|()| None);
@@ -82,7 +82,7 @@ impl RunStore {
                 true => self.cache.forget(run),
                 false => self.cache.put(run, &after.written(at, revision)),
             }
-            Committed { answer, changed: true, at }
+            ChangeOutcome { answer, changed: true, at }
         }))
     }
 
@@ -90,22 +90,22 @@ impl RunStore {
     async fn change_row<T: Send>(
         &self,
         run: &str,
-        whole: bool,
+        needed: Projection,
         decide: &mut (impl FnMut(Document) -> Result<(Option<Change>, T)> + Send),
-    ) -> Result<Option<Committed<T>>> {
+    ) -> Result<Option<ChangeOutcome<T>>> {
         let mut answer = None;
         let mut decide = |document: Document| {
             let (change, decided) = decide(document)?;
             answer = Some(decided);
             Ok(change)
         };
-        let changed = self.record.change_locked(run, whole, &mut decide).await?;
+        let changed = self.record.change_locked(run, needed, &mut decide).await?;
         let (changed, at) = match changed {
             LockedChange::Written(at) => (true, at),
             LockedChange::Declined => (false, None),
             LockedChange::Journal => return Ok(None),
         };
-        Ok(answer.map(|answer| Committed { answer, changed, at }))
+        Ok(answer.map(|answer| ChangeOutcome { answer, changed, at }))
     }
 
     /// Stores a run's result in the status row, for an adapter that publishes it itself.

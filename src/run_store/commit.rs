@@ -12,11 +12,11 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::aside::locked_by_others;
-use super::change::Committed;
-use super::requests::{Commit, Outcome};
+use super::change::ChangeOutcome;
+use super::requests::{CommitOutcome, CommitRequest};
 use super::store::RunStore;
 use crate::error::{Code, Error, Result, SqlState};
-use crate::ports::record::Written;
+use crate::ports::record::{Projection, Written};
 use crate::record::{Decide, Document, Merged, Write, WriteKind, merge, size_of};
 
 /// How often a decision is made on a run that others change before its row is locked.
@@ -31,16 +31,16 @@ struct Group {
     base: Document,
     /// The base was just loaded.
     fresh: bool,
-    commits: Vec<Commit>,
+    commits: Vec<CommitRequest>,
 }
 
 /// A group and what its commits merge into.
-struct Plan {
+struct PlannedGroup {
     group: Group,
     merged: Merged,
 }
 
-impl Plan {
+impl PlannedGroup {
     /// About how many bytes it writes.
     fn bytes(&self, kind: WriteKind) -> usize {
         match (kind, &self.merged.change) {
@@ -58,7 +58,7 @@ impl Group {
 
     /// Merges the decisions and answers those that fail. A decision to change nothing counts only if the base was just loaded:
     /// otherwise the group comes back.
-    fn plan(mut self) -> std::result::Result<Plan, Box<Self>> {
+    fn plan(mut self) -> std::result::Result<PlannedGroup, Box<Self>> {
         let mut merged = merge(&self.base, self.commits.iter_mut().map(|commit| &mut commit.decide));
         let mut kept = Vec::with_capacity(self.commits.len());
         let mut answers = Vec::with_capacity(self.commits.len());
@@ -76,11 +76,11 @@ impl Group {
         if !self.fresh && merged.has_declined() {
             return Err(Box::new(self));
         }
-        Ok(Plan { group: self, merged })
+        Ok(PlannedGroup { group: self, merged })
     }
 }
 
-fn partition(groups: Vec<Group>) -> (Vec<Plan>, Vec<Group>) {
+fn partition(groups: Vec<Group>) -> (Vec<PlannedGroup>, Vec<Group>) {
     let (mut plans, mut again) = (Vec::new(), Vec::new());
     for group in groups {
         match group.plan() {
@@ -96,10 +96,10 @@ impl RunStore {
     ///
     /// # Errors
     /// Those of `decide` or of the server. If the server's answer was lost, the commit may have counted.
-    pub async fn commit(&self, run: &str, base: Document, decide: Decide) -> Result<Outcome> {
+    pub async fn commit(&self, run: &str, base: Document, decide: Decide) -> Result<CommitOutcome> {
         let (answer, answered) = oneshot::channel();
         let store = self.clone();
-        let commit = Commit { run: run.to_owned(), base, decide, answer };
+        let commit = CommitRequest { run: run.to_owned(), base, decide, answer };
         if self.aside.has(run) {
             self.apart
                 .submit(commit, move |batch| {
@@ -119,7 +119,7 @@ impl RunStore {
         answered.await.unwrap_or_else(lost).map_err(|error| error.of_run(run))
     }
 
-    pub(super) async fn commit_all(&self, batch: Vec<Commit>) {
+    pub(super) async fn commit_all(&self, batch: Vec<CommitRequest>) {
         let mut groups = self.groups(batch);
         for _ in 0..ROUNDS {
             let (plans, mut again) = partition(groups);
@@ -152,13 +152,13 @@ impl RunStore {
     /// Plans by the way they are written; those that change nothing are with the first.
     async fn kinds(
         &self,
-        plans: Vec<Plan>,
-    ) -> std::result::Result<Vec<(WriteKind, Vec<Plan>)>, (Vec<Plan>, Error)> {
+        plans: Vec<PlannedGroup>,
+    ) -> std::result::Result<Vec<(WriteKind, Vec<PlannedGroup>)>, (Vec<PlannedGroup>, Error)> {
         let has_journal = match self.record.has_journal().await {
             Ok(has_journal) => has_journal,
             Err(error) => return Err((plans, error)),
         };
-        let mut kinds: Vec<(WriteKind, Vec<Plan>)> = Vec::new();
+        let mut kinds: Vec<(WriteKind, Vec<PlannedGroup>)> = Vec::new();
         for plan in plans {
             let kind = WriteKind::of(has_journal, &plan.merged.after);
             match kinds.iter_mut().find(|(other, _)| *other == kind) {
@@ -171,7 +171,7 @@ impl RunStore {
 
     /// Writes plans of one kind: the small ones together, then each large one by itself, so that it neither holds up the
     /// others nor makes their statement too large.
-    async fn write_apart(&self, kind: WriteKind, plans: Vec<Plan>) -> Vec<(Vec<Group>, Vec<Group>)> {
+    async fn write_apart(&self, kind: WriteKind, plans: Vec<PlannedGroup>) -> Vec<(Vec<Group>, Vec<Group>)> {
         let (large, small): (Vec<_>, Vec<_>) = plans.into_iter().partition(|plan| plan.bytes(kind) > LARGE);
         let mut left = Vec::with_capacity(1 + large.len());
         if !small.is_empty() {
@@ -185,7 +185,7 @@ impl RunStore {
 
     /// Writes plans of one kind and answers them. Returns the groups to decide again, and the groups to write one by one
     /// because one of them may be to blame: only that one may fail.
-    async fn write_all(&self, kind: WriteKind, plans: Vec<Plan>) -> (Vec<Group>, Vec<Group>) {
+    async fn write_all(&self, kind: WriteKind, plans: Vec<PlannedGroup>) -> (Vec<Group>, Vec<Group>) {
         match self.write(kind, &plans).await {
             Ok(written) => (self.answer_written(kind, plans, &written), Vec::new()),
             Err(error) if error.sql_state == Some(SqlState::LOCKED) => {
@@ -203,7 +203,7 @@ impl RunStore {
 
     /// A statement waited too long for somebody's lock. Answers the runs that are locked; the others are decided again or,
     /// where none is, written one by one: something else may be locked that one of them needs.
-    async fn without_locked(&self, plans: Vec<Plan>, error: &Error) -> (Vec<Group>, Vec<Group>) {
+    async fn without_locked(&self, plans: Vec<PlannedGroup>, error: &Error) -> (Vec<Group>, Vec<Group>) {
         let runs: Vec<&str> = plans.iter().map(|plan| plan.group.run.as_str()).collect();
         let locked = self.set_aside(&runs).await.unwrap_or_default();
         let groups = plans.into_iter().map(|plan| plan.group);
@@ -221,9 +221,9 @@ impl RunStore {
     }
 
     /// Writes plans of one kind. Answers with the runs that were still of the revision of the decision.
-    async fn write(&self, kind: WriteKind, plans: &[Plan]) -> Result<Written> {
+    async fn write(&self, kind: WriteKind, plans: &[PlannedGroup]) -> Result<Written> {
         let mut writes = Vec::with_capacity(plans.len());
-        for Plan { group, merged } in plans {
+        for PlannedGroup { group, merged } in plans {
             if let Some(change) = &merged.change {
                 writes.push(Write::new(kind, &group.run, &group.base, change, &merged.after)?);
             }
@@ -235,7 +235,7 @@ impl RunStore {
     }
 
     /// The commits of each run, in the order they came, on the newest state of the run in the cache.
-    fn groups(&self, batch: Vec<Commit>) -> Vec<Group> {
+    fn groups(&self, batch: Vec<CommitRequest>) -> Vec<Group> {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for commit in batch {
             match groups.get_mut(&commit.run) {
@@ -258,14 +258,17 @@ impl RunStore {
     }
 
     /// Answers the plans that were written or change nothing. Returns the groups to decide again.
-    fn answer_written(&self, kind: WriteKind, plans: Vec<Plan>, written: &Written) -> Vec<Group> {
+    fn answer_written(&self, kind: WriteKind, plans: Vec<PlannedGroup>, written: &Written) -> Vec<Group> {
         let mut again = Vec::new();
         // Then the row has to be read again.
         let is_known = kind == WriteKind::Entry || !self.record.may_rewrite();
-        for Plan { group, merged } in plans {
+        for PlannedGroup { group, merged } in plans {
             let Merged { change, after, answers } = merged;
             if change.is_none() {
-                group.commits.into_iter().for_each(|commit| drop(commit.answer.send(Ok(Outcome::default()))));
+                group
+                    .commits
+                    .into_iter()
+                    .for_each(|commit| drop(commit.answer.send(Ok(CommitOutcome::default()))));
                 continue;
             }
             let Some(&(at, revision)) = written.get(&group.run) else {
@@ -279,8 +282,10 @@ impl RunStore {
             }
             for (commit, changed) in group.commits.into_iter().zip(answers) {
                 let outcome = match changed {
-                    Ok(true) => Outcome { changed: true, at, document: is_known.then(|| document.clone()) },
-                    _ => Outcome::default(),
+                    Ok(true) => {
+                        CommitOutcome { changed: true, at, document: is_known.then(|| document.clone()) }
+                    }
+                    _ => CommitOutcome::default(),
                 };
                 let _ = commit.answer.send(Ok(outcome));
             }
@@ -312,12 +317,14 @@ impl RunStore {
 
     /// Each commit alone, under the lock of its row.
     async fn change_each(&self, groups: Vec<Group>) {
-        for Commit { run, mut decide, answer, .. } in groups.into_iter().flat_map(|group| group.commits) {
+        for CommitRequest { run, mut decide, answer, .. } in
+            groups.into_iter().flat_map(|group| group.commits)
+        {
             self.cache.forget(&run);
             let decide = |document: Document| Ok((decide(&document)?, ()));
-            let outcome = self.change(&run, true, decide).await.map(|committed| {
-                let Committed { changed, at, .. } = committed;
-                Outcome { changed, at, document: None }
+            let outcome = self.change(&run, Projection::Whole, decide).await.map(|committed| {
+                let ChangeOutcome { changed, at, .. } = committed;
+                CommitOutcome { changed, at, document: None }
             });
             if outcome.as_ref().is_err_and(|error| error.sql_state == Some(SqlState::LOCKED)) {
                 self.aside.add(&run);

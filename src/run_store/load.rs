@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::requests::Load;
+use super::requests::LoadRequest;
 use super::store::RunStore;
 use crate::error::{Code, Error, Result};
 use crate::ports::record::{InRow, Newer, RowText};
@@ -29,7 +29,7 @@ impl RunStore {
         let (answer, answered) = oneshot::channel();
         let store = self.clone();
         self.loads
-            .submit(Load { run: run.to_owned(), known, answer }, move |batch| {
+            .submit(LoadRequest { run: run.to_owned(), known, answer }, move |batch| {
                 let store = store.clone();
                 async move { store.load_all(batch).await }
             })
@@ -63,10 +63,10 @@ impl RunStore {
         self.load(run).await
     }
 
-    async fn load_all(&self, batch: Vec<Load>) {
+    async fn load_all(&self, batch: Vec<LoadRequest>) {
         // Nodes of one run often look at the same time: it is read once.
         let mut runs: BTreeMap<&str, Option<&Document>> = BTreeMap::new();
-        for Load { run, known, .. } in &batch {
+        for LoadRequest { run, known, .. } in &batch {
             let newest = runs.entry(run).or_default();
             let is_newer = |known: &&Document| {
                 newest.is_none_or(|newest: &Document| known.revision.is_newer_than(newest.revision))
@@ -75,7 +75,7 @@ impl RunStore {
         }
         match self.newest(&runs).await {
             Ok(found) => {
-                for Load { run, answer, .. } in batch {
+                for LoadRequest { run, answer, .. } in batch {
                     // Copied: the same run may be asked for twice.
                     let document = found.get(&run).cloned();
                     let none = || self.record.refuses_id(&run).map_or_else(|| Ok(Document::default()), Err);

@@ -2,13 +2,13 @@
 //! free by now, and never waits for one that is not. So locked rows hold up no other run.
 
 use super::aside::locked_by_others;
-use super::requests::Commit;
+use super::requests::CommitRequest;
 use super::store::RunStore;
 use crate::error::Result;
 
 impl RunStore {
     /// Commits of runs that were locked: those that are free by now are written, the others are answered at once.
-    pub(super) async fn commit_free(&self, batch: Vec<Commit>) {
+    pub(super) async fn commit_free(&self, batch: Vec<CommitRequest>) {
         let mut runs: Vec<&str> = batch.iter().map(|commit| commit.run.as_str()).collect();
         runs.dedup();
         let locked = match self.record.locked(&runs).await {

@@ -18,9 +18,9 @@ mod starting;
 mod store;
 mod view;
 
-pub use change::Committed;
+pub use change::ChangeOutcome;
 pub use patience::patiently;
-pub use requests::Outcome;
+pub use requests::CommitOutcome;
 pub use store::RunStore;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::record::{Decide, Document};
 
 /// A request for a run.
 #[derive(Debug)]
-pub(super) struct Load {
+pub(super) struct LoadRequest {
     pub run: String,
     /// What the caller has seen of it; none if nothing.
     pub known: Option<Document>,
@@ -18,18 +18,18 @@ pub(super) struct Load {
 
 /// A request for what the status row of a run says.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(super) struct StatusRequest {
     pub run: String,
     pub answer: oneshot::Sender<Result<Option<StatusView>>>,
 }
 
-impl Request for Look {
+impl Request for StatusRequest {
     fn exclusive(&self) -> Option<&str> {
         None
     }
 }
 
-impl Request for Load {
+impl Request for LoadRequest {
     fn exclusive(&self) -> Option<&str> {
         None
     }
@@ -37,7 +37,7 @@ impl Request for Load {
 
 /// The outcome of a commit.
 #[derive(Debug, Clone, Default)]
-pub struct Outcome {
+pub struct CommitOutcome {
     /// Whether the commit changed anything.
     pub changed: bool,
     /// When it was committed, by the database's clock: milliseconds since 1970.
@@ -47,14 +47,14 @@ pub struct Outcome {
 }
 
 /// A commit that waits.
-pub(super) struct Commit {
+pub(super) struct CommitRequest {
     pub run: String,
     pub base: Document,
     pub decide: Decide,
-    pub answer: oneshot::Sender<Result<Outcome>>,
+    pub answer: oneshot::Sender<Result<CommitOutcome>>,
 }
 
-impl Request for Commit {
+impl Request for CommitRequest {
     fn exclusive(&self) -> Option<&str> {
         Some(&self.run)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::change::Committed;
+use super::change::ChangeOutcome;
 use super::store::RunStore;
 use crate::error::{Code, Error, Result};
 use crate::ports::record::{ForeignStatement, Inserted, Insertion};
@@ -42,12 +42,12 @@ impl RunStore {
         &self,
         run: &str,
         mut decide: impl FnMut(Document) -> Result<(Option<Change>, T)> + Send,
-    ) -> Result<Committed<T>> {
+    ) -> Result<ChangeOutcome<T>> {
         for round in 0..ROUNDS {
             let document = self.load(run).await?;
             let (change, answer) = decide(document.clone()).map_err(|error| error.of_run(run))?;
             let Some(change) = change else {
-                return Ok(Committed { answer, changed: false, at: None });
+                return Ok(ChangeOutcome { answer, changed: false, at: None });
             };
             let after = document.after(&change.patch, &change.reserved);
             let kind = if self.record.has_journal().await? { WriteKind::Fold } else { WriteKind::Row };
@@ -55,7 +55,7 @@ impl RunStore {
             let written = self.record.write(kind, &[write]).await.map_err(|error| error.of_run(run))?;
             self.cache.forget(run);
             if let Some((at, _)) = written.get(run) {
-                return Ok(Committed { answer, changed: true, at: *at });
+                return Ok(ChangeOutcome { answer, changed: true, at: *at });
             }
             // The journal may have been made, or taken away.
             self.record.find_journal().await?;

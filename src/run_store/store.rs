@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::aside::Aside;
 use super::cache::RunCache;
-use super::requests::{Commit, Load, Look};
+use super::requests::{CommitRequest, LoadRequest, StatusRequest};
 use crate::batcher::Batches;
 use crate::ports::platform::Platform;
 use crate::ports::record::Record;
@@ -14,11 +14,11 @@ use crate::ports::record::Record;
 pub struct RunStore {
     pub(super) record: Arc<dyn Record>,
     pub(super) platform: Platform,
-    pub(super) loads: Arc<Batches<Load>>,
-    pub(super) looks: Arc<Batches<Look>>,
-    pub(super) commits: Arc<Batches<Commit>>,
+    pub(super) loads: Arc<Batches<LoadRequest>>,
+    pub(super) looks: Arc<Batches<StatusRequest>>,
+    pub(super) commits: Arc<Batches<CommitRequest>>,
     /// Commits of runs that were found locked.
-    pub(super) apart: Arc<Batches<Commit>>,
+    pub(super) apart: Arc<Batches<CommitRequest>>,
     pub(super) aside: Arc<Aside>,
     pub(super) cache: Arc<RunCache>,
 }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::patience::patiently;
-use super::{Outcome, RunStore};
+use super::{CommitOutcome, RunStore};
 use crate::error::{Code, Result};
 use crate::memory::MemoryServer;
 use crate::ports::platform::Platform;
@@ -31,7 +31,7 @@ impl Scene {
         Self { server, tables, store }
     }
 
-    async fn commit(&self, run: &str, number: u32) -> Result<Outcome> {
+    async fn commit(&self, run: &str, number: u32) -> Result<CommitOutcome> {
         let base = self.store.load(run).await?;
         let decide = move |_: &Document| {
             let mut patch = Patch::default();
@@ -133,7 +133,8 @@ async fn a_caller_from_outside_waits_for_a_while() {
         scene.lock(&held, false);
     };
     let platform = Platform::default();
-    let (change, later) = (|| scene.store.change(&held[0], true, |_| Ok((None::<Change>, ()))), patch());
+    let (change, later) =
+        (|| scene.store.change(&held[0], Projection::Whole, |_| Ok((None::<Change>, ()))), patch());
     let (changed, written, ()) =
         tokio::join!(patiently(&platform, change), scene.store.patch(&held[0], &later), unlock);
     changed.unwrap();

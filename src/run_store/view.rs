@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::requests::Look;
+use super::requests::StatusRequest;
 use super::store::RunStore;
 use crate::error::{Code, Error, Result};
 use crate::ports::watching::StatusView;
@@ -16,7 +16,7 @@ impl RunStore {
         let (answer, answered) = oneshot::channel();
         let store = self.clone();
         self.looks
-            .submit(Look { run: run.to_owned(), answer }, move |batch| {
+            .submit(StatusRequest { run: run.to_owned(), answer }, move |batch| {
                 let store = store.clone();
                 async move { store.look_at_all(batch).await }
             })
@@ -25,10 +25,10 @@ impl RunStore {
         answered.await.unwrap_or_else(lost).map_err(|error| error.of_run(run))
     }
 
-    async fn look_at_all(&self, batch: Vec<Look>) {
+    async fn look_at_all(&self, batch: Vec<StatusRequest>) {
         let runs: Vec<&str> = batch.iter().map(|look| look.run.as_str()).collect();
         let views = self.record.views(&runs).await;
-        for Look { run, answer } in batch {
+        for StatusRequest { run, answer } in batch {
             let view = match &views {
                 Ok(views) => Ok(views.get(&run).cloned()),
                 Err(error) => Err(error.clone()),

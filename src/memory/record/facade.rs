@@ -19,7 +19,7 @@ use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::platform::Clock;
 use crate::ports::record::{
     AwaitingPage, Database, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
-    Record, RowText, StaleRun, StaleSearch, Tables, Written,
+    Projection, Record, RowText, StaleRun, StaleSearch, Tables, Written,
 };
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
 use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
@@ -185,14 +185,19 @@ impl Record for MemoryRecord {
         self.read(RecordOperation::Look, runs, |_, _| self.of.store.locked_among(runs)).await
     }
 
-    async fn change_locked(&self, run: &str, whole: bool, decide: DecideLocked<'_>) -> Result<LockedChange> {
+    async fn change_locked(
+        &self,
+        run: &str,
+        needed: Projection,
+        decide: DecideLocked<'_>,
+    ) -> Result<LockedChange> {
         self.transact(RecordOperation::Write, &[run], |mut state, moment| {
             if state.contexts.journal.is_some() {
                 return Ok(LockedChange::Journal);
             }
             let document = match state.contexts.rows.get(run) {
                 None => Document { found: false, ..Document::parse(None)? },
-                Some(row) if whole => Document::parse(Some(&row.content.text()?))?,
+                Some(row) if needed == Projection::Whole => Document::parse(Some(&row.content.text()?))?,
                 Some(row) => row.content.reserved()?,
             };
             let document = Document { at: Some(moment.at), ..document };

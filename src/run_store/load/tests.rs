@@ -19,7 +19,7 @@ struct Loads {
 
 impl Faults for Loads {
     fn strike(&self, event: &Event<'_>) -> Option<Fault> {
-        let Event::Record { operation: RecordOperation::Load, runs, .. } = event else { return None };
+        let Event::Record { operation: RecordOperation::LoadRequest, runs, .. } = event else { return None };
         self.runs.lock().unwrap().push(runs.iter().map(ToString::to_string).collect());
         std::mem::take(&mut *self.fails.lock().unwrap()).then_some(Fault::FailBefore)
     }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::state::{Decision, RunState};
-use super::store::{Runs, View};
+use super::store::Runs;
 use crate::error::Result;
+use crate::ports::record::Projection;
 use crate::record::{BLUEPRINT_ID, BLUEPRINT_VERSION, Carried, Document, Follows, to_raw};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Event, Resume};
@@ -34,7 +35,7 @@ impl Runs {
             note_carried(state, first.carried.as_ref());
             take_over(state, blueprint, queues)
         };
-        Ok(self.update(run, View::Whole, begin).await?.changed)
+        Ok(self.update(run, Projection::Whole, begin).await?.changed)
     }
 
     /// As [`begin`](Self::begin), by a message from a queue, for a run as it was loaded: mostly a new one, which needs
@@ -71,7 +72,7 @@ impl Runs {
             Some(_) => Ok(Decision::Write(())),
             None => Ok(Decision::Leave(())),
         };
-        self.update(run, View::Ledger, call).await.map(drop)
+        self.update(run, Projection::Ledger, call).await.map(drop)
     }
 
     /// Wakes a node whose time has come, if it still sleeps in that round.
@@ -88,7 +89,7 @@ impl Runs {
                 false => Ok(Decision::Leave(())),
             }
         };
-        self.update(run, View::Ledger, wake).await.map(drop)
+        self.update(run, Projection::Ledger, wake).await.map(drop)
     }
 }
 

@@ -8,8 +8,9 @@ use tracing::debug;
 
 use super::finalize::finalize;
 use super::state::{Decision, RunState};
-use super::store::{Runs, View};
+use super::store::Runs;
 use crate::error::Result;
+use crate::ports::record::Projection;
 use crate::record::{Decide, Document, Patch};
 use crate::time::milliseconds;
 use crate::worker::leases::held::LeasedExecution;
@@ -72,7 +73,7 @@ impl Runs {
             let is_claimed = state.ledger().unclaim(node, *round, &self.settings.worker);
             Ok(if is_claimed { Decision::Write(()) } else { Decision::Leave(()) })
         };
-        self.update(run, View::Ledger, unclaim).await.map(drop)
+        self.update(run, Projection::Ledger, unclaim).await.map(drop)
     }
 
     /// Those executions of this worker after which another one asks, since it sees no leases. Runs that have not changed are

@@ -1,8 +1,9 @@
 //! How a run fails by a message that cannot be processed.
 
 use super::state::{Decision, RunState};
-use super::store::{Runs, View};
+use super::store::Runs;
 use crate::error::Result;
+use crate::ports::record::Projection;
 use crate::protocol::message::JobMessage;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Event, Ledger, NodeError};
@@ -70,6 +71,6 @@ impl Runs {
                 own && waits && ledger.apply(&Blueprint::unknown(named), Event::Abandoned { error }).is_ok();
             Ok(if failed { Decision::Write(Failed::Yes) } else { Decision::Leave(Failed::No) })
         };
-        self.update(run, View::Whole, fail).await.map(|committed| committed.answer)
+        self.update(run, Projection::Whole, fail).await.map(|committed| committed.answer)
     }
 }

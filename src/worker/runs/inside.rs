@@ -2,9 +2,10 @@
 
 use super::operations::FollowUp;
 use super::state::{Decision, RunState};
-use super::store::{Runs, View};
+use super::store::Runs;
 use crate::error::Result;
 use crate::ids::NodeId;
+use crate::ports::record::Projection;
 use crate::worker::job::subflow::expired;
 use crate::workflow::path::Inside;
 
@@ -29,7 +30,7 @@ impl Runs {
             *patch = gone;
             Ok(Decision::Write(()))
         };
-        self.update(run, View::Whole, expire).await.map(drop)
+        self.update(run, Projection::Whole, expire).await.map(drop)
     }
 
     /// A container, or its subflow, is due although the subflow goes on: both await again. What follows.
@@ -51,7 +52,7 @@ impl Runs {
                 Decision::Write(answer)
             })
         };
-        let committed = self.update(run, View::Whole, again).await?;
+        let committed = self.update(run, Projection::Whole, again).await?;
         let (due, blueprint) = committed.answer;
         let (operation, at) = ("Resuming", committed.at);
         Ok(FollowUp { operation, blueprint: blueprint.to_string(), due, at, again: false, carried: None })

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::beginning::take_over;
 use super::state::{Decision, RunState};
-use super::store::{Runs, View};
+use super::store::Runs;
 use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
+use crate::ports::record::Projection;
 use crate::record::{Carried, SUBFLOW_STATE, to_raw};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Event, Ledger, Refusal, Resume, RunStatus};
@@ -47,7 +48,7 @@ impl Runs {
             let due = apply(state.ledger(), Event::TriedAgain)?;
             Ok(Decision::Write(Some((due, state.follows(), state.reserved.carried.clone()))))
         };
-        let committed = self.update(run, View::Whole, reopen).await?;
+        let committed = self.update(run, Projection::Whole, reopen).await?;
         Ok(committed.answer.map(|(due, blueprint, carried)| FollowUp {
             operation: "Reopening",
             blueprint: blueprint.unwrap_or_default().to_string(),
@@ -182,7 +183,7 @@ impl Runs {
             let cancelled = state.ledger().apply(&Blueprint::unknown(""), event).is_ok();
             Ok(if cancelled { Decision::Write(true) } else { Decision::Leave(false) })
         };
-        self.update(run, View::Ledger, cancel).await.map(|committed| committed.answer)
+        self.update(run, Projection::Ledger, cancel).await.map(|committed| committed.answer)
     }
 
     /// Ends a run whose last nodes version 1 did.
@@ -197,7 +198,7 @@ impl Runs {
             state.ledger().update_status();
             Ok(Decision::Write(()))
         };
-        self.update(run, View::Ledger, update).await.map(drop)
+        self.update(run, Projection::Ledger, update).await.map(drop)
     }
 
     /// Notes that the result of a run is published, where its end is still the one that was published. Whether it is.
@@ -209,7 +210,7 @@ impl Runs {
             true => Ok(Decision::MarkPublished(())),
             false => Ok(Decision::Leave(())),
         };
-        self.update(run, View::Ledger, mark).await.map(|committed| committed.changed)
+        self.update(run, Projection::Ledger, mark).await.map(|committed| committed.changed)
     }
 
     /// Something that happens to a run from outside: the change, and the jobs that follow.
@@ -229,7 +230,7 @@ impl Runs {
             let carried = state.reserved.carried.clone();
             Ok(Decision::Write((due, state.follows().unwrap_or_default(), again, carried)))
         };
-        let committed = self.update(run, View::Whole, happen).await?;
+        let committed = self.update(run, Projection::Whole, happen).await?;
         let (due, blueprint, again, carried) = committed.answer;
         Ok(FollowUp { operation, blueprint: blueprint.to_string(), due, at: committed.at, again, carried })
     }

@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::ports::record::{ForeignStatement, Inserted, Insertion};
 use crate::record::{Carried, Document, NewRun, RESERVED_KEY, ReservedKey, Start, Values};
-use crate::run_store::Committed;
+use crate::run_store::ChangeOutcome;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Onward};
 
@@ -144,7 +144,7 @@ impl Runs {
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
-    pub async fn begin_again(&self, beginning: &Beginning) -> Result<Committed<Restarted>> {
+    pub async fn begin_again(&self, beginning: &Beginning) -> Result<ChangeOutcome<Restarted>> {
         let queue = self.settings.queues.of(&beginning.blueprint.id);
         let judge = &mut |state: &mut RunState| beginning.begin_again(state, queue);
         self.store().rewrite(&beginning.run, |document| decide(document, self.terms(), judge)).await

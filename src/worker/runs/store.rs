@@ -9,9 +9,9 @@ use super::state::{Decision, RunState, Terms, decide};
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::json::Json;
-use crate::ports::record::{AwaitingPage, StaleRun, StaleSearch};
+use crate::ports::record::{AwaitingPage, Projection, StaleRun, StaleSearch};
 use crate::record::{Decide, Document, Milestones, ReservedKey, Teller, Untold, blueprint_named_in};
-use crate::run_store::{Committed, Outcome, RunStore};
+use crate::run_store::{ChangeOutcome, CommitOutcome, RunStore};
 use crate::worker::changes::Changes;
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::meters::service::Meters;
@@ -21,15 +21,6 @@ use crate::workflow::ledger::RunStatus;
 
 /// How many rows are asked for the time, if the first cannot be read.
 const CLOCKS_ASKED: usize = 5;
-
-/// How much of a run a decision needs to see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
-    /// Every key.
-    Whole,
-    /// The ledger alone, however large the rest is.
-    Ledger,
-}
 
 /// Who hears of what becomes of runs.
 pub struct Heard {
@@ -78,9 +69,9 @@ impl Runs {
     pub async fn update<T: Send>(
         &self,
         run: &str,
-        view: View,
+        needed: Projection,
         mut judge: impl FnMut(&mut RunState) -> Result<Decision<T>> + Send,
-    ) -> Result<Committed<T>> {
+    ) -> Result<ChangeOutcome<T>> {
         let (mut rests, mut ended, mut milestones) = (false, None, None);
         let terms = self.terms();
         let decide = |document: Document| {
@@ -101,7 +92,7 @@ impl Runs {
             }
             Ok((change, answer))
         };
-        let committed = self.store.change(run, view == View::Whole, decide).await?;
+        let committed = self.store.change(run, needed, decide).await?;
         if let Some(ended) = ended.filter(|_| committed.changed) {
             let blueprint = ended.blueprint.as_ref().map_or("", |follows| &*follows.id);
             let of = Of::jobs(blueprint, ended.queue.as_deref().unwrap_or_default());
@@ -147,7 +138,7 @@ impl Runs {
         run: &str,
         base: Document,
         mut judge: impl FnMut(&mut RunState) -> Result<Decision<()>> + Send + Sync + 'static,
-    ) -> Result<Outcome> {
+    ) -> Result<CommitOutcome> {
         let terms = self.terms();
         let decide =
             move |document: &Document| decide(document.clone(), terms, &mut judge).map(|(change, ())| change);
@@ -158,7 +149,7 @@ impl Runs {
     ///
     /// # Errors
     /// Whatever `decide` or the server says. Where the server's answer was lost, the commit may have counted.
-    pub async fn commit(&self, run: &str, base: Document, decide: Decide) -> Result<Outcome> {
+    pub async fn commit(&self, run: &str, base: Document, decide: Decide) -> Result<CommitOutcome> {
         let outcome = self.store.commit(run, base, decide).await?;
         let shows_rest =
             |document: &Document| document.reserved.as_ref().is_some_and(ReservedKey::shows_rest);

@@ -1,7 +1,7 @@
 //! Changes that are decided under the lock of a run's row.
 
 use flowcraft_rabbitmq_adapter::error::{Code, Error};
-use flowcraft_rabbitmq_adapter::ports::record::LockedChange;
+use flowcraft_rabbitmq_adapter::ports::record::{LockedChange, Projection};
 use flowcraft_rabbitmq_adapter::record::StatusUpdate;
 use flowcraft_rabbitmq_adapter::workflow::ledger::RunStatus;
 
@@ -22,13 +22,13 @@ async fn a_change_is_decided_on_the_run_as_it_is(world: &World) {
         return;
     }
     world.insert("r", r#"{"a":0}"#).await;
-    for whole in [true, false] {
+    for needed in [Projection::Whole, Projection::Ledger] {
         let mut decided = None;
         let changed = world
             .record
-            .change_locked("r", whole, &mut |document| {
+            .change_locked("r", needed, &mut |document| {
                 assert!(document.found);
-                assert_eq!(value(&document, "a").is_some(), whole);
+                assert_eq!(value(&document, "a").is_some(), needed == Projection::Whole);
                 decided = document.at;
                 Ok(Some(setting("a", "1", RunStatus::Awaiting)))
             })
@@ -50,7 +50,7 @@ async fn a_run_without_a_row_gets_one(world: &World) {
         assert!(!document.found && document.values.is_empty());
         Ok(Some(setting("a", "1", RunStatus::Running)))
     };
-    world.record.change_locked("new", true, decide).await.unwrap();
+    world.record.change_locked("new", Projection::Whole, decide).await.unwrap();
     assert_eq!(value(&world.load("new").await.unwrap(), "a"), Some("1"));
     assert_eq!(world.status("new").await, Some(StatusRow { status: "running".into(), result: None }));
 }
@@ -59,7 +59,7 @@ async fn who_declines_changes_nothing(world: &World) {
     if world.journal {
         return;
     }
-    let declined = world.record.change_locked("nobody", true, &mut |_| Ok(None)).await.unwrap();
+    let declined = world.record.change_locked("nobody", Projection::Whole, &mut |_| Ok(None)).await.unwrap();
     assert_eq!(declined, LockedChange::Declined);
     assert!(world.load("nobody").await.is_none());
 }
@@ -70,7 +70,9 @@ async fn who_fails_changes_nothing(world: &World) {
     }
     let failed = world
         .record
-        .change_locked("nobody", true, &mut |_| Err(Error::new(Code::Internal, "Deciding", "no")))
+        .change_locked("nobody", Projection::Whole, &mut |_| {
+            Err(Error::new(Code::Internal, "Deciding", "no"))
+        })
         .await;
     assert!(failed.is_err() && world.load("nobody").await.is_none());
 }
@@ -81,7 +83,10 @@ async fn with_a_journal_nothing_is_decided(world: &World) {
     }
     world.insert("r", "{}").await;
     let decide = &mut |_| panic!("it was decided");
-    assert_eq!(world.record.change_locked("r", true, decide).await.unwrap(), LockedChange::Journal);
+    assert_eq!(
+        world.record.change_locked("r", Projection::Whole, decide).await.unwrap(),
+        LockedChange::Journal
+    );
 }
 
 async fn a_result_that_is_published_leaves_a_row_that_says_so(world: &World) {
@@ -99,6 +104,6 @@ async fn a_result_that_is_published_leaves_a_row_that_says_so(world: &World) {
         let change = setting("a", "1", RunStatus::Completed);
         Ok(Some(flowcraft_rabbitmq_adapter::record::Change { status: StatusUpdate::Published, ..change }))
     };
-    world.record.change_locked("s", true, &mut { published }).await.unwrap();
+    world.record.change_locked("s", Projection::Whole, &mut { published }).await.unwrap();
     assert_eq!(world.status("s").await, Some(StatusRow { status: "completed".into(), result: None }));
 }
