@@ -84,7 +84,7 @@ impl Database {
         let record = PunctualRecord::new(record, self.limit, None);
         promise(env, async move {
             let threshold = Duration::try_from_secs_f64(threshold_seconds).unwrap_or_default();
-            record.claim_stalled(threshold, &after, limit.into()).await
+            record.claim_stale_page(threshold, &after, limit.into()).await
         })
     }
 

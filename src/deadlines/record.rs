@@ -159,12 +159,12 @@ impl Record for PunctualRecord {
         self.within(self.record.stale(search)).await
     }
 
-    async fn claim(&self, stale: &StaleRun) -> Result<bool> {
-        self.within(self.record.claim(stale)).await
+    async fn claim_stale(&self, stale: &StaleRun) -> Result<bool> {
+        self.within(self.record.claim_stale(stale)).await
     }
 
-    async fn claim_stalled(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>> {
-        self.within(self.record.claim_stalled(threshold, after, limit)).await
+    async fn claim_stale_page(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>> {
+        self.within(self.record.claim_stale_page(threshold, after, limit)).await
     }
 
     async fn awaiting(&self, after: &str, limit: i64) -> Result<AwaitingPage> {

@@ -235,11 +235,11 @@ pub trait Record: Send + Sync {
     async fn stale(&self, search: &StaleSearch) -> Result<Vec<StaleRun>>;
 
     /// Claims a stale run. Answers false if another worker claimed it or anything happened to it since.
-    async fn claim(&self, stale: &StaleRun) -> Result<bool>;
+    async fn claim_stale(&self, stale: &StaleRun) -> Result<bool>;
 
     /// Claims runs that have been stale for `threshold`, in the order of their ids, after `after`. Of several callers, each gets
     /// other runs.
-    async fn claim_stalled(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>>;
+    async fn claim_stale_page(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>>;
 
     /// Those that await of a page of all runs, in the order of their ids, after `after`.
     async fn awaiting(&self, after: &str, limit: i64) -> Result<AwaitingPage>;

@@ -170,12 +170,12 @@ impl Record for PostgresRecord {
         self.session.statuses()?.stale(&self.session.pool, search).await
     }
 
-    async fn claim(&self, stale: &StaleRun) -> Result<bool> {
-        self.session.statuses()?.claim(&self.session.pool, stale).await
+    async fn claim_stale(&self, stale: &StaleRun) -> Result<bool> {
+        self.session.statuses()?.claim_stale(&self.session.pool, stale).await
     }
 
-    async fn claim_stalled(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>> {
-        self.session.statuses()?.claim_stalled(&self.session.pool, threshold, after, limit).await
+    async fn claim_stale_page(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>> {
+        self.session.statuses()?.claim_stale_page(&self.session.pool, threshold, after, limit).await
     }
 
     async fn awaiting(&self, after: &str, limit: i64) -> Result<AwaitingPage> {

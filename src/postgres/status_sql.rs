@@ -52,9 +52,9 @@ pub(super) struct Timed {
     /// $1 the least age in seconds, $2 the greatest, $3 after this moment, $4 and this run, $5 limit
     pub stale: String,
     /// $1 run, $2 its `updated_at`: of several workers that found it stale, one claims it.
-    pub claim: String,
-    /// $1 seconds, $2 after this run, $3 limit: as `stale` and `claim`, for a whole batch.
-    pub claim_stalled: String,
+    pub claim_stale: String,
+    /// $1 seconds, $2 after this run, $3 limit: as `stale` and `claim_stale`, for a whole batch.
+    pub claim_stale_page: String,
     /// $1 after this run, $2 limit: a page of all runs, and which of them wait
     pub awaiting: String,
 }
@@ -271,12 +271,12 @@ impl Timed {
                  WHERE updated_at < (SELECT {at_least}) AND updated_at > (SELECT {at_most}) \
                  AND {running} AND ({moment}, run_id::text) > ($3, $4::text) ORDER BY 2, 1 LIMIT $5"
             ),
-            claim: format!(
+            claim_stale: format!(
                 "UPDATE {table} AS t SET updated_at = {now} WHERE run_id IN \
                  (SELECT run_id FROM {table} AS t WHERE run_id = {first} AND {moment} = $2 AND {running} \
                  FOR NO KEY UPDATE SKIP LOCKED)"
             ),
-            claim_stalled: format!(
+            claim_stale_page: format!(
                 "UPDATE {table} AS t SET updated_at = {now} WHERE run_id IN \
                  (SELECT run_id FROM {table} AS t \
                  WHERE updated_at < (SELECT {at_least}) \

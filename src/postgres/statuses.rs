@@ -114,9 +114,9 @@ impl StatusTable {
     ///
     /// # Errors
     /// As [`stale`](Self::stale).
-    pub async fn claim(&self, pool: &Pool, stale: &StaleRun) -> Result<bool> {
+    pub async fn claim_stale(&self, pool: &Pool, stale: &StaleRun) -> Result<bool> {
         let client = pool.client().await?;
-        let claim = &self.timed(&client).await?.claim;
+        let claim = &self.timed(&client).await?.claim_stale;
         client.execute(claim, &[&stale.run, &stale.since]).await.map(|claimed| claimed > 0)
     }
 
@@ -125,7 +125,7 @@ impl StatusTable {
     ///
     /// # Errors
     /// As [`stale`](Self::stale).
-    pub async fn claim_stalled(
+    pub async fn claim_stale_page(
         &self,
         pool: &Pool,
         threshold: Duration,
@@ -133,7 +133,7 @@ impl StatusTable {
         limit: i64,
     ) -> Result<Vec<String>> {
         let client = pool.client().await?;
-        let claim = &self.timed(&client).await?.claim_stalled;
+        let claim = &self.timed(&client).await?.claim_stale_page;
         let rows = client.rows(claim, &[&threshold.as_secs_f64(), &after, &limit]).await?;
         let mut runs: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         runs.sort_unstable();

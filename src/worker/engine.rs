@@ -17,7 +17,7 @@ use crate::record::Carried;
 use crate::run_store::patiently;
 use crate::worker::client::service::Client;
 use crate::worker::dead_letters::DeadLetter;
-use crate::worker::recovery::judgement::Reach;
+use crate::worker::recovery::judgement::Eligible;
 use crate::worker::recovery::republish::{Republishing, blueprint_of, republish};
 use crate::worker::registry::card::{RegisteredWorker, SUBFLOWS};
 use crate::worker::registry::gate::Gate;
@@ -81,8 +81,8 @@ impl Engine {
     /// The run or its blueprint is unknown, or a server is out of reach.
     pub async fn reconcile(&self, run: &str) -> Result<BTreeSet<NodeId>> {
         self.services.runs.set_the_clock(run).await?;
-        let reach = Reach::DueBy(self.services.platform.now());
-        let how = Republishing { queue: None, claim: None, reach };
+        let eligible = Eligible::DueBy(self.services.platform.now());
+        let how = Republishing { queue: None, stale: None, eligible };
         let nodes = republish(&self.services, run, how).await?.unwrap_or_default();
         Ok(nodes.iter().map(|node| shown(node).into()).collect())
     }

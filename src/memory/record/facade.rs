@@ -283,13 +283,14 @@ impl Record for MemoryRecord {
         self.read(RecordOperation::Look, &[], |state, now| state.statuses.stale(search, now)).await
     }
 
-    async fn claim(&self, stale: &StaleRun) -> Result<bool> {
-        self.read(RecordOperation::Touch, &[&stale.run], |state, now| state.statuses.claim(stale, now)).await
+    async fn claim_stale(&self, stale: &StaleRun) -> Result<bool> {
+        self.read(RecordOperation::Touch, &[&stale.run], |state, now| state.statuses.claim_stale(stale, now))
+            .await
     }
 
-    async fn claim_stalled(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>> {
+    async fn claim_stale_page(&self, threshold: Duration, after: &str, limit: i64) -> Result<Vec<String>> {
         self.read(RecordOperation::Touch, &[], |state, now| {
-            state.statuses.claim_stalled(threshold, after, limit, now)
+            state.statuses.claim_stale_page(threshold, after, limit, now)
         })
         .await
     }

@@ -83,7 +83,7 @@ impl Statuses {
     }
 
     /// Claims a stale run. Answers false if anything happened to it since.
-    pub fn claim(&mut self, stale: &StaleRun, now: i64) -> bool {
+    pub fn claim_stale(&mut self, stale: &StaleRun, now: i64) -> bool {
         let row = self.rows.get_mut(&stale.run);
         match row.filter(|row| row.is_running() && row.updated_at == stale.since) {
             Some(row) => {
@@ -95,7 +95,13 @@ impl Statuses {
     }
 
     /// Claims runs that have been stale for `threshold`, in the order of their ids.
-    pub fn claim_stalled(&mut self, threshold: Duration, after: &str, limit: i64, now: i64) -> Vec<String> {
+    pub fn claim_stale_page(
+        &mut self,
+        threshold: Duration,
+        after: &str,
+        limit: i64,
+        now: i64,
+    ) -> Vec<String> {
         let limit = usize::try_from(limit).unwrap_or(0);
         let until = now - micros(threshold);
         let stalled: Vec<String> = self

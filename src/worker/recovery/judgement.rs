@@ -94,7 +94,7 @@ pub fn judge(since: i64, earlier: Earlier, queue: QueueProgress) -> Judgement {
 
 /// Which of a run's jobs may be published again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum Eligible {
     /// Somebody asked for it: every job whose time has come by then, in milliseconds since 1970.
     DueBy(u64),
     /// A scan of stale runs: what was due at once, and timers that have left the queue.
@@ -103,7 +103,7 @@ pub enum Reach {
     Timers(QueueProgress),
 }
 
-impl Reach {
+impl Eligible {
     /// Whether a job may be published again, if nobody holds its lease.
     pub fn covers(self, due: &DueJob) -> bool {
         match self {
@@ -214,21 +214,21 @@ mod tests {
         let margin = time::milliseconds(TIMER_MARGIN);
         let (empty, busy) = (queue(true, None), queue(false, Some(1)));
         let long_past = Some(NOW - margin - 1);
-        for (reach, not_before, expected) in [
-            (Reach::DueBy(NOW), None, true),
-            (Reach::DueBy(NOW), Some(NOW), true),
-            (Reach::DueBy(NOW), Some(NOW + 1), false),
-            (Reach::Queue(busy), None, true),
-            (Reach::Queue(empty), long_past, true),
-            (Reach::Queue(busy), long_past, false),
-            (Reach::Queue(empty), Some(NOW - margin), false),
-            (Reach::Queue(queue(false, Some(NOW))), long_past, true),
-            (Reach::Timers(empty), None, false),
-            (Reach::Timers(empty), long_past, true),
-            (Reach::Timers(busy), long_past, false),
+        for (eligible, not_before, expected) in [
+            (Eligible::DueBy(NOW), None, true),
+            (Eligible::DueBy(NOW), Some(NOW), true),
+            (Eligible::DueBy(NOW), Some(NOW + 1), false),
+            (Eligible::Queue(busy), None, true),
+            (Eligible::Queue(empty), long_past, true),
+            (Eligible::Queue(busy), long_past, false),
+            (Eligible::Queue(empty), Some(NOW - margin), false),
+            (Eligible::Queue(queue(false, Some(NOW))), long_past, true),
+            (Eligible::Timers(empty), None, false),
+            (Eligible::Timers(empty), long_past, true),
+            (Eligible::Timers(busy), long_past, false),
         ] {
             let due = DueJob { node: "a".into(), not_before, ..DueJob::default() };
-            assert_eq!(reach.covers(&due), expected, "{reach:?} {not_before:?}");
+            assert_eq!(eligible.covers(&due), expected, "{eligible:?} {not_before:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::judgement::{QueueProgress, Reach, is_free, leases_of};
+use super::judgement::{Eligible, QueueProgress, is_free, leases_of};
 use crate::error::{Code, Error, Kind, Result};
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
@@ -25,17 +25,17 @@ pub struct Republishing<'a> {
     /// Only if the run's jobs go through this queue.
     pub queue: Option<&'a str>,
     /// Only if no other worker has since the run was seen stale.
-    pub claim: Option<&'a StaleRun>,
+    pub stale: Option<&'a StaleRun>,
     /// Which of its jobs.
-    pub reach: Reach,
+    pub eligible: Eligible,
 }
 
 impl Republishing<'_> {
     /// Whether the message of the run's client may wait in the queue.
     fn may_still_be_named(&self, document: &Document) -> bool {
         let is_unbegun = document.reserved.as_ref().is_none_or(|reserved| reserved.ledger.is_unbegun());
-        match (self.claim, self.reach) {
-            (Some(stale), Reach::Queue(queue)) => is_unbegun && !queue.has_passed_client(stale.since),
+        match (self.stale, self.eligible) {
+            (Some(stale), Eligible::Queue(queue)) => is_unbegun && !queue.has_passed_client(stale.since),
             _ => false,
         }
     }
@@ -72,13 +72,13 @@ pub async fn republish(
     let (ledger, carried) =
         document.reserved.map(|reserved| (reserved.ledger, reserved.carried)).unwrap_or_default();
     let looked_at = LookedAt { services, run, ledger: &ledger, at, is_scanned: how.queue.is_some() };
-    let idle = idle_jobs(looked_at, how.reach).await?;
+    let idle = idle_jobs(looked_at, how.eligible).await?;
     let is_stuck = ledger.is_stuck();
     if idle.is_empty() && !is_stuck {
         return Ok(Some(BTreeSet::new()));
     }
-    if let Some(stale) = how.claim
-        && !services.runs.claim(stale).await?
+    if let Some(stale) = how.stale
+        && !services.runs.claim_stale(stale).await?
     {
         return Ok(Some(BTreeSet::new()));
     }
@@ -142,7 +142,7 @@ async fn have_left_other_queues(
         let drained = services.broker.waiting(queue).await?.unwrap_or(0) == 0;
         let youngest = services.traffic.youngest(queue);
         let progress = QueueProgress { drained, youngest, now: services.platform.now() };
-        let has_left = how.claim.map_or(drained, |stale| progress.has_passed(stale.since));
+        let has_left = how.stale.map_or(drained, |stale| progress.has_passed(stale.since));
         if !has_left {
             return Ok(false);
         }
@@ -204,10 +204,10 @@ struct LookedAt<'a> {
     is_scanned: bool,
 }
 
-/// The jobs within reach that nobody executes, and that nobody is about to publish.
-async fn idle_jobs(looked_at: LookedAt<'_>, reach: Reach) -> Result<Vec<DueJob>> {
+/// The eligible jobs that nobody executes, and that nobody is about to publish.
+async fn idle_jobs(looked_at: LookedAt<'_>, eligible: Eligible) -> Result<Vec<DueJob>> {
     let mut idle = Vec::new();
-    for due in reach.of(looked_at.ledger) {
+    for due in eligible.of(looked_at.ledger) {
         if is_idle(looked_at, &due).await? {
             idle.push(due);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::judgement::{Earlier, Judgement, QueueProgress, Reach, judge, stale_after};
+use super::judgement::{Earlier, Eligible, Judgement, QueueProgress, judge, stale_after};
 use super::republish::{Republishing, republish};
 use crate::error::{Code, Error, Kind, Result};
 use crate::ports::about::About;
@@ -109,7 +109,7 @@ enum Recovered {
 }
 
 async fn recover(services: &Services, queue: &str, stale: &StaleRun, progress: QueueProgress) -> Recovered {
-    let how = Republishing { queue: Some(queue), claim: Some(stale), reach: Reach::Queue(progress) };
+    let how = Republishing { queue: Some(queue), stale: Some(stale), eligible: Eligible::Queue(progress) };
     match republish(services, &stale.run, how).await {
         Ok(Some(nodes)) if nodes.is_empty() => Recovered::NotNow,
         Ok(Some(nodes)) => {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::judgement::{Reach, overslept_before};
+use super::judgement::{Eligible, overslept_before};
 use super::republish::{Republishing, republish};
 use super::scan::{Scan, Tick};
 use crate::error::{Kind, Result};
@@ -113,12 +113,12 @@ impl Ticks {
         services.runs.set_the_clock_by(page.awaiting.iter().map(String::as_str)).await;
         let moment = overslept_before(services.platform.now());
         let runs = services.runs.overdue(&page.awaiting, moment).await?;
-        let reach = Reach::Timers(tick.progress(services, runs.is_empty()).await?);
+        let eligible = Eligible::Timers(tick.progress(services, runs.is_empty()).await?);
         for run in runs {
             if self.woken.contains_key(&run) {
                 continue;
             }
-            let how = Republishing { queue: Some(tick.queue), claim: None, reach };
+            let how = Republishing { queue: Some(tick.queue), stale: None, eligible };
             match republish(services, &run, how).await {
                 Ok(nodes) if nodes.as_ref().is_none_or(BTreeSet::is_empty) => {}
                 Ok(_) => drop(self.woken.insert(run, Instant::now())),

@@ -287,8 +287,8 @@ impl Runs {
     ///
     /// # Errors
     /// As [`stale`](Self::stale).
-    pub async fn claim(&self, stale: &StaleRun) -> Result<bool> {
-        self.store.record().claim(stale).await
+    pub async fn claim_stale(&self, stale: &StaleRun) -> Result<bool> {
+        self.store.record().claim_stale(stale).await
     }
 
     /// Those that wait of a page of all runs, in the order of their ids, after `after`.

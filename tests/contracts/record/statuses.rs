@@ -42,7 +42,7 @@ async fn of_two_who_claim_a_run_one_gets_it(world: &World) {
     world.insert("r", "{}").await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     let stale = world.record.stale(&search(Duration::ZERO)).await.unwrap().remove(0);
-    let (one, other) = tokio::join!(world.record.claim(&stale), world.other.claim(&stale));
+    let (one, other) = tokio::join!(world.record.claim_stale(&stale), world.other.claim_stale(&stale));
     assert!(one.unwrap() != other.unwrap());
 }
 
@@ -55,7 +55,7 @@ async fn of_two_who_claim_many_each_gets_others(world: &World) {
     tokio::time::sleep(silence + Duration::from_millis(20)).await;
     let claim = |record: &std::sync::Arc<dyn flowcraft_rabbitmq_adapter::ports::record::Record>| {
         let record = record.clone();
-        async move { record.claim_stalled(silence, "", 10).await.unwrap() }
+        async move { record.claim_stale_page(silence, "", 10).await.unwrap() }
     };
     let (one, other) = tokio::join!(claim(&world.record), claim(&world.other));
     let mut all: Vec<String> = one.into_iter().chain(other).collect();
