@@ -41,7 +41,7 @@ impl Note {
     }
 
     /// A lease was given up by `owner`, who had it still or had lost it.
-    pub fn given_up(&mut self, owner: &str, stage: Stage, had_it: bool) {
+    pub fn released(&mut self, owner: &str, stage: Stage, had_it: bool) {
         let is_started = self.started.as_deref() == Some(owner);
         if stage == Stage::Answered && (had_it || is_started) {
             *self = Self::default();

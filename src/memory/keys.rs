@@ -151,7 +151,7 @@ impl Now<'_> {
         }
         if let Some(Start { stage, .. }) = lease.start {
             let mut note = self.note(&lease.key);
-            note.given_up(&lease.owner, stage, had_it);
+            note.released(&lease.owner, stage, had_it);
             self.keep(&lease.key, note);
         }
         Ok(())

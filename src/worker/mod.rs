@@ -56,7 +56,7 @@
 //!   job: claiming, calling, execution                its steps
 //!   job: committing                                  an answer's commit, decided anew for each try
 //!   job: admitting                                   what is to be done with the message, and doing it
-//!   job: cut_short, leftovers, rescheduling, disposition, abandoning, storing, coming_again, telling
+//!   job: cut_short, leftovers, rescheduling, disposition, abandoning, dead_lettering, storing, coming_again, telling
 //!                                                    what becomes of a message that does not go the straight way
 //!   job: trouble, looking, clock, context, place     what the steps stand on
 //!   services                                         puts the services together

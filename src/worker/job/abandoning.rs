@@ -8,9 +8,10 @@ use tracing::debug;
 
 use super::coming_again::{LONGEST_WAIT, come_again};
 use super::context::JobContext;
+use super::dead_lettering::{DeadLetter, dead_letter};
 use super::fate::MessageFate;
 use super::telling::tell_again;
-use super::trouble::{given_up, is_over, is_passing_trouble, now_if_known};
+use super::trouble::{is_over, is_passing_trouble, now_if_known, write_timed_out};
 use crate::error::{Error, Kind, Result};
 use crate::ports::about::About;
 use crate::ports::broker::Outgoing;
@@ -25,6 +26,17 @@ use crate::workflow::path::shown;
 
 /// When the message comes again.
 const COMES_AGAIN: Duration = LONGEST_WAIT;
+
+/// A message that nobody can process goes to the dead letters, and fails a run that waited for it.
+pub async fn abandon(
+    context: &JobContext<'_>,
+    DeadLetter { queue, body, reason }: DeadLetter<'_>,
+    run: &str,
+    failure: Failure<'_>,
+) -> Result<MessageFate> {
+    dead_letter(context, queue, body, reason).await?;
+    fail_run(context, run, failure).await
+}
 
 /// Fails a run if it waited for a message that cannot be processed, which is among the dead letters by then.
 ///
@@ -103,7 +115,7 @@ async fn fail_later(
     };
     let since = since.or_else(|| now_if_known(services));
     if since.is_some_and(|since| is_over(context, since)) {
-        let error = given_up(context, error);
+        let error = write_timed_out(context, error);
         let words = shortened(&format!("Run '{run}' could not be failed. {error}"));
         services.notices.warn(About::run(run).error(&error), words);
         write_failed(context, run, failure.reason).await?;

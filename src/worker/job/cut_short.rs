@@ -1,8 +1,10 @@
 //! What becomes of a job whose way was cut short: by an error, or by a panic of the engine.
 
+use super::abandoning::abandon;
 use super::admission::comes_again_after_panic;
 use super::context::JobContext;
-use super::disposition::{DeadLetter, abandon, dead_letter, later, unreadable};
+use super::dead_lettering::{DeadLetter, dead_letter};
+use super::disposition::{later, dead_letter_unreadable};
 use super::fate::MessageFate;
 use super::trouble::is_passing_trouble;
 use crate::error::{Kind, Result};
@@ -22,7 +24,7 @@ pub async fn fate_after(context: &JobContext<'_>, outcome: Result<MessageFate>) 
         // The trouble passes: a copy comes again later, and the place is free for other jobs until then.
         Err(error) if is_passing_trouble(&error) => later(context, error).await,
         // Data that cannot be read stays unreadable: a person has to look at it.
-        Err(error) if error.kind() == Kind::Data => unreadable(context, &error).await,
+        Err(error) if error.kind() == Kind::Data => dead_letter_unreadable(context, &error).await,
         other => other,
     }
 }

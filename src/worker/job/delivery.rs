@@ -11,10 +11,10 @@ use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Span, debug};
 
-use super::abandoning::fail_run;
+use super::abandoning::{abandon, fail_run};
 use super::context::JobContext;
 use super::cut_short::{fate_after, panicked};
-use super::disposition::{DeadLetter, abandon, about, dead_letter};
+use super::dead_lettering::{DeadLetter, about, dead_letter};
 use super::fate::MessageFate;
 use super::place::{Held, Place};
 use super::process::process;
@@ -63,7 +63,7 @@ pub async fn handle(
     let ended = tokio::select! {
         biased;
         ended = fate_of(context) => ended,
-        () = given_up(shutdown) => {
+        () = aborted(shutdown) => {
             // Whatever it waited for: what it did is in the record, or was not done.
             if let Some(Held { receipt, slot: _slot }) = place.take() {
                 receipt.requeue().await;
@@ -96,7 +96,7 @@ pub async fn handle(
 }
 
 /// The worker aborts, and what was under way has had time to end.
-async fn given_up(shutdown: &Shutdown) {
+async fn aborted(shutdown: &Shutdown) {
     shutdown.abort.cancelled().await;
     tokio::time::sleep(LAST_WORDS).await;
 }

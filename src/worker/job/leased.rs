@@ -12,7 +12,7 @@ use super::carrying::carry_on;
 use super::claiming::{Clearance, clear};
 use super::coming_again::come_again;
 use super::context::JobContext;
-use super::disposition::give_up;
+use super::disposition::dead_letter_job;
 use super::execution::{Executed, finish};
 use super::fate::MessageFate;
 use super::leftovers::{looking_after, publish_leftovers};
@@ -194,7 +194,7 @@ async fn dispose(
             return reschedule(context, message, lack).await;
         }
         Disposal::DeadLetter { reason, fails_run } => {
-            return give_up(context, message, &reason, fails_run).await;
+            return dead_letter_job(context, message, &reason, fails_run).await;
         }
         Disposal::Republish(_) if makes(Mutant::ForgetsLeftovers) => {}
         Disposal::Republish(leftovers) => {

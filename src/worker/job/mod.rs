@@ -13,6 +13,7 @@ mod committing;
 pub mod completion;
 pub(super) mod context;
 mod cut_short;
+mod dead_lettering;
 pub(super) mod delivery;
 pub(super) mod disposition;
 pub mod effect;

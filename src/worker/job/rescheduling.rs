@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use tracing::debug;
 
+use super::abandoning::abandon;
 use super::coming_again::come_again;
 use super::context::JobContext;
-use super::disposition::{DeadLetter, abandon, wait_for_run};
+use super::dead_lettering::DeadLetter;
+use super::disposition::wait_for_run;
 use super::fate::MessageFate;
 use super::reason::Reason;
 use super::storing::locked;

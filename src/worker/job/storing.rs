@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 use super::coming_again::{LONGEST_WAIT, copy_for_later};
 use super::context::JobContext;
-use super::disposition::unreadable;
+use super::disposition::dead_letter_unreadable;
 use super::fate::MessageFate;
-use super::trouble::{given_up, is_over, is_passing_trouble};
+use super::trouble::{is_over, is_passing_trouble, write_timed_out};
 use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result};
 use crate::ports::about::About;
@@ -60,7 +60,7 @@ where
             return Err(error.while_stopping());
         }
         if is_over(context, since) {
-            return Err(given_up(context, error));
+            return Err(write_timed_out(context, error));
         }
         if room.is_none() && begun.elapsed() >= HOLDS_PLACE {
             room = leave_place(context, message, answer, since).await;
@@ -86,7 +86,7 @@ pub async fn refuse_while_locked(
         return Ok(None);
     }
     let Some(error) = locked(context, &message.run_id).await? else { return Ok(None) };
-    unreadable(context, &given_up(context, error)).await.map(Some)
+    dead_letter_unreadable(context, &write_timed_out(context, error)).await.map(Some)
 }
 
 /// The error of a run whose row another transaction has locked, if one has.

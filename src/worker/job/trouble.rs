@@ -23,7 +23,7 @@ pub fn is_over(context: &JobContext<'_>, since: u64) -> bool {
 }
 
 /// The error of a run that has been in trouble for too long.
-pub fn given_up(context: &JobContext<'_>, error: Error) -> Error {
+pub fn write_timed_out(context: &JobContext<'_>, error: Error) -> Error {
     let limit = context.services.settings.write_timeout.as_millis();
     let message = format!("{}; it was tried again for {limit} ms (option writeTimeout)", error.message);
     Error { code: Code::WriteRefused, message, ..error }

@@ -63,7 +63,7 @@ impl HeldLeases {
                 warn!("the event loop of JavaScript does not respond: the worker lets its leases run out");
                 continue;
             }
-            self.give_up_unanswered().await;
+            self.release_unanswered().await;
             let held = self.begin_renewal();
             // All at once: they leave together.
             let renewed = join_all(held.iter().map(|lease| self.renew(lease)));
@@ -79,7 +79,7 @@ impl HeldLeases {
     }
 
     /// Gives up what the store may have for this worker although it holds none: nobody died.
-    async fn give_up_unanswered(&self) {
+    async fn release_unanswered(&self) {
         let unanswered = self.with_unanswered(|unanswered| unanswered.values().cloned().collect::<Vec<_>>());
         for lease in unanswered {
             if !self.is_reachable() {

@@ -39,7 +39,7 @@ async fn tells(world: &World, owner: &str, round: impl Into<Option<u32>>, stage:
     }
 }
 
-async fn gives_up(world: &World, owner: &str, stage: Stage) {
+async fn releases(world: &World, owner: &str, stage: Stage) {
     world.store.release_lease(&lease(owner, 1, stage)).await.unwrap();
     world.store.close().await;
 }
@@ -54,7 +54,7 @@ async fn counts(world: &World) -> bool {
     takes(world, "probe#1", 1).await;
     runs_out(world).await;
     let counts = takes(world, "other#1", 1).await == 1;
-    gives_up(world, "other#1", Stage::Answered).await;
+    releases(world, "other#1", Stage::Answered).await;
     if !counts {
         runs_out(world).await;
         assert_eq!(takes(world, "third#1", 1).await, 0);
@@ -78,7 +78,7 @@ async fn who_gives_a_lease_up_did_not_die(world: &World) {
     }
     for stage in [Stage::Starts, Stage::Answered, Stage::Waits] {
         assert_eq!(takes(world, "a#1", 1).await, 0, "{stage:?}");
-        gives_up(world, "a#1", stage).await;
+        releases(world, "a#1", stage).await;
     }
     // Where it was answered, nobody dies of it any more.
     tells(world, "a#1", 1, Stage::Waits).await;
@@ -111,11 +111,11 @@ async fn deaths_are_counted_until_an_answer(world: &World) {
         runs_out(world).await;
         assert_eq!(takes(world, owner, 1).await, expected);
         // Given up without an answer, taken again.
-        gives_up(world, owner, Stage::Waits).await;
+        releases(world, owner, Stage::Waits).await;
         assert_eq!(takes(world, owner, 1).await, expected);
         tells(world, owner, 1, Stage::Started).await;
     }
-    gives_up(world, "d#1", Stage::Answered).await;
+    releases(world, "d#1", Stage::Answered).await;
     assert_eq!(takes(world, "e#1", 1).await, 0);
 }
 
@@ -158,10 +158,10 @@ async fn a_worker_without_user_code_is_dead(world: &World) {
         return;
     }
     takes(world, "a#1", 1).await;
-    gives_up(world, "a#1", Stage::Died).await;
+    releases(world, "a#1", Stage::Died).await;
     assert_eq!(takes(world, "b#1", 1).await, 1);
     // It had not started.
-    gives_up(world, "b#1", Stage::Died).await;
+    releases(world, "b#1", Stage::Died).await;
     assert_eq!(takes(world, "c#1", 1).await, 1);
 }
 
@@ -185,8 +185,8 @@ async fn an_owner_that_lost_its_lease_and_lives_says_so(world: &World) {
     for stage in [Stage::Starts, Stage::Answered] {
         takes(world, "a#1", 1).await;
         runs_out(world).await;
-        gives_up(world, "a#1", stage).await;
+        releases(world, "a#1", stage).await;
         assert_eq!(takes(world, "b#1", 1).await, 0, "{stage:?}");
-        gives_up(world, "b#1", Stage::Answered).await;
+        releases(world, "b#1", Stage::Answered).await;
     }
 }
