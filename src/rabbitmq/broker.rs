@@ -19,7 +19,7 @@ use tracing::info;
 
 use super::client::{CLOSE_TIMEOUT, amqp_error, close};
 use super::cluster::{Cluster, PUBLISHER};
-use super::collision::{Answer, Asked, Failure};
+use super::collision::{BrokerAnswer, Asked, BrokerFailure};
 use super::publishing::{Asking, publish_error, publish_one};
 use super::queues::{LapinReading, ensure, passive, received};
 use super::uri::AmqpSettings;
@@ -127,8 +127,8 @@ impl RabbitMq {
         connection: &Connection,
         queue: &str,
         prefetch: u16,
-    ) -> Answer<(Channel, Consumer)> {
-        let failed = Failure::of(CONSUMING);
+    ) -> BrokerAnswer<(Channel, Consumer)> {
+        let failed = BrokerFailure::of(CONSUMING);
         ensure(connection, queue, arguments::of_queue(self.queue_type)).await?;
         let channel = connection.create_channel().await.map_err(failed)?;
         channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(failed)?;
@@ -289,7 +289,7 @@ impl Broker for RabbitMq {
     }
 }
 
-async fn ensure_all(connection: &Connection, queues: &Queues) -> Answer<()> {
+async fn ensure_all(connection: &Connection, queues: &Queues) -> BrokerAnswer<()> {
     for (queue, arguments) in queues {
         ensure(connection, queue, arguments.clone()).await?;
     }

@@ -15,7 +15,7 @@ const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// Why the broker did not do what it was asked.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum BrokerFailure {
     /// The broker failed over it, or took nothing: the queue may come into being at that moment.
     Collision(Error),
     /// Anything else.
@@ -23,9 +23,9 @@ pub(super) enum Failure {
 }
 
 /// What the broker answers.
-pub(super) type Answer<T> = std::result::Result<T, Failure>;
+pub(super) type BrokerAnswer<T> = std::result::Result<T, BrokerFailure>;
 
-impl Failure {
+impl BrokerFailure {
     /// What the broker answered to an operation.
     pub fn of(operation: &'static str) -> impl Fn(lapin::Error) -> Self + Copy {
         move |error| {
@@ -40,16 +40,16 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for BrokerFailure {
     fn from(error: Error) -> Self {
         Self::Other(error)
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl From<BrokerFailure> for Error {
+    fn from(failure: BrokerFailure) -> Self {
         match failure {
-            Failure::Collision(error) | Failure::Other(error) => error,
+            BrokerFailure::Collision(error) | BrokerFailure::Other(error) => error,
         }
     }
 }
@@ -60,10 +60,10 @@ pub(super) struct Asked(u32);
 
 impl Asked {
     /// The answer, if it is a last one. Else a moment has passed, and the broker is to be asked again.
-    pub async fn settled<T>(&mut self, answer: Answer<T>) -> Option<Result<T>> {
+    pub async fn settled<T>(&mut self, answer: BrokerAnswer<T>) -> Option<Result<T>> {
         self.0 += 1;
         match answer {
-            Err(Failure::Collision(_)) if self.0 < TIMES => {
+            Err(BrokerFailure::Collision(_)) if self.0 < TIMES => {
                 tokio::time::sleep(A_MOMENT * self.0).await;
                 None
             }

@@ -8,7 +8,7 @@ use lapin::types::{AMQPValue, ShortString};
 use lapin::{BasicProperties, Channel};
 
 use super::client::amqp_error;
-use super::collision::{Answer, Asked, Failure};
+use super::collision::{BrokerAnswer, Asked, BrokerFailure};
 use crate::error::{Code, Error, Result};
 use crate::ports::broker::Outgoing;
 
@@ -53,7 +53,7 @@ pub(super) async fn publish_one(channel: &Channel, message: &Outgoing) -> Result
     }
 }
 
-async fn offer(channel: &Channel, message: &Outgoing) -> Answer<()> {
+async fn offer(channel: &Channel, message: &Outgoing) -> BrokerAnswer<()> {
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let queue = (*message.first_queue()).into();
     let confirm = channel
@@ -65,7 +65,7 @@ async fn offer(channel: &Channel, message: &Outgoing) -> Answer<()> {
     if !confirm.is_ack() {
         // Nobody has it: it may be offered again over the same channel.
         let what = "the broker did not take the message";
-        return Err(Failure::Collision(Error::new(Code::BrokerUnreachable, PUBLISHING, what)));
+        return Err(BrokerFailure::Collision(Error::new(Code::BrokerUnreachable, PUBLISHING, what)));
     }
     match confirm.take_message() {
         Some(_) => {

@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind};
 
 use super::client::{REPLY_SUCCESS, amqp_error, close};
-use super::collision::{Answer, Failure};
+use super::collision::{BrokerAnswer, BrokerFailure};
 use crate::acknowledger::Channel as _;
 use crate::error::Result;
 use crate::ports::arguments::{Argument, Arguments};
@@ -18,8 +18,8 @@ use crate::ports::broker::{Delivery, Reading, Receipt};
 const NOT_FOUND: u16 = 404;
 
 /// What the broker says of a queue; none where there is no such queue.
-pub(super) async fn passive(connection: &Connection, queue: &str) -> Answer<Option<lapin::Queue>> {
-    let failed = Failure::of("Looking at the queue");
+pub(super) async fn passive(connection: &Connection, queue: &str) -> BrokerAnswer<Option<lapin::Queue>> {
+    let failed = BrokerFailure::of("Looking at the queue");
     // On a channel of its own: asking for a missing queue closes the channel.
     let channel = connection.create_channel().await.map_err(failed)?;
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -36,11 +36,11 @@ pub(super) async fn passive(connection: &Connection, queue: &str) -> Answer<Opti
 }
 
 /// Declares a queue unless it exists, with whatever arguments.
-pub(super) async fn ensure(connection: &Connection, queue: &str, arguments: Arguments) -> Answer<()> {
+pub(super) async fn ensure(connection: &Connection, queue: &str, arguments: Arguments) -> BrokerAnswer<()> {
     if passive(connection, queue).await?.is_some() {
         return Ok(());
     }
-    let failed = Failure::of("Declaring the queue");
+    let failed = BrokerFailure::of("Declaring the queue");
     let channel = connection.create_channel().await.map_err(failed)?;
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     channel.queue_declare(queue.into(), durable, table(arguments)).await.map_err(failed)?;

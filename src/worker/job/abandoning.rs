@@ -20,7 +20,7 @@ use crate::protocol::message::JobMessage;
 use crate::protocol::unfit::{Unfit, abandoned_copy};
 use crate::record::final_result::failure as failed_result;
 use crate::worker::dead_letters::shortened;
-use crate::worker::runs::failing::{Failed, Failure};
+use crate::worker::runs::failing::{Failed, RunFailure};
 use crate::workflow::ledger::RunStatus;
 use crate::workflow::path::shown;
 
@@ -32,7 +32,7 @@ pub async fn abandon(
     context: &JobContext<'_>,
     DeadLetter { queue, body, reason }: DeadLetter<'_>,
     run: &str,
-    failure: Failure<'_>,
+    failure: RunFailure<'_>,
 ) -> Result<MessageFate> {
     dead_letter(context, queue, body, reason).await?;
     fail_run(context, run, failure).await
@@ -42,9 +42,9 @@ pub async fn abandon(
 ///
 /// # Errors
 /// Only when the worker aborts.
-pub async fn fail_run(context: &JobContext<'_>, run: &str, failure: Failure<'_>) -> Result<MessageFate> {
+pub async fn fail_run(context: &JobContext<'_>, run: &str, failure: RunFailure<'_>) -> Result<MessageFate> {
     let reason = &shortened(failure.reason);
-    let failure = Failure { reason, ..failure };
+    let failure = RunFailure { reason, ..failure };
     match write(context, run, failure).await {
         Ok(Failed::Yes) => {}
         Ok(Failed::No) => {
@@ -85,7 +85,7 @@ pub async fn write_failed(context: &JobContext<'_>, run: &str, reason: &str) -> 
 }
 
 /// Writes the failure; fails with a passing trouble of the run.
-async fn write(context: &JobContext<'_>, run: &str, failure: Failure<'_>) -> Result<Failed> {
+async fn write(context: &JobContext<'_>, run: &str, failure: RunFailure<'_>) -> Result<Failed> {
     let JobContext { services, retry, .. } = context;
     match retry.unless(is_passing_trouble, || services.runs.fail(run, failure)).await {
         // Its client may have written a status row alone.
@@ -104,7 +104,7 @@ async fn write(context: &JobContext<'_>, run: &str, failure: Failure<'_>) -> Res
 async fn fail_later(
     context: &JobContext<'_>,
     run: &str,
-    failure: Failure<'_>,
+    failure: RunFailure<'_>,
     error: Error,
 ) -> Result<MessageFate> {
     let services = context.services;

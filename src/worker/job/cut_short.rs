@@ -10,7 +10,7 @@ use super::trouble::is_passing_trouble;
 use crate::error::{Kind, Result};
 use crate::ports::about::About;
 use crate::protocol::message::JobMessage;
-use crate::worker::runs::failing::Failure;
+use crate::worker::runs::failing::RunFailure;
 use crate::workflow::path::shown;
 
 /// What an error means for a job's message. What is left goes back to the queue.
@@ -50,5 +50,5 @@ pub async fn panicked(context: &JobContext<'_>) -> Result<MessageFate> {
         return Ok(MessageFate::Requeue);
     }
     let letter = DeadLetter { queue: context.queue, body: context.body, reason };
-    abandon(context, letter, run, Failure::of(&message, reason)).await
+    abandon(context, letter, run, RunFailure::of(&message, reason)).await
 }

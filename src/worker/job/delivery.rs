@@ -29,7 +29,7 @@ use crate::protocol::unfit::Unfit;
 use crate::record::blueprint_named_in;
 use crate::worker::meters::kinds::{Measure, Of};
 use crate::worker::retry::Retry;
-use crate::worker::runs::failing::Failure;
+use crate::worker::runs::failing::RunFailure;
 use crate::worker::services::Services;
 use crate::worker::shutdown::Shutdown;
 
@@ -175,9 +175,9 @@ async fn no_job(context: &JobContext<'_>, reason: &str) -> Result<MessageFate> {
     let node = unfit.node.clone();
     let node = node.as_ref().map_or("", |node| node.as_str());
     let blueprint = unfit.blueprint.clone();
-    let failure = Failure { blueprint: blueprint.as_deref(), node, job: None, reason };
+    let failure = RunFailure { blueprint: blueprint.as_deref(), node, job: None, reason };
     if let Some((reason, _)) = &unfit.abandoned {
-        return fail_run(context, &run, Failure { reason, ..failure }).await;
+        return fail_run(context, &run, RunFailure { reason, ..failure }).await;
     }
     if unfit.but_for_blueprint.is_some() {
         let follows = context.retry.until_done(|| blueprint_of(services, &run)).await?;

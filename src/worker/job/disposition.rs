@@ -9,7 +9,7 @@ use super::reason::Reason;
 use super::trouble::{is_over, now_if_known, write_timed_out};
 use crate::error::{Error, Result};
 use crate::protocol::message::JobMessage;
-use crate::worker::runs::failing::Failure;
+use crate::worker::runs::failing::RunFailure;
 
 /// A job's run is in trouble for the moment, and the job has not begun: it comes again until the user's time for that is
 /// over, and becomes a dead letter then.
@@ -46,7 +46,7 @@ pub async fn dead_letter_job(
     let (body, why) = (message.as_delivered(), reason.to_string());
     let letter = DeadLetter { queue, body: &body, reason: &why };
     match fails_run {
-        true => abandon(context, letter, &message.run_id, Failure::of(message, &reason.of_run())).await,
+        true => abandon(context, letter, &message.run_id, RunFailure::of(message, &reason.of_run())).await,
         false => dead_letter(context, queue, &body, &why).await,
     }
 }

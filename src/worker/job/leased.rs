@@ -29,7 +29,7 @@ use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::Patch;
-use crate::worker::runs::failing::Failure;
+use crate::worker::runs::failing::RunFailure;
 use crate::workflow::path::shown;
 
 /// When a message looks again after what a worker runs that went on with its run.
@@ -59,7 +59,7 @@ async fn see_to(
 ) -> Result<MessageFate> {
     let begun = Instant::now();
     if let Some(reason) = &message.abandoned_for {
-        return fail_run(context, &message.run_id, Failure::of(message, reason)).await;
+        return fail_run(context, &message.run_id, RunFailure::of(message, reason)).await;
     }
     if let Some(fate) = refuse_while_locked(context, message).await? {
         return Ok(fate);

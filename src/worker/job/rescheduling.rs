@@ -20,7 +20,7 @@ use crate::ports::host::Revision;
 use crate::protocol::message::JobMessage;
 use crate::worker::leases::held::LeasedExecution;
 use crate::worker::registry::elsewhere::Elsewhere;
-use crate::worker::runs::failing::Failure;
+use crate::worker::runs::failing::RunFailure;
 
 /// How long a job waits before it comes again, by how long it has waited for a worker that can run it; none when that
 /// was long enough.
@@ -108,7 +108,7 @@ pub async fn reschedule(
     let why = format!("{reason}, nor did a worker that has it come within {} ms", limit.as_millis());
     let queue = settings.queues.of(&message.blueprint_id);
     let letter = DeadLetter { queue, body: &message.as_delivered(), reason: &why };
-    abandon(context, letter, &message.run_id, Failure::of(&message, &reason.of_run())).await
+    abandon(context, letter, &message.run_id, RunFailure::of(&message, &reason.of_run())).await
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::workflow::ledger::{Event, Ledger, NodeError};
 
 /// A message that cannot be processed, and why.
 #[derive(Debug, Clone, Copy)]
-pub struct Failure<'a> {
+pub struct RunFailure<'a> {
     /// The blueprint it names, if it names one.
     pub blueprint: Option<&'a str>,
     /// The node it names; empty if it names none.
@@ -32,7 +32,7 @@ pub enum Failed {
     NoRow,
 }
 
-impl<'a> Failure<'a> {
+impl<'a> RunFailure<'a> {
     /// That of a job.
     pub fn of(job: &'a JobMessage, reason: &'a str) -> Self {
         Self { blueprint: Some(job.run_blueprint()), node: &job.node_id, job: Some(job), reason }
@@ -52,7 +52,7 @@ impl Runs {
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
-    pub async fn fail(&self, run: &str, failure: Failure<'_>) -> Result<Failed> {
+    pub async fn fail(&self, run: &str, failure: RunFailure<'_>) -> Result<Failed> {
         let fail = |state: &mut RunState| {
             if !state.document.found {
                 return Ok(Decision::Leave(Failed::NoRow));
