@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::connection::Asks;
 use super::ids::Ids;
-use super::tables::{Kind, Table, TableName, unfit, unfit_column};
+use super::tables::{Table, TableKind, TableName, unfit, unfit_column};
 use super::triggers;
 use crate::error::Result;
 
@@ -33,7 +33,7 @@ impl Contexts {
         if data.base != "jsonb" {
             return Err(unfit_column(name, "context_data", data, "jsonb"));
         }
-        if table.kind != Kind::Table {
+        if table.kind != TableKind::Table {
             return Err(unfit(format!(
                 "'{name}' is no table: a view or a foreign table does not say which transaction wrote a row. Name the \
                  table behind it (option contextTableName)"

@@ -31,6 +31,7 @@ mod ssl;
 mod standby;
 mod starting;
 mod status_sql;
+mod status_upserts;
 mod statuses;
 mod tables;
 mod transaction;

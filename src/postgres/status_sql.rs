@@ -4,12 +4,10 @@ use super::contexts::Contexts;
 use super::ids::Ids;
 use super::journal::JournalTable;
 use super::sql::{NOW, PRESENT, limits_of_batch};
-use super::upsert::{Shape, Upsert};
+use super::status_upserts::StatusUpserts;
+use super::upsert::Shape;
 use super::zone::Moments;
 use crate::record::RESERVED_KEY;
-
-/// The columns in which the final result may be, the first that is there.
-pub(super) const RESULTS: [&str; 2] = ["status_data", "result"];
 
 /// The statements that fit the columns a table has.
 #[derive(Debug)]
@@ -77,73 +75,35 @@ pub(super) struct Writing {
     pub fold: String,
 }
 
+/// How rows are written: as they are, or with their journals folded into them.
+struct RowWrites<'a> {
+    /// Parameters besides the usual ones: the last entries of the journals.
+    parameters: &'a str,
+    /// Steps besides the usual ones: the journals are emptied.
+    steps: &'a str,
+    /// Which of the rows `g` may be written.
+    condition: &'a str,
+}
+
 impl Statements {
+    /// Those of a table; none if it has no column for the status.
     pub fn for_shape(shape: &Shape<'_>) -> Option<Self> {
         let Shape { table, ids, moments, owed } = shape;
-        let type_of = |column: &str| table.columns.get(column).map(|column| column.kind.as_str());
-        let status_object = "jsonb_build_object('status', $2::text)";
-        // Where the final result goes: the README's table keeps it in `status_data`, the guide's in `result`.
-        let result_column = RESULTS.into_iter().find(|column| type_of(column).is_some());
-
-        let mut touch = Upsert::new(shape);
-        let mut finish = Upsert::new(shape);
-        let mut begin = Upsert::new(shape);
-        match (type_of("status"), type_of("status_data")) {
-            (Some(status), data) => {
-                touch.set("status", format!("$2::text::{status}"));
-                finish.set("status", format!("$2::text::{status}"));
-                begin.set("status", format!("$2::text::{status}"));
-                if let Some(data) = data {
-                    touch.set_on_insert("status_data", format!("{status_object}::{data}"));
-                }
-            }
-            (None, Some(data)) => {
-                touch.set("status_data", format!("{status_object}::{data}"));
-            }
-            (None, None) => return None,
-        }
-        match result_column.and_then(|column| Some((column, type_of(column)?))) {
-            Some((column, kind)) => finish.set(column, format!("$3::text::{kind}")),
-            // No column for the result: only the status is stored. The statement must still use the parameter.
-            None => finish.mention("$3::text"),
-        }
-        // A row without a run may hold the result of a former one.
-        match (type_of("status_data"), type_of("result")) {
-            (Some(kind), _) => {
-                begin.set("status_data", format!("coalesce($3::text::jsonb, {status_object})::{kind}"));
-            }
-            (None, Some(kind)) => begin.set("result", format!("$3::text::jsonb::{kind}")),
-            (None, None) => {}
-        }
-        if !finish.sql().contains("$2") {
-            finish.mention("$2::text");
-        }
-        if let Some(moments) = moments {
-            touch.set("updated_at", moments.now());
-            begin.set("updated_at", moments.now());
-            finish.set("updated_at", moments.now());
-        }
-
-        let status =
-            if type_of("status").is_some() { "t.status::text" } else { "t.status_data::jsonb->>'status'" };
-        let timed = moments.as_ref().map(|moments| Timed::new(shape, moments, status));
-        let finish_unheard = touch.update_where(&format!("{status} = 'running'"));
-        let touch_all = touch.sql_from("changed", "c.status", "c.status IS NOT NULL AND NOT c.ends");
-        let touch_running = touch.sql_from("changed", "'running'::text", "true");
-        let finish_all = finish.sql_from("ended", "c.status", "true");
-        let begin_all = begin.sql_from("begun", "c.status", "true") + " RETURNING 1";
+        let upserts = StatusUpserts::of(shape)?;
+        let status = upserts.status();
+        let StatusUpserts { touch, finish, begin, .. } = &upserts;
         Some(Self {
             table: table.sql.clone(),
             status: status.trim_start_matches("t.").to_owned(),
-            results: result_column,
+            results: upserts.results(),
             touch: touch.sql(),
             finish: finish.sql(),
-            finish_unheard,
-            touch_all,
-            touch_running,
-            finish_all,
-            begin_all,
-            timed,
+            finish_unheard: touch.update_where(&format!("{status} = 'running'")),
+            touch_all: touch.sql_from("changed", "c.status", "c.status IS NOT NULL AND NOT c.ends"),
+            touch_running: touch.sql_from("changed", "'running'::text", "true"),
+            finish_all: finish.sql_from("ended", "c.status", "true"),
+            begin_all: begin.sql_from("begun", "c.status", "true") + " RETURNING 1",
+            timed: moments.as_ref().map(|moments| Timed::new(shape, moments, status)),
             moments: moments.clone(),
             ids: *ids,
             owed: owed.clone(),
@@ -153,28 +113,33 @@ impl Statements {
     /// The statements that write changes of runs into the context table of this name. They answer with the runs they wrote
     /// and when: `append` with the entry's number, the others with the row's revision, `lock` with nothing.
     pub fn writing(&self, contexts: &Contexts) -> Writing {
-        let Contexts { sql: contexts, ids, .. } = contexts;
-        let journal = JournalTable::of(contexts);
+        let journal = JournalTable::of(&contexts.sql);
+        let rows =
+            RowWrites { parameters: "", steps: "", condition: &JournalTable::is_absent(&contexts.sql) };
+        let fold = RowWrites {
+            parameters: ", $8::bigint[]",
+            steps: &format!(
+                ", emptied AS (DELETE FROM {journal} AS j USING changed AS c WHERE j.run_id = c.run_id)"
+            ),
+            condition: &format!(
+                "NOT EXISTS (SELECT FROM {journal} AS j WHERE j.run_id = g.run_id AND j.entry > g.entry)"
+            ),
+        };
         Writing {
-            rows: self.write_rows((contexts, *ids), "", "", &JournalTable::is_absent(contexts)),
-            append: self.append((contexts, *ids), &journal),
-            locked: format!("{} UNION {}", locked_in(contexts, *ids), locked_in(&self.table, self.ids)),
+            rows: self.write_rows(contexts, rows),
+            append: self.append(contexts, &journal),
+            locked: format!(
+                "{} UNION {}",
+                locked_in(&contexts.sql, contexts.ids),
+                locked_in(&self.table, self.ids)
+            ),
             lock: format!(
                 "WITH {} SELECT FROM limits, {contexts} AS t WHERE t.run_id = ANY({}) ORDER BY t.run_id \
                  FOR NO KEY UPDATE OF t",
                 limits_of_batch(),
-                ids.all()
+                contexts.ids.all()
             ),
-            fold: self.write_rows(
-                (contexts, *ids),
-                ", $8::bigint[]",
-                &format!(
-                    ", emptied AS (DELETE FROM {journal} AS j USING changed AS c WHERE j.run_id = c.run_id)"
-                ),
-                &format!(
-                    "NOT EXISTS (SELECT FROM {journal} AS j WHERE j.run_id = g.run_id AND j.entry > g.entry)"
-                ),
-            ),
+            fold: self.write_rows(contexts, fold),
         }
     }
 
@@ -202,15 +167,15 @@ impl Statements {
     }
 
     /// Writes into rows.
-    fn write_rows(&self, contexts: (&str, Ids), entries: &str, more: &str, condition: &str) -> String {
+    fn write_rows(&self, contexts: &Contexts, writes: RowWrites<'_>) -> String {
         let Self { touch_all, finish_all, .. } = self;
-        let (contexts, cast) = (contexts.0, contexts.1.cast());
-        let limits = limits_of_batch();
-        let entry = if entries.is_empty() { "" } else { ", entry" };
+        let RowWrites { parameters, steps, condition } = writes;
+        let (cast, limits) = (contexts.ids.cast(), limits_of_batch());
+        let entry = if parameters.is_empty() { "" } else { ", entry" };
         format!(
             "WITH {limits}, given AS (SELECT g.* FROM limits, \
              unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], \
-             $6::boolean[], $7::text[]{entries}) AS g (run_id, version, deletes, sets, status, ends, reason{entry})), \
+             $6::boolean[], $7::text[]{parameters}) AS g (run_id, version, deletes, sets, status, ends, reason{entry})), \
              changed AS (UPDATE {contexts} AS t SET context_data = \
              ({PRESENT} - ARRAY(SELECT jsonb_array_elements_text(g.deletes::jsonb))) || g.sets::jsonb \
              FROM given AS g WHERE t.run_id = g.run_id{cast} AND t.xmin::text::bigint = g.version AND {condition} \
@@ -220,16 +185,16 @@ impl Statements {
              THEN jsonb_build_object('status', status, 'payload', jsonb_build_object('context', context, \
              'serializedContext', context::text, 'status', status)) \
              ELSE jsonb_build_object('status', status, 'reason', reason) END AS result FROM changed WHERE ends), \
-             touched AS ({touch_all}), finished AS ({finish_all}){more} \
+             touched AS ({touch_all}), finished AS ({finish_all}){steps} \
              SELECT run_id, {NOW}, (pg_current_xact_id()::text::numeric % 4294967296)::bigint FROM changed"
         )
     }
 
     /// Appends an entry to each run's journal. A shared lock on the row keeps others from folding it meanwhile. The statement
     /// returns only the runs it changed: joining its input once more would cost more than everything else.
-    fn append(&self, contexts: (&str, Ids), journal: &str) -> String {
+    fn append(&self, contexts: &Contexts, journal: &str) -> String {
         let (touch_running, limits) = (&self.touch_running, limits_of_batch());
-        let (contexts, cast) = (contexts.0, contexts.1.cast());
+        let cast = contexts.ids.cast();
         format!(
             "WITH {limits}, held AS MATERIALIZED (SELECT g.* FROM limits, unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) \
              AS g (run_id, version, entry, change) JOIN {contexts} AS t ON t.run_id = g.run_id{cast} \

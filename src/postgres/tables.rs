@@ -68,13 +68,13 @@ impl fmt::Display for TableName {
 pub(super) struct Table {
     /// Safe to put into SQL.
     pub sql: String,
-    pub kind: Kind,
+    pub kind: TableKind,
     pub columns: HashMap<String, Column>,
 }
 
 /// What stands behind a name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TableKind {
     /// A table, partitioned or not.
     #[default]
     Table,
@@ -105,9 +105,9 @@ impl Table {
             let rows = client.connection().rows_within(LOOK, &[&sql]).await?;
             let Some(first) = rows.first() else { continue };
             let kind = match first.get::<_, &str>(0) {
-                "r" | "p" => Kind::Table,
-                "v" => Kind::View,
-                _ => Kind::Other,
+                "r" | "p" => TableKind::Table,
+                "v" => TableKind::View,
+                _ => TableKind::Other,
             };
             let column = |row: &tokio_postgres::Row| Column {
                 kind: row.get(2),
