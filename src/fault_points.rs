@@ -10,20 +10,20 @@ mod armed {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    struct Plan {
+    struct FaultPlan {
         action: String,
         point: String,
         passes: AtomicU32,
     }
 
-    static PLAN: LazyLock<Option<Plan>> =
+    static PLAN: LazyLock<Option<FaultPlan>> =
         LazyLock::new(|| std::env::var("FLOWCRAFT_FAULT").ok().and_then(|text| parse(&text)));
 
-    fn parse(text: &str) -> Option<Plan> {
+    fn parse(text: &str) -> Option<FaultPlan> {
         let (action, place) = text.split_once('@')?;
         let (point, passes) = place.split_once(':').unwrap_or((place, "1"));
         let passes = AtomicU32::new(passes.parse().ok()?);
-        Some(Plan { action: action.to_owned(), point: point.to_owned(), passes })
+        Some(FaultPlan { action: action.to_owned(), point: point.to_owned(), passes })
     }
 
     pub fn is_planned(point: &str) -> bool {

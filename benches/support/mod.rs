@@ -7,9 +7,7 @@ use flowcraft_rabbitmq_adapter::protocol::outcome::{Answer, Outcome, Taken};
 use flowcraft_rabbitmq_adapter::record::{Change, Document, Patch, ReservedKey};
 use flowcraft_rabbitmq_adapter::worker::job::completion::{Completion, complete};
 use flowcraft_rabbitmq_adapter::worker::job::effect::Execution;
-use flowcraft_rabbitmq_adapter::workflow::blueprint::{
-    Blueprint, Description, EdgeDescription, NodeDescription,
-};
+use flowcraft_rabbitmq_adapter::workflow::blueprint::{Blueprint, DescribedEdge, DescribedNode, Description};
 use flowcraft_rabbitmq_adapter::workflow::ledger::{Ledger, TakenEdge};
 
 /// A message as a worker publishes it.
@@ -108,8 +106,8 @@ impl Run {
     }
 }
 
-fn described(ids: &[String], edges: Vec<EdgeDescription>, start: &str) -> Blueprint {
-    let node = |id: &String| NodeDescription {
+fn described(ids: &[String], edges: Vec<DescribedEdge>, start: &str) -> Blueprint {
+    let node = |id: &String| DescribedNode {
         id: id.as_str().into(),
         uses: "work".into(),
         any: false,
@@ -125,8 +123,8 @@ fn described(ids: &[String], edges: Vec<EdgeDescription>, start: &str) -> Bluepr
     })
 }
 
-fn edge(source: &str, target: &str) -> EdgeDescription {
-    EdgeDescription { source: source.into(), target: target.into(), action: None, conditional: false }
+fn edge(source: &str, target: &str) -> DescribedEdge {
+    DescribedEdge { source: source.into(), target: target.into(), action: None, conditional: false }
 }
 
 /// A node that returned an object and takes these edges, each with it as the input.

@@ -8,7 +8,7 @@ use napi_derive::napi;
 
 use super::errors::{settings, to_js};
 use super::function::JsThread;
-use super::live_broker::{LiveBroker, LiveFunctions, LiveProperties, Lost};
+use super::live_broker::{ConsumerLoss, LiveBroker, LiveFunctions, LiveProperties};
 use super::memory;
 use super::runtime::promise;
 use crate::ports::broker;
@@ -112,7 +112,7 @@ impl Broker {
     #[napi]
     pub fn lost(&self, queue: String, reason: String) {
         if let Some(live) = &self.live {
-            live.report_lost(Some(&queue), &Lost { reason, for_good: false });
+            live.report_lost(Some(&queue), &ConsumerLoss { reason, for_good: false });
         }
     }
 
@@ -120,7 +120,7 @@ impl Broker {
     #[napi]
     pub fn lost_for_good(&self, reason: String) {
         if let Some(live) = &self.live {
-            live.report_lost(None, &Lost { reason, for_good: true });
+            live.report_lost(None, &ConsumerLoss { reason, for_good: true });
         }
     }
 }

@@ -11,23 +11,25 @@ use serde_json::json;
 
 use super::errors::{from_js, gone};
 use super::function::{JsFunction, JsThread};
-use super::job::{Jobs, Opened};
+use super::job::{OpenJobs, Opened};
 use super::milestones::milestones_json;
 use super::outbox::Outbox;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::about::About;
-use crate::ports::host::{Call, Described, Host, Level, Notice, Readiness, Reply, Revision, Span, SpanKind};
+use crate::ports::host::{
+    BlueprintRevision, Call, Described, Host, Level, Notice, Readiness, Reply, Span, SpanKind,
+};
 use crate::record::Milestones;
 use crate::workflow::blueprint::Description;
 use crate::workflow::ledger::RunStatus;
 use crate::workflow::path::shown;
 
 /// Run, status, reason, context.
-type FinalResult = FnArgs<(String, String, String, String)>;
+type FinalResultArguments = FnArgs<(String, String, String, String)>;
 
 /// Run, blueprint, milestones as JSON.
-type Told = FnArgs<(String, String, String)>;
+type MilestonesArguments = FnArgs<(String, String, String)>;
 
 /// What JavaScript gives an engine to call.
 #[napi(object, object_to_js = false)]
@@ -45,9 +47,9 @@ pub struct HostFunctions {
     /// Whether somebody collects traces.
     pub traces: Option<bool>,
     /// Tells of a run as a whole: run, blueprint, milestones as JSON. Resolves once that is heard. Absent where nobody listens.
-    pub tell: Option<JsFunction<Told, Promise<()>>>,
+    pub tell: Option<JsFunction<MilestonesArguments, Promise<()>>>,
     /// Publishes a run's result: run, status, reason, context as JSON.
-    pub publish_result: JsFunction<FinalResult, Promise<()>>,
+    pub publish_result: JsFunction<FinalResultArguments, Promise<()>>,
     /// Whether results go through `publishResult`.
     pub publishes_results: bool,
 }
@@ -58,13 +60,13 @@ pub struct JsHost {
     describe: JsFunction<String, Option<String>>,
     revision: JsFunction<String, Option<String>>,
     blueprints: JsFunction<(), String>,
-    tell: Option<JsFunction<Told, Promise<()>>>,
-    publish_result: JsFunction<FinalResult, Promise<()>>,
+    tell: Option<JsFunction<MilestonesArguments, Promise<()>>>,
+    publish_result: JsFunction<FinalResultArguments, Promise<()>>,
     publishes_results: bool,
     has_event_bus: bool,
     traces: bool,
     /// What JavaScript is running.
-    pub jobs: Jobs,
+    pub jobs: OpenJobs,
     /// What it has yet to hear.
     pub outbox: Outbox,
 }
@@ -82,7 +84,7 @@ impl JsHost {
             publish_result,
             publishes_results,
         } = functions;
-        let (jobs, outbox) = (Jobs::default(), Outbox::new(wake));
+        let (jobs, outbox) = (OpenJobs::default(), Outbox::new(wake));
         Self {
             thread,
             describe,
@@ -136,7 +138,7 @@ impl Host for JsHost {
         described.map(parse).transpose()
     }
 
-    async fn revision(&self, id: &str) -> Result<Option<Revision>> {
+    async fn revision(&self, id: &str) -> Result<Option<BlueprintRevision>> {
         let revision = self.thread.call(&self.revision, id.to_owned()).await.map_err(unusable)?;
         Ok(revision.map(|revision| revision.as_str().into()))
     }

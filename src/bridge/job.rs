@@ -22,7 +22,7 @@ const LARGEST_ALONG: usize = 16 * 1024;
 
 /// Jobs without an answer, by the number that each has on both sides.
 #[derive(Default)]
-pub struct Jobs {
+pub struct OpenJobs {
     open: Mutex<Open>,
 }
 
@@ -65,7 +65,7 @@ struct JobFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     inside: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    failed: Option<Failed<'a>>,
+    failed: Option<FailedFields<'a>>,
     attempt: u32,
     #[serde(skip_serializing_if = "is_first")]
     round: u32,
@@ -105,7 +105,7 @@ fn is_first(round: &u32) -> bool {
 
 /// Why the subflow of a node failed.
 #[derive(Serialize)]
-struct Failed<'a> {
+struct FailedFields<'a> {
     message: &'a str,
     late: bool,
 }
@@ -124,7 +124,7 @@ fn reply(text: &str) -> Reply {
     }
 }
 
-impl Jobs {
+impl OpenJobs {
     /// Opens a job, until it is answered.
     ///
     /// # Errors
@@ -154,7 +154,7 @@ impl Jobs {
                 failed: call
                     .failed
                     .as_ref()
-                    .map(|failure| Failed { message: &failure.message, late: failure.late }),
+                    .map(|failure| FailedFields { message: &failure.message, late: failure.late }),
                 attempt,
                 round,
                 is_last_attempt: job.is_last_attempt,

@@ -16,7 +16,7 @@ use super::errors::from_js;
 use super::function::{JsFunction, JsThread};
 use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, Arguments, QueueType};
-use crate::ports::broker::{self, Delivery, Outgoing, Reading, Receipt, Subscriber};
+use crate::ports::broker::{self, Delivery, Outgoing, QueueReader, Receipt, Subscriber};
 
 /// How long a channel may take to close before it is left to its connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -89,19 +89,19 @@ pub struct LiveBroker {
     thread: JsThread,
     queue_type: Option<QueueType>,
     /// Where deliveries of the present consumers go, by queue.
-    consumers: Mutex<HashMap<String, Consumer>>,
+    consumers: Mutex<HashMap<String, LiveConsumer>>,
 }
 
-struct Consumer {
+struct LiveConsumer {
     queue: Arc<str>,
     /// At most as many as the prefetch.
     deliveries: mpsc::UnboundedSender<Delivery>,
-    lost: mpsc::UnboundedSender<Lost>,
+    lost: mpsc::UnboundedSender<ConsumerLoss>,
 }
 
 /// A consumer is lost.
 #[derive(Clone)]
-pub struct Lost {
+pub struct ConsumerLoss {
     /// Why.
     pub reason: String,
     /// It cannot be opened again: the connection is lost.
@@ -140,7 +140,7 @@ impl LiveBroker {
     }
 
     /// A consumer is lost, or all of them.
-    pub fn report_lost(&self, queue: Option<&str>, lost: &Lost) {
+    pub fn report_lost(&self, queue: Option<&str>, lost: &ConsumerLoss) {
         for consumer in self.consumers().values() {
             if queue.is_none_or(|queue| queue == &*consumer.queue) {
                 let _ = consumer.lost.send(lost.clone());
@@ -148,7 +148,7 @@ impl LiveBroker {
         }
     }
 
-    fn consumers(&self) -> std::sync::MutexGuard<'_, HashMap<String, Consumer>> {
+    fn consumers(&self) -> std::sync::MutexGuard<'_, HashMap<String, LiveConsumer>> {
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -219,7 +219,7 @@ impl broker::Broker for LiveBroker {
                 }
             }
         });
-        let consumer = Consumer { queue: queue.into(), deliveries: arrived, lost };
+        let consumer = LiveConsumer { queue: queue.into(), deliveries: arrived, lost };
         self.consumers().insert(queue.to_owned(), consumer);
         let lost = match self.open_consumer(queue, prefetch).await {
             Ok(()) => {
@@ -230,9 +230,11 @@ impl broker::Broker for LiveBroker {
                 }
             }
             // What JavaScript reported on the way says more than that it failed.
-            Err(error) => losses.try_recv().ok().or(Some(Lost { reason: error.message, for_good: false })),
+            Err(error) => {
+                losses.try_recv().ok().or(Some(ConsumerLoss { reason: error.message, for_good: false }))
+            }
         };
-        if let Some(Lost { reason, for_good }) = lost {
+        if let Some(ConsumerLoss { reason, for_good }) = lost {
             self.consumers().remove(queue);
             let code = if for_good { Code::BrokerLost } else { Code::BrokerUnreachable };
             return Err(Error::new(code, "Consuming", reason));
@@ -253,12 +255,12 @@ impl broker::Broker for LiveBroker {
         self.thread.ask(LOOKING, &self.functions.consumers, queue.to_owned()).await
     }
 
-    async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
+    async fn read(&self, queue: &str) -> Result<Option<Box<dyn QueueReader>>> {
         let number = self.thread.ask(READING, &self.functions.open_reading, queue.to_owned()).await?;
         let (queue, functions, thread) =
             (Arc::<str>::from(queue), self.functions.clone(), self.thread.clone());
         Ok(number
-            .map(|number| Box::new(LiveReading { queue, number, functions, thread }) as Box<dyn Reading>))
+            .map(|number| Box::new(LiveReader { queue, number, functions, thread }) as Box<dyn QueueReader>))
     }
 
     async fn close(&self) {
@@ -273,7 +275,7 @@ fn as_json(arguments: &Arguments) -> serde_json::Value {
     arguments.iter().map(|(name, argument)| ((*name).to_owned(), serde_json::json!(argument))).collect()
 }
 
-struct LiveReading {
+struct LiveReader {
     queue: Arc<str>,
     number: u32,
     functions: Arc<LiveFunctions>,
@@ -281,7 +283,7 @@ struct LiveReading {
 }
 
 #[async_trait]
-impl Reading for LiveReading {
+impl QueueReader for LiveReader {
     async fn next(&mut self) -> Result<Option<Delivery>> {
         let read: Option<LiveRead> = self.thread.ask(READING, &self.functions.read_next, self.number).await?;
         Ok(read.map(|LiveRead { number, body, headers }| {

@@ -16,14 +16,14 @@ pub struct Answering {
     /// When it last answered, in milliseconds after `made`.
     heard: AtomicU64,
     is_lost: AtomicBool,
-    lost: Mutex<Option<Lost>>,
+    lost: Mutex<Option<Outage>>,
     /// It was lost, or is back.
     changed: Notify,
 }
 
 /// A server that is out of reach.
 #[derive(Debug, Clone)]
-pub struct Lost {
+pub struct Outage {
     /// Since when.
     pub since: Instant,
     /// What its last failure was.
@@ -53,7 +53,7 @@ impl Answering {
     }
 
     /// Why and since when it is out of reach; none where it answers, or was never asked.
-    pub fn lost(&self) -> Option<Lost> {
+    pub fn lost(&self) -> Option<Outage> {
         self.with(|lost| lost.clone())
     }
 
@@ -84,7 +84,7 @@ impl Answering {
                 false
             }
             None => {
-                *lost = Some(Lost { since: Instant::now(), error: error.clone() });
+                *lost = Some(Outage { since: Instant::now(), error: error.clone() });
                 true
             }
         });
@@ -94,7 +94,7 @@ impl Answering {
         }
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Option<Lost>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Option<Outage>) -> T) -> T {
         act(&mut self.lost.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::answering::Answering;
-use super::watch::{Server, Watch};
+use super::watch::{Watch, WatchedServer};
 use crate::error::{Code, Result};
 use crate::mutants::{Mutant, makes};
-use crate::ports::broker::{Broker, Delivery, Outgoing, Reading, Subscriber};
+use crate::ports::broker::{Broker, Delivery, Outgoing, QueueReader, Subscriber};
 use crate::ports::host::Host;
 
-const SERVER: Server = Server {
+const SERVER: WatchedServer = WatchedServer {
     name: "RabbitMQ",
     operation: "Talking to RabbitMQ",
     option: "publishTimeout",
@@ -87,10 +87,10 @@ impl Broker for PunctualBroker {
         self.watch.answer(self.limit, self.broker.consumers(queue)).await
     }
 
-    async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
+    async fn read(&self, queue: &str) -> Result<Option<Box<dyn QueueReader>>> {
         let opened = self.watch.answer(self.limit, self.broker.read(queue)).await?;
         let punctual = |reading| PunctualReading { reading, limit: self.limit, watch: self.watch.clone() };
-        Ok(opened.map(|reading| Box::new(punctual(reading)) as Box<dyn Reading>))
+        Ok(opened.map(|reading| Box::new(punctual(reading)) as Box<dyn QueueReader>))
     }
 
     async fn close(&self) {
@@ -99,13 +99,13 @@ impl Broker for PunctualBroker {
 }
 
 struct PunctualReading {
-    reading: Box<dyn Reading>,
+    reading: Box<dyn QueueReader>,
     limit: Duration,
     watch: Arc<Watch>,
 }
 
 #[async_trait]
-impl Reading for PunctualReading {
+impl QueueReader for PunctualReading {
     async fn next(&mut self) -> Result<Option<Delivery>> {
         self.watch.answer(self.limit, self.reading.next()).await
     }

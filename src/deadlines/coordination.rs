@@ -7,12 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::answering::Answering;
-use super::watch::{Server, Watch};
+use super::watch::{Watch, WatchedServer};
 use crate::error::{Code, Result};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
 
-const SERVER: Server = Server {
+const SERVER: WatchedServer = WatchedServer {
     name: "Redis",
     operation: "Talking to Redis",
     option: "leaseTimeout",

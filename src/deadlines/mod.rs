@@ -13,7 +13,7 @@ mod record;
 mod tests;
 mod watch;
 
-pub use answering::{Answering, Lost};
+pub use answering::{Answering, Outage};
 pub use broker::PunctualBroker;
 pub use coordination::PunctualStore;
 pub use limits::Limits;

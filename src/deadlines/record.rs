@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::answering::Answering;
-use super::watch::{Server, Watch};
+use super::watch::{Watch, WatchedServer};
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
@@ -26,7 +26,7 @@ use crate::workflow::ledger::RunStatus;
 /// How much longer than the statement its answer may take. A server that is not silent cancels a statement at its limit,
 /// and says so.
 const GRACE: Duration = Duration::from_secs(2);
-const SERVER: Server = Server {
+const SERVER: WatchedServer = WatchedServer {
     name: "PostgreSQL",
     operation: "Talking to PostgreSQL",
     option: "statementTimeout",

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use super::{PunctualBroker, PunctualRecord, PunctualStore};
 use crate::error::{Code, Result};
 use crate::json::Json;
-use crate::memory::{Event, Fault, Faults, MemoryServer};
+use crate::memory::{Fault, Faults, MemoryServer, ServerEvent};
 use crate::ports::broker::{Broker, Outgoing};
 use crate::ports::coordination::CoordinationStore;
-use crate::ports::host::{Call, Described, Host, Notice, Reply, Revision};
+use crate::ports::host::{BlueprintRevision, Call, Described, Host, Notice, Reply};
 use crate::ports::platform::Platform;
 use crate::ports::record::{Database, Record, Tables};
 use crate::record::Patch;
@@ -27,8 +27,8 @@ impl Mute {
 }
 
 impl Faults for Mute {
-    fn strike(&self, event: &Event<'_>) -> Option<Fault> {
-        self.0.lock().unwrap().filter(|_| !matches!(event, Event::Connect { .. }))
+    fn strike(&self, event: &ServerEvent<'_>) -> Option<Fault> {
+        self.0.lock().unwrap().filter(|_| !matches!(event, ServerEvent::Connect { .. }))
     }
 }
 
@@ -48,7 +48,7 @@ impl Host for Listener {
         Ok(None)
     }
 
-    async fn revision(&self, _: &str) -> Result<Option<Revision>> {
+    async fn revision(&self, _: &str) -> Result<Option<BlueprintRevision>> {
         Ok(None)
     }
 

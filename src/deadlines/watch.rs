@@ -13,7 +13,7 @@ use crate::ports::host::{Host, Level, Notice};
 
 /// A server, in words.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Server {
+pub(super) struct WatchedServer {
     /// Its name, as a sentence begins.
     pub name: &'static str,
     /// What is being done with it.
@@ -30,7 +30,7 @@ pub(super) struct Server {
 
 /// Watches over one server.
 pub(super) struct Watch {
-    server: Server,
+    server: WatchedServer,
     /// Who hears of it; none where only the caller does.
     host: Option<Arc<dyn Host>>,
     /// What is known of it.
@@ -42,7 +42,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// A server that answered until now.
-    pub fn new(server: Server, host: Option<Arc<dyn Host>>) -> Self {
+    pub fn new(server: WatchedServer, host: Option<Arc<dyn Host>>) -> Self {
         let (is_silent, is_held_up) = (AtomicBool::new(false), AtomicBool::new(false));
         Self { server, host, answering: Arc::default(), is_silent, is_held_up }
     }
@@ -78,7 +78,7 @@ impl Watch {
 
     /// No answer came. The user hears of it once, until one comes again.
     pub fn silence(&self, limit: Duration) -> Error {
-        let Server { name, operation, option, code, consequence, .. } = self.server;
+        let WatchedServer { name, operation, option, code, consequence, .. } = self.server;
         let what = format!("no answer within {} s (option {option})", limit.as_secs_f64());
         if let Some(host) = &self.host
             && !self.is_silent.swap(true, Ordering::Relaxed)

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 
 use super::clock::MemoryClock;
-use super::faults::{self, Event, FaultSlot, Operation};
+use super::faults::{self, FaultSlot, Operation, ServerEvent};
 use super::keys::{Keys, Now, OPERATION};
 use super::listeners::Listeners;
 use crate::error::{Code, Error, Result};
@@ -55,7 +55,7 @@ impl MemoryStore {
         keys: &[&str],
         act: impl FnOnce(Now<'_>) -> Result<T>,
     ) -> Result<T> {
-        let event = Event::Coordinate { client: &self.client, operation, keys };
+        let event = ServerEvent::Coordinate { client: &self.client, operation, keys };
         let fault = self.server.faults.strike(&event);
         let clock = &self.server.clock;
         let effect = || self.reached().and_then(|server| server.keys.at(clock.now(), act));

@@ -11,7 +11,7 @@ use crate::error::Result;
 
 /// What is about to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum ServerEvent<'a> {
     /// A client opens a connection to the broker.
     Connect {
         /// The client's name.
@@ -150,7 +150,7 @@ pub enum Fault {
 /// Decides what goes wrong. It is called under the server's lock and must not call the server.
 pub trait Faults: fmt::Debug + Send + Sync {
     /// The fault of an event that is about to happen; none for no fault.
-    fn strike(&self, event: &Event<'_>) -> Option<Fault>;
+    fn strike(&self, event: &ServerEvent<'_>) -> Option<Fault>;
 }
 
 /// The faults of one server; none at first.
@@ -162,7 +162,7 @@ impl FaultSlot {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = faults;
     }
 
-    pub fn strike(&self, event: &Event<'_>) -> Option<Fault> {
+    pub fn strike(&self, event: &ServerEvent<'_>) -> Option<Fault> {
         let faults = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         let fault = faults?.strike(event);
         if let Some(fault) = fault {

@@ -19,13 +19,13 @@ pub(super) struct Keys(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, StoredKey>,
     /// The workers that died: what is still on its way from one of them takes nothing.
     dead: BTreeSet<String>,
 }
 
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct StoredKey {
     value: String,
     /// What is noted of an execution, if that is what it is.
     note: Option<Note>,
@@ -37,7 +37,7 @@ pub(super) struct Entry {
 
 /// The keys at a moment, without the expired ones.
 pub(super) struct Now<'a> {
-    keys: &'a mut BTreeMap<String, Entry>,
+    keys: &'a mut BTreeMap<String, StoredKey>,
     dead: &'a BTreeSet<String>,
     moment: u64,
 }
@@ -54,7 +54,7 @@ impl Keys {
 
     /// Has every lease, lead and announcement live for so many milliseconds more, as if its holder had renewed it meanwhile.
     pub fn renew_all(&self, by: u64) {
-        let is_renewed = |key: &str, entry: &Entry| is_held(key) && entry.value != RECONCILER_MARK;
+        let is_renewed = |key: &str, entry: &StoredKey| is_held(key) && entry.value != RECONCILER_MARK;
         for (_, entry) in self.lock().entries.iter_mut().filter(|(key, entry)| is_renewed(key, entry)) {
             entry.expires = entry.expires.saturating_add(by);
         }
@@ -79,7 +79,7 @@ impl Keys {
 }
 
 impl Now<'_> {
-    pub fn get(&mut self, key: &str) -> Option<&mut Entry> {
+    pub fn get(&mut self, key: &str) -> Option<&mut StoredKey> {
         if self.keys.get(key).is_some_and(|entry| entry.expires <= self.moment) {
             self.keys.remove(key);
         }
@@ -100,8 +100,10 @@ impl Now<'_> {
             return Err(Error::new(Code::RedisUnreachable, OPERATION, "a key cannot live for 0 seconds"));
         }
         let expires = self.after(ttl);
-        self.keys
-            .insert(key.to_owned(), Entry { value: value.to_owned(), note: None, set: self.moment, expires });
+        self.keys.insert(
+            key.to_owned(),
+            StoredKey { value: value.to_owned(), note: None, set: self.moment, expires },
+        );
         Ok(())
     }
 
@@ -122,7 +124,7 @@ impl Now<'_> {
         let expires = self.after(ttl);
         self.keys.insert(
             key.to_owned(),
-            Entry { value: count.to_string(), note: None, set: self.moment, expires },
+            StoredKey { value: count.to_string(), note: None, set: self.moment, expires },
         );
         Ok(count)
     }
@@ -167,7 +169,7 @@ impl Now<'_> {
             return self.remove(&key);
         }
         let expires = self.after(DEATHS_STAY);
-        let entry = Entry { value: String::new(), note: Some(note), set: self.moment, expires };
+        let entry = StoredKey { value: String::new(), note: Some(note), set: self.moment, expires };
         self.keys.insert(key, entry);
     }
 
@@ -185,7 +187,7 @@ impl Now<'_> {
         let first = worker_key("");
         let all = self.keys.range(first.clone()..).take_while(|(key, _)| key.starts_with(&first));
         let alive = all.filter(|(_, entry)| entry.expires > self.moment);
-        let announced = |entry: &Entry| Announced {
+        let announced = |entry: &StoredKey| Announced {
             card: entry.value.clone(),
             age: self.moment.saturating_sub(entry.set),
         };

@@ -36,7 +36,7 @@ mod tests;
 pub use self::broker::{MemoryBroker, MessageView, QueueView};
 pub use self::clock::MemoryClock;
 pub use self::coordination::MemoryStore;
-pub use self::faults::{Event, Fault, Faults, Operation, RecordOperation};
+pub use self::faults::{Fault, Faults, Operation, RecordOperation, ServerEvent};
 pub use self::memory_server::{LostRun, MemoryServer};
 pub use self::named::{forget, reset, server};
 pub use self::outages::Server;

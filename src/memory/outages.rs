@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::faults::{Event, Fault, Faults};
+use super::faults::{Fault, Faults, ServerEvent};
 
 /// A server that may be out of reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,17 +38,17 @@ impl Outages {
 }
 
 impl Faults for Outages {
-    fn strike(&self, event: &Event<'_>) -> Option<Fault> {
+    fn strike(&self, event: &ServerEvent<'_>) -> Option<Fault> {
         let server = match event {
-            Event::Connect { .. }
-            | Event::Publish { .. }
-            | Event::Deliver { .. }
-            | Event::Settle { .. }
-            | Event::Look { .. } => Server::Broker,
-            Event::Record { .. } => Server::Record,
-            Event::Coordinate { .. } => Server::Coordination,
+            ServerEvent::Connect { .. }
+            | ServerEvent::Publish { .. }
+            | ServerEvent::Deliver { .. }
+            | ServerEvent::Settle { .. }
+            | ServerEvent::Look { .. } => Server::Broker,
+            ServerEvent::Record { .. } => Server::Record,
+            ServerEvent::Coordinate { .. } => Server::Coordination,
             // The broker's own doing: it goes on behind the cut line.
-            Event::Expire { .. } => return None,
+            ServerEvent::Expire { .. } => return None,
         };
         self.of(server).load(Ordering::Relaxed).then_some(Fault::FailBefore)
     }

@@ -23,38 +23,38 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Strikes once, at the first event of a kind; notes every event.
 #[derive(Debug)]
 struct Once {
-    at: fn(&Event<'_>) -> bool,
+    at: fn(&ServerEvent<'_>) -> bool,
     fault: Mutex<Option<Fault>>,
 }
 
 impl Faults for Once {
-    fn strike(&self, event: &Event<'_>) -> Option<Fault> {
+    fn strike(&self, event: &ServerEvent<'_>) -> Option<Fault> {
         (self.at)(event).then(|| self.fault.lock().unwrap().take()).flatten()
     }
 }
 
-fn once(at: fn(&Event<'_>) -> bool, fault: Fault) -> Option<Arc<dyn Faults>> {
+fn once(at: fn(&ServerEvent<'_>) -> bool, fault: Fault) -> Option<Arc<dyn Faults>> {
     Some(Arc::new(Once { at, fault: Mutex::new(Some(fault)) }))
 }
 
-fn is_publish(event: &Event<'_>) -> bool {
-    matches!(event, Event::Publish { .. })
+fn is_publish(event: &ServerEvent<'_>) -> bool {
+    matches!(event, ServerEvent::Publish { .. })
 }
 
-fn is_delivery(event: &Event<'_>) -> bool {
-    matches!(event, Event::Deliver { .. })
+fn is_delivery(event: &ServerEvent<'_>) -> bool {
+    matches!(event, ServerEvent::Deliver { .. })
 }
 
-fn is_settling(event: &Event<'_>) -> bool {
-    matches!(event, Event::Settle { .. })
+fn is_settling(event: &ServerEvent<'_>) -> bool {
+    matches!(event, ServerEvent::Settle { .. })
 }
 
-fn is_expiry(event: &Event<'_>) -> bool {
-    matches!(event, Event::Expire { .. })
+fn is_expiry(event: &ServerEvent<'_>) -> bool {
+    matches!(event, ServerEvent::Expire { .. })
 }
 
-fn is_coordination(event: &Event<'_>) -> bool {
-    matches!(event, Event::Coordinate { .. })
+fn is_coordination(event: &ServerEvent<'_>) -> bool {
+    matches!(event, ServerEvent::Coordinate { .. })
 }
 
 struct World {
@@ -343,8 +343,8 @@ async fn who_does_not_reach_the_coordination_store_changes_nothing() {
 struct Batches(Mutex<Vec<usize>>);
 
 impl Faults for Batches {
-    fn strike(&self, event: &Event<'_>) -> Option<Fault> {
-        let Event::Coordinate { operation: Operation::Acquire, keys, .. } = event else { return None };
+    fn strike(&self, event: &ServerEvent<'_>) -> Option<Fault> {
+        let ServerEvent::Coordinate { operation: Operation::Acquire, keys, .. } = event else { return None };
         self.0.lock().unwrap().push(keys.len());
         Some(Fault::DelayAnswer(Duration::from_millis(5)))
     }

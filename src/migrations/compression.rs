@@ -4,7 +4,7 @@
 //! Each table is changed in a transaction of its own: workers take the locks of both in an order of their own.
 
 use super::act::Act;
-use super::facts::{Column, Facts, Kind, Relation};
+use super::facts::{Facts, LargeColumn, Relation, RelationKind};
 
 pub fn up(facts: &Facts) -> Vec<Act> {
     if facts.lz4 { altered(facts, "lz4", |column| column.compressible && !column.lz4) } else { Vec::new() }
@@ -24,14 +24,14 @@ pub fn lacks(facts: &Facts) -> Vec<String> {
 }
 
 fn tables(facts: &Facts) -> impl Iterator<Item = &Relation> {
-    facts.contexts.iter().chain(&facts.statuses).filter(|table| table.kind != Kind::Other)
+    facts.contexts.iter().chain(&facts.statuses).filter(|table| table.kind != RelationKind::Other)
 }
 
 /// Sets the method of each column that is chosen, also of partitions: they do not follow their table.
-fn altered(facts: &Facts, method: &str, chosen: impl Fn(&Column) -> bool) -> Vec<Act> {
+fn altered(facts: &Facts, method: &str, chosen: impl Fn(&LargeColumn) -> bool) -> Vec<Act> {
     let alter = |table: &Relation| {
         let columns = table.columns.iter().filter(|column| chosen(column));
-        let set = |column: &Column| format!("ALTER COLUMN {} SET COMPRESSION {method}", column.name);
+        let set = |column: &LargeColumn| format!("ALTER COLUMN {} SET COMPRESSION {method}", column.name);
         let sets: Vec<String> = columns.map(set).collect();
         (!sets.is_empty())
             .then(|| Act::together([format!("ALTER TABLE ONLY {} {}", table.sql, sets.join(", "))]))

@@ -45,7 +45,7 @@ pub struct Relation {
     /// Its quoted name.
     pub sql: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: RelationKind,
     /// The place of the table it is a partition of, in the same list.
     pub parent: Option<usize>,
     /// Its index of open runs.
@@ -53,12 +53,12 @@ pub struct Relation {
     /// Whether that index is a part of its parent's.
     pub attached: bool,
     /// Its columns of large values.
-    pub columns: Vec<Column>,
+    pub columns: Vec<LargeColumn>,
 }
 
 /// What a relation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum RelationKind {
     /// A table that holds rows.
     Table,
     /// A table whose partitions hold the rows.
@@ -80,7 +80,7 @@ pub enum Index {
 
 /// A column of large values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub struct LargeColumn {
     /// Its name.
     pub name: String,
     /// Whether its type can be compressed.

@@ -29,10 +29,10 @@ mod target;
 mod workers;
 
 pub use act::{Act, PATIENCE, Statement};
-pub use facts::{Column, Facts, Index, Kind, Relation};
+pub use facts::{Facts, Index, LargeColumn, Relation, RelationKind};
 pub use forgetting::FORGET;
 pub use names::{PRESENT, beside};
 pub use plan::{Planned, plan, status, taking_back};
 pub use schedules::SCHEDULES_TABLE;
-pub use steps::{FORGETTING, JOURNAL, LAST, SCHEDULES, STEPS, Step, WORKERS};
+pub use steps::{FORGETTING, JOURNAL, LAST, MigrationStep, SCHEDULES, STEPS, WORKERS};
 pub use target::{Direction, StepReport, StepStatus, Target};

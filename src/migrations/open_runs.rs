@@ -5,7 +5,7 @@
 //! each partition gets its own, and the table's is made of them.
 
 use super::act::Act;
-use super::facts::{Facts, Index, Kind, Relation};
+use super::facts::{Facts, Index, Relation, RelationKind};
 use super::names::without_schema;
 
 /// What holds where a pooler stands before the server.
@@ -16,9 +16,9 @@ pub fn up(facts: &Facts) -> Vec<Act> {
     let mut acts = Vec::new();
     for table in &facts.statuses {
         match table.kind {
-            Kind::Table if !table.attached => acts.extend(built(table, facts)),
+            RelationKind::Table if !table.attached => acts.extend(built(table, facts)),
             // It holds no rows: nothing is to be built.
-            Kind::Partitioned if table.index == Index::Absent => {
+            RelationKind::Partitioned if table.index == Index::Absent => {
                 acts.push(Act::together([create("CREATE INDEX", table, &facts.status, "ONLY ")]));
             }
             _ => {}
@@ -35,7 +35,7 @@ pub fn up(facts: &Facts) -> Vec<Act> {
 pub fn down(facts: &Facts) -> Vec<Act> {
     let there = |table: &&Relation| table.index != Index::Absent;
     match facts.statuses.first() {
-        Some(table) if table.kind == Kind::Table => {
+        Some(table) if table.kind == RelationKind::Table => {
             there(&table).then(|| dropped(table, facts)).into_iter().collect()
         }
         // The parts go with the index that is made of them, if they are parts of it yet.
@@ -48,7 +48,7 @@ pub fn down(facts: &Facts) -> Vec<Act> {
 }
 
 pub fn lacks(facts: &Facts) -> Vec<String> {
-    let others = facts.statuses.iter().filter(|table| table.kind == Kind::Other);
+    let others = facts.statuses.iter().filter(|table| table.kind == RelationKind::Other);
     let no_table =
         |table: &Relation| format!("{} takes no index: it is no table that holds rows here", table.sql);
     facts.pooled.then(|| POOLED.to_owned()).into_iter().chain(others.map(no_table)).collect()
@@ -90,6 +90,6 @@ fn drop_sql(table: &Relation) -> String {
 /// Makes a partition's index a part of its parent's. That can be used when it has all its parts.
 fn attach(facts: &Facts, table: &Relation) -> Option<String> {
     let parent = facts.statuses.get(table.parent?)?;
-    let takes = table.kind != Kind::Other && !table.attached;
+    let takes = table.kind != RelationKind::Other && !table.attached;
     takes.then(|| format!("ALTER INDEX {} ATTACH PARTITION {}", parent.index_name(), table.index_name()))
 }

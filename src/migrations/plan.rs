@@ -2,14 +2,14 @@
 
 use super::act::{Act, Statement};
 use super::facts::Facts;
-use super::steps::{LAST, STEPS, Step};
+use super::steps::{LAST, MigrationStep, STEPS};
 use super::target::{Direction, StepReport, StepStatus, Target};
 
 /// A step that is to be taken.
 #[derive(Debug)]
 pub struct Planned {
     /// The step.
-    pub step: &'static Step,
+    pub step: &'static MigrationStep,
     /// Its acts, the last of which records it.
     pub acts: Vec<Act>,
     /// What is told of it.
@@ -43,7 +43,7 @@ pub fn plan(target: Target, facts: &Facts) -> Vec<Planned> {
 }
 
 /// What takes back what there is of a step whose acts failed.
-pub fn taking_back(step: &Step, facts: &Facts) -> Vec<Act> {
+pub fn taking_back(step: &MigrationStep, facts: &Facts) -> Vec<Act> {
     (step.down)(facts)
 }
 
@@ -51,7 +51,7 @@ pub fn taking_back(step: &Step, facts: &Facts) -> Vec<Act> {
 pub fn status(facts: &Facts) -> Vec<StepStatus> {
     // Version 2.0.0 made the first three and recorded none.
     let unrecorded = facts.journal && !facts.migrations;
-    let status = |step: &Step| {
+    let status = |step: &MigrationStep| {
         let done_at = facts.recorded.get(&step.number).copied();
         let is_there = (step.up)(facts).is_empty();
         let done = is_there && (done_at.is_some() || unrecorded);
@@ -69,7 +69,7 @@ struct Recording {
 
 impl Recording {
     /// Records a step as done; makes the table with the first one.
-    fn record(&mut self, step: &Step) -> Vec<String> {
+    fn record(&mut self, step: &MigrationStep) -> Vec<String> {
         let Self { table, .. } = self;
         let create = format!(
             "CREATE TABLE IF NOT EXISTS {table} (step INTEGER PRIMARY KEY, name TEXT NOT NULL, \
@@ -83,13 +83,13 @@ impl Recording {
         is_new.then_some(create).into_iter().chain([insert]).collect()
     }
 
-    fn forget(&self, step: &Step) -> Vec<String> {
+    fn forget(&self, step: &MigrationStep) -> Vec<String> {
         let delete = format!("DELETE FROM {} WHERE step = {}", self.table, step.number);
         self.is_there.then_some(delete).into_iter().collect()
     }
 }
 
-fn made(step: &'static Step, facts: &Facts, recording: &mut Recording) -> Option<Planned> {
+fn made(step: &'static MigrationStep, facts: &Facts, recording: &mut Recording) -> Option<Planned> {
     let mut acts = (step.up)(facts);
     let is_recorded = facts.recorded.contains_key(&step.number);
     let is_new = (step.down)(facts).is_empty();
@@ -101,7 +101,7 @@ fn made(step: &'static Step, facts: &Facts, recording: &mut Recording) -> Option
     Some(planned(step, Direction::Up, facts, acts, (taken_over, is_new)))
 }
 
-fn taken_away(step: &'static Step, facts: &Facts, recording: &Recording) -> Option<Planned> {
+fn taken_away(step: &'static MigrationStep, facts: &Facts, recording: &Recording) -> Option<Planned> {
     let mut acts = (step.down)(facts);
     if acts.is_empty() && !facts.recorded.contains_key(&step.number) {
         return None;
@@ -111,7 +111,7 @@ fn taken_away(step: &'static Step, facts: &Facts, recording: &Recording) -> Opti
 }
 
 fn planned(
-    step: &'static Step,
+    step: &'static MigrationStep,
     direction: Direction,
     facts: &Facts,
     acts: Vec<Act>,

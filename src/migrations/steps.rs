@@ -6,7 +6,7 @@ use super::{compression, forgetting, journal, open_runs, schedules, workers};
 
 /// A step.
 #[derive(Debug)]
-pub struct Step {
+pub struct MigrationStep {
     /// Its place in the order, from 1.
     pub number: u32,
     /// Its name.
@@ -31,25 +31,43 @@ pub const SCHEDULES: u32 = 6;
 pub const LAST: u32 = SCHEDULES;
 
 /// Every step, in the order in which they are made.
-pub const STEPS: &[Step] = &[
-    Step { number: JOURNAL, name: "journal", up: journal::up, down: journal::down, lacks: |_| Vec::new() },
-    Step { number: 2, name: "open-runs", up: open_runs::up, down: open_runs::down, lacks: open_runs::lacks },
-    Step {
+pub const STEPS: &[MigrationStep] = &[
+    MigrationStep {
+        number: JOURNAL,
+        name: "journal",
+        up: journal::up,
+        down: journal::down,
+        lacks: |_| Vec::new(),
+    },
+    MigrationStep {
+        number: 2,
+        name: "open-runs",
+        up: open_runs::up,
+        down: open_runs::down,
+        lacks: open_runs::lacks,
+    },
+    MigrationStep {
         number: 3,
         name: "compression",
         up: compression::up,
         down: compression::down,
         lacks: compression::lacks,
     },
-    Step { number: WORKERS, name: "workers", up: workers::up, down: workers::down, lacks: |_| Vec::new() },
-    Step {
+    MigrationStep {
+        number: WORKERS,
+        name: "workers",
+        up: workers::up,
+        down: workers::down,
+        lacks: |_| Vec::new(),
+    },
+    MigrationStep {
         number: FORGETTING,
         name: "forgetting",
         up: forgetting::up,
         down: forgetting::down,
         lacks: |_| Vec::new(),
     },
-    Step {
+    MigrationStep {
         number: SCHEDULES,
         name: "schedules",
         up: schedules::up,

@@ -140,7 +140,7 @@ pub trait Broker: Send + Sync {
     ///
     /// # Errors
     /// Transient, if the broker is out of reach.
-    async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>>;
+    async fn read(&self, queue: &str) -> Result<Option<Box<dyn QueueReader>>>;
 
     /// Closes the engine's own connections, and nothing that the user opened.
     async fn close(&self);
@@ -148,7 +148,7 @@ pub trait Broker: Send + Sync {
 
 /// Reads a queue. What is not settled goes back to its place when the reading is closed.
 #[async_trait]
-pub trait Reading: Send {
+pub trait QueueReader: Send {
     /// The next message; none at the end.
     ///
     /// # Errors

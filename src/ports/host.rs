@@ -21,15 +21,15 @@ use crate::workflow::path::Inside;
 
 /// The revision of a blueprint. Equal descriptions have equal revisions, in every process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revision(Arc<str>);
+pub struct BlueprintRevision(Arc<str>);
 
-impl From<&str> for Revision {
+impl From<&str> for BlueprintRevision {
     fn from(revision: &str) -> Self {
         Self(revision.into())
     }
 }
 
-impl Revision {
+impl BlueprintRevision {
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -40,7 +40,7 @@ impl Revision {
 #[derive(Debug, Clone)]
 pub struct Described {
     /// Which revision it is.
-    pub revision: Revision,
+    pub revision: BlueprintRevision,
     /// Its description.
     pub description: Description,
 }
@@ -68,7 +68,7 @@ pub struct Call {
     /// Where it looks at the run again.
     pub live: Arc<dyn LiveRuns>,
     /// The revision of the blueprint that admitted it. JavaScript runs the node by no other.
-    pub revision: Revision,
+    pub revision: BlueprintRevision,
     /// What the paused node is resumed with.
     pub resumed: Option<Resume>,
     /// The transform of an edge made the node's input.
@@ -201,7 +201,7 @@ pub trait Host: Send + Sync {
     ///
     /// # Errors
     /// As [`blueprint`](Self::blueprint).
-    async fn revision(&self, id: &str) -> Result<Option<Revision>>;
+    async fn revision(&self, id: &str) -> Result<Option<BlueprintRevision>>;
 
     /// The blueprints of the user's runtime that can be run, each with its revision.
     ///

@@ -45,7 +45,7 @@ pub trait Spawn: fmt::Debug + Send + Sync {
 pub struct Platform {
     clock: Arc<dyn Clock>,
     /// None where the clock is the database's own.
-    heard: Option<Arc<Mutex<Option<Heard>>>>,
+    heard: Option<Arc<Mutex<Option<ClockReading>>>>,
     random: Arc<Mutex<fastrand::Rng>>,
     spawn: Option<Arc<dyn Spawn>>,
     company: Arc<Company>,
@@ -56,7 +56,7 @@ static COMPANY: LazyLock<Arc<Company>> = LazyLock::new(Arc::default);
 
 /// What the database's clock said.
 #[derive(Debug, Clone, Copy)]
-struct Heard {
+struct ClockReading {
     /// Milliseconds since 1970.
     said: u64,
     /// When that was heard.
@@ -70,7 +70,7 @@ const STAYS: Duration = Duration::from_secs(60);
 /// A difference that is not worth speaking of: that of two answers of one clock.
 const NEGLIGIBLE: i64 = 200;
 
-impl Heard {
+impl ClockReading {
     /// What the database's clock says now.
     fn now(&self) -> u64 {
         self.said.saturating_add(milliseconds(self.at.elapsed()))
@@ -137,7 +137,7 @@ impl Platform {
     pub fn heard(&self, moment: Option<u64>, asked: Instant) {
         let (Some(heard), Some(moment)) = (&self.heard, moment) else { return };
         let doubt = asked.elapsed();
-        let newer = Heard { said: moment + milliseconds(doubt / 2), at: Instant::now(), doubt };
+        let newer = ClockReading { said: moment + milliseconds(doubt / 2), at: Instant::now(), doubt };
         let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
         if heard.is_none_or(|older| older.gives_way_to(&newer)) {
             *heard = Some(newer);
@@ -151,7 +151,7 @@ impl Platform {
         if behind.abs() < NEGLIGIBLE { moment } else { moment.saturating_add_signed(behind) }
     }
 
-    fn word(&self) -> Option<Heard> {
+    fn word(&self) -> Option<ClockReading> {
         let heard = self.heard.as_ref().filter(|_| !makes(Mutant::GoesByItsOwnClock))?;
         *heard.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -177,7 +177,7 @@ impl Connection {
 
     /// Waits for an answer. One that takes too long is asked for no longer, and the server says so, if it says anything.
     async fn answer<T>(&self, asked: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut waiting = Waiting { of: self, since: Instant::now(), is_over: false };
+        let mut waiting = PendingAnswer { of: self, since: Instant::now(), is_over: false };
         let mut answer = pin!(asked);
         let limit = self.limit();
         let answered = match limit {
@@ -233,13 +233,13 @@ impl Drop for Connection {
 }
 
 /// An answer that is being waited for.
-struct Waiting<'a> {
+struct PendingAnswer<'a> {
     of: &'a Connection,
     since: Instant,
     is_over: bool,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for PendingAnswer<'_> {
     fn drop(&mut self) {
         if self.is_over {
             return;

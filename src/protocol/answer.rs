@@ -14,15 +14,15 @@ use crate::workflow::ledger::{DynamicNode, Pause, TakenEdge};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Written {
-    outcome: Ending,
+struct WireAnswer {
+    outcome: WireOutcome,
     #[serde(default, deserialize_with = "json::present")]
     output: Option<Json>,
     action: Option<String>,
     #[serde(default)]
-    taken: Vec<Edge>,
+    taken: Vec<WireEdge>,
     #[serde(default)]
-    added: Vec<Node>,
+    added: Vec<WireNode>,
     #[serde(default)]
     message: String,
     #[serde(default)]
@@ -38,7 +38,7 @@ struct Written {
     /// The attempt only asked for a later time.
     #[serde(default)]
     postponed: bool,
-    subflow: Option<Opening>,
+    subflow: Option<WireSubflow>,
     trace: Option<String>,
     #[serde(default)]
     sets: BTreeMap<String, Json>,
@@ -48,7 +48,7 @@ struct Written {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum Ending {
+enum WireOutcome {
     Finished,
     Failed,
     Retry,
@@ -57,7 +57,7 @@ enum Ending {
 }
 
 #[derive(Deserialize)]
-struct Edge {
+struct WireEdge {
     source: NodeId,
     target: NodeId,
     #[serde(default)]
@@ -70,7 +70,7 @@ struct Edge {
 }
 
 #[derive(Deserialize)]
-struct Node {
+struct WireNode {
     id: NodeId,
     definition: Json,
     gather: Option<NodeId>,
@@ -78,7 +78,7 @@ struct Node {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Opening {
+struct WireSubflow {
     blueprint_id: String,
     #[serde(default)]
     context: BTreeMap<String, Json>,
@@ -100,26 +100,28 @@ pub fn read(text: &str) -> Answer {
             patch: Patch::default(),
             trace: None,
         },
-        Written::understood,
+        WireAnswer::understood,
     )
 }
 
-impl Written {
+impl WireAnswer {
     fn understood(mut self) -> Answer {
         self.sets.remove(RESERVED_KEY);
         self.deletes.retain(|key| key != RESERVED_KEY);
         let patch = Patch { sets: self.sets, deletes: self.deletes };
         let outcome = match self.outcome {
-            Ending::Finished => Outcome::Finished {
+            WireOutcome::Finished => Outcome::Finished {
                 taken: self.taken.into_iter().map(|edge| edge.with(self.output.as_ref())).collect(),
                 output: self.output,
                 action: self.action,
-                added: self.added.into_iter().map(Node::understood).collect(),
+                added: self.added.into_iter().map(WireNode::understood).collect(),
                 again: self.again,
             },
-            Ending::Failed => Outcome::Failed { message: self.message, recoverable: self.recoverable },
-            Ending::Retry => Outcome::Retry { after: milliseconds(self.wait_ms), postponed: self.postponed },
-            Ending::Paused => Outcome::Paused {
+            WireOutcome::Failed => Outcome::Failed { message: self.message, recoverable: self.recoverable },
+            WireOutcome::Retry => {
+                Outcome::Retry { after: milliseconds(self.wait_ms), postponed: self.postponed }
+            }
+            WireOutcome::Paused => Outcome::Paused {
                 pause: Pause {
                     details: self.details,
                     event: self.event,
@@ -127,7 +129,7 @@ impl Written {
                 },
                 output: self.output,
             },
-            Ending::Opened => match self.subflow {
+            WireOutcome::Opened => match self.subflow {
                 Some(opening) => Outcome::Opened(Box::new(opening.understood())),
                 None => {
                     let message = "The node's answer cannot be read: it opens no subflow".to_owned();
@@ -139,7 +141,7 @@ impl Written {
     }
 }
 
-impl Opening {
+impl WireSubflow {
     fn understood(self) -> Subflow {
         let Self { blueprint_id, context, outputs, terminals, timeout } = self;
         let limit = timeout.map(|timeout| milliseconds(Some(timeout)));
@@ -147,7 +149,7 @@ impl Opening {
     }
 }
 
-impl Edge {
+impl WireEdge {
     fn with(self, output: Option<&Json>) -> Taken {
         let edge = TakenEdge { source: self.source, target: self.target, fed: self.fed };
         let input = if self.output { output.cloned() } else { self.input };
@@ -155,7 +157,7 @@ impl Edge {
     }
 }
 
-impl Node {
+impl WireNode {
     fn understood(self) -> DynamicNode {
         DynamicNode { id: self.id, definition: self.definition, gather: self.gather }
     }

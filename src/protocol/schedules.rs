@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::schedules::{Counts, Definition, Pause, Recent};
+use crate::schedules::{Counts, Definition, Recent, SchedulePause};
 
 /// A schedule to create.
 #[derive(Debug, Deserialize)]
@@ -82,7 +82,7 @@ pub struct ScheduleDescription {
     pub updated_at: u64,
     /// Since when it pauses, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pause: Option<Pause>,
+    pub pause: Option<SchedulePause>,
     /// Its next due times; those that it would have if it did not pause.
     pub next: Vec<u64>,
     /// Due times that wait for the end of an earlier run.

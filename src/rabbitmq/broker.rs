@@ -19,14 +19,14 @@ use tracing::info;
 
 use super::client::{CLOSE_TIMEOUT, amqp_error, close};
 use super::cluster::{Cluster, PUBLISHER};
-use super::collision::{BrokerAnswer, Asked, BrokerFailure};
+use super::collision::{Asked, BrokerAnswer, BrokerFailure};
 use super::publishing::{Asking, publish_error, publish_one};
-use super::queues::{LapinReading, ensure, passive, received};
+use super::queues::{LapinReader, ensure, passive, received};
 use super::uri::AmqpSettings;
 use crate::acknowledger::Acknowledger;
 use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, Arguments, QueueType};
-use crate::ports::broker::{Broker, Outgoing, Reading, Subscriber};
+use crate::ports::broker::{Broker, Outgoing, QueueReader, Subscriber};
 use crate::ports::platform::Platform;
 
 /// What a consumer's errors say it was about.
@@ -269,14 +269,14 @@ impl Broker for RabbitMq {
         Ok(self.look(queue).await?.map(|queue| queue.consumer_count()))
     }
 
-    async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
+    async fn read(&self, queue: &str) -> Result<Option<Box<dyn QueueReader>>> {
         let connection = self.cluster.connect("reader").await?;
         if passive(&connection, queue).await?.is_none() {
             close(&connection).await;
             return Ok(None);
         }
         let channel = connection.create_channel().await.map_err(consume_error)?;
-        Ok(Some(Box::new(LapinReading { connection, channel, queue: queue.into() })))
+        Ok(Some(Box::new(LapinReader { connection, channel, queue: queue.into() })))
     }
 
     async fn close(&self) {

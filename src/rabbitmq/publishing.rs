@@ -8,7 +8,7 @@ use lapin::types::{AMQPValue, ShortString};
 use lapin::{BasicProperties, Channel};
 
 use super::client::amqp_error;
-use super::collision::{BrokerAnswer, Asked, BrokerFailure};
+use super::collision::{Asked, BrokerAnswer, BrokerFailure};
 use crate::error::{Code, Error, Result};
 use crate::ports::broker::Outgoing;
 

@@ -13,7 +13,7 @@ use super::collision::{BrokerAnswer, BrokerFailure};
 use crate::acknowledger::Channel as _;
 use crate::error::Result;
 use crate::ports::arguments::{Argument, Arguments};
-use crate::ports::broker::{Delivery, Reading, Receipt};
+use crate::ports::broker::{Delivery, QueueReader, Receipt};
 
 const NOT_FOUND: u16 = 404;
 
@@ -60,14 +60,14 @@ pub(super) fn table(arguments: Arguments) -> FieldTable {
 }
 
 /// Reads a queue, over a connection of its own.
-pub(super) struct LapinReading {
+pub(super) struct LapinReader {
     pub(super) connection: Connection,
     pub(super) channel: Channel,
     pub(super) queue: Arc<str>,
 }
 
 #[async_trait]
-impl Reading for LapinReading {
+impl QueueReader for LapinReader {
     async fn next(&mut self) -> Result<Option<Delivery>> {
         let got = self.channel.basic_get((&*self.queue).into(), BasicGetOptions::default()).await;
         let got = got.map_err(|error| amqp_error("Reading the queue", &error))?;

@@ -48,7 +48,7 @@ pub struct ReservedKey {
     pub unpublished: bool,
     /// Who started it, where a client of ours did. Version 2.0.0 drops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start: Option<Arc<Start>>,
+    pub start: Option<Arc<ClientStart>>,
     /// What goes along with its jobs where no message of it is at hand. Version 2.0.0 drops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried: Option<Arc<Carried>>,
@@ -59,7 +59,7 @@ pub struct ReservedKey {
 
 /// How a run was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Start {
+pub struct ClientStart {
     /// The call that started it: where its answer was lost, the client finds out whether this run is its own.
     pub mark: String,
     /// When, by the database's clock as far as the client had heard of it: milliseconds since 1970.

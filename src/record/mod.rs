@@ -23,7 +23,9 @@ mod write;
 
 pub use carried::{Carried, TRACE_LINK, TRACEPARENT};
 pub use change::{Change, Decide, StatusUpdate};
-pub use document::{Document, Follows, ReservedKey, Start, Values, blueprint_named_in, version_named_in};
+pub use document::{
+    ClientStart, Document, Follows, ReservedKey, Values, blueprint_named_in, version_named_in,
+};
 pub use entry::Entry;
 pub use inside::{Scope, given, is_hidden};
 pub use keys::{

@@ -11,7 +11,7 @@ use super::{CommitOutcome, RunStore};
 use crate::error::{Code, Result};
 use crate::memory::MemoryServer;
 use crate::ports::platform::Platform;
-use crate::ports::record::{Database, Tables};
+use crate::ports::record::{Database, Projection, Tables};
 use crate::record::{Change, Document, Patch, ReservedKey, StatusUpdate, to_raw};
 
 struct Scene {

@@ -10,8 +10,8 @@ mod schedule;
 mod turn;
 
 pub use recurrence::{Recurrence, Timing, run_id};
-pub use schedule::{Backfill, Cause, Counts, Definition, Overlap, Pause, Recent, Schedule, Trigger};
-pub use turn::{MOST_OF_A_BACKFILL, Seen, StartDue, Turn, look_at, turn};
+pub use schedule::{Backfill, Cause, Counts, Definition, Overlap, Recent, Schedule, SchedulePause, Trigger};
+pub use turn::{MOST_OF_A_BACKFILL, StartDue, Turn, TurnInputs, look_at, turn};
 
 #[cfg(test)]
 mod tests;

@@ -40,10 +40,10 @@ pub struct Timing {
 
 /// The due times of a schedule.
 #[derive(Debug, Clone)]
-pub struct Recurrence(Kind);
+pub struct Recurrence(RecurrenceKind);
 
 #[derive(Debug, Clone)]
-enum Kind {
+enum RecurrenceKind {
     Every {
         ms: u64,
         anchor: u64,
@@ -68,15 +68,15 @@ impl Recurrence {
                 })?;
                 let cron = Box::new(cron);
                 Ok(Self(if goes_by_the_wall(pattern) {
-                    Kind::Wall(cron, zone)
+                    RecurrenceKind::Wall(cron, zone)
                 } else {
-                    Kind::Named(cron, zone)
+                    RecurrenceKind::Named(cron, zone)
                 }))
             }
             (None, Some(ms)) if timing.time_zone.is_some() => {
                 Err(refused(format!("an interval ({ms} ms) has no time zone: give a cron pattern")))
             }
-            (None, Some(ms)) if ms >= SHORTEST => Ok(Self(Kind::Every { ms, anchor })),
+            (None, Some(ms)) if ms >= SHORTEST => Ok(Self(RecurrenceKind::Every { ms, anchor })),
             (None, Some(ms)) => {
                 Err(refused(format!("everyMs is {ms}: the shortest interval is {SHORTEST} ms")))
             }
@@ -87,13 +87,17 @@ impl Recurrence {
     /// The first due time after a moment, both in milliseconds since 1970; none if there is none any more.
     pub fn after(&self, moment: u64) -> Option<u64> {
         match &self.0 {
-            Kind::Every { ms, anchor } if moment < *anchor => Some(anchor - (anchor - moment - 1) / ms * ms),
-            Kind::Every { ms, anchor } => anchor.checked_add(((moment - anchor) / ms + 1).checked_mul(*ms)?),
-            Kind::Wall(cron, zone) => {
+            RecurrenceKind::Every { ms, anchor } if moment < *anchor => {
+                Some(anchor - (anchor - moment - 1) / ms * ms)
+            }
+            RecurrenceKind::Every { ms, anchor } => {
+                anchor.checked_add(((moment - anchor) / ms + 1).checked_mul(*ms)?)
+            }
+            RecurrenceKind::Wall(cron, zone) => {
                 let from = Zoned::new(timestamp(moment)?, zone.clone());
                 Some(milliseconds(cron.find_next_occurrence(&from, false).ok()?.timestamp()))
             }
-            Kind::Named(cron, zone) => named_after(cron, zone, moment),
+            RecurrenceKind::Named(cron, zone) => named_after(cron, zone, moment),
         }
     }
 
@@ -106,8 +110,8 @@ impl Recurrence {
     pub fn count(&self, from: u64, before: u64, most: u64) -> u64 {
         match &self.0 {
             _ if from >= before => 0,
-            Kind::Every { ms, .. } => (before - from - 1) / ms + 1,
-            Kind::Wall(..) | Kind::Named(..) => {
+            RecurrenceKind::Every { ms, .. } => (before - from - 1) / ms + 1,
+            RecurrenceKind::Wall(..) | RecurrenceKind::Named(..) => {
                 let most = usize::try_from(most).unwrap_or(usize::MAX);
                 let all = std::iter::once(from).chain(self.all_after(from));
                 all.take(most).take_while(|due| *due < before).count() as u64

@@ -66,7 +66,7 @@ pub struct Schedule {
     pub updated_at: u64,
     /// Since when it pauses, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pause: Option<Pause>,
+    pub pause: Option<SchedulePause>,
     /// The next due time that nothing has become of yet; none where it pauses or is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<u64>,
@@ -92,7 +92,7 @@ pub struct Schedule {
 
 /// A schedule pauses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pause {
+pub struct SchedulePause {
     /// Since when.
     pub at: u64,
     /// Why.
@@ -196,7 +196,7 @@ impl Schedule {
     ///
     /// # Errors
     /// It can never be due, or cannot be read.
-    pub fn new(definition: Definition, now: u64, pause: Option<Pause>) -> Result<Self> {
+    pub fn new(definition: Definition, now: u64, pause: Option<SchedulePause>) -> Result<Self> {
         let next = first(&definition, now, now)?;
         Ok(Self {
             definition,
@@ -230,7 +230,7 @@ impl Schedule {
     /// The schedule as it pauses; what is due meanwhile passes.
     #[must_use]
     pub fn paused(&self, now: u64, note: Option<String>) -> Self {
-        Self { pause: Some(Pause { at: now, note }), next: None, ..self.clone() }
+        Self { pause: Some(SchedulePause { at: now, note }), next: None, ..self.clone() }
     }
 
     /// The schedule as it goes on from now.

@@ -306,7 +306,7 @@ fn schedule(overlap: Overlap) -> Schedule {
 
 fn turned(schedule: &Schedule, now: u64, over: &[&str]) -> Turn {
     let over: BTreeSet<String> = over.iter().map(|run| (*run).to_owned()).collect();
-    turn("s", schedule, Seen { now, over: &over }).unwrap()
+    turn("s", schedule, TurnInputs { now, over: &over }).unwrap()
 }
 
 fn dues(turn: &Turn) -> Vec<u64> {

@@ -20,7 +20,7 @@ const LATE: u64 = 60_000;
 
 /// What a turn goes by besides the schedule.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
+pub struct TurnInputs<'a> {
     /// Now, by the record's clock: milliseconds since 1970.
     pub now: u64,
     /// Those of its open runs that are over.
@@ -55,7 +55,7 @@ pub struct Turn {
 ///
 /// # Errors
 /// Its timing cannot be read.
-pub fn turn(id: &str, schedule: &Schedule, seen: Seen<'_>) -> Result<Turn> {
+pub fn turn(id: &str, schedule: &Schedule, seen: TurnInputs<'_>) -> Result<Turn> {
     let recurrence = schedule.definition.recurrence(schedule.created_at)?;
     let mut turning = Turning {
         id,

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::plan::{Plan, Trouble};
 use super::story::Story;
-use crate::memory::{Event, Fault, Faults, Operation, RecordOperation};
+use crate::memory::{Fault, Faults, Operation, RecordOperation, ServerEvent};
 
 /// Faults drawn from a seed, until the storm is over.
 #[derive(Debug)]
@@ -57,11 +57,11 @@ impl SeededFaults {
     }
 
     /// A worker's request that is never answered.
-    fn silence(&self, event: &Event<'_>, random: &mut Rng) -> Option<Fault> {
-        let (Event::Publish { client, .. }
-        | Event::Look { client, .. }
-        | Event::Coordinate { client, .. }
-        | Event::Record { client, .. }) = event
+    fn silence(&self, event: &ServerEvent<'_>, random: &mut Rng) -> Option<Fault> {
+        let (ServerEvent::Publish { client, .. }
+        | ServerEvent::Look { client, .. }
+        | ServerEvent::Coordinate { client, .. }
+        | ServerEvent::Record { client, .. }) = event
         else {
             return None;
         };
@@ -78,45 +78,45 @@ impl SeededFaults {
     }
 
     /// Notes that a request came to nothing, as far as its worker can tell.
-    fn note_lost(&self, event: &Event<'_>) {
+    fn note_lost(&self, event: &ServerEvent<'_>) {
         let now = self.story.elapsed();
         if concerns_leases(event) {
             self.leaseless.lock().unwrap_or_else(PoisonError::into_inner).push(now);
         }
-        if let Event::Record { client, .. } = event {
+        if let ServerEvent::Record { client, .. } = event {
             let lost = ((*client).to_owned(), now);
             self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).push(lost);
         }
     }
 
     /// How late an answer may be before it is of no use.
-    fn patience(&self, event: &Event<'_>) -> Duration {
+    fn patience(&self, event: &ServerEvent<'_>) -> Duration {
         match event {
             // A claim, or an answer to who asks for one.
-            Event::Record { .. } => Duration::from_secs(1),
+            ServerEvent::Record { .. } => Duration::from_secs(1),
             // Whoever asks does not wait for so long.
             _ => self.plan.limits().lease,
         }
     }
 
-    fn trouble_of(event: &Event<'_>) -> Trouble {
+    fn trouble_of(event: &ServerEvent<'_>) -> Trouble {
         match event {
-            Event::Expire { .. } => Trouble::LostTimers,
-            Event::Coordinate { .. } => Trouble::Coordination,
-            Event::Record { .. } => Trouble::Record,
-            Event::Connect { .. }
-            | Event::Publish { .. }
-            | Event::Deliver { .. }
-            | Event::Settle { .. }
-            | Event::Look { .. } => Trouble::Broker,
+            ServerEvent::Expire { .. } => Trouble::LostTimers,
+            ServerEvent::Coordinate { .. } => Trouble::Coordination,
+            ServerEvent::Record { .. } => Trouble::Record,
+            ServerEvent::Connect { .. }
+            | ServerEvent::Publish { .. }
+            | ServerEvent::Deliver { .. }
+            | ServerEvent::Settle { .. }
+            | ServerEvent::Look { .. } => Trouble::Broker,
         }
     }
 }
 
 /// Who lives in the fleet is no lease.
-fn concerns_leases(event: &Event<'_>) -> bool {
+fn concerns_leases(event: &ServerEvent<'_>) -> bool {
     match event {
-        Event::Coordinate { operation, .. } => {
+        ServerEvent::Coordinate { operation, .. } => {
             !matches!(operation, Operation::Announce | Operation::Announced)
         }
         _ => false,
@@ -124,9 +124,9 @@ fn concerns_leases(event: &Event<'_>) -> bool {
 }
 
 impl Faults for SeededFaults {
-    fn strike(&self, event: &Event<'_>) -> Option<Fault> {
+    fn strike(&self, event: &ServerEvent<'_>) -> Option<Fault> {
         if self.plan.schedules == 0
-            && matches!(event, Event::Record { operation: RecordOperation::Schedule, .. })
+            && matches!(event, ServerEvent::Record { operation: RecordOperation::Schedule, .. })
         {
             // Other plans draw as they did.
             return None;
@@ -139,22 +139,22 @@ impl Faults for SeededFaults {
         }
         // A run that nobody has begun yet has no trace but its message.
         let is_a_beginning = |body: &[u8]| !body.windows(8).any(|field| field == b"\"round\":");
-        let is_spared = matches!(event, Event::Expire { body, .. } if is_a_beginning(body));
+        let is_spared = matches!(event, ServerEvent::Expire { body, .. } if is_a_beginning(body));
         if self.over.load(Ordering::Relaxed) || is_spared || !self.plan.has(Self::trouble_of(event)) {
             return match event {
-                Event::Expire { .. } => None,
+                ServerEvent::Expire { .. } => None,
                 _ if random.bool() => Some(Fault::Delay(late)),
                 _ => Some(Fault::DelayAnswer(late)),
             };
         }
         if random.u32(..1_000) >= self.rate {
             return match event {
-                Event::Expire { .. } => None,
+                ServerEvent::Expire { .. } => None,
                 _ => Some(Fault::Delay(late)),
             };
         }
         // A longer delay would lose the lease, which is a fault of its own.
-        let latest = if matches!(event, Event::Coordinate { .. }) { 3 } else { 4 };
+        let latest = if matches!(event, ServerEvent::Coordinate { .. }) { 3 } else { 4 };
         let very_late = Duration::from_millis([20, 400, 3_000, 20_000][random.usize(..latest)]);
         let fault = match random.u32(..4) {
             0 => Fault::FailBefore,

@@ -191,7 +191,7 @@ impl Flow {
     }
 
     /// What a node answers.
-    pub fn answer(&self, turn: &Turn<'_>) -> Answer {
+    pub fn answer(&self, turn: &NodeTurn<'_>) -> Answer {
         let outcome = match self.behaviour(turn.node) {
             Behaviour::Fail => Outcome::Failed { message: format!("{} fails", turn.node), recoverable: true },
             // What becomes of it once it has killed enough of them.
@@ -234,7 +234,7 @@ impl Flow {
         Outcome::Opened(Box::new(Subflow { blueprint, context, outputs: None, terminals, limit: None }))
     }
 
-    fn finished(&self, turn: &Turn<'_>, action: Option<&str>) -> Outcome {
+    fn finished(&self, turn: &NodeTurn<'_>, action: Option<&str>) -> Outcome {
         let own = || Json::parse(format!("\"{}@{}\"", turn.node, turn.round)).ok();
         // What a subflow gave is what its node gives.
         let output = turn.given.cloned().or_else(own);
@@ -246,7 +246,7 @@ impl Flow {
 
 /// An execution of a node.
 #[derive(Debug, Clone, Copy)]
-pub struct Turn<'a> {
+pub struct NodeTurn<'a> {
     pub node: &'a str,
     pub round: u32,
     pub attempt: u32,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::flows::Flow;
-use super::schedules::{Kept, SCHEDULED, is_scheduled};
+use super::schedules::{KeptSchedule, SCHEDULED, is_scheduled};
 use super::world::{World, tables};
 
 /// What is to become of a run.
@@ -30,7 +30,7 @@ pub struct History {
     /// The runs that clients started.
     pub expected: BTreeMap<String, Expected>,
     /// What was done with schedules.
-    pub schedules: Vec<Kept>,
+    pub schedules: Vec<KeptSchedule>,
     /// Their contexts, as they were inserted.
     pub inserted: BTreeMap<String, String>,
     /// The flows that replaced those at the beginning.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::flows::{Behaviour, Flow, Turn};
+use super::flows::{Behaviour, Flow, NodeTurn};
 use super::promises::outputs_of;
 use super::story::Story;
 use super::telling::Tellings;
@@ -16,7 +16,7 @@ use super::world::tables;
 use crate::error::{Code, Result};
 use crate::json::Json;
 use crate::memory::MemoryServer;
-use crate::ports::host::{Call, Described, Host, Level, Notice, Reply, Revision};
+use crate::ports::host::{BlueprintRevision, Call, Described, Host, Level, Notice, Reply};
 use crate::record::{Milestones, OUTPUTS};
 use crate::workflow::ledger::RunStatus;
 
@@ -25,7 +25,7 @@ const HEARD_AFTER: Duration = Duration::from_millis(20);
 
 /// One execution of a node.
 #[derive(Debug, Clone)]
-pub struct Execution {
+pub struct ExecutedNode {
     pub run: String,
     pub node: String,
     pub round: u32,
@@ -43,7 +43,7 @@ pub struct Execution {
 /// Every execution of a simulated fleet, in the order they began.
 #[derive(Debug, Default)]
 pub struct Executions {
-    all: Mutex<Vec<Execution>>,
+    all: Mutex<Vec<ExecutedNode>>,
     blamed: Mutex<Vec<Blamed>>,
     outdated: Mutex<Vec<Outdated>>,
 }
@@ -75,7 +75,7 @@ impl Blamed {
 
 impl Executions {
     /// All of them.
-    pub fn all(&self) -> Vec<Execution> {
+    pub fn all(&self) -> Vec<ExecutedNode> {
         self.with(|all| all.clone())
     }
 
@@ -89,7 +89,7 @@ impl Executions {
         self.outdated.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Vec<Execution>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Vec<ExecutedNode>) -> T) -> T {
         act(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -174,7 +174,7 @@ impl Host for SimulatedHost {
         Ok(self.flows.get(id).map(described))
     }
 
-    async fn revision(&self, id: &str) -> Result<Option<Revision>> {
+    async fn revision(&self, id: &str) -> Result<Option<BlueprintRevision>> {
         Ok(self.flows.get(id).map(|flow| (*flow.graph).into()))
     }
 
@@ -194,7 +194,7 @@ impl Host for SimulatedHost {
         let given = resumed.as_ref().and_then(|resumed| resumed.output.clone());
         let resumed = resumed.is_some();
         let number = self.executions.with(|all| {
-            all.push(Execution {
+            all.push(ExecutedNode {
                 run: job.run_id.clone(),
                 node: job.node_id.to_string(),
                 round,
@@ -224,7 +224,7 @@ impl Host for SimulatedHost {
         let now = self.now.now();
         let failed = failed.as_ref().map(|failure| failure.message.as_str());
         let given = given.as_ref();
-        let turn = Turn { node: &node, round, attempt: *attempt, resumed, given, failed, now };
+        let turn = NodeTurn { node: &node, round, attempt: *attempt, resumed, given, failed, now };
         let answer = flow.answer(&turn);
         self.executions.with(|all| all[number].ended = Some(self.story.elapsed()));
         self.story.tell(format!("{} answers {what}", self.worker));

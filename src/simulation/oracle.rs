@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::flows::{Flow, Turn};
+use super::flows::{Flow, NodeTurn};
 use crate::ids::NodeId;
 use crate::protocol::outcome::Outcome;
 use crate::record::Document;
@@ -65,7 +65,7 @@ fn after(run: &Document, due: &DueJob, flow: &Flow, flows: &BTreeMap<String, Flo
     let instance = inside.as_ref().and_then(|inside| ledger.open_instance(&inside.container));
     let own = instance.map_or(flow, |instance| &flows[&*instance.blueprint]);
     let failure = ledger.failed_inside(&due.node);
-    let turn = Turn {
+    let turn = NodeTurn {
         node: inside.as_ref().map_or(&*due.node, |inside| &*inside.node),
         round: due.round,
         attempt: entry.attempt(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::flows::Behaviour;
 use super::history::Expected;
-use super::host::{Blamed, Execution, Outdated};
+use super::host::{Blamed, ExecutedNode, Outdated};
 use super::oracle::{End, end_of};
 use super::plan::Trouble;
 use super::schedules::{are_over, due_times};
@@ -285,11 +285,11 @@ fn is_result_of(result: &str, expected: &End) -> bool {
 }
 
 /// An execution is followed by another of the same job only if its worker died, stood still, stopped, or lost its lease.
-fn twice(executions: &[Execution], excuses: &[Excuse]) -> Vec<Broken> {
-    let mut last: BTreeMap<(&str, &str, u32, u32), &Execution> = BTreeMap::new();
+fn twice(executions: &[ExecutedNode], excuses: &[Excuse]) -> Vec<Broken> {
+    let mut last: BTreeMap<(&str, &str, u32, u32), &ExecutedNode> = BTreeMap::new();
     let mut broken = Vec::new();
     for execution in executions {
-        let Execution { run, node, round, attempt, .. } = execution;
+        let ExecutedNode { run, node, round, attempt, .. } = execution;
         let Some(earlier) = last.insert((run, node, *round, *attempt), execution) else { continue };
         let excused = |excuse: &Excuse| {
             excuse.worker.as_ref().is_none_or(|worker| *worker == earlier.worker)
@@ -304,11 +304,11 @@ fn twice(executions: &[Execution], excuses: &[Excuse]) -> Vec<Broken> {
     broken
 }
 
-fn after_stop(executions: &[Execution], stopped: &BTreeMap<String, Duration>) -> Vec<Broken> {
+fn after_stop(executions: &[ExecutedNode], stopped: &BTreeMap<String, Duration>) -> Vec<Broken> {
     let late = executions
         .iter()
         .filter(|execution| stopped.get(&execution.worker).is_some_and(|stopped| execution.begun > *stopped));
-    let broken = |Execution { worker, run, node, .. }: &Execution| Broken::AfterStop {
+    let broken = |ExecutedNode { worker, run, node, .. }: &ExecutedNode| Broken::AfterStop {
         worker: worker.clone(),
         run: run.clone(),
         node: node.clone(),

@@ -19,7 +19,7 @@ pub const SCHEDULED: &str = "scheduled";
 
 /// What a client did with a schedule.
 #[derive(Debug, Clone, Default)]
-pub struct Kept {
+pub struct KeptSchedule {
     pub id: String,
     /// From when to when it paused, for sure: milliseconds since 1970.
     pub pauses: Vec<(u64, u64)>,
@@ -76,7 +76,7 @@ pub async fn keep(world: Arc<World>, number: usize) {
     // One that is created after its end is never due.
     insist(create).await;
     world.story.tell(format!("{id} is due every {every_ms} ms: {overlap:?}"));
-    let mut kept = Kept { id: id.clone(), ..Kept::default() };
+    let mut kept = KeptSchedule { id: id.clone(), ..KeptSchedule::default() };
     match draw(0, 3) {
         0 => pause(&world, &client, &mut kept).await,
         1 => {
@@ -89,7 +89,7 @@ pub async fn keep(world: Arc<World>, number: usize) {
     world.with(|workers| workers.history.schedules.push(kept));
 }
 
-async fn pause(world: &World, client: &Client, kept: &mut Kept) {
+async fn pause(world: &World, client: &Client, kept: &mut KeptSchedule) {
     let draw = |from: u64, to: u64| world.random(|random| random.u64(from..to));
     for _ in 0..draw(1, 3) {
         tokio::time::sleep(Duration::from_millis(draw(500, 10_000))).await;
@@ -107,7 +107,7 @@ fn stored(world: &World, id: &str) -> Option<Schedule> {
     world.server.schedule(&tables(), id).and_then(|text| Schedule::parse(&text).ok())
 }
 
-fn all_kept(world: &World) -> Vec<Kept> {
+fn all_kept(world: &World) -> Vec<KeptSchedule> {
     world.with(|workers| workers.history.schedules.clone())
 }
 

@@ -14,12 +14,12 @@ use crate::ports::platform::Spawn;
 #[derive(Debug, Default)]
 pub struct Tasks {
     running: Mutex<Vec<AbortHandle>>,
-    gate: Arc<Gate>,
+    gate: Arc<TaskGate>,
 }
 
 /// While it is shut, nothing behind it is polled.
 #[derive(Debug, Default)]
-struct Gate(Mutex<State>);
+struct TaskGate(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -53,7 +53,7 @@ impl Tasks {
     }
 }
 
-impl Gate {
+impl TaskGate {
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -72,7 +72,7 @@ impl Spawn for Tasks {
 
 /// A task behind a gate.
 struct Gated {
-    gate: Arc<Gate>,
+    gate: Arc<TaskGate>,
     task: BoxFuture<'static, ()>,
 }
 

@@ -13,14 +13,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Result;
-use crate::ports::host::{Host, Revision};
+use crate::ports::host::{BlueprintRevision, Host};
 use crate::workflow::blueprint::Blueprint;
 
 /// A blueprint, and the revision it was analysed from.
 #[derive(Debug, Clone)]
 pub struct Analysed {
     /// Which revision it is.
-    pub revision: Revision,
+    pub revision: BlueprintRevision,
     /// The analysis.
     pub blueprint: Arc<Blueprint>,
 }
@@ -128,8 +128,8 @@ mod tests {
             Ok(self.graph()?.map(described))
         }
 
-        async fn revision(&self, _: &str) -> Result<Option<Revision>> {
-            Ok(self.graph()?.map(Revision::from))
+        async fn revision(&self, _: &str) -> Result<Option<BlueprintRevision>> {
+            Ok(self.graph()?.map(BlueprintRevision::from))
         }
 
         async fn blueprints(&self) -> Result<BTreeMap<String, String>> {

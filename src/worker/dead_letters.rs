@@ -7,7 +7,7 @@ use std::sync::Arc;
 use uuid::Builder;
 
 use crate::error::Result;
-use crate::ports::broker::{Broker, Delivery, Outgoing, Reading, Receipt};
+use crate::ports::broker::{Broker, Delivery, Outgoing, QueueReader, Receipt};
 use crate::ports::platform::Platform;
 use crate::protocol::message::JobMessage;
 use crate::time;
@@ -130,7 +130,7 @@ impl DeadLetters {
 
     async fn take_from(
         &self,
-        reading: &mut dyn Reading,
+        reading: &mut dyn QueueReader,
         queue: &str,
         taking: &Taking<'_>,
         limit: usize,

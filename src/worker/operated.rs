@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::worker::engine::Engine;
 use crate::worker::health::judgement::Health;
-use crate::worker::meters::service::{Reading, Sample};
+use crate::worker::meters::service::{Sample, Snapshot};
 use crate::worker::services::Services;
 
 /// What an engine has counted and measured, and how busy it is.
@@ -12,7 +12,7 @@ use crate::worker::services::Services;
 pub struct Readings {
     slots: Slots,
     #[serde(flatten)]
-    read: Reading,
+    read: Snapshot,
 }
 
 #[derive(Debug, Serialize)]

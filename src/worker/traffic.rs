@@ -14,19 +14,19 @@ const UNDER_WAY: Duration = Duration::from_secs(1);
 /// What was seen of the queues so far.
 #[derive(Debug, Default)]
 pub struct Traffic {
-    seen: Mutex<Seen>,
+    seen: Mutex<SeenTraffic>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct SeenTraffic {
     /// By queue.
-    queues: HashMap<String, Queue>,
+    queues: HashMap<String, QueueTraffic>,
     version_1: Option<Instant>,
 }
 
 /// What passes through a queue.
 #[derive(Debug, Default)]
-struct Queue {
+struct QueueTraffic {
     /// When the last tick was.
     ticked: Option<Instant>,
     /// The youngest message delivered since then, by the moment it was made due: milliseconds since 1970.
@@ -69,14 +69,14 @@ impl Traffic {
         self.with(|seen| seen.queues.get(queue)?.youngest)
     }
 
-    fn queue<T>(&self, queue: &str, act: impl FnOnce(&mut Queue) -> T) -> T {
+    fn queue<T>(&self, queue: &str, act: impl FnOnce(&mut QueueTraffic) -> T) -> T {
         self.with(|seen| match seen.queues.get_mut(queue) {
             Some(queue) => act(queue),
             None => act(seen.queues.entry(queue.to_owned()).or_default()),
         })
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut SeenTraffic) -> T) -> T {
         act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,6 +1,6 @@
 //! Graphs in one line, for tests that read like stories.
 
-use super::blueprint::{Description, EdgeDescription, NodeDescription};
+use super::blueprint::{DescribedEdge, DescribedNode, Description};
 use super::ledger::TakenEdge;
 
 /// A graph from its description in one line, of parts set apart by commas:
@@ -39,7 +39,7 @@ pub fn graph(text: &str) -> Description {
                     let [arrow, target] = link else { panic!("an arrow leads nowhere: {part}") };
                     node(&mut description, target);
                     let label = arrow.trim_start_matches('-').trim_end_matches("->");
-                    description.edges.push(EdgeDescription {
+                    description.edges.push(DescribedEdge {
                         source: source.into(),
                         target: (*target).into(),
                         action: (!matches!(label, "" | "?" | ">")).then(|| label.into()),
@@ -60,9 +60,9 @@ pub fn graph(text: &str) -> Description {
     description
 }
 
-fn node<'a>(description: &'a mut Description, id: &str) -> &'a mut NodeDescription {
+fn node<'a>(description: &'a mut Description, id: &str) -> &'a mut DescribedNode {
     let index = description.nodes.iter().position(|node| node.id == id).unwrap_or_else(|| {
-        description.nodes.push(NodeDescription {
+        description.nodes.push(DescribedNode {
             id: id.into(),
             uses: String::new(),
             any: false,

@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::consumer::Consumer;
+use super::consumer::MemoryConsumer;
 use super::link::{Client, Link, lost};
 use super::queue::{Properties, Queue};
-use super::reading::MemoryReading;
+use super::reading::MemoryReader;
 use super::server::BrokerServer;
 use super::state::Mail;
 use crate::error::{Code, Error, Result};
-use crate::memory::faults::{self, Event};
+use crate::memory::faults::{self, ServerEvent};
 use crate::ports::arguments::{self, QueueType};
-use crate::ports::broker::{Broker, Outgoing, Reading, Subscriber};
+use crate::ports::broker::{Broker, Outgoing, QueueReader, Subscriber};
 use crate::ports::platform::Platform;
 
 /// A client of the memory broker: one connection to publish, one for each consumer and each reading.
@@ -68,7 +68,7 @@ impl MemoryBroker {
 
     async fn connect(&self, purpose: &'static str) -> Result<Arc<Link>> {
         const OPERATION: &str = "Connecting to the broker";
-        let fault = self.server.faults.strike(&Event::Connect { client: &self.client.name, purpose });
+        let fault = self.server.faults.strike(&ServerEvent::Connect { client: &self.client.name, purpose });
         let open = || match self.reachable.load(Ordering::Relaxed) {
             true => Ok(Link::open(&self.server, &self.client)),
             false => Err(Error::new(Code::BrokerUnreachable, OPERATION, "the broker is out of reach")),
@@ -100,7 +100,8 @@ impl MemoryBroker {
             (message.first_queue().into_owned(), message.queue.clone(), message.delay);
         let Outgoing { body, headers, priority, .. } = message;
         let properties = Properties { headers: headers.into_iter().collect(), priority };
-        let event = Event::Publish { client: &self.client.name, queue: &target, delay, body: &body.clone() };
+        let event =
+            ServerEvent::Publish { client: &self.client.name, queue: &target, delay, body: &body.clone() };
         let taken = publisher
             .link
             .ask(OPERATION, event, |broker, now| Ok(broker.publish(&first, properties, body, now)))
@@ -181,7 +182,7 @@ impl Broker for MemoryBroker {
         self.server.with(|broker, _| broker.declare(queue, &arguments::of_queue(self.queue_type)));
         let mut mailbox = link.consume(queue, prefetch)?;
         opened();
-        let consumer = Consumer::new(queue, link, deliveries, &self.platform);
+        let consumer = MemoryConsumer::new(queue, link, deliveries, &self.platform);
         loop {
             let mail = tokio::select! {
                 biased;
@@ -207,7 +208,7 @@ impl Broker for MemoryBroker {
         const OPERATION: &str = "Looking at the queue";
         let publisher = self.publisher().await?;
         publisher.unblocked(OPERATION, false).await?;
-        let event = Event::Look { client: &self.client.name, queue };
+        let event = ServerEvent::Look { client: &self.client.name, queue };
         let waiting =
             publisher.link.ask(OPERATION, event, |broker, _| Ok(broker.queue(queue).map(Queue::waiting)));
         waiting.await
@@ -217,16 +218,16 @@ impl Broker for MemoryBroker {
         const OPERATION: &str = "Looking at the queue";
         let publisher = self.publisher().await?;
         publisher.unblocked(OPERATION, false).await?;
-        let event = Event::Look { client: &self.client.name, queue };
+        let event = ServerEvent::Look { client: &self.client.name, queue };
         let consumers =
             publisher.link.ask(OPERATION, event, |broker, _| Ok(broker.queue(queue).map(Queue::consuming)));
         consumers.await
     }
 
-    async fn read(&self, queue: &str) -> Result<Option<Box<dyn Reading>>> {
+    async fn read(&self, queue: &str) -> Result<Option<Box<dyn QueueReader>>> {
         let link = self.connect("reader").await?;
         let exists = self.server.with(|broker, _| broker.queue(queue).is_some());
-        Ok(exists.then(|| Box::new(MemoryReading { link, queue: queue.into() }) as Box<dyn Reading>))
+        Ok(exists.then(|| Box::new(MemoryReader { link, queue: queue.into() }) as Box<dyn QueueReader>))
     }
 
     async fn close(&self) {

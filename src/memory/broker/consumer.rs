@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{Link, lost};
 use super::queue::{Message, Properties};
-use super::state::Arrival;
+use super::state::TaggedMessage;
 use crate::acknowledger::Acknowledger;
 use crate::error::{Error, Result};
-use crate::memory::faults::{Event, Fault};
+use crate::memory::faults::{Fault, ServerEvent};
 use crate::ports::broker::{Delivery, Receipt};
 use crate::ports::platform::Platform;
 
@@ -19,14 +19,14 @@ use crate::ports::platform::Platform;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A consumer that is open.
-pub(super) struct Consumer {
+pub(super) struct MemoryConsumer {
     queue: Arc<str>,
     acknowledger: Acknowledger,
     link: Arc<Link>,
     deliveries: mpsc::Sender<Delivery>,
 }
 
-impl Consumer {
+impl MemoryConsumer {
     pub fn new(
         queue: &str,
         link: Arc<Link>,
@@ -38,10 +38,10 @@ impl Consumer {
     }
 
     /// Hands a message over. Answers whether the consumer goes on.
-    pub async fn hand_over(&self, arrival: Arrival, stop: &CancellationToken) -> Result<bool> {
-        let Arrival { tag, message } = arrival;
+    pub async fn hand_over(&self, arrival: TaggedMessage, stop: &CancellationToken) -> Result<bool> {
+        let TaggedMessage { tag, message } = arrival;
         let event =
-            Event::Deliver { client: &self.link.client.name, queue: &self.queue, body: &message.body };
+            ServerEvent::Deliver { client: &self.link.client.name, queue: &self.queue, body: &message.body };
         let fault = self.link.server.faults.strike(&event);
         match fault {
             Some(Fault::FailBefore) => return Err(self.lose()),

@@ -6,10 +6,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::server::BrokerServer;
-use super::state::{Arrival, Closed, Mail, Open, State};
+use super::state::{Closed, Mail, Open, State, TaggedMessage};
 use crate::acknowledger::Channel;
 use crate::error::{Code, Error, Result};
-use crate::memory::faults::{self, Event};
+use crate::memory::faults::{self, ServerEvent};
 
 /// A client that opens connections.
 #[derive(Debug, Clone)]
@@ -51,13 +51,13 @@ impl Link {
     pub async fn ask<T>(
         &self,
         operation: &'static str,
-        event: Event<'_>,
+        event: ServerEvent<'_>,
         act: impl FnOnce(&mut State, u64) -> Open<T>,
     ) -> Result<T> {
         let fault = self.server.faults.strike(&event);
         let effect = || self.with(operation, act);
         // A publish that fails was refused, or its confirm was lost. The connection stays open.
-        let is_alone = matches!(event, Event::Publish { .. });
+        let is_alone = matches!(event, ServerEvent::Publish { .. });
         let lost = || {
             if !is_alone {
                 self.close();
@@ -90,8 +90,8 @@ impl Link {
         self.with("Consuming", |broker, _| broker.cancel(self.number))
     }
 
-    pub async fn get(&self, queue: &Arc<str>) -> Result<Option<Arrival>> {
-        let event = Event::Look { client: &self.client.name, queue };
+    pub async fn get(&self, queue: &Arc<str>) -> Result<Option<TaggedMessage>> {
+        let event = ServerEvent::Look { client: &self.client.name, queue };
         self.ask("Reading the queue", event, |broker, _| broker.get(self.number, queue)).await
     }
 }
@@ -104,12 +104,12 @@ impl Drop for Link {
 
 impl Channel for Arc<Link> {
     async fn ack(&self, tag: u64, multiple: bool) -> Result<()> {
-        let event = Event::Settle { client: &self.client.name, tag, requeue: false };
+        let event = ServerEvent::Settle { client: &self.client.name, tag, requeue: false };
         self.ask("Acknowledging", event, |broker, _| broker.ack(self.number, tag, multiple)).await
     }
 
     async fn nack(&self, tag: u64) -> Result<()> {
-        let event = Event::Settle { client: &self.client.name, tag, requeue: true };
+        let event = ServerEvent::Settle { client: &self.client.name, tag, requeue: true };
         self.ask("Acknowledging", event, |broker, _| broker.nack(self.number, tag)).await
     }
 }

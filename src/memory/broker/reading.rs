@@ -9,15 +9,15 @@ use super::consumer::delivery;
 use super::link::Link;
 use crate::acknowledger::Channel;
 use crate::error::Result;
-use crate::ports::broker::{Delivery, Reading, Receipt};
+use crate::ports::broker::{Delivery, QueueReader, Receipt};
 
-pub(super) struct MemoryReading {
+pub(super) struct MemoryReader {
     pub link: Arc<Link>,
     pub queue: Arc<str>,
 }
 
 #[async_trait]
-impl Reading for MemoryReading {
+impl QueueReader for MemoryReader {
     async fn next(&mut self) -> Result<Option<Delivery>> {
         let arrival = self.link.get(&self.queue).await?;
         Ok(arrival.map(|arrival| {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{Message, Properties, Queue};
-use crate::memory::faults::{Event, Fault, FaultSlot};
+use crate::memory::faults::{Fault, FaultSlot, ServerEvent};
 use crate::ports::arguments::{Arguments, QueueType};
 use crate::time::milliseconds;
 
@@ -20,7 +20,7 @@ pub(super) type Open<T> = Result<T, Closed>;
 
 /// A message as a client gets it.
 #[derive(Debug)]
-pub(super) struct Arrival {
+pub(super) struct TaggedMessage {
     pub tag: u64,
     pub message: Message,
 }
@@ -28,7 +28,7 @@ pub(super) struct Arrival {
 /// A message or a notice for a consumer.
 #[derive(Debug)]
 pub(super) enum Mail {
-    Message(Arrival),
+    Message(TaggedMessage),
     /// Why the consumer is gone.
     Lost(&'static str),
 }
@@ -42,12 +42,12 @@ struct Connection {
     /// Deliveries so far.
     tag: u64,
     /// Delivered and not settled, by tag.
-    held: BTreeMap<u64, Held>,
+    held: BTreeMap<u64, Unacknowledged>,
     consumer: Option<Consumer>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct Unacknowledged {
     queue: Arc<str>,
     /// Which of the queues that had the name.
     number: u64,
@@ -69,12 +69,12 @@ impl Connection {
         self.consumer.as_ref().is_some_and(room)
     }
 
-    fn deliver(&mut self, queue: &Arc<str>, number: u64, mut message: Message) -> Arrival {
+    fn deliver(&mut self, queue: &Arc<str>, number: u64, mut message: Message) -> TaggedMessage {
         message.deliveries += 1;
         self.tag += 1;
-        let held = Held { queue: queue.clone(), number, message: message.clone() };
+        let held = Unacknowledged { queue: queue.clone(), number, message: message.clone() };
         self.held.insert(self.tag, held);
-        Arrival { tag: self.tag, message }
+        TaggedMessage { tag: self.tag, message }
     }
 }
 
@@ -131,7 +131,7 @@ impl State {
         Some(connection)
     }
 
-    fn put_back(&mut self, mut all: Vec<Held>) {
+    fn put_back(&mut self, mut all: Vec<Unacknowledged>) {
         all.sort_by_key(|held| held.message.number);
         let mut touched: Vec<Arc<str>> = all.iter().map(|held| held.queue.clone()).collect();
         touched.sort();
@@ -238,7 +238,7 @@ impl State {
     }
 
     /// Takes the next message for a connection that asks; none at the end.
-    pub fn get(&mut self, connection: u64, queue: &Arc<str>) -> Open<Option<Arrival>> {
+    pub fn get(&mut self, connection: u64, queue: &Arc<str>) -> Open<Option<TaggedMessage>> {
         let own = self.connections.get_mut(&connection).ok_or(Closed)?;
         let from = self.queues.get_mut(queue).ok_or(Closed)?;
         Ok(from.take().map(|message| own.deliver(queue, from.number, message)))
@@ -333,7 +333,7 @@ impl State {
         (mut message, at): (Message, u64),
         faults: &FaultSlot,
     ) {
-        match faults.strike(&Event::Expire { queue: from, target, body: &message.body }) {
+        match faults.strike(&ServerEvent::Expire { queue: from, target, body: &message.body }) {
             Some(Fault::FailBefore | Fault::FailAfter) => {}
             Some(Fault::Delay(wait)) => {
                 message.expires = Some(at.saturating_add(milliseconds(wait).max(1)));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::super::clock::MemoryClock;
-use super::super::faults::{Event, Fault, FaultSlot, RecordOperation, under};
+use super::super::faults::{Fault, FaultSlot, RecordOperation, ServerEvent, under};
 use super::contexts::{Row, WorkerRow};
 use super::moment::Moment;
 use super::store::{RecordStore, TablesState};
@@ -75,7 +75,7 @@ impl MemoryRecord {
         runs: &[&str],
         effect: impl FnOnce() -> Result<T> + Send,
     ) -> Result<T> {
-        let event = Event::Record { client: &self.of.client, operation, runs };
+        let event = ServerEvent::Record { client: &self.of.client, operation, runs };
         let fault = self.of.faults.strike(&event);
         if matches!(fault, Some(Fault::FailBefore | Fault::FailAfter)) {
             self.connections.fetch_add(1, Ordering::Relaxed);

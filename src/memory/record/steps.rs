@@ -26,7 +26,7 @@ impl TablesState<'_> {
                 STEPS.iter().rev().filter(|step| step.number > last && is_done(step.number)).collect()
             }
         };
-        let report = |step: &crate::migrations::Step| StepReport {
+        let report = |step: &crate::migrations::MigrationStep| StepReport {
             step: step.number,
             name: step.name,
             direction: target.direction,
@@ -64,7 +64,7 @@ impl TablesState<'_> {
 
 /// Where every step stands.
 pub fn status(steps: &BTreeMap<u32, u64>) -> Vec<StepStatus> {
-    let status = |step: &crate::migrations::Step| {
+    let status = |step: &crate::migrations::MigrationStep| {
         let done_at = steps.get(&step.number).copied();
         StepStatus { step: step.number, name: step.name, done: done_at.is_some(), done_at, notes: Vec::new() }
     };

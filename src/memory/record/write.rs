@@ -14,7 +14,7 @@ use crate::record::{
 use crate::workflow::ledger::RunStatus;
 
 /// What a write does.
-enum Effect {
+enum WriteEffect {
     /// Nothing: the run is of another revision by now.
     Outdated,
     /// The row holds this.
@@ -35,12 +35,12 @@ impl TablesState<'_> {
         let mut written = Written::new();
         for (write, effect) in writes.iter().zip(effects) {
             let revision = match effect {
-                Effect::Outdated => continue,
-                Effect::Row(content) => {
+                WriteEffect::Outdated => continue,
+                WriteEffect::Row(content) => {
                     self.put_row(write, content, moment)?;
                     Revision { row: moment.xid, entry: 0 }
                 }
-                Effect::Entry => {
+                WriteEffect::Entry => {
                     self.contexts.append(write.run, write.base.entry + 1, write.sets.get());
                     self.statuses.touch(write.run, RunStatus::Running, moment.micros());
                     Revision { row: write.base.row, entry: write.base.entry + 1 }
@@ -52,18 +52,20 @@ impl TablesState<'_> {
     }
 
     /// What a write does.
-    fn effect_of(&self, kind: WriteKind, write: &Write<'_>) -> Result<Effect> {
+    fn effect_of(&self, kind: WriteKind, write: &Write<'_>) -> Result<WriteEffect> {
         refuse_unstorable(write.sets.get())?;
         refuse_null(&write.reason)?;
-        let Some(row) = self.contexts.row_of(write.run, write.base.row) else { return Ok(Effect::Outdated) };
+        let Some(row) = self.contexts.row_of(write.run, write.base.row) else {
+            return Ok(WriteEffect::Outdated);
+        };
         let last = self.contexts.last_entry(write.run);
         match kind {
-            WriteKind::Entry if last == write.base.entry => Ok(Effect::Entry),
-            WriteKind::Entry => Ok(Effect::Outdated),
-            WriteKind::Fold if last > write.base.entry => Ok(Effect::Outdated),
+            WriteKind::Entry if last == write.base.entry => Ok(WriteEffect::Entry),
+            WriteKind::Entry => Ok(WriteEffect::Outdated),
+            WriteKind::Fold if last > write.base.entry => Ok(WriteEffect::Outdated),
             WriteKind::Row | WriteKind::Fold => {
                 let patch = Patch { sets: parsed(&write.sets)?, deletes: deletes(write)? };
-                row.content.patched(&patch).map(Effect::Row)
+                row.content.patched(&patch).map(WriteEffect::Row)
             }
         }
     }

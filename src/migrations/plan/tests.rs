@@ -1,18 +1,18 @@
 //! Plans, from tables that stand so.
 
-use crate::migrations::{Column, Index, Kind, Relation};
+use crate::migrations::{Index, LargeColumn, Relation, RelationKind};
 
 use super::*;
 
-fn table(name: &str, column: &str, kind: Kind, parent: Option<usize>) -> Relation {
-    let columns = vec![Column { name: column.into(), compressible: true, lz4: false }];
+fn table(name: &str, column: &str, kind: RelationKind, parent: Option<usize>) -> Relation {
+    let columns = vec![LargeColumn { name: column.into(), compressible: true, lz4: false }];
     Relation { sql: format!("\"{name}\""), kind, parent, index: Index::Absent, attached: false, columns }
 }
 
 fn untouched() -> Facts {
     Facts {
-        contexts: vec![table("c", "context_data", Kind::Table, None)],
-        statuses: vec![table("s", "result", Kind::Table, None)],
+        contexts: vec![table("c", "context_data", RelationKind::Table, None)],
+        statuses: vec![table("s", "result", RelationKind::Table, None)],
         status: "status::text".into(),
         lz4: true,
         ..Facts::default()
@@ -118,10 +118,10 @@ fn an_index_that_was_left_half_made_is_made_anew() {
 fn partitions_get_an_index_each_of_which_the_tables_is_made() {
     let mut facts = untouched();
     facts.statuses = vec![
-        table("s", "result", Kind::Partitioned, None),
-        table("s1", "result", Kind::Partitioned, Some(0)),
-        table("s2", "result", Kind::Other, Some(0)),
-        table("s11", "result", Kind::Table, Some(1)),
+        table("s", "result", RelationKind::Partitioned, None),
+        table("s1", "result", RelationKind::Partitioned, Some(0)),
+        table("s2", "result", RelationKind::Other, Some(0)),
+        table("s11", "result", RelationKind::Table, Some(1)),
     ];
     let planned = &plan(Target::UP, &facts)[1];
     let wanted = [

@@ -1,7 +1,7 @@
 //! What a database says of the tables of a record, and of what was made beside them.
 
 use crate::error::Result;
-use crate::migrations::{Column, FORGET, Facts, Index, Kind, Relation, beside};
+use crate::migrations::{FORGET, Facts, Index, LargeColumn, Relation, RelationKind, beside};
 use crate::postgres::connection::Connection;
 use crate::postgres::session::Session;
 use crate::postgres::sql::moment;
@@ -89,9 +89,9 @@ async fn relations(client: &Connection, table: &str, column: Option<&str>) -> Re
     let relation = |row: &tokio_postgres::Row| Relation {
         sql: row.get(3),
         kind: match row.get::<_, &str>(2) {
-            "r" => Kind::Table,
-            "p" => Kind::Partitioned,
-            _ => Kind::Other,
+            "r" => RelationKind::Table,
+            "p" => RelationKind::Partitioned,
+            _ => RelationKind::Other,
         },
         parent: row.get::<_, Option<i64>>(1).and_then(place),
         index: Index::Absent,
@@ -105,7 +105,7 @@ async fn relations(client: &Connection, table: &str, column: Option<&str>) -> Re
     }
     if let Some(column) = column {
         for row in client.rows(COLUMNS, &[&numbers, &column]).await? {
-            let found = Column { name: column.to_owned(), compressible: row.get(1), lz4: row.get(2) };
+            let found = LargeColumn { name: column.to_owned(), compressible: row.get(1), lz4: row.get(2) };
             if let Some(relation) = place(row.get(0)).and_then(|place| relations.get_mut(place)) {
                 relation.columns.push(found);
             }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
 
-use crate::memory::{Event, Fault, Faults, MemoryServer, RecordOperation};
+use crate::memory::{Fault, Faults, MemoryServer, RecordOperation, ServerEvent};
 use crate::ports::platform::Platform;
 use crate::ports::record::{Database, Tables};
 use crate::record::Document;
@@ -18,8 +18,8 @@ struct Loads {
 }
 
 impl Faults for Loads {
-    fn strike(&self, event: &Event<'_>) -> Option<Fault> {
-        let Event::Record { operation: RecordOperation::LoadRequest, runs, .. } = event else { return None };
+    fn strike(&self, event: &ServerEvent<'_>) -> Option<Fault> {
+        let ServerEvent::Record { operation: RecordOperation::Load, runs, .. } = event else { return None };
         self.runs.lock().unwrap().push(runs.iter().map(ToString::to_string).collect());
         std::mem::take(&mut *self.fails.lock().unwrap()).then_some(Fault::FailBefore)
     }

@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_millis(500);
 const PUBLISHES: usize = 3;
 
 /// Jobs of a run to publish.
-pub struct Jobs {
+pub struct JobsToPublish {
     /// The run.
     pub run: String,
     /// The blueprint it follows.
@@ -32,12 +32,12 @@ pub struct Jobs {
 
 /// Publishes the jobs of runs that were started, in one batch, and counts these runs. That they were started is recorded: what
 /// is not confirmed is published by recovery.
-pub async fn publish(services: &Services, jobs: &[Jobs]) {
-    for Jobs { blueprint, .. } in jobs {
+pub async fn publish(services: &Services, jobs: &[JobsToPublish]) {
+    for JobsToPublish { blueprint, .. } in jobs {
         let of = Of::jobs(blueprint, services.settings.queues.of(blueprint));
         services.meters.count(Counter::RunsStarted, of, 1);
     }
-    let first = jobs.iter().flat_map(|Jobs { run, blueprint, due, at, carried }| {
+    let first = jobs.iter().flat_map(|JobsToPublish { run, blueprint, due, at, carried }| {
         let messages = JobMessage::all_due(run, blueprint, due, *at).into_iter();
         messages.map(|message| message.carrying(carried.clone()))
     });

@@ -10,7 +10,7 @@ use crate::protocol::schedules::{
     ScheduleState,
 };
 use crate::record::to_raw;
-use crate::schedules::{Backfill, MOST_OF_A_BACKFILL, Pause, Schedule, Trigger, look_at, run_id};
+use crate::schedules::{Backfill, MOST_OF_A_BACKFILL, Schedule, SchedulePause, Trigger, look_at, run_id};
 use crate::worker::runs::scheduling::no_table;
 use crate::worker::schedules::advance::advance;
 
@@ -41,7 +41,7 @@ impl Client {
             let now = found.at;
             let schedule = match found.schedules.first() {
                 None => {
-                    let pause = is_paused.then(|| Pause { at: now, note: note.clone() });
+                    let pause = is_paused.then(|| SchedulePause { at: now, note: note.clone() });
                     Schedule::new(definition.clone(), now, pause)?
                 }
                 Some(_) if on_conflict == OnScheduleConflict::Reject => {

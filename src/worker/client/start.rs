@@ -7,14 +7,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::keys::{forget, tell_blueprints};
-use super::publishing::{Jobs, publish};
+use super::publishing::{JobsToPublish, publish};
 use super::service::Client;
 use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result};
 use crate::fault_points;
 use crate::ports::record::{Inserted, Insertion};
 use crate::protocol::start::{OnConflict, StartOutcome, StartRequest, StartRun, Started};
-use crate::record::{NewRun, Start};
+use crate::record::{ClientStart, NewRun};
 use crate::worker::runs::starting::{Beginning, Begun, Restarted};
 use crate::workflow::blueprint::Blueprint;
 
@@ -48,7 +48,7 @@ impl Client {
                 Some(named) => {
                     let blueprint = beginning.blueprint.id.clone();
                     let (run, at, carried) = (named.clone(), inserted.at, beginning.carried.clone());
-                    jobs.push(Jobs { run, blueprint, due: begun.due, at, carried });
+                    jobs.push(JobsToPublish { run, blueprint, due: begun.due, at, carried });
                     (named.clone(), StartOutcome::New)
                 }
                 None => (beginning.run.clone(), self.met(beginning, on_conflict, &mut jobs).await?),
@@ -69,7 +69,7 @@ impl Client {
         &self,
         beginning: &Beginning,
         on_conflict: OnConflict,
-        jobs: &mut Vec<Jobs>,
+        jobs: &mut Vec<JobsToPublish>,
     ) -> Result<StartOutcome> {
         match on_conflict {
             OnConflict::Reject => Err(exists(&beginning.run)),
@@ -78,7 +78,7 @@ impl Client {
         }
     }
 
-    async fn restart(&self, beginning: &Beginning, jobs: &mut Vec<Jobs>) -> Result<StartOutcome> {
+    async fn restart(&self, beginning: &Beginning, jobs: &mut Vec<JobsToPublish>) -> Result<StartOutcome> {
         let runs = &self.services.runs;
         let committed = self.in_doubt(|_| runs.begin_again(beginning)).await?;
         let Restarted::Anew { due, former } = committed.answer else { return Ok(StartOutcome::Existing) };
@@ -89,14 +89,14 @@ impl Client {
             at => at,
         };
         let (blueprint, carried) = (beginning.blueprint.id.clone(), beginning.carried.clone());
-        jobs.push(Jobs { run, blueprint, due, at, carried });
+        jobs.push(JobsToPublish { run, blueprint, due, at, carried });
         Ok(StartOutcome::Restarted)
     }
 
     /// What is to be begun: every run with its blueprint.
     pub(super) async fn beginnings(&self, runs: Vec<StartRun>) -> Result<Vec<Beginning>> {
         let platform = &self.services.platform;
-        let start = Arc::new(Start { mark: platform.mark(), at: platform.now() });
+        let start = Arc::new(ClientStart { mark: platform.mark(), at: platform.now() });
         let mut known: HashMap<String, Arc<Blueprint>> = HashMap::new();
         let mut beginnings = Vec::with_capacity(runs.len());
         for StartRun { run_id: run, blueprint_id, context, version, start_at, carried } in runs {

@@ -21,7 +21,7 @@ pub enum Phase {
 
 /// What is known of the tables.
 #[derive(Debug, Clone, Default)]
-pub enum Tables {
+pub enum TablesFitness {
     /// Nobody has looked yet.
     #[default]
     Unknown,
@@ -33,7 +33,7 @@ pub enum Tables {
 
 /// What is known of a consumer.
 #[derive(Debug, Clone)]
-pub enum Consumer {
+pub enum ConsumerState {
     /// It has not been opened yet, or was lost and is opened again; why, if it was.
     Closed(Option<Error>),
     /// It takes jobs.
@@ -45,7 +45,7 @@ pub enum Consumer {
 /// A server, as its users know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Server {
+pub enum ServerKind {
     /// The record.
     Postgresql,
     /// The broker.
@@ -54,7 +54,7 @@ pub enum Server {
     Redis,
 }
 
-impl Server {
+impl ServerKind {
     fn name(self) -> &'static str {
         match self {
             Self::Postgresql => "PostgreSQL",
@@ -65,19 +65,19 @@ impl Server {
 }
 
 /// How long something has been so, and why, if it is trouble.
-pub type Trouble = (Duration, Error);
+pub type OngoingError = (Duration, Error);
 
 /// What is known of a worker at one moment.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct WorkerFacts {
     /// How far it is, and for how long.
     pub phase: (Phase, Duration),
     /// Its tables, and since when that is known.
-    pub tables: (Tables, Duration),
+    pub tables: (TablesFitness, Duration),
     /// The queues it consumes, each with its consumer and since when that is so.
-    pub consumers: Vec<(String, Consumer, Duration)>,
+    pub consumers: Vec<(String, ConsumerState, Duration)>,
     /// The servers that are out of reach.
-    pub lost: Vec<(Server, Trouble)>,
+    pub lost: Vec<(ServerKind, OngoingError)>,
     /// JavaScript's event loop has not turned for too long.
     pub is_stuck: bool,
     /// Without leases it goes on, at a price.
@@ -87,7 +87,7 @@ pub struct Facts {
 /// Why a worker is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Reason {
+pub struct HealthReason {
     /// What it is, for programs.
     pub code: &'static str,
     /// What it is, for people.
@@ -107,14 +107,14 @@ pub struct Health {
     /// Whether it takes jobs.
     pub ready: bool,
     /// Why it is not live, or not ready.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<HealthReason>,
     /// What is wrong although it is both.
-    pub warnings: Vec<Reason>,
+    pub warnings: Vec<HealthReason>,
 }
 
 impl Health {
     /// How it is by these facts.
-    pub fn of(facts: &Facts) -> Self {
+    pub fn of(facts: &WorkerFacts) -> Self {
         let mut health = Self { live: true, ready: true, ..Self::default() };
         if facts.is_stuck {
             let what = "JavaScript's event loop does not turn: no node goes on (option eventLoopTimeout)";
@@ -138,11 +138,11 @@ impl Health {
         health
     }
 
-    fn servers(&mut self, facts: &Facts) {
+    fn servers(&mut self, facts: &WorkerFacts) {
         for (server, (since, error)) in &facts.lost {
             let message = format!("{} is out of reach. {error}", server.name());
             match server {
-                Server::Redis if facts.goes_on_without_leases => {
+                ServerKind::Redis if facts.goes_on_without_leases => {
                     self.warnings.push(reason(error.code.as_str(), message, *since));
                 }
                 _ => self.waits(error.code.as_str(), message, *since),
@@ -150,38 +150,38 @@ impl Health {
         }
     }
 
-    fn tables(&mut self, (tables, since): &(Tables, Duration)) {
+    fn tables(&mut self, (tables, since): &(TablesFitness, Duration)) {
         match tables {
-            Tables::Fit => {}
-            Tables::Unfit(error) => {
+            TablesFitness::Fit => {}
+            TablesFitness::Unfit(error) => {
                 let message = format!("The tables cannot be worked with before this is mended. {error}");
                 self.waits(error.code.as_str(), message, *since);
             }
             // What is out of reach is said already.
-            Tables::Unknown if !self.ready => {}
-            Tables::Unknown => {
+            TablesFitness::Unknown if !self.ready => {}
+            TablesFitness::Unknown => {
                 self.waits("STARTING", "The worker looks at its tables".to_owned(), *since);
             }
         }
     }
 
-    fn consumers(&mut self, facts: &Facts) {
+    fn consumers(&mut self, facts: &WorkerFacts) {
         for (queue, consumer, since) in &facts.consumers {
             let why = match consumer {
-                Consumer::Open => continue,
-                Consumer::Closed(None) if !matches!(facts.tables.0, Tables::Fit) => continue,
-                Consumer::Closed(None) => format!("No consumer of '{queue}' is open yet"),
-                Consumer::Closed(Some(error)) | Consumer::Lost(error) => {
+                ConsumerState::Open => continue,
+                ConsumerState::Closed(None) if !matches!(facts.tables.0, TablesFitness::Fit) => continue,
+                ConsumerState::Closed(None) => format!("No consumer of '{queue}' is open yet"),
+                ConsumerState::Closed(Some(error)) | ConsumerState::Lost(error) => {
                     format!("No jobs are received from '{queue}'. {error}")
                 }
             };
             let code = match consumer {
-                Consumer::Lost(error) => error.code.as_str(),
+                ConsumerState::Lost(error) => error.code.as_str(),
                 // It was not open yet: nothing is lost.
-                Consumer::Closed(None) => "STARTING",
+                ConsumerState::Closed(None) => "STARTING",
                 _ => "NO_CONSUMER",
             };
-            self.live &= !matches!(consumer, Consumer::Lost(_));
+            self.live &= !matches!(consumer, ConsumerState::Lost(_));
             self.waits(code, why, *since);
             if let Some(last) = self.reasons.last_mut() {
                 last.queue = Some(queue.clone());
@@ -216,9 +216,9 @@ const RECONNECTING: [&str; 7] = [
     Code::CoordinationStoreFailed.as_str(),
 ];
 
-fn reason(code: &'static str, message: String, since: Duration) -> Reason {
+fn reason(code: &'static str, message: String, since: Duration) -> HealthReason {
     let for_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-    Reason { code, message, queue: None, for_ms }
+    HealthReason { code, message, queue: None, for_ms }
 }
 
 #[cfg(test)]

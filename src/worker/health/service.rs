@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::judgement::{Consumer, Facts, Health, Phase, Server, Tables};
+use super::judgement::{ConsumerState, Health, Phase, ServerKind, TablesFitness, WorkerFacts};
 use crate::deadlines::Answering;
 use crate::error::Error;
 use crate::worker::settings::{Settings, WithoutLeases};
@@ -25,11 +25,11 @@ pub struct Servers {
 
 impl Servers {
     /// All of them.
-    pub fn all(&self) -> [(Server, &Answering); 3] {
+    pub fn all(&self) -> [(ServerKind, &Answering); 3] {
         [
-            (Server::Postgresql, &*self.record),
-            (Server::Rabbitmq, &*self.broker),
-            (Server::Redis, &*self.store),
+            (ServerKind::Postgresql, &*self.record),
+            (ServerKind::Rabbitmq, &*self.broker),
+            (ServerKind::Redis, &*self.store),
         ]
     }
 }
@@ -47,8 +47,8 @@ pub struct Standing {
 
 struct Known {
     phase: (Phase, Instant),
-    tables: (Tables, Instant),
-    consumers: BTreeMap<String, (Consumer, Instant)>,
+    tables: (TablesFitness, Instant),
+    consumers: BTreeMap<String, (ConsumerState, Instant)>,
 }
 
 impl Standing {
@@ -60,7 +60,7 @@ impl Standing {
             goes_on_without_leases: settings.without_leases == WithoutLeases::Continue,
             known: Mutex::new(Known {
                 phase: (Phase::Stopped, now),
-                tables: (Tables::Unknown, now),
+                tables: (TablesFitness::Unknown, now),
                 consumers: BTreeMap::new(),
             }),
             changed: Notify::new(),
@@ -71,10 +71,10 @@ impl Standing {
     /// It is started, and consumes these queues; nothing else is known yet.
     pub fn starts(&self, queues: &[String]) {
         let now = Instant::now();
-        let closed = |queue: &String| (queue.clone(), (Consumer::Closed(None), now));
+        let closed = |queue: &String| (queue.clone(), (ConsumerState::Closed(None), now));
         self.change(|known| {
             known.phase = (Phase::Started, now);
-            known.tables = (Tables::Unknown, now);
+            known.tables = (TablesFitness::Unknown, now);
             known.consumers = queues.iter().map(closed).collect();
         });
     }
@@ -91,27 +91,27 @@ impl Standing {
 
     /// The tables can be worked with, or why they cannot.
     pub fn tables_are(&self, unfit: Option<&Error>) {
-        let tables = unfit.map_or(Tables::Fit, |error| Tables::Unfit(error.clone()));
+        let tables = unfit.map_or(TablesFitness::Fit, |error| TablesFitness::Unfit(error.clone()));
         self.change(|known| match (&mut known.tables.0, tables) {
             // Since it first was so.
-            (Tables::Unfit(before), Tables::Unfit(error)) => *before = error,
+            (TablesFitness::Unfit(before), TablesFitness::Unfit(error)) => *before = error,
             (_, tables) => known.tables = (tables, Instant::now()),
         });
     }
 
     /// A queue has its consumer.
     pub fn consumes(&self, queue: &str) {
-        self.consumer(queue, Consumer::Open);
+        self.consumer(queue, ConsumerState::Open);
     }
 
     /// A queue has lost its consumer, for the moment.
     pub fn reopens(&self, queue: &str, error: &Error) {
-        self.consumer(queue, Consumer::Closed(Some(error.clone())));
+        self.consumer(queue, ConsumerState::Closed(Some(error.clone())));
     }
 
     /// A queue has lost its consumer for good.
     pub fn has_lost(&self, queue: &str, error: &Error) {
-        self.consumer(queue, Consumer::Lost(error.clone()));
+        self.consumer(queue, ConsumerState::Lost(error.clone()));
     }
 
     /// How it is. From now on the servers are asked now and then, if nobody else asks them anything.
@@ -126,12 +126,12 @@ impl Standing {
     }
 
     /// What is known.
-    pub fn facts(&self, is_responsive: bool) -> Facts {
-        let lost = |(server, answering): (Server, &Answering)| {
+    pub fn facts(&self, is_responsive: bool) -> WorkerFacts {
+        let lost = |(server, answering): (ServerKind, &Answering)| {
             answering.lost().map(|lost| (server, (lost.since.elapsed(), lost.error)))
         };
         let lost = self.servers.all().into_iter().filter_map(lost).collect();
-        self.with(|known| Facts {
+        self.with(|known| WorkerFacts {
             phase: (known.phase.0, known.phase.1.elapsed()),
             tables: (known.tables.0.clone(), known.tables.1.elapsed()),
             consumers: known
@@ -156,11 +156,11 @@ impl Standing {
         }
     }
 
-    fn consumer(&self, queue: &str, consumer: Consumer) {
+    fn consumer(&self, queue: &str, consumer: ConsumerState) {
         self.change(|known| {
             let Some(entry) = known.consumers.get_mut(queue) else { return };
             match (&mut entry.0, consumer) {
-                (Consumer::Closed(before @ Some(_)), Consumer::Closed(why)) => *before = why,
+                (ConsumerState::Closed(before @ Some(_)), ConsumerState::Closed(why)) => *before = why,
                 (_, consumer) => *entry = (consumer, Instant::now()),
             }
         });

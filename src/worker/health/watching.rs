@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::judgement::{Health, Server};
+use super::judgement::{Health, ServerKind};
 use crate::ports::host::{Notice, Readiness};
 use crate::ports::keys;
 use crate::record::to_raw;
@@ -65,12 +65,12 @@ async fn ask(services: &Services) {
             continue;
         }
         let asked = match server {
-            Server::Postgresql => services.runs.answers().await,
-            Server::Rabbitmq => match services.settings.queues.consumed().first() {
+            ServerKind::Postgresql => services.runs.answers().await,
+            ServerKind::Rabbitmq => match services.settings.queues.consumed().first() {
                 Some(queue) => services.broker.waiting(queue).await.map(drop),
                 None => Ok(()),
             },
-            Server::Redis => services.store.get(keys::EPOCH).await.map(drop),
+            ServerKind::Redis => services.store.get(keys::EPOCH).await.map(drop),
         };
         if let Err(error) = asked {
             debug!(%error, "a server that was asked how it is did not answer");

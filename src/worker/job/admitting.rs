@@ -11,7 +11,7 @@ use super::trouble::is_passing_trouble;
 use super::verdict::{Disposal, Step, Tried, Verdict};
 use crate::error::{Kind, Result};
 use crate::fault_points;
-use crate::ports::host::Revision;
+use crate::ports::host::BlueprintRevision;
 use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
 use crate::record::{Document, Milestones};
@@ -37,7 +37,7 @@ pub struct Disposed {
     /// When the run was loaded, by the server's clock.
     pub at: Option<u64>,
     /// The revision of the blueprint that decided it; none where there is no blueprint.
-    pub revision: Option<Revision>,
+    pub revision: Option<BlueprintRevision>,
 }
 
 impl Admitted {

@@ -42,7 +42,7 @@ struct Chain<'a> {
 }
 
 /// A node that this worker runs next, under its own lease.
-struct Kept {
+struct NextNode {
     due: DueJob,
     message: JobMessage,
     analysed: Analysed,
@@ -53,7 +53,7 @@ struct Kept {
 /// What a hop came to.
 enum Hop {
     /// The node is done; another one may be kept.
-    On(Option<Box<Kept>>),
+    On(Option<Box<NextNode>>),
     /// The chain ends here.
     Over(MessageFate),
 }
@@ -93,7 +93,7 @@ async fn follow_up(
     chain: &Chain<'_>,
     message: &JobMessage,
     finished: Finished,
-) -> Result<Option<Box<Kept>>> {
+) -> Result<Option<Box<NextNode>>> {
     let goes_on = goes_on(context, chain, message, &finished);
     let Finished { mut due, at, document, unpublished, analysed, asked, .. } = finished;
     let own = if goes_on && is_kept(&due, chain.held) { due.pop() } else { None };
@@ -123,7 +123,7 @@ async fn follow_up(
         return Ok(None);
     };
     context.services.publisher.announce(&message);
-    Ok(Some(Box::new(Kept { due, message, analysed, seen })))
+    Ok(Some(Box::new(NextNode { due, message, analysed, seen })))
 }
 
 /// The blueprint by which a kept node is decided: that of the node before it, unless that opened a subflow, or this node is a
@@ -185,9 +185,9 @@ async fn give_back(context: &JobContext<'_>, message: &JobMessage, own: Option<&
 }
 
 /// Runs a node that was kept. Whatever speaks against it, its job is published: whoever gets that decides.
-async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: Kept) -> Result<Hop> {
+async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -> Result<Hop> {
     let begun = Instant::now();
-    let Kept { due, message, analysed, seen } = kept;
+    let NextNode { due, message, analysed, seen } = kept;
     let load = || context.services.runs.load(&message.run_id);
     let Seen { document, since } = match seen {
         Some(seen) => seen,

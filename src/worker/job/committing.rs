@@ -50,7 +50,7 @@ pub async fn commit(
     answer: &Arc<Answer>,
 ) -> Result<Committed> {
     let runs = &context.services.runs;
-    let decision = Decision::of(context, message, &to_commit);
+    let decision = CompletionInputs::of(context, message, &to_commit);
     let attempts = AtomicU32::new(0);
     let attempt = |answer: &Arc<Answer>| {
         attempts.fetch_add(1, Ordering::Relaxed);
@@ -80,7 +80,7 @@ pub async fn commit(
 
 /// Everything an answer is decided by, but the run and the answer.
 #[derive(Clone)]
-struct Decision {
+struct CompletionInputs {
     /// The run's id; empty at the top level, where only a node inside a subflow needs it.
     run: String,
     node: NodeId,
@@ -98,7 +98,7 @@ struct Decision {
     decided: Arc<Mutex<Completion>>,
 }
 
-impl Decision {
+impl CompletionInputs {
     fn of(
         context: &JobContext<'_>,
         message: &JobMessage,

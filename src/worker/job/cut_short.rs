@@ -4,7 +4,7 @@ use super::abandoning::abandon;
 use super::admission::comes_again_after_panic;
 use super::context::JobContext;
 use super::dead_lettering::{DeadLetter, dead_letter};
-use super::disposition::{later, dead_letter_unreadable};
+use super::disposition::{dead_letter_unreadable, later};
 use super::fate::MessageFate;
 use super::trouble::is_passing_trouble;
 use crate::error::{Kind, Result};

@@ -16,7 +16,7 @@ use super::storing::locked;
 use super::trouble::is_passing_trouble;
 use crate::error::Result;
 use crate::mutants::{Mutant, makes};
-use crate::ports::host::Revision;
+use crate::ports::host::BlueprintRevision;
 use crate::protocol::message::JobMessage;
 use crate::worker::leases::held::LeasedExecution;
 use crate::worker::registry::elsewhere::Elsewhere;
@@ -44,7 +44,7 @@ pub struct Lack<'a> {
     /// Why the job cannot run here.
     pub reason: &'a Reason,
     /// The revision that decided so; none where the blueprint itself is missing.
-    pub revision: Option<&'a Revision>,
+    pub revision: Option<&'a BlueprintRevision>,
 }
 
 /// The node runs a blueprint as a subflow that this worker does not have: it executed nothing, and claims the node no more.

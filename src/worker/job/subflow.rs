@@ -86,7 +86,8 @@ pub fn effect_inside(
     ledger.update_status();
     if after.status.is_end() {
         let instance = Instance { errors: after.errors.clone(), ..instance };
-        let ending = Ending { run: execution.run, container, instance: &instance, status: after.status };
+        let ending =
+            EndedInstance { run: execution.run, container, instance: &instance, status: after.status };
         let (due, patch) = ending.of(ledger, document, &own)?;
         return Ok(Ok(Effect { due, patch, replaced: transition.replaced }));
     }
@@ -106,14 +107,14 @@ pub fn expired(ledger: &mut Ledger, document: &Document, container: &NodeId) -> 
 }
 
 /// An instance of which nothing is in flight any more.
-struct Ending<'a> {
+struct EndedInstance<'a> {
     run: &'a str,
     container: &'a NodeId,
     instance: &'a Instance,
     status: RunStatus,
 }
 
-impl Ending<'_> {
+impl EndedInstance<'_> {
     /// Ends it: the container's job, and the keys that change. `own` is what its last node wrote.
     fn of(&self, ledger: &mut Ledger, document: &Document, own: &Patch) -> Result<(Vec<DueJob>, Patch)> {
         let container = self.container;

@@ -26,7 +26,7 @@ pub struct HeldLeases {
     pub(super) owner: String,
     /// Seconds a lease outlives its last renewal; renewed at a third of it.
     pub(super) ttl: u64,
-    held: Mutex<BTreeMap<String, Held>>,
+    held: Mutex<BTreeMap<String, HeldLease>>,
     taken: AtomicU64,
     reach: Mutex<Reach>,
     /// Leases that the store may have for this worker although it holds none: an answer was lost, or nothing could be
@@ -40,7 +40,7 @@ pub struct HeldLeases {
 
 /// A lease that is held, under its key.
 #[derive(Debug, Clone)]
-pub(super) struct Held {
+pub(super) struct HeldLease {
     /// What stands in the key: no two takings of a lease are the same.
     pub(super) token: String,
     /// When it was last asked for with success; while nobody else can see it, when it was taken.
@@ -71,7 +71,7 @@ pub struct LeasedExecution {
     pub round: u32,
 }
 
-impl Held {
+impl HeldLease {
     /// Whether it has not run out, given how many seconds it lives.
     pub(super) fn lasts(&self, ttl: u64) -> bool {
         !self.lapsed && self.renewed.elapsed() < Duration::from_secs(ttl)
@@ -193,7 +193,7 @@ impl HeldLeases {
         self.with_held(|held| match held.entry(key.to_owned()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(free) => {
-                free.insert(Held {
+                free.insert(HeldLease {
                     token: token.to_owned(),
                     renewed: Instant::now(),
                     lapsed: false,
@@ -271,7 +271,7 @@ impl HeldLeases {
         act(&mut self.unanswered.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn with_held<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Held>) -> T) -> T {
+    pub(super) fn with_held<T>(&self, act: impl FnOnce(&mut BTreeMap<String, HeldLease>) -> T) -> T {
         act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

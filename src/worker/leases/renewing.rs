@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::held::{Held, HeldLeases, LeasedExecution};
+use super::held::{HeldLease, HeldLeases, LeasedExecution};
 use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, Lease, Stage};
 use crate::ports::keys;
@@ -95,7 +95,7 @@ impl HeldLeases {
     /// The leases as they are renewed now.
     fn begin_renewal(&self) -> Vec<Lease> {
         self.with_held(|held| {
-            let lease = |(key, held): (&String, &mut Held)| {
+            let lease = |(key, held): (&String, &mut HeldLease)| {
                 held.is_being_renewed = true;
                 Lease::new(key, &held.token, self.ttl).of(held.start)
             };

@@ -2,14 +2,14 @@
 
 use tokio::time::Instant;
 
-use super::held::{Held, HeldLeases, LeasedExecution};
+use super::held::{HeldLease, HeldLeases, LeasedExecution};
 use crate::ports::coordination::Acquired;
 use crate::ports::keys;
 
 impl HeldLeases {
     /// Whether others can see a lease that is held: the store answers, and took it.
     pub fn is_seen(&self, run: &str, node: &str) -> bool {
-        let is_seen = |held: &Held| held.seen && held.lasts(self.ttl);
+        let is_seen = |held: &HeldLease| held.seen && held.lasts(self.ttl);
         self.is_reachable()
             && self.with_held(|held| held.get(&keys::node_lock(run, node)).is_some_and(is_seen))
     }

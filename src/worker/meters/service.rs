@@ -52,7 +52,7 @@ pub struct Sample(&'static str, Labels, f64);
 
 /// All that was counted and measured.
 #[derive(Debug, Serialize)]
-pub struct Reading {
+pub struct Snapshot {
     bounds: [f64; BOUNDS.len()],
     counters: Vec<(&'static str, Labels, u64)>,
     measures: Vec<(&'static str, Labels, Buckets)>,
@@ -114,8 +114,8 @@ impl Meters {
     }
 
     /// All that was counted and measured since it began; `now` is by the record's clock.
-    pub fn read(&self, now: u64) -> Reading {
-        self.with(|state| Reading {
+    pub fn read(&self, now: u64) -> Snapshot {
+        self.with(|state| Snapshot {
             bounds: BOUNDS,
             counters: state
                 .counters

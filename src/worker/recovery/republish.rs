@@ -63,7 +63,7 @@ pub async fn republish(
     if how.queue.is_some() && !have_left_other_queues(services, &blueprint, &document, &how).await? {
         return Ok(Some(BTreeSet::new()));
     }
-    let follows = Follows { run, blueprint: &blueprint, is_scanned: how.queue.is_some() };
+    let follows = RecoveredRun { run, blueprint: &blueprint, is_scanned: how.queue.is_some() };
     let document = taken_over(services, document, follows).await?;
     if document.is_unpublished() {
         services.results.publish_pending(run).await?;
@@ -152,7 +152,7 @@ async fn have_left_other_queues(
 
 /// A run, and the blueprint it follows.
 #[derive(Clone, Copy)]
-struct Follows<'a> {
+struct RecoveredRun<'a> {
     run: &'a str,
     blueprint: &'a str,
     /// A scan found it; nobody asked for it.
@@ -164,7 +164,7 @@ struct Follows<'a> {
 async fn taken_over(
     services: &Services,
     document: Document,
-    Follows { run, blueprint, is_scanned }: Follows<'_>,
+    RecoveredRun { run, blueprint, is_scanned }: RecoveredRun<'_>,
 ) -> Result<Document> {
     match matching_blueprint(services, blueprint, &document).await {
         Ok(Analysed { blueprint, .. }) if needs_taking_over(&document, &blueprint) => {

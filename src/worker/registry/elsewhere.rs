@@ -19,7 +19,7 @@ pub enum Elsewhere {
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct WantedBlueprint<'a> {
     /// The worker that lacks it.
     pub by: &'a str,
     /// The queue that the job travels through.
@@ -32,7 +32,7 @@ pub struct Wanted<'a> {
     pub lacking: &'a [String],
 }
 
-impl Wanted<'_> {
+impl WantedBlueprint<'_> {
     /// Who else may have it, by who is registered and how many consume the queue; none where the broker could not be
     /// asked.
     pub fn elsewhere(&self, workers: &[RegisteredWorker], consumers: Option<u32>) -> Elsewhere {
@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn whoever_may_have_it_is_waited_for() {
         let lacking = ["new".to_owned()];
-        let wanted = Wanted { by: "me", queue: "jobs", blueprint: "story", inner: None, lacking: &lacking };
+        let wanted =
+            WantedBlueprint { by: "me", queue: "jobs", blueprint: "story", inner: None, lacking: &lacking };
         let me = || worker("me", "jobs", Some("new"));
         for (title, workers, consumers, expected) in [
             ("nobody registers", vec![], Some(3), Elsewhere::Nobody),
@@ -108,7 +109,8 @@ mod tests {
 
     #[test]
     fn whoever_has_the_blueprint_at_all_is_waited_for() {
-        let wanted = Wanted { by: "me", queue: "jobs", blueprint: "story", inner: None, lacking: &[] };
+        let wanted =
+            WantedBlueprint { by: "me", queue: "jobs", blueprint: "story", inner: None, lacking: &[] };
         let others = |revision| [worker("me", "jobs", None), worker("w", "jobs", revision)];
         assert_eq!(wanted.elsewhere(&others(Some("any")), Some(2)), Elsewhere::Likely);
         assert_eq!(wanted.elsewhere(&others(None), Some(2)), Elsewhere::Nobody);
@@ -116,8 +118,13 @@ mod tests {
 
     #[test]
     fn whoever_has_the_inner_blueprint_too_is_waited_for() {
-        let wanted =
-            Wanted { by: "me", queue: "jobs", blueprint: "story", inner: Some("inner"), lacking: &[] };
+        let wanted = WantedBlueprint {
+            by: "me",
+            queue: "jobs",
+            blueprint: "story",
+            inner: Some("inner"),
+            lacking: &[],
+        };
         for (has, expected) in [
             (&["story", "inner"][..], Elsewhere::Likely),
             (&["story"], Elsewhere::Nobody),

@@ -9,7 +9,7 @@ use futures_util::future::{join, join_all};
 use tokio::time::{Instant, timeout};
 
 use super::card::{Card, EVENTS, REGISTRY, RegisteredWorker, SUBFLOWS, all_tell, merged};
-use super::elsewhere::{Elsewhere, Wanted};
+use super::elsewhere::{Elsewhere, WantedBlueprint};
 use super::gate::{ALIVE_FOR, Gate, HEARTBEAT, LOOKS, Look};
 use crate::error::Result;
 use crate::ports::announcement::Announcement;
@@ -129,7 +129,7 @@ impl Registry {
         let asked = join(timeout(HEARTBEAT, self.workers()), self.consumers(queue)).await;
         let (Ok(Ok(workers)), consumers) = asked else { return Elsewhere::Unknown };
         let by = &self.settings.worker;
-        let wanted = Wanted { by, queue, blueprint, inner, lacking: &job.lacking };
+        let wanted = WantedBlueprint { by, queue, blueprint, inner, lacking: &job.lacking };
         wanted.elsewhere(&workers, consumers)
     }
 

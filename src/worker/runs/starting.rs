@@ -8,7 +8,7 @@ use super::store::Runs;
 use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::ports::record::{ForeignStatement, Inserted, Insertion};
-use crate::record::{Carried, Document, NewRun, RESERVED_KEY, ReservedKey, Start, Values};
+use crate::record::{Carried, ClientStart, Document, NewRun, RESERVED_KEY, ReservedKey, Values};
 use crate::run_store::ChangeOutcome;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Onward};
@@ -27,7 +27,7 @@ pub struct Beginning {
     /// When its start nodes are due: milliseconds since 1970; none for at once.
     pub not_before: Option<u64>,
     /// The call that starts it.
-    pub start: Arc<Start>,
+    pub start: Arc<ClientStart>,
     /// What goes along with its jobs.
     pub carried: Option<Arc<Carried>>,
 }
@@ -167,7 +167,7 @@ mod tests {
             blueprint: Arc::new(Blueprint::new(graph("a -> b"))),
             values: serde_json::from_str(context).unwrap(),
             not_before: None,
-            start: Arc::new(Start { mark: mark.to_owned(), at: 7 }),
+            start: Arc::new(ClientStart { mark: mark.to_owned(), at: 7 }),
             carried: None,
         }
     }

@@ -8,11 +8,11 @@ use crate::mutants::{Mutant, makes};
 use crate::ports::about::About;
 use crate::ports::record::Insertion;
 use crate::ports::scheduling::{NewSchedule, ScheduleWrite, StoredSchedule};
-use crate::record::{NewRun, Start, to_raw};
-use crate::schedules::{Overlap, Schedule, Seen, StartDue, Turn, turn};
+use crate::record::{ClientStart, NewRun, to_raw};
+use crate::schedules::{Overlap, Schedule, StartDue, Turn, TurnInputs, turn};
 use crate::time::iso;
 use crate::worker::client::keys::tell_blueprints;
-use crate::worker::client::publishing::{Jobs, publish};
+use crate::worker::client::publishing::{JobsToPublish, publish};
 use crate::worker::runs::starting::{Beginning, Begun};
 use crate::worker::services::Services;
 use crate::workflow::blueprint::Blueprint;
@@ -38,7 +38,7 @@ pub async fn advance(services: &Arc<Services>, stored: &StoredSchedule, now: u64
         Overlap::Allow => schedule.open.iter().cloned().collect(),
         Overlap::Skip | Overlap::Queue => services.runs.over(&schedule.open).await?,
     };
-    let turn = turn(&stored.id, &schedule, Seen { now, over: &over })?;
+    let turn = turn(&stored.id, &schedule, TurnInputs { now, over: &over })?;
     let begun = match turn.starts.as_slice() {
         [] => Vec::new(),
         starts => match blueprint(services, &schedule).await? {
@@ -71,7 +71,7 @@ fn all_begun(
     starts: &[StartDue],
 ) -> Result<Vec<Begun>> {
     let Services { platform, settings, runs, .. } = services;
-    let start = Arc::new(Start { mark: platform.mark(), at: platform.now() });
+    let start = Arc::new(ClientStart { mark: platform.mark(), at: platform.now() });
     let begun = |due: &StartDue| {
         let beginning = Beginning {
             run: due.run.clone(),
@@ -113,9 +113,15 @@ async fn commit(
     let inserted = &written.inserted;
     let jobs = begun.into_iter().filter_map(|begun| {
         let run = inserted.runs.get(&begun.new.run)?.clone();
-        Some(Jobs { run, blueprint: blueprint.clone(), due: begun.due, at: inserted.at, carried: None })
+        Some(JobsToPublish {
+            run,
+            blueprint: blueprint.clone(),
+            due: begun.due,
+            at: inserted.at,
+            carried: None,
+        })
     });
-    let jobs: Vec<Jobs> = jobs.collect();
+    let jobs: Vec<JobsToPublish> = jobs.collect();
     if !jobs.is_empty() {
         tell_blueprints(services, jobs.iter().map(|jobs| (jobs.run.clone(), blueprint.clone())).collect());
         publish(services, &jobs).await;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::description::{Description, EdgeDescription};
+use super::description::{DescribedEdge, Description};
 use super::graph::{Edges, Graph, by_source};
 use crate::ids::NodeId;
 
@@ -58,7 +58,7 @@ impl Blueprint {
     pub fn new(description: Description) -> Self {
         let Description { id, version, nodes: described, edges, starts } = description;
         let known: HashSet<&str> = described.iter().map(|node| node.id.as_str()).collect();
-        let edges: Vec<EdgeDescription> = edges
+        let edges: Vec<DescribedEdge> = edges
             .into_iter()
             .filter(|edge| known.contains(edge.source.as_str()) && known.contains(edge.target.as_str()))
             .collect();
@@ -71,7 +71,7 @@ impl Blueprint {
                 let join = if node.any { Join::Any } else { Join::All };
                 let fallback = node.fallback.clone();
                 let loop_body = graph.loop_body(node, &described, &edges, &depths);
-                let leads_here = |edge: &&EdgeDescription| edge.target == node.id;
+                let leads_here = |edge: &&DescribedEdge| edge.target == node.id;
                 let edges_in = u32::try_from(edges.iter().filter(leads_here).count()).unwrap_or(u32::MAX);
                 let place = Node {
                     join,
@@ -195,7 +195,7 @@ impl Blueprint {
     }
 }
 
-fn actions_by_source(edges: &[EdgeDescription]) -> HashMap<NodeId, BTreeSet<Option<String>>> {
+fn actions_by_source(edges: &[DescribedEdge]) -> HashMap<NodeId, BTreeSet<Option<String>>> {
     let mut actions = HashMap::<NodeId, BTreeSet<Option<String>>>::new();
     for edge in edges {
         actions.entry(edge.source.clone()).or_default().insert(edge.action.clone());

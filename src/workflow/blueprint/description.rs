@@ -17,17 +17,17 @@ pub struct Description {
     #[serde(default)]
     pub version: Value,
     /// The nodes, in the blueprint's order.
-    pub nodes: Vec<NodeDescription>,
+    pub nodes: Vec<DescribedNode>,
     /// The edges, in the blueprint's order.
     #[serde(default)]
-    pub edges: Vec<EdgeDescription>,
+    pub edges: Vec<DescribedEdge>,
     /// Where a run begins. Core's own traverser chose them, so that the engine and core cannot differ.
     pub starts: Vec<NodeId>,
 }
 
 /// One node of a [`Description`].
 #[derive(Debug, Clone, Deserialize)]
-pub struct NodeDescription {
+pub struct DescribedNode {
     /// The node's id.
     pub id: NodeId,
     /// The key of its implementation.
@@ -46,7 +46,7 @@ pub struct NodeDescription {
 
 /// One edge of a [`Description`].
 #[derive(Debug, Clone, Deserialize)]
-pub struct EdgeDescription {
+pub struct DescribedEdge {
     /// Where the edge starts.
     pub source: NodeId,
     /// Where it ends.
@@ -59,7 +59,7 @@ pub struct EdgeDescription {
     pub conditional: bool,
 }
 
-impl NodeDescription {
+impl DescribedNode {
     /// Whether it decides if a loop goes round again.
     pub(super) fn is_loop_controller(&self) -> bool {
         self.uses == LOOP_CONTROLLER

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use super::description::{EdgeDescription, NodeDescription};
+use super::description::{DescribedEdge, DescribedNode};
 use crate::ids::NodeId;
 
 /// Targets of edges, by their source.
@@ -18,7 +18,7 @@ pub(super) struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub fn new(nodes: &'a [NodeDescription], edges: &'a [EdgeDescription]) -> Self {
+    pub fn new(nodes: &'a [DescribedNode], edges: &'a [DescribedEdge]) -> Self {
         let mut graph = Self { targets: BTreeMap::new(), paths: BTreeMap::new(), sources: BTreeMap::new() };
         for edge in edges {
             graph.targets.entry(&edge.source).or_default().push(&edge.target);
@@ -88,9 +88,9 @@ impl<'a> Graph<'a> {
     /// itself. The loop of another controller belongs to it if it is nested, and not if it encloses this one.
     pub fn loop_body(
         &self,
-        node: &NodeDescription,
-        nodes: &[NodeDescription],
-        edges: &[EdgeDescription],
+        node: &DescribedNode,
+        nodes: &[DescribedNode],
+        edges: &[DescribedEdge],
         depths: &HashMap<&str, usize>,
     ) -> BTreeSet<NodeId> {
         if !node.is_loop_controller() {
@@ -124,15 +124,15 @@ impl<'a> Graph<'a> {
     }
 }
 
-pub(super) fn by_source<'a>(edges: impl Iterator<Item = &'a EdgeDescription>) -> Edges {
+pub(super) fn by_source<'a>(edges: impl Iterator<Item = &'a DescribedEdge>) -> Edges {
     let mut by_source = Edges::new();
-    for EdgeDescription { source, target, .. } in edges {
+    for DescribedEdge { source, target, .. } in edges {
         by_source.entry(source.clone()).or_default().insert(target.clone());
     }
     by_source
 }
 
-fn continue_target<'a>(controller: &str, edges: &'a [EdgeDescription]) -> Option<&'a str> {
+fn continue_target<'a>(controller: &str, edges: &'a [DescribedEdge]) -> Option<&'a str> {
     edges
         .iter()
         .find(|edge| edge.source == controller && edge.action.as_deref() == Some("continue"))

@@ -10,4 +10,4 @@ mod graph;
 mod tests;
 
 pub use analysed::{Blueprint, Join, Node};
-pub use description::{Description, EdgeDescription, NodeDescription};
+pub use description::{DescribedEdge, DescribedNode, Description};

@@ -12,14 +12,14 @@ fn blueprint(edges: &[(&str, &str, &str)], fallbacks: &[(&str, &str)]) -> Bluepr
     ids.extend(fallbacks.iter().flat_map(|(primary, fallback)| [*primary, *fallback]));
     let starts = ids.first().map(|id| (*id).into()).into_iter().collect();
     let ids: BTreeSet<&str> = ids.into_iter().collect();
-    let node = |id: &&str| NodeDescription {
+    let node = |id: &&str| DescribedNode {
         id: (*id).into(),
         uses: if id.starts_with(char::is_uppercase) { "loop-controller".into() } else { String::new() },
         any: false,
         fallback: fallbacks.iter().find(|(primary, _)| primary == id).map(|(_, fallback)| (*fallback).into()),
         event: None,
     };
-    let edge = |(source, action, target): &(&str, &str, &str)| EdgeDescription {
+    let edge = |(source, action, target): &(&str, &str, &str)| DescribedEdge {
         source: (*source).into(),
         target: (*target).into(),
         action: (!action.is_empty()).then(|| (*action).into()),
@@ -192,7 +192,7 @@ fn a_fallback_that_does_not_exist_is_none() {
     let mut description = Description {
         id: "graph".into(),
         version: Value::Null,
-        nodes: vec![NodeDescription {
+        nodes: vec![DescribedNode {
             id: "a".into(),
             uses: String::new(),
             any: false,
@@ -209,14 +209,14 @@ fn a_fallback_that_does_not_exist_is_none() {
 
 #[test]
 fn edges_to_or_from_nowhere_are_ignored() {
-    let node = |id: &str| NodeDescription {
+    let node = |id: &str| DescribedNode {
         id: id.into(),
         uses: String::new(),
         any: false,
         fallback: None,
         event: None,
     };
-    let edge = |source: &str, target: &str| EdgeDescription {
+    let edge = |source: &str, target: &str| DescribedEdge {
         source: source.into(),
         target: target.into(),
         action: None,

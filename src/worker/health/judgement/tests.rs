@@ -4,46 +4,54 @@ fn error(code: Code) -> Error {
     Error::new(code, "Asking", "no")
 }
 
-fn working() -> Facts {
-    Facts {
+fn working() -> WorkerFacts {
+    WorkerFacts {
         phase: (Phase::Started, Duration::from_secs(9)),
-        tables: (Tables::Fit, Duration::from_secs(8)),
-        consumers: vec![("jobs".into(), Consumer::Open, Duration::from_secs(7))],
+        tables: (TablesFitness::Fit, Duration::from_secs(8)),
+        consumers: vec![("jobs".into(), ConsumerState::Open, Duration::from_secs(7))],
         goes_on_without_leases: true,
-        ..Facts::default()
+        ..WorkerFacts::default()
     }
 }
 
-fn codes(facts: &Facts) -> (bool, bool, Vec<&'static str>, Vec<&'static str>) {
+fn codes(facts: &WorkerFacts) -> (bool, bool, Vec<&'static str>, Vec<&'static str>) {
     let Health { live, ready, reasons, warnings } = Health::of(facts);
-    let codes = |all: Vec<Reason>| all.into_iter().map(|reason| reason.code).collect();
+    let codes = |all: Vec<HealthReason>| all.into_iter().map(|reason| reason.code).collect();
     (live, ready, codes(reasons), codes(warnings))
 }
 
 #[test]
 fn every_fact_has_its_reason() {
-    let consumer =
-        |consumer| Facts { consumers: vec![("jobs".into(), consumer, Duration::from_secs(1))], ..working() };
-    let lost =
-        |server, code| Facts { lost: vec![(server, (Duration::from_secs(2), error(code)))], ..working() };
-    let phase = |phase| Facts { phase: (phase, Duration::ZERO), ..working() };
-    let unfit = Tables::Unfit(error(Code::TableMissing));
-    let closed = Consumer::Closed(Some(error(Code::BrokerRefused)));
-    let waits = Facts { goes_on_without_leases: false, ..lost(Server::Redis, Code::RedisUnreachable) };
-    let starts = Facts { tables: (Tables::Unknown, Duration::ZERO), ..consumer(Consumer::Closed(None)) };
+    let consumer = |consumer| WorkerFacts {
+        consumers: vec![("jobs".into(), consumer, Duration::from_secs(1))],
+        ..working()
+    };
+    let lost = |server, code| WorkerFacts {
+        lost: vec![(server, (Duration::from_secs(2), error(code)))],
+        ..working()
+    };
+    let phase = |phase| WorkerFacts { phase: (phase, Duration::ZERO), ..working() };
+    let unfit = TablesFitness::Unfit(error(Code::TableMissing));
+    let closed = ConsumerState::Closed(Some(error(Code::BrokerRefused)));
+    let waits =
+        WorkerFacts { goes_on_without_leases: false, ..lost(ServerKind::Redis, Code::RedisUnreachable) };
+    let starts = WorkerFacts {
+        tables: (TablesFitness::Unknown, Duration::ZERO),
+        ..consumer(ConsumerState::Closed(None))
+    };
     for (facts, live, reasons) in [
         (working(), true, &[][..]),
         (phase(Phase::Stopped), true, &["NOT_STARTED"]),
         (phase(Phase::Stopping), true, &["STOPPING"]),
         (starts, true, &["STARTING"]),
-        (Facts { tables: (unfit, Duration::ZERO), ..working() }, true, &["TABLE_MISSING"]),
-        (consumer(Consumer::Closed(None)), true, &["STARTING"]),
+        (WorkerFacts { tables: (unfit, Duration::ZERO), ..working() }, true, &["TABLE_MISSING"]),
+        (consumer(ConsumerState::Closed(None)), true, &["STARTING"]),
         (consumer(closed), true, &["NO_CONSUMER"]),
-        (consumer(Consumer::Lost(error(Code::BrokerLost))), false, &["BROKER_LOST"]),
-        (lost(Server::Postgresql, Code::DatabaseUnreachable), true, &["DATABASE_UNREACHABLE"]),
-        (lost(Server::Rabbitmq, Code::BrokerUnreachable), true, &["BROKER_UNREACHABLE"]),
+        (consumer(ConsumerState::Lost(error(Code::BrokerLost))), false, &["BROKER_LOST"]),
+        (lost(ServerKind::Postgresql, Code::DatabaseUnreachable), true, &["DATABASE_UNREACHABLE"]),
+        (lost(ServerKind::Rabbitmq, Code::BrokerUnreachable), true, &["BROKER_UNREACHABLE"]),
         (waits, true, &["REDIS_UNREACHABLE"]),
-        (Facts { is_stuck: true, ..working() }, false, &["EVENT_LOOP_STUCK"]),
+        (WorkerFacts { is_stuck: true, ..working() }, false, &["EVENT_LOOP_STUCK"]),
     ] {
         let expected = (live, reasons.is_empty(), reasons.to_vec(), vec![]);
         assert_eq!(codes(&facts), expected);
@@ -52,8 +60,8 @@ fn every_fact_has_its_reason() {
 
 #[test]
 fn a_worker_that_goes_on_without_leases_is_ready_and_says_so() {
-    let lost = (Server::Redis, (Duration::from_secs(2), error(Code::RedisUnreachable)));
-    let facts = Facts { lost: vec![lost], ..working() };
+    let lost = (ServerKind::Redis, (Duration::from_secs(2), error(Code::RedisUnreachable)));
+    let facts = WorkerFacts { lost: vec![lost], ..working() };
     assert_eq!(codes(&facts), (true, true, vec![], vec!["REDIS_UNREACHABLE"]));
     assert!(!Health::of(&facts).reconnects());
 }
@@ -61,10 +69,10 @@ fn a_worker_that_goes_on_without_leases_is_ready_and_says_so() {
 #[test]
 fn a_reason_says_of_which_queue_and_since_when() {
     let consumers = vec![
-        ("jobs".into(), Consumer::Open, Duration::ZERO),
-        ("slow".into(), Consumer::Closed(Some(error(Code::BrokerUnreachable))), Duration::from_secs(3)),
+        ("jobs".into(), ConsumerState::Open, Duration::ZERO),
+        ("slow".into(), ConsumerState::Closed(Some(error(Code::BrokerUnreachable))), Duration::from_secs(3)),
     ];
-    let health = Health::of(&Facts { consumers, ..working() });
+    let health = Health::of(&WorkerFacts { consumers, ..working() });
     assert!(health.reconnects());
     let reason = &health.reasons[0];
     assert_eq!((reason.queue.as_deref(), reason.for_ms), (Some("slow"), 3_000));
@@ -73,11 +81,11 @@ fn a_reason_says_of_which_queue_and_since_when() {
 
 #[test]
 fn who_starts_stops_or_waits_for_a_person_does_not_reconnect() {
-    let unfit = Tables::Unfit(error(Code::TableMissing));
+    let unfit = TablesFitness::Unfit(error(Code::TableMissing));
     for facts in [
         working(),
-        Facts { phase: (Phase::Stopping, Duration::ZERO), ..working() },
-        Facts { tables: (unfit, Duration::ZERO), consumers: vec![], ..working() },
+        WorkerFacts { phase: (Phase::Stopping, Duration::ZERO), ..working() },
+        WorkerFacts { tables: (unfit, Duration::ZERO), consumers: vec![], ..working() },
     ] {
         assert!(!Health::of(&facts).reconnects(), "{facts:?}");
     }

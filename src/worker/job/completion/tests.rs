@@ -3,19 +3,19 @@ use crate::json::Json;
 use crate::protocol::outcome::Taken;
 use crate::record::Patch;
 use crate::record::StatusUpdate;
-use crate::workflow::blueprint::{Description, EdgeDescription, NodeDescription};
+use crate::workflow::blueprint::{DescribedEdge, DescribedNode, Description};
 use crate::workflow::ledger::{Event, Ledger, Pause, Resume, TakenEdge};
 
 /// `a` and `b` lead to `j`, which joins as asked; `a` has the fallback `f`.
 fn blueprint(any: bool) -> Blueprint {
-    let node = |id: &str, any, fallback: Option<&str>| NodeDescription {
+    let node = |id: &str, any, fallback: Option<&str>| DescribedNode {
         id: id.into(),
         uses: String::new(),
         any,
         fallback: fallback.map(Into::into),
         event: None,
     };
-    let edge = |source: &str| EdgeDescription {
+    let edge = |source: &str| DescribedEdge {
         source: source.into(),
         target: "j".into(),
         action: None,

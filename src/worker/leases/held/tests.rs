@@ -1,7 +1,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::memory::{Event, Fault, Faults, MemoryServer, Operation};
+use crate::memory::{Fault, Faults, MemoryServer, Operation, ServerEvent};
 use crate::mutants::making;
 
 /// Delays every `nth` request for a lease.
@@ -9,8 +9,8 @@ use crate::mutants::making;
 struct Slow(AtomicU64, u64);
 
 impl Faults for Slow {
-    fn strike(&self, event: &Event<'_>) -> Option<Fault> {
-        let Event::Coordinate { operation: Operation::Acquire, .. } = event else { return None };
+    fn strike(&self, event: &ServerEvent<'_>) -> Option<Fault> {
+        let ServerEvent::Coordinate { operation: Operation::Acquire, .. } = event else { return None };
         let is_it = self.0.fetch_add(1, Ordering::Relaxed) + 1 == self.1;
         is_it.then_some(Fault::Delay(Duration::from_secs(1)))
     }

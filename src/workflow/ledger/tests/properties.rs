@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::{DueJob, DynamicNode, Event, Ledger, MAX_DEPTH, Pause, Resume, RunStatus};
 use super::support::{grows_by_what_changed, raw, stored, taken_edge};
 use crate::ids::NodeId;
-use crate::workflow::blueprint::{Blueprint, Description, EdgeDescription, NodeDescription};
+use crate::workflow::blueprint::{Blueprint, DescribedEdge, DescribedNode, Description};
 
 /// What a node does whenever it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +156,7 @@ impl Plan {
     }
 
     fn node(&mut self, id: &str, any: bool, fallback: Option<NodeId>, fate: Fate) {
-        self.graph.nodes.push(NodeDescription {
+        self.graph.nodes.push(DescribedNode {
             id: id.into(),
             uses: String::new(),
             any,
@@ -172,7 +172,7 @@ impl Plan {
             if passed {
                 self.passed.insert((source.clone(), target.clone()));
             }
-            self.graph.edges.push(EdgeDescription { source, target, action: None, conditional: false });
+            self.graph.edges.push(DescribedEdge { source, target, action: None, conditional: false });
         }
     }
 
@@ -210,14 +210,14 @@ impl Plan {
     }
 
     /// Its edges, and those of every node that names it as its fallback.
-    fn leaving(&self, node: &str) -> impl Iterator<Item = &EdgeDescription> {
+    fn leaving(&self, node: &str) -> impl Iterator<Item = &DescribedEdge> {
         let named = move |id: &str| {
             self.graph.nodes.iter().any(|other| other.id == id && other.fallback.as_deref() == Some(node))
         };
         self.graph.edges.iter().filter(move |edge| edge.source == node || named(&edge.source))
     }
 
-    fn is_taken(&self, edge: &EdgeDescription, round: u32) -> bool {
+    fn is_taken(&self, edge: &DescribedEdge, round: u32) -> bool {
         match self.fickle {
             None => !self.passed.contains(&(edge.source.clone(), edge.target.clone())),
             Some(percent) => {
