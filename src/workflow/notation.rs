@@ -34,19 +34,7 @@ pub fn graph(text: &str) -> Description {
             }
             [first, chain @ ..] => {
                 node(&mut description, first);
-                let mut source = *first;
-                for link in chain.chunks(2) {
-                    let [arrow, target] = link else { panic!("an arrow leads nowhere: {part}") };
-                    node(&mut description, target);
-                    let label = arrow.trim_start_matches('-').trim_end_matches("->");
-                    description.edges.push(DescribedEdge {
-                        source: source.into(),
-                        target: (*target).into(),
-                        action: (!matches!(label, "" | "?" | ">")).then(|| label.into()),
-                        conditional: label == "?",
-                    });
-                    source = target;
-                }
+                add_chain(&mut description, first, chain);
             }
             [] => {}
         }
@@ -58,6 +46,22 @@ pub fn graph(text: &str) -> Description {
     description.starts =
         description.nodes.iter().map(|node| node.id.clone()).filter(|id| !led_to(id)).collect();
     description
+}
+
+/// Adds edges along a chain: an arrow and a target each.
+fn add_chain<'a>(description: &mut Description, mut source: &'a str, chain: &[&'a str]) {
+    for link in chain.chunks(2) {
+        let [arrow, target] = link else { panic!("an arrow leads nowhere: {source} {}", chain.join(" ")) };
+        node(description, target);
+        let label = arrow.trim_start_matches('-').trim_end_matches("->");
+        description.edges.push(DescribedEdge {
+            source: source.into(),
+            target: (*target).into(),
+            action: (!matches!(label, "" | "?" | ">")).then(|| label.into()),
+            conditional: label == "?",
+        });
+        source = *target;
+    }
 }
 
 fn node<'a>(description: &'a mut Description, id: &str) -> &'a mut DescribedNode {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::description::{DescribedEdge, Description};
+use super::description::{DescribedEdge, DescribedNode, Description};
 use super::graph::{Edges, Graph, by_source};
 use crate::ids::NodeId;
 
@@ -57,50 +57,17 @@ impl Blueprint {
     /// Analyses a description. Edges to or from nodes that do not exist are ignored, as core ignores them.
     pub fn new(description: Description) -> Self {
         let Description { id, version, nodes: described, edges, starts } = description;
-        let known: HashSet<&str> = described.iter().map(|node| node.id.as_str()).collect();
-        let edges: Vec<DescribedEdge> = edges
-            .into_iter()
-            .filter(|edge| known.contains(edge.source.as_str()) && known.contains(edge.target.as_str()))
-            .collect();
+        let edges = edges_between(&described, edges);
         let graph = Graph::new(&described, &edges);
-        let depths = graph.depths(&starts);
-
-        let mut nodes: HashMap<NodeId, Node> = described
-            .iter()
-            .map(|node| {
-                let join = if node.any { Join::Any } else { Join::All };
-                let fallback = node.fallback.clone();
-                let loop_body = graph.loop_body(node, &described, &edges, &depths);
-                let leads_here = |edge: &&DescribedEdge| edge.target == node.id;
-                let edges_in = u32::try_from(edges.iter().filter(leads_here).count()).unwrap_or(u32::MAX);
-                let place = Node {
-                    join,
-                    edges_in,
-                    fallback,
-                    loop_body,
-                    predecessors: BTreeSet::new(),
-                    stands_in_for: BTreeSet::new(),
-                    event: node.event.clone(),
-                };
-                (node.id.clone(), place)
-            })
-            .collect();
-        for node in &described {
-            if let Some(fallback) = node.fallback.as_ref().and_then(|id| nodes.get_mut(id)) {
-                fallback.stands_in_for.insert(node.id.clone());
-            }
-        }
-
-        let closing = graph.closing_edges(&starts);
         let targets = graph.targets.iter().map(|(source, targets)| {
             (NodeId::from(*source), targets.iter().map(|target| NodeId::from(*target)).collect())
         });
         let mut blueprint = Self {
             id,
             version,
+            nodes: analysed(&described, &edges, &graph, &starts),
+            closing: graph.closing_edges(&starts),
             starts,
-            nodes,
-            closing,
             targets: targets.collect(),
             unconditional: by_source(edges.iter().filter(|edge| edge.action.is_none() && !edge.conditional)),
             actions: actions_by_source(&edges),
@@ -193,6 +160,44 @@ impl Blueprint {
             .and_then(|node| node.stands_in_for.iter().find(|primary| sources.contains(primary.as_str())))
             .map_or(source, NodeId::as_str)
     }
+}
+
+/// The edges from and to nodes that exist.
+fn edges_between(nodes: &[DescribedNode], edges: Vec<DescribedEdge>) -> Vec<DescribedEdge> {
+    let known: HashSet<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
+    let is_known =
+        |edge: &DescribedEdge| known.contains(edge.source.as_str()) && known.contains(edge.target.as_str());
+    edges.into_iter().filter(is_known).collect()
+}
+
+/// The nodes by their ids, each with its place in the graph, short of its predecessors.
+fn analysed(
+    described: &[DescribedNode],
+    edges: &[DescribedEdge],
+    graph: &Graph<'_>,
+    starts: &[NodeId],
+) -> HashMap<NodeId, Node> {
+    let depths = graph.depths(starts);
+    let analysed = |node: &DescribedNode| {
+        let edges_in = edges.iter().filter(|edge| edge.target == node.id).count();
+        let place = Node {
+            join: if node.any { Join::Any } else { Join::All },
+            edges_in: u32::try_from(edges_in).unwrap_or(u32::MAX),
+            fallback: node.fallback.clone(),
+            loop_body: graph.loop_body(node, described, edges, &depths),
+            predecessors: BTreeSet::new(),
+            stands_in_for: BTreeSet::new(),
+            event: node.event.clone(),
+        };
+        (node.id.clone(), place)
+    };
+    let mut nodes: HashMap<NodeId, Node> = described.iter().map(analysed).collect();
+    for node in described {
+        if let Some(fallback) = node.fallback.as_ref().and_then(|id| nodes.get_mut(id)) {
+            fallback.stands_in_for.insert(node.id.clone());
+        }
+    }
+    nodes
 }
 
 fn actions_by_source(edges: &[DescribedEdge]) -> HashMap<NodeId, BTreeSet<Option<String>>> {

@@ -21,10 +21,7 @@ impl Ledger {
             return Err(Refusal::Ended);
         }
         let mut transition = Transition::default();
-        let ends = match &event {
-            Event::Finished { node, .. } | Event::Failed { node, .. } => Some(node.clone()),
-            _ => None,
-        };
+        let done = done_by(&event).cloned();
         match event {
             Event::Finished { node, round, action, taken, added, again } => {
                 let resumed = self.entry(&node).is_some_and(|entry| entry.resumed.is_some());
@@ -40,17 +37,10 @@ impl Ledger {
                 let fallback = blueprint.fallback_of(&node).filter(|_| recoverable);
                 let course =
                     &mut Course { blueprint, by: &node, resumed: false, transition: &mut transition };
-                match fallback {
-                    Some(fallback) => self.replace(course, round, fallback)?,
-                    None => self.fail(&node, round, message)?,
-                }
-                self.come_round_again(course);
+                self.fail_or_replace(course, round, fallback, message)?;
             }
             Event::Retried { node, round, not_before, postponed } => {
-                let entry = self.retry(&node, round)?;
-                entry.not_before = Some(not_before);
-                entry.postponed += u32::from(postponed);
-                transition.due.push(DueJob::of(&node, entry));
+                transition.due.push(self.retry(&node, round, not_before, postponed)?);
             }
             Event::Paused { node, round, pause } => self.pause(&node, round, pause, &mut transition)?,
             Event::Resumed { node, with } => self.resume(&node, with, &mut transition)?,
@@ -58,28 +48,29 @@ impl Ledger {
                 let kept = KeptEvent { name, payload };
                 self.happen(blueprint, kept, node.as_ref(), &mut transition);
             }
+            Event::TriedAgain => self.try_again(&mut transition)?,
             Event::Cancelled { reason } => {
                 self.cancelled = Some(reason);
-                self.status = RunStatus::Cancelled;
-                return Ok(transition);
+                return Ok(self.end_as(RunStatus::Cancelled));
             }
-            Event::TriedAgain => self.try_again(&mut transition)?,
             Event::Abandoned { error } => {
                 self.errors.push(error);
-                self.status = RunStatus::Failed;
-                return Ok(transition);
+                return Ok(self.end_as(RunStatus::Failed));
             }
         }
-        if let Some(node) = ends.filter(|_| self.is_stuck()) {
-            self.fire_what_is_left(&mut Course {
-                blueprint,
-                by: &node,
-                resumed: false,
-                transition: &mut transition,
-            });
+        if let Some(node) = done.filter(|_| self.is_stuck()) {
+            let by = &node;
+            let course = &mut Course { blueprint, by, resumed: false, transition: &mut transition };
+            self.fire_what_is_left(course);
         }
         self.update_status();
         Ok(transition)
+    }
+
+    /// Ends the run at once, whatever of it is in flight. Nothing follows.
+    fn end_as(&mut self, status: RunStatus) -> Transition {
+        self.status = status;
+        Transition::default()
     }
 
     /// Counts an execution. Nothing else does. The node must be in flight in exactly this round.
@@ -102,13 +93,37 @@ impl Ledger {
     }
 
     /// Makes the node due for its next attempt, in the same round.
-    fn retry(&mut self, node: &NodeId, round: u32) -> Result<&mut NodeEntry, Refusal> {
+    fn retry(
+        &mut self,
+        node: &NodeId,
+        round: u32,
+        not_before: u64,
+        postponed: bool,
+    ) -> Result<DueJob, Refusal> {
         let resumed = self.entry(node).and_then(|entry| entry.resumed.clone());
         let entry = self.count(node, round, NodeState::Due)?;
         entry.resumed = resumed;
         entry.failures += 1;
         entry.by = Some(node.clone());
-        Ok(entry)
+        entry.not_before = Some(not_before);
+        entry.postponed += u32::from(postponed);
+        Ok(DueJob::of(node, entry))
+    }
+
+    /// Counts a failure: the node's fallback takes its place, or the node has failed.
+    fn fail_or_replace(
+        &mut self,
+        course: &mut Course<'_>,
+        round: u32,
+        fallback: Option<&NodeId>,
+        message: String,
+    ) -> Result<(), Refusal> {
+        match fallback {
+            Some(fallback) => self.replace(course, round, fallback)?,
+            None => self.fail(course.by, round, message)?,
+        }
+        self.come_round_again(course);
+        Ok(())
     }
 
     fn fail(&mut self, node: &NodeId, round: u32, message: String) -> Result<(), Refusal> {
@@ -274,5 +289,13 @@ impl Ledger {
         } else {
             RunStatus::Failed
         };
+    }
+}
+
+/// The node that an event is the end of.
+fn done_by(event: &Event) -> Option<&NodeId> {
+    match event {
+        Event::Finished { node, .. } | Event::Failed { node, .. } => Some(node),
+        _ => None,
     }
 }
