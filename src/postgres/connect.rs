@@ -72,6 +72,18 @@ pub(super) fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)
         // The driver's message may quote a part of the string, which may be the password.
         Error::of_option("pgClient", "not a PostgreSQL connection string")
     })?;
+    name_servers(&mut config, settings);
+    standby::avoid(&mut config)?;
+    name_user(&mut config, settings);
+    config.ssl_mode(match ssl.mode {
+        ssl::Mode::Disable => SslMode::Disable,
+        ssl::Mode::Require | ssl::Mode::Unverified => SslMode::Require,
+    });
+    limit_waits(&mut config, settings);
+    Ok((config, ssl))
+}
+
+fn name_servers(config: &mut Config, settings: &PostgresSettings) {
     for host in &settings.hosts {
         config.host(host);
     }
@@ -81,7 +93,9 @@ pub(super) fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)
     for port in &settings.ports {
         config.port(*port);
     }
-    standby::avoid(&mut config)?;
+}
+
+fn name_user(config: &mut Config, settings: &PostgresSettings) {
     if let Some(user) = &settings.user {
         config.user(user);
     }
@@ -101,10 +115,9 @@ pub(super) fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)
     {
         config.application_name(name.to_owned());
     }
-    config.ssl_mode(match ssl.mode {
-        ssl::Mode::Disable => SslMode::Disable,
-        ssl::Mode::Require | ssl::Mode::Unverified => SslMode::Require,
-    });
+}
+
+fn limit_waits(config: &mut Config, settings: &PostgresSettings) {
     // Detects a server that vanished without closing its connections, so that its work goes on elsewhere.
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(SILENCE);
@@ -115,7 +128,6 @@ pub(super) fn parse(settings: &PostgresSettings) -> Result<(Config, SslSettings)
         let limit = connect_timeout(settings);
         config.connect_timeout(if is_alone { limit } else { limit.min(CONNECT_TIMEOUT_OF_ONE) });
     }
-    Ok((config, ssl))
 }
 
 /// How long it may take to try every server, and to be logged in.

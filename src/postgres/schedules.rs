@@ -26,6 +26,19 @@ fn moment_of(parameter: &str) -> String {
     format!("(timestamptz 'epoch' + {parameter}::bigint * interval '1 millisecond')")
 }
 
+/// SQL: the columns of a schedule that is found.
+const COLUMNS: &str = "id, schedule, revision, due_at";
+
+/// SQL: the schedules that `which` selects, after the time now and the next moment. There is a row even where there is no
+/// schedule.
+fn found_by(which: &str, next: &str) -> String {
+    let now = milliseconds("statement_timestamp()");
+    format!(
+        "SELECT {now}, {next}, s.id, s.schedule::text, s.revision FROM (SELECT 1) AS one \
+         LEFT JOIN ({which}) AS s ON true ORDER BY s.due_at, s.id COLLATE \"C\""
+    )
+}
+
 impl Session {
     /// The schedules that a search finds; none where there is no table for them.
     pub async fn schedules(&self, search: &ScheduleSearch) -> Result<Option<FoundSchedules>> {
@@ -43,19 +56,10 @@ impl Session {
         table: &str,
         search: &ScheduleSearch,
     ) -> Result<FoundSchedules> {
-        let now = milliseconds("statement_timestamp()");
-        let next = milliseconds("min(due_at)");
-        let columns = "id, schedule, revision, due_at";
-        let select = |next: &str, which: String| {
-            format!(
-                "SELECT {now}, {next}, s.id, s.schedule::text, s.revision FROM (SELECT 1) AS one \
-                 LEFT JOIN ({which}) AS s ON true ORDER BY s.due_at, s.id COLLATE \"C\""
-            )
-        };
         let rows = match search {
             ScheduleSearch::One(id) => {
-                let which = format!("SELECT {columns} FROM {table} WHERE id = $1::text");
-                client.rows(&select("NULL::bigint", which), &[id]).await?
+                let which = format!("SELECT {COLUMNS} FROM {table} WHERE id = $1::text");
+                client.rows(&found_by(&which, "NULL::bigint"), &[id]).await?
             }
             ScheduleSearch::Page { blueprint, after, limit } => {
                 let which = format!(
@@ -64,15 +68,16 @@ impl Session {
                      ORDER BY id COLLATE \"C\" LIMIT $3"
                 );
                 let given: [Parameter<'_>; 3] = [after, &blueprint.as_deref(), limit];
-                client.rows(&select("NULL::bigint", which), &given).await?
+                client.rows(&found_by(&which, "NULL::bigint"), &given).await?
             }
             ScheduleSearch::Due { without_blueprints, without, limit } => {
+                let next = milliseconds("min(due_at)");
                 let later = format!("(SELECT {next} FROM {table} WHERE due_at > statement_timestamp())");
                 let which = format!(
-                    "SELECT {columns} FROM {table} WHERE due_at <= statement_timestamp() \
+                    "SELECT {COLUMNS} FROM {table} WHERE due_at <= statement_timestamp() \
                      AND blueprint_id <> ALL($1::text[]) AND id <> ALL($2::text[]) ORDER BY due_at, id LIMIT $3"
                 );
-                client.rows(&select(&later, which), &[without_blueprints, without, limit]).await?
+                client.rows(&found_by(&which, &later), &[without_blueprints, without, limit]).await?
             }
         };
         let at = rows.first().and_then(|row| moment(row, 0)).unwrap_or_default();

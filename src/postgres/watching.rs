@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::contexts::Contexts;
 use super::ids::{Ids, Names};
 use super::journal::JournalTable;
-use super::parameters::Parameter;
+use super::parameters::{Parameter, Typed};
 use super::session::Session;
 use super::sql::limits_of_run;
 use super::status_sql::Statements;
@@ -15,6 +15,30 @@ use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, 
 /// The engine's state of a run in its row `c`; null where there is none.
 const RESERVED: &str =
     "CASE WHEN jsonb_typeof(c.context_data) = 'object' THEN c.context_data->'_flowcraft' END";
+
+/// Conditions of a search, with the parameters that they are about.
+#[derive(Default)]
+struct Conditions<'a> {
+    /// Each with an `AND` before it.
+    sql: String,
+    given: Vec<Parameter<'a>>,
+}
+
+impl<'a> Conditions<'a> {
+    /// One more condition, about the parameter `$?`.
+    fn require(&mut self, condition: &str, parameter: Parameter<'a>) {
+        self.given.push(parameter);
+        let condition = condition.replace("$?", &format!("${}", self.given.len()));
+        self.sql += &format!(" AND {condition}");
+    }
+
+    /// The same where the search says something of it.
+    fn require_if<T: Typed + Sync>(&mut self, condition: &str, parameter: Option<&'a T>) {
+        if let Some(parameter) = parameter {
+            self.require(condition, parameter);
+        }
+    }
+}
 
 impl Session {
     /// What the status rows of runs say.
@@ -46,39 +70,25 @@ impl Session {
         let statements = self.statuses()?.statements(&client).await?;
         let contexts = self.contexts(&client).await?;
         let seen = self.seen(statements, contexts);
-        let RunSearch { statuses, blueprint, prefix, after, limit, .. } = search;
         let (created, updated) = (signed(search.created_before), signed(search.updated_before));
-        let mut given: Vec<Parameter<'_>> = Vec::new();
-        let mut conditions = vec!["true".to_owned()];
-        let mut require = |condition: &str, parameter| {
-            given.push(parameter);
-            conditions.push(condition.replace("$?", &format!("${}", given.len())));
-        };
-        if !statuses.is_empty() {
-            require("s.status = ANY($?::text[])", statuses as Parameter<'_>);
-        }
-        if let Some(blueprint) = blueprint {
-            require("s.blueprint = $?::text", blueprint);
-        }
-        if let Some(prefix) = prefix {
-            require("starts_with(s.id::text, $?::text)", prefix);
-        }
-        if let Some(created) = &created {
-            require("s.created < $?::bigint", created);
-        }
-        if let Some(updated) = &updated {
-            require("s.updated < $?::bigint", updated);
-        }
-        let canonical = after.as_ref().map(|after| statements.ids.named(after)).transpose()?;
+        let after = search.after.as_ref().map(|after| statements.ids.named(after)).transpose()?;
         let (order, than) = if search.is_descending { ("DESC", "<") } else { ("ASC", ">") };
-        if let Some(after) = &canonical {
-            require(&format!("s.id {than} $?::text{}", statements.ids.cast()), after);
+        let mut conditions = Conditions::default();
+        if !search.statuses.is_empty() {
+            conditions.require("s.status = ANY($?::text[])", &search.statuses);
         }
-        given.push(limit);
-        let (conditions, last) = (conditions.join(" AND "), given.len());
+        conditions.require_if("s.blueprint = $?::text", search.blueprint.as_ref());
+        conditions.require_if("starts_with(s.id::text, $?::text)", search.prefix.as_ref());
+        conditions.require_if("s.created < $?::bigint", created.as_ref());
+        conditions.require_if("s.updated < $?::bigint", updated.as_ref());
+        let past = format!("s.id {than} $?::text{}", statements.ids.cast());
+        conditions.require_if(&past, after.as_ref());
+        let Conditions { sql: conditions, mut given } = conditions;
+        given.push(&search.limit);
+        let last = given.len();
         let select = format!(
             "SELECT s.id::text, s.status, s.blueprint, s.created, s.updated FROM ({seen}) AS s \
-             WHERE {conditions} ORDER BY s.id {order} LIMIT ${last}"
+             WHERE true{conditions} ORDER BY s.id {order} LIMIT ${last}"
         );
         let rows = client.rows(&select, &given).await?;
         let summary = |row: &tokio_postgres::Row| RunSummary {
