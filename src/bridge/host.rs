@@ -1,29 +1,24 @@
 //! User code behind the engine's [`Host`]: a message for each job, and an answer.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use napi::bindgen_prelude::{FnArgs, Promise};
 use napi_derive::napi;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::errors::{from_js, gone};
 use super::function::{JsFunction, JsThread};
 use super::job::{OpenJobs, Opened};
 use super::milestones::milestones_json;
+use super::notices::notice_json;
 use super::outbox::Outbox;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
-use crate::ports::about::About;
-use crate::ports::host::{
-    BlueprintRevision, Call, Described, Host, Level, Notice, Readiness, Reply, Span, SpanKind,
-};
+use crate::ports::host::{BlueprintRevision, Call, Described, Host, Notice, Reply};
 use crate::record::Milestones;
 use crate::workflow::blueprint::Description;
 use crate::workflow::ledger::RunStatus;
-use crate::workflow::path::shown;
 
 /// Run, status, reason, context.
 type FinalResultArguments = FnArgs<(String, String, String, String)>;
@@ -205,61 +200,6 @@ impl Host for JsHost {
     }
 
     fn notify(&self, notice: Notice) {
-        let notice = match notice {
-            Notice::Enqueued { job, queue } => json!({
-                "event": "job:enqueued",
-                "payload": {
-                    "runId": job.run_id, "blueprintId": job.run_blueprint(), "nodeId": shown(&job.node_id),
-                    "queueName": queue,
-                },
-            }),
-            Notice::Processed { job, duration, success } => json!({
-                "event": "job:processed",
-                "payload": {
-                    "runId": job.run_id, "blueprintId": job.run_blueprint(), "nodeId": shown(&job.node_id),
-                    "duration": duration, "success": success,
-                },
-            }),
-            Notice::Deaf { message, queue } => json!({ "deaf": message, "queue": queue }),
-            Notice::Unfit { error } => json!({
-                "unfit": error.to_string(),
-                "code": error.code.as_str(),
-                "sqlState": error.sql_state.map(|state| state.as_str().to_owned()),
-            }),
-            Notice::Log { level, message, about } => {
-                let About { run, node, queue, code } = about;
-                let code = code.map(Code::as_str);
-                let about = json!({ "run": run, "node": node, "queue": queue, "code": code });
-                json!({ "level": level_name(level), "message": message, "about": about })
-            }
-            Notice::Span(Span { kind, after, run, node, took }) => {
-                let word = match kind {
-                    SpanKind::Publish => "publish",
-                    SpanKind::Commit => "commit",
-                };
-                let ended = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                json!({
-                    "span": word, "after": after, "runId": run, "nodeId": shown(&node),
-                    "ended": ended.as_secs_f64() * 1e3, "took": took.as_secs_f64() * 1e3,
-                })
-            }
-            Notice::Readiness { readiness, health } => {
-                let word = match readiness {
-                    Readiness::Ready => "ready",
-                    Readiness::Reconnecting => "reconnecting",
-                };
-                json!({ "readiness": word, "health": health })
-            }
-        };
-        self.outbox.put(&notice.to_string());
-    }
-}
-
-fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::Debug => "debug",
-        Level::Info => "info",
-        Level::Warn => "warn",
-        Level::Error => "error",
+        self.outbox.put(&notice_json(notice).to_string());
     }
 }

@@ -14,7 +14,7 @@ use crate::ports::host::{Call, Reply};
 use crate::ports::view::{LiveRuns, View};
 use crate::protocol::answer;
 use crate::record::{INPUTS, Milestones};
-use crate::workflow::ledger::Resume;
+use crate::workflow::ledger::{Resume, SubflowFailure};
 use crate::workflow::path::{instance_of, shown};
 
 /// An input of up to so many bytes comes with its job; a larger one is read when the node asks for it.
@@ -83,18 +83,57 @@ struct JobFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     input: Option<&'a Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resumed: Option<Resume>,
+    resumed: Option<&'a Resume>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     added: &'a [Json],
     #[serde(skip_serializing_if = "Option::is_none")]
-    onward: Option<OnwardFields>,
+    onward: Option<OnwardFields<'a>>,
+}
+
+impl<'a> JobFields<'a> {
+    /// Those of a call. `inside` is the instance of a subflow that its node is in, if it is in one.
+    fn of(number: u32, call: &'a Call, inside: Option<&'a str>) -> Self {
+        let Call { job, view, .. } = call;
+        // JavaScript has a node by the id that it has in its blueprint.
+        let (node, blueprint) = match &call.inside {
+            Some((inside, blueprint)) => (&inside.node, blueprint),
+            None => (&job.node_id, &job.blueprint_id),
+        };
+        let input = view.get(&format!("{INPUTS}{node}"));
+        let failed =
+            |failure: &'a SubflowFailure| FailedFields { message: &failure.message, late: failure.late };
+        let onward = |Milestones { blueprint, all }: &'a Milestones| OnwardFields {
+            blueprint_id: blueprint,
+            milestones: milestones_json(&job.run_id, all),
+        };
+        Self {
+            number,
+            run_id: &job.run_id,
+            blueprint_id: blueprint,
+            revision: call.revision.as_str(),
+            node_id: node,
+            inside,
+            failed: call.failed.as_ref().map(failed),
+            attempt: call.attempt,
+            round: call.round,
+            is_last_attempt: job.is_last_attempt,
+            fed: call.fed,
+            beside_strangers: call.beside_version_1,
+            named: view.get(node).is_some(),
+            headers: job.carried.as_ref().map(|carried| &carried.headers),
+            input: input.filter(|input| input.get().len() <= LARGEST_ALONG),
+            resumed: call.resumed.as_ref(),
+            added: &call.added,
+            onward: call.onward.as_ref().map(onward),
+        }
+    }
 }
 
 /// That the run goes on, for the job to tell before its node starts.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct OnwardFields {
-    blueprint_id: String,
+struct OnwardFields<'a> {
+    blueprint_id: &'a str,
     milestones: Vec<serde_json::Value>,
 }
 
@@ -130,49 +169,16 @@ impl OpenJobs {
     /// # Errors
     /// None of our types can fail to be written; an error would be ours.
     pub fn open(&self, call: Call) -> Result<Opened> {
-        let Call { job, view, live, revision, resumed, fed, beside_version_1, attempt, round, added, .. } =
-            call;
-        // JavaScript has a node by the id that it has in its blueprint.
-        let (node, blueprint, inside) = match &call.inside {
-            Some((inside, blueprint)) => (&inside.node, blueprint, Some(instance_of(&inside.container))),
-            None => (&job.node_id, &job.blueprint_id, None),
-        };
-        let input = view.get(&format!("{INPUTS}{node}"));
-        let (reply, answer) = oneshot::channel();
         let number = self.with(|open| {
             open.last = open.last.wrapping_add(1);
             open.last
         });
-        let message = ExecuteMessage {
-            job: JobFields {
-                number,
-                run_id: &job.run_id,
-                blueprint_id: blueprint,
-                revision: revision.as_str(),
-                node_id: node,
-                inside: inside.as_deref().map(shown),
-                failed: call
-                    .failed
-                    .as_ref()
-                    .map(|failure| FailedFields { message: &failure.message, late: failure.late }),
-                attempt,
-                round,
-                is_last_attempt: job.is_last_attempt,
-                fed,
-                beside_strangers: beside_version_1,
-                named: view.get(node).is_some(),
-                headers: job.carried.as_ref().map(|carried| &carried.headers),
-                input: input.filter(|input| input.get().len() <= LARGEST_ALONG),
-                resumed,
-                added: &added,
-                onward: call.onward.map(|Milestones { blueprint, all }| OnwardFields {
-                    blueprint_id: blueprint,
-                    milestones: milestones_json(&job.run_id, &all),
-                }),
-            },
-        };
-        let message = serde_json::to_string(&message)
+        let instance = call.inside.as_ref().map(|(inside, _)| instance_of(&inside.container));
+        let job = JobFields::of(number, &call, instance.as_deref().map(shown));
+        let message = serde_json::to_string(&ExecuteMessage { job })
             .map_err(|error| Error::new(Code::Internal, "Handing the job to JavaScript", error))?;
+        let (reply, answer) = oneshot::channel();
+        let Call { job, view, live, .. } = call;
         self.with(|open| open.jobs.insert(number, Job { run: job.run_id, view, live, reply }));
         Ok(Opened { number, message, answer })
     }

@@ -18,6 +18,7 @@ mod listing;
 mod live_broker;
 mod memory;
 mod milestones;
+mod notices;
 mod outbox;
 mod runtime;
 mod schedules;
