@@ -61,7 +61,7 @@
 //!   job: trouble, looking, clock, context, place     what the steps stand on
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, waiting
-//!   runs: operations, beginning, failing, starting, scheduling, watching, claim, inside, store
+//!   runs: resuming, operations, beginning, failing, starting, scheduling, watching, claim, inside, store
 //!                                                    the record
 //!   registry: service                                who lives, and what every worker can do
 //!   health: service                                  what this worker knows of itself

@@ -6,6 +6,7 @@ pub mod failing;
 pub mod finalize;
 pub(super) mod inside;
 pub mod operations;
+mod resuming;
 pub mod scheduling;
 pub mod starting;
 pub mod state;

@@ -1,4 +1,4 @@
-//! What happens to a run and is no node's result: it is resumed, told of an event, cancelled, retried, reopened.
+//! What happens to a run and is no node's result: it is told of an event, cancelled, retried, reopened.
 
 use std::sync::Arc;
 
@@ -6,15 +6,12 @@ use super::beginning::take_over;
 use super::state::{Decision, RunState};
 use super::store::Runs;
 use crate::error::{Code, Error, Result};
-use crate::ids::NodeId;
 use crate::json::Json;
 use crate::ports::record::Projection;
-use crate::record::{Carried, SUBFLOW_STATE, to_raw};
+use crate::record::Carried;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{DueJob, Event, Ledger, Refusal, Resume, RunStatus};
-use crate::workflow::path::{Inside, instance_of};
+use crate::workflow::ledger::{DueJob, Event, Ledger, Refusal, RunStatus};
 
-const RESUMING: &str = "Resuming";
 const RETRYING: &str = "Retrying";
 
 /// What follows from something that happened to a run.
@@ -58,61 +55,6 @@ impl Runs {
             again: true,
             carried,
         }))
-    }
-
-    /// Lets paused nodes go on: the one named, or all. Nodes that were resumed and did not get to it yet have
-    /// their jobs published again.
-    ///
-    /// # Errors
-    /// The run does not await, the node does not, no edge of the blueprint takes the action, or the server is out of reach.
-    pub async fn resume(
-        &self,
-        run: &str,
-        node: Option<&str>,
-        with: &Resume,
-        blueprint: Option<&Blueprint>,
-    ) -> Result<FollowUp> {
-        self.happen(run, RESUMING, |state| {
-            let ledger = &mut state.reserved.ledger;
-            let node = node.map(|node| ledger.named(node));
-            let awaiting = awaiting(ledger, node.as_ref());
-            if awaiting.is_empty() {
-                let resumed = ledger.due().into_iter().filter(|due| is_chosen(&due.node, node.as_ref()));
-                let resumed: Vec<DueJob> =
-                    resumed.filter(|due| ledger.nodes[&due.node].resumed.is_some()).collect();
-                return if resumed.is_empty() {
-                    Err(not_awaiting(ledger, node.as_deref()))
-                } else {
-                    Ok(resumed)
-                };
-            }
-            if let (Some(blueprint), Some(action)) = (blueprint, with.action.as_deref()) {
-                // A node that paused inside a subflow goes on there, and so does the action.
-                let is_outside = |id: &&NodeId| {
-                    !state.document.values.contains_key(format!("{SUBFLOW_STATE}{id}").as_str())
-                        && Inside::of(id).is_none()
-                        && ledger.open_instance(id).is_none()
-                };
-                for id in awaiting.iter().filter(is_outside) {
-                    require_a_way(blueprint, ledger, id, action)?;
-                }
-            }
-            if let Some(action) = &with.action {
-                state.patch.set("_resume.action", to_raw(action)?);
-            }
-            if let Some(output) = &with.output {
-                state.patch.set("_resume.output", output.clone());
-            }
-            let mut due = Vec::new();
-            let is_silent = with.action.is_none() && with.output.is_none();
-            for node in awaiting {
-                let sleeper = is_silent.then(|| ledger.who_sleeps_inside(&node)).flatten();
-                let node = sleeper.or_else(|| ledger.who_waits_inside(&node)).unwrap_or(node);
-                due.extend(apply(ledger, Event::Resumed { node, with: with.clone() })?);
-            }
-            Ok(due)
-        })
-        .await
     }
 
     /// Tells a run of an event. Nodes that wait for it go on; else it is kept for the first that will. An event
@@ -214,7 +156,7 @@ impl Runs {
     }
 
     /// Something that happens to a run from outside: the change, and the jobs that follow.
-    async fn happen(
+    pub(super) async fn happen(
         &self,
         run: &str,
         operation: &'static str,
@@ -237,7 +179,7 @@ impl Runs {
 }
 
 /// Applies an event that concerns no edge of the blueprint.
-fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
+pub(super) fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
     apply_by(&Blueprint::unknown(""), ledger, event)
 }
 
@@ -252,51 +194,4 @@ fn apply_by(blueprint: &Blueprint, ledger: &mut Ledger, event: Event) -> Result<
         };
         Error::new(code, "Changing the run", why)
     })
-}
-
-/// The paused nodes that a resume is for: the one named, or all of the run's own blueprint.
-fn awaiting(ledger: &Ledger, node: Option<&NodeId>) -> Vec<NodeId> {
-    match node {
-        Some(node) if Inside::of(node).is_some() => {
-            ledger.awaiting().map(|(id, _)| id).filter(|id| *id == node).cloned().collect()
-        }
-        _ => {
-            let outside = ledger.awaiting_outside().map(|(id, _)| id);
-            outside.filter(|id| node.is_none_or(|node| node == *id)).cloned().collect()
-        }
-    }
-}
-
-/// Whether a job is one that a resume of this node made due: its own, or of whoever waits inside.
-fn is_chosen(due: &NodeId, node: Option<&NodeId>) -> bool {
-    node.is_none_or(|node| node == due || due.starts_with(&*instance_of(node)))
-}
-
-/// Refuses an action that leads nowhere, although the node has edges.
-fn require_a_way(blueprint: &Blueprint, ledger: &Ledger, node: &NodeId, action: &str) -> Result<()> {
-    let replaced =
-        blueprint.primaries_of(node).filter(|id| ledger.entry(id).is_some_and(|entry| entry.replaced));
-    let sources: Vec<&NodeId> = std::iter::once(node).chain(replaced).collect();
-    match blueprint.only_actions(&sources) {
-        Some(actions) if !actions.contains(action) => {
-            let actions = actions.into_iter().collect::<Vec<_>>().join("', '");
-            let what = format!("no edge of node '{node}' takes the action '{action}'; there are '{actions}'");
-            Err(Error::new(Code::ActionUnknown, RESUMING, what).of_node(node))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn not_awaiting(ledger: &Ledger, node: Option<&str>) -> Error {
-    let code = if ledger.status.is_end() { Code::RunEnded } else { Code::NodeNotAwaiting };
-    match node {
-        Some(node) => {
-            let what = format!("the node '{node}' does not wait to be resumed");
-            Error::new(code, RESUMING, what).of_node(node)
-        }
-        None => {
-            let what = format!("the run does not wait to be resumed: it is {}", ledger.status.as_str());
-            Error::new(code, RESUMING, what)
-        }
-    }
 }
