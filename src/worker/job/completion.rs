@@ -51,22 +51,13 @@ pub fn complete(
         (Some(inside), _) => {
             effect_inside(&mut reserved.ledger, document, (inside, blueprint, execution), answer)?
         }
-        (None, _) => effect_outside(&mut reserved.ledger, (blueprint, execution), answer)?,
+        (None, _) => effect_outside(&mut reserved.ledger, blueprint, execution, answer)?,
     };
     let Effect { due, patch, replaced } = match effect {
         Ok(effect) => effect,
         Err(refusal) => return Ok((None, refused(reserved, execution, refusal))),
     };
-    reserved.ledger.attribute(&due, execution.held);
-    if inside.is_none() {
-        // A worker of version 2.0.0 may have dropped it.
-        reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
-    }
-    reserved.go_through(execution.queue);
-    if reserved.untold.as_ref().is_some_and(|untold| untold.is_told_by(execution.node)) {
-        // It was told before the node started, if anybody listens there.
-        reserved.untold = None;
-    }
+    note(&mut reserved, execution, &due, inside.is_none().then_some(blueprint));
     let change = finalize(reserved, patch, execution.deferred)?;
     let ReservedKey { ledger, unpublished, .. } = &change.reserved;
     let is_outside = inside.is_none();
@@ -82,6 +73,20 @@ pub fn complete(
         milestones: None,
     };
     Ok((Some(change), completion))
+}
+
+/// Notes beside the ledger what follows from an answer. `outermost` is the run's blueprint, if the answer is of a node of it.
+fn note(reserved: &mut ReservedKey, execution: Execution<'_>, due: &[DueJob], outermost: Option<&Blueprint>) {
+    reserved.ledger.attribute(due, execution.held);
+    if let Some(blueprint) = outermost {
+        // A worker of version 2.0.0 may have dropped it.
+        reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
+    }
+    reserved.go_through(execution.queue);
+    if reserved.untold.as_ref().is_some_and(|untold| untold.is_told_by(execution.node)) {
+        // It was told before the node started, if anybody listens there.
+        reserved.untold = None;
+    }
 }
 
 fn refused(reserved: ReservedKey, execution: Execution<'_>, refusal: Refusal) -> Completion {

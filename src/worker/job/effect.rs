@@ -50,7 +50,8 @@ pub type Effected = Result<std::result::Result<Effect, Refusal>>;
 /// None that user data can cause.
 pub fn effect_outside(
     ledger: &mut Ledger,
-    (blueprint, execution): (&Blueprint, Execution<'_>),
+    blueprint: &Blueprint,
+    execution: Execution<'_>,
     answer: &Answer,
 ) -> Effected {
     let transition = match ledger.apply(blueprint, event_of(execution, &answer.outcome)) {

@@ -8,7 +8,7 @@ use tracing::debug;
 use super::admitting::ToExecute;
 use super::clock::by_the_databases_clock;
 use super::committing::{Committed, ToCommit, commit};
-use super::completion::complete;
+use super::completion::{Completion, complete};
 use super::context::JobContext;
 use super::effect::Execution;
 use super::telling::tell_again;
@@ -69,52 +69,26 @@ pub async fn finish(
     executed: Executed<'_>,
 ) -> Result<Finished> {
     let services = context.services;
-    let Executed { node: executed, answer, begun, held } = executed;
-    let analysed = executed.analysed.clone();
+    let Executed { node, answer, begun, held } = executed;
+    let analysed = node.analysed.clone();
     let (answer, opens) = opening(context, by_the_databases_clock(context, answer)).await?;
     let answer = Arc::new(answer);
     fault_points::point("before-commit");
+    let to_commit = ToCommit { node, held, opens };
     if makes(Mutant::PublishesBeforeCommit) {
-        let (node, round, now) = (&message.node_id, executed.round, services.platform.now());
-        let queue = services.settings.queues.of(&message.blueprint_id);
-        let (run, opens) = (message.run_id.as_str(), opens.as_deref());
-        let execution = Execution { run, node, round, now, queue, held, deferred: false, opens };
-        let (_, early) = complete(&executed.document, &analysed.blueprint, execution, &answer)?;
-        context.publish_due(message, &early.due, executed.document.at).await?;
+        publish_before_commit(context, message, &to_commit, &answer).await?;
     }
     let asked = Instant::now();
-    let to_commit = ToCommit { node: executed, held, opens };
     let Committed { mut completion, at, document, is_certain } =
         commit(context, message, to_commit, &answer).await?;
     services.meters.measure(Measure::Commit, context.metered(message), asked.elapsed());
     services.notices.trace(SpanKind::Commit, std::slice::from_ref(message), asked.elapsed());
     services.leases.note_answered(&message.run_id, &message.node_id);
     fault_points::point("after-commit");
-    let mut due = std::mem::take(&mut completion.due);
     match &completion.refused {
         None => {
-            // Before what follows is published: its events come after this one.
-            tell_processed(context, message, &answer.outcome, begun);
-            let of = context.metered(message);
-            let retries = matches!(answer.outcome, Outcome::Retry { .. });
-            services.meters.count(Counter::Retries, of, retries.into());
-            let ended = of.ended(completion.status.as_str());
-            services.meters.count(Counter::RunsEnded, ended, completion.status.is_end().into());
-            if let Some(milestones) = completion.milestones.take() {
-                services.notices.tell_of(&message.run_id, milestones).await?;
-            }
-            let counted = Counted {
-                run: &message.run_id,
-                node: &message.node_id,
-                blueprint: &analysed.blueprint,
-                outcome: &answer.outcome,
-                failed: completion.failed,
-                beside_version_1: &completion.beside_version_1,
-            };
-            // Workers of version 1 know nothing of what is inside a subflow.
-            if Inside::of(&message.node_id).is_none() {
-                due = services.legacy.tell_result(counted, due, context.retry).await?;
-            }
+            let counted = CountedAnswer { outcome: &answer.outcome, blueprint: &analysed.blueprint, begun };
+            tell_counted(context, message, counted, &mut completion).await?;
         }
         Some(refusal) => {
             debug!(?refusal, status = ?completion.status, "the result was not counted");
@@ -125,8 +99,74 @@ pub async fn finish(
         }
     }
     let is_certain = is_certain && completion.refused.is_none();
-    let unpublished = completion.unpublished;
+    let Completion { due, unpublished, .. } = completion;
     Ok(Finished { due, at, document, is_certain, unpublished, analysed, begun, asked })
+}
+
+/// What a mutant does: it publishes what will be due, whether the commit counts or not.
+async fn publish_before_commit(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    ToCommit { node: executed, held, opens }: &ToCommit<'_>,
+    answer: &Answer,
+) -> Result<()> {
+    let services = context.services;
+    let execution = Execution {
+        run: &message.run_id,
+        node: &message.node_id,
+        round: executed.round,
+        now: services.platform.now(),
+        queue: services.settings.queues.of(&message.blueprint_id),
+        held,
+        deferred: false,
+        opens: opens.as_deref(),
+    };
+    let (_, early) = complete(&executed.document, &executed.analysed.blueprint, execution, answer)?;
+    context.publish_due(message, &early.due, executed.document.at).await
+}
+
+/// An answer that was counted.
+struct CountedAnswer<'a> {
+    outcome: &'a Outcome,
+    /// The blueprint it was decided by.
+    blueprint: &'a Blueprint,
+    /// When its job began.
+    begun: Instant,
+}
+
+/// Tells those who listen, those who count, and workers of version 1 of an answer that was counted. What is due is left to
+/// version 1 where it goes on with that.
+async fn tell_counted(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    CountedAnswer { outcome, blueprint, begun }: CountedAnswer<'_>,
+    completion: &mut Completion,
+) -> Result<()> {
+    let services = context.services;
+    // Before what follows is published: its events come after this one.
+    tell_processed(context, message, outcome, begun);
+    let of = context.metered(message);
+    let retries = matches!(outcome, Outcome::Retry { .. });
+    services.meters.count(Counter::Retries, of, retries.into());
+    let ended = of.ended(completion.status.as_str());
+    services.meters.count(Counter::RunsEnded, ended, completion.status.is_end().into());
+    if let Some(milestones) = completion.milestones.take() {
+        services.notices.tell_of(&message.run_id, milestones).await?;
+    }
+    let counted = Counted {
+        run: &message.run_id,
+        node: &message.node_id,
+        blueprint,
+        outcome,
+        failed: completion.failed,
+        beside_version_1: &completion.beside_version_1,
+    };
+    // Workers of version 1 know nothing of what is inside a subflow.
+    if Inside::of(&message.node_id).is_none() {
+        let due = std::mem::take(&mut completion.due);
+        completion.due = services.legacy.tell_result(counted, due, context.retry).await?;
+    }
+    Ok(())
 }
 
 /// An answer, and the blueprint of the subflow that it opens. One that is gone by now fails the node.

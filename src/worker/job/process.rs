@@ -101,14 +101,7 @@ async fn try_lease(
             || makes(Mutant::TrustsPrefetch);
         let prefetched = prefetched.filter(|_| is_proven);
         fault_points::point("after-lease");
-        let is_in_doubt = message.may_be_one_of_two() && services.leases.is_seen(run, node);
-        let fate = match is_in_doubt && services.leases.may_be_forgotten().await {
-            true => wait_for_holders(context, message).await,
-            false => match acquired {
-                Acquired::Suspect(deaths) => suspected(context, message, deaths).await,
-                _ => with_lease(context, message, prefetched).await,
-            },
-        };
+        let fate = under_lease(context, message, acquired, prefetched).await;
         fault_points::point("before-release");
         services.leases.give_back(run, node).await;
         fault_points::point("after-release");
@@ -116,7 +109,31 @@ async fn try_lease(
         return fate.map(Some);
     }
     context.place.set_presence(None);
-    let document = context.retry.until_done(|| services.runs.load_ledger(run)).await?;
+    beside_lease(context, message).await
+}
+
+/// Processes the job while this worker has its lease.
+async fn under_lease(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    acquired: Acquired,
+    prefetched: Option<Seen>,
+) -> Result<MessageFate> {
+    let leases = &context.services.leases;
+    let is_in_doubt = message.may_be_one_of_two() && leases.is_seen(&message.run_id, &message.node_id);
+    if is_in_doubt && leases.may_be_forgotten().await {
+        return wait_for_holders(context, message).await;
+    }
+    match acquired {
+        Acquired::Suspect(deaths) => suspected(context, message, deaths).await,
+        _ => with_lease(context, message, prefetched).await,
+    }
+}
+
+/// What becomes of the message while another worker has the lease; none if it waits for that.
+async fn beside_lease(context: &JobContext<'_>, message: &mut JobMessage) -> Result<Option<MessageFate>> {
+    let runs = &context.services.runs;
+    let document = context.retry.until_done(|| runs.load_ledger(&message.run_id)).await?;
     let Some(leftovers) = admit_beside_lease(&document, message) else { return Ok(None) };
     if leftovers.is_empty() || makes(Mutant::ForgetsLeftovers) {
         tell_if_nobody_may_have(context, message).await?;

@@ -73,16 +73,10 @@ pub async fn republish(
         document.reserved.map(|reserved| (reserved.ledger, reserved.carried)).unwrap_or_default();
     let looked_at = LookedAt { services, run, ledger: &ledger, at, is_scanned: how.queue.is_some() };
     let idle = idle_jobs(looked_at, how.eligible).await?;
-    let is_stuck = ledger.is_stuck();
-    if idle.is_empty() && !is_stuck {
+    if (idle.is_empty() && !ledger.is_stuck()) || !is_claimed(services, how.stale).await? {
         return Ok(Some(BTreeSet::new()));
     }
-    if let Some(stale) = how.stale
-        && !services.runs.claim_stale(stale).await?
-    {
-        return Ok(Some(BTreeSet::new()));
-    }
-    if is_stuck {
+    if ledger.is_stuck() {
         services.runs.update_status(run).await?;
         services.results.publish_pending(run).await?;
     }
@@ -90,6 +84,14 @@ pub async fn republish(
     let copies: Vec<_> = copies.map(|job| job.carrying(carried.clone())).collect();
     publish_again(services, run, &copies).await?;
     Ok(Some(idle.into_iter().map(|due| due.node).collect()))
+}
+
+/// Claims a stale run, if it is one: of several workers that found it, one republishes it.
+async fn is_claimed(services: &Services, stale: Option<&StaleRun>) -> Result<bool> {
+    match stale {
+        Some(stale) => services.runs.claim_stale(stale).await,
+        None => Ok(true),
+    }
 }
 
 /// Publishes jobs of a run that was just recovered: the next reconciler need not look at it at once.
