@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use napi::bindgen_prelude::{FnArgs, Promise};
 use napi_derive::napi;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::errors::{from_js, gone};
 use super::function::{JsFunction, JsThread};

@@ -123,6 +123,19 @@ fn concerns_leases(event: &ServerEvent<'_>) -> bool {
     }
 }
 
+/// What goes wrong with an event.
+fn drawn(event: &ServerEvent<'_>, random: &mut Rng) -> Fault {
+    // A longer delay would lose the lease, which is a fault of its own.
+    let latest = if matches!(event, ServerEvent::Coordinate { .. }) { 3 } else { 4 };
+    let very_late = Duration::from_millis([20, 400, 3_000, 20_000][random.usize(..latest)]);
+    match random.u32(..4) {
+        0 => Fault::FailBefore,
+        1 => Fault::FailAfter,
+        2 => Fault::Delay(very_late.mul_f64(random.f64())),
+        _ => Fault::DelayAnswer(very_late.mul_f64(random.f64())),
+    }
+}
+
 impl Faults for SeededFaults {
     fn strike(&self, event: &ServerEvent<'_>) -> Option<Fault> {
         if self.plan.schedules == 0
@@ -153,15 +166,7 @@ impl Faults for SeededFaults {
                 _ => Some(Fault::Delay(late)),
             };
         }
-        // A longer delay would lose the lease, which is a fault of its own.
-        let latest = if matches!(event, ServerEvent::Coordinate { .. }) { 3 } else { 4 };
-        let very_late = Duration::from_millis([20, 400, 3_000, 20_000][random.usize(..latest)]);
-        let fault = match random.u32(..4) {
-            0 => Fault::FailBefore,
-            1 => Fault::FailAfter,
-            2 => Fault::Delay(very_late.mul_f64(random.f64())),
-            _ => Fault::DelayAnswer(very_late.mul_f64(random.f64())),
-        };
+        let fault = drawn(event, &mut random);
         let is_lost = match fault {
             Fault::FailBefore | Fault::FailAfter | Fault::Silence { .. } => true,
             Fault::Delay(wait) | Fault::DelayAnswer(wait) => wait > self.patience(event),

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::flows::{Behaviour, Flow, NodeTurn};
-use super::promises::outputs_of;
+use super::outputs::outputs_of;
 use super::story::Story;
 use super::telling::Tellings;
 use super::world::tables;
@@ -120,6 +120,24 @@ fn round_of(output: &str) -> Option<u32> {
 }
 
 impl SimulatedHost {
+    /// Notes that an execution begins; its number.
+    fn note_begun(&self, Call { job, attempt, resumed, .. }: &Call, round: u32) -> usize {
+        self.executions.with(|all| {
+            all.push(ExecutedNode {
+                run: job.run_id.clone(),
+                node: job.node_id.to_string(),
+                round,
+                attempt: *attempt,
+                resumed: resumed.is_some(),
+                worker: self.worker.clone(),
+                begun: self.story.elapsed(),
+                ended: None,
+                kills: false,
+            });
+            all.len() - 1
+        })
+    }
+
     /// A node takes its time, and may read the outputs of the run's other nodes meanwhile.
     async fn pass(&self, latency: Duration, call: &mut Call, round: u32) {
         let at = self.reads.as_ref().and_then(|random| {
@@ -191,22 +209,9 @@ impl Host for SimulatedHost {
         let entry =
             view.document().reserved.as_ref().and_then(|reserved| reserved.ledger.entry(&job.node_id));
         let round = entry.map_or(0, |entry| entry.round);
+        let number = self.note_begun(&call, round);
         let given = resumed.as_ref().and_then(|resumed| resumed.output.clone());
         let resumed = resumed.is_some();
-        let number = self.executions.with(|all| {
-            all.push(ExecutedNode {
-                run: job.run_id.clone(),
-                node: job.node_id.to_string(),
-                round,
-                attempt: *attempt,
-                resumed,
-                worker: self.worker.clone(),
-                begun: self.story.elapsed(),
-                ended: None,
-                kills: false,
-            });
-            all.len() - 1
-        });
         if let (Some(tellings), Some(Milestones { all, .. })) = (&self.tellings, &call.onward) {
             tellings.heard(&job.run_id, all.clone());
         }

@@ -129,31 +129,39 @@ fn needs_coordination(trouble: Trouble) -> bool {
     )
 }
 
+/// The troubles of a seed.
+fn troubles(random: &mut Rng, seed: u64, share: f64, is_poisoned: bool) -> Vec<Trouble> {
+    let mut troubles = Trouble::ALL.to_vec();
+    troubles.retain(|_| random.f64() < share);
+    // Drawn apart: a seed stays what it was.
+    let is_drawn = |stream: u64, share: f64| Rng::with_seed(seed ^ stream).f64() < share;
+    if is_drawn(0x10c5, share) {
+        troubles.push(Trouble::Locks);
+    }
+    if is_drawn(0x51e7, share) {
+        troubles.push(Trouble::Silence);
+    }
+    if is_drawn(0xa9a7, share) {
+        troubles.push(Trouble::Partition);
+    }
+    if is_poisoned {
+        troubles.push(Trouble::Poison);
+    }
+    if is_drawn(0xab5e, share * 0.2) {
+        troubles.retain(|trouble| !needs_coordination(*trouble));
+        troubles.push(Trouble::Absence);
+    }
+    troubles
+}
+
 impl Plan {
     /// What a seed means.
     pub fn of(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
         let share = random.f64();
-        let mut troubles = Trouble::ALL.to_vec();
-        troubles.retain(|_| random.f64() < share);
-        // Drawn apart: a seed stays what it was.
-        if Rng::with_seed(seed ^ 0x10c5).f64() < share {
-            troubles.push(Trouble::Locks);
-        }
-        if Rng::with_seed(seed ^ 0x51e7).f64() < share {
-            troubles.push(Trouble::Silence);
-        }
-        if Rng::with_seed(seed ^ 0xa9a7).f64() < share {
-            troubles.push(Trouble::Partition);
-        }
         let mut of_poison = Rng::with_seed(seed ^ 0xdead);
-        if of_poison.f64() < share {
-            troubles.push(Trouble::Poison);
-        }
-        if Rng::with_seed(seed ^ 0xab5e).f64() < share * 0.2 {
-            troubles.retain(|trouble| !needs_coordination(*trouble));
-            troubles.push(Trouble::Absence);
-        }
+        let is_poisoned = of_poison.f64() < share;
+        let troubles = troubles(&mut random, seed, share, is_poisoned);
         let mut of_schedules = Rng::with_seed(seed ^ 0x5c4ed);
         // A deployment takes nodes from runs that have begun, and the tables go with the journal.
         let may_have_schedules =

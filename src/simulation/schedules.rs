@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::promises::Broken;
+use super::broken::Broken;
+use super::engines::SimulatedEngine;
 use super::world::{World, tables};
 use crate::error::{Code, Result};
 use crate::ports::platform::Clock as _;
@@ -46,7 +47,8 @@ async fn insist<T, F: Future<Output = Result<T>>>(call: impl Fn() -> F) -> Optio
 
 /// Creates a schedule, and may pause it or ask for a run.
 pub async fn keep(world: Arc<World>, number: usize) {
-    let (engine, ..) = world.engine(&format!("scheduler {number}"), world.plan.seed ^ 0x5c4ed);
+    let SimulatedEngine { engine, .. } =
+        world.engine(&format!("scheduler {number}"), world.plan.seed ^ 0x5c4ed);
     let client = engine.client();
     let id = format!("s{number}");
     let draw = |from: u64, to: u64| world.random(|random| random.u64(from..to));

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::broken::Broken;
 use super::plan::{Plan, Trouble};
-use super::promises::{Broken, check};
+use super::promises::check;
 use super::shrink::shrink;
 use super::world::World;
 use crate::mutants::{Mutant, making};

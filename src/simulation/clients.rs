@@ -1,0 +1,109 @@
+//! Clients of a fleet: they start runs, tell them of events, and ask for what there is not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engines::SimulatedEngine;
+use super::flow_set::{INNER_FLOWS, POISON};
+use super::history::Expected;
+use super::plan::Trouble;
+use super::schedules::{SCHEDULED, keep};
+use super::world::World;
+
+/// Starts every run at a moment of its own, and tells it of the events that it waits for.
+pub fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
+    let is_begun = |id: &&String| *id != POISON && *id != SCHEDULED && !id.starts_with(INNER_FLOWS);
+    let names: Vec<String> = world.flows.keys().filter(is_begun).cloned().collect();
+    let mut others: Vec<tokio::task::JoinHandle<()>> = Vec::new();
+    for number in 0..world.plan.runs {
+        let flow = names[number % names.len()].clone();
+        if world.plan.has(Trouble::NoJobs) {
+            others.push(tokio::spawn(no_jobs(world.clone(), number, flow.clone())));
+        }
+        if world.plan.has(Trouble::Unnamed) {
+            others.push(tokio::spawn(unnamed(world.clone(), number, flow)));
+        }
+    }
+    let runs = (0..world.plan.runs).map(|number| {
+        let (run, flow) = (format!("r{number}"), names[number % names.len()].clone());
+        let (start, event) = world.random(|random| (random.u64(..10_000), random.u64(..30_000)));
+        let world = world.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(start)).await;
+            world.start_run(&run, &flow).await;
+            tokio::time::sleep(Duration::from_millis(event)).await;
+            tell_events(&world, &run, &flow).await;
+        })
+    });
+    let mut all: Vec<_> = runs.chain(others).collect();
+    all.extend((0..world.plan.schedules).map(|number| tokio::spawn(keep(world.clone(), number))));
+    if world.plan.has(Trouble::Poison) {
+        let (start, world) = (world.random(|random| random.u64(..10_000)), world.clone());
+        all.push(tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(start)).await;
+            world.start_run("p", POISON).await;
+            tell_events(&world, "p", POISON).await;
+        }));
+    }
+    all
+}
+
+/// A client that publishes what is no job, or asks for what there is not.
+async fn no_jobs(world: Arc<World>, number: usize, flow: String) {
+    let (start, kind) = world.random(|random| (random.u64(..20_000), random.u8(..6)));
+    tokio::time::sleep(Duration::from_millis(start)).await;
+    let run = format!("x{number}");
+    let fields = match (kind, world.flows[&flow].middle()) {
+        (0, _) => format!(r#""blueprintId":"{flow}","nodeId":"""#),
+        (1, _) => r#""nodeId":"a""#.to_owned(),
+        (2, _) => format!(r#""blueprintId":"{flow}","nodeId":"nope""#),
+        (3, _) => r#""blueprintId":"nope","nodeId":"a""#.to_owned(),
+        (4, Some(middle)) => format!(r#""blueprintId":"{flow}","nodeId":"{middle}""#),
+        // All that it lacks is said by the row.
+        _ => return only_by_its_row(&world, &run, &flow).await,
+    };
+    world.insert(&run, "{}", Expected::Fails);
+    world.publish(format!(r#"{{"runId":"{run}",{fields}}}"#)).await;
+}
+
+async fn only_by_its_row(world: &Arc<World>, run: &str, flow: &str) {
+    world.insert(run, &format!(r#"{{"blueprintId":"{flow}"}}"#), Expected::Follows(flow.to_owned()));
+    for start in &world.flows[flow].description.starts {
+        world.publish(format!(r#"{{"runId":"{run}","nodeId":"{start}"}}"#)).await;
+    }
+    tell_events(world, run, flow).await;
+}
+
+/// A client that dies after it inserted its rows.
+async fn unnamed(world: Arc<World>, number: usize, flow: String) {
+    let (start, event) = world.random(|random| (random.u64(..20_000), random.u64(..60_000)));
+    tokio::time::sleep(Duration::from_millis(start)).await;
+    let run = format!("u{number}");
+    world.insert(&run, &format!(r#"{{"blueprintId":"{flow}"}}"#), Expected::Follows(flow.clone()));
+    tokio::time::sleep(Duration::from_millis(event)).await;
+    tell_events(&world, &run, &flow).await;
+}
+
+async fn tell_events(world: &World, run: &str, flow: &str) {
+    let SimulatedEngine { engine, .. } = world.engine(&format!("client of {run}"), world.plan.seed);
+    let waiters: Vec<String> = waiters(world, flow);
+    // A loop goes round a few times, and a subflow is tried again. An event too many is kept by the ledger and does no harm.
+    let times = if world.plan.nests { 30 } else { 4 };
+    for event in waiters.iter().flat_map(|event| std::iter::repeat_n(event, times)) {
+        for _ in 0..1_000 {
+            match engine.send_event(run, event, None, None).await {
+                Ok(_) => break,
+                // The run is over, or a server is out of reach.
+                Err(error) if !error.is_transient() => break,
+                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+            }
+        }
+    }
+}
+
+/// The events that a flow waits for, or one that it runs as a subflow.
+fn waiters(world: &World, flow: &str) -> Vec<String> {
+    let own = world.flows[flow].waiters().map(ToString::to_string);
+    let inner = world.flows[flow].inner().flat_map(|inner| waiters(world, inner));
+    own.chain(inner).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}

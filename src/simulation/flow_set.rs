@@ -1,0 +1,48 @@
+//! The flows of a plan.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+
+use super::flows::Flow;
+use super::plan::{Plan, Trouble};
+use super::schedules::SCHEDULED;
+
+/// The flow with a node that kills its worker.
+pub const POISON: &str = "poison";
+/// What begins the names of flows that run within others alone.
+pub const INNER_FLOWS: &str = "inner-";
+
+/// The flows that the runs of a plan begin with, and those that they run within.
+pub fn flows_of(plan: &Plan, random: &mut Rng) -> BTreeMap<String, Flow> {
+    let flows = (0..3).map(|number| format!("flow-{number}"));
+    let mut flows: BTreeMap<String, Flow> = flows.map(|id| (id.clone(), Flow::draw(&id, random))).collect();
+    if plan.nests {
+        nest(&mut flows, &mut Rng::with_seed(plan.seed ^ 0x0e57));
+    }
+    if plan.has(Trouble::Poison) {
+        let mut random = Rng::with_seed(plan.seed ^ 0x0150);
+        flows.insert(POISON.to_owned(), Flow::draw(POISON, &mut random).poisoned(&mut random));
+    }
+    if plan.schedules > 0 {
+        let brief = Flow::brief(SCHEDULED, &mut Rng::with_seed(plan.seed ^ 0x5c4ed));
+        flows.insert(SCHEDULED.to_owned(), brief);
+    }
+    flows
+}
+
+/// Has nodes of some flows run others as subflows, two deep.
+fn nest(flows: &mut BTreeMap<String, Flow>, random: &mut Rng) {
+    let names = [0, 1].map(|number| format!("{INNER_FLOWS}{number}"));
+    let innermost = Flow::draw(&names[1], random);
+    let inner = Flow::draw(&names[0], random);
+    let inner = if random.bool() { inner.around(&names[1], &innermost, random) } else { inner };
+    for flow in flows.values_mut() {
+        let (name, within) = if random.bool() { (&names[0], &inner) } else { (&names[1], &innermost) };
+        if random.u8(..3) > 0 {
+            *flow = flow.clone().around(name, within, random);
+        }
+    }
+    let [name, deepest] = names;
+    flows.extend([(name, inner), (deepest, innermost)]);
+}
