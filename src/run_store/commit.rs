@@ -13,83 +13,18 @@ use tokio::sync::oneshot;
 
 use super::aside::locked_by_others;
 use super::change::ChangeOutcome;
+use super::group::{Group, PlannedGroup, Unwritten, partition};
 use super::requests::{CommitOutcome, CommitRequest};
 use super::store::RunStore;
 use crate::error::{Code, Error, Result, SqlState};
 use crate::ports::record::{Projection, Written};
-use crate::record::{Decide, Document, Merged, Write, WriteKind, merge, size_of};
+use crate::record::{Decide, Document, Merged, Write, WriteKind};
 
 /// How often a decision is made on a run that others change before its row is locked.
 const ROUNDS: usize = 3;
 
 /// A run that writes more is written by a statement of its own.
 const LARGE: usize = 1 << 20;
-
-/// The commits of one run.
-struct Group {
-    run: String,
-    base: Document,
-    /// The base was just loaded.
-    fresh: bool,
-    commits: Vec<CommitRequest>,
-}
-
-/// A group and what its commits merge into.
-struct PlannedGroup {
-    group: Group,
-    merged: Merged,
-}
-
-impl PlannedGroup {
-    /// About how many bytes it writes.
-    fn bytes(&self, kind: WriteKind) -> usize {
-        match (kind, &self.merged.change) {
-            (WriteKind::Fold, Some(_)) => self.merged.after.approximate_bytes,
-            (_, Some(change)) => size_of(&change.patch),
-            (_, None) => 0,
-        }
-    }
-}
-
-impl Group {
-    fn answer_all(self, error: &Error) {
-        self.commits.into_iter().for_each(|commit| drop(commit.answer.send(Err(error.clone()))));
-    }
-
-    /// Merges the decisions and answers those that fail. A decision to change nothing counts only if the base was just loaded:
-    /// otherwise the group comes back.
-    fn plan(mut self) -> std::result::Result<PlannedGroup, Box<Self>> {
-        let mut merged = merge(&self.base, self.commits.iter_mut().map(|commit| &mut commit.decide));
-        let mut kept = Vec::with_capacity(self.commits.len());
-        let mut answers = Vec::with_capacity(self.commits.len());
-        for (commit, answer) in self.commits.into_iter().zip(std::mem::take(&mut merged.answers)) {
-            match answer {
-                Ok(_) => {
-                    kept.push(commit);
-                    answers.push(answer);
-                }
-                Err(error) => drop(commit.answer.send(Err(error))),
-            }
-        }
-        self.commits = kept;
-        merged.answers = answers;
-        if !self.fresh && merged.has_declined() {
-            return Err(Box::new(self));
-        }
-        Ok(PlannedGroup { group: self, merged })
-    }
-}
-
-fn partition(groups: Vec<Group>) -> (Vec<PlannedGroup>, Vec<Group>) {
-    let (mut plans, mut again) = (Vec::new(), Vec::new());
-    for group in groups {
-        match group.plan() {
-            Ok(plan) => plans.push(plan),
-            Err(group) => again.push(*group),
-        }
-    }
-    (plans, again)
-}
 
 impl RunStore {
     /// Decides on a run and writes the change.
@@ -133,9 +68,9 @@ impl RunStore {
             };
             // Each kind is a statement of its own; they run at the same time.
             let writes = kinds.into_iter().map(|(kind, plans)| self.write_apart(kind, plans));
-            for (changed, unstorable) in join_all(writes).await.into_iter().flatten() {
-                again.extend(changed);
-                alone.extend(unstorable);
+            for unwritten in join_all(writes).await.into_iter().flatten() {
+                again.extend(unwritten.again);
+                alone.extend(unwritten.alone);
             }
             self.change_each(alone).await;
             if again.is_empty() {
@@ -171,7 +106,7 @@ impl RunStore {
 
     /// Writes plans of one kind: the small ones together, then each large one by itself, so that it neither holds up the
     /// others nor makes their statement too large.
-    async fn write_apart(&self, kind: WriteKind, plans: Vec<PlannedGroup>) -> Vec<(Vec<Group>, Vec<Group>)> {
+    async fn write_apart(&self, kind: WriteKind, plans: Vec<PlannedGroup>) -> Vec<Unwritten> {
         let (large, small): (Vec<_>, Vec<_>) = plans.into_iter().partition(|plan| plan.bytes(kind) > LARGE);
         let mut left = Vec::with_capacity(1 + large.len());
         if !small.is_empty() {
@@ -183,27 +118,29 @@ impl RunStore {
         left
     }
 
-    /// Writes plans of one kind and answers them. Returns the groups to decide again, and the groups to write one by one
-    /// because one of them may be to blame: only that one may fail.
-    async fn write_all(&self, kind: WriteKind, plans: Vec<PlannedGroup>) -> (Vec<Group>, Vec<Group>) {
+    /// Writes plans of one kind and answers them.
+    async fn write_all(&self, kind: WriteKind, plans: Vec<PlannedGroup>) -> Unwritten {
         match self.write(kind, &plans).await {
-            Ok(written) => (self.answer_written(kind, plans, &written), Vec::new()),
+            Ok(written) => {
+                Unwritten { again: self.answer_written(kind, plans, &written), ..Unwritten::default() }
+            }
             Err(error) if error.sql_state == Some(SqlState::LOCKED) => {
                 self.without_locked(plans, &error).await
             }
             Err(error) if error.may_be_of_one_run() => {
-                (Vec::new(), plans.into_iter().map(|plan| plan.group).collect())
+                let alone = plans.into_iter().map(|plan| plan.group).collect();
+                Unwritten { alone, ..Unwritten::default() }
             }
             Err(error) => {
                 plans.into_iter().for_each(|plan| plan.group.answer_all(&error));
-                (Vec::new(), Vec::new())
+                Unwritten::default()
             }
         }
     }
 
     /// A statement waited too long for somebody's lock. Answers the runs that are locked; the others are decided again or,
     /// where none is, written one by one: something else may be locked that one of them needs.
-    async fn without_locked(&self, plans: Vec<PlannedGroup>, error: &Error) -> (Vec<Group>, Vec<Group>) {
+    async fn without_locked(&self, plans: Vec<PlannedGroup>, error: &Error) -> Unwritten {
         let runs: Vec<&str> = plans.iter().map(|plan| plan.group.run.as_str()).collect();
         let locked = self.set_aside(&runs).await.unwrap_or_default();
         let groups = plans.into_iter().map(|plan| plan.group);
@@ -211,11 +148,11 @@ impl RunStore {
         let (nobody, alone) = (held.is_empty(), free.len() == 1);
         held.into_iter().for_each(|group| group.answer_all(&locked_by_others()));
         match (nobody, alone) {
-            (false, _) => (free, Vec::new()),
-            (true, false) => (Vec::new(), free),
+            (false, _) => Unwritten { again: free, ..Unwritten::default() },
+            (true, false) => Unwritten { alone: free, ..Unwritten::default() },
             (true, true) => {
                 free.into_iter().for_each(|group| group.answer_all(error));
-                (Vec::new(), Vec::new())
+                Unwritten::default()
             }
         }
     }

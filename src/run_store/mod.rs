@@ -10,6 +10,7 @@ mod cache;
 mod change;
 mod commit;
 mod context;
+mod group;
 mod load;
 mod locked;
 mod patience;
