@@ -1,7 +1,8 @@
 //! A change of a run, as a decision answers with it.
 
-use super::document::{Document, ReservedKey};
+use super::document::Document;
 use super::patch::Patch;
+use super::reserved_key::ReservedKey;
 use super::untold::Milestones;
 use crate::error::Result;
 use crate::workflow::ledger::RunStatus;

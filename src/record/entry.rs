@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::carried::Carried;
 use super::change::Change;
-use super::document::{Document, Follows, ReservedKey};
+use super::document::Document;
 use super::patch::Patch;
+use super::reserved_key::{Follows, ReservedKey};
 use super::revision::Revision;
 use super::untold::Untold;
 use crate::error::{Code, Error, Result};

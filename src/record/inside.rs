@@ -3,9 +3,10 @@
 
 use std::ops::Bound;
 
-use super::document::{Document, Values};
+use super::document::Document;
 use super::keys::OUTPUTS;
 use super::patch::Patch;
+use super::values::Values;
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::workflow::path::{INNER, Inside, context_of, instance_of};

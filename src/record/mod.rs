@@ -16,16 +16,16 @@ mod keys;
 mod merge;
 mod new_run;
 mod patch;
+mod reserved_key;
 mod revision;
 mod size;
 mod untold;
+mod values;
 mod write;
 
 pub use carried::{Carried, TRACE_LINK, TRACEPARENT};
 pub use change::{Change, Decide, StatusUpdate};
-pub use document::{
-    ClientStart, Document, Follows, ReservedKey, Values, blueprint_named_in, version_named_in,
-};
+pub use document::Document;
 pub use entry::Entry;
 pub use inside::{Scope, given, is_hidden};
 pub use keys::{
@@ -34,7 +34,9 @@ pub use keys::{
 pub use merge::{Merged, merge};
 pub use new_run::{NewRun, time_to_insert};
 pub use patch::{Patch, to_raw};
+pub use reserved_key::{ClientStart, Follows, ReservedKey};
 pub use revision::Revision;
 pub use size::size_of;
 pub use untold::{Milestones, Noted, Teller, Untold};
+pub use values::{Values, blueprint_named_in, version_named_in};
 pub use write::{Write, WriteKind, time_to_carry};

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::change::{Change, StatusUpdate};
-use super::document::{Document, ReservedKey};
+use super::document::Document;
 use super::entry::Entry;
 use super::keys::RESERVED_KEY;
 use super::patch::{Patch, to_raw};
+use super::reserved_key::ReservedKey;
 use super::revision::Revision;
 use crate::error::Result;
 use crate::json::Json;
