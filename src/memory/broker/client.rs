@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use super::connection::Mail;
 use super::consumer::MemoryConsumer;
 use super::link::{Client, Link, lost};
 use super::queue::{Properties, Queue};
 use super::reading::MemoryReader;
 use super::server::BrokerServer;
-use super::state::Mail;
 use crate::error::{Code, Error, Result};
 use crate::memory::faults::{self, ServerEvent};
 use crate::ports::arguments::{self, QueueType};

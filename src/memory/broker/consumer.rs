@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::connection::TaggedMessage;
 use super::link::{Link, lost};
 use super::queue::{Message, Properties};
-use super::state::TaggedMessage;
 use crate::acknowledger::Acknowledger;
 use crate::error::{Error, Result};
 use crate::memory::faults::{Fault, ServerEvent};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::connection::{Closed, Mail, Open, TaggedMessage};
 use super::server::BrokerServer;
-use super::state::{Closed, Mail, Open, State, TaggedMessage};
+use super::state::State;
 use crate::acknowledger::Channel;
 use crate::error::{Code, Error, Result};
 use crate::memory::faults::{self, ServerEvent};

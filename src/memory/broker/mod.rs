@@ -1,7 +1,9 @@
 //! The broker in memory, after RabbitMQ: one client's way to the queues of a memory server.
 
 mod client;
+mod connection;
 mod consumer;
+mod expiry;
 mod link;
 mod queue;
 mod reading;

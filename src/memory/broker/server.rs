@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 
+use super::connection::Mail;
 use super::queue::{Message, Properties};
-use super::state::{Mail, State};
+use super::state::State;
 use crate::memory::clock::MemoryClock;
 use crate::memory::faults::FaultSlot;
 use crate::ports::platform::Clock;

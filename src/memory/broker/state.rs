@@ -6,82 +6,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::connection::{Closed, Connection, Consumer, Mail, Open, TaggedMessage, Unacknowledged};
 use super::queue::{Message, Properties, Queue};
-use crate::memory::faults::{Fault, FaultSlot, ServerEvent};
-use crate::ports::arguments::{Arguments, QueueType};
-use crate::time::milliseconds;
-
-/// The connection is closed.
-#[derive(Debug)]
-pub(super) struct Closed;
-
-/// What is done over a connection that may be closed.
-pub(super) type Open<T> = Result<T, Closed>;
-
-/// A message as a client gets it.
-#[derive(Debug)]
-pub(super) struct TaggedMessage {
-    pub tag: u64,
-    pub message: Message,
-}
-
-/// A message or a notice for a consumer.
-#[derive(Debug)]
-pub(super) enum Mail {
-    Message(TaggedMessage),
-    /// Why the consumer is gone.
-    Lost(&'static str),
-}
-
-/// A connection, with its one channel.
-#[derive(Debug)]
-struct Connection {
-    /// Its client.
-    client: u64,
-    closed: CancellationToken,
-    /// Deliveries so far.
-    tag: u64,
-    /// Delivered and not settled, by tag.
-    held: BTreeMap<u64, Unacknowledged>,
-    consumer: Option<Consumer>,
-}
-
-#[derive(Debug)]
-struct Unacknowledged {
-    queue: Arc<str>,
-    /// Which of the queues that had the name.
-    number: u64,
-    message: Message,
-}
-
-#[derive(Debug)]
-struct Consumer {
-    queue: Arc<str>,
-    /// Held at most; 0 is any number.
-    prefetch: u16,
-    mail: mpsc::UnboundedSender<Mail>,
-}
-
-impl Connection {
-    fn has_room(&self) -> bool {
-        let room =
-            |consumer: &Consumer| consumer.prefetch == 0 || self.held.len() < usize::from(consumer.prefetch);
-        self.consumer.as_ref().is_some_and(room)
-    }
-
-    fn deliver(&mut self, queue: &Arc<str>, number: u64, mut message: Message) -> TaggedMessage {
-        message.deliveries += 1;
-        self.tag += 1;
-        let held = Unacknowledged { queue: queue.clone(), number, message: message.clone() };
-        self.held.insert(self.tag, held);
-        TaggedMessage { tag: self.tag, message }
-    }
-}
+use crate::ports::arguments::Arguments;
 
 /// All of it.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    queues: BTreeMap<Arc<str>, Queue>,
+    pub(super) queues: BTreeMap<Arc<str>, Queue>,
     connections: BTreeMap<u64, Connection>,
     numbers: u64,
 }
@@ -296,64 +228,5 @@ impl State {
                 let _ = consumer.mail.send(Mail::Message(arrival));
             }
         }
-    }
-
-    /// When the next message expires; none where none ever does.
-    pub fn next_expiry(&self) -> Option<u64> {
-        self.next_to_expire().map(|(at, ..)| at)
-    }
-
-    /// The moment, the message's number and its queue.
-    fn next_to_expire(&self) -> Option<(u64, u64, &Arc<str>)> {
-        let next = |(name, queue): (_, &Queue)| queue.next_expiry().map(|(at, number)| (at, number, name));
-        self.queues.iter().filter_map(next).min()
-    }
-
-    /// Moves on every message that has expired by `now`, in the order of expiry.
-    pub fn expire(&mut self, now: u64, faults: &FaultSlot) {
-        while let Some((at, _, name)) = self.next_to_expire().filter(|(at, ..)| *at <= now) {
-            let name = name.clone();
-            let Some(queue) = self.queues.get_mut(&name) else { return };
-            let (Some(expiry), Some(message)) = (queue.expiry.clone(), queue.take_expired()) else { return };
-            if queue.kind == QueueType::Classic {
-                self.expire_unsafely(&name, &expiry.target, (message, at), faults);
-            } else if self.queues.contains_key(&*expiry.target) {
-                self.move_on(&name, &expiry.target, message, at);
-            } else if let Some(queue) = self.queues.get_mut(&name) {
-                queue.keep(message, at);
-            }
-        }
-    }
-
-    /// A classic queue may lose the message, or delay it and all messages behind it.
-    fn expire_unsafely(
-        &mut self,
-        from: &str,
-        target: &str,
-        (mut message, at): (Message, u64),
-        faults: &FaultSlot,
-    ) {
-        match faults.strike(&ServerEvent::Expire { queue: from, target, body: &message.body }) {
-            Some(Fault::FailBefore | Fault::FailAfter) => {}
-            Some(Fault::Delay(wait)) => {
-                message.expires = Some(at.saturating_add(milliseconds(wait).max(1)));
-                if let Some(queue) = self.queues.get_mut(from) {
-                    queue.arrive(message);
-                }
-            }
-            Some(Fault::DelayAnswer(_) | Fault::Silence { .. }) | None => {
-                self.move_on(from, target, message, at)
-            }
-        }
-    }
-
-    /// Moves a message on as a new one, whose headers say where it comes from.
-    fn move_on(&mut self, from: &str, target: &str, message: Message, at: u64) {
-        let Message { body, properties: Properties { mut headers, priority }, .. } = message;
-        for (name, value) in [("exchange", ""), ("queue", from), ("reason", "expired")] {
-            headers.entry(format!("x-first-death-{name}")).or_insert_with(|| value.to_owned());
-            headers.insert(format!("x-last-death-{name}"), value.to_owned());
-        }
-        self.publish(target, Properties { headers, priority }, body, at);
     }
 }

@@ -1,136 +1,29 @@
-//! The facade: a client's way to the record of a memory server.
+//! The facade: the port of the record, over the tables of a memory server.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::super::clock::MemoryClock;
-use super::super::faults::{Fault, FaultSlot, RecordOperation, ServerEvent, under};
+use super::super::faults::RecordOperation;
+use super::asking::MemoryRecord;
 use super::contexts::{Row, WorkerRow};
-use super::moment::Moment;
-use super::store::{RecordStore, TablesState};
-use crate::error::{Code, Error, Result, SqlState};
+use super::rows::{in_row, newer};
+use super::store::TablesState;
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::platform::Clock;
 use crate::ports::record::{
-    AwaitingPage, Database, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
-    Projection, Record, RowText, StaleRun, StaleSearch, Tables, Written,
+    AwaitingPage, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
+    Projection, Record, StaleRun, StaleSearch, Written,
 };
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
 use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
 use crate::record::{Document, NewRun, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
-
-/// How long a statement waits for rows that somebody has locked.
-const LOCK_WAIT: Duration = Duration::from_millis(100);
-const LOOKS_AT_LOCKS: u32 = 10;
-
-/// A memory server as a database.
-#[derive(Debug, Clone)]
-pub struct MemoryDatabase {
-    store: Arc<RecordStore>,
-    clock: Arc<MemoryClock>,
-    faults: Arc<FaultSlot>,
-    /// The name of the client, for its faults.
-    client: Arc<str>,
-}
-
-impl MemoryDatabase {
-    /// A client's way to it.
-    pub(in super::super) fn new(
-        store: Arc<RecordStore>,
-        clock: Arc<MemoryClock>,
-        faults: Arc<FaultSlot>,
-        client: &str,
-    ) -> Self {
-        Self { store, clock, faults, client: client.into() }
-    }
-}
-
-impl Database for MemoryDatabase {
-    fn record(&self, tables: &Tables) -> Arc<dyn Record> {
-        Arc::new(MemoryRecord { of: self.clone(), tables: tables.clone(), connections: AtomicU64::new(1) })
-    }
-
-    fn let_go(&self) {}
-}
-
-struct MemoryRecord {
-    of: MemoryDatabase,
-    tables: Tables,
-    /// How many connections were opened: each lost one is followed by another.
-    connections: AtomicU64,
-}
-
-impl MemoryRecord {
-    /// Asks the server, as its faults decide.
-    async fn ask<T: Send>(
-        &self,
-        operation: RecordOperation,
-        runs: &[&str],
-        effect: impl FnOnce() -> Result<T> + Send,
-    ) -> Result<T> {
-        let event = ServerEvent::Record { client: &self.of.client, operation, runs };
-        let fault = self.of.faults.strike(&event);
-        if matches!(fault, Some(Fault::FailBefore | Fault::FailAfter)) {
-            self.connections.fetch_add(1, Ordering::Relaxed);
-        }
-        let lost = || {
-            Error::new(
-                Code::DatabaseUnreachable,
-                "Talking to the record in memory",
-                "the connection was lost",
-            )
-        };
-        under(fault, &self.of.clock, effect, lost).await
-    }
-
-    /// Reads, or makes a change that has no revision.
-    async fn read<T: Send>(
-        &self,
-        operation: RecordOperation,
-        runs: &[&str],
-        act: impl FnOnce(TablesState<'_>, i64) -> T + Send,
-    ) -> Result<T> {
-        let effect = || {
-            let now = i64::try_from(self.of.clock.now().saturating_mul(1000)).unwrap_or(i64::MAX);
-            Ok(self.of.store.with(&self.tables, |state| act(state, now)))
-        };
-        self.ask(operation, runs, effect).await
-    }
-
-    /// Writes in a transaction of its own. Its moment is taken before its effect, as for a statement that waits for a lock.
-    async fn transact<T: Send>(
-        &self,
-        operation: RecordOperation,
-        runs: &[&str],
-        act: impl FnOnce(TablesState<'_>, Moment) -> Result<T> + Send,
-    ) -> Result<T> {
-        let at = self.of.clock.now();
-        self.wait_for_locks(runs).await?;
-        self.ask(operation, runs, || self.of.store.transaction(&self.tables, at, act)).await
-    }
-}
-
-impl MemoryRecord {
-    /// Waits until nobody has locked these runs.
-    async fn wait_for_locks(&self, runs: &[&str]) -> Result<()> {
-        for _ in 0..LOOKS_AT_LOCKS {
-            if self.of.store.locked_among(runs).is_empty() {
-                return Ok(());
-            }
-            tokio::time::sleep(LOCK_WAIT / LOOKS_AT_LOCKS).await;
-        }
-        let why = "a row was locked for too long";
-        let error = Error::new(Code::RunBusy, "Talking to the record in memory", why);
-        Err(error.with_sql_state(Some(SqlState::LOCKED)))
-    }
-}
 
 fn borrowed(runs: &[String]) -> Vec<&str> {
     runs.iter().map(String::as_str).collect()
@@ -158,10 +51,7 @@ impl Record for MemoryRecord {
         let runs: Vec<&str> = known.iter().map(|(run, _)| *run).collect();
         let at = self.of.clock.now();
         self.read(RecordOperation::Load, &runs, |state, _| {
-            let newer = |(run, known): &(&str, Revision)| {
-                let row = state.contexts.rows.get(*run)?;
-                Some(newer(run, *known, row, state.contexts.entries_after(run, *known), at))
-            };
+            let newer = |(run, known): &(&str, Revision)| newer(run, *known, state.contexts, at);
             known.iter().filter_map(newer).collect::<Result<Vec<Newer>>>()
         })
         .await?
@@ -394,37 +284,4 @@ impl Record for MemoryRecord {
     }
 
     fn let_go(&self) {}
-}
-
-/// What a row says, unless a journal says the rest.
-fn in_row<T>(state: &TablesState<'_>, run: &str, look: impl FnOnce(&Row) -> T) -> InRow<T> {
-    match state.contexts.rows.get(run) {
-        _ if state.contexts.journal.is_some() => InRow::Journal,
-        Some(row) => InRow::Found(look(row)),
-        None => InRow::NoRow,
-    }
-}
-
-impl<T> InRow<Result<T>> {
-    fn transpose(self) -> Result<InRow<T>> {
-        match self {
-            Self::Found(found) => found.map(InRow::Found),
-            Self::NoRow => Ok(InRow::NoRow),
-            Self::Journal => Ok(InRow::Journal),
-        }
-    }
-}
-
-fn newer(
-    run: &str,
-    known: Revision,
-    row: &Row,
-    (last, entries): (Option<i64>, Vec<String>),
-    at: u64,
-) -> Result<Newer> {
-    let text = match row.xmin == known.row {
-        true => RowText::Unchanged,
-        false => RowText::Text(Some(row.content.text()?)),
-    };
-    Ok(Newer { run: run.to_owned(), at: Some(at), row: row.xmin, text, entries, last })
 }

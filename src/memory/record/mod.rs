@@ -6,9 +6,11 @@
 //!
 //! A table exists as soon as a client names it. Object keys keep their order, while `jsonb` sorts them.
 
+mod asking;
 mod contexts;
 mod facade;
 mod moment;
+mod rows;
 mod schedules;
 mod starting;
 mod statuses;
@@ -17,6 +19,6 @@ mod store;
 mod watching;
 mod write;
 
-pub use facade::MemoryDatabase;
+pub use asking::MemoryDatabase;
 pub(super) use store::RecordStore;
 pub use store::RunRow;
