@@ -5,12 +5,14 @@
 //! moment: which runs start, which due times pass, and how the schedule stands afterwards. A due time is one step of the stored
 //! schedule, so whoever writes the turn only if the schedule is still as it was read has each due time once.
 
+mod definition;
 mod recurrence;
 mod schedule;
 mod turn;
 
+pub use definition::{Definition, Overlap};
 pub use recurrence::{Recurrence, Timing, run_id};
-pub use schedule::{Backfill, Cause, Counts, Definition, Overlap, Recent, Schedule, SchedulePause, Trigger};
+pub use schedule::{Backfill, Cause, Counts, Recent, Schedule, SchedulePause, Trigger};
 pub use turn::{MOST_OF_A_BACKFILL, StartDue, Turn, TurnInputs, look_at, turn};
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::definition::Overlap;
 use super::recurrence::{Recurrence, run_id};
-use super::schedule::{Backfill, Cause, Overlap, Recent, Schedule};
+use super::schedule::{Backfill, Cause, Recent, Schedule};
 use crate::error::Result;
 
 /// Runs that start in one turn.
