@@ -8,7 +8,8 @@ use napi_derive::napi;
 
 use super::errors::{settings, to_js};
 use super::function::JsThread;
-use super::live_broker::{ConsumerLoss, LiveBroker, LiveFunctions, LiveProperties};
+use super::live_broker::{ConsumerLoss, LiveBroker};
+use super::live_functions::{LiveFunctions, LiveProperties};
 use super::memory;
 use super::runtime::promise;
 use crate::ports::broker;

@@ -1,86 +1,27 @@
 //! A live amqplib connection of the user's, as a broker: JavaScript drives it, since it keeps no credentials to open another by.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use napi::bindgen_prelude::{Buffer, FnArgs, Promise};
-use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
-use napi_derive::napi;
+use napi::bindgen_prelude::Buffer;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::errors::from_js;
-use super::function::{JsFunction, JsThread};
+use super::function::JsThread;
+use super::live_functions::{LiveFunctions, LiveMessage, LiveProperties};
+use super::live_reader::{LiveReader, LiveReceipt, READING};
 use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, Arguments, QueueType};
-use crate::ports::broker::{self, Delivery, Outgoing, QueueReader, Receipt, Subscriber};
+use crate::ports::broker::{self, Delivery, Outgoing, QueueReader, Subscriber};
 
 /// How long a channel may take to close before it is left to its connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-const READING: (&str, Code) = ("Reading the queue", Code::BrokerUnreachable);
 const LOOKING: (&str, Code) = ("Looking at the queue", Code::BrokerUnreachable);
-
-/// What a live amqplib connection can be asked to do.
-#[napi(object, object_to_js = false)]
-pub struct LiveFunctions {
-    /// Publishes one message; resolves when it is confirmed.
-    pub publish: JsFunction<FnArgs<(LiveMessage,)>, Promise<()>>,
-    /// Makes sure that a queue exists: queue, its arguments (JSON).
-    pub declare: JsFunction<FnArgs<(String, String)>, Promise<()>>,
-    /// Starts a consumer: queue, its arguments (JSON), prefetch. Deliveries come through [`Broker::deliver`](super::broker::Broker::deliver).
-    pub consume: JsFunction<FnArgs<(String, String, u32)>, Promise<()>>,
-    /// Settles a delivery: its number, and whether it is acknowledged or handed back.
-    pub settle: JsFunction<FnArgs<(u32, bool)>, ()>,
-    /// Stops the consumer of a queue; its channel stays open for receipts.
-    pub cancel: JsFunction<String, Promise<()>>,
-    /// How many messages wait in a queue; null where there is no such queue.
-    pub waiting: JsFunction<String, Promise<Option<u32>>>,
-    /// How many consumers a queue has; null where there is no such queue.
-    pub consumers: JsFunction<String, Promise<Option<u32>>>,
-    /// Opens a queue to look at its messages, and answers with a number for it; null where there is none.
-    pub open_reading: JsFunction<String, Promise<Option<u32>>>,
-    /// The next message of a reading; null at the end.
-    pub read_next: JsFunction<u32, Promise<Option<LiveRead>>>,
-    /// Puts back what was not settled of a reading.
-    pub close_reading: JsFunction<u32, Promise<()>>,
-    /// Closes the channels opened here. The connection is the user's.
-    pub close: JsFunction<(), Promise<()>>,
-}
-
-/// A message that was looked at.
-#[napi(object)]
-pub struct LiveRead {
-    /// Its number, to settle it by.
-    pub number: u32,
-    pub body: Buffer,
-    /// JSON: an object of texts.
-    pub headers: String,
-}
-
-/// A message for the live connection.
-#[napi(object)]
-pub struct LiveMessage {
-    /// The queue it is put into.
-    pub queue: String,
-    /// JSON: the queues to be declared before, each with its arguments.
-    pub queues: String,
-    pub body: Buffer,
-    /// JSON.
-    pub headers: String,
-    pub priority: Option<u8>,
-}
-
-/// What a message says besides its body.
-#[napi(object)]
-pub struct LiveProperties {
-    /// Those that are text.
-    pub headers: HashMap<String, String>,
-    pub priority: Option<u8>,
-}
 
 /// The live connection of one adapter or client.
 pub struct LiveBroker {
@@ -273,49 +214,4 @@ impl broker::Broker for LiveBroker {
 /// The arguments of a queue, as amqplib takes them.
 fn as_json(arguments: &Arguments) -> serde_json::Value {
     arguments.iter().map(|(name, argument)| ((*name).to_owned(), serde_json::json!(argument))).collect()
-}
-
-struct LiveReader {
-    queue: Arc<str>,
-    number: u32,
-    functions: Arc<LiveFunctions>,
-    thread: JsThread,
-}
-
-#[async_trait]
-impl QueueReader for LiveReader {
-    async fn next(&mut self) -> Result<Option<Delivery>> {
-        let read: Option<LiveRead> = self.thread.ask(READING, &self.functions.read_next, self.number).await?;
-        Ok(read.map(|LiveRead { number, body, headers }| {
-            let headers: BTreeMap<String, String> = serde_json::from_str(&headers).unwrap_or_default();
-            Delivery {
-                queue: self.queue.clone(),
-                body: body.to_vec(),
-                headers: headers.into_iter().collect(),
-                priority: None,
-                redelivered: false,
-                receipt: Box::new(LiveReceipt { number, functions: self.functions.clone() }),
-            }
-        }))
-    }
-
-    async fn close(self: Box<Self>) {
-        let _: Result<()> = self.thread.ask(READING, &self.functions.close_reading, self.number).await;
-    }
-}
-
-struct LiveReceipt {
-    number: u32,
-    functions: Arc<LiveFunctions>,
-}
-
-#[async_trait]
-impl Receipt for LiveReceipt {
-    async fn ack(self: Box<Self>) {
-        self.functions.settle.call((self.number, true).into(), NonBlocking);
-    }
-
-    async fn requeue(self: Box<Self>) {
-        self.functions.settle.call((self.number, false).into(), NonBlocking);
-    }
 }

@@ -16,6 +16,8 @@ mod host;
 mod job;
 mod listing;
 mod live_broker;
+mod live_functions;
+mod live_reader;
 mod memory;
 mod milestones;
 mod notices;
