@@ -8,7 +8,7 @@ use futures_util::future::join;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::ports::about::About;
@@ -17,8 +17,9 @@ use crate::record::Carried;
 use crate::run_store::patiently;
 use crate::worker::client::service::Client;
 use crate::worker::dead_letters::DeadLetter;
+use crate::worker::followed::{beginning_of, followed_at, followed_by};
 use crate::worker::recovery::judgement::Eligible;
-use crate::worker::recovery::republish::{Republishing, blueprint_of, republish};
+use crate::worker::recovery::republish::{Republishing, republish};
 use crate::worker::registry::card::{RegisteredWorker, SUBFLOWS};
 use crate::worker::registry::gate::Gate;
 use crate::worker::retention::remove_old;
@@ -28,7 +29,7 @@ use crate::worker::services::{Ports, Services};
 use crate::worker::settings::{Settings, Subflows};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Resume, RunStatus};
-use crate::workflow::path::{Inside, outermost, shown};
+use crate::workflow::path::{outermost, shown};
 
 /// How long closing may take before the connections are left to themselves.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -93,60 +94,12 @@ impl Engine {
     /// The run does not await, the node does not, no edge takes the action, or a server is out of reach.
     pub async fn resume(&self, run: &str, node: Option<&str>, with: &Resume) -> Result<BTreeSet<NodeId>> {
         let blueprint = match with.action {
-            Some(_) => self.followed_by(run).await?,
+            Some(_) => followed_by(&self.services, run).await?,
             None => None,
         };
         let Services { platform, runs, .. } = &*self.services;
         let resumed = patiently(platform, || runs.resume(run, node, with, blueprint.as_deref())).await?;
         Ok(self.follow_up(run, resumed).await)
-    }
-
-    /// The blueprint of a run that nothing began, as its row or the coordination store says, if this adapter has it.
-    async fn beginning_of(&self, run: &str) -> Result<Option<Arc<Blueprint>>> {
-        let Services { runs, blueprints, .. } = &*self.services;
-        let reserved = runs.load_ledger(run).await?.reserved;
-        if reserved.is_some_and(|reserved| !reserved.ledger.nodes.is_empty()) {
-            return Ok(None);
-        }
-        let named = match blueprint_of(&self.services, run, &runs.load(run).await?).await {
-            Err(error) if error.kind() == Kind::Setup => return Ok(None),
-            named => blueprints.current(&named?).await,
-        };
-        match named {
-            Err(error) if error.kind() == Kind::Setup => Ok(None),
-            found => Ok(found?.map(|found| found.blueprint)),
-        }
-    }
-
-    /// The blueprint that a run follows, if this adapter has it in that version.
-    async fn followed_by(&self, run: &str) -> Result<Option<Arc<Blueprint>>> {
-        let reserved = self.services.runs.load_ledger(run).await?.reserved;
-        let Some(follows) = reserved.and_then(|reserved| reserved.blueprint) else { return Ok(None) };
-        match self.services.blueprints.current(&follows.id).await {
-            Ok(found) => Ok(found
-                .map(|found| found.blueprint)
-                .filter(|blueprint| blueprint.version == follows.version)),
-            // It cannot be run: its worker says why.
-            Err(error) if error.kind() == Kind::Setup => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The same of the subflow that a node of this name stands in, or of the run.
-    async fn followed_at(&self, run: &str, node: &str) -> Result<Option<Arc<Blueprint>>> {
-        let reserved = self.services.runs.load_ledger(run).await?.reserved;
-        let instance = reserved.and_then(|reserved| {
-            let inside = Inside::of(&reserved.ledger.named(node))?;
-            reserved.ledger.open_instance(&inside.container)
-        });
-        let Some(instance) = instance else { return self.followed_by(run).await };
-        match self.services.blueprints.current(&instance.blueprint).await {
-            Ok(found) => Ok(found
-                .map(|found| found.blueprint)
-                .filter(|blueprint| blueprint.version == instance.version)),
-            Err(error) if error.kind() == Kind::Setup => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Whether the nodes of a subflow that begins now are to be jobs.
@@ -172,7 +125,7 @@ impl Engine {
     ) -> Result<BTreeSet<NodeId>> {
         let Services { platform, runs, .. } = &*self.services;
         let blueprint = match node {
-            Some(node) => self.followed_at(run, node).await?,
+            Some(node) => followed_at(&self.services, run, node).await?,
             None => None,
         };
         let blueprint = blueprint.unwrap_or_else(|| Arc::new(Blueprint::unknown("")));
@@ -187,7 +140,7 @@ impl Engine {
     /// The run has not failed, or a server is out of reach.
     pub async fn retry(&self, run: &str) -> Result<BTreeSet<NodeId>> {
         let Services { platform, runs, .. } = &*self.services;
-        let beginning = self.beginning_of(run).await?;
+        let beginning = beginning_of(&self.services, run).await?;
         let retried = patiently(platform, || runs.retry(run, beginning.as_deref())).await?;
         Ok(self.follow_up(run, retried).await)
     }

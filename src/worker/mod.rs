@@ -44,7 +44,7 @@
 //!   answering                                        says what is executed here to those that see no leases
 //!   readiness                                        no job is taken before the tables can be worked with
 //!   operated                                         what those who operate an engine ask of it
-//!   consumer, engine, client, retention              what RabbitMQ delivers; what adapters and applications ask for; what is
+//!   consumer, engine, followed, client, retention    what RabbitMQ delivers; what adapters and applications ask for; what is
 //!                                                    old is removed
 //!   recovery: tick, scan, republish                  finds lost jobs
 //!   health: watching                                 tells of its health
@@ -61,7 +61,7 @@
 //!   job: trouble, looking, clock, context, place     what the steps stand on
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, waiting
-//!   runs: resuming, operations, beginning, failing, starting, scheduling, watching, claim, inside, store
+//!   runs: resuming, operations, beginning, failing, starting, scheduling, watching, claim, inside, updating, store
 //!                                                    the record
 //!   registry: service                                who lives, and what every worker can do
 //!   health: service                                  what this worker knows of itself
@@ -81,6 +81,7 @@ pub mod client;
 mod consumer;
 mod dead_letters;
 mod engine;
+mod followed;
 mod health;
 mod intake;
 pub mod job;

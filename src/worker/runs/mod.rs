@@ -11,4 +11,5 @@ pub mod scheduling;
 pub mod starting;
 pub mod state;
 pub mod store;
+mod updating;
 pub(super) mod watching;
