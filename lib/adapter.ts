@@ -1,95 +1,42 @@
 /** The adapter: flowcraft's distributed worker on RabbitMQ, PostgreSQL and Redis, with a native engine inside. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { hostname } from 'node:os'
-import { clearInterval, setInterval } from 'node:timers'
 import { BaseDistributedAdapter, type JobPayload, type NodeDefinition } from 'flowcraft'
 import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './api/dead-letters.js'
 import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
-import { openStore, unknownStoreOptions } from './api/redis-coordination-store.js'
 import { Webhooks } from './api/webhooks.js'
-import { Channel, type Job } from './bridge/channel.js'
-import { type Broker, type Database, Engine, type Store } from './bridge/native.js'
-import { Values } from './bridge/values.js'
 import { RabbitMqClient } from './client/client.js'
 import { type Beside, everyQueueOf } from './client/host.js'
-import { unknownParameters } from './connections/postgres.js'
 import { mistake } from './errors.js'
-import { alarmsOf } from './execution/alarms.js'
-import { outdatedLine } from './execution/answer.js'
-import { Attempts } from './execution/attempts.js'
 import { findBlueprint } from './execution/blueprints.js'
-import type { JobHost } from './execution/execution.js'
 import { letCoreReadAtOnce } from './execution/moments.js'
 import type { QueueRetryOptions } from './execution/retries.js'
 import { letWebhooksWait, webhookEvent } from './execution/webhook-nodes.js'
 import { harmless } from './harmless.js'
-import { Lifecycle } from './lifecycle.js'
 import { linesOf } from './log.js'
 import type { Health, ReadyOptions } from './operating/health.js'
-import { Operating, spansFor } from './operating/operating.js'
 import type { Handler } from './operating/probes.js'
-import { type Spans, within } from './operating/spans.js'
+import { within } from './operating/spans.js'
 import type { RabbitMqAdapterOptions } from './options/adapter.js'
-import { ADAPTER_SCHEMA, type CheckedOptions, checkOptions, engineOptions, queuesOf } from './options/adapter-schema.js'
-import { unknownOptions } from './options/schema.js'
-import { checkedTelemetry } from './options/telemetry.js'
+import { type CheckedOptions, checkOptions } from './options/adapter-schema.js'
 import { answerFor } from './worker/answering.js'
-import { engineHost, type HostedWorker } from './worker/engine-host.js'
-import { Hearing } from './worker/hearing.js'
-import { ownSerializer, workerName } from './worker/identity.js'
 import type { WorkerInside } from './worker/inside.js'
-import { jobLine } from './worker/job-line.js'
-import { type FinalResult, finalResult, storedResult } from './worker/results.js'
+import { type FinalResult, storedResult } from './worker/results.js'
 import { serversOf } from './worker/servers.js'
-import { storedOf } from './worker/stored.js'
 import { deliveryBy } from './worker/webhook-delivery.js'
-
-/** How often the event loop says that it turns, in milliseconds: several times within the shortest `eventLoopTimeout`. */
-const BEAT = 250
+import { Worker, type WorkerOwner } from './worker/worker.js'
 
 /** The inside of an adapter's worker; not exported from the package. */
 export let insideOf: (adapter: RabbitMqAdapter) => WorkerInside
 
 export class RabbitMqAdapter extends BaseDistributedAdapter {
   protected readonly queueName: string
-  readonly #contextTableName: string
   readonly #checked: CheckedOptions
   readonly #webhooks: Webhooks | undefined
-  readonly #values: Values
-  readonly #worker = workerName()
-  /** Held for as long as the adapter is: a live connection is driven by what hangs on it. */
-  readonly #broker: Broker
-  readonly #database: Database
-  readonly #store: Store
-  readonly #engine: Engine
-  readonly #channel: Channel
-  readonly #jobHost: JobHost
-  readonly #hearing: Hearing
-  readonly #hosted: HostedWorker
-  readonly #spans: Spans | undefined
-  readonly #operating: Operating
+  readonly #worker: Worker
   #client: RabbitMqClient | undefined
-  #begun: ((job: Job) => void) | undefined
-  /** Nothing is durable, and nobody was told yet. */
-  #warnsOfMemory: boolean
-  readonly #lifecycle = new Lifecycle({ begin: () => this.#begin(), end: () => this.#end() })
-  /** Keeps the process and the adapter alive while the worker is started, which the engine's own threads do not, and
-   * tells them that the event loop turns. */
-  #keepAlive: NodeJS.Timeout | undefined
 
   static {
-    insideOf = (adapter) => ({
-      get executing() {
-        return adapter.#channel.unanswered
-      },
-      watch: (begun) => {
-        adapter.#begun = begun
-      },
-      unref: () => void adapter.#keepAlive?.unref(),
-      lookAtSchedules: () => adapter.#answer(adapter.#engine.lookAtSchedules()),
-      removeOld: () => adapter.#answer(adapter.#engine.removeOld()),
-      kill: () => adapter.#die(),
-    })
+    insideOf = (adapter) => adapter.#worker.inside
   }
 
   /**
@@ -99,44 +46,15 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   constructor(options: RabbitMqAdapterOptions) {
     const checked = checkOptions(options)
-    const { broker, database, areInMemory } = serversOf(options, checked)
+    const servers = serversOf(options, checked)
     const webhooks = checked.webhook && new Webhooks(checked.webhook)
     super(harmless(options))
     letWebhooksWait(this.runtime.registry)
     letCoreReadAtOnce(this.runtime)
     this.queueName = checked.queueName
-    this.#contextTableName = checked.contextTableName
     this.#checked = checked
     this.#webhooks = webhooks
-    const { logger, eventBus, queueName } = this
-    const telemetry = checkedTelemetry(checked.telemetry)
-    this.#spans = spansFor(telemetry, (blueprintId) => checked.queues[blueprintId] ?? queueName)
-    const told = { logger, eventBus, queueName, worker: this.#worker, onError: checked.onError, spans: this.#spans }
-    this.#hearing = new Hearing({ ...told, operating: () => this.#operating })
-    this.#values = this.#valuesOf(options)
-    this.#warnsOfMemory = areInMemory
-    this.#broker = broker
-    this.#database = database
-    this.#store = openStore(options.coordinationStore)
-    this.#hosted = this.#hostedWorker()
-    this.#channel = new Channel(() => this.#engine, {
-      run: (job, controller) => void this.#run(job, controller),
-      hear: (notice) => void this.#hearing.hear(notice),
-    })
-    this.#engine = new Engine(
-      JSON.stringify({ ...engineOptions(checked), worker: this.#worker, host: hostname() }),
-      this.#broker,
-      this.#database,
-      this.#store,
-      engineHost(this.#hosted, {
-        hasEventBus: Boolean(eventBus),
-        traces: this.#spans !== undefined,
-        publishesResults: this.#overridesResults || ownSerializer(options) !== undefined,
-      }),
-    )
-    this.#operating = new Operating(this.#engine, { ...told, broker, queues: queuesOf(checked), telemetry })
-    this.#jobHost = this.#hostOfJobs()
-    this.#warnOfUnknown(options)
+    this.#worker = new Worker(this.#owner(), servers, checked, options)
   }
 
   /**
@@ -144,7 +62,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * starts when that is done.
    */
   override start(): void {
-    this.#lifecycle.start()
+    this.#worker.lifecycle.start()
   }
 
   /**
@@ -153,7 +71,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * resolves when all of that is done.
    */
   async stop(): Promise<void> {
-    await this.#lifecycle.stop()
+    await this.#worker.lifecycle.stop()
   }
 
   /**
@@ -166,9 +84,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   get client(): RabbitMqClient {
     this.#client ??= new RabbitMqClient({
-      engine: this.#engine,
-      values: this.#values,
-      spans: this.#spans,
+      engine: this.#worker.engine,
+      values: this.#worker.values,
+      spans: this.#worker.spans,
       answer: (promise) => this.#answer(promise),
       beside: this.#beside(),
     })
@@ -181,7 +99,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @returns The nodes whose jobs were published.
    */
   override async reconcile(runId: string): Promise<Set<string>> {
-    return new Set(await this.#answer(this.#engine.reconcile(runId)))
+    return new Set(await this.#answer(this.#worker.engine.reconcile(runId)))
   }
 
   /**
@@ -193,9 +111,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @throws NotAwaitingError when the run, or the node, does not wait to be resumed; RunEndedError when the run is over.
    */
   async resumeWithAction(runId: string, action: string, output?: unknown, nodeId?: string): Promise<Set<string>> {
-    const json = this.#values.toJson(output, `The output to resume run '${runId}' with`, 'resumeWithAction')
-    const resume = (span?: string) => this.#answer(this.#engine.resume(runId, nodeId, action, json, span))
-    return new Set(await within(this.#spans, { what: 'resume', runId }, resume))
+    const json = this.#worker.values.toJson(output, `The output to resume run '${runId}' with`, 'resumeWithAction')
+    const resume = (span?: string) => this.#answer(this.#worker.engine.resume(runId, nodeId, action, json, span))
+    return new Set(await within(this.#worker.spans, { what: 'resume', runId }, resume))
   }
 
   /**
@@ -206,9 +124,13 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @throws RunEndedError when the run is over.
    */
   async sendEvent(runId: string, eventName: string, payload?: unknown): Promise<Set<string>> {
-    const json = this.#values.toJson(payload, `The payload of event '${eventName}' for run '${runId}'`, 'sendEvent')
-    const send = (span?: string) => this.#answer(this.#engine.sendEvent(runId, eventName, json, undefined, span))
-    return new Set(await within(this.#spans, { what: 'send event', runId }, send))
+    const json = this.#worker.values.toJson(
+      payload,
+      `The payload of event '${eventName}' for run '${runId}'`,
+      'sendEvent',
+    )
+    const send = (span?: string) => this.#answer(this.#worker.engine.sendEvent(runId, eventName, json, undefined, span))
+    return new Set(await within(this.#worker.spans, { what: 'send event', runId }, send))
   }
 
   /**
@@ -218,7 +140,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @returns Whether the run was still going on.
    */
   async cancel(runId: string, reason = 'Cancelled'): Promise<boolean> {
-    return this.#answer(this.#engine.cancel(runId, reason))
+    return this.#answer(this.#worker.engine.cancel(runId, reason))
   }
 
   /**
@@ -228,8 +150,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @throws FlowcraftAdapterError with the code `RUN_NOT_FAILED` when the run has not failed.
    */
   async retry(runId: string): Promise<Set<string>> {
-    const retry = (span?: string) => this.#answer(this.#engine.retry(runId, span))
-    return new Set(await within(this.#spans, { what: 'retry', runId }, retry))
+    const retry = (span?: string) => this.#answer(this.#worker.engine.retry(runId, span))
+    return new Set(await within(this.#worker.spans, { what: 'retry', runId }, retry))
   }
 
   /**
@@ -239,7 +161,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @param options.limit How many at most; default 100.
    */
   async listDeadLetters({ limit = 100 }: { limit?: number } = {}): Promise<DeadLetter[]> {
-    return (await this.#answer(this.#engine.deadLetters(checkLimit(limit)))).map(deadLetterOf)
+    return (await this.#answer(this.#worker.engine.deadLetters(checkLimit(limit)))).map(deadLetterOf)
   }
 
   /**
@@ -251,7 +173,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @returns How many were put back.
    */
   async replayDeadLetters({ ids, limit = ALL }: { ids?: string[]; limit?: number } = {}): Promise<number> {
-    return this.#answer(this.#engine.replay(checkIds(ids), checkLimit(limit)))
+    return this.#answer(this.#worker.engine.replay(checkIds(ids), checkLimit(limit)))
   }
 
   /**
@@ -280,8 +202,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       throw mistake('INVALID_OPTION', message, { option: 'webhook' })
     }
     const deliver = deliveryBy((runId, nodeId, payload) =>
-      within(this.#spans, { what: 'webhook', runId }, (span) =>
-        this.#answer(this.#engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId, span)),
+      within(this.#worker.spans, { what: 'webhook', runId }, (span) =>
+        this.#answer(this.#worker.engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId, span)),
       ),
     )
     return (request, response) => webhooks.handle(request, response, { deliver, logger: linesOf(this.logger) })
@@ -289,7 +211,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   /** How this worker is: whether it lives, whether it takes jobs, and why not. Asks no server, and answers at once. */
   health(): Health {
-    return this.#operating.health
+    return this.#worker.operating.health
   }
 
   /**
@@ -304,7 +226,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * ```
    */
   async ready(options: ReadyOptions = {}): Promise<Health> {
-    return this.#operating.readiness.wait(options)
+    return this.#worker.operating.readiness.wait(options)
   }
 
   /**
@@ -316,7 +238,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * ```
    */
   healthHandler(): Handler {
-    return this.#operating.healthHandler()
+    return this.#worker.operating.healthHandler()
   }
 
   /**
@@ -328,18 +250,18 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * ```
    */
   metricsHandler(): Handler {
-    return this.#operating.metricsHandler()
+    return this.#worker.operating.metricsHandler()
   }
 
   /** The context of a run. */
   protected override createContext(runId: string): PostgresContext {
-    const adapters = { database: this.#database, values: this.#values }
-    return new PostgresContext(runId, contextOptionsOver(adapters, this.#contextTableName))
+    const adapters = { database: this.#worker.database, values: this.#worker.values }
+    return new PostgresContext(runId, contextOptionsOver(adapters, this.#checked.contextTableName))
   }
 
   /** Publishes a job; resolves when the broker has confirmed it. Needs no `start()`. */
   protected override async enqueueJob(job: JobPayload): Promise<void> {
-    await this.#answer(this.#engine.enqueue(JSON.stringify(job)))
+    await this.#answer(this.#worker.engine.enqueue(JSON.stringify(job)))
   }
 
   /**
@@ -347,7 +269,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * if the worker dies before it is known to have returned.
    */
   protected override async publishFinalResult(runId: string, result: FinalResult): Promise<void> {
-    await this.#answer(this.#engine.writeResult(runId, result.status, storedResult(runId, result, this.#values)))
+    await this.#answer(
+      this.#worker.engine.writeResult(runId, result.status, storedResult(runId, result, this.#worker.values)),
+    )
   }
 
   /** Called before each node is run; override it for work of your own. */
@@ -368,53 +292,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     return undefined
   }
 
-  #begin(): void {
-    this.logger.info('[Adapter] Starting worker...')
-    if (this.#warnsOfMemory) {
-      this.#warnsOfMemory = false
-      this.#hearing.warn(['The servers are in memory: nothing is durable, and every run ends with this process'])
-    }
-    this.#engine.start()
-    this.#operating.starts()
-    this.#keepAlive ??= setInterval(() => this.#engine.beat(), BEAT)
-  }
-
-  async #end(): Promise<void> {
-    try {
-      await this.#engine.stop(this.#checked.stopTimeout)
-    } finally {
-      clearInterval(this.#keepAlive)
-      this.#keepAlive = undefined
-      await this.#operating.ends()
-    }
-  }
-
-  #die(): void {
-    this.#engine.kill()
-    clearInterval(this.#keepAlive)
-    this.#keepAlive = undefined
-    this.#channel.abandon(outdatedLine)
-  }
-
   #answer<T>(answer: Promise<T>): Promise<T> {
     return answerFor(this, answer)
-  }
-
-  /** A misspelt option is said, not refused: a drop-in is given options it need not know. */
-  #warnOfUnknown(options: RabbitMqAdapterOptions): void {
-    this.#hearing.warn([
-      ...unknownOptions(ADAPTER_SCHEMA, { ...options }),
-      ...unknownParameters(options.pgClient),
-      ...unknownStoreOptions(options.coordinationStore),
-    ])
-  }
-
-  #valuesOf(options: RabbitMqAdapterOptions): Values {
-    return new Values({
-      serializer: ownSerializer(options),
-      strict: this.#checked.strictValues,
-      warn: (message) => this.#hearing.warn([message]),
-    })
   }
 
   /** What a dashboard over the client shows beside runs. */
@@ -422,9 +301,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     const { contextTableName: contexts, statusTableName: statuses, queues } = this.#checked
     const blueprints = () => this.runtime.options.blueprints
     return {
-      broker: this.#broker,
-      database: this.#database,
-      store: this.#store,
+      broker: this.#worker.broker,
+      database: this.#worker.database,
+      store: this.#worker.store,
       contexts,
       statuses,
       queues: everyQueueOf(this.queueName, queues),
@@ -434,50 +313,26 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     }
   }
 
-  get #overridesResults(): boolean {
-    return this.publishFinalResult !== RabbitMqAdapter.prototype.publishFinalResult
-  }
-
-  /** This worker, as the engine sees it. */
-  #hostedWorker(): HostedWorker {
-    const { options } = this.runtime
+  /** This adapter, as its worker sees it. */
+  #owner(): WorkerOwner {
+    const adapter = this
     return {
-      get blueprints() {
-        return options.blueprints
+      get logger() {
+        return adapter.logger
       },
-      wake: () => this.#channel.wake(),
-      tell: (runId, blueprintId, milestones) => this.#hearing.tell(runId, blueprintId, milestones),
-      publishResult: async (runId, status, reason, context) => {
-        const parts = { values: this.#values, serializer: this.serializer }
-        await this.publishFinalResult(runId, finalResult({ status, reason, context }, parts))
+      get serializer() {
+        return adapter.serializer
       },
-    }
-  }
-
-  /** What a job needs. */
-  #hostOfJobs(): JobHost {
-    const engine = this.#engine
-    return {
       runtime: this.runtime,
-      logger: linesOf(this.logger, { worker: this.#worker }),
-      spans: this.#spans,
       eventBus: this.eventBus,
-      retryMaxDelay: this.#checked.retryMaxDelay,
-      values: this.#values,
-      attempts: new Attempts(this.runtime),
-      alarms: alarmsOf(this.#checked.pgClient),
-      worker: this.#worker,
-      stored: storedOf(engine, (runId) => this.createContext(runId)),
+      queueName: this.queueName,
+      overridesResults: this.publishFinalResult !== RabbitMqAdapter.prototype.publishFinalResult,
+      createContext: (runId) => this.createContext(runId),
+      publishFinalResult: (runId, result) => this.publishFinalResult(runId, result),
       onJobStart: (runId, blueprintId, nodeId) => this.onJobStart(runId, blueprintId, nodeId),
       shouldRetryInProcess: (node) => this.shouldRetryInProcess(node),
       getQueueRetryOptions: (node) => this.getQueueRetryOptions(node),
-      opensSubflows: () => engine.opensSubflows(),
+      answer: (answer) => this.#answer(answer),
     }
-  }
-
-  async #run(job: Job, controller: AbortController): Promise<void> {
-    this.#begun?.(job)
-    const worker = { host: this.#jobHost, hearing: this.#hearing }
-    this.#channel.answer(job, await jobLine(worker, job, controller))
   }
 }
