@@ -5,52 +5,9 @@
 
 import type { QueueType } from '../options/adapter.js'
 import { withinTime } from './deadline.js'
+import { ensure, type LiveAmqpConnection, type LiveChannel, type LiveMessage, look, texts } from './live-channels.js'
+import { LivePublisher } from './live-publisher.js'
 import { Broker, type LiveRead, type LiveMessage as Outgoing } from './native.js'
-
-const NOT_FOUND = 404
-
-/** What is used of an amqplib connection (`ChannelModel`, 0.10 to 2, with or without recovery). */
-export interface LiveAmqpConnection {
-  createChannel(): Promise<LiveChannel>
-  createConfirmChannel(): Promise<LiveConfirmChannel>
-  on(event: string, listener: (...args: never[]) => void): unknown
-  /** Only a connection with recovery has it. */
-  waitForConnect?: unknown
-}
-
-interface LiveChannel {
-  assertQueue(queue: string, options: Record<string, unknown>): Promise<unknown>
-  checkQueue(queue: string): Promise<QueueCounts>
-  get(queue: string): Promise<LiveMessage | false>
-  prefetch(count: number): Promise<unknown>
-  consume(queue: string, onMessage: (message: LiveMessage | null) => void): Promise<{ consumerTag: string }>
-  cancel(consumerTag: string): Promise<unknown>
-  ack(message: LiveMessage): void
-  nack(message: LiveMessage, allUpTo: boolean, requeue: boolean): void
-  close(): Promise<void>
-  on(event: string, listener: (argument: LiveMessage & Error) => void): unknown
-}
-
-interface QueueCounts {
-  messageCount: number
-  consumerCount: number
-}
-
-interface LiveConfirmChannel extends LiveChannel {
-  publish(
-    exchange: string,
-    routingKey: string,
-    content: Buffer,
-    options: Record<string, unknown>,
-    onConfirm: (error: unknown) => void,
-  ): boolean
-}
-
-interface LiveMessage {
-  content: Buffer
-  fields: { redelivered: boolean }
-  properties: { messageId?: string; headers?: Record<string, unknown>; priority?: unknown }
-}
 
 /** What the adapter's options say of it. */
 export interface LiveSettings {
@@ -59,17 +16,6 @@ export interface LiveSettings {
   connectTimeout: number
   /** How long a confirm may take, in milliseconds. */
   publishTimeout: number
-}
-
-/** What a queue is declared with, as the engine decides it. */
-type Arguments = Record<string, unknown>
-
-/** The publishing channel, and what has happened on it. */
-interface Publisher {
-  channel: LiveConfirmChannel
-  declared: Map<string, Promise<unknown>>
-  /** Ids of messages the broker could not route to a queue. */
-  returned: Set<string>
 }
 
 interface Delivered {
@@ -120,9 +66,7 @@ class LiveAmqp {
   readonly broker: Broker
   readonly #connection: LiveAmqpConnection
   readonly #settings: LiveSettings
-  /** RabbitMQ lets nobody publish for the moment. */
-  #blocked = false
-  #publisher: Promise<Publisher> | undefined
+  readonly #publisher: LivePublisher
   /** By queue. */
   readonly #consumers = new Map<string, { channel: LiveChannel; tag: string }>()
   /** Unsettled deliveries by their number; those of a lost channel are forgotten with it. */
@@ -130,13 +74,13 @@ class LiveAmqp {
   /** Queues being looked at, by their number. */
   readonly #readings = new Map<number, { channel: LiveChannel; queue: string }>()
   #lastNumber = 0
-  #lastMessage = 0
   /** Why the connection will not come back. */
   #gone: string | undefined
 
   constructor(connection: LiveAmqpConnection, settings: LiveSettings) {
     this.#connection = connection
     this.#settings = settings
+    this.#publisher = new LivePublisher(connection, settings.publishTimeout)
     const held = new WeakRef(this)
     // The engine holds it weakly: a broker that nobody holds can be freed.
     const live = () => {
@@ -145,8 +89,8 @@ class LiveAmqp {
       return driver
     }
     const functions = {
-      publish: async (message: Outgoing) => live().#publishInTime(message),
-      declare: async (queue: string, declared: string) => live().#declare(queue, declared),
+      publish: async (message: Outgoing) => live().#publisher.publish(message),
+      declare: async (queue: string, declared: string) => live().#publisher.declare(queue, JSON.parse(declared)),
       consume: async (queue: string, declared: string, prefetch: number) =>
         live().#consumeInTime(queue, declared, prefetch),
       settle: (number: number, ack: boolean) => {
@@ -154,8 +98,8 @@ class LiveAmqp {
         if (driver) driver.#settle(number, ack)
       },
       cancel: async (queue: string) => live().#cancel(queue),
-      waiting: async (queue: string) => (await live().#look(queue))?.messageCount ?? null,
-      consumers: async (queue: string) => (await live().#look(queue))?.consumerCount ?? null,
+      waiting: async (queue: string) => (await look(live().#connection, queue))?.messageCount ?? null,
+      consumers: async (queue: string) => (await look(live().#connection, queue))?.consumerCount ?? null,
       openReading: async (queue: string) => live().#openReading(queue),
       readNext: async (reading: number) => live().#readNext(reading),
       closeReading: async (reading: number) => live().#closeReading(reading),
@@ -173,7 +117,7 @@ class LiveAmqp {
 
   /** RabbitMQ lets nobody publish for the moment, or does again. */
   hold(isBlocked: boolean): void {
-    this.#blocked = isBlocked
+    this.#publisher.hold(isBlocked)
     this.broker.setBlocked(isBlocked)
   }
 
@@ -185,63 +129,6 @@ class LiveAmqp {
     } finally {
       asked.inTime = false
     }
-  }
-
-  /** Nobody uses a channel again that confirmed nothing in time. The connection is the user's. */
-  async #publishInTime(message: Outgoing): Promise<void> {
-    const silent = 'The amqplib connection does not answer (option publishTimeout)'
-    try {
-      await withinTime(this.#publish(message), this.#settings.publishTimeout, silent, () => this.#blocked)
-    } catch (error) {
-      this.#publisher = undefined
-      throw error
-    }
-  }
-
-  async #publish({ queue, queues, body, headers, priority }: Outgoing): Promise<void> {
-    const { channel, declared, returned } = await this.#openPublisher()
-    for (const [name, declaration] of Object.entries(JSON.parse(queues) as Record<string, Arguments>)) {
-      const declaring = declared.get(name) ?? this.#ensure(channel, name, declaration)
-      declared.set(name, declaring)
-      declaring.catch(() => declared.delete(name))
-      await declaring
-    }
-    const messageId = String(++this.#lastMessage)
-    await new Promise<void>((resolve, reject) => {
-      const options = {
-        persistent: true,
-        mandatory: true,
-        contentType: 'application/json',
-        headers: JSON.parse(headers),
-        ...(typeof priority === 'number' && { priority }),
-        messageId,
-      }
-      channel.publish('', queue, body, options, (error) => {
-        if (error) reject(error instanceof Error ? error : new Error('the broker did not take the message'))
-        else if (returned.delete(messageId)) reject(new Error(`the queue '${queue}' does not exist`))
-        else resolve()
-      })
-    })
-  }
-
-  #openPublisher(): Promise<Publisher> {
-    this.#publisher ??= this.#connection.createConfirmChannel().then(
-      (channel) => {
-        const publisher: Publisher = { channel, declared: new Map(), returned: new Set() }
-        const forget = () => {
-          this.#publisher = undefined
-        }
-        channel.on('error', forget)
-        channel.on('close', forget)
-        channel.on('return', (message) => publisher.returned.add(message.properties.messageId ?? ''))
-        return publisher
-      },
-      (error: unknown) => {
-        this.#publisher = undefined
-        throw error
-      },
-    )
-    return this.#publisher
   }
 
   /** `asked` says whether somebody still waits for it. */
@@ -262,7 +149,7 @@ class LiveAmqp {
     channel.on('error', (error) => lost(`The channel failed: ${error.message}`))
     channel.on('close', () => lost('The channel was closed'))
     await channel.prefetch(prefetch)
-    await this.#ensure(channel, queue, JSON.parse(declared))
+    await ensure(this.#connection, { channel, queue, declared: JSON.parse(declared) })
     const { consumerTag } = await channel.consume(queue, (message) => {
       if (message === null) return lost('The broker cancelled the consumer')
       const number = ++this.#lastNumber
@@ -279,33 +166,8 @@ class LiveAmqp {
     this.#consumers.set(queue, { channel, tag: consumerTag })
   }
 
-  async #declare(queue: string, declared: string): Promise<void> {
-    const { channel } = await this.#openPublisher()
-    await this.#ensure(channel, queue, JSON.parse(declared))
-  }
-
-  /** Makes sure that a queue exists. One that does is taken as it is, whatever its arguments. */
-  async #ensure(channel: LiveChannel, queue: string, declaration: Arguments): Promise<void> {
-    if ((await this.#look(queue)) === null) await channel.assertQueue(queue, { durable: true, arguments: declaration })
-  }
-
-  /** How many messages wait in a queue, and how many consumers it has; null where there is no such queue. */
-  async #look(queue: string): Promise<QueueCounts | null> {
-    // On a channel of its own: asking for a queue that is not there closes the channel.
-    const channel = await this.#connection.createChannel()
-    channel.on('error', () => {})
-    try {
-      const counts = await channel.checkQueue(queue)
-      await channel.close()
-      return counts
-    } catch (error) {
-      if ((error as { code?: unknown }).code === NOT_FOUND) return null
-      throw error
-    }
-  }
-
   async #openReading(queue: string): Promise<number | null> {
-    if ((await this.#look(queue)) === null) return null
+    if ((await look(this.#connection, queue)) === null) return null
     const channel = await this.#connection.createChannel()
     channel.on('error', () => {})
     const number = ++this.#lastNumber
@@ -350,16 +212,6 @@ class LiveAmqp {
   async #close(): Promise<void> {
     const consumers = [...this.#consumers.values()]
     this.#consumers.clear()
-    const publisher = this.#publisher
-    this.#publisher = undefined
-    await Promise.all(consumers.map(({ channel }) => channel.close().catch(() => {})))
-    await publisher?.then(({ channel }) => channel.close()).catch(() => {})
+    await this.#publisher.close(Promise.all(consumers.map(({ channel }) => channel.close().catch(() => {}))))
   }
-}
-
-/** The headers that are text. */
-function texts(headers: Record<string, unknown> = {}): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
-  )
 }

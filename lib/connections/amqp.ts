@@ -1,5 +1,6 @@
 /** `amqpConnection`: a URL, several, an options object, a live amqplib connection, or a memory. */
-import { type LiveAmqpConnection, type LiveSettings, liveBroker } from '../bridge/live-amqp.js'
+import { type LiveSettings, liveBroker } from '../bridge/live-amqp.js'
+import type { LiveAmqpConnection } from '../bridge/live-channels.js'
 import { Broker } from '../bridge/native.js'
 import { isObject } from '../is-object.js'
 import { ADAPTER_SCHEMA } from '../options/adapter-schema.js'
