@@ -11,7 +11,7 @@ use super::faults::{FaultSlot, Faults};
 use super::keys::Keys;
 use super::listeners::Listeners;
 use super::outages::{Outages, Server};
-use super::record::{MemoryDatabase, RecordStore, RunRow};
+use super::record::{GivenRun, MemoryDatabase, RecordStore, RunRow};
 use crate::error::Result;
 use crate::ports::arguments::QueueType;
 use crate::ports::platform::{Clock, Platform};
@@ -132,7 +132,7 @@ impl MemoryServer {
     /// # Errors
     /// The context is no JSON, or cannot be stored.
     pub fn insert(&self, tables: &Tables, run: &str, context: &str, status: Option<&str>) -> Result<()> {
-        self.record.insert(tables, run, context, status, self.clock.now())
+        self.record.insert(tables, GivenRun { run, context, status }, self.clock.now())
     }
 
     /// Writes a run's status row anew, as a client of the user's does.

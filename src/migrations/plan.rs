@@ -98,7 +98,8 @@ fn made(step: &'static MigrationStep, facts: &Facts, recording: &mut Recording) 
     }
     let taken_over = acts.is_empty() && !is_new;
     finish(&mut acts, recording.record(step));
-    Some(planned(step, Direction::Up, facts, acts, (taken_over, is_new)))
+    let planned = planned(step, Direction::Up, facts, acts);
+    Some(Planned { is_new, report: StepReport { taken_over, ..planned.report }, ..planned })
 }
 
 fn taken_away(step: &'static MigrationStep, facts: &Facts, recording: &Recording) -> Option<Planned> {
@@ -107,20 +108,14 @@ fn taken_away(step: &'static MigrationStep, facts: &Facts, recording: &Recording
         return None;
     }
     finish(&mut acts, recording.forget(step));
-    Some(planned(step, Direction::Down, facts, acts, (false, false)))
+    Some(planned(step, Direction::Down, facts, acts))
 }
 
-fn planned(
-    step: &'static MigrationStep,
-    direction: Direction,
-    facts: &Facts,
-    acts: Vec<Act>,
-    (taken_over, is_new): (bool, bool),
-) -> Planned {
+fn planned(step: &'static MigrationStep, direction: Direction, facts: &Facts, acts: Vec<Act>) -> Planned {
     let notes = if direction == Direction::Up { (step.lacks)(facts) } else { Vec::new() };
-    let report =
-        StepReport { step: step.number, name: step.name, direction, taken_over, sql: sql(&acts), notes };
-    Planned { step, acts, report, is_new }
+    let (number, name) = (step.number, step.name);
+    let report = StepReport { step: number, name, direction, taken_over: false, sql: sql(&acts), notes };
+    Planned { step, acts, report, is_new: false }
 }
 
 fn sql(acts: &[Act]) -> Vec<String> {

@@ -194,7 +194,7 @@ impl JobMessage {
     }
 
     /// A message that asks for nothing but that it is told how the run came to rest. Any node of the run will do.
-    pub fn to_tell(run: &str, blueprint: &str, (node, round): (&NodeId, u32)) -> Self {
+    pub fn to_tell(run: &str, blueprint: &str, node: &NodeId, round: u32) -> Self {
         let due = DueJob { node: node.clone(), round, attempt: 1, ..DueJob::default() };
         Self { untold: true, copy: true, ..Self::of(run, blueprint, &due, None) }
     }

@@ -52,7 +52,8 @@ impl ActiveNodes {
     pub fn note_node(
         &self,
         run: &str,
-        (node, round): (&NodeId, u32),
+        node: &NodeId,
+        round: u32,
         token: CancellationToken,
     ) -> ActiveNode<'_> {
         let inside = Inside::of(node).map(|_| (node.clone(), round));

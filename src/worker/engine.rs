@@ -171,7 +171,7 @@ impl Engine {
             return;
         };
         if registry.all_tell(queue).await {
-            let message = JobMessage::to_tell(run, &blueprint, (node, entry.round));
+            let message = JobMessage::to_tell(run, &blueprint, node, entry.round);
             let published = publisher.forward(std::slice::from_ref(&message)).await;
             let _ =
                 published.inspect_err(|error| debug!(%error, run, "nobody is told that the run has ended"));

@@ -20,5 +20,5 @@ mod watching;
 mod write;
 
 pub use asking::MemoryDatabase;
-pub(super) use store::RecordStore;
 pub use store::RunRow;
+pub(super) use store::{GivenRun, RecordStore};

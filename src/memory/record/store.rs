@@ -47,6 +47,17 @@ pub struct RunRow {
     pub updated_at: Option<i64>,
 }
 
+/// A run as a client of the user's gives it.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenRun<'a> {
+    /// The run.
+    pub run: &'a str,
+    /// Its context, as JSON.
+    pub context: &'a str,
+    /// Its status, if the client says one.
+    pub status: Option<&'a str>,
+}
+
 impl RecordStore {
     /// Locks the rows of a run, as a transaction of somebody else's does, or lets them go.
     pub fn lock(&self, run: &str, is_locked: bool) {
@@ -95,14 +106,8 @@ impl RecordStore {
     ///
     /// # Errors
     /// The context is no JSON, or cannot be stored.
-    pub fn insert(
-        &self,
-        tables: &Tables,
-        run: &str,
-        context: &str,
-        status: Option<&str>,
-        at: u64,
-    ) -> Result<()> {
+    pub fn insert(&self, tables: &Tables, given: GivenRun<'_>, at: u64) -> Result<()> {
+        let GivenRun { run, context, status } = given;
         let content = Content::parse(context)?;
         self.transaction(tables, at, |state, moment| {
             state.contexts.rows.insert(run.to_owned(), Row { xmin: moment.xid, content });

@@ -30,8 +30,9 @@ pub async fn execute(
         return Ok(None);
     }
     let call = call_of(context, message, node);
-    let noted = (&message.node_id, node.round);
-    let _active = context.services.active_nodes.note_node(&message.run_id, noted, call.cancelled.clone());
+    let active_nodes = &context.services.active_nodes;
+    let signal = call.cancelled.clone();
+    let _active = active_nodes.note_node(&message.run_id, &message.node_id, node.round, signal);
     let (meters, of, begun) = (&context.services.meters, context.metered(message), Instant::now());
     meters.count(Counter::Takeovers, of, context.redelivered.into());
     tokio::select! {

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::mutants::{Mutant, makes};
 use crate::protocol::message::JobMessage;
 use crate::worker::leases::held::LeasedExecution;
-use crate::worker::runs::claim::Claimed;
+use crate::worker::runs::claim::{ClaimMode, Claimed};
 
 /// Whether a node may be executed.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,8 +60,11 @@ pub async fn clear(
     // A copy is claimed under a lease too: the worker that has the original may not see leases.
     if must_claim {
         let is_one_of_two = message.may_be_one_of_two() && !is_the_first;
-        let asks = !is_seen && is_one_of_two && !makes(Mutant::StartsUnasked);
-        let clearance = claim(context, executed, &execution, asks).await?;
+        let how = match !is_seen && is_one_of_two && !makes(Mutant::StartsUnasked) {
+            true => ClaimMode::AfterAsking,
+            false => ClaimMode::Now,
+        };
+        let clearance = claim(context, executed, &execution, how).await?;
         if clearance != Clearance::Granted {
             return Ok(clearance);
         }
@@ -75,9 +78,9 @@ async fn claim(
     context: &JobContext<'_>,
     executed: &mut ToExecute,
     execution: &LeasedExecution,
-    asks: bool,
+    how: ClaimMode,
 ) -> Result<Clearance> {
-    let claim = || context.services.runs.claim_node(execution, &executed.document, asks);
+    let claim = || context.services.runs.claim_node(execution, &executed.document, how);
     let claimed = match context.retry.unless(is_passing_trouble, claim).await {
         // Others have locked its row: it waits for that without holding a place.
         Err(error) if is_passing_trouble(&error) => return Ok(Clearance::After(Duration::ZERO)),

@@ -116,13 +116,15 @@ async fn admit_and_execute(
             context.services.notices.tell_of(&message.run_id, milestones).await?;
         }
         let answer = killed_workers(context, message, deaths);
-        return answered(context, message, (*to_execute, answer), begun).await.map(Some);
+        let executed = Executed { node: *to_execute, answer, begun, held: &message.node_id };
+        return answered(context, message, executed).await.map(Some);
     }
     match execute(context, message, &to_execute).await? {
         None => Ok(Some(MessageFate::Requeue)),
         Some(Reply::Answered(answer)) => {
             fault_points::point("after-call");
-            answered(context, message, (*to_execute, answer), begun).await.map(Some)
+            let executed = Executed { node: *to_execute, answer, begun, held: &message.node_id };
+            answered(context, message, executed).await.map(Some)
         }
         Some(Reply::Lacking { blueprint }) => {
             lacks_inner_blueprint(context, message, (to_execute.round, blueprint)).await.map(Some)
@@ -148,13 +150,11 @@ async fn take_present_blueprint(context: &JobContext<'_>, blueprint: &str) -> Re
 async fn answered(
     context: &JobContext<'_>,
     message: &JobMessage,
-    (node, answer): (ToExecute, Answer),
-    begun: Instant,
+    executed: Executed<'_>,
 ) -> Result<MessageFate> {
     // What follows from it is of the trace of its execution.
-    let after = message.after(answer.trace.as_deref());
+    let after = message.after(executed.answer.trace.as_deref());
     let message = &*after;
-    let executed = Executed { node, answer, begun, held: &message.node_id };
     let finished = finish(context, message, executed).await?;
     carry_on(context, message, finished).await
 }

@@ -16,6 +16,15 @@ use crate::time::milliseconds;
 use crate::worker::leases::held::LeasedExecution;
 use crate::workflow::ledger::{Claiming, Unclaimed};
 
+/// How an execution is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimMode {
+    /// At once.
+    Now,
+    /// Only once nobody has answered that it executes the node.
+    AfterAsking,
+}
+
 /// What came of a claim.
 #[derive(Debug)]
 pub enum Claimed {
@@ -28,8 +37,7 @@ pub enum Claimed {
 }
 
 impl Runs {
-    /// Claims an execution for as long as a lease lives; where it `asks`, only once nobody has answered that it executes the
-    /// node. Decided on the run as it was loaded, or as it is.
+    /// Claims an execution for as long as a lease lives. Decided on the run as it was loaded, or as it is.
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
@@ -37,12 +45,12 @@ impl Runs {
         &self,
         execution: &LeasedExecution,
         base: &Document,
-        asks: bool,
+        how: ClaimMode,
     ) -> Result<Claimed> {
         let LeasedExecution { run, node, round } = execution.clone();
         let (own, deferred) = (self.settings.worker.clone(), self.deferred);
         let lives = self.settings.lease_seconds * 1000;
-        let asks = asks.then(|| milliseconds(self.settings.time_for_answers()));
+        let asks = (how == ClaimMode::AfterAsking).then(|| milliseconds(self.settings.time_for_answers()));
         let refused: Arc<Mutex<Option<Claimed>>> = Arc::default();
         let answer = refused.clone();
         let decide: Decide = Box::new(move |document| {
@@ -93,7 +101,7 @@ impl Runs {
     pub async fn claim_all(&self, executions: Vec<LeasedExecution>) {
         let claims = executions.iter().map(|execution| async move {
             let claimed = match self.load(&execution.run).await {
-                Ok(document) => self.claim_node(execution, &document, false).await,
+                Ok(document) => self.claim_node(execution, &document, ClaimMode::Now).await,
                 Err(error) => Err(error),
             };
             match claimed {

@@ -43,7 +43,7 @@ impl Ledger {
         for id in &unknown {
             for target in blueprint.targets(id).filter(|target| blueprint.is_certain(id, target)) {
                 let predecessor = blueprint.predecessor(id, target);
-                let course = &mut Course { blueprint, by: id, resumed: false, transition: &mut transition };
+                let course = &mut Course::of(blueprint, id, &mut transition);
                 self.arrive(course, Arriving { predecessor, target, closing: false });
             }
         }
@@ -72,10 +72,7 @@ impl Ledger {
         }
         let by = place.predecessors.iter().find(|id| done(id))?.clone();
         let mut transition = Transition::default();
-        self.fire(
-            &mut Course { blueprint, by: &by, resumed: false, transition: &mut transition },
-            &node.into(),
-        );
+        self.fire(&mut Course::of(blueprint, &by, &mut transition), &node.into());
         self.update_status();
         transition.due.pop().map(|due| due.round)
     }

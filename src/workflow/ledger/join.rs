@@ -24,6 +24,13 @@ pub(super) struct Course<'a> {
     pub transition: &'a mut Transition,
 }
 
+impl<'a> Course<'a> {
+    /// What the end of a node sets off that had not paused.
+    pub fn of(blueprint: &'a Blueprint, by: &'a NodeId, transition: &'a mut Transition) -> Self {
+        Self { blueprint, by, resumed: false, transition }
+    }
+}
+
 /// An edge as it arrives at its target.
 pub(super) struct Arriving<'a> {
     /// What the arrival counts as.
@@ -48,8 +55,14 @@ impl Position {
         Self { depth: self.depth + 1, ..self }
     }
 
-    fn arrival(self, closing: bool, skipped: bool) -> Arrival {
-        Arrival { lap: self.lap + u32::from(closing), depth: self.depth, skipped }
+    /// What an edge leaves that was taken; one that is `closing` begins the target's next lap.
+    fn taken(self, closing: bool) -> Arrival {
+        Arrival { lap: self.lap + u32::from(closing), depth: self.depth, skipped: false }
+    }
+
+    /// What an edge leaves that was not taken.
+    fn skipped(self, closing: bool) -> Arrival {
+        Arrival { skipped: true, ..self.taken(closing) }
     }
 }
 
@@ -60,7 +73,7 @@ impl Ledger {
         course: &mut Course<'_>,
         Arriving { predecessor, target, closing }: Arriving<'_>,
     ) -> bool {
-        let arrival = self.position(course.by).arrival(closing, false);
+        let arrival = self.position(course.by).taken(closing);
         let depth = arrival.depth;
         let join = join_of(course.blueprint, target);
         let entry = self.entry_or_new(target);
@@ -84,7 +97,7 @@ impl Ledger {
             return;
         }
         let closing = blueprint.closes_a_cycle(source, target);
-        let arrival = self.position(course.by).arrival(closing, true);
+        let arrival = self.position(course.by).skipped(closing);
         let predecessor = blueprint.predecessor(source, target);
         let entry = self.entry_or_new(target);
         let arrived =

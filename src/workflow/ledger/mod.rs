@@ -30,6 +30,7 @@ mod delta;
 mod due;
 mod entry;
 mod event;
+mod follow;
 mod inside;
 mod instance;
 mod join;
