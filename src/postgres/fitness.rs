@@ -37,14 +37,24 @@ pub(super) async fn of_contexts(client: &Connection, name: &TableName, contexts:
     found.is_one_row_a_run(name)
 }
 
-/// Looks at a status table, with the statement that writes a status; that may make no row.
+/// A status table that is to be worked with.
+pub(super) struct CheckedTable<'a> {
+    pub name: &'a TableName,
+    /// Its quoted name.
+    pub table: &'a str,
+    /// The statement that writes a status.
+    pub touch: &'a str,
+    /// That makes no row.
+    pub only_updates: bool,
+}
+
+/// Looks at a status table.
 ///
 /// # Errors
 /// It cannot be worked with.
 pub(super) async fn of_statuses(
     client: &Connection,
-    (name, table): (&TableName, &str),
-    (touch, only_updates): (&str, bool),
+    CheckedTable { name, table, touch, only_updates }: CheckedTable<'_>,
 ) -> Result<()> {
     let Some(found) = Found::look(client, table).await? else { return Ok(()) };
     found.may(name, if only_updates { &["SELECT", "UPDATE"] } else { &["SELECT", "INSERT", "UPDATE"] })?;

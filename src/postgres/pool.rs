@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::connect::{CONNECTING, PasswordSource, PostgresSettings, login_error, parse, patience};
 use super::connection::Connection;
-use super::upkeep::Upkeep;
+use super::upkeep::{Upkeep, Waits};
 use super::{pooler, ssl, standby};
 use crate::error::{Code, Error, Result};
 
@@ -44,7 +44,7 @@ impl Pool {
         let patience = patience(settings, &config);
         let limit = settings.statement_timeout.map(Duration::from_millis);
         let upkeep =
-            Arc::new(Upkeep::new(&config, ssl::connector(&ssl)?, (limit, patience), settings.pooler));
+            Arc::new(Upkeep::new(&config, ssl::connector(&ssl)?, Waits { limit, patience }, settings.pooler));
         let connector = Connector { password, upkeep: upkeep.clone() };
         let config_of_manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(config, connector, config_of_manager);

@@ -52,7 +52,7 @@ impl Session {
         if rows.iter().any(|row| !row.get::<_, bool>(5)) {
             return Ok(None);
         }
-        Ok(Some(rows.iter().flat_map(|row| newer(row, &asked.names, (None, Vec::new()))).collect()))
+        Ok(Some(rows.iter().flat_map(|row| newer(row, &asked.names, Entries::default())).collect()))
     }
 
     /// Reads rows and their journal.
@@ -65,7 +65,7 @@ impl Session {
         let asked = Asked::of(known, contexts.ids);
         let sql = journal::load(contexts, NOW);
         let rows = client.rows(&sql, &[&asked.names.sent, &asked.rows, &asked.entries]).await?;
-        Ok(rows.iter().flat_map(|row| newer(row, &asked.names, entries(row))).collect())
+        Ok(rows.iter().flat_map(|row| newer(row, &asked.names, Entries::of(row))).collect())
     }
 
     /// Whole runs, within a transaction that holds the tables.
@@ -79,7 +79,7 @@ impl Session {
         let asked = Asked::of(&known, contexts.ids);
         let sql = journal::load(contexts, NOW);
         let rows = transaction.rows(&sql, &[&asked.names.sent, &asked.rows, &asked.entries]).await?;
-        Ok(rows.iter().flat_map(|row| newer(row, &asked.names, entries(row))).collect())
+        Ok(rows.iter().flat_map(|row| newer(row, &asked.names, Entries::of(row))).collect())
     }
 
     /// A run's reserved key alone.
@@ -171,13 +171,23 @@ impl<'a> Asked<'a> {
 }
 
 /// What is newer of a run, once for each name it was asked about by.
-fn newer(row: &Row, names: &Names<'_>, (last, entries): (Option<i64>, Vec<String>)) -> Vec<Newer> {
+fn newer(row: &Row, names: &Names<'_>, Entries { last, entries }: Entries) -> Vec<Newer> {
     let text = if row.get(3) { RowText::Unchanged } else { RowText::Text(row.get(4)) };
     let newer = Newer { run: row.get(0), at: moment(row, 1), row: row.get(2), text, entries, last };
     let asked = names.asked(newer.run.clone());
     asked.into_iter().map(|run| Newer { run, ..newer.clone() }).collect()
 }
 
-fn entries(row: &Row) -> (Option<i64>, Vec<String>) {
-    (row.get(5), row.get::<_, Option<Vec<String>>>(6).unwrap_or_default())
+/// Entries of a run's journal.
+#[derive(Default)]
+struct Entries {
+    /// The number of the last one.
+    last: Option<i64>,
+    entries: Vec<String>,
+}
+
+impl Entries {
+    fn of(row: &Row) -> Self {
+        Self { last: row.get(5), entries: row.get::<_, Option<Vec<String>>>(6).unwrap_or_default() }
+    }
 }

@@ -83,7 +83,7 @@ impl Session {
 
     async fn inserting(&self, client: &Connection, given: &str) -> Result<String> {
         let contexts = self.contexts(client).await?;
-        self.statuses()?.insertion(client, contexts, (given, self.journal.is_there())).await
+        self.statuses()?.insertion(client, contexts, given, self.journal.is_there()).await
     }
 
     /// Whether a status row owes values that the engine does not know: it is there already, or nothing is inserted.

@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 
 use super::connection::{Asks, Connection};
 use super::contexts::{Contexts, owed};
-use super::fitness;
+use super::fitness::{self, CheckedTable};
 use super::ids::Names;
 use super::pool::Pool;
 use super::status_sql::{Statements, Timed, Writing};
@@ -184,7 +184,8 @@ impl StatusTable {
         &self,
         client: &impl Asks,
         contexts: &Contexts,
-        (given, has_journal): (&str, bool),
+        given: &str,
+        has_journal: bool,
     ) -> Result<String> {
         Ok(self.statements(client).await?.insert(contexts, given, has_journal))
     }
@@ -226,7 +227,8 @@ impl StatusTable {
     /// Whether the table can be worked with, and what its user has to know of it.
     pub(super) async fn check(&self, client: &Connection) -> Result<Option<String>> {
         let Statements { table, touch, owed, .. } = self.statements(client).await?;
-        fitness::of_statuses(client, (&self.name, table), (touch, !owed.is_empty())).await?;
+        let only_updates = !owed.is_empty();
+        fitness::of_statuses(client, CheckedTable { name: &self.name, table, touch, only_updates }).await?;
         Ok(fitness::owing(&self.name, owed))
     }
 }

@@ -29,12 +29,20 @@ pub(super) struct Upkeep {
     silent: Mutex<Option<Instant>>,
 }
 
+/// How long one waits.
+pub(super) struct Waits {
+    /// For a statement; none for as long as it takes.
+    pub limit: Option<Duration>,
+    /// For a connection to be opened.
+    pub patience: Duration,
+}
+
 impl Upkeep {
-    /// Statements take no longer than `limit`, if there is one; a connection is opened within `patience`.
+    /// Nothing is known yet of the way to the server.
     pub fn new(
         config: &Config,
         tls: Option<MakeRustlsConnect>,
-        (limit, patience): (Option<Duration>, Duration),
+        Waits { limit, patience }: Waits,
         pooler: Option<bool>,
     ) -> Self {
         Self {

@@ -110,21 +110,20 @@ async fn admit_and_execute(
     }
     fault_points::point("after-load");
     to_execute.onward = onward(context, message, &mut to_execute.document).await?;
+    let executed = |node, answer| Executed { node, answer, begun, held: &message.node_id };
     // What died before the run began died of another run of that id.
     if let Some(deaths) = deaths.filter(|_| !to_execute.has_begun) {
         if let Some(milestones) = to_execute.onward.take() {
             context.services.notices.tell_of(&message.run_id, milestones).await?;
         }
         let answer = killed_workers(context, message, deaths);
-        let executed = Executed { node: *to_execute, answer, begun, held: &message.node_id };
-        return answered(context, message, executed).await.map(Some);
+        return answered(context, message, executed(*to_execute, answer)).await.map(Some);
     }
     match execute(context, message, &to_execute).await? {
         None => Ok(Some(MessageFate::Requeue)),
         Some(Reply::Answered(answer)) => {
             fault_points::point("after-call");
-            let executed = Executed { node: *to_execute, answer, begun, held: &message.node_id };
-            answered(context, message, executed).await.map(Some)
+            answered(context, message, executed(*to_execute, answer)).await.map(Some)
         }
         Some(Reply::Lacking { blueprint }) => {
             lacks_inner_blueprint(context, message, (to_execute.round, blueprint)).await.map(Some)
