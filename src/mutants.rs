@@ -75,6 +75,8 @@ pub enum Mutant {
     AdvancesBeforeStart,
     /// A schedule is written although somebody else has changed it since it was read.
     AdvancesBlindly,
+    /// What a dead attempt wrote before its answer stays.
+    TakesNothingBack,
     /// How a run came to rest is told by nobody, if its worker dies before it has.
     TellsNothingAgain,
 }
@@ -82,7 +84,7 @@ pub enum Mutant {
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -118,6 +120,7 @@ impl Mutant {
         Self::LooksWithLeasesOnly,
         Self::AdvancesBeforeStart,
         Self::AdvancesBlindly,
+        Self::TakesNothingBack,
         Self::TellsNothingAgain,
     ];
 }

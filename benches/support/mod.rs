@@ -6,7 +6,7 @@ use flowcraft_rabbitmq_adapter::protocol::message::JobMessage;
 use flowcraft_rabbitmq_adapter::protocol::outcome::{Answer, Outcome, Taken};
 use flowcraft_rabbitmq_adapter::record::{Change, Document, Patch, ReservedKey};
 use flowcraft_rabbitmq_adapter::worker::job::completion::{Completion, complete};
-use flowcraft_rabbitmq_adapter::worker::job::effect::Execution;
+use flowcraft_rabbitmq_adapter::worker::job::effect::{AnsweredBy, Execution};
 use flowcraft_rabbitmq_adapter::workflow::blueprint::{Blueprint, DescribedEdge, DescribedNode, Description};
 use flowcraft_rabbitmq_adapter::workflow::ledger::{Ledger, TakenEdge};
 
@@ -80,6 +80,7 @@ impl Run {
             queue: "flowcraft-queue",
             deferred: false,
             opens: None,
+            by: AnsweredBy::Attempt(None),
         };
         let (change, completion) =
             complete(&self.document, &self.blueprint, execution, &self.answer).expect("it completes");

@@ -1,19 +1,25 @@
 /**
- * The context a node sees: its own writes, which land with its result, over the record as it is when the node reads. While
- * nobody else of the run can write, that is what was loaded with its job. Else the record is looked at again. Values are
- * fetched and parsed when they are first asked for.
+ * The context a node sees: its own writes over the record as it is when the node reads. While nobody else of the run can write,
+ * that is what was loaded with its job, and what the node writes lands with its result. Else the record is looked at again, and
+ * written at once. Values are fetched and parsed when they are first asked for.
  */
+import { setImmediate as setNext } from 'node:timers'
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
 import type { Job } from '../bridge/channel.js'
 import { contextKey, fromJson } from '../bridge/json.js'
 import type { Values } from '../bridge/values.js'
 import type { Writes } from './answer.js'
+import { LiveWrites, type Recorder } from './live-writes.js'
 
 const INPUTS = '_inputs.'
 const OUTPUTS = '_outputs.'
 const SUBFLOW_STATE = '_subflowState.'
 /** Written by core when a node pauses; the ledger keeps them for the whole run. */
 const KEPT_BY_THE_LEDGER = new Set(['_awaitingNodeIds', '_awaitingDetails'])
+
+/** Keys that core writes by itself, also while a node's code runs. */
+const CORES = [INPUTS, OUTPUTS, SUBFLOW_STATE, '_awaiting', '_resume.', '_executionId']
+const isCores = (key: string): boolean => key.startsWith('_') && CORES.some((prefix) => key.startsWith(prefix))
 
 const NOTHING: IAsyncContext = {
   type: 'async',
@@ -34,7 +40,7 @@ interface Write {
 }
 
 /** Where contexts stand. */
-export interface Stored {
+export interface Stored extends Recorder {
   /** Whether a job's context as it was last seen is what there is; this and what follows while the job has no answer. */
   isCurrent(job: number): boolean
   /** Looks at a job's context again, for the next `refresh`. */
@@ -61,6 +67,8 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   /** What came with the job may be outdated. */
   #hasLooked = false
   #isOver = false
+  /** What the node's code writes; none while core's own code runs, which writes with the answer. */
+  #live: LiveWrites | undefined
 
   constructor(job: Job, stored: Stored, values: Values) {
     this.#job = job
@@ -76,6 +84,16 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   /** The job is answered. Code of the node that goes on all the same reads what is on record. */
   end(): void {
     this.#isOver = true
+  }
+
+  /** From now on the node's code writes. */
+  beginWriting(): void {
+    this.#live = new LiveWrites(this.#job.number, this.#stored, (key) => this.#share(key))
+  }
+
+  /** It has ended. Resolves when nothing that it wrote is on its way. */
+  async endWriting(): Promise<void> {
+    await this.#live?.end()
   }
 
   async get(key: string): Promise<unknown> {
@@ -98,8 +116,10 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
     const json = isOutput
       ? this.#shown?.json
       : this.json(value, `The context key '${key}' of node '${this.#job.nodeId}'`)
-    const removes = json === undefined && (this.#has(stored) || !this.#isCurrent())
+    const removes =
+      json === undefined && (this.#has(stored) || !this.#isCurrent() || this.#live?.isRecorded(stored) === true)
     this.#written.set(stored, { value, json, removes })
+    if ((json !== undefined || removes) && !isCores(stored)) await this.#live?.add(stored, json)
   }
 
   async delete(key: string): Promise<boolean> {
@@ -109,11 +129,13 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
     const present = this.#isOver ? await this.has(key) : this.hasSeen(key)
     const write = this.#written.get(key)
     // Where there is nothing to remove, a later write of another node stays.
-    if (this.#storedAs(key) !== undefined || write?.removes) {
-      const removes = this.#has(key) || write?.removes === true
+    if (this.#storedAs(key) !== undefined || write?.removes || this.#live?.isRecorded(key)) {
+      const removes = this.#has(key) || write?.removes === true || this.#live?.isRecorded(key) === true
       this.#written.set(key, { value: undefined, json: undefined, removes })
+      if (removes && !isCores(key)) await this.#live?.add(key, undefined)
     } else {
       this.#written.delete(key)
+      this.#live?.forget(key)
     }
     return present
   }
@@ -185,11 +207,19 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
     const sets: Writes['sets'] = []
     const deletes: string[] = []
     for (const [key, { json, removes }] of this.#written) {
-      if (KEPT_BY_THE_LEDGER.has(key) || key === answered) continue
+      if (KEPT_BY_THE_LEDGER.has(key) || key === answered || this.#live?.isRecorded(key)) continue
       if (json !== undefined) sets.push([key, json])
       else if (removes) deletes.push(key)
     }
     return sets.length > 0 || deletes.length > 0 ? { writes: { sets, deletes } } : {}
+  }
+
+  /** A key that others may write too is on record: from the next turn on, whoever reads it reads it there. */
+  #share(key: string): void {
+    const write = this.#written.get(key)
+    setNext(() => {
+      if (this.#written.get(key) === write) this.#written.delete(key)
+    })
   }
 
   /** The node's own writes over what is stored. */

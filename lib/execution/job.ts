@@ -64,6 +64,7 @@ export async function runJob(
     return await (timeLimit ? Promise.race([answerOf(execution), timeLimit.expired]) : answerOf(execution))
   } catch (error) {
     const expired = timeLimit?.error()
+    await context.endWriting()
     return await failed(execution, expired ?? error, expired !== undefined || job.failed?.late === true)
   } finally {
     timeLimit?.clear()
@@ -91,13 +92,22 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
     host.attempts.noteFallback(state, execution.takeOver)
   }
   if (job.besideStrangers) await takeInputs(execution, state.getContext())
+  if (node && !isCoresOwn(host.runtime, node)) context.beginWriting()
   const result = await execute(execution, state)
+  await context.endWriting()
   if (node && state.isAwaiting() && state.getAwaitingNodeIds().includes(job.nodeId)) {
     const event = (name: string) => eventBeside(job, blueprint, name)
     const pause = await pauseOf(host.runtime, node, state, context, { result, event })
     return { outcome: 'paused', ...byServers(host, pause), ...context.writes() }
   }
   return finished(execution, state.getContext(), result)
+}
+
+/** Nodes that core brings along, and whose keys are written with their answers. */
+const CORES_OWN = new Set(['batch-scatter', 'batch-gather', 'loop-controller', 'subflow', 'wait', 'sleep', 'webhook'])
+
+function isCoresOwn(runtime: JobHost['runtime'], node: NodeDefinition): boolean {
+  return CORES_OWN.has(node.uses) || isSubflow(runtime, node) || isWebhookClass(runtime.registry.get(node.uses))
 }
 
 /** The node's subflow becomes jobs of the run. */

@@ -21,7 +21,7 @@ use crate::error::{Code, Error};
 use crate::ids::NodeId;
 use crate::memory::{MemoryServer, Process};
 use crate::protocol::message::JobMessage;
-use crate::record::to_raw;
+use crate::record::{Patch, to_raw};
 use crate::worker::{self, Gate, Ports, Worker};
 use crate::workflow::ledger::{Resume, RunStatus};
 
@@ -250,6 +250,28 @@ impl Engine {
     pub fn look<'env>(&self, env: &'env Env, job: u32) -> napi::Result<Object<'env>> {
         let host = self.host.clone();
         promise(env, async move { host.jobs.look(job).await })
+    }
+
+    /// Whether nobody else of a job's run could read what its node writes.
+    #[napi]
+    pub fn is_alone(&self, job: u32) -> bool {
+        self.host.jobs.is_alone(job)
+    }
+
+    /// Writes keys of a job's context before its answer: `sets` is a JSON object, `deletes` are keys. Whether they are on
+    /// record: else they are to go along with the answer. Never rejects for a server.
+    #[napi(ts_return_type = "Promise<boolean>")]
+    pub fn write<'env>(
+        &self,
+        env: &'env Env,
+        job: u32,
+        sets: String,
+        deletes: Vec<String>,
+    ) -> napi::Result<Object<'env>> {
+        let sets = serde_json::from_str(&sets)
+            .map_err(|error| to_js(env, &Error::new(Code::Internal, "Writing the context", error)))?;
+        let host = self.host.clone();
+        promise(env, async move { Ok(host.jobs.write(job, Patch { sets, deletes }).await) })
     }
 
     /// From now on, a job's context is as it was last looked at. Answers with the keys that have another value than the one

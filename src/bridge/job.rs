@@ -11,9 +11,9 @@ use super::milestones::milestones_json;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::host::{Call, Reply};
-use crate::ports::view::{LiveRuns, View};
+use crate::ports::view::{LiveAttempt, LiveRuns, View};
 use crate::protocol::answer;
-use crate::record::{INPUTS, Milestones};
+use crate::record::{INPUTS, Milestones, Patch};
 use crate::workflow::ledger::{Resume, SubflowFailure};
 use crate::workflow::path::{instance_of, shown};
 
@@ -36,6 +36,7 @@ struct Job {
     run: String,
     view: View,
     live: Arc<dyn LiveRuns>,
+    writing: Arc<LiveAttempt>,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -178,8 +179,8 @@ impl OpenJobs {
         let message = serde_json::to_string(&ExecuteMessage { job })
             .map_err(|error| Error::new(Code::Internal, "Handing the job to JavaScript", error))?;
         let (reply, answer) = oneshot::channel();
-        let Call { job, view, live, .. } = call;
-        self.with(|open| open.jobs.insert(number, Job { run: job.run_id, view, live, reply }));
+        let Call { job, view, live, writing, .. } = call;
+        self.with(|open| open.jobs.insert(number, Job { run: job.run_id, view, live, writing, reply }));
         Ok(Opened { number, message, answer })
     }
 
@@ -218,6 +219,22 @@ impl OpenJobs {
             self.of(number, |view| view.offer(seen));
         }
         Ok(())
+    }
+
+    /// Whether nobody else of a job's run could read what its node writes.
+    pub fn is_alone(&self, number: u32) -> bool {
+        self.of(number, |view| view.is_alone()).unwrap_or(true)
+    }
+
+    /// Writes keys before a job's answer. Whether they are on record: else they are to go along with the answer.
+    pub async fn write(&self, number: u32, patch: Patch) -> bool {
+        let asked = self.with(|open| {
+            open.jobs.get(&number).map(|Job { run, view, live, writing, .. }| {
+                (run.clone(), view.document().clone(), live.clone(), writing.clone())
+            })
+        });
+        let Some((run, known, live, writing)) = asked else { return false };
+        live.write(&run, &known, &writing, patch).await
     }
 
     /// From now on, a job's context is as it was last looked at. Answers with the keys that have another value than the one

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::ports::about::About;
-use crate::ports::view::{LiveRuns, View};
+use crate::ports::view::{LiveAttempt, LiveRuns, View};
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::Answer;
 use crate::record::Milestones;
@@ -65,8 +65,10 @@ pub struct Call {
     pub job: JobMessage,
     /// The run as the node sees it.
     pub view: View,
-    /// Where it looks at the run again.
+    /// Where it looks at the run again, and writes.
     pub live: Arc<dyn LiveRuns>,
+    /// The attempt, as it writes there.
+    pub writing: Arc<LiveAttempt>,
     /// The revision of the blueprint that admitted it. JavaScript runs the node by no other.
     pub revision: BlueprintRevision,
     /// What the paused node is resumed with.

@@ -3,6 +3,8 @@
 //! that when nobody is reading.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +14,8 @@ use crate::error::Result;
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::mutants::{Mutant, makes};
-use crate::record::{Document, Scope};
+use crate::record::{Document, Patch, Scope};
+use crate::workflow::ledger::Attempt;
 
 /// A run, as it was at some moment that is not before `since`.
 #[derive(Debug, Clone)]
@@ -32,6 +35,56 @@ pub trait LiveRuns: Send + Sync {
     /// # Errors
     /// The run cannot be read.
     async fn look(&self, run: &str, known: &Document) -> Result<Option<Seen>>;
+
+    /// Writes keys of a run before the node's answer, for the run's other nodes to read; as its node names them. Whether they are on
+    /// record: else they are to go along with the answer. It waits for a record that is out of reach.
+    async fn write(&self, run: &str, known: &Document, attempt: &Arc<LiveAttempt>, patch: Patch) -> bool;
+}
+
+/// An attempt at an execution, as it writes before its answer. It has a token from its first write on.
+#[derive(Debug)]
+pub struct LiveAttempt {
+    node: NodeId,
+    round: u32,
+    token: OnceLock<String>,
+    may_be_first: AtomicBool,
+}
+
+impl LiveAttempt {
+    /// An attempt that has written nothing.
+    pub fn new(node: NodeId, round: u32) -> Arc<Self> {
+        Arc::new(Self { node, round, token: OnceLock::new(), may_be_first: AtomicBool::new(true) })
+    }
+
+    /// Has it have a token; `draw` makes one that no other attempt has.
+    pub fn name(&self, draw: impl FnOnce() -> String) {
+        self.token.get_or_init(draw);
+    }
+
+    /// Its token; none if it has written nothing.
+    pub fn token(&self) -> Option<&str> {
+        self.token.get().map(String::as_str)
+    }
+
+    /// Its token is on record, or was once: where it has vanished, it does not write again.
+    pub fn note_recorded(&self) {
+        self.may_be_first.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether it may be the first attempt, and has written nothing yet.
+    pub fn may_be_first(&self) -> bool {
+        self.may_be_first.load(Ordering::Relaxed)
+    }
+
+    /// The same, as the ledger knows it.
+    pub fn in_ledger(&self) -> Attempt<'_> {
+        Attempt { node: &self.node, round: self.round, token: self.token().unwrap_or_default() }
+    }
+
+    /// What its node writes, as a change of its run.
+    pub fn embedded(&self, patch: Patch) -> Patch {
+        Scope::of(&self.node).embedded(patch)
+    }
 }
 
 /// A run as one of its nodes sees it.
@@ -65,6 +118,11 @@ impl View {
     pub fn is_current(&mut self) -> bool {
         let stays = *self.stays.get_or_insert_with(|| self.seen.document.stays(&self.node));
         self.seen.since.elapsed() < stays || makes(Mutant::ReadsAsLoaded)
+    }
+
+    /// Whether nobody else of the run could read what the node writes, when it was last seen.
+    pub fn is_alone(&self) -> bool {
+        !self.seen.document.stays(&self.node).is_zero()
     }
 
     /// The value of a key.
@@ -111,8 +169,6 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::record::{ReservedKey, to_raw};
     use crate::workflow::blueprint::Blueprint;

@@ -9,6 +9,7 @@ use super::keys::{INPUTS, OUTPUTS, RESERVED_KEY};
 use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
+use crate::workflow::ledger::Restored;
 use crate::workflow::path::INNER;
 
 /// Keys set and keys removed.
@@ -43,6 +44,18 @@ impl Patch {
             Some(value) => self.set(key, value),
             None => self.deletes.push(key),
         }
+    }
+
+    /// Gives keys what they had; none removes a key.
+    pub fn restoring(restored: Restored) -> Self {
+        let mut patch = Self::default();
+        for (key, value) in restored {
+            match value {
+                Some(value) => patch.set(key, value),
+                None => patch.deletes.push(key),
+            }
+        }
+        patch
     }
 
     /// This patch and a later one, as one patch.

@@ -33,6 +33,8 @@ pub enum Broken {
     Schedule { schedule: String, what: String },
     /// Something of a run was not told, or was told twice.
     Untold { run: String, what: &'static str },
+    /// A run has a key that nobody who answered has written, or lacks one.
+    Written { run: String, what: String },
     /// A node that kills its worker was executed more often than it may be.
     Kills { run: String, node: String, times: usize },
 }
@@ -54,6 +56,7 @@ impl Broken {
             Self::Outdated(_) => "a node did not see its run as it was",
             Self::Schedule { .. } => "a due time came to something else than one run",
             Self::Untold { .. } => "something was not told as it was",
+            Self::Written { .. } => "what a node wrote does not count once",
             Self::Kills { .. } => "a node killed too many workers",
         }
     }

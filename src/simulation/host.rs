@@ -17,11 +17,16 @@ use crate::error::{Code, Result};
 use crate::json::Json;
 use crate::memory::MemoryServer;
 use crate::ports::host::{BlueprintRevision, Call, Described, Host, Level, Notice, Reply};
-use crate::record::{Milestones, OUTPUTS};
+use crate::record::{Milestones, OUTPUTS, Patch};
 use crate::workflow::ledger::RunStatus;
 
 /// How long it takes to be heard.
 const HEARD_AFTER: Duration = Duration::from_millis(20);
+
+/// The key that every node writes, where nodes do.
+pub const WRITTEN_BY_ALL: &str = "written";
+/// What the key begins with that a node alone writes.
+pub const WRITTEN: &str = "written-by/";
 
 /// One execution of a node.
 #[derive(Debug, Clone)]
@@ -38,6 +43,8 @@ pub struct ExecutedNode {
     pub ended: Option<Duration>,
     /// It killed its worker.
     pub kills: bool,
+    /// It has written keys before its answer.
+    pub wrote: bool,
 }
 
 /// Every execution of a simulated fleet, in the order they began.
@@ -133,13 +140,14 @@ impl SimulatedHost {
                 begun: self.story.elapsed(),
                 ended: None,
                 kills: false,
+                wrote: false,
             });
             all.len() - 1
         })
     }
 
     /// A node takes its time, and may read the outputs of the run's other nodes meanwhile.
-    async fn pass(&self, latency: Duration, call: &mut Call, round: u32) {
+    async fn pass(&self, latency: Duration, call: &mut Call, (round, number): (u32, usize)) {
         let at = self.reads.as_ref().and_then(|random| {
             let mut random = random.lock().unwrap_or_else(PoisonError::into_inner);
             random.bool().then(|| latency.mul_f64(random.f64()))
@@ -148,8 +156,26 @@ impl SimulatedHost {
         if let Some(at) = at {
             tokio::time::sleep(at).await;
             self.read(call, round).await;
+            self.write(call, number).await;
         }
         tokio::time::sleep(latency.saturating_sub(begun.elapsed())).await;
+    }
+
+    /// Writes keys before the answer: one that all nodes of the run write, and one of its own. Each says which execution it was.
+    async fn write(&self, Call { job, view, live, writing, inside, .. }: &Call, number: usize) {
+        if inside.is_some() {
+            // What it writes would be of the subflow's output, which the rules of the flow say.
+            return;
+        }
+        let mut patch = Patch::default();
+        let value = Json::parse(number.to_string()).expect("a number is JSON");
+        for key in [WRITTEN_BY_ALL.to_owned(), format!("{WRITTEN}{}", job.node_id)] {
+            patch.set(key, value.clone());
+        }
+        let is_recorded = live.write(&job.run_id, view.document(), writing, patch).await;
+        let what = if is_recorded { "writes" } else { "may not write" };
+        self.story.tell(format!("{} {what} in {}/{} as {number}", self.worker, job.run_id, job.node_id));
+        self.executions.with(|all| all[number].wrote |= is_recorded);
     }
 
     async fn read(&self, Call { job, view, live, inside, .. }: &mut Call, round: u32) {
@@ -218,7 +244,7 @@ impl Host for SimulatedHost {
         let what = format!("{}/{}@{round}.{attempt}", job.run_id, job.node_id);
         self.story.tell(format!("{} runs {what}", self.worker));
         let latency = flow.latency(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner));
-        self.pass(latency, &mut call, round).await;
+        self.pass(latency, &mut call, (round, number)).await;
         let Call { attempt, failed, .. } = &call;
         if flow.behaviour(&node) == Behaviour::Poison {
             self.story.tell(format!("{} is killed by {what}", self.worker));

@@ -35,3 +35,4 @@ mod tasks;
 mod telling;
 mod tests;
 mod world;
+mod written;

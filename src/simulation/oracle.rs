@@ -7,7 +7,7 @@ use crate::ids::NodeId;
 use crate::protocol::outcome::Outcome;
 use crate::record::Document;
 use crate::worker::job::completion::complete;
-use crate::worker::job::effect::Execution;
+use crate::worker::job::effect::{AnsweredBy, Execution};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Event, Ledger, Resume, RunStatus};
 use crate::workflow::path::Inside;
@@ -88,6 +88,7 @@ fn after(run: &Document, due: &DueJob, flow: &Flow, flows: &BTreeMap<String, Flo
         queue: "jobs",
         deferred: false,
         opens: opens.as_ref(),
+        by: AnsweredBy::Attempt(None),
     };
     match complete(run, &own.blueprint(), execution, &answer) {
         Ok((Some(change), _)) => run.after(&change.patch, &change.reserved),

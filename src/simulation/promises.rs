@@ -10,6 +10,7 @@ use super::messages::left;
 use super::results::{ends, unended};
 use super::schedules::{are_over, due_times};
 use super::world::{World, tables};
+use super::written::written;
 
 /// Waits until every run has ended, as long as the plan allows; answers with the promises that were broken.
 pub async fn check(world: &World) -> Vec<Broken> {
@@ -23,6 +24,7 @@ pub async fn check(world: &World) -> Vec<Broken> {
     let mut broken = unended(world);
     broken.extend(ends(world));
     broken.extend(keys(world));
+    broken.extend(written(world));
     broken.extend(sleeps(world));
     broken.extend(twice(&world.executions.all(), &world.excuses()));
     broken.extend(after_stop(&world.executions.all(), &world.stopped()));

@@ -167,6 +167,15 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
             ..plan
         },
         Mutant::ReadsAsLoaded => Plan { reads: true, ..plan },
+        Mutant::TakesNothingBack => Plan {
+            workers: plan.workers.max(2),
+            runs: 5,
+            recovery: true,
+            reads: true,
+            troubles: vec![Trouble::Kill, Trouble::Freeze, Trouble::Broker],
+            stormy: Duration::from_secs(60),
+            ..plan
+        },
         Mutant::StartsUnasked | Mutant::AnswersNobody | Mutant::ForgetsClaims => Plan {
             workers: 2,
             runs: 5,

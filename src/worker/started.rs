@@ -87,7 +87,7 @@ impl Worker {
         worker.run(keep_registered(services.clone(), shutdown.stop_consuming.clone()));
         drop(sender);
         let retry = Retry::new(services.notices.clone(), services.platform.clone(), shutdown.abort.clone());
-        let live = Arc::new(Looking { runs: services.runs.clone(), retry: retry.clone() });
+        let live = Arc::new(Looking { retry: retry.clone(), services: services.clone() });
         let lifetime = Lifetime { retry, live, shutdown: shutdown.clone() };
         worker.run(dispatch(services.clone(), receiver, lifetime));
         worker.end_without_user_code(engine.clone(), gone);

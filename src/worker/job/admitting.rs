@@ -1,6 +1,8 @@
 //! The loop around [`admission`](super::admission): performs what a verdict asks for, loads the run again and asks again,
 //! until the verdict is a last one.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::admission::is_reached;
@@ -12,7 +14,7 @@ use super::verdict::{Disposal, Step, Tried, Verdict};
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::ports::host::BlueprintRevision;
-use crate::ports::view::Seen;
+use crate::ports::view::{LiveAttempt, Seen};
 use crate::protocol::message::JobMessage;
 use crate::record::{Document, Milestones};
 use crate::worker::blueprints::Analysed;
@@ -66,6 +68,8 @@ pub struct ToExecute {
     pub analysed: Analysed,
     /// Which execution of the node it is.
     pub round: u32,
+    /// This attempt at it, as it writes before its answer.
+    pub attempt: Arc<LiveAttempt>,
     /// The run began with this very delivery: no other can have come to it before.
     pub has_begun: bool,
     /// That the run goes on, where this job is the one to tell it.
@@ -215,8 +219,18 @@ impl Admitting<'_> {
     }
 
     fn execute(self, round: u32) -> Admitted {
-        let Self { document, since, analysed, has_begun, .. } = self;
-        Admitted::Execute(Box::new(ToExecute { document, since, analysed, round, has_begun, onward: None }))
+        let Self { document, since, analysed, has_begun, message, .. } = self;
+        let attempt = LiveAttempt::new(message.node_id.clone(), round);
+        let onward = None;
+        Admitted::Execute(Box::new(ToExecute {
+            document,
+            since,
+            analysed,
+            round,
+            attempt,
+            has_begun,
+            onward,
+        }))
     }
 
     fn dispose(self, disposal: Disposal) -> Admitted {

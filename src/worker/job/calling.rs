@@ -72,13 +72,14 @@ fn may_start(context: &JobContext<'_>, message: &JobMessage) -> bool {
 fn call_of(
     context: &JobContext<'_>,
     message: &JobMessage,
-    ToExecute { document, since, analysed, round, onward, .. }: &ToExecute,
+    ToExecute { document, since, analysed, round, attempt, onward, .. }: &ToExecute,
 ) -> Call {
     let seen = Seen { document: document.clone(), since: *since };
     let mut call = Call {
         job: message.clone(),
         view: View::new(message.node_id.clone(), seen),
         live: context.live.clone(),
+        writing: attempt.clone(),
         revision: analysed.revision.clone(),
         resumed: None,
         fed: false,

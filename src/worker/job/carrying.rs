@@ -20,13 +20,14 @@ use super::cut_short::{fate_after, panicked};
 use super::execution::{Executed, Finished, finish};
 use super::fate::MessageFate;
 use super::inside::{DecidedBy, admit_by};
+use super::taking_over::take_over;
 use super::verdict::{Tried, Verdict};
 use crate::error::Result;
 use crate::fault_points;
 use crate::ids::NodeId;
 use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
 use crate::ports::host::Reply;
-use crate::ports::view::Seen;
+use crate::ports::view::{LiveAttempt, Seen};
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
 use crate::worker::blueprints::Analysed;
@@ -196,8 +197,13 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
     let Verdict::Run { round } = admit_by(&document, &analysed.blueprint, &message, Tried::default()) else {
         return give_away(context, &message, &due).await;
     };
-    let mut to_execute = ToExecute { document, since, analysed, round, has_begun: false, onward: None };
-    if clear(context, &message, &mut to_execute).await? != Clearance::Granted {
+    let attempt = LiveAttempt::new(message.node_id.clone(), round);
+    let mut to_execute =
+        ToExecute { document, since, analysed, round, attempt, has_begun: false, onward: None };
+    if clear(context, &message, &mut to_execute).await? != Clearance::Granted
+        // What this chain made due nobody has tried before.
+        || take_over(context, &message, &mut to_execute, false).await? != Clearance::Granted
+    {
         return give_away(context, &message, &due).await;
     }
     match execute(context, &message, &to_execute).await? {
@@ -206,7 +212,7 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
         Some(Reply::Answered(answer)) => {
             fault_points::point("after-call");
             let after = message.after(answer.trace.as_deref());
-            let executed = Executed { node: to_execute, answer, begun, held: chain.held };
+            let executed = Executed { node: to_execute, answer, begun, held: chain.held, is_executed: true };
             let finished = finish(context, &after, executed).await?;
             follow_up(context, chain, &after, finished).await.map(Hop::On)
         }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::admitting::ToExecute;
 use super::completion::{Completion, complete};
 use super::context::JobContext;
-use super::effect::Execution;
+use super::effect::{AnsweredBy, Execution};
 use super::storing::stored;
 use crate::error::{Kind, Result};
 use crate::ids::NodeId;
+use crate::ports::view::LiveAttempt;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::{Decide, Document, Patch};
@@ -37,6 +38,8 @@ pub struct ToCommit<'a> {
     pub held: &'a NodeId,
     /// The blueprint of the subflow that the node opens, if it does.
     pub opens: Option<Arc<Blueprint>>,
+    /// It was executed, and did not kill its workers.
+    pub is_executed: bool,
 }
 
 /// Commits an answer. What PostgreSQL cannot store is the node's failure.
@@ -89,6 +92,8 @@ struct CompletionInputs {
     /// The id of the run's own blueprint, where the node is inside a subflow: it names the queue.
     outer: Option<String>,
     opens: Option<Arc<Blueprint>>,
+    /// The attempt that is answered; none where its workers died.
+    attempt: Option<Arc<LiveAttempt>>,
     settings: Arc<Settings>,
     now: u64,
     deferred: bool,
@@ -102,7 +107,7 @@ impl CompletionInputs {
     fn of(
         context: &JobContext<'_>,
         message: &JobMessage,
-        ToCommit { node, opens, .. }: &ToCommit<'_>,
+        ToCommit { node, opens, is_executed, .. }: &ToCommit<'_>,
     ) -> Self {
         let services = context.services;
         let is_inside = Inside::of(&message.node_id).is_some();
@@ -113,6 +118,7 @@ impl CompletionInputs {
             blueprint: node.analysed.blueprint.clone(),
             outer: is_inside.then(|| message.blueprint_id.clone()),
             opens: opens.clone(),
+            attempt: is_executed.then(|| node.attempt.clone()),
             settings: services.settings.clone(),
             now: services.platform.now(),
             deferred: services.runs.defers_results(),
@@ -127,7 +133,8 @@ impl CompletionInputs {
             let queue = self.settings.queues.of(self.outer.as_deref().unwrap_or(&blueprint.id));
             let (round, now, deferred) = (*round, *now, *deferred);
             let (held, opens) = (&held, opens.as_deref());
-            let execution = Execution { run, node, round, now, queue, held, deferred, opens };
+            let by = self.attempt.as_ref().map_or(AnsweredBy::Nobody, |by| AnsweredBy::Attempt(by.token()));
+            let execution = Execution { run, node, round, now, queue, held, deferred, opens, by };
             let (mut change, mut completion) = complete(document, blueprint, execution, &answer)?;
             if let Some(change) = &mut change {
                 document.refuse_oversized(&change.patch)?;

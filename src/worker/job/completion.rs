@@ -1,11 +1,11 @@
 //! Completion: what an answer means for its run, by the rules, on the run as it is now. Pure: no clock, no server.
 
-use super::effect::{Effect, Execution, effect_outside};
+use super::effect::{AnsweredBy, Effect, Execution, effect_outside};
 use super::subflow::{effect_inside, opened};
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::protocol::outcome::{Answer, Outcome};
-use crate::record::{Change, Document, Follows, Milestones, ReservedKey};
+use crate::record::{Change, Document, Follows, Milestones, Patch, ReservedKey};
 use crate::worker::runs::finalize::finalize;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Refusal, RunStatus};
@@ -43,6 +43,9 @@ pub fn complete(
     answer: &Answer,
 ) -> Result<(Option<Change>, Completion)> {
     let mut reserved = document.reserved.clone().unwrap_or_default();
+    if is_superseded(&reserved, execution) {
+        return Ok((None, refused(reserved, execution, Refusal::NotDue)));
+    }
     let inside = Inside::of(execution.node);
     let effect = match (&inside, &answer.outcome) {
         (_, Outcome::Opened(subflow)) => {
@@ -57,6 +60,7 @@ pub fn complete(
         Ok(effect) => effect,
         Err(refusal) => return Ok((None, refused(reserved, execution, refusal))),
     };
+    let patch = settled(&mut reserved, document, execution, patch);
     note(&mut reserved, execution, &due, inside.is_none().then_some(blueprint));
     let change = finalize(reserved, patch, execution.deferred)?;
     let ReservedKey { ledger, unpublished, .. } = &change.reserved;
@@ -87,6 +91,36 @@ fn note(reserved: &mut ReservedKey, execution: Execution<'_>, due: &[DueJob], ou
         // It was told before the node started, if anybody listens there.
         reserved.untold = None;
     }
+}
+
+/// Whether another attempt writes for the node by now: nothing of this one counts.
+fn is_superseded(reserved: &ReservedKey, Execution { node, by, .. }: Execution<'_>) -> bool {
+    match (by, reserved.ledger.writer(node)) {
+        (AnsweredBy::Attempt(token), Some(writer)) => token != Some(writer),
+        _ => false,
+    }
+}
+
+/// The change that an answer makes, over what its node has written before: that counts by now, or is taken back where nobody
+/// answered.
+fn settled(
+    reserved: &mut ReservedKey,
+    document: &Document,
+    Execution { node, by, .. }: Execution<'_>,
+    patch: Patch,
+) -> Patch {
+    if !reserved.ledger.has_writers() {
+        return patch;
+    }
+    let patch = match by {
+        AnsweredBy::Attempt(_) => patch,
+        AnsweredBy::Nobody => {
+            let value = |key: &str| document.values.get(key).cloned();
+            Patch::restoring(reserved.ledger.take_back(node, value)).then(patch)
+        }
+    };
+    reserved.ledger.settle_writes(node, patch.sets.keys().chain(&patch.deletes).map(String::as_str));
+    patch
 }
 
 fn refused(reserved: ReservedKey, execution: Execution<'_>, refusal: Refusal) -> Completion {

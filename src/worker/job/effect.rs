@@ -28,6 +28,17 @@ pub struct Execution<'a> {
     pub deferred: bool,
     /// The blueprint of the subflow that the node opens, if it does.
     pub opens: Option<&'a Blueprint>,
+    /// Whose answer it is.
+    pub by: AnsweredBy<'a>,
+}
+
+/// Whose answer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnsweredBy<'a> {
+    /// That of an attempt; by its token, if it has written before its answer.
+    Attempt(Option<&'a str>),
+    /// Nobody's: its workers died.
+    Nobody,
 }
 
 /// What an answer that counts does, once the ledger knows of it.

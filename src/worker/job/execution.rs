@@ -10,7 +10,7 @@ use super::clock::by_the_databases_clock;
 use super::committing::{Committed, ToCommit, commit};
 use super::completion::{Completion, complete};
 use super::context::JobContext;
-use super::effect::Execution;
+use super::effect::{AnsweredBy, Execution};
 use super::telling::tell_again;
 use crate::error::{Kind, Result};
 use crate::fault_points;
@@ -37,6 +37,8 @@ pub struct Executed<'a> {
     pub begun: Instant,
     /// The node of the message that is held: its own, or the one under whose message it is carried.
     pub held: &'a NodeId,
+    /// It was executed, and did not kill its workers.
+    pub is_executed: bool,
 }
 
 /// A job whose answer is committed.
@@ -69,12 +71,12 @@ pub async fn finish(
     executed: Executed<'_>,
 ) -> Result<Finished> {
     let services = context.services;
-    let Executed { node, answer, begun, held } = executed;
+    let Executed { node, answer, begun, held, is_executed } = executed;
     let analysed = node.analysed.clone();
     let (answer, opens) = opening(context, by_the_databases_clock(context, answer)).await?;
     let answer = Arc::new(answer);
     fault_points::point("before-commit");
-    let to_commit = ToCommit { node, held, opens };
+    let to_commit = ToCommit { node, held, opens, is_executed };
     if makes(Mutant::PublishesBeforeCommit) {
         publish_before_commit(context, message, &to_commit, &answer).await?;
     }
@@ -107,7 +109,7 @@ pub async fn finish(
 async fn publish_before_commit(
     context: &JobContext<'_>,
     message: &JobMessage,
-    ToCommit { node: executed, held, opens }: &ToCommit<'_>,
+    ToCommit { node: executed, held, opens, .. }: &ToCommit<'_>,
     answer: &Answer,
 ) -> Result<()> {
     let services = context.services;
@@ -120,6 +122,7 @@ async fn publish_before_commit(
         held,
         deferred: false,
         opens: opens.as_deref(),
+        by: AnsweredBy::Attempt(executed.attempt.token()),
     };
     let (_, early) = complete(&executed.document, &executed.analysed.blueprint, execution, answer)?;
     context.publish_due(message, &early.due, executed.document.at).await

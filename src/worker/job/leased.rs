@@ -18,6 +18,7 @@ use super::fate::MessageFate;
 use super::leftovers::{looking_after, publish_leftovers};
 use super::rescheduling::{Lack, lacks_inner_blueprint, reschedule};
 use super::storing::refuse_while_locked;
+use super::taking_over::take_over;
 use super::telling::{onward, tell_if_nobody_may_have};
 use super::verdict::Disposal;
 use crate::error::{Code, Error, Kind, Result};
@@ -100,7 +101,15 @@ async fn admit_and_execute(
         Admitted::Dispose(disposed) => return dispose(context, message, *disposed).await.map(Some),
     };
     publish_others(context, message, &to_execute).await?;
-    match clear(context, message, &mut to_execute).await? {
+    let mut clearance = clear(context, message, &mut to_execute).await?;
+    // What died before the run began died of another run of that id.
+    let deaths = deaths.filter(|_| !to_execute.has_begun);
+    // A node that killed its workers is not executed: its failure takes back what it wrote.
+    if clearance == Clearance::Granted && deaths.is_none() {
+        let may_be_again = context.redelivered || message.may_be_a_copy();
+        clearance = take_over(context, message, &mut to_execute, may_be_again).await?;
+    }
+    match clearance {
         Clearance::Granted => {}
         Clearance::After(wait) => {
             let why = "another worker may be executing the node";
@@ -110,9 +119,9 @@ async fn admit_and_execute(
     }
     fault_points::point("after-load");
     to_execute.onward = onward(context, message, &mut to_execute.document).await?;
-    let executed = |node, answer| Executed { node, answer, begun, held: &message.node_id };
-    // What died before the run began died of another run of that id.
-    if let Some(deaths) = deaths.filter(|_| !to_execute.has_begun) {
+    let is_executed = deaths.is_none();
+    let executed = |node, answer| Executed { node, answer, begun, held: &message.node_id, is_executed };
+    if let Some(deaths) = deaths {
         if let Some(milestones) = to_execute.onward.take() {
             context.services.notices.tell_of(&message.run_id, milestones).await?;
         }

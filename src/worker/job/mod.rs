@@ -29,6 +29,7 @@ pub mod reason;
 mod rescheduling;
 mod storing;
 pub mod subflow;
+mod taking_over;
 mod telling;
 pub(super) mod trouble;
 pub mod verdict;

@@ -12,6 +12,9 @@ pub const REGISTRY: &str = "registry";
 /// It takes jobs for nodes inside subflows.
 pub const SUBFLOWS: &str = "subflows";
 
+/// It takes back what a dead attempt at a node wrote before its answer.
+pub const LIVE_CONTEXT: &str = "live-context";
+
 /// Somebody listens to its events: it tells what nobody has told of a run.
 pub const EVENTS: &str = "events";
 

@@ -67,11 +67,16 @@ impl Registry {
             queues: queues.consumed().to_vec(),
             blueprints,
             slots: *concurrency,
-            capabilities: [Some(REGISTRY), Some(SUBFLOWS), self.is_heard.then_some(EVENTS)]
-                .into_iter()
-                .flatten()
-                .map(str::to_owned)
-                .collect(),
+            capabilities: [
+                Some(REGISTRY),
+                Some(SUBFLOWS),
+                Some(LIVE_CONTEXT),
+                self.is_heard.then_some(EVENTS),
+            ]
+            .into_iter()
+            .flatten()
+            .map(str::to_owned)
+            .collect(),
             since,
         }
     }

@@ -14,6 +14,7 @@ use crate::workflow::ledger::Ledger;
 /// # Errors
 /// None that user data can cause.
 pub fn finalize(mut reserved: ReservedKey, mut patch: Patch, deferred: bool) -> Result<Change> {
+    reserved.ledger.forget_writers();
     show_awaiting(&mut patch, &reserved.ledger)?;
     let ended = reserved.ledger.status.is_end();
     reserved.unpublished = ended && deferred;

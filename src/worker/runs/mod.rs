@@ -5,6 +5,7 @@ pub(super) mod claim;
 pub mod failing;
 pub mod finalize;
 pub(super) mod inside;
+pub(super) mod live;
 pub mod operations;
 mod resuming;
 pub mod scheduling;

@@ -118,14 +118,23 @@ impl Runs {
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
     pub async fn cancel(&self, run: &str, reason: &str) -> Result<bool> {
-        let cancel = |state: &mut RunState| {
+        // What its nodes have written without an answer is taken back: that needs the keys.
+        let cancel = |state: &mut RunState, has_keys: bool| {
             state.require_row("Cancelling")?;
+            if !has_keys && state.ledger().has_writers() {
+                return Ok(Decision::Leave(None));
+            }
             state.notes = true;
             let event = Event::Cancelled { reason: reason.to_owned() };
             let cancelled = state.ledger().apply(&Blueprint::unknown(""), event).is_ok();
-            Ok(if cancelled { Decision::Write(true) } else { Decision::Leave(false) })
+            Ok(if cancelled { Decision::Write(Some(true)) } else { Decision::Leave(Some(false)) })
         };
-        self.update(run, Projection::Ledger, cancel).await.map(|committed| committed.answer)
+        let by_ledger = self.update(run, Projection::Ledger, |state| cancel(state, false)).await?;
+        if let Some(cancelled) = by_ledger.answer {
+            return Ok(cancelled);
+        }
+        let by_keys = self.update(run, Projection::Whole, |state| cancel(state, true)).await?;
+        Ok(by_keys.answer.unwrap_or_default())
     }
 
     /// Ends a run whose last nodes version 1 did.

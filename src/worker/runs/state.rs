@@ -82,6 +82,12 @@ pub fn decide<T>(
     Ok(match judge(&mut state)? {
         Decision::Leave(answer) => (None, answer),
         Decision::Write(answer) => {
+            if state.reserved.ledger.status.is_end() {
+                // Nobody will answer for it any more.
+                let values = &state.document.values;
+                let restored = state.reserved.ledger.take_all_back(|key| values.get(key).cloned());
+                state.patch = Patch::restoring(restored).then(state.patch);
+            }
             if state.notes && state.reserved.untold == before.untold {
                 let onward = state.reserved.ledger.goes_on_since(&before.ledger);
                 state.reserved.note(onward);

@@ -8,6 +8,7 @@ use imbl::ordmap::DiffItem;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Arrival, NodeEntry};
+use super::live::Written;
 use super::state::{Added, KeptEvent, Ledger, NodeError};
 use super::status::RunStatus;
 use crate::ids::NodeId;
@@ -25,6 +26,9 @@ pub struct Delta {
     arrivals: BTreeMap<NodeId, BTreeMap<NodeId, Arrival>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     added: BTreeMap<NodeId, Added>,
+    /// Who writes live, and has written what, as it is now; none for those that do no more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    live: BTreeMap<NodeId, Option<Arc<Written>>>,
     /// The rest of the ledger, where any of it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rest: Option<Rest>,
@@ -61,6 +65,15 @@ impl Ledger {
                 delta.added.insert(id.clone(), added.clone());
             }
         }
+        for item in before.live.diff(&self.live) {
+            let (id, written) = match item {
+                DiffItem::Add(id, written) | DiffItem::Update { new: (id, written), .. } => {
+                    (id, Some(written))
+                }
+                DiffItem::Remove(id, _) => (id, None),
+            };
+            delta.live.insert(id.clone(), written.cloned());
+        }
         let same = self.errors == before.errors
             && self.fallback_ran == before.fallback_ran
             && self.events == before.events
@@ -76,13 +89,19 @@ impl Ledger {
 
     /// Makes the changes of a delta.
     pub fn grow(&mut self, delta: Delta) {
-        let Delta { status, nodes, arrivals, added, rest } = delta;
+        let Delta { status, nodes, arrivals, added, live, rest } = delta;
         self.status = status;
         self.nodes.extend(nodes);
         for (id, arrivals) in arrivals {
             self.entry_or_new(&id).arrived.extend(arrivals);
         }
         self.added.extend(added);
+        for (id, written) in live {
+            match written {
+                Some(written) => drop(self.live.insert(id, written)),
+                None => drop(self.live.remove(&id)),
+            }
+        }
         if let Some(Rest { errors, fallback_ran, events, cancelled }) = rest {
             (self.errors, self.fallback_ran) = (errors, fallback_ran);
             (self.events, self.cancelled) = (events, cancelled);

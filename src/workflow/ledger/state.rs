@@ -6,6 +6,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{NodeEntry, NodeState};
+use super::live::Written;
 use super::status::RunStatus;
 use crate::ids::NodeId;
 use crate::json::{self, Json};
@@ -65,6 +66,9 @@ pub struct Ledger {
     /// Why the run was cancelled; none if it was not, or no reason was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled: Option<String>,
+    /// What executions have written that are not answered yet, by node.
+    #[serde(default, skip_serializing_if = "OrdMap::is_empty")]
+    pub live: OrdMap<NodeId, Arc<Written>>,
 }
 
 impl Ledger {

@@ -4,7 +4,7 @@ use crate::protocol::outcome::Taken;
 use crate::record::Patch;
 use crate::record::StatusUpdate;
 use crate::workflow::blueprint::{DescribedEdge, DescribedNode, Description};
-use crate::workflow::ledger::{Event, Ledger, Pause, Resume, TakenEdge};
+use crate::workflow::ledger::{Attempt, Event, Ledger, Pause, Resume, TakenEdge};
 
 /// `a` and `b` lead to `j`, which joins as asked; `a` has the fallback `f`.
 fn blueprint(any: bool) -> Blueprint {
@@ -48,7 +48,17 @@ fn run(reserved: ReservedKey) -> Document {
 }
 
 fn execution<'a>(node: &'a NodeId, queue: &'a str) -> Execution<'a> {
-    Execution { run: "r", node, held: node, round: 1, now: 0, queue, deferred: false, opens: None }
+    Execution {
+        run: "r",
+        node,
+        held: node,
+        round: 1,
+        now: 0,
+        queue,
+        deferred: false,
+        opens: None,
+        by: AnsweredBy::Attempt(None),
+    }
 }
 
 /// A result that takes the node's edge to `j`, with itself as the input.
@@ -164,4 +174,40 @@ fn the_run_says_which_blueprint_it_follows_and_where_its_jobs_go() {
     let reserved = change.unwrap().reserved;
     assert_eq!(&*reserved.blueprint.unwrap().id, "flow");
     assert_eq!((reserved.queue.as_deref(), reserved.other_queues), (Some("new"), vec!["old".into()]));
+}
+
+/// A run whose node `a` has written `k` live, by an attempt of this token.
+fn written_by(token: &str) -> Document {
+    let (id, value) = (NodeId::from("a"), raw("1"));
+    let mut ledger = Ledger::begin(&blueprint(false));
+    let by = Attempt { node: &id, round: 1, token };
+    ledger.write_live(by, true, [("k", Some(&value))].into_iter(), |_| Some(raw("0"))).unwrap();
+    let mut run = run(reserved(ledger));
+    run.values.insert("k".into(), value);
+    run
+}
+
+#[test]
+fn the_result_of_an_attempt_that_another_took_over_from_is_refused() {
+    let (run, node) = (written_by("second"), NodeId::from("a"));
+    for (token, counts) in [(Some("second"), true), (Some("first"), false), (None, false)] {
+        let by = AnsweredBy::Attempt(token);
+        let execution = Execution { by, ..execution(&node, "q") };
+        let (change, completion) =
+            complete(&run, &blueprint(false), execution, &finished("a", Some("1"))).unwrap();
+        assert_eq!((change.is_some(), completion.refused.is_none()), (counts, counts), "{token:?}");
+    }
+}
+
+#[test]
+fn what_an_attempt_wrote_counts_with_its_answer_and_is_taken_back_where_nobody_answered() {
+    let (run, node) = (written_by("first"), NodeId::from("a"));
+    for (by, expected) in [(AnsweredBy::Attempt(Some("first")), "1"), (AnsweredBy::Nobody, "0")] {
+        let execution = Execution { by, ..execution(&node, "q") };
+        let (change, _) = complete(&run, &blueprint(false), execution, &finished("a", Some("1"))).unwrap();
+        let Change { patch, reserved, .. } = change.unwrap();
+        let after = run.after(&patch, &reserved);
+        assert_eq!(after.values.get("k").map(|value| value.get()), Some(expected), "{by:?}");
+        assert!(!reserved.ledger.has_writers());
+    }
 }

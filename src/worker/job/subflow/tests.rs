@@ -4,6 +4,7 @@ use super::*;
 use crate::protocol::outcome::{Outcome, Taken};
 use crate::record::{Change, ReservedKey};
 use crate::worker::job::completion::{Completion, complete};
+use crate::worker::job::effect::AnsweredBy;
 use crate::workflow::ledger::tests::support::{graph, raw};
 use crate::workflow::ledger::{NodeState, Pause};
 use crate::workflow::notation::matched;
@@ -54,6 +55,7 @@ fn after(run: &Document, node: &str, answer: &Answer) -> (Option<Document>, Comp
         held: &id,
         deferred: false,
         opens: Some(&inner),
+        by: AnsweredBy::Attempt(None),
     };
     let (change, completion) = complete(run, &blueprint, execution, answer).unwrap();
     let after = change.map(|Change { patch, reserved, .. }| run.after(&patch, &reserved));
