@@ -3,19 +3,7 @@ import assert from 'node:assert/strict'
 import { BaseNode, createFlow } from 'flowcraft'
 import { openPage, pass, value } from './support.js'
 
-const page = openPage({
-  'what a node writes is there for one that runs beside it': {
-    because: 'a node sees the run as it was when the node began; a live context is not built yet',
-    distributed: { outputs: { begin: 0, writer: 'written', reader: null } },
-  },
-  'and for the conditions of its edges': {
-    because: 'a condition sees the run as it was when its node began; a live context is not built yet',
-    distributed: {
-      outputs: { begin: 0, writer: 'written', reader: 'read' },
-      executed: { begin: 1, writer: 1, reader: 1 },
-    },
-  },
-})
+const page = openPage()
 
 page.runs(
   'a first flow: one node’s output is the next one’s input',
