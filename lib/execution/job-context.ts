@@ -67,7 +67,9 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   /** What came with the job may be outdated. */
   #hasLooked = false
   #isOver = false
-  /** What the node's code writes; none while core's own code runs, which writes with the answer. */
+  /** The node's code runs, and not core's own, which writes with the answer. */
+  #isWriting = false
+  /** What it has written. */
   #live: LiveWrites | undefined
 
   constructor(job: Job, stored: Stored, values: Values) {
@@ -88,11 +90,12 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
 
   /** From now on the node's code writes. */
   beginWriting(): void {
-    this.#live = new LiveWrites(this.#job.number, this.#stored, (key) => this.#share(key))
+    this.#isWriting = true
   }
 
   /** It has ended. Resolves when nothing that it wrote is on its way. */
   async endWriting(): Promise<void> {
+    this.#isWriting = false
     await this.#live?.end()
   }
 
@@ -119,7 +122,7 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
     const removes =
       json === undefined && (this.#has(stored) || !this.#isCurrent() || this.#live?.isRecorded(stored) === true)
     this.#written.set(stored, { value, json, removes })
-    if ((json !== undefined || removes) && !isCores(stored)) await this.#live?.add(stored, json)
+    if (json !== undefined || removes) await this.#writeLive(stored, json)
   }
 
   async delete(key: string): Promise<boolean> {
@@ -132,7 +135,7 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
     if (this.#storedAs(key) !== undefined || write?.removes || this.#live?.isRecorded(key)) {
       const removes = this.#has(key) || write?.removes === true || this.#live?.isRecorded(key) === true
       this.#written.set(key, { value: undefined, json: undefined, removes })
-      if (removes && !isCores(key)) await this.#live?.add(key, undefined)
+      if (removes) await this.#writeLive(key, undefined)
     } else {
       this.#written.delete(key)
       this.#live?.forget(key)
@@ -212,6 +215,13 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
       else if (removes) deletes.push(key)
     }
     return sets.length > 0 || deletes.length > 0 ? { writes: { sets, deletes } } : {}
+  }
+
+  /** What the node's code writes is on record before its answer, if others of its run may read it. */
+  async #writeLive(key: string, json: string | undefined): Promise<void> {
+    if (isCores(key)) return
+    if (this.#isWriting) this.#live ??= new LiveWrites(this.#job.number, this.#stored, (shared) => this.#share(shared))
+    await this.#live?.add(key, json)
   }
 
   /** A key that others may write too is on record: from the next turn on, whoever reads it reads it there. */
