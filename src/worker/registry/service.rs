@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 use tokio::time::{Instant, timeout};
 
-use super::card::{Card, EVENTS, REGISTRY, RegisteredWorker, SUBFLOWS, all_tell, merged};
+use super::card::{Card, EVENTS, LIVE_CONTEXT, REGISTRY, RegisteredWorker, SUBFLOWS, all_tell, merged};
 use super::elsewhere::{Elsewhere, WantedBlueprint};
 use super::gate::{ALIVE_FOR, Gate, HEARTBEAT, LOOKS, Look};
 use crate::error::Result;
