@@ -10,6 +10,7 @@
 //!                            │                 ├─► job::admitting: loads the run, asks admission, performs steps
 //!                            │                 │     any verdict but Run: disposal (rescheduling, disposition, leftovers)
 //!                            │                 ├─► job::claiming: does another worker execute it?
+//!                            │                 ├─► job::taking_over: what an attempt that died wrote is taken back
 //!                            │                 ├─► job::calling: JavaScript executes the node, and answers
 //!                            │                 ├─► job::execution: completion decides, committing stores it (storing: where
 //!                            │                 │     the row is locked)
@@ -53,6 +54,7 @@
 //!   registry: heartbeat                              says that the worker lives
 //!   job: delivery                                    one message, from its delivery to its acknowledgement
 //!   job: process, leased, carrying                   the way of a job
+//!   job: taking_over                                 an attempt that may not be the first
 //!   job: claiming, calling, execution                its steps
 //!   job: committing                                  an answer's commit, decided anew for each try
 //!   job: admitting                                   what is to be done with the message, and doing it
@@ -61,7 +63,7 @@
 //!   job: trouble, looking, clock, context, place     what the steps stand on
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, waiting
-//!   runs: resuming, operations, beginning, failing, starting, scheduling, watching, claim, inside, updating, store
+//!   runs: resuming, operations, beginning, failing, starting, scheduling, watching, claim, live, inside, updating, store
 //!                                                    the record
 //!   registry: service                                who lives, and what every worker can do
 //!   health: service                                  what this worker knows of itself
