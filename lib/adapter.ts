@@ -20,6 +20,7 @@ import type { RabbitMqAdapterOptions } from './options/adapter.js'
 import { type CheckedOptions, checkOptions } from './options/adapter-schema.js'
 import { answerFor } from './worker/answering.js'
 import type { WorkerInside } from './worker/inside.js'
+import { checkLimits } from './worker/limits.js'
 import { type FinalResult, storedResult } from './worker/results.js'
 import { serversOf } from './worker/servers.js'
 import { deliveryBy } from './worker/webhook-delivery.js'
@@ -46,6 +47,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    */
   constructor(options: RabbitMqAdapterOptions) {
     const checked = checkOptions(options)
+    checkLimits(options, checked)
     const servers = serversOf(options, checked)
     const webhooks = checked.webhook && new Webhooks(checked.webhook)
     super(harmless(options))

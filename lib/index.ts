@@ -73,6 +73,7 @@ export {
   RunNotFoundError,
   SetupError,
 } from './errors.js'
+export type { LimitedNodeConfig } from './execution/limits.js'
 export type { NodeJob } from './execution/node-job.js'
 export type { QueueRetryOptions } from './execution/retries.js'
 export { RetryAfter } from './execution/retry-after.js'
@@ -93,6 +94,7 @@ export type {
   WorkerReconnectingEvent,
   WorkerStoppedEvent,
 } from './options/event-bus.js'
+export type { LimitOptions, LimitRate } from './options/limits.js'
 export type { MigrateOptions, MigrationStatusOptions } from './options/migrate.js'
 export type { PgClientLike, PostgresOptions, PostgresTlsOptions } from './options/postgres.js'
 export type { PostgresContextOptions } from './options/postgres-context.js'

@@ -19,6 +19,7 @@ export const navigation = [
       docs('Schedules', 'schedules'),
       docs('Pause and approve', 'pauses'),
       docs('In a node', 'in-a-node'),
+      docs('Limits', 'limits'),
       docs('Retries and failures', 'failures'),
       docs('Events', 'events'),
       docs('Long runs, large contexts', 'contexts'),

@@ -16,6 +16,7 @@ use crate::batcher::{Batches, Request};
 use crate::error::{Code, Error, Result};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
+use crate::ports::limits::{LimitRequest, Turn};
 use crate::ports::platform::Platform;
 
 /// A request for a lease.
@@ -187,6 +188,10 @@ impl CoordinationStore for Coalesced {
 
     async fn listen(&self) -> Result<Option<Told>> {
         self.store.listen().await
+    }
+
+    async fn limit(&self, request: &LimitRequest<'_>) -> Result<Turn> {
+        self.store.limit(request).await
     }
 
     async fn close(&self) {

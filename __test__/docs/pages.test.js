@@ -82,6 +82,21 @@ const HERE = {
     await expectRun(runId).toHaveCompleted({ outputs: { ask: 'hello' } })
   },
 
+  'docs/limits.md': async (t) => {
+    const answers = [{ status: 429, retryAfterSeconds: 60 }, { text: 'one' }, { text: 'two' }]
+    const scope = { model: async () => answers.shift(), fetchDocument: () => ({ output: 'document' }) }
+    const code = blocksOf(await pageOf('docs/limits.md'), 'js').join('\n')
+    const { options, summaries } = await programOf(`${code}\nreturn { options, summaries }`, Object.keys(scope))(scope)
+    const { client, clock, expectRun, settle } = await environmentFor(t, { summaries }, { adapter: options })
+    const first = await client.start('summaries', { context: { customerId: 'c7' } })
+    await settle()
+    const second = await client.start('summaries', { context: { customerId: 'c7' } })
+    await clock.advance('50 seconds')
+    assert.equal(answers.length, 2, 'both wait')
+    await clock.advance('11 seconds')
+    for (const run of [first, second]) await expectRun(run).toHaveCompleted()
+  },
+
   'docs/events.md': async (t) => {
     const { servers } = await environmentFor(t, {}, { workers: 0 })
     const registry = Object.fromEntries(counting.getFunctionRegistry())

@@ -39,7 +39,7 @@ describe('without an option', () => {
     blueprintTimeout: 5_000,
     writeTimeout: 600_000,
   }
-  const absent = ['eventBus', 'onError', 'consume', 'queueType', 'retention', 'telemetry', 'webhook']
+  const absent = ['eventBus', 'onError', 'consume', 'queueType', 'limits', 'retention', 'telemetry', 'webhook']
   const required = adapterOptions.filter((option) => option.required).map(({ name }) => name)
 
   it('its default holds', () => {
@@ -245,6 +245,29 @@ describe('retention', () => {
     ])
       assert.throws(() => new RabbitMqAdapter(valid({ retention: { [field]: value } })), refusal(`retention.${field}`))
     assert.throws(() => new RabbitMqAdapter(valid({ retention: 5 })), refusal('retention'))
+  })
+})
+
+describe('limits', () => {
+  it('takes names, each with at least one rule, and nothing else', () => {
+    const { limits } = checkOptions(
+      valid({ limits: { 'a.b-c/d': { concurrency: 1 }, b: { rate: { count: 1, perMs: 1 } } } }),
+    )
+    assert.deepEqual([limits['a.b-c/d'].concurrency, limits.b.rate], [1, { count: 1, perMs: 1 }])
+    for (const [given, option] of [
+      [5, 'limits'],
+      [[], 'limits'],
+      [{ 'a:b': { concurrency: 1 } }, 'limits'],
+      [{ '': { concurrency: 1 } }, 'limits'],
+      [{ a: {} }, 'limits.a'],
+      [{ a: 3 }, 'limits.a'],
+      [{ a: { concurrency: 1, concurency: 2 } }, 'limits.a'],
+      [{ a: { concurrency: 0 } }, 'limits.a.concurrency'],
+      [{ a: { rate: { count: 1 } } }, 'limits.a.rate.perMs'],
+      [{ a: { rate: { count: 0, perMs: 1 } } }, 'limits.a.rate.count'],
+      [{ a: { rate: '60/min' } }, 'limits.a.rate'],
+    ])
+      assert.throws(() => new RabbitMqAdapter(valid({ limits: given })), refusal(option), JSON.stringify(given))
   })
 })
 

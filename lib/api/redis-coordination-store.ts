@@ -87,6 +87,11 @@ function nativeStoreOf(store: ICoordinationStore): Store | undefined {
   return own ? behind.get(store)?.store : undefined
 }
 
+/** Whether a store counts what is executed under limits: one of ours, as it is. */
+export function countsLimits(store: ICoordinationStore): boolean {
+  return nativeStoreOf(store) !== undefined
+}
+
 /** The name of the memory that a store of ours is in, undefined for a real server; nothing of a store of the user's own. */
 export function memoryOfStore(store: ICoordinationStore): { coordinationStore?: string | undefined } {
   const ours = behind.get(store as RedisCoordinationStore)

@@ -6,6 +6,7 @@ import { GraphTraverser, sanitizeBlueprint, type WorkflowBlueprint } from 'flowc
 import { toJson } from '../bridge/json.js'
 import { isObject } from '../is-object.js'
 import { textOf } from '../thrown.js'
+import { limitOf } from './limits.js'
 import { INNER } from './paths.js'
 
 /**
@@ -117,6 +118,7 @@ function describe(id: string, blueprint: WorkflowBlueprint): object {
       uses: node.uses,
       any: node.config?.joinStrategy === 'any',
       fallback: node.config?.fallback,
+      limit: limitOf(node),
       event: typeof node.params?.eventName === 'string' ? node.params.eventName : undefined,
     })),
     edges: blueprint.edges.map((edge) => ({

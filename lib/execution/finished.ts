@@ -1,9 +1,10 @@
 /** The answer of a node that is done: its output, the edges that follow from it, the nodes it adds. */
-import type { IAsyncContext, NodeResult, WorkflowBlueprint } from 'flowcraft'
+import type { IAsyncContext, NodeDefinition, NodeResult, WorkflowBlueprint } from 'flowcraft'
 import { toJson } from '../bridge/json.js'
 import type { AddedNode, JobAnswer, TakenEdge } from './answer.js'
 import { tellOutput } from './events.js'
 import { busOf, type Execution } from './execution.js'
+import { withLimit } from './limits.js'
 import { atOneMoment } from './moments.js'
 import { INNER } from './paths.js'
 
@@ -15,7 +16,7 @@ export async function finished(execution: Execution, tracked: IAsyncContext, res
   if (again !== undefined) {
     return { outcome: 'finished', again, ...context.writes(`_outputs.${job.nodeId}`) }
   }
-  const added = dynamicNodes(result)
+  const added = dynamicNodes(result, execution.node)
   context.showOutput(job.nodeId, result.output, output)
   await tellOutput(busOf(execution.host), job, result.output)
   const taken = await takenEdges(execution, tracked, result)
@@ -64,12 +65,12 @@ function scatterAgain(blueprint: WorkflowBlueprint, nodeId: string, result: Node
   return blueprint.nodes.find((node) => node.uses === 'batch-scatter' && node.params?.gatherNodeId === nodeId)?.id
 }
 
-function dynamicNodes(result: NodeResult): AddedNode[] {
+function dynamicNodes(result: NodeResult, by: NodeDefinition | undefined): AddedNode[] {
   const gather = (result.output as { gatherNodeId?: unknown } | null | undefined)?.gatherNodeId
   return (result.dynamicNodes ?? []).map((node) => {
     if (typeof node.id !== 'string')
       throw new TypeError(`The id of a dynamic node is a string, not a ${typeof node.id}`)
-    const definition = toJson(node, `The dynamic node '${node.id}'`) ?? 'null'
+    const definition = toJson(withLimit(node, by), `The dynamic node '${node.id}'`) ?? 'null'
     if (node.id.startsWith(INNER)) throw new TypeError(`The id of a dynamic node does not begin with '${INNER}'`)
     return { id: node.id, definition, ...(typeof gather === 'string' && { gather }) }
   })

@@ -21,6 +21,7 @@ import {
   tableName,
   wholeNumber,
 } from './kinds.js'
+import { limitsByName } from './limits.js'
 import { postgresServer } from './postgres.js'
 import { RETENTION_SCHEMA, type RetentionOptions } from './retention.js'
 import { type AnySchema, type Checked, check, type Schema } from './schema.js'
@@ -193,6 +194,18 @@ export const ADAPTER_SCHEMA = {
       '`config.inProcess: true` always runs its subflow whole, and so does every one where the runtime has middleware.',
     default: 'auto',
     example: "subflows: 'whole'",
+    engine: true,
+  },
+  limits: {
+    group: 'worker',
+    takes: limitsByName(),
+    words:
+      'Limits by key, for all workers of one Redis together: how many nodes with that `config.limit` are executed at a time, and ' +
+      'how many start within a time. `config.limit` is one of these names, or begins with one and a colon: ' +
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: how a user writes it
+      "`'tenant:${customerId}'` is a key for each value of `customerId` in the run's context. A job that waits holds no place.",
+    otherwise: 'none',
+    example: 'limits: { openai: { concurrency: 4, rate: { count: 60, perMs: 60_000 } } }',
     engine: true,
   },
   stopTimeout: {

@@ -2,6 +2,7 @@
 import type { ICoordinationStore, RuntimeOptions } from 'flowcraft'
 import type { AmqpConnectionLike, AmqpOptions } from './amqp.js'
 import type { AdapterEventBus } from './event-bus.js'
+import type { LimitOptions } from './limits.js'
 import type { PgClientLike, PostgresOptions } from './postgres.js'
 import type { RetentionOptions } from './retention.js'
 import type { TelemetryOptions } from './telemetry.js'
@@ -195,6 +196,20 @@ export interface RabbitMqAdapterOptions {
    * ```
    */
   subflows?: 'auto' | 'jobs' | 'whole'
+  /**
+   * Limits by key, for all workers of one Redis together: how many nodes with that `config.limit` are executed at a
+   * time, and how many start within a time. `config.limit` is one of these names, or begins with one and a colon:
+   * `'tenant:${customerId}'` is a key for each value of `customerId` in the run's context. A job that waits holds no
+   * place.
+   *
+   * @defaultValue none
+   *
+   * @example
+   * ```ts
+   * limits: { openai: { concurrency: 4, rate: { count: 60, perMs: 60_000 } } }
+   * ```
+   */
+  limits?: Record<string, LimitOptions>
   /**
    * How long `stop()` waits for nodes in flight. Whatever hangs, it ends at most three seconds later, and what was
    * not done is back in its queue.

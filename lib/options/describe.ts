@@ -2,6 +2,7 @@
 import { ADAPTER_SCHEMA, GROUPS } from './adapter-schema.js'
 import { AMQP_SCHEMA } from './amqp.js'
 import { CLIENT_SCHEMA } from './client.js'
+import { LIMIT_RATE_SCHEMA, LIMIT_SCHEMA } from './limits.js'
 import { MIGRATE_SCHEMA, MIGRATION_STATUS_SCHEMA } from './migrate.js'
 import { POSTGRES_SCHEMA } from './postgres.js'
 import { POSTGRES_CONTEXT_SCHEMA } from './postgres-context.js'
@@ -69,6 +70,20 @@ const OBJECTS: Described[] = [
     type: 'RetentionOptions',
     file: 'retention.ts',
     schema: RETENTION_SCHEMA,
+  },
+  {
+    title: 'Limits',
+    words: 'Each entry of the option `limits` of an adapter.',
+    type: 'LimitOptions',
+    file: 'limits.ts',
+    schema: LIMIT_SCHEMA,
+  },
+  {
+    title: 'Rates',
+    words: 'The `rate` of a limit.',
+    type: 'LimitRate',
+    file: 'limits.ts',
+    schema: LIMIT_RATE_SCHEMA,
   },
   {
     title: 'Telemetry',

@@ -13,6 +13,8 @@ export const ON_MEMORY = [
   'dashboard',
   'schedules',
   'retention',
+  'limits/at-a-time.test.js',
+  'limits/over-time.test.js',
   'testing',
   'docs',
   'examples',

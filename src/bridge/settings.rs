@@ -1,12 +1,13 @@
 //! The options of an engine, as JavaScript checked them: each under the name users know it by. Their defaults, bounds and
 //! words are in `lib/options/adapter-schema.ts`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
 use crate::deadlines::Limits;
+use crate::ports::limits::{LimitRules, Rate};
 use crate::ports::record::Tables;
 use crate::worker::{Queues, RetentionRule, Settings, Subflows, WithoutLeases};
 
@@ -45,6 +46,9 @@ pub struct EngineSettings {
     lease_timeout: Duration,
     #[serde(deserialize_with = "milliseconds")]
     event_loop_timeout: Duration,
+    /// Absent for none.
+    #[serde(default)]
+    limits: BTreeMap<String, LimitOptions>,
     /// No option: this worker's name, unique in the fleet.
     worker: String,
     /// No option: the machine it runs on.
@@ -74,6 +78,29 @@ impl Retention {
             rule(&["cancelled"], self.cancelled),
         ];
         all.into_iter().flatten().collect()
+    }
+}
+
+/// What holds for each key of one name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitOptions {
+    concurrency: Option<u32>,
+    rate: Option<RateOptions>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RateOptions {
+    count: u32,
+    #[serde(deserialize_with = "milliseconds")]
+    per_ms: Duration,
+}
+
+impl LimitOptions {
+    fn rules(self) -> LimitRules {
+        let rate = self.rate.map(|RateOptions { count, per_ms: per }| Rate { count, per });
+        LimitRules { concurrency: self.concurrency, rate }
     }
 }
 
@@ -134,6 +161,7 @@ impl EngineSettings {
                 publish: self.publish_timeout,
                 lease: self.lease_timeout,
             },
+            key_limits: self.limits.into_iter().map(|(name, limit)| (name, limit.rules())).collect(),
             worker: self.worker,
             host: self.host,
         }

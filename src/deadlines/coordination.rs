@@ -11,6 +11,7 @@ use super::watch::{Watch, WatchedServer};
 use crate::error::{Code, Result};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
+use crate::ports::limits::{LimitRequest, Turn};
 
 const SERVER: WatchedServer = WatchedServer {
     name: "Redis",
@@ -122,6 +123,10 @@ impl CoordinationStore for PunctualStore {
 
     async fn listen(&self) -> Result<Option<Told>> {
         self.within(self.store.listen()).await
+    }
+
+    async fn limit(&self, request: &LimitRequest<'_>) -> Result<Turn> {
+        self.within(self.store.limit(request)).await
     }
 
     async fn close(&self) {

@@ -14,6 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
 use crate::ports::keys;
+use crate::ports::limits::{LimitRequest, LimitStep, Turn};
 use crate::ports::platform::Clock;
 
 /// What a coordination store is in memory.
@@ -151,6 +152,14 @@ impl CoordinationStore for MemoryStore {
 
     async fn listen(&self) -> Result<Option<Told>> {
         self.reached().map(|server| Some(server.listeners.join()))
+    }
+
+    async fn limit(&self, request: &LimitRequest<'_>) -> Result<Turn> {
+        let operation = match request.what {
+            LimitStep::Start(_) | LimitStep::Keep { .. } => Operation::Acquire,
+            LimitStep::End { .. } | LimitStep::Leave { .. } | LimitStep::Pause { .. } => Operation::Release,
+        };
+        self.ask(operation, &[request.key], |mut now| Ok(now.limit(request))).await
     }
 
     async fn release_many(&self, leases: &[Lease]) -> Result<()> {

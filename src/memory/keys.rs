@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::deaths::Note;
+use super::limits::Limits;
 use crate::error::{Code, Error, Result};
 use crate::ports::announcement::Announced;
 use crate::ports::coordination::{Acquired, DEATHS_STAY, GIVEN_UP_STAYS, Lease, Start};
 use crate::ports::keys::{NODE_LOCK, RECONCILER_MARK, REPAIR, WORKERS, started};
+use crate::ports::limits::{LimitRequest, LimitStep, SHORTEST, Turn};
 
 pub(super) const OPERATION: &str = "Talking to the coordination store";
 /// How the keys begin that a worker renews for as long as it lives.
@@ -22,6 +24,7 @@ struct State {
     entries: BTreeMap<String, StoredKey>,
     /// The workers that died: what is still on its way from one of them takes nothing.
     dead: BTreeSet<String>,
+    limits: Limits,
 }
 
 #[derive(Debug)]
@@ -39,23 +42,30 @@ pub(super) struct StoredKey {
 pub(super) struct Now<'a> {
     keys: &'a mut BTreeMap<String, StoredKey>,
     dead: &'a BTreeSet<String>,
+    limits: &'a mut Limits,
     moment: u64,
 }
 
 impl Keys {
     pub fn clear(&self) {
-        self.lock().entries.clear();
+        let mut state = self.lock();
+        state.entries.clear();
+        state.limits.clear();
     }
 
     /// Removes every key but this one.
     pub fn clear_but(&self, kept: &str) {
-        self.lock().entries.retain(|key, _| key == kept);
+        let mut state = self.lock();
+        state.entries.retain(|key, _| key == kept);
+        state.limits.clear();
     }
 
     /// Has every lease, lead and announcement live for so many milliseconds more, as if its holder had renewed it meanwhile.
     pub fn renew_all(&self, by: u64) {
         let is_renewed = |key: &str, entry: &StoredKey| is_held(key) && entry.value != RECONCILER_MARK;
-        for (_, entry) in self.lock().entries.iter_mut().filter(|(key, entry)| is_renewed(key, entry)) {
+        let mut state = self.lock();
+        state.limits.keep_all(by);
+        for (_, entry) in state.entries.iter_mut().filter(|(key, entry)| is_renewed(key, entry)) {
             entry.expires = entry.expires.saturating_add(by);
         }
     }
@@ -65,12 +75,13 @@ impl Keys {
         let mut state = self.lock();
         state.entries.remove(&worker_key(worker));
         state.entries.retain(|key, entry| !is_held(key) || worker_of(&entry.value) != worker);
+        state.limits.run_out(worker);
         state.dead.insert(worker.to_owned());
     }
 
     pub fn at<T>(&self, moment: u64, act: impl FnOnce(Now<'_>) -> T) -> T {
-        let State { entries: keys, dead } = &mut *self.lock();
-        act(Now { keys, dead, moment })
+        let State { entries: keys, dead, limits } = &mut *self.lock();
+        act(Now { keys, dead, limits, moment })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -157,6 +168,17 @@ impl Now<'_> {
             self.keep(&lease.key, note);
         }
         Ok(())
+    }
+
+    /// Counts under a key. What is still on its way from a worker that died starts nothing.
+    pub fn limit(&mut self, request: &LimitRequest<'_>) -> Turn {
+        match request.what {
+            LimitStep::Start(entrant) if self.dead.contains(worker_of(entrant.holder)) => {
+                Turn::After(SHORTEST)
+            }
+            LimitStep::Keep { holder, .. } if self.dead.contains(worker_of(holder)) => Turn::Now,
+            _ => self.limits.step(request, self.moment),
+        }
     }
 
     fn note(&mut self, lease: &str) -> Note {

@@ -24,6 +24,7 @@ mod coordination;
 mod deaths;
 mod faults;
 mod keys;
+mod limits;
 mod listeners;
 mod memory_server;
 mod named;

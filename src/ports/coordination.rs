@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 
 use super::announcement::{Announced, Announcement};
 use super::keys;
-use crate::error::Result;
+use super::limits::{LimitRequest, Turn};
+use crate::error::{Code, Error, Result};
 
 /// A request for a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,6 +192,13 @@ pub trait CoordinationStore: Send + Sync {
     /// Listens from now on; none where this store tells nobody.
     async fn listen(&self) -> Result<Option<Told>> {
         Ok(None)
+    }
+
+    /// Counts under a key, in one step; anything but a start is answered with [`Turn::Now`]. A store with the basic operations
+    /// alone counts nothing, and says so.
+    async fn limit(&self, _request: &LimitRequest<'_>) -> Result<Turn> {
+        let what = "this coordination store keeps no limits";
+        Err(Error::new(Code::CoordinationStoreFailed, "Keeping a limit", what))
     }
 
     /// Closes the connections once everything that was sent has arrived; the next use opens them again.

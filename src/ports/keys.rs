@@ -65,6 +65,9 @@ pub const WORKERS: &str = "flowcraft:workers";
 /// The channel on which runs that have paused or ended are told; version 1 has no such channel.
 pub const CHANGES: &str = "flowcraft:changes";
 
+/// How the keys begin in which executions under a limit are counted; version 1 has no such keys.
+pub const LIMIT: &str = "flowcraft:limit:";
+
 /// How the key begins of the worker that looks for lost jobs.
 pub const REPAIR: &str = "flowcraft:repair:";
 

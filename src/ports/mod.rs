@@ -12,6 +12,7 @@ pub mod delay;
 pub mod host;
 pub mod inserting;
 pub mod keys;
+pub mod limits;
 pub mod platform;
 pub mod record;
 pub mod scheduling;

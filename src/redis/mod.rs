@@ -4,6 +4,7 @@ mod changes;
 mod connection;
 mod examining;
 mod leases;
+mod limits;
 mod link;
 mod server;
 mod settings;
@@ -19,12 +20,14 @@ use redis::Script;
 use self::changes::Channel;
 use self::connection::Connections;
 use self::leases::LeaseScripts;
+use self::limits::LimitScripts;
 use self::server::Server;
 use self::workers::WorkerScripts;
 use crate::error::{Code, Error, Result};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
 use crate::ports::keys;
+use crate::ports::limits::{LimitRequest, Turn};
 
 pub use settings::{Address, RedisSettings, RedisTls, Sentinels};
 
@@ -33,6 +36,7 @@ pub struct RedisStore {
     prefix: String,
     connections: Arc<Connections>,
     leases: LeaseScripts,
+    limits: LimitScripts,
     workers: WorkerScripts,
     changes: Channel,
     increment: Script,
@@ -51,6 +55,7 @@ impl RedisStore {
         Ok(Self {
             prefix: settings.key_prefix.clone(),
             leases: LeaseScripts::new(connections.clone(), settings.key_prefix.clone()),
+            limits: LimitScripts::new(connections.clone(), settings.key_prefix.clone()),
             workers: WorkerScripts::new(
                 connections.clone(),
                 format!("{}{}", settings.key_prefix, keys::WORKERS),
@@ -150,6 +155,10 @@ impl CoordinationStore for RedisStore {
 
     async fn listen(&self) -> Result<Option<Told>> {
         self.changes.listen().await
+    }
+
+    async fn limit(&self, request: &LimitRequest<'_>) -> Result<Turn> {
+        self.limits.step(request).await
     }
 
     async fn close(&self) {

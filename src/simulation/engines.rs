@@ -1,5 +1,6 @@
 //! The engines of a simulation: of its workers, and of its clients.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -94,6 +95,7 @@ fn settings(plan: &Plan, worker: &str) -> Settings {
         recovery_interval: Duration::from_secs(if plan.recovery { 5 } else { 0 }),
         retention: Vec::new(),
         without_leases: WithoutLeases::Continue,
+        key_limits: BTreeMap::new(),
         event_loop_timeout: Duration::from_secs(1 << 30),
         limits: plan.limits(),
         worker: worker.to_owned(),

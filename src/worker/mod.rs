@@ -9,6 +9,7 @@
 //!                            │                 │                         │ has changed meanwhile
 //!                            │                 ├─► job::admitting: loads the run, asks admission, performs steps
 //!                            │                 │     any verdict but Run: disposal (rescheduling, disposition, leftovers)
+//!                            │                 ├─► job::limiting: is it the turn of its limit? (else a copy for later)
 //!                            │                 ├─► job::claiming: does another worker execute it?
 //!                            │                 ├─► job::taking_over: what an attempt that died wrote is taken back
 //!                            │                 ├─► job::calling: JavaScript executes the node, and answers
@@ -55,24 +56,26 @@
 //!   job: delivery                                    one message, from its delivery to its acknowledgement
 //!   job: process, leased, carrying                   the way of a job
 //!   job: taking_over                                 an attempt that may not be the first
-//!   job: claiming, calling, execution                its steps
+//!   job: claiming, limiting, calling, execution      its steps
 //!   job: committing                                  an answer's commit, decided anew for each try
 //!   job: admitting                                   what is to be done with the message, and doing it
 //!   job: cut_short, leftovers, rescheduling, disposition, abandoning, dead_lettering, storing, coming_again, telling
 //!                                                    what becomes of a message that does not go the straight way
-//!   job: trouble, looking, clock, context, place     what the steps stand on
+//!   job: trouble, looking, clock, context, place, limit_key  what the steps stand on
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, waiting
-//!   runs: resuming, operations, beginning, failing, starting, scheduling, watching, claim, live, inside, updating, store
+//!   runs: resuming, operations, beginning, failing, starting, scheduling, watching, claim, live, inside, putting_off
+//!   runs: updating, store
 //!                                                    the record
 //!   registry: service                                who lives, and what every worker can do
 //!   health: service                                  what this worker knows of itself
+//!   limits: service                                  what is executed under limits
 //!   retry, leases, liveness, notices, changes, meters, shutdown, settings, queues
 //! ```
 //!
 //! Beside them stand the rules, which know nothing of the services, have no clock and no server, need each other only, and may
 //! be imported from everywhere: `job::{admission, chain, completion, effect, fate, inside, reason, subflow, verdict}`,
-//! `health::judgement`, `meters::{buckets, kinds}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
+//! `health::judgement`, `limits::naming`, `meters::{buckets, kinds}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
 //! `runs::{finalize, state}`.
 
 mod active_nodes;
@@ -89,6 +92,7 @@ mod intake;
 pub mod job;
 mod leases;
 mod legacy;
+mod limits;
 mod liveness;
 mod meters;
 mod notices;

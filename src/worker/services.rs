@@ -17,6 +17,7 @@ use crate::worker::health::service::{Servers, Standing};
 use crate::worker::intake::Intake;
 use crate::worker::leases::service::Leases;
 use crate::worker::legacy::Legacy;
+use crate::worker::limits::service::KeyLimits;
 use crate::worker::liveness::Liveness;
 use crate::worker::meters::service::Meters;
 use crate::worker::notices::Notices;
@@ -64,6 +65,8 @@ pub struct Services {
     pub blueprints: Blueprints,
     /// Who executes what.
     pub leases: Arc<Leases>,
+    /// What is executed under limits.
+    pub key_limits: KeyLimits,
     /// The record of the runs.
     pub runs: Arc<Runs>,
     /// Runs that have paused or ended.
@@ -108,6 +111,7 @@ impl Services {
         let notices = Notices::new(host.clone());
         let active_nodes: Arc<ActiveNodes> = Arc::default();
         let leases = Arc::new(Leases::new(store.clone(), &settings, notices.clone(), platform.clone()));
+        let key_limits = KeyLimits::new(store.clone(), settings.clone(), notices.clone(), platform.clone());
         let registry = Registry::new(
             (store.clone(), record.clone(), broker.clone()),
             settings.clone(),
@@ -153,6 +157,7 @@ impl Services {
             meters,
             active_nodes,
             leases,
+            key_limits,
             runs,
             changes,
             results,

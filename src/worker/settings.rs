@@ -1,8 +1,10 @@
 //! What the user chose.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::deadlines::Limits;
+use crate::ports::limits::LimitRules;
 use crate::worker::queues::Queues;
 
 /// What the user chose.
@@ -36,6 +38,8 @@ pub struct Settings {
     pub event_loop_timeout: Duration,
     /// How long servers may take to answer.
     pub limits: Limits,
+    /// The rules of limits by key, each under the name by which nodes ask for them.
+    pub key_limits: BTreeMap<String, LimitRules>,
     /// This worker's name, unique in the fleet: the owner of its leases, and the sender of its dead letters.
     pub worker: String,
     /// The machine it runs on.

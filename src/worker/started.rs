@@ -110,6 +110,12 @@ impl Worker {
             };
             keeper.leases.keep(|| keeper.liveness.is_responsive(), claim, stop).await;
         });
+        let (keeper, stop) = (self.services.clone(), self.shutdown.abort.clone());
+        if keeper.key_limits.are_set() {
+            self.services.platform.spawn(async move {
+                keeper.key_limits.keep(|| keeper.liveness.is_responsive(), stop).await;
+            });
+        }
         let (answerer, stop) = (self.services.clone(), self.shutdown.abort.clone());
         self.services.platform.spawn(async move { answer(&answerer, stop).await });
     }

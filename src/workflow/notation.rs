@@ -72,6 +72,7 @@ fn node<'a>(description: &'a mut Description, id: &str) -> &'a mut DescribedNode
             any: false,
             fallback: None,
             event: None,
+            limit: None,
         });
         description.nodes.len() - 1
     });

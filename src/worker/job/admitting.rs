@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::admission::is_reached;
 use super::context::JobContext;
 use super::inside::{DecidedBy, admit_after, admit_by};
+use super::limit_key::leave_line;
 use super::reason::Reason;
 use super::trouble::is_passing_trouble;
 use super::verdict::{Disposal, Step, Tried, Verdict};
@@ -135,7 +136,7 @@ pub async fn admitted(
                 tried.note(step);
             }
             Verdict::Run { round } => return Ok(admitting.execute(round)),
-            Verdict::Dispose(disposal) => return Ok(admitting.dispose(disposal)),
+            Verdict::Dispose(disposal) => return Ok(admitting.dispose(disposal).await),
         }
     }
 }
@@ -233,7 +234,10 @@ impl Admitting<'_> {
         }))
     }
 
-    fn dispose(self, disposal: Disposal) -> Admitted {
+    async fn dispose(self, disposal: Disposal) -> Admitted {
+        if matches!(disposal, Disposal::Done) {
+            leave_line(self.context, self.message, &self.document, &self.analysed.blueprint).await;
+        }
         let (at, revision) = (self.document.at, Some(self.analysed.revision));
         Admitted::Dispose(Box::new(Disposed { disposal, at, revision }))
     }

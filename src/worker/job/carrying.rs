@@ -20,6 +20,7 @@ use super::cut_short::{fate_after, panicked};
 use super::execution::{Executed, Finished, finish};
 use super::fate::MessageFate;
 use super::inside::{DecidedBy, admit_by};
+use super::limiting::{Entrance, enter, heed};
 use super::taking_over::take_over;
 use super::verdict::{Tried, Verdict};
 use crate::error::Result;
@@ -200,6 +201,10 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
     let attempt = LiveAttempt::new(message.node_id.clone(), round);
     let mut to_execute =
         ToExecute { document, since, analysed, round, attempt, has_begun: false, onward: None };
+    let running = match enter(context, &message, &to_execute).await? {
+        Entrance::Open(running) => running,
+        Entrance::Closed(fate) => return Ok(Hop::Over(fate)),
+    };
     if clear(context, &message, &mut to_execute).await? != Clearance::Granted
         // What this chain made due nobody has tried before.
         || take_over(context, &message, &mut to_execute, false).await? != Clearance::Granted
@@ -211,6 +216,8 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
         Some(Reply::Outdated | Reply::Lacking { .. }) => give_away(context, &message, &due).await,
         Some(Reply::Answered(answer)) => {
             fault_points::point("after-call");
+            heed(context, running.as_ref(), &answer).await;
+            drop(running);
             let after = message.after(answer.trace.as_deref());
             let executed = Executed { node: to_execute, answer, begun, held: chain.held, is_executed: true };
             let finished = finish(context, &after, executed).await?;

@@ -29,16 +29,37 @@ pub async fn come_again(
     wait: Duration,
     reason: &str,
 ) -> Result<MessageFate> {
+    let wait = spread(context.services, wait);
+    return_after(context, message, Return { wait, reason, keeps_alive: true }).await
+}
+
+/// How a job comes again.
+#[derive(Debug, Clone, Copy)]
+pub struct Return<'a> {
+    /// After just so long.
+    pub wait: Duration,
+    /// Why.
+    pub reason: &'a str,
+    /// Whether that is told to the status of its run: often enough is enough.
+    pub keeps_alive: bool,
+}
+
+/// The same as [`come_again`], after just the time that is given.
+pub async fn return_after(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    Return { wait, reason, keeps_alive }: Return<'_>,
+) -> Result<MessageFate> {
     let services = context.services;
     let now =
         now_if_known(services).or_else(|| makes(Mutant::WaitsByItsOwnClock).then(|| services.platform.now()));
-    match again(message, spread(services, wait), now) {
+    match again(message, wait, now) {
         (copy, None) => services.publisher.forward_until_confirmed(copy, context.retry).await?,
         (copy, Some(wait)) => services.publisher.forward_later(copy, wait, context.retry).await?,
     }
     debug!(reason, "the job comes again later");
     // Recovery takes a run that stays silent for lost: this one is only waiting.
-    if let Err(error) = services.runs.keep_alive(std::slice::from_ref(&message.run_id)).await {
+    if keeps_alive && let Err(error) = services.runs.keep_alive(std::slice::from_ref(&message.run_id)).await {
         debug!(%error, "the run's status was not kept fresh");
     }
     Ok(MessageFate::Acknowledge)

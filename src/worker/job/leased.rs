@@ -16,6 +16,7 @@ use super::disposition::dead_letter_job;
 use super::execution::{Executed, finish};
 use super::fate::MessageFate;
 use super::leftovers::{looking_after, publish_leftovers};
+use super::limiting::{Entrance, enter, heed};
 use super::rescheduling::{Lack, lacks_inner_blueprint, reschedule};
 use super::storing::refuse_while_locked;
 use super::taking_over::take_over;
@@ -30,6 +31,7 @@ use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::Patch;
+use crate::worker::limits::service::Running;
 use crate::worker::runs::failing::RunFailure;
 use crate::workflow::path::shown;
 
@@ -94,13 +96,30 @@ async fn admit_and_execute(
     context: &JobContext<'_>,
     message: &JobMessage,
     prefetched: Option<Seen>,
-    Under { begun, deaths }: Under,
+    under: Under,
 ) -> Result<Option<MessageFate>> {
-    let mut to_execute = match admitted(context, message, prefetched).await? {
+    let to_execute = match admitted(context, message, prefetched).await? {
         Admitted::Execute(to_execute) => to_execute,
         Admitted::Dispose(disposed) => return dispose(context, message, *disposed).await.map(Some),
     };
     publish_others(context, message, &to_execute).await?;
+    if under.deaths.is_some() && !to_execute.has_begun {
+        // It is not executed.
+        return execute_in_turn(context, message, (to_execute, None), under).await;
+    }
+    match enter(context, message, &to_execute).await? {
+        Entrance::Open(running) => execute_in_turn(context, message, (to_execute, running), under).await,
+        Entrance::Closed(fate) => Ok(Some(fate)),
+    }
+}
+
+/// Executes a node whose turn has come, unless another worker may be executing it.
+async fn execute_in_turn(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    (mut to_execute, running): (Box<ToExecute>, Option<Running>),
+    Under { begun, deaths }: Under,
+) -> Result<Option<MessageFate>> {
     let mut clearance = clear(context, message, &mut to_execute).await?;
     // What died before the run began died of another run of that id.
     let deaths = deaths.filter(|_| !to_execute.has_begun);
@@ -132,6 +151,8 @@ async fn admit_and_execute(
         None => Ok(Some(MessageFate::Requeue)),
         Some(Reply::Answered(answer)) => {
             fault_points::point("after-call");
+            heed(context, running.as_ref(), &answer).await;
+            drop(running);
             answered(context, message, executed(*to_execute, answer)).await.map(Some)
         }
         Some(Reply::Lacking { blueprint }) => {

@@ -22,6 +22,8 @@ pub(super) mod fate;
 pub mod inside;
 mod leased;
 mod leftovers;
+pub(super) mod limit_key;
+mod limiting;
 pub(super) mod looking;
 pub(super) mod place;
 mod process;

@@ -7,6 +7,7 @@ pub mod finalize;
 pub(super) mod inside;
 pub(super) mod live;
 pub mod operations;
+pub mod putting_off;
 mod resuming;
 pub mod scheduling;
 pub mod starting;

@@ -31,6 +31,7 @@ pub struct Node {
     fallback: Option<NodeId>,
     stands_in_for: BTreeSet<NodeId>,
     event: Option<String>,
+    limit: Option<String>,
 }
 
 /// A blueprint, analysed.
@@ -113,6 +114,11 @@ impl Blueprint {
         self.nodes.get(id)?.fallback.as_ref().filter(|fallback| self.nodes.contains_key(*fallback))
     }
 
+    /// What the executions of a node count under, if it has a limit.
+    pub fn limit_of(&self, id: &str) -> Option<&str> {
+        self.nodes.get(id)?.limit.as_deref()
+    }
+
     /// Whether the edge closes a cycle: arriving by it starts a new lap.
     pub fn closes_a_cycle(&self, source: &str, target: &str) -> bool {
         self.closing.get(source).is_some_and(|targets| targets.contains(target))
@@ -188,6 +194,7 @@ fn analysed(
             predecessors: BTreeSet::new(),
             stands_in_for: BTreeSet::new(),
             event: node.event.clone(),
+            limit: node.limit.clone(),
         };
         (node.id.clone(), place)
     };

@@ -42,6 +42,9 @@ pub struct DescribedNode {
     /// `params.eventName`: the event it waits for.
     #[serde(default)]
     pub event: Option<String>,
+    /// `config.limit`: what its executions count under.
+    #[serde(default)]
+    pub limit: Option<String>,
 }
 
 /// One edge of a [`Description`].

@@ -18,6 +18,7 @@ fn blueprint(edges: &[(&str, &str, &str)], fallbacks: &[(&str, &str)]) -> Bluepr
         any: false,
         fallback: fallbacks.iter().find(|(primary, _)| primary == id).map(|(_, fallback)| (*fallback).into()),
         event: None,
+        limit: None,
     };
     let edge = |(source, action, target): &(&str, &str, &str)| DescribedEdge {
         source: (*source).into(),
@@ -198,6 +199,7 @@ fn a_fallback_that_does_not_exist_is_none() {
             any: false,
             fallback: Some("b".into()),
             event: None,
+            limit: None,
         }],
         edges: vec![],
         starts: vec!["a".into()],
@@ -215,6 +217,7 @@ fn edges_to_or_from_nowhere_are_ignored() {
         any: false,
         fallback: None,
         event: None,
+        limit: None,
     };
     let edge = |source: &str, target: &str| DescribedEdge {
         source: source.into(),

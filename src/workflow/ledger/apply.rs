@@ -87,7 +87,7 @@ impl Ledger {
     }
 
     /// Makes the node due for its next attempt, in the same round.
-    fn retry(
+    pub(super) fn retry(
         &mut self,
         node: &NodeId,
         round: u32,

@@ -8,9 +8,9 @@ use imbl::ordmap::DiffItem;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Arrival, NodeEntry};
-use super::live::Written;
 use super::state::{Added, KeptEvent, Ledger, NodeError};
 use super::status::RunStatus;
+use super::written::Written;
 use crate::ids::NodeId;
 
 /// The difference between two ledgers of a run. Nodes never leave a ledger.

@@ -16,36 +16,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::entry::NodeState;
 use super::state::Ledger;
+use super::written::{Layer, Written, digest};
 use crate::ids::NodeId;
-use crate::json::{self, Json};
-
-/// What an attempt without an answer has written. Version 2.0.0 drops it: then nothing is taken back.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
-    /// The attempt, told apart from all others.
-    pub token: String,
-    /// Its last write of each key.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    keys: BTreeMap<String, Layer>,
-}
-
-/// A write of a key, over what the key had.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Layer {
-    /// Its place among the writes of its key, whoever made them.
-    at: u32,
-    /// What the key had; none where it was not there.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::present")]
-    below: Option<Json>,
-    /// What was written, in short; none where the key was removed. If the key has something else by then, somebody outside the
-    /// run wrote it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    left: Option<u32>,
-}
+use crate::json::Json;
 
 /// An attempt at an execution.
 #[derive(Debug, Clone, Copy)]
@@ -238,14 +213,6 @@ impl Ledger {
         let first = || Arc::new(Written { token: token.to_owned(), ..Written::default() });
         Arc::make_mut(self.live.entry(node.clone()).or_insert_with(first))
     }
-}
-
-/// A value in short, however it is spelt: PostgreSQL spells JSON in its own way.
-fn digest(value: &Json) -> u32 {
-    let parsed: serde_json::Value = serde_json::from_str(value.get()).unwrap_or_default();
-    let text = parsed.to_string();
-    // FNV-1a: no secret, and the same in every process.
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

@@ -37,12 +37,14 @@ mod join;
 mod live;
 mod milestone;
 mod pause;
+mod put_off;
 mod standing;
 mod state;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 mod waiting;
+mod written;
 
 pub use claim::{Claiming, Unclaimed};
 pub use delta::Delta;
@@ -51,7 +53,7 @@ pub use entry::{Arrival, Claim, NodeEntry, NodeState, Resume};
 pub use event::{DynamicNode, Event, Pause, Refusal, TakenEdge, Transition};
 pub use inside::{InstanceEnd, Opening};
 pub use instance::{Instance, SubflowFailure};
-pub use live::{Attempt, NotLive, Restored, Written};
+pub use live::{Attempt, NotLive, Restored};
 pub use milestone::{Milestone, Numbered, Onward};
 pub use standing::Standing;
 pub use state::{Added, KeptEvent, Ledger, MAX_DEPTH, NodeError};

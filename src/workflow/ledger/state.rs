@@ -6,8 +6,8 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{NodeEntry, NodeState};
-use super::live::Written;
 use super::status::RunStatus;
+use super::written::Written;
 use crate::ids::NodeId;
 use crate::json::{self, Json};
 use crate::workflow::blueprint::Blueprint;

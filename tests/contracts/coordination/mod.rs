@@ -3,6 +3,7 @@
 mod deaths;
 mod keys;
 mod leases;
+mod limits;
 mod telling;
 mod workers;
 mod world;

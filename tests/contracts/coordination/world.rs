@@ -9,7 +9,7 @@ use flowcraft_rabbitmq_adapter::coalesced::Coalesced;
 use flowcraft_rabbitmq_adapter::error::Result;
 use flowcraft_rabbitmq_adapter::memory::MemoryServer;
 use flowcraft_rabbitmq_adapter::ports::coordination::CoordinationStore;
-use flowcraft_rabbitmq_adapter::ports::platform::Platform;
+use flowcraft_rabbitmq_adapter::ports::platform::{Clock, Platform};
 use flowcraft_rabbitmq_adapter::redis::{RedisSettings, RedisStore};
 
 /// How the store is used.
@@ -48,6 +48,19 @@ impl World {
         let settings = RedisSettings { url: Some(url), key_prefix, ..RedisSettings::default() };
         let store = Arc::new(RedisStore::new(&settings).unwrap());
         Some(Self { store: kind.of(store), memory: None })
+    }
+
+    /// Whether its time cannot be moved.
+    pub fn is_real(&self) -> bool {
+        self.memory.is_none()
+    }
+
+    /// What the time is, since some moment.
+    pub fn now(&self) -> Duration {
+        match &self.memory {
+            Some(server) => Duration::from_millis(server.clock().now()),
+            None => SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
+        }
     }
 
     /// Lets time pass: memory's clock is moved, and the real one goes by itself.

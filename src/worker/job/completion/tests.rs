@@ -14,6 +14,7 @@ fn blueprint(any: bool) -> Blueprint {
         any,
         fallback: fallback.map(Into::into),
         event: None,
+        limit: None,
     };
     let edge = |source: &str| DescribedEdge {
         source: source.into(),

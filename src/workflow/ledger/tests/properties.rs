@@ -162,6 +162,7 @@ impl Plan {
             any,
             fallback,
             event: None,
+            limit: None,
         });
         self.fates.insert(id.into(), fate);
     }

@@ -1,0 +1,148 @@
+//! Limits by key, counted in memory. Redis has the same rules in its scripts (`redis/limits.rs`).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::ports::limits::{
+    Entrant, LATE, LONGEST, LimitRequest, LimitRules, LimitStep, Queueing, SOON, Turn,
+};
+use crate::time::milliseconds;
+
+/// How long an execution is taken to last before one has ended, in milliseconds.
+const LENGTH: u64 = 500;
+
+/// The keys of one server.
+#[derive(Debug, Default)]
+pub(super) struct Limits(BTreeMap<String, Limit>);
+
+/// One key.
+#[derive(Debug, Default)]
+struct Limit {
+    /// Until when each execution that goes on counts.
+    held: BTreeMap<String, u64>,
+    /// The starts that count, the earliest first.
+    starts: VecDeque<u64>,
+    line: BTreeMap<String, InLine>,
+    tickets: u64,
+    paused: u64,
+    /// How long executions take, and since when there are any.
+    average: Option<u64>,
+    since: Option<u64>,
+}
+
+/// One that stands in line.
+#[derive(Debug, Clone, Copy)]
+struct InLine {
+    number: u64,
+    /// When it comes.
+    due: u64,
+}
+
+impl Limits {
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Has every execution count for so many milliseconds more, as if its worker had said so meanwhile.
+    pub fn keep_all(&mut self, by: u64) {
+        let held = self.0.values_mut().flat_map(|limit| limit.held.values_mut());
+        held.for_each(|until| *until = until.saturating_add(by));
+    }
+
+    /// What a worker executes counts no more.
+    pub fn run_out(&mut self, worker: &str) {
+        for limit in self.0.values_mut() {
+            limit
+                .held
+                .retain(|holder, _| holder.split_once('#').is_none_or(|(held_by, _)| held_by != worker));
+        }
+    }
+
+    pub fn step(&mut self, request: &LimitRequest<'_>, now: u64) -> Turn {
+        let limit = self.0.entry(request.key.to_owned()).or_default();
+        match request.what {
+            LimitStep::Start(entrant) => return limit.start(entrant, now),
+            LimitStep::Keep { holder, ttl } => limit.hold(holder, ttl, now),
+            LimitStep::End { holder, took } => {
+                limit.held.remove(holder);
+                if let Some(took) = took.map(milliseconds) {
+                    let average = limit.average.map_or(took, |average| (average * 8 + took * 2) / 10);
+                    limit.average = Some(average);
+                }
+            }
+            LimitStep::Leave { ticket } => drop(limit.line.remove(ticket)),
+            LimitStep::Pause { length } => {
+                limit.paused = limit.paused.max(now.saturating_add(milliseconds(length)));
+            }
+        }
+        Turn::Now
+    }
+}
+
+impl Limit {
+    fn start(&mut self, entrant: Entrant<'_>, now: u64) -> Turn {
+        let Entrant { rules, ticket, holder, ttl } = entrant;
+        self.forget(rules, now);
+        let own = self.line.get(ticket).copied();
+        let before = own.map_or(now + milliseconds(SOON), |own| own.due);
+        let ahead = self.line.values().filter(|other| other.due < before).count() as u64;
+        if self.paused <= now && self.free(rules) > ahead {
+            self.line.remove(ticket);
+            self.hold(holder, ttl, now);
+            if rules.rate.is_some() {
+                self.starts.push_back(now);
+            }
+            self.since.get_or_insert(now);
+            return Turn::Now;
+        }
+        let number = own.map_or_else(|| self.next_ticket(), |own| own.number);
+        // Nobody comes before those that came earlier.
+        let earlier = self.line.values().filter(|other| other.number < number);
+        let before = earlier.max_by_key(|other| other.number).map_or(0, |other| other.due);
+        let due = before.max(now + self.wait(rules, number, now));
+        self.line.insert(ticket.to_owned(), InLine { number, due });
+        Turn::After(Duration::from_millis(due - now))
+    }
+
+    fn hold(&mut self, holder: &str, ttl: Duration, now: u64) {
+        self.held.insert(holder.to_owned(), now.saturating_add(milliseconds(ttl)));
+    }
+
+    /// Forgets what counts no more.
+    fn forget(&mut self, rules: LimitRules, now: u64) {
+        self.held.retain(|_, until| *until > now);
+        if let Some(rate) = rules.rate {
+            let counts = |start: &u64| start + milliseconds(rate.per) > now;
+            while self.starts.front().is_some_and(|start| !counts(start)) {
+                self.starts.pop_front();
+            }
+        }
+        self.line.retain(|_, each| each.due + milliseconds(LATE) > now);
+    }
+
+    /// How many may start.
+    fn free(&self, rules: LimitRules) -> u64 {
+        let left = |most: u32, used: usize| u64::from(most).saturating_sub(used as u64);
+        let places = rules.concurrency.map_or(u64::MAX, |most| left(most, self.held.len()));
+        places.min(rules.rate.map_or(u64::MAX, |rate| left(rate.count, self.starts.len())))
+    }
+
+    fn next_ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    fn wait(&mut self, rules: LimitRules, number: u64, now: u64) -> u64 {
+        let rank = self.line.values().filter(|other| other.number < number).count() as u64;
+        let line = Queueing {
+            rank,
+            in_use: self.held.len() as u64,
+            length: self.average.unwrap_or_else(|| LENGTH.max(now - self.since.unwrap_or(now))),
+            paused: self.paused.saturating_sub(now),
+        };
+        let wait = line.wait(rules.concurrency);
+        let Some(rate) = rules.rate else { return wait };
+        let turn = rate.turn(self.starts.make_contiguous(), rank, now);
+        wait.max((turn - now).min(milliseconds(LONGEST)))
+    }
+}

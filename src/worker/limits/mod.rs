@@ -1,0 +1,4 @@
+//! Limits by key: which executions wait for their turn.
+
+pub mod naming;
+pub(super) mod service;
