@@ -137,10 +137,9 @@ describe('a limit', () => {
       spans.push({ ...span, to: performance.now() })
       return { output: 1 }
     })
-    const outer = createFlow('outer').node('sub', {
-      uses: 'subflow',
-      params: { blueprintId: 'inner', inputs: { customer: 'who' } },
-    })
+    const params = { blueprintId: 'inner', inputs: { customer: 'who' } }
+    const blueprint = { id: 'outer', nodes: [{ id: 'sub', uses: 'subflow', params }], edges: [] }
+    const outer = { toBlueprint: () => blueprint, getFunctionRegistry: () => new Map() }
     await workersFor(t, [outer, inner], { limits: { [limit]: { concurrency: 1 } }, subflows: 'jobs' })
     const runs = await begin(
       outer,
