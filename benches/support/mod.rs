@@ -114,6 +114,7 @@ fn described(ids: &[String], edges: Vec<DescribedEdge>, start: &str) -> Blueprin
         any: false,
         fallback: None,
         event: None,
+        limit: None,
     };
     Blueprint::new(Description {
         id: "orders".into(),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::state::{Decision, RunState};
-use super::store::{Runs, View};
+use super::store::Runs;
 use crate::error::Result;
+use crate::ports::record::Projection;
 use crate::time::milliseconds;
 use crate::worker::leases::held::LeasedExecution;
 use crate::workflow::ledger::DueJob;
@@ -36,6 +37,6 @@ impl Runs {
                 Err(_) => Decision::Leave(None),
             })
         };
-        self.update(run, View::Ledger, put_off).await.map(|committed| committed.answer)
+        self.update(run, Projection::Ledger, put_off).await.map(|committed| committed.answer)
     }
 }
