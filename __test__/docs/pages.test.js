@@ -1,6 +1,7 @@
 // The code of the pages in docs runs: each block of it, by this file or by the one that is named here.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import * as timers from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { migrationStatus, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, NullLogger } from 'flowcraft'
@@ -108,7 +109,14 @@ const HERE = {
   'docs/contexts.md': async (t) => {
     const env = await environmentFor(t, {})
     const { pgClient, contextTableName, statusTableName } = env.servers
-    await runs('docs/contexts.md', { pgClient, contextTableName, statusTableName })
+    const scope = { pgClient, contextTableName, statusTableName }
+    const code = blocksOf(await pageOf('docs/contexts.md'), 'js').join('\n')
+    const { flow } = await programOf(`${code}\nreturn { flow }`, Object.keys(scope), {
+      'node:timers/promises': timers,
+    })(scope)
+    const { client, expectRun } = await environmentFor(t, { import: flow })
+    const { runId } = await client.start('import')
+    await expectRun(runId).toHaveCompleted({ outputs: { load: 'loaded', watch: 'it is loaded' } })
     const steps = await migrationStatus({ pgClient, contextTableName, statusTableName })
     assert.ok(steps.length > 0 && steps.every(({ done }) => done))
   },
