@@ -70,7 +70,7 @@ describe('the registry', { concurrency: true }, () => {
       return found.length === 2 && found.sort((a, b) => a.slots - b.slots)
     })
     assert.deepEqual([one.slots, one.pid, one.host, one.version], [3, process.pid, hostname(), version])
-    assert.deepEqual([one.queues, one.capabilities], [[servers.queue], ['registry', 'subflows']])
+    assert.deepEqual([one.queues, one.capabilities], [[servers.queue], ['registry', 'subflows', 'live-context']])
     assert.ok(Math.abs(one.since - Date.now()) < 60_000 && one.age < 10_000)
     assert.ok(other.slots === 7 && other.pid !== process.pid && other.id !== one.id)
 

@@ -52,11 +52,11 @@ export function firstSentence(words) {
   return words.match(/^.*?[.](?= [A-Z`]|$)/s)?.[0].replace(/\.$/, '') ?? words
 }
 
+/** Without padding: a long cell would fill the lines of all others, and the pages are in every install. */
 export function table(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
-  const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`
+  const line = (cells) => `| ${cells.join(' | ')} |`
   const [head, ...body] = rows
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
+  return [line(head), line(head.map(() => '---')), ...body.map(line)].join('\n')
 }
 
 export const escaped = (text) => text.replaceAll('|', '\\|')
