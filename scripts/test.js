@@ -5,7 +5,7 @@ import { prepare } from './prepare.js'
 import { startServers } from './servers/index.js'
 import { prepareBrowser } from './testing/browser.js'
 import { cargoArguments } from './testing/cargo.js'
-import { testFiles } from './testing/files.js'
+import { sideBySide, testFiles } from './testing/files.js'
 import { Report } from './testing/report.js'
 import { tool } from './testing/run.js'
 import { version200 } from './version-2-0-0.js'
@@ -49,7 +49,9 @@ async function behaviour(files) {
   const servers = await startServers({ log })
   try {
     if (wanted.length === 0) await contracts(servers.env)
-    await report.files(files, { env: servers.env })
+    const [together, alone] = sideBySide(files)
+    if (together.length > 0) await report.files(together, { env: servers.env })
+    if (alone.length > 0) await report.files(alone, { env: servers.env, atATime: 1 })
   } finally {
     await servers.stop()
   }

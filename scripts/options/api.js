@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { table } from './markdown.js'
+import { compactTable } from './markdown.js'
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url))
 
@@ -112,7 +112,7 @@ function fieldsOf(lines) {
   const members = membersOf(lines)
   if (members.length === 0) return ''
   const cell = (text) => text.replaceAll('|', '\\|')
-  return table([
+  return compactTable([
     ['field', 'type', 'meaning'],
     ...members.map(({ comment, signature }) => {
       const [, field, type] = /^(?:readonly )?([^:(]+?)(?:: |(?=\())(.*)$/s.exec(signature)

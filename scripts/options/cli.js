@@ -5,7 +5,7 @@ import { EXIT_WORDS } from '../../dist/cli/exit.js'
 import { callOf, sectionsOf, shownFlag, wordsOf, wrapped } from '../../dist/cli/help.js'
 import { FILE_SCHEMA } from '../../dist/cli/settings.js'
 import { GROUPS } from '../../dist/cli/shared-flags.js'
-import { escaped, firstSentence, table } from './markdown.js'
+import { compactTable, escaped, firstSentence } from './markdown.js'
 
 /** How long a line may be. */
 const WIDTH = 126
@@ -72,7 +72,7 @@ const MANY =
 
 function overview(commands) {
   const link = ({ name }) => `[\`${name}\`](#${name.replaceAll(' ', '-')})`
-  return table([
+  return compactTable([
     ['command', 'what it does'],
     ...commands.map((each) => [link(each), escaped(firstSentence(each.summary))]),
   ])
@@ -80,11 +80,11 @@ function overview(commands) {
 
 function fileTable() {
   const rows = Object.entries(FILE_SCHEMA).map(([name, { words }]) => [`\`${name}\``, escaped(firstSentence(words))])
-  return table([['setting', 'what it means'], ...rows])
+  return compactTable([['setting', 'what it means'], ...rows])
 }
 
 function exitTable() {
-  return table([['code', 'means'], ...EXIT_WORDS.map(([code, words]) => [String(code), escaped(words)])])
+  return compactTable([['code', 'means'], ...EXIT_WORDS.map(([code, words]) => [String(code), escaped(words)])])
 }
 
 function flagTable(flags) {
@@ -92,7 +92,7 @@ function flagTable(flags) {
     `\`${escaped(shownFlag(name, flag))}\``,
     escaped(wordsOf(flag)),
   ])
-  return table([['flag', 'what it does'], ...rows])
+  return compactTable([['flag', 'what it does'], ...rows])
 }
 
 function sectionOf(command) {
@@ -101,7 +101,9 @@ function sectionOf(command) {
   const parts = [`### \`${name}\``, `    ${callOf(command)}`, ...own]
   if (args.length > 0) {
     const choice = ({ words, choices }) => (choices ? `${words}: ${choices.join(', ')}` : words)
-    parts.push(table([['argument', 'what it is'], ...args.map((each) => [`\`${each.name}\``, escaped(choice(each))])]))
+    parts.push(
+      compactTable([['argument', 'what it is'], ...args.map((each) => [`\`${each.name}\``, escaped(choice(each))])]),
+    )
   }
   if (flags) parts.push(flagTable(flags))
   const shared = sectionsOf(command)

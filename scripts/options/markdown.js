@@ -8,7 +8,7 @@ function optionsTable(objects) {
     escaped(firstSentence(option.words)),
     escaped(shown(option)),
   ])
-  return table([['option', 'what it means', 'default'], ...rows])
+  return compactTable([['option', 'what it means', 'default'], ...rows])
 }
 
 export function optionsPage(objects) {
@@ -52,8 +52,16 @@ export function firstSentence(words) {
   return words.match(/^.*?[.](?= [A-Z`]|$)/s)?.[0].replace(/\.$/, '') ?? words
 }
 
-/** Without padding: a long cell would fill the lines of all others, and the pages are in every install. */
+/** A table in a page that people edit, and that is formatted. */
 export function table(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`
+  const [head, ...body] = rows
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
+}
+
+/** A table in a page that is written as a whole. One long cell would fill the lines of all others, in every install. */
+export function compactTable(rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`
   const [head, ...body] = rows
   return [line(head), line(head.map(() => '---')), ...body.map(line)].join('\n')

@@ -44,6 +44,15 @@ const LONGEST = [
   'faults/poison.test.js',
 ]
 
+/** Files whose tests say how long something may take: they have the machine to themselves. */
+const TIMED = ['faults/locked-rows.test.js']
+
+/** The files that may run side by side, and those that may not. */
+export function sideBySide(files) {
+  const isTimed = (file) => TIMED.some((timed) => file === join('__test__', timed))
+  return [files.filter((file) => !isTimed(file)), files.filter(isTimed)]
+}
+
 /** The files whose names have one of these parts, all if none is wanted. */
 export async function testFiles(wanted = []) {
   const files = (await readdir(join(repository, '__test__'), { recursive: true })).filter((file) =>

@@ -55,11 +55,11 @@ export class Report {
   }
 
   /** Files of tests, by Node's runner. */
-  async files(files, { env }) {
+  async files(files, { env, atATime = FILES_AT_A_TIME }) {
     const folder = await mkdtemp(join(tmpdir(), 'flowcraft-test-'))
     const summary = join(folder, 'summary.json')
     const times = join(folder, 'times.jsonl')
-    const runner = ['--test', `--test-concurrency=${FILES_AT_A_TIME}`, '--import', './scripts/testing/file-clock.js']
+    const runner = ['--test', `--test-concurrency=${atATime}`, '--import', './scripts/testing/file-clock.js']
     const reporters = [
       ['--test-reporter', 'spec', '--test-reporter-destination', 'stdout'],
       ['--test-reporter', './scripts/testing/summary.js', '--test-reporter-destination', summary],
