@@ -47,6 +47,26 @@ const parallelReview = (seen = []) =>
     .edge('technical-review', 'finalize')
     .edge('legal-review', 'finalize')
 
+describe('two decisions about one node', () => {
+  it('with different actions: the first counts, and whoever made the second hears so', async (t) => {
+    const seen = []
+    const flow = conditionalApproval(seen)
+    const worker = await servers.workerFor(t, flow)
+    const runId = await servers.begin(flow)
+    await awaiting(runId)
+    // Nobody acts on the first before the second is made.
+    await worker.stop()
+    const caller = servers.adapter(flow, { started: false })
+    await caller.resumeWithAction(runId, 'approve', { by: 'ada' })
+    await assert.rejects(caller.resumeWithAction(runId, 'reject', { by: 'eve' }), { code: 'NODE_NOT_AWAITING' })
+    // The same one again may be that of a caller who did not hear that it counted.
+    assert.deepEqual([...(await caller.resumeWithAction(runId, 'approve', { by: 'ada' }))], ['review'])
+    worker.start()
+    const { status } = await servers.settled(runId)
+    assert.deepEqual([status, seen], ['completed', [['approve', { by: 'ada' }]]])
+  })
+})
+
 describe('a wait node', () => {
   it('pauses its branch, and the run once the other branches have finished', async (t) => {
     const flow = createFlow('approval-workflow')

@@ -30,7 +30,7 @@ impl Runs {
             let node = node.map(|node| ledger.named(node));
             let awaiting = awaiting(ledger, node.as_ref());
             if awaiting.is_empty() {
-                return resumed_before(ledger, node.as_ref());
+                return resumed_before(ledger, node.as_ref(), with);
             }
             if let (Some(blueprint), Some(action)) = (blueprint, with.action.as_deref()) {
                 require_ways(blueprint, state, &awaiting, action)?;
@@ -47,10 +47,13 @@ impl Runs {
     }
 }
 
-/// The jobs of nodes that were resumed and did not get to it yet.
-fn resumed_before(ledger: &Ledger, node: Option<&NodeId>) -> Result<Vec<DueJob>> {
+/// The jobs of nodes that were resumed and did not get to it yet. With another action that is another decision: the first one
+/// counts.
+fn resumed_before(ledger: &Ledger, node: Option<&NodeId>, with: &Resume) -> Result<Vec<DueJob>> {
     let chosen = ledger.due().into_iter().filter(|due| is_chosen(&due.node, node));
-    let resumed: Vec<DueJob> = chosen.filter(|due| ledger.nodes[&due.node].resumed.is_some()).collect();
+    let is_same = |resumed: &Resume| with.action.is_none() || with.action == resumed.action;
+    let is_resumed = |due: &DueJob| ledger.nodes[&due.node].resumed.as_ref().is_some_and(is_same);
+    let resumed: Vec<DueJob> = chosen.filter(is_resumed).collect();
     if resumed.is_empty() { Err(not_awaiting(ledger, node.map(|node| &**node))) } else { Ok(resumed) }
 }
 
