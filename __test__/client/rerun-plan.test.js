@@ -2,7 +2,8 @@
 // `a -?-> b` one with a condition, and `a: done yes` a node that decided an action.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { carriedKeys, contextOfKeys, keysOf } from '../../dist/client/rerun-context.js'
+import { jsonObject } from '../../dist/bridge/json.js'
+import { carriedKeys, keysOf } from '../../dist/client/rerun-context.js'
 import { RerunGraph } from '../../dist/client/rerun-graph.js'
 import { planRerun } from '../../dist/client/rerun-plan.js'
 
@@ -82,7 +83,7 @@ const REFUSALS = [
     'e',
     /stands in a loop: 's' leads/,
   ],
-  // Behind a cycle that is over: what led back would begin it anew.
+  // Behind a cycle that has ended: the edge that leads back would start the cycle again.
   [
     'a -> l, l -again-> c, c -> l, l -ok-> d, d -> e',
     { ...done('a', 'c', 'd', 'e'), l: 'done ok' },
@@ -143,7 +144,7 @@ describe('the context of the new run', () => {
   const carried = (drawn, states, from, json) => {
     const graph = graphOf(drawn, nodesOf(drawn))
     const plan = planRerun(graph, standing(states), from)
-    return JSON.parse(contextOfKeys(carriedKeys(graph, plan, keysOf(JSON.stringify(json)))))
+    return JSON.parse(jsonObject(carriedKeys(graph, plan, keysOf(JSON.stringify(json)))))
   }
 
   it('has the outputs of what is done, and the inputs that it brought', () => {
@@ -197,6 +198,6 @@ describe('the context of the new run', () => {
     const graph = graphOf('a -> b')
     const plan = planRerun(graph, standing(done('a', 'b')), 'b')
     const text = '{"big":12345678901234567890.5,"_outputs.a":{"x":[1e400,"\\u0001"]}}'
-    assert.equal(contextOfKeys(carriedKeys(graph, plan, keysOf(text))), text)
+    assert.equal(jsonObject(carriedKeys(graph, plan, keysOf(text))), text)
   })
 })

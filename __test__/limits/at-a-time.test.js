@@ -1,4 +1,4 @@
-// How many nodes go on at a time under a limit, under which key they count, and that nobody waits for a key that is not theirs.
+// How many nodes run at a time under a limit, and under which key they count. No node waits for the key of another one.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -134,7 +134,7 @@ describe('a flushed Redis', () => {
     await Promise.all(adapters.map((adapter) => adapter.stop()))
   })
 
-  it('begins the time of a rate anew', async () => {
+  it('starts the window of a rate again', async () => {
     servers.freshQueue()
     let begun = 0
     const flow = limited('calls', 'anew', () => {

@@ -59,7 +59,7 @@ describe('a write before the answer', () => {
       assert.deepEqual(here[key], memory[key])
   })
 
-  it('is seen at once when `set` has resolved, whoever executes the sibling', async () => {
+  it('is seen by a sibling on any worker once `set` has resolved', async () => {
     const turns = []
     const [first, second] = [deferred(), deferred()]
     const flow = sideBySide({
@@ -241,7 +241,7 @@ describe('a write before the answer', () => {
     assert.deepEqual([status, tries, context.tried], ['completed', [undefined, 1, 2], 3])
   })
 
-  it('that PostgreSQL refuses fails its node, and nobody else', async () => {
+  it('that PostgreSQL refuses fails its own node only', async () => {
     const flow = sideBySide({
       refused: async ({ context }) => {
         await context.set('bad', 'a\u0000b')

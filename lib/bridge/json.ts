@@ -26,6 +26,11 @@ export function toJson(value: unknown, what: string): string | undefined {
   return json
 }
 
+/** The JSON text of an object, of keys and values that are JSON text. */
+export function jsonObject(entries: Iterable<readonly [string, string]>): string {
+  return `{${Array.from(entries, ([key, json]) => `${JSON.stringify(key)}:${json}`).join()}}`
+}
+
 /** The value of JSON text. */
 export function fromJson(text: string): unknown {
   return JSON.parse(text)

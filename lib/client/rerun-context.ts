@@ -19,10 +19,6 @@ export function keysOf(json: string): Keys {
   return new Map([...childrenOf(json)].map(({ key, from, to }) => [key, json.slice(from, to)]))
 }
 
-export function contextOfKeys(keys: Keys): string {
-  return `{${[...keys].map(([key, json]) => `${JSON.stringify(key)}:${json}`).join()}}`
-}
-
 /** The keys that a new run takes over. */
 export function carriedKeys(graph: RerunGraph, plan: RerunPlan, keys: Keys): Map<string, string> {
   const carried = new Map<string, string>()

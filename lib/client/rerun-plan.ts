@@ -5,6 +5,7 @@
  * the plan is a refusal.
  */
 import type { EdgeDefinition } from 'flowcraft'
+import { partsOf } from '../execution/paths.js'
 import type { NodeDescription } from './description.js'
 import { isCertain, type RerunGraph } from './rerun-graph.js'
 
@@ -150,8 +151,6 @@ function mayBeSkipped(graph: RerunGraph, edge: EdgeDefinition): boolean {
 
 /** Whether an id is the path of a node inside a subflow. */
 export function isInside(graph: RerunGraph, id: string): boolean {
-  const [container = '', ...inner] = id.split('/')
-  return (
-    inner.length > 0 && !graph.nodes.has(id) && graph.nodes.has(container.replaceAll('~1', '/').replaceAll('~0', '~'))
-  )
+  const [container = '', ...inner] = partsOf(id)
+  return inner.length > 0 && !graph.nodes.has(id) && graph.nodes.has(container)
 }

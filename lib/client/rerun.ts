@@ -1,5 +1,5 @@
 /** A run again from one of its nodes: a new run that begins where another one has been. */
-import { fromJson } from '../bridge/json.js'
+import { fromJson, jsonObject } from '../bridge/json.js'
 import { ContextTable } from '../bridge/native.js'
 import { errorOf, mistake, RunNotFoundError } from '../errors.js'
 import { startsOf } from '../execution/blueprints.js'
@@ -7,7 +7,7 @@ import { type RunDescription, readDescription, withoutHeartbeat } from './descri
 import type { ClientHost } from './host.js'
 import { newRunId } from './ids.js'
 import { arrivalsOf, countArrivals } from './rerun-arrivals.js'
-import { carriedKeys, contextOfKeys, type Keys, keysOf, RERUN_OF } from './rerun-context.js'
+import { carriedKeys, type Keys, keysOf, RERUN_OF } from './rerun-context.js'
 import { RerunGraph } from './rerun-graph.js'
 import { isInside, planRerun, type RerunPlan } from './rerun-plan.js'
 import { conflictPolicy, contextToJson, type OnConflict, type StartOutcome, startJson, startRuns } from './starting.js'
@@ -101,7 +101,7 @@ async function newRun(
   if (options.input !== undefined) context.set(`_inputs.${nodeId}`, inputJson(host, graph, place, options.input))
   context.set(RERUN_OF, JSON.stringify({ runId, nodeId } satisfies RunOrigin))
   const started = options.runId ?? newRunId()
-  const json = startJson({ blueprintId, context: contextOfKeys(context), runId: started }, { version, traceparent })
+  const json = startJson({ blueprintId, context: jsonObject(context), runId: started }, { version, traceparent })
   return { runId: started, json, arrivals: arrivalsOf(graph, plan) }
 }
 

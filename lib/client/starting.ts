@@ -1,5 +1,5 @@
 /** What a start is told, and how it crosses to the engine. */
-import { contextKey, fromJson, toJson } from '../bridge/json.js'
+import { contextKey, fromJson, jsonObject, toJson } from '../bridge/json.js'
 import type { Values } from '../bridge/values.js'
 import { mistake } from '../errors.js'
 import { isObject } from '../is-object.js'
@@ -120,7 +120,7 @@ export function contextToJson(context: object, of: string, values: Values): stri
   const keys = Object.entries(context).flatMap(([name, value]) => {
     const key = contextKey(name, where)
     const json = values.toJson(value, `The context key '${key}'${where}`, 'start')
-    return json === undefined ? [] : [`${JSON.stringify(key)}:${json}`]
+    return json === undefined ? [] : [[key, json] as const]
   })
-  return `{${keys.join()}}`
+  return jsonObject(keys)
 }

@@ -1,5 +1,6 @@
 /** Blueprints as the page draws them, as far as the client knows them. */
 import type { WorkflowBlueprint } from 'flowcraft'
+import { partsOf } from '../execution/paths.js'
 import type { Board } from './board.js'
 
 export interface DrawnNode {
@@ -66,11 +67,10 @@ function drawnNode({ id, uses, config, params }: WorkflowBlueprint['nodes'][numb
 
 /** The actions that decide the edges of a node of a run, by its path; undefined where its blueprint is not known. */
 export function actionsOf({ host }: Board, blueprintId: string | undefined, path: string): string[] | undefined {
-  const parts = path.split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
   // A node that is not inside a subflow is named as it is.
   let blueprint = blueprintId === undefined ? undefined : blueprintOf(host, blueprintId)
   const isPlain = blueprint?.nodes.some(({ id }) => id === path) === true
-  const [node = '', ...outer] = isPlain ? [path] : parts.reverse()
+  const [node = '', ...outer] = isPlain ? [path] : partsOf(path).reverse()
   for (const container of outer.reverse()) {
     const inner = blueprint?.nodes.find(({ id }) => id === container)?.params?.blueprintId
     blueprint = typeof inner === 'string' ? blueprintOf(host, inner) : undefined

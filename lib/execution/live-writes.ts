@@ -23,6 +23,7 @@ export interface Recorder {
 export class LiveWrites {
   readonly #job: number
   readonly #recorder: Recorder
+  readonly #onRecord: (key: string) => void
   /** What is not on record, and on its way nowhere. */
   #waiting = new Map<string, Written>()
   /** What is on record. */
@@ -33,8 +34,6 @@ export class LiveWrites {
   #timer: ReturnType<typeof setTimer> | undefined
   /** The rest goes along with the answer. */
   #isOver = false
-
-  readonly #onRecord: (key: string) => void
 
   /** `onRecord` hears of a key that is on record as it was last written, where the run's other nodes may write it too. */
   constructor(job: number, recorder: Recorder, onRecord: (key: string) => void) {

@@ -9,6 +9,11 @@ export function pathBeside({ inside }: Job, nodeId: string): string {
   return inside === undefined ? nodeId : inside + nodeId.replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
+/** The parts of a path, as they are named in their blueprints: the containers, the outermost first, and the node. */
+export function partsOf(path: string): string[] {
+  return path.split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+}
+
 /** Jobs whose node stands inside a subflow, by the state that its execution has to itself. */
 const jobs = new WeakMap<object, Job>()
 
