@@ -51,6 +51,24 @@ describe('a worker that is killed', () => {
     await env.expectRun(run).toHaveFailed({ reason: /2 workers/, nodes: ['hold'], attempts: { hold: 2 } })
   })
 
+  it('within several nodes that take long: each of them begins again alone, and none waits for the end of another', async (t) => {
+    const { flow, executions } = held()
+    const env = await environmentFor(t, { held: flow }, { patience: 30_000 })
+    const runs = await Promise.all([1, 2, 3].map(() => env.client.start('held')))
+    for (const run of runs) await env.untilExecuting('hold', run)
+    await env.killWorker()
+    const killed = performance.now()
+    for (const run of runs) await env.untilExecuting('hold', run)
+    const took = performance.now() - killed
+    assert.equal(executions.length, 6)
+    assert.ok(
+      took > 9_900,
+      `the third began ${took} ms after the death: the others had not been alone for five seconds each`,
+    )
+    for (const letGo of executions) letGo({ output: 'done' })
+    for (const run of runs) await env.expectRun(run).toHaveCompleted({ attempts: { hold: 2 } })
+  })
+
   it('of several leaves the others alone', async (t) => {
     const { flow, letGo, executions } = held()
     const env = await environmentFor(t, { held: flow, counting }, { workers: 3 })

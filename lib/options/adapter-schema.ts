@@ -167,9 +167,12 @@ export const ADAPTER_SCHEMA = {
   concurrency: {
     group: 'worker',
     takes: wholeNumber({ from: 1, to: 10_000 }),
-    words: 'How many nodes this worker runs at a time. It is the prefetch of each of its queues.',
-    default: 10,
-    example: 'concurrency: 50',
+    words:
+      'How many nodes this worker runs at a time. It is the prefetch of each of its queues. A hundred serve nodes that wait ' +
+      'for others and chains of short ones; take fewer where nodes compute for long, since they share one thread, and ' +
+      '`limits` where a server that they call takes few calls at a time.',
+    default: 100,
+    example: 'concurrency: 20',
     engine: true,
   },
   continuation: {
@@ -258,7 +261,8 @@ export const ADAPTER_SCHEMA = {
     takes: wholeNumber({ from: 0, to: 1_000 }),
     words:
       'How many workers may die while they execute a node, before it fails with that reason; 0 for any number. After the ' +
-      'first the node is executed alone. With 1, whatever a worker executed when it died fails. Deaths are counted in Redis.',
+      'first the node is executed alone for five seconds, and before the last one for as long as it takes. With 1, whatever ' +
+      'a worker executed when it died fails. Deaths are counted in Redis.',
     default: 3,
     example: 'maxDeaths: 5',
     engine: true,

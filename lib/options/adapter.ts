@@ -157,13 +157,15 @@ export interface RabbitMqAdapterOptions {
    */
   queueType?: QueueType
   /**
-   * How many nodes this worker runs at a time. It is the prefetch of each of its queues.
+   * How many nodes this worker runs at a time. It is the prefetch of each of its queues. A hundred serve nodes that
+   * wait for others and chains of short ones; take fewer where nodes compute for long, since they share one thread,
+   * and `limits` where a server that they call takes few calls at a time.
    *
-   * @defaultValue `10`
+   * @defaultValue `100`
    *
    * @example
    * ```ts
-   * concurrency: 50
+   * concurrency: 20
    * ```
    */
   concurrency?: number
@@ -271,8 +273,8 @@ export interface RabbitMqAdapterOptions {
   leaseSeconds?: number
   /**
    * How many workers may die while they execute a node, before it fails with that reason; 0 for any number. After
-   * the first the node is executed alone. With 1, whatever a worker executed when it died fails. Deaths are counted
-   * in Redis.
+   * the first the node is executed alone for five seconds, and before the last one for as long as it takes. With 1,
+   * whatever a worker executed when it died fails. Deaths are counted in Redis.
    *
    * @defaultValue `3`
    *

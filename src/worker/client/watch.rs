@@ -5,12 +5,22 @@ use futures_util::future::join;
 use super::description::{describe, outcome};
 use super::service::Client;
 use crate::error::Result;
-use crate::ports::watching::{RunCount, RunSearch, RunSummary};
+use crate::ports::watching::{RunCount, RunSearch, RunSummary, StatusView};
 use crate::protocol::watch::{RunDescription, RunOutcome};
+use crate::record::Document;
 use crate::worker::runs::state::no_such_run;
 use crate::workflow::ledger::RunStatus;
 
 const OPERATION: &str = "Looking at the run";
+
+/// The record and the status row of a run are read beside each other: a commit may come between, and one of them says what
+/// the other does not know yet. They may also differ for longer: a result that its adapter still publishes, a row that the
+/// user's own client wrote.
+fn are_of_one_moment(document: &Document, view: Option<&StatusView>) -> bool {
+    let ledger = document.reserved.as_ref().map(|reserved| reserved.ledger.status.as_str());
+    let row = view.and_then(|view| view.status.as_deref());
+    ledger.is_none() || row.is_none() || ledger == row
+}
 
 impl Client {
     /// How a run stands, with its result once it is over. Cheap while it goes on.
@@ -43,13 +53,22 @@ impl Client {
     /// # Errors
     /// As [`outcome`](Self::outcome).
     pub async fn describe(&self, run: &str) -> Result<RunDescription> {
+        for is_last in [false, false, true] {
+            let (document, view) = self.read(run).await?;
+            if !document.found && view.is_none() {
+                break;
+            }
+            if is_last || are_of_one_moment(&document, view.as_ref()) {
+                return Ok(describe(run, &document, view.as_ref()));
+            }
+        }
+        Err(no_such_run(OPERATION).of_run(run))
+    }
+
+    async fn read(&self, run: &str) -> Result<(Document, Option<StatusView>)> {
         let runs = &self.services.runs;
         let (document, view) = join(runs.load(run), runs.view(run)).await;
-        let (document, view) = (document?, view?);
-        match document.found || view.is_some() {
-            true => Ok(describe(run, &document, view.as_ref())),
-            false => Err(no_such_run(OPERATION).of_run(run)),
-        }
+        Ok((document?, view?))
     }
 
     /// A page of runs, in the order of their ids.

@@ -31,6 +31,7 @@ pub mod reason;
 mod rescheduling;
 mod storing;
 pub mod subflow;
+mod suspect;
 mod taking_over;
 mod telling;
 pub(super) mod trouble;

@@ -63,6 +63,12 @@ impl Place {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
+    /// It was alone, and is beside others from now on.
+    pub fn let_others_in(&self) {
+        let mut presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner);
+        *presence = presence.take().map(Presence::with_others);
+    }
+
     /// From now on it is present in this way, or not at all: others need not wait for it.
     pub fn set_presence(&self, presence: Option<Presence>) {
         *self.presence.lock().unwrap_or_else(PoisonError::into_inner) = presence;

@@ -9,30 +9,26 @@ use super::admission::admit_beside_lease;
 use super::coming_again::{LONGEST_WAIT, come_again};
 use super::context::JobContext;
 use super::fate::MessageFate;
-use super::leased::{condemned, with_lease};
+use super::leased::with_lease;
 use super::leftovers::{is_looked_after, looking_after, publish_leftovers};
+use super::suspect::suspected;
 use super::telling::tell_if_nobody_may_have;
 use crate::error::Result;
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
-use crate::ports::about::About;
 use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
 use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
-use crate::workflow::path::shown;
 
 /// How often a job whose node another worker executes looks again, and how often before it waits elsewhere.
 const LEASE_POLL: Duration = Duration::from_millis(250);
 const LEASE_POLLS: u32 = 4;
 /// How long it waits there.
-const LEASE_WAIT: Duration = Duration::from_secs(1);
+pub(super) const LEASE_WAIT: Duration = Duration::from_secs(1);
 /// How long one waits whose result waits for the run's row.
 const BUSY_WAIT: Duration = LONGEST_WAIT;
 /// How long a job waits here while another one is executed alone, or while it waits to be.
-const COMPANY_WAIT: Duration = Duration::from_secs(1);
-/// How long one that is to be executed alone waits for those that are being executed: one of them may wait for a job that
-/// cannot start meanwhile.
-const COMPANY_LEAVES: Duration = Duration::from_secs(30);
+pub(super) const COMPANY_WAIT: Duration = Duration::from_secs(1);
 /// How soon a job goes back that came to a worker whose event loop hangs.
 const HANG_WAIT: Duration = Duration::from_secs(1);
 
@@ -145,37 +141,6 @@ async fn beside_lease(context: &JobContext<'_>, message: &mut JobMessage) -> Res
         *message = looking_after(message);
     }
     Ok(None)
-}
-
-/// Workers died while they executed the node, or beside it. It is executed alone: who dies then dies of it. After too many
-/// deaths it fails.
-async fn suspected(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -> Result<MessageFate> {
-    let services = context.services;
-    let (run, node) = (&message.run_id, &message.node_id);
-    if services.leases.are_enough(deaths) {
-        return condemned(context, message, deaths).await;
-    }
-    if makes(Mutant::SuspectsInCompany) {
-        services.leases.start_suspect(run, node).await;
-        return with_lease(context, message, None).await;
-    }
-    services.notices.warn(
-        About::run(run).node(shown(node)),
-        format!(
-            "Run '{run}', node '{}': {deaths} {} while executing it, or beside it: it is executed alone",
-            shown(node),
-            if deaths == 1 { "worker has died" } else { "workers have died" }
-        ),
-    );
-    context.place.set_presence(None);
-    let alone = services.platform.company().be_alone(COMPANY_WAIT, COMPANY_LEAVES).await;
-    let is_alone = alone.is_some();
-    context.place.set_presence(alone);
-    // Only now: while it waited, others may have died.
-    if is_alone && services.leases.start_suspect(run, node).await {
-        return with_lease(context, message, None).await;
-    }
-    come_again(context, message, LEASE_WAIT, "another node is executed alone").await
 }
 
 /// Redis has just forgotten its leases: whoever holds one takes it again, and the job comes again after that.
