@@ -60,6 +60,14 @@ before(async () => {
 })
 after(() => servers?.close())
 
+/** As `dies`. A worker goes on with a run for 250 ms at most: on a busy machine it may not come to a step of that. */
+async function diesInTheEnd(point, time, how) {
+  for (let tries = how.continuation ? 3 : 1; tries > 0; tries--) {
+    const died = await dies(point, time, how)
+    if (died) return died
+  }
+}
+
 /** Whether a worker told to die at a step does so; answers with its run. */
 async function dies(point, time, { continuation = false, flow = 'diamonds' } = {}) {
   const queue = servers.freshQueue()
@@ -90,7 +98,7 @@ describe('a worker dies, another finishes its run', { concurrency: 4 }, () => {
     const where = flow === 'around' ? ', with a subflow' : ''
     it(`${point}, the ${time}. time${where}${continuation ? ', going on with the run' : ''}`, async (t) => {
       if (pointless) return t.skip(pointless)
-      const died = await dies(point, time, { continuation, flow })
+      const died = await diesInTheEnd(point, time, { continuation, flow })
       assert.ok(died, 'the run ended, and the worker never came to that step')
       const { run, queue } = died
       const executedBefore = servers.executions.all([run])

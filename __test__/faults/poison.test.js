@@ -29,6 +29,16 @@ describe('a node that kills its worker', needsProcesses, () => {
     assert.equal(workers.deaths, 3)
   })
 
+  it('among a hundred at a time: it alone fails, after three deaths', async (t) => {
+    const servers = await sharedServersFor(t)
+    const [killer] = await begin(servers, 'killer')
+    const healthy = await begin(servers, 'healthy', 90)
+    const workers = new Supervised(t, servers, { concurrency: 100 })
+    failedBy(await servers.settled(killer, undefined, LONG), 'kills')
+    for (const run of healthy) assert.equal((await servers.settled(run, undefined, LONG)).status, 'completed')
+    assert.equal(workers.deaths, 3)
+  })
+
   it('is replaced by its fallback, and the run goes on', async (t) => {
     const servers = await sharedServersFor(t)
     const [run] = await begin(servers, 'replaced')

@@ -65,7 +65,7 @@ describe('the metrics of Prometheus', () => {
       [`flowcraft_node_duration_seconds_count${of('doomed', ',outcome="failed"')}`]: 1,
       [`flowcraft_commit_duration_seconds_count${of('stubborn')}`]: 3,
       [`flowcraft_job_wait_seconds_count${of('stubborn')}`]: 2,
-      flowcraft_slots: 10,
+      flowcraft_slots: 100,
       flowcraft_slots_in_use: 0,
       flowcraft_worker_ready: 1,
       flowcraft_worker_live: 1,

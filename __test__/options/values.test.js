@@ -19,7 +19,7 @@ describe('without an option', () => {
   const defaults = {
     queueName: 'flowcraft-queue',
     queues: {},
-    concurrency: 10,
+    concurrency: 100,
     continuation: true,
     subflows: 'auto',
     stopTimeout: 20_000,
@@ -51,7 +51,7 @@ describe('without an option', () => {
 
   it('null is the same', () => {
     const nulls = Object.fromEntries([...Object.keys(defaults), ...absent].map((name) => [name, null]))
-    assert.deepEqual(checkOptions(valid(nulls)).concurrency, 10)
+    assert.deepEqual(checkOptions(valid(nulls)).concurrency, 100)
     assert.doesNotThrow(() => new RabbitMqAdapter(valid(nulls)))
   })
 
