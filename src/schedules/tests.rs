@@ -424,6 +424,17 @@ fn a_backfill_starts_every_due_time_of_its_range_in_their_order() {
 }
 
 #[test]
+fn a_due_time_that_is_asked_for_twice_has_one_run() {
+    let mut schedule = schedule(Overlap::Allow);
+    schedule.backfills = vec![Backfill { next: 3 * MINUTE, to: 6 * MINUTE }; 2];
+    schedule.next = Some(6 * MINUTE);
+    let turn = turned(&schedule, 6 * MINUTE, &[]);
+    assert_eq!(dues(&turn), [3, 4, 5, 6].map(|minute| minute * MINUTE));
+    assert_eq!((turn.schedule.counts.backfilled, turn.schedule.backfills.len()), (4, 0));
+    assert_eq!(turn.schedule.next, Some(7 * MINUTE));
+}
+
+#[test]
 fn another_definition_keeps_what_is_due_and_what_was() {
     let before = turned(&schedule(Overlap::Skip), MINUTE, &[]).schedule;
     let same = before.redefined(definition(Overlap::Skip), 90 * SECOND).unwrap();

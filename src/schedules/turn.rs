@@ -105,6 +105,10 @@ impl Turning<'_> {
     }
 
     fn start(&mut self, run: String, cause: Cause, due: u64) {
+        // A due time may be asked for twice, by two backfills or by one that ends now. It has one run.
+        if self.starts.iter().any(|start| start.run == run) {
+            return;
+        }
         let started_at = self.now;
         self.schedule.note(Recent { run_id: run.clone(), cause, due_at: due, started_at });
         self.starts.push(StartDue { run, cause, due });

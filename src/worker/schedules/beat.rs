@@ -45,7 +45,7 @@ pub async fn keep_schedules(services: Arc<Services>, stop: CancellationToken) {
 pub struct Beat {
     /// Blueprints that are not here.
     lacking: HashMap<String, Instant>,
-    /// Schedules that could not be advanced.
+    /// Schedules that could not be advanced, and until when they are left alone.
     resting: HashMap<String, Instant>,
     /// Those of them that were spoken of.
     told: HashMap<String, String>,
@@ -77,17 +77,19 @@ impl Beat {
         stop: &CancellationToken,
     ) -> Result<Option<FoundSchedules>> {
         let mut last = None;
+        let mut failed: Option<(String, Error)> = None;
         for _ in 0..PAGES {
-            self.lacking.retain(|_, since| since.elapsed() < REST);
-            self.resting.retain(|_, since| since.elapsed() < REST);
-            let search = ScheduleSearch::Due {
-                without_blueprints: self.lacking.keys().cloned().collect(),
-                without: self.resting.keys().cloned().collect(),
-                limit: PAGE,
-            };
+            let search = self.due_here(failed.as_ref().map(|(id, _)| id));
+            // Whose trouble it is shows here: where the servers answer, it is the schedule's own, and others go on.
             let Some(found) = services.runs.schedules(&search).await? else { return Ok(None) };
+            if let Some((id, error)) = failed.take() {
+                self.rest(services, &id, &error);
+            }
             for stored in &found.schedules {
-                self.advance_one(services, stored, found.at).await?;
+                if let Err(error) = self.advance_one(services, stored, found.at).await {
+                    failed = Some((stored.id.clone(), error));
+                    break;
+                }
             }
             let is_done = found.schedules.is_empty();
             last = Some(found);
@@ -95,9 +97,23 @@ impl Beat {
                 break;
             }
         }
-        Ok(last)
+        failed.map_or(Ok(last), |(_, error)| Err(error))
     }
 
+    /// Which schedules are looked for.
+    fn due_here(&mut self, failed: Option<&String>) -> ScheduleSearch {
+        let now = Instant::now();
+        self.lacking.retain(|_, since| since.elapsed() < REST);
+        self.resting.retain(|_, until| *until > now);
+        ScheduleSearch::Due {
+            without_blueprints: self.lacking.keys().cloned().collect(),
+            without: self.resting.keys().chain(failed).cloned().collect(),
+            limit: PAGE,
+        }
+    }
+
+    /// # Errors
+    /// Its trouble may be over soon.
     async fn advance_one(
         &mut self,
         services: &Arc<Services>,
@@ -115,13 +131,14 @@ impl Beat {
 
     /// Leaves a schedule alone for a while, and says why, once.
     fn rest(&mut self, services: &Services, id: &str, error: &Error) {
-        self.resting.insert(id.to_owned(), Instant::now());
+        let rest = if error.is_transient() { BEAT } else { REST };
+        self.resting.insert(id.to_owned(), Instant::now() + rest);
         let why = error.to_string();
         if self.told.insert(id.to_owned(), why.clone()).as_ref() != Some(&why) {
             let words = format!(
                 "Schedule '{id}': what is due cannot start, and is tried again every {} s until it is too late (catchUpWindow). \
                  {why}",
-                REST.as_secs()
+                rest.as_secs()
             );
             services.notices.error(About::of(error), words);
         }
