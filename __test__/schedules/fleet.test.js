@@ -101,3 +101,29 @@ describe('a worker that is killed', onServers('processes of their own'), () => {
     })
   }
 })
+
+describe('a schedule whose row somebody has locked', onServers('a lock of their own'), () => {
+  it('holds up no other one, and says why it cannot start', async (t) => {
+    await servers.freshQueue()
+    const told = []
+    const logger = { debug() {}, info() {}, warn() {}, error: (message) => told.push(message) }
+    await servers.workerFor(t, ticking, { statementTimeout: 1_000, runtime: { logger } })
+    const client = clientFor(t, servers, ticking)
+    const [locked, open] = [servers.runId(), servers.runId()]
+    // The locked one is due for longer, and comes first.
+    const when = { everyMs: 1_000, blueprintId: 'ticking', context: { who: 'all' }, overlap: 'allow' }
+    const connection = await servers.pg.connect()
+    t.after(() => connection.release(true))
+    await client.schedules.create({ id: locked, ...when })
+    await connection.query('BEGIN')
+    await connection.query(`SELECT FROM ${servers.contextTable}_schedules WHERE id = $1 FOR UPDATE`, [locked])
+    await client.schedules.create({ id: open, ...when })
+    const runsOf = async (id) => (await client.list({ idPrefix: `${id}@`, limit: 100 })).runs.length
+    await until(async () => (await runsOf(open)) >= 3, { timeout: 30_000, what: 'three runs of the other schedule' })
+    await until(() => told.some((line) => line.includes(`Schedule '${locked}'`)), { what: 'a line about it' })
+    await connection.query('COMMIT')
+    const before = await runsOf(locked)
+    await until(async () => (await runsOf(locked)) > before, { timeout: 30_000, what: 'a run once the lock is gone' })
+    await Promise.all([locked, open].map((id) => client.schedules.delete(id)))
+  })
+})
