@@ -4,6 +4,7 @@ import { BaseDistributedAdapter, type JobPayload, type NodeDefinition } from 'fl
 import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './api/dead-letters.js'
 import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
 import { Webhooks } from './api/webhooks.js'
+import { placeOf, placeOfEvent, RESUME_OUTPUT } from './bridge/places.js'
 import { RabbitMqClient } from './client/client.js'
 import { type Beside, everyQueueOf } from './client/host.js'
 import { mistake } from './errors.js'
@@ -113,7 +114,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @throws NotAwaitingError when the run, or the node, does not wait to be resumed; RunEndedError when the run is over.
    */
   async resumeWithAction(runId: string, action: string, output?: unknown, nodeId?: string): Promise<Set<string>> {
-    const json = this.#worker.values.toJson(output, `The output to resume run '${runId}' with`, 'resumeWithAction')
+    const what = `The output to resume run '${runId}' with`
+    const place = placeOf(runId, RESUME_OUTPUT)
+    const json = this.#worker.values.toJson(output, { what, giver: 'resumeWithAction', place })
     const resume = (span?: string) => this.#answer(this.#worker.engine.resume(runId, nodeId, action, json, span))
     return new Set(await within(this.#worker.spans, { what: 'resume', runId }, resume))
   }
@@ -126,11 +129,9 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @throws RunEndedError when the run is over.
    */
   async sendEvent(runId: string, eventName: string, payload?: unknown): Promise<Set<string>> {
-    const json = this.#worker.values.toJson(
-      payload,
-      `The payload of event '${eventName}' for run '${runId}'`,
-      'sendEvent',
-    )
+    const what = `The payload of event '${eventName}' for run '${runId}'`
+    const place = placeOfEvent(runId, eventName)
+    const json = this.#worker.values.toJson(payload, { what, giver: 'sendEvent', place })
     const send = (span?: string) => this.#answer(this.#worker.engine.sendEvent(runId, eventName, json, undefined, span))
     return new Set(await within(this.#worker.spans, { what: 'send event', runId }, send))
   }
@@ -203,11 +204,14 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       const message = 'webhookHandler needs the option webhook: { baseUrl, secret }'
       throw mistake('INVALID_OPTION', message, { option: 'webhook' })
     }
-    const deliver = deliveryBy((runId, nodeId, payload) =>
-      within(this.#worker.spans, { what: 'webhook', runId }, (span) =>
-        this.#answer(this.#worker.engine.sendEvent(runId, webhookEvent(nodeId), payload, nodeId, span)),
-      ),
-    )
+    const { engine, spans, values } = this.#worker
+    const deliver = deliveryBy((runId, nodeId, payload) => {
+      const event = webhookEvent(nodeId)
+      const sealed = values.sealed(payload, placeOfEvent(runId, event))
+      return within(spans, { what: 'webhook', runId }, (span) =>
+        this.#answer(engine.sendEvent(runId, event, sealed, nodeId, span)),
+      )
+    })
     return (request, response) => webhooks.handle(request, response, { deliver, logger: linesOf(this.logger) })
   }
 

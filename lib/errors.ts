@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'RUN_ID_INVALID'
   | 'CONTEXT_UNREADABLE'
   | 'VALUE_NOT_STORABLE'
+  | 'VALUE_KEY_MISSING'
+  | 'VALUE_UNREADABLE'
   | 'WRITE_REFUSED'
   | 'RESERVED_KEY'
   | 'BLUEPRINT_UNKNOWN'
@@ -131,6 +133,20 @@ export class RunFailedError extends FlowcraftAdapterError {
   }
 }
 
+/**
+ * A stored value is encrypted and cannot be read: this process lacks the key (`VALUE_KEY_MISSING`), or the value was changed, or
+ * moved here from another key or run (`VALUE_UNREADABLE`). Within a node it comes as core's `FlowcraftError`, with the same fields.
+ */
+export class ValueUnreadableError extends FlowcraftAdapterError {
+  /** The key of the context. */
+  declare readonly key?: string
+
+  constructor(message: string, details: ErrorDetails & { key?: string }) {
+    super(message, details)
+    Object.assign(this, defined({ key: details.key }))
+  }
+}
+
 /** The run, or the node, does not wait to be resumed. */
 export class NotAwaitingError extends FlowcraftAdapterError {}
 
@@ -146,6 +162,7 @@ const CLASSES = {
   RunExistsError,
   RunEndedError,
   RunFailedError,
+  ValueUnreadableError,
   NotAwaitingError,
   ConnectionError,
   SetupError,
@@ -163,6 +180,8 @@ const BY_CODE: Partial<Record<ErrorCode, typeof FlowcraftAdapterError>> = {
   RUN_FAILED: RunFailedError,
   RUN_CANCELLED: RunFailedError,
   RUN_STALLED: RunFailedError,
+  VALUE_KEY_MISSING: ValueUnreadableError,
+  VALUE_UNREADABLE: ValueUnreadableError,
   NODE_NOT_AWAITING: NotAwaitingError,
   DATABASE_UNREACHABLE: ConnectionError,
   DATABASE_BUSY: ConnectionError,

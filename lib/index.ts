@@ -24,6 +24,7 @@
  * @packageDocumentation
  */
 export { RabbitMqAdapter } from './adapter.js'
+export { type AesCodecOptions, createAesCodec } from './api/aes-codec.js'
 export type { DeadLetter } from './api/dead-letters.js'
 export { type MigrationStatus, type MigrationStep, migrate, migrationStatus } from './api/migrate.js'
 export { PostgresContext } from './api/postgres-context.js'
@@ -72,6 +73,7 @@ export {
   RunFailedError,
   RunNotFoundError,
   SetupError,
+  ValueUnreadableError,
 } from './errors.js'
 export type { LimitedNodeConfig } from './execution/limits.js'
 export type { NodeJob } from './execution/node-job.js'
@@ -82,6 +84,7 @@ export type { Handler } from './operating/probes.js'
 export type { QueueType, RabbitMqAdapterOptions } from './options/adapter.js'
 export type { AmqpConnectionLike, AmqpOptions } from './options/amqp.js'
 export type { RabbitMqClientOptions } from './options/client.js'
+export { MissingKeyError, type ValueCodec, type ValuePlace } from './options/codec.js'
 export type {
   AdapterEvent,
   AdapterEventBus,

@@ -2,6 +2,7 @@
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
 import { contextKey, fromJson } from '../bridge/json.js'
 import { ContextTable, type Database } from '../bridge/native.js'
+import { placeOf } from '../bridge/places.js'
 import { Values } from '../bridge/values.js'
 import { sharedDatabase } from '../connections/postgres.js'
 import { POSTGRES_CONTEXT_SCHEMA, type PostgresContextOptions } from '../options/postgres-context.js'
@@ -37,16 +38,16 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
 
   constructor(runId: string, options: PostgresContextOptions) {
     const own = existing.get(options)
-    const { client, tableName, serializer } = own ? options : check(POSTGRES_CONTEXT_SCHEMA, options)
+    const { client, tableName, serializer, codec } = own ? options : check(POSTGRES_CONTEXT_SCHEMA, options)
     this.#runId = String(runId)
     this.#database = own?.database ?? sharedDatabase(client, 'client')
-    this.#values = own?.values ?? new Values({ serializer })
+    this.#values = own?.values ?? new Values({ serializer, codec })
     this.#table = new ContextTable(this.#database, tableName)
   }
 
   async get(key: string): Promise<unknown> {
     const json = await this.#table.get(this.#runId, key)
-    return json === null ? undefined : this.#values.ofStored(fromJson(json))
+    return json === null ? undefined : this.#values.seen(fromJson(json), placeOf(this.#runId, key))
   }
 
   async has(key: string): Promise<boolean> {
@@ -62,7 +63,8 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   async toJSON(): Promise<Record<string, unknown>> {
-    return this.#values.ofContext(fromJson(await this.#table.toJSON(this.#runId)) as Record<string, unknown>)
+    const stored = fromJson(await this.#table.toJSON(this.#runId)) as Record<string, unknown>
+    return this.#values.seenContext(stored, (key) => placeOf(this.#runId, key))
   }
 
   async patch(operations: PatchOperation[]): Promise<void> {
@@ -78,6 +80,7 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
   }
 
   #json(key: string, value: unknown, where: string): string | undefined {
-    return this.#values.toJson(value, `The context key '${key}'${where}`, 'a context')
+    const what = `The context key '${key}'${where}`
+    return this.#values.toJson(value, { what, giver: 'a context', place: placeOf(this.#runId, key) })
   }
 }

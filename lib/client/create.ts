@@ -53,7 +53,7 @@ export function createRabbitMqClient<F extends Flows = Flows>(
 /** What a client stands on, with an engine of its own. */
 export function openClientHost(options: RabbitMqClientOptions): { host: ClientHost; close(): Promise<void> } {
   const checked = check(CLIENT_SCHEMA, options)
-  const { amqpConnection, pgClient, coordinationStore, serializer } = checked
+  const { amqpConnection, pgClient, coordinationStore, serializer, codec } = checked
   refuseMixture({
     amqpConnection: memoryName(amqpConnection),
     pgClient: memoryName(pgClient),
@@ -86,7 +86,7 @@ export function openClientHost(options: RabbitMqClientOptions): { host: ClientHo
     ...(coordinationStore ? unknownStoreOptions(coordinationStore) : []),
   ])
     say(sentence)
-  const values = new Values({ serializer, strict: checked.strictValues, warn: say })
+  const values = new Values({ serializer, codec, strict: checked.strictValues, warn: say })
   const beside = {
     broker,
     database,

@@ -1,5 +1,6 @@
 /** One run, as an application holds it. */
 import type { WorkflowResult } from 'flowcraft'
+import { placeOf, placeOfEvent, RESUME_OUTPUT } from '../bridge/places.js'
 import { within } from '../operating/spans.js'
 import { type RunDescription, readDescription } from './description.js'
 import type { ClientHost } from './host.js'
@@ -157,7 +158,8 @@ export class RunHandle<Context = Record<string, unknown>> {
   async resume(options: { action?: string; output?: unknown; nodeId?: string } = {}): Promise<Set<string>> {
     const { action, output, nodeId } = options
     const { engine, answer, values } = this.#host
-    const json = values.toJson(output, `The output to resume run '${this.runId}' with`, 'resume')
+    const what = `The output to resume run '${this.runId}' with`
+    const json = values.toJson(output, { what, giver: 'resume', place: placeOf(this.runId, RESUME_OUTPUT) })
     const resume = (span?: string) => answer(engine.resume(this.runId, nodeId, action, json, span))
     return new Set(await this.#within('resume', resume))
   }
@@ -176,7 +178,8 @@ export class RunHandle<Context = Record<string, unknown>> {
    */
   async sendEvent(name: string, payload?: unknown): Promise<Set<string>> {
     const { engine, answer, values } = this.#host
-    const json = values.toJson(payload, `The payload of event '${name}' for run '${this.runId}'`, 'sendEvent')
+    const what = `The payload of event '${name}' for run '${this.runId}'`
+    const json = values.toJson(payload, { what, giver: 'sendEvent', place: placeOfEvent(this.runId, name) })
     const send = (span?: string) => answer(engine.sendEvent(this.runId, name, json, undefined, span))
     return new Set(await this.#within('send event', send))
   }

@@ -12,6 +12,11 @@ const INPUTS = '_inputs.'
 /** What the engine keeps of a run: of its pauses, of its subflows, of how it was resumed. */
 const ENGINES = ['_flowcraft', '_awaitingNodeIds', '_awaitingDetails', '_resume.', '_subflowState.', RERUN_OF]
 
+/** Whether a key is the engine's, and not taken over. */
+export function isEngines(key: string): boolean {
+  return ENGINES.some((own) => key.startsWith(own))
+}
+
 /** The keys of a context, as JSON text. */
 export type Keys = ReadonlyMap<string, string>
 
@@ -24,7 +29,7 @@ export function carriedKeys(graph: RerunGraph, plan: RerunPlan, keys: Keys): Map
   const carried = new Map<string, string>()
   const isStale = staleKeys(graph, plan)
   for (const [key, json] of keys) {
-    if (ENGINES.some((own) => key.startsWith(own)) || isStale(key)) continue
+    if (isEngines(key) || isStale(key)) continue
     const node = nodeOf(graph, key, OUTPUTS)
     if (node === undefined) {
       if (nodeOf(graph, key, INPUTS) === undefined) carried.set(key, json)

@@ -1,13 +1,14 @@
 /** A run again from one of its nodes: a new run that begins where another one has been. */
 import { fromJson, jsonObject } from '../bridge/json.js'
 import { ContextTable } from '../bridge/native.js'
+import { placeOf } from '../bridge/places.js'
 import { errorOf, mistake, RunNotFoundError } from '../errors.js'
 import { startsOf } from '../execution/blueprints.js'
 import { type RunDescription, readDescription, withoutHeartbeat } from './description.js'
 import type { ClientHost } from './host.js'
 import { newRunId } from './ids.js'
 import { arrivalsOf, countArrivals } from './rerun-arrivals.js'
-import { carriedKeys, type Keys, keysOf, RERUN_OF } from './rerun-context.js'
+import { carriedKeys, isEngines, type Keys, keysOf, RERUN_OF } from './rerun-context.js'
 import { RerunGraph } from './rerun-graph.js'
 import { isInside, planRerun, type RerunPlan } from './rerun-plan.js'
 import { conflictPolicy, contextToJson, type OnConflict, type StartOutcome, startJson, startRuns } from './starting.js'
@@ -95,14 +96,29 @@ async function newRun(
   const { description, keys } = await readAtRest(host, runId)
   const { blueprintId, graph, version } = graphOf(host, description)
   const plan = planFor(graph, description, place)
-  const context = carriedKeys(graph, plan, keys)
-  const changed = contextToJson(options.context ?? {}, `the new run of '${runId}'`, host.values)
-  for (const [key, json] of keysOf(changed)) context.set(checkedKey(key, graph, plan), json)
-  if (options.input !== undefined) context.set(`_inputs.${nodeId}`, inputJson(host, graph, place, options.input))
-  context.set(RERUN_OF, JSON.stringify({ runId, nodeId } satisfies RunOrigin))
   const started = options.runId ?? newRunId()
+  const context = sealedFor(host, started, carriedKeys(graph, plan, openedOf(host, runId, keys)))
+  const whose = { of: `the new run of '${runId}'`, place: (key: string) => placeOf(started, key) }
+  const changed = contextToJson(options.context ?? {}, host.values, whose)
+  for (const [key, json] of keysOf(changed)) context.set(checkedKey(key, graph, plan), json)
+  if (options.input !== undefined) {
+    const json = inputJson(host, graph, { ...place, started }, options.input)
+    context.set(`_inputs.${nodeId}`, json)
+  }
+  context.set(RERUN_OF, JSON.stringify({ runId, nodeId } satisfies RunOrigin))
   const json = startJson({ blueprintId, context: jsonObject(context), runId: started }, { version, traceparent })
   return { runId: started, json, arrivals: arrivalsOf(graph, plan) }
+}
+
+/** The values of a run's own keys, without what a codec made of them: in the new run they stand at other places. */
+function openedOf({ values }: ClientHost, runId: string, keys: Keys): Keys {
+  const own = [...keys].filter(([key]) => !isEngines(key))
+  return new Map(own.map(([key, json]) => [key, values.opened(json, placeOf(runId, key))]))
+}
+
+/** Values as the new run stores them. */
+function sealedFor({ values }: ClientHost, runId: string, keys: Keys): Map<string, string> {
+  return new Map([...keys].map(([key, json]) => [key, values.sealed(json, placeOf(runId, key))]))
 }
 
 /** Where a run comes from; undefined if it was not run again from a node of another. */
@@ -178,11 +194,18 @@ function checkedKey(key: string, { nodes }: RerunGraph, { kept }: RerunPlan): st
   )
 }
 
-function inputJson({ values }: ClientHost, { nodes }: RerunGraph, { runId, nodeId }: Place, input: unknown): string {
+function inputJson(
+  { values }: ClientHost,
+  { nodes }: RerunGraph,
+  { runId, nodeId, started }: Place & { readonly started: string },
+  input: unknown,
+): string {
   const inputs = nodes.get(nodeId)?.inputs
   if (inputs !== undefined && inputs !== `_inputs.${nodeId}`) {
     const message = `Node '${nodeId}' takes its input from the context, as the \`inputs\` of its definition say: change that by \`context\``
     throw mistake('INVALID_ARGUMENT', message)
   }
-  return values.toJson(input, `The input of node '${nodeId}' of the new run of '${runId}'`, 'rerunFrom') ?? 'null'
+  const what = `The input of node '${nodeId}' of the new run of '${runId}'`
+  const place = placeOf(started, `_inputs.${nodeId}`)
+  return values.toJson(input, { what, giver: 'rerunFrom', place }) ?? 'null'
 }

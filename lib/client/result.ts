@@ -1,6 +1,8 @@
 /** Waiting for a run's end. Those who ask PostgreSQL at a time share a query. */
 import type { WorkflowResult } from 'flowcraft'
 import { fromJson } from '../bridge/json.js'
+import { placeOf } from '../bridge/places.js'
+import { hasEnvelope } from '../bridge/sealing.js'
 import { errorOf, mistake, type NodeFailure, RunFailedError } from '../errors.js'
 import { goesOn } from './description.js'
 import type { ClientHost } from './host.js'
@@ -58,9 +60,17 @@ function ended(
   values: ClientHost['values'],
 ): WorkflowResult {
   if (status === 'completed' && payload) {
-    return { ...payload, context: values.ofContext(payload.context as Record<string, unknown>) }
+    return completed(payload, runId, values)
   }
   const code = CODES[status as keyof typeof CODES] ?? 'RUN_STALLED'
   const why = reason === '' ? '' : `: ${reason}`
   throw new RunFailedError(`Run '${runId}' is ${status}${why}`, { code, runId, reason, nodeErrors: errors })
+}
+
+/** The result of a completed run. The text of its whole context is made anew where that holds envelopes. */
+function completed(payload: WorkflowResult, runId: string, values: ClientHost['values']): WorkflowResult {
+  const stored = payload.context as Record<string, unknown>
+  const context = values.seenContext(stored, (key) => placeOf(runId, key))
+  if (!Object.values(stored).some(hasEnvelope)) return { ...payload, context }
+  return { ...payload, context, serializedContext: values.serialized(context) }
 }

@@ -1,5 +1,7 @@
 /** Schedules: runs that start by themselves, by a cron pattern or an interval. `docs/schedules.md` says what holds. */
 import { fromJson, toJson } from '../bridge/json.js'
+import { placeOfSchedule } from '../bridge/places.js'
+import type { Values } from '../bridge/values.js'
 import { mistake } from '../errors.js'
 import type { RunStatus } from './description.js'
 import type { ContextOf, Flows } from './flows.js'
@@ -188,8 +190,8 @@ export class Schedules<F extends Flows = Flows> {
    * ```
    */
   async create<Id extends keyof F & string>(options: ScheduleOptions<F, Id>): Promise<ScheduleDescription> {
-    const { engine, answer } = this.#host
-    return read(fromJson(await answer(engine.createSchedule(this.#request(options as ScheduleOptions)))))
+    const { engine, answer, values } = this.#host
+    return read(fromJson(await answer(engine.createSchedule(this.#request(options as ScheduleOptions)))), values)
   }
 
   /**
@@ -203,8 +205,8 @@ export class Schedules<F extends Flows = Flows> {
    * ```
    */
   async describe(id: string): Promise<ScheduleDescription> {
-    const { engine, answer } = this.#host
-    return read(fromJson(await answer(engine.describeSchedule(checkedId(id)))))
+    const { engine, answer, values } = this.#host
+    return read(fromJson(await answer(engine.describeSchedule(checkedId(id)))), values)
   }
 
   /**
@@ -217,10 +219,10 @@ export class Schedules<F extends Flows = Flows> {
    */
   async list(options: ListSchedulesOptions = {}): Promise<SchedulePage> {
     const { blueprintId, limit = 100, cursor } = options
-    const { engine, answer } = this.#host
+    const { engine, answer, values } = this.#host
     const after = pageCursor(cursor, limit, 'asc')
     const told = fromJson(await answer(engine.listSchedules(JSON.stringify({ blueprintId, after, limit })))) as Told[]
-    const schedules = told.map(read)
+    const schedules = told.map((each) => read(each, values))
     const last = schedules.length === limit ? schedules.at(-1) : undefined
     return last ? { schedules, cursor: cursorOf('asc', last.scheduleId) } : { schedules }
   }
@@ -319,7 +321,8 @@ export class Schedules<F extends Flows = Flows> {
       startAt: momentOf('startAt', startAt),
       endAt: momentOf('endAt', endAt),
     })
-    const keys = contextToJson(context, `the schedule '${id}'`, this.#host.values)
+    const place = (key: string) => placeOfSchedule(id, key)
+    const keys = contextToJson(context, this.#host.values, { of: `the schedule '${id}'`, place })
     const fields = [
       `"id":${toJson(id, 'The id of the schedule')}`,
       `"definition":${definition.slice(0, -1)},"context":${keys}}`,
@@ -369,15 +372,16 @@ interface Told {
   recent: (Omit<ScheduledRun, 'dueAt' | 'startedAt'> & { dueAt: number; startedAt: number })[]
 }
 
-function read(told: unknown): ScheduleDescription {
+function read(told: unknown, values: Values): ScheduleDescription {
   const { scheduleId, state, definition, createdAt, updatedAt, pause, next, queued, counts, recent } = told as Told
-  const { timing, startAt, endAt, ...rest } = definition
+  const { timing, startAt, endAt, context, ...rest } = definition
   const dates = (moments: number[]) => moments.map((moment) => new Date(moment))
   return {
     scheduleId,
     state,
     ...timing,
     ...rest,
+    context: values.seenContext(context, (key) => placeOfSchedule(scheduleId, key)),
     ...(startAt !== undefined && { startAt: new Date(startAt) }),
     ...(endAt !== undefined && { endAt: new Date(endAt) }),
     createdAt: new Date(createdAt),

@@ -1,8 +1,10 @@
 /** What a start is told, and how it crosses to the engine. */
 import { contextKey, fromJson, jsonObject, toJson } from '../bridge/json.js'
+import { placeOf } from '../bridge/places.js'
 import type { Values } from '../bridge/values.js'
 import { mistake } from '../errors.js'
 import { isObject } from '../is-object.js'
+import type { ValuePlace } from '../options/codec.js'
 import type { ClientHost } from './host.js'
 import { newRunId } from './ids.js'
 import { momentOf } from './paging.js'
@@ -64,7 +66,7 @@ export function runToJson(
   { values, version, traceparent }: { values: Values; version: string | undefined; traceparent?: string | undefined },
 ): string {
   checkedRunId(runId)
-  const json = contextToJson(context, `run '${runId}'`, values)
+  const json = contextToJson(context, values, { of: `run '${runId}'`, place: (key) => placeOf(runId, key) })
   return startJson({ blueprintId, context: json, runId, startAt }, { version, traceparent })
 }
 
@@ -111,15 +113,23 @@ export async function startRuns(
   return fromJson(started) as { runId: string; outcome: StartOutcome }[]
 }
 
-/** The keys of a context as they cross: JSON. `of` names whose they are. */
-export function contextToJson(context: object, of: string, values: Values): string {
+/** Whose the keys of a context are. */
+export interface Whose {
+  /** Names it. */
+  readonly of: string
+  /** Where a key is to stand. */
+  place(key: string): ValuePlace
+}
+
+/** The keys of a context as they cross: JSON. */
+export function contextToJson(context: object, values: Values, { of, place }: Whose): string {
   if (!isObject(context) || Array.isArray(context)) {
     throw mistake('INVALID_ARGUMENT', `The context of ${of} is an object`)
   }
   const where = ` of ${of}`
   const keys = Object.entries(context).flatMap(([name, value]) => {
     const key = contextKey(name, where)
-    const json = values.toJson(value, `The context key '${key}'${where}`, 'start')
+    const json = values.toJson(value, { what: `The context key '${key}'${where}`, giver: 'start', place: place(key) })
     return json === undefined ? [] : [[key, json] as const]
   })
   return jsonObject(keys)

@@ -23,6 +23,7 @@ import {
 import { tell } from './events.js'
 import { NEXT_ATTEMPT, type TellingJob } from './node-job.js'
 import { retryAfterOf } from './retry-after.js'
+import { missingKeyOf } from './unreadable.js'
 
 /** One attempt, and how far it came. */
 export interface Attempt {
@@ -176,11 +177,17 @@ function attempted(implementation: NodeFunction | NodeClass, attempt: Attempt): 
   return Attempted as unknown as NodeClass
 }
 
+/** Whether an error is none of the node's: it runs again later. */
+function putsOff(error: unknown): boolean {
+  return retryAfterOf(error) !== undefined || missingKeyOf(error) !== undefined
+}
+
 /** An execution whose node finds its job, and whose event bus hears of no error that only asks for a later time. */
 function withJob(job: TellingJob, context: ExecutionContext): ExecutionContext {
   const { services } = context
   const emit = async (event: FlowcraftEvent) => {
-    if (event.type !== 'node:error' || !retryAfterOf(event.payload.error)) await services.eventBus.emit(event)
+    const isPutOff = event.type === 'node:error' && putsOff(event.payload.error)
+    if (!isPutOff) await services.eventBus.emit(event)
   }
   return withServices({ eventBus: { emit }, dependencies: { ...services.dependencies, job } }, context)
 }

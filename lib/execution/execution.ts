@@ -8,6 +8,7 @@ import type { Attempt, Attempts, TakeOver } from './attempts.js'
 import type { JobContext, Stored } from './job-context.js'
 import type { NodeView } from './node-view.js'
 import { attemptsOf, type QueueRetryOptions } from './retries.js'
+import type { KeyWaits } from './unreadable.js'
 
 /** What a job needs of its adapter. */
 export interface JobHost {
@@ -19,6 +20,7 @@ export interface JobHost {
   readonly stored: Stored
   readonly attempts: Attempts
   readonly values: Values
+  readonly keyWaits: KeyWaits
   readonly alarms: Alarms
   /** This worker's name. */
   readonly worker: string

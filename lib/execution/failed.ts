@@ -9,6 +9,7 @@ import { busOf, type Execution, isLastAttempt } from './execution.js'
 import { pathBeside } from './paths.js'
 import { waitAfter } from './retries.js'
 import { retryAfterOf } from './retry-after.js'
+import { missingKeyOf } from './unreadable.js'
 
 export async function failed(execution: Execution, thrown: unknown, isLate: boolean): Promise<JobAnswer> {
   const { host, job, blueprint, node, context } = execution
@@ -20,6 +21,13 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
     const { afterMs, message: reason } = asked
     host.logger.info(`[Adapter] Run '${runId}', node '${nodeId}' runs again in ${afterMs} ms: ${reason}`, about)
     return { outcome: 'retry', waitMs: afterMs, postponed: true, ...context.writes(`_outputs.${nodeId}`) }
+  }
+  const missing = isLate ? undefined : missingKeyOf(thrown)
+  if (node && missing) {
+    const waitMs = host.keyWaits.next(job)
+    const line = `[Adapter] Run '${runId}', node '${nodeId}' waits ${waitMs} ms for a worker that has the key. ${missing.message}`
+    host.logger.error(line, { ...about, code: missing.code })
+    return { outcome: 'retry', waitMs, postponed: true, ...context.writes(`_outputs.${nodeId}`) }
   }
   const recoverable = !(thrown instanceof FlowcraftError && thrown.isFatal)
   if (node && recoverable && !isLastAttempt(execution) && (isLate || mayTryAgain(execution))) {

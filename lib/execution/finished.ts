@@ -10,7 +10,7 @@ import { INNER } from './paths.js'
 
 export async function finished(execution: Execution, tracked: IAsyncContext, result: NodeResult): Promise<JobAnswer> {
   const { job, blueprint, context } = execution
-  const output = context.json(result.output, `The output of node '${job.nodeId}'`)
+  const output = context.json(result.output, `The output of node '${job.nodeId}'`, `_outputs.${job.nodeId}`)
   const action = actionOf(result, job.nodeId)
   const again = scatterAgain(blueprint, job.nodeId, result)
   if (again !== undefined) {

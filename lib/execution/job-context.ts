@@ -7,9 +7,13 @@ import { setImmediate as setNext } from 'node:timers'
 import type { IAsyncContext, PatchOperation } from 'flowcraft'
 import type { Job } from '../bridge/channel.js'
 import { contextKey, fromJson } from '../bridge/json.js'
+import { placeOf, prefixInside } from '../bridge/places.js'
+import type { Origin } from '../bridge/sealing.js'
 import type { Values } from '../bridge/values.js'
+import type { ValuePlace } from '../options/codec.js'
 import type { Writes } from './answer.js'
 import { LiveWrites, type Recorder } from './live-writes.js'
+import { readInNode } from './unreadable.js'
 
 const INPUTS = '_inputs.'
 const OUTPUTS = '_outputs.'
@@ -78,9 +82,19 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
     this.#values = values
   }
 
-  /** The JSON text of a value that the job's node gives. */
-  json(value: unknown, what: string): string | undefined {
-    return this.#values.toJson(value, what, `${this.#job.blueprintId}/${this.#job.nodeId}`)
+  /** The JSON text of a value that the job's node gives for a key. `place`: for one of another context. */
+  json(value: unknown, what: string, key: string, place = this.#place(key)): string | undefined {
+    return this.#values.toJson(value, { what, giver: `${this.#job.blueprintId}/${this.#job.nodeId}`, place })
+  }
+
+  /** A stored value that came with the job, as the key that it was made for; `from`: or for which other one. */
+  opened(stored: unknown, key: string, from?: Origin): unknown {
+    return readInNode(() => this.#values.ofStored(stored, this.#place(key), from))
+  }
+
+  /** Whether each value is stored for its own key, also where two keys have the same. */
+  get encodes(): boolean {
+    return this.#values.encodes
   }
 
   /** The job is answered. Code of the node that goes on all the same reads what is on record. */
@@ -115,10 +129,10 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   async set(key: string, value: unknown): Promise<void> {
     // Text now, not when the node is done: the error is thrown where the mistake is.
     const stored = contextKey(key)
-    const isOutput = this.#shown !== undefined && value === this.#shown.value
+    const isOutput = this.#shown !== undefined && value === this.#shown.value && !this.#values.encodes
     const json = isOutput
       ? this.#shown?.json
-      : this.json(value, `The context key '${key}' of node '${this.#job.nodeId}'`)
+      : this.json(value, `The context key '${key}' of node '${this.#job.nodeId}'`, stored)
     const removes =
       json === undefined && (this.#has(stored) || !this.#isCurrent() || this.#live?.isRecorded(stored) === true)
     this.#written.set(stored, { value, json, removes })
@@ -274,7 +288,7 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
 
   #read(key: string): unknown {
     if (!this.#parsed.has(key)) {
-      this.#parsed.set(key, this.#values.ofStored(this.#handedOver(key) ?? this.#fetched(key)))
+      this.#parsed.set(key, this.opened(this.#handedOver(key) ?? this.#fetched(key), key))
     }
     return this.#parsed.get(key)
   }
@@ -283,6 +297,11 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
   #handedOver(key: string): unknown {
     const { input, nodeId } = this.#job
     return input !== undefined && key === INPUTS + nodeId ? input : undefined
+  }
+
+  /** Where a key stands in the run. */
+  #place(key: string): ValuePlace {
+    return placeOf(this.#job.runId, prefixInside(this.#job.inside) + key)
   }
 
   #fetched(key: string): unknown {

@@ -10,6 +10,8 @@ import {
   WorkflowState,
 } from 'flowcraft'
 import { type Job, WorkerKilled } from '../bridge/channel.js'
+import { eventKey, RESUME_OUTPUT } from '../bridge/places.js'
+import type { Origin } from '../bridge/sealing.js'
 import type { Alarms } from './alarms.js'
 import type { JobAnswer } from './answer.js'
 import { type Execution, isLastAttempt, type JobHost } from './execution.js'
@@ -22,7 +24,7 @@ import { TellingJob } from './node-job.js'
 import { nodeViewOf } from './node-view.js'
 import { notePlace, pathBeside } from './paths.js'
 import { type Pause, pausedInside, pauseOf, resumeInside } from './pauses.js'
-import { canOpen, failureOf, isSubflow, opening, tellDone } from './subflow-jobs.js'
+import { canOpen, failureOf, given, isSubflow, opening, tellDone } from './subflow-jobs.js'
 import { isWebhookClass, webhookEvent } from './webhook-nodes.js'
 
 /**
@@ -181,10 +183,11 @@ async function resume(
   const tracked = state.getContext()
   const { host, job, context, signal } = execution
   const { action } = job.resumed ?? {}
-  const given = host.values.ofStored(job.resumed?.output)
+  const stored = job.resumed?.output
   const nested = await pausedInside(context, job.nodeId)
   if (nested !== undefined) {
-    const resumed = { output: given, ...(action !== undefined && { action }) }
+    const output = context.opened(stored, RESUME_OUTPUT, ofEvent(execution, node))
+    const resumed = { output, ...(action !== undefined && { action }) }
     const inside = await resumeInside(host.runtime, node, context, nested, resumed, signal)
     const stillPaused = await pausedInside(context, job.nodeId)
     if (stillPaused !== undefined) {
@@ -192,17 +195,30 @@ async function resume(
     }
     return finished(execution, tracked, inside as NodeResult)
   }
-  const kept = given === undefined ? await context.get(`_outputs.${job.nodeId}`) : given
-  if (isSubflow(host.runtime, node)) {
+  const isContainer = isSubflow(host.runtime, node)
+  const container = { runtime: host.runtime, job, node, context }
+  const output = isContainer
+    ? await given(container, stored)
+    : context.opened(stored, RESUME_OUTPUT, ofEvent(execution, node))
+  const kept = output === undefined ? await context.get(`_outputs.${job.nodeId}`) : output
+  if (isContainer) {
     // Nobody executed the node here: what its edges bring is told of all the same.
     state.setEventEmitter(host.runtime.eventBus, job.runId)
-    await tellDone({ runtime: host.runtime, job, node, context }, kept)
+    await tellDone(container, kept)
   }
   const result: NodeResult = {
     output: isWebhookClass(host.runtime.registry.get(node.uses)) ? await webhookOutput(host, job, kept) : kept,
     ...(action !== undefined && { action }),
   }
   return finished(execution, tracked, result)
+}
+
+/** Which event a node may have been resumed by: any, where the blueprint does not say which one it waits for. */
+function ofEvent({ host, job, blueprint }: Execution, { uses, params }: NodeDefinition): Origin {
+  const name = isWebhookClass(host.runtime.registry.get(uses)) ? undefined : params?.eventName
+  if (typeof name !== 'string') return (as) => as === RESUME_OUTPUT || as.startsWith(eventKey(''))
+  const expected = [RESUME_OUTPUT, eventKey(name), eventKey(eventBeside(job, blueprint, name))]
+  return (as) => expected.includes(as)
 }
 
 /** A webhook node's output once it was called: core's shape, with the request that came. */

@@ -36,7 +36,7 @@ export async function pauseOf(
     ...described(details, node.id),
     ...eventOf(node, details, event),
     ...(result.output !== undefined && {
-      output: context.json(result.output, `The output of node '${node.id}'`) ?? 'null',
+      output: context.json(result.output, `The output of node '${node.id}'`, `_outputs.${node.id}`) ?? 'null',
     }),
   }
 }

@@ -13,6 +13,9 @@ import {
 } from 'flowcraft'
 import type { Job } from '../bridge/channel.js'
 import { contextKey, toJson } from '../bridge/json.js'
+import { placeOf, prefixOfContainer, RESUME_OUTPUT } from '../bridge/places.js'
+import { hasEnvelope } from '../bridge/sealing.js'
+import { isObject } from '../is-object.js'
 import type { JobAnswer } from './answer.js'
 import { describeBlueprint, findBlueprint } from './blueprints.js'
 import { tell, tellChange } from './events.js'
@@ -83,7 +86,7 @@ export async function opening(container: Container): Promise<JobAnswer> {
   if (!blueprint) throw new FlowcraftError(`Sub-blueprint '${inner}' not found in runtime registry.`, { isFatal: true })
   describeBlueprint(inner, blueprint)
   const { startNodeIds, terminalNodeIds } = analyzeBlueprint(blueprint)
-  const mapped = outputs && Object.fromEntries(Object.entries(outputs).map(([key, from]) => [key, String(from)]))
+  const mapped = outputs && outputsToGive(context, outputs)
   const parts = [
     `"blueprintId":${toJson(inner, 'The id of a sub-blueprint')}`,
     `"context":{${(await initial(container, inputs, startNodeIds)).join()}}`,
@@ -94,9 +97,14 @@ export async function opening(container: Container): Promise<JobAnswer> {
   return { outcome: 'opened', subflow: `{${parts.join()}}`, ...context.writes() }
 }
 
+/** The keys that the engine gives the container's context. What is encrypted it cannot move: the container gives it. */
+function outputsToGive({ encodes }: JobContext, outputs: Record<string, unknown>): Record<string, string> {
+  return encodes ? {} : Object.fromEntries(Object.entries(outputs).map(([key, from]) => [key, String(from)]))
+}
+
 /** What the subflow's context begins with: what the definition maps, or else its input, for each start node. */
 async function initial(
-  { node, context, moment, input }: Container,
+  { job, node, context, moment, input }: Container,
   inputs: Record<string, string> | undefined,
   starts: string[],
 ): Promise<string[]> {
@@ -109,8 +117,10 @@ async function initial(
   } else if (input !== undefined) {
     for (const start of starts) given.push([`_inputs.${start}`, input])
   }
+  const prefix = prefixOfContainer(job.inside, job.nodeId)
   return given.flatMap(([key, value]) => {
-    const json = context.json(value, `The input '${key}' of the subflow of node '${node.id}'`)
+    const place = placeOf(job.runId, prefix + key)
+    const json = context.json(value, `The input '${key}' of the subflow of node '${node.id}'`, key, place)
     return json === undefined ? [] : [`${JSON.stringify(contextKey(key))}:${json}`]
   })
 }
@@ -121,8 +131,49 @@ function timeoutOf({ config }: NodeDefinition): number[] {
   return typeof milliseconds === 'number' && milliseconds > 0 && milliseconds < 2 ** 31 ? [milliseconds] : []
 }
 
+/**
+ * What a subflow that is over gave, as the engine hands it over: the output of its only terminal node; or an object of values, each
+ * as it is stored inside, and it is the keys of its outputs that the container sets then.
+ */
+export async function given({ runtime, job, node, context }: Done, stored: unknown): Promise<unknown> {
+  const prefix = prefixOfContainer(job.inside, job.nodeId)
+  const { outputs } = paramsOf(runtime, node)
+  const key = `_outputs.${node.id}`
+  if (!isObject(stored) || hasEnvelope(stored) || (outputs === undefined && terminalsOf(runtime, node) === 1)) {
+    return context.opened(stored, key, (as) => as === RESUME_OUTPUT || as.startsWith(`${prefix}_outputs.`))
+  }
+  const entries = Object.entries(stored).map(([name, value]) => {
+    const from = (as: string) => as === prefix + name || as === `${prefix}_outputs.${name}`
+    return [name, context.opened(value, `${key}.${name}`, from)] as const
+  })
+  const whole = Object.fromEntries(entries)
+  if (outputs) await give(context, outputs, whole)
+  return whole
+}
+
+/** Sets the keys that the engine could not: by its rules, and by core's. */
+async function give(context: JobContext, outputs: Record<string, unknown>, whole: Record<string, unknown>) {
+  for (const [key, from] of Object.entries(outputs)) {
+    if (!context.encodes && (await context.has(key))) continue
+    const output = whole[`_outputs.${String(from)}`]
+    const value = output ?? whole[String(from)] ?? output
+    if (value === undefined) await context.delete(key)
+    else await context.set(key, value)
+  }
+}
+
+/** How many terminal nodes the subflow of a container has; none where its blueprint is not known here. */
+function terminalsOf(runtime: Runtime, node: NodeDefinition): number {
+  const { blueprintId } = paramsOf(runtime, node)
+  const blueprint = findBlueprint(runtime.options.blueprints, String(blueprintId))
+  return blueprint ? analyzeBlueprint(blueprint).terminalNodeIds.length : 1
+}
+
+/** A container whose subflow is over. */
+type Done = Omit<Container, 'moment' | 'input'>
+
 /** Tells that a container is done: the keys that its subflow gave, and that it finished. */
-export async function tellDone({ runtime, job, node, context }: Omit<Container, 'moment' | 'input'>, output: unknown) {
+export async function tellDone({ runtime, job, node, context }: Done, output: unknown) {
   const bus = runtime.options.eventBus && runtime.eventBus
   const { runId: executionId, blueprintId, nodeId } = job
   for (const key of Object.keys(paramsOf(runtime, node).outputs ?? {})) {

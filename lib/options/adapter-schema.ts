@@ -6,6 +6,7 @@
 import type { ICoordinationStore, RuntimeOptions } from 'flowcraft'
 import type { RabbitMqAdapterOptions } from './adapter.js'
 import { amqpServer } from './amqp.js'
+import { CODEC_OPTION } from './codec.js'
 import type { AdapterEventBus } from './event-bus.js'
 import { invalidOption } from './invalid.js'
 import {
@@ -82,6 +83,7 @@ export const ADAPTER_SCHEMA = {
     default: false,
     example: 'strictValues: true',
   },
+  codec: { group: 'workflows', ...CODEC_OPTION },
   coordinationStore: {
     group: 'servers',
     takes: objectWith<ICoordinationStore>(STORE_METHODS, `an object with the methods ${STORE_METHODS.join(', ')}`),

@@ -1,6 +1,7 @@
 /** Options of a `RabbitMqAdapter`: their types. `adapter-schema.ts` has their defaults, bounds and words. */
 import type { ICoordinationStore, RuntimeOptions } from 'flowcraft'
 import type { AmqpConnectionLike, AmqpOptions } from './amqp.js'
+import type { ValueCodec } from './codec.js'
 import type { AdapterEventBus } from './event-bus.js'
 import type { LimitOptions } from './limits.js'
 import type { PgClientLike, PostgresOptions } from './postgres.js'
@@ -59,6 +60,18 @@ export interface RabbitMqAdapterOptions {
    * ```
    */
   strictValues?: boolean
+  /**
+   * Encrypts what is stored of values: contexts, inputs, outputs, results, events. `createAesCodec` makes one.
+   * docs/encryption.md says what stays readable.
+   *
+   * @defaultValue none: values are stored as they are
+   *
+   * @example
+   * ```ts
+   * codec: createAesCodec({ keys: { k1: process.env.FLOWCRAFT_KEY }, current: 'k1' })
+   * ```
+   */
+  codec?: ValueCodec
   /**
    * A `RedisCoordinationStore`, or your own object with the methods of core's `ICoordinationStore`. With the other
    * servers in memory, `new RedisCoordinationStore('memory:')`.

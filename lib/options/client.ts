@@ -3,6 +3,7 @@ import type { ICoordinationStore, ILogger, ISerializer, WorkflowBlueprint } from
 import type { QueueType } from './adapter.js'
 import { ADAPTER_SCHEMA } from './adapter-schema.js'
 import type { AmqpConnectionLike, AmqpOptions } from './amqp.js'
+import type { ValueCodec } from './codec.js'
 import { objectWith } from './kinds.js'
 import type { PgClientLike, PostgresOptions } from './postgres.js'
 import type { AnyOption, Checked, Schema } from './schema.js'
@@ -44,6 +45,18 @@ export interface RabbitMqClientOptions {
    * ```
    */
   strictValues?: boolean
+  /**
+   * Encrypts what is stored of values: contexts, inputs, outputs, results, events. `createAesCodec` makes one.
+   * docs/encryption.md says what stays readable.
+   *
+   * @defaultValue none: values are stored as they are
+   *
+   * @example
+   * ```ts
+   * codec: createAesCodec({ keys: { k1: process.env.FLOWCRAFT_KEY }, current: 'k1' })
+   * ```
+   */
+  codec?: ValueCodec
   /**
    * Gets what the client has to say.
    *
@@ -234,6 +247,7 @@ export const CLIENT_SCHEMA = {
     words:
       'Whether a value that JSON would change is refused. Otherwise it is stored as JSON has it, and the log warns.',
   },
+  codec: ofAdapter(ADAPTER_SCHEMA.codec),
   logger: {
     takes: objectWith<ILogger>(
       ['debug', 'info', 'warn', 'error'],

@@ -1,5 +1,6 @@
 /** Options of a `PostgresContext`. */
 import type { ISerializer } from 'flowcraft'
+import { CODEC_OPTION, type ValueCodec } from './codec.js'
 import { objectWith, tableName } from './kinds.js'
 import { type PgClientLike, type PostgresOptions, postgresServer } from './postgres.js'
 import type { Schema } from './schema.js'
@@ -35,6 +36,18 @@ export interface PostgresContextOptions {
    * ```
    */
   serializer?: ISerializer
+  /**
+   * Encrypts what is stored of values: contexts, inputs, outputs, results, events. `createAesCodec` makes one.
+   * docs/encryption.md says what stays readable.
+   *
+   * @defaultValue none: values are stored as they are
+   *
+   * @example
+   * ```ts
+   * codec: createAesCodec({ keys: { k1: process.env.FLOWCRAFT_KEY }, current: 'k1' })
+   * ```
+   */
+  codec?: ValueCodec
 }
 
 export const POSTGRES_CONTEXT_SCHEMA = {
@@ -59,4 +72,5 @@ export const POSTGRES_CONTEXT_SCHEMA = {
     otherwise: 'JSON alone',
     example: 'serializer: new SuperJsonSerializer()',
   },
+  codec: CODEC_OPTION,
 } as const satisfies Schema<PostgresContextOptions>

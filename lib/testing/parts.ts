@@ -15,13 +15,14 @@ const WEBHOOK = { baseUrl: 'http://localhost/webhooks', secret: 'of a test envir
 /** The client of an environment. What an adapter is told and a client too, both are told. */
 export function clientOf<F extends Flows>(options: TestEnvironmentOptions<F>, servers: ServerOptions) {
   const { serializer } = options.runtime ?? {}
-  const { strictValues = false, queues, queueType, telemetry } = options.adapter ?? {}
+  const { strictValues = false, codec, queues, queueType, telemetry } = options.adapter ?? {}
   return createRabbitMqClient<F>({
     ...servers,
     blueprints: options.flows,
     logger: loggerOf(options),
     strictValues,
     ...(serializer && { serializer }),
+    ...(codec && { codec }),
     ...(queues && { queues }),
     ...(queueType && { queueType }),
     ...(telemetry && { telemetry }),

@@ -11,6 +11,7 @@ import { alarmsOf } from '../execution/alarms.js'
 import { outdatedLine } from '../execution/answer.js'
 import { Attempts } from '../execution/attempts.js'
 import type { JobHost } from '../execution/execution.js'
+import { KeyWaits } from '../execution/unreadable.js'
 import { Lifecycle } from '../lifecycle.js'
 import { linesOf } from '../log.js'
 import { Operating, spansFor } from '../operating/operating.js'
@@ -86,6 +87,7 @@ export class Worker {
     this.#hearing = new Hearing({ ...told, operating: () => this.operating })
     this.values = new Values({
       serializer: ownSerializer(options),
+      codec: checked.codec,
       strict: checked.strictValues,
       warn: (message) => this.#hearing.warn([message]),
     })
@@ -175,7 +177,7 @@ export class Worker {
       tell: (runId, blueprintId, milestones) => this.#hearing.tell(runId, blueprintId, milestones),
       publishResult: async (runId, status, reason, context) => {
         const parts = { values: this.values, serializer: this.#owner.serializer }
-        await this.#owner.publishFinalResult(runId, finalResult({ status, reason, context }, parts))
+        await this.#owner.publishFinalResult(runId, finalResult({ runId, status, reason, context }, parts))
       },
     }
   }
@@ -191,6 +193,7 @@ export class Worker {
       eventBus: owner.eventBus,
       retryMaxDelay: this.#checked.retryMaxDelay,
       values: this.values,
+      keyWaits: new KeyWaits(),
       attempts: new Attempts(owner.runtime),
       alarms: alarmsOf(this.#checked.pgClient),
       worker: this.#name,

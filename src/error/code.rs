@@ -76,6 +76,10 @@ codes! {
     ContextUnreadable = "CONTEXT_UNREADABLE", Data;
     /// PostgreSQL cannot store the value.
     ValueNotStorable = "VALUE_NOT_STORABLE", Data;
+    /// The value is encrypted, and this process lacks the key.
+    ValueKeyMissing = "VALUE_KEY_MISSING", Transient;
+    /// The value is encrypted, and was changed or moved.
+    ValueUnreadable = "VALUE_UNREADABLE", Data;
     /// A constraint, a trigger or a column of the user's refuses what is written.
     WriteRefused = "WRITE_REFUSED", Data;
     /// The key is reserved for the engine.
