@@ -103,6 +103,11 @@ export class Sealing {
 
 const CHANGED = 'is encrypted and cannot be read: it was changed, or moved there from another key or run'
 
+/** Whether there may be an envelope somewhere in JSON text. */
+export function mayHaveEnvelope(json: string): boolean {
+  return json.includes(`"${ENCRYPTED}"`) || json.includes(`"${PLAIN}"`)
+}
+
 /** Whether a stored value is encrypted. */
 export function isEncrypted(stored: unknown): boolean {
   const inside = insideOf(stored)

@@ -8,10 +8,11 @@ import type { ISerializer } from 'flowcraft'
 import { mistake } from '../errors.js'
 import { isObject } from '../is-object.js'
 import type { ValueCodec, ValuePlace } from '../options/codec.js'
-import { fromJson, toJson } from './json.js'
+import { fromJson, jsonObject, toJson } from './json.js'
+import { childrenOf } from './json-slices.js'
 import { type Loss, lossOf } from './loss.js'
 import { placeOf } from './places.js'
-import { hasEnvelope, isEncrypted, type Origin, Sealing } from './sealing.js'
+import { hasEnvelope, isEncrypted, mayHaveEnvelope, type Origin, Sealing } from './sealing.js'
 
 /** The one key of a stored value that is a serializer's text. */
 const SERIALIZED = '_flowcraft.serialized'
@@ -86,13 +87,20 @@ export class Values {
     return this.#sealing.opened(json, place)
   }
 
-  /** The same for people: what cannot be read says that it is encrypted. */
+  /** The JSON text of a stored value for people: one that cannot be read says that it is encrypted. */
   shown(json: string, place: ValuePlace): string {
     try {
       return this.#sealing.opened(json, place)
     } catch {
       return HIDDEN
     }
+  }
+
+  /** The same for a whole context. */
+  shownContext(json: string, runId: string): string {
+    if (!mayHaveEnvelope(json)) return json
+    const keys = [...childrenOf(json)].map(({ key, from, to }) => [key, json.slice(from, to)] as const)
+    return jsonObject(keys.map(([key, text]) => [key, this.shown(text, placeOf(runId, key))]))
   }
 
   /**

@@ -4,7 +4,7 @@ import { RunFailedError } from '../errors.js'
 import type { Call } from './command.js'
 import { EXIT } from './exit.js'
 import { shownJson, showOne } from './output.js'
-import { formatOf } from './shown.js'
+import { formatOf, withoutCiphers } from './shown.js'
 
 const STATUS: Record<string, string> = { RUN_FAILED: 'failed', RUN_CANCELLED: 'cancelled', RUN_STALLED: 'stalled' }
 
@@ -13,7 +13,8 @@ export async function printResult(call: Call, client: RabbitMqClient, runId: str
   const { parsed, io, signal } = call
   const timeoutMs = parsed.duration('timeout')
   try {
-    const { context } = await client.run(runId).result({ ...(timeoutMs !== undefined && { timeoutMs }), signal })
+    const result = await client.run(runId).result({ ...(timeoutMs !== undefined && { timeoutMs }), signal })
+    const context = withoutCiphers(result.context)
     await showOne(io, formatOf(parsed), { runId, status: 'completed', context }, () => [shownJson(context, 2)])
     return EXIT.done
   } catch (error) {

@@ -31,6 +31,8 @@ const BY_CODE: Record<string, readonly [exit: number, ...todo: string[]]> = {
   WRITE_REFUSED: [EXIT.notSo],
   RESERVED_KEY: [EXIT.usage],
   VALUE_NOT_STORABLE: [EXIT.usage],
+  VALUE_KEY_MISSING: [EXIT.usage, 'name a module that exports the codec of the workers: --codec ./codec.js'],
+  VALUE_UNREADABLE: [EXIT.notSo, 'somebody changed the run’s row, or moved the value there: mend its context_data'],
   SCHEDULE_NOT_FOUND: [EXIT.notSo, 'flowcraft-rabbitmq schedules list shows what there is'],
   SCHEDULE_EXISTS: [EXIT.notSo, 'take another id, or give it this definition: --on-conflict update'],
   SCHEDULE_INVALID: [EXIT.usage],

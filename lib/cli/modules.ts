@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Flow, Flows } from '../client/flows.js'
 import { isObject } from '../is-object.js'
+import type { ValueCodec } from '../options/codec.js'
 import { usage } from './exit.js'
 
 /** Loads a module by its path. */
@@ -16,6 +17,18 @@ export async function loadModule(path: string): Promise<Record<string, unknown>>
     const why = error instanceof Error ? error.message : String(error)
     throw usage(`The module ${path} cannot be loaded: ${why}`)
   }
+}
+
+/** The codec that a module exports, by whatever name. */
+export async function loadCodec(path: string | undefined): Promise<ValueCodec | undefined> {
+  if (path === undefined) return undefined
+  const codec = Object.values(await loadModule(path)).find(isCodec)
+  if (!codec) throw usage(`${path} exports no codec`, 'export one: export const codec = createAesCodec({ … })')
+  return codec
+}
+
+function isCodec(value: unknown): value is ValueCodec {
+  return isObject(value) && typeof value.encode === 'function' && typeof value.decode === 'function'
 }
 
 /** The blueprints that a module exports, by their ids: flows and blueprints, alone or in an object of them. */

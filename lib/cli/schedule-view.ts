@@ -6,7 +6,7 @@ import { lengthOf } from './durations.js'
 import type { Io, Style } from './io.js'
 import { type Column, facts, shownJson, showOne } from './output.js'
 import { Servers } from './servers.js'
-import { formatOf, moment, styleOf } from './shown.js'
+import { formatOf, moment, styleOf, withoutCiphers } from './shown.js'
 
 const STYLES: Record<ScheduleDescription['state'], Style | undefined> = {
   active: 'green',
@@ -48,7 +48,7 @@ export function linesOfSchedule(io: Io, schedule: ScheduleDescription): string[]
     ['from', moment(schedule.startAt)],
     ['until', moment(schedule.endAt)],
     ['blueprint', blueprintId],
-    ['context', Object.keys(context).length === 0 ? undefined : shownJson(context)],
+    ['context', Object.keys(context).length === 0 ? undefined : shownJson(withoutCiphers(context))],
     ['overlap', overlap === 'queue' ? `queue (${maxQueued} at most)` : overlap],
     ['catches up', lengthOf(catchUpWindow)],
     ['next', next.map((at) => moment(at)).join(', ')],

@@ -10,9 +10,11 @@ import { openBroker } from '../connections/amqp.js'
 import { openDatabase } from '../connections/postgres.js'
 import { openRedis } from '../connections/redis.js'
 import type { RabbitMqClientOptions } from '../options/client.js'
+import type { ValueCodec } from '../options/codec.js'
 import type { Call } from './command.js'
 import { usage } from './exit.js'
 import type { Io } from './io.js'
+import { loadCodec } from './modules.js'
 import { type Settings, settingsOf } from './settings.js'
 
 /** A server, as people name it, and how it is said where it is. */
@@ -32,11 +34,13 @@ export class Servers {
   readonly settings: Settings
   readonly #io: Io
   readonly #open: { close(): Promise<void> | void }[] = []
+  readonly #codec: ValueCodec | undefined
   #host: ClientHost | undefined
 
-  constructor(settings: Settings, io: Io) {
+  constructor(settings: Settings, io: Io, codec: ValueCodec | undefined) {
     this.settings = settings
     this.#io = io
+    this.#codec = codec
   }
 
   /**
@@ -45,7 +49,8 @@ export class Servers {
    * @param needs The servers that have to be named.
    */
   static async use<T>(call: Call, needs: readonly ServerName[], work: (servers: Servers) => Promise<T>): Promise<T> {
-    const servers = new Servers(settingsOf(call.parsed), call.io)
+    const settings = settingsOf(call.parsed)
+    const servers = new Servers(settings, call.io, await loadCodec(settings.codec))
     servers.require(needs)
     try {
       return await work(servers)
@@ -132,6 +137,7 @@ export class Servers {
       ...(queueType && { queueType }),
       ...PATIENCE,
       blueprints,
+      ...(this.#codec && { codec: this.#codec }),
       logger: loggerOf(this.#io),
     }
   }

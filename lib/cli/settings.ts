@@ -28,6 +28,8 @@ export interface Settings {
   queueType?: 'classic' | 'quorum'
   /** A module with the blueprints: a path. */
   blueprints?: string
+  /** A module with the workers' codec: a path. */
+  codec?: string
   /** Of each server, who named it. */
   from: Record<'amqp' | 'database' | 'redis', string | undefined>
 }
@@ -59,6 +61,11 @@ export const FILE_SCHEMA = {
     words: 'A module that exports the blueprints; a path from the folder of this file.',
     example: "blueprints: './flows.js'",
   },
+  codec: {
+    takes: text({ atLeast: 1 }),
+    words: "A module that exports the workers' codec; a path from the folder of this file.",
+    example: "codec: './codec.js'",
+  },
 } as const satisfies AnySchema
 
 /** The options of an adapter, without what only an adapter needs. */
@@ -86,6 +93,7 @@ export function settingsOf(parsed: Parsed, env: NodeJS.ProcessEnv = process.env)
   const [database, databaseFrom] = pick('database', 'DATABASE_URL', said.pgClient)
   const [redis, redisFrom] = pick('redis', 'REDIS_URL', said.redis)
   const blueprints = parsed.text('blueprints') ?? (said.blueprints && resolve(dirname(path), said.blueprints))
+  const codec = parsed.text('codec') ?? (said.codec && resolve(dirname(path), said.codec))
   const urls = typeof amqp === 'string' && amqp.includes(',') ? amqp.split(',') : amqp
   const settings = {
     ...(urls !== undefined && { amqp: urls }),
@@ -97,6 +105,7 @@ export function settingsOf(parsed: Parsed, env: NodeJS.ProcessEnv = process.env)
     queues: said.queues ?? {},
     ...(said.queueType && { queueType: said.queueType }),
     ...(blueprints !== undefined && { blueprints }),
+    ...(codec !== undefined && { codec }),
     from: { amqp: amqpFrom, database: databaseFrom, redis: redisFrom },
   } as Settings
   refuseMemory(settings)
@@ -113,6 +122,7 @@ interface FromFile {
   queues?: Record<string, string>
   queueType?: 'classic' | 'quorum'
   blueprints?: string
+  codec?: string
 }
 
 function fromFile(named: string | undefined): { said: FromFile; path: string } {

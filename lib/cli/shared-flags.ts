@@ -15,6 +15,11 @@ const SERVERS: Flags = {
   contexts: { words: 'the table of contexts; default flowcraft_contexts', value: 'table' },
   statuses: { words: 'the table of statuses; default flowcraft_statuses', value: 'table' },
   queue: { words: 'the queue of jobs; default flowcraft-queue', value: 'name' },
+  codec: {
+    words: "a module that exports the workers' codec, where values are encrypted",
+    value: 'module',
+    isPath: true,
+  },
   config: { words: 'the file of settings; default .flowcraft.json of this folder', value: 'file', isPath: true },
 }
 

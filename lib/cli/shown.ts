@@ -1,4 +1,5 @@
 /** How runs and moments are shown. */
+import { isEncrypted } from '../bridge/sealing.js'
 import type { RunStatus } from '../client/description.js'
 import type { RunSummary } from '../client/listing.js'
 import { clock, lengthOf } from './durations.js'
@@ -26,6 +27,13 @@ export const RUN_COLUMNS: readonly Column<RunSummary>[] = [
   { title: 'LAST CHANGED', text: ({ updatedAt }) => moment(updatedAt) },
   { title: 'STARTED', text: ({ createdAt }) => (createdAt ? clock(createdAt) : '') },
 ]
+
+/** A context, in which a value that is encrypted says so. */
+export function withoutCiphers(context: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(context).map(([key, value]) => [key, isEncrypted(value) ? '[encrypted]' : value]),
+  )
+}
 
 export function formatOf(parsed: Parsed): Format {
   return (parsed.text('output') ?? 'table') as Format

@@ -2,7 +2,7 @@
 import { fromJson, toJson } from '../bridge/json.js'
 import { placeOfSchedule } from '../bridge/places.js'
 import type { Values } from '../bridge/values.js'
-import { mistake } from '../errors.js'
+import { mistake, ValueUnreadableError } from '../errors.js'
 import type { RunStatus } from './description.js'
 import type { ContextOf, Flows } from './flows.js'
 import { RunHandle } from './handle.js'
@@ -372,6 +372,16 @@ interface Told {
   recent: (Omit<ScheduledRun, 'dueAt' | 'startedAt'> & { dueAt: number; startedAt: number })[]
 }
 
+/** The context of a schedule. A list shows the other schedules, too, where the values of one cannot be read. */
+function readable(context: Record<string, unknown>, scheduleId: string, values: Values): Record<string, unknown> {
+  try {
+    return values.seenContext(context, (key) => placeOfSchedule(scheduleId, key))
+  } catch (error) {
+    if (error instanceof ValueUnreadableError) return context
+    throw error
+  }
+}
+
 function read(told: unknown, values: Values): ScheduleDescription {
   const { scheduleId, state, definition, createdAt, updatedAt, pause, next, queued, counts, recent } = told as Told
   const { timing, startAt, endAt, context, ...rest } = definition
@@ -381,7 +391,7 @@ function read(told: unknown, values: Values): ScheduleDescription {
     state,
     ...timing,
     ...rest,
-    context: values.seenContext(context, (key) => placeOfSchedule(scheduleId, key)),
+    context: readable(context, scheduleId, values),
     ...(startAt !== undefined && { startAt: new Date(startAt) }),
     ...(endAt !== undefined && { endAt: new Date(endAt) }),
     createdAt: new Date(createdAt),

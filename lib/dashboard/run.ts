@@ -2,6 +2,7 @@
 
 import { childOf } from '../bridge/json-slices.js'
 import { ContextTable } from '../bridge/native.js'
+import { placeOf } from '../bridge/places.js'
 import type { NodeDescription, RunDescription } from '../client/description.js'
 import type { RunOrigin } from '../client/rerun.js'
 import { RERUN_OF } from '../client/rerun-context.js'
@@ -100,8 +101,12 @@ async function contextValue(
   const { database, contexts } = host.beside
   const table = new ContextTable(database, contexts)
   const [key] = path
-  const found = key === undefined ? await host.answer(table.toJSON(runId)) : await host.answer(table.get(runId, key))
-  let value: string | undefined = found ?? undefined
+  const whole = async () => host.values.shownContext(await host.answer(table.toJSON(runId)), runId)
+  const one = async (name: string) => {
+    const json = await host.answer(table.get(runId, name))
+    return json === null ? undefined : host.values.shown(json, placeOf(runId, name))
+  }
+  let value = key === undefined ? await whole() : await one(key)
   for (const [at, part] of path.entries()) {
     if (at > 0 && value !== undefined) value = childOf(value, part)
     if (value !== undefined) value = redaction.outside(value, path.slice(0, at + 1), 'context')

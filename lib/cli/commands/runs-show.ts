@@ -17,7 +17,7 @@ export const run: Run = (call) =>
     const run = servers.client().run(runId)
     const [flows, description, origin] = [await loadFlows(blueprints), await run.describe(), await run.origin()]
     const context = parsed.has('with-context')
-      ? fromJson(await new ContextTable(servers.database(), contexts).toJSON(runId))
+      ? shownContext(servers, runId, await new ContextTable(servers.database(), contexts).toJSON(runId))
       : undefined
     const value = { ...description, ...(origin && { origin }), ...(context !== undefined && { context }) }
     const lines = () => [
@@ -31,3 +31,7 @@ export const run: Run = (call) =>
     }
     return undefined
   })
+
+function shownContext(servers: Servers, runId: string, json: string): unknown {
+  return fromJson(servers.host().values.shownContext(json, runId))
+}
