@@ -11,7 +11,7 @@ import { createFlow } from 'flowcraft'
 import { cliOf } from '../cli/support/cli.js'
 import { clientFor } from '../client/support/clients.js'
 import { ask, serve } from '../dashboard/support/board.js'
-import { onServers, openSharedServers, urls } from '../fixtures/shared-servers.js'
+import { onServers, openSharedServers, sharedServersFor, urls } from '../fixtures/shared-servers.js'
 import { codecOf, heldBy, KEYS, SECRET, secret } from './support.js'
 
 let servers
@@ -84,34 +84,35 @@ describe('a schedule', () => {
   const flow = () => createFlow('ticking').node('tick', async ({ context }) => ({ output: await context.get('card') }))
 
   it('gives its runs what it has, and no other schedule’s', async (t) => {
-    const { contextTable: contextTableName, statusTable: statusTableName } = servers
+    const own = await sharedServersFor(t)
+    const { contextTable: contextTableName, statusTable: statusTableName } = own
     await migrate({ pgClient: urls.database, contextTableName, statusTableName })
-    servers.migrated = contextTableName
+    own.migrated = contextTableName
     const codec = codecOf()
-    const worker = await servers.workerFor(t, flow(), { codec })
-    const client = clientFor(t, servers, flow(), { codec })
+    const worker = await own.workerFor(t, flow(), { codec })
+    const client = clientFor(t, own, flow(), { codec })
     const timing = { everyMs: 3_600_000, blueprintId: 'ticking' }
-    const [id, other] = [servers.runId(), servers.runId()]
+    const [id, other] = [own.runId(), own.runId()]
     const made = await client.schedules.create({ id, ...timing, context: { card: secret('card') } })
     await client.schedules.create({ id: other, ...timing, context: { card: secret('other') } })
     assert.deepEqual(made.context.card, secret('card'))
     const run = await client.schedules.trigger(id)
     assert.deepEqual((await run.result({ timeoutMs })).context['_outputs.tick'], secret('card'))
-    servers.known = [run.runId]
-    assert.ok(!(await heldBy(servers)).includes(SECRET))
+    own.known = [run.runId]
+    assert.ok(!(await heldBy(own)).includes(SECRET))
 
-    const blind = clientFor(t, servers, flow())
+    const blind = clientFor(t, own, flow())
     const { schedules } = await blind.schedules.list()
     const seen = schedules.find(({ scheduleId }) => scheduleId === id)
     assert.deepEqual(Object.keys(seen.context.card), ['_flowcraft.encrypted'])
-    const lacking = clientFor(t, servers, flow(), { codec: codecOf('k2', { keys: { k2: KEYS.k2 } }) })
+    const lacking = clientFor(t, own, flow(), { codec: codecOf('k2', { keys: { k2: KEYS.k2 } }) })
     assert.equal((await lacking.schedules.describe(id)).context.card['_flowcraft.encrypted'].as, 'schedule')
 
     await worker.stop()
     const [waiting, foreign] = [await client.schedules.trigger(id), await client.schedules.trigger(other)]
-    const { context } = await servers.look(foreign.runId)
-    const mine = await servers.look(waiting.runId)
-    await servers.replaceContext(waiting.runId, { ...mine.context, card: context.card })
+    const { context } = await own.look(foreign.runId)
+    const mine = await own.look(waiting.runId)
+    await own.replaceContext(waiting.runId, { ...mine.context, card: context.card })
     worker.start()
     await assert.rejects(waiting.result({ timeoutMs }), /moved there from another key or run/)
     assert.deepEqual((await foreign.result({ timeoutMs })).context['_outputs.tick'], secret('other'))
