@@ -25,6 +25,7 @@ export const navigation = [
       docs('Long runs, large contexts', 'contexts'),
       docs('Testing', 'testing'),
       docs('Security', 'security'),
+      docs('Encryption', 'encryption'),
       docs('Poolers, managed servers', 'managed-servers'),
     ],
   },

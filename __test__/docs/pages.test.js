@@ -1,5 +1,6 @@
 // The code of the pages in docs runs: each block of it, by this file or by the one that is named here.
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import * as timers from 'node:timers/promises'
 import { inspect } from 'node:util'
@@ -183,6 +184,35 @@ const HERE = {
       ...urls,
     }
     await runs('docs/security.md', scope)
+  },
+
+  'docs/encryption.md': async (t) => {
+    const { servers } = await environmentFor(t, {})
+    const options = { ...servers, runtimeOptions: { blueprints: {}, registry: {}, logger: new NullLogger() } }
+    const [key, newKey] = [randomBytes(32), randomBytes(32)]
+    const sealed = new Map()
+    const box = {
+      seal: (json, place) => {
+        sealed.set(`sealed ${sealed.size}`, [json, place])
+        return [...sealed.keys()].at(-1)
+      },
+      has: (text) => sealed.has(text),
+      open: (text, place) => {
+        assert.equal(sealed.get(text)[1], place)
+        return sealed.get(text)[0]
+      },
+    }
+    const process = { env: { PAYMENTS_KEY: key.toString('base64') } }
+    const scope = { options, servers, key, newKey, box, process }
+    const code = blocksOf(await pageOf('docs/encryption.md'), 'js').join('\n')
+    const all = `${code}\nreturn { codec, partly, first, then, own }`
+    const made = await programOf(all, Object.keys(scope))(scope)
+    const counted = createFlow('counted').node('only', async ({ context }) => ({ output: await context.get('tenant') }))
+    for (const codec of Object.values(made)) {
+      const { client, expectRun } = await environmentFor(t, { counted }, { adapter: { codec } })
+      const { runId } = await client.start('counted', { context: { tenant: 'a' } })
+      await expectRun(runId).toHaveCompleted({ outputs: { only: 'a' } })
+    }
   },
 
   'docs/managed-servers.md': async (t) => {

@@ -38,7 +38,7 @@ const MOST = 1_000
  * @example
  * ```ts
  * const codec = createAesCodec({
- *   keys: { '2026-11': process.env.FLOWCRAFT_KEY, '2025-10': process.env.FLOWCRAFT_OLD_KEY },
+ *   keys: { '2026-11': process.env.PAYMENTS_KEY, '2025-10': process.env.OLD_PAYMENTS_KEY },
  *   current: '2026-11',
  * })
  * ```
@@ -73,7 +73,7 @@ class AesCodec implements ValueCodec {
     const iv = randomBytes(IV_BYTES)
     const cipher = createCipheriv(ALGORITHM, this.#keyFor(id, place), iv, { authTagLength: TAG_BYTES })
     cipher.setAAD(Buffer.from(place.text))
-    const value = Buffer.concat([iv, cipher.update(json, 'utf8'), cipher.final(), cipher.getAuthTag()])
+    const value = Buffer.concat([iv, cipher.update(Buffer.from(json)), cipher.final(), cipher.getAuthTag()])
     return `${FORM}.${id}.${value.toString('base64')}`
   }
 

@@ -17,6 +17,8 @@ const ENCRYPTED = '_flowcraft.encrypted'
 const PLAIN = '_flowcraft.plain'
 /** How the text of what may be an envelope begins, as this or PostgreSQL writes it. */
 const ENVELOPE = /^\{"_flowcraft\.(?:encrypted|plain)"/
+/** A text that JSON has as it is, as that of most codecs: a long one is not looked at character by character. */
+const SIMPLE = /^[A-Za-z0-9+/=._:-]*$/
 /** The key of an envelope of a schedule's value. */
 const OF_SCHEDULE = 'schedule'
 
@@ -42,9 +44,10 @@ export class Sealing {
   seal(json: string, place: ValuePlace): string {
     const text = json === 'null' ? undefined : this.#encoded(json, place)
     if (text === undefined) return ENVELOPE.test(json) ? `{"${PLAIN}":${json}}` : json
+    const quoted = SIMPLE.test(text) ? `"${text}"` : (toJson(text, nameOf(place)) ?? '""')
+    if (!moves(place)) return `{"${ENCRYPTED}":${quoted}}`
     const as = place.scheduleId === undefined ? place.key : OF_SCHEDULE
-    const encrypted: Encrypted = moves(place) ? { as, text } : text
-    return toJson({ [ENCRYPTED]: encrypted }, nameOf(place)) ?? 'null'
+    return `{"${ENCRYPTED}":{"as":${JSON.stringify(as)},"text":${quoted}}}`
   }
 
   /**

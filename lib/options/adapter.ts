@@ -68,7 +68,7 @@ export interface RabbitMqAdapterOptions {
    *
    * @example
    * ```ts
-   * codec: createAesCodec({ keys: { k1: process.env.FLOWCRAFT_KEY }, current: 'k1' })
+   * codec: createAesCodec({ keys: { k1: process.env.PAYMENTS_KEY }, current: 'k1' })
    * ```
    */
   codec?: ValueCodec

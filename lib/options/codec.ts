@@ -78,5 +78,5 @@ export const CODEC_OPTION = {
     'Encrypts what is stored of values: contexts, inputs, outputs, results, events. `createAesCodec` makes one. ' +
     'docs/encryption.md says what stays readable.',
   otherwise: 'none: values are stored as they are',
-  example: "codec: createAesCodec({ keys: { k1: process.env.FLOWCRAFT_KEY }, current: 'k1' })",
+  example: "codec: createAesCodec({ keys: { k1: process.env.PAYMENTS_KEY }, current: 'k1' })",
 } as const
