@@ -1,9 +1,11 @@
 // Each code is thrown where docs/errors.md says so, by real servers, with its class, its run and node, and whether the
 // call may succeed later.
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import * as everything from '@flowcraft/rabbitmq-adapter'
 import {
+  createAesCodec,
   createRabbitMqReconciler,
   migrate,
   PostgresContext,
@@ -303,6 +305,15 @@ it('about a node to run again from', async () => {
   const run = adapter.client.run(deciding)
   await throws('NODE_UNKNOWN', () => run.rerunFrom('nowhere'), { runId: deciding, nodeId: 'nowhere' })
   await throws('NODE_NOT_RERUNNABLE', () => run.rerunFrom('then'), { runId: deciding, nodeId: 'then' })
+})
+
+it('about encrypted values', async () => {
+  const form = (text) => ({ '_flowcraft.encrypted': text })
+  const runId = await row({ card: form(`A1.k.${'A'.repeat(80)}`), lost: form('A1.other.AAAA') })
+  const codec = createAesCodec({ keys: { k: randomBytes(32) }, current: 'k' })
+  const context = new PostgresContext(runId, { client: urls.database, tableName: servers.contextTable, codec })
+  await throws('VALUE_UNREADABLE', () => context.get('card'), { runId })
+  await throws('VALUE_KEY_MISSING', () => context.get('lost'), { runId })
 })
 
 describe('about coordination', () => {

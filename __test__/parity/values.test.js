@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
 import { PostgresContext } from '../../dist/index.js'
+import { readsWhatIsStored } from '../fixtures/encrypted.js'
 import { taggedSerializer } from '../fixtures/serializers.js'
 import { inMemory, openSharedServers, until } from '../fixtures/shared-servers.js'
 
@@ -51,7 +52,7 @@ const carries = () =>
     }))
     .edge('give', 'take')
 
-describe('with a serializer of the runtime’s own', () => {
+describe('with a serializer of the runtime’s own', readsWhatIsStored, () => {
   for (const name of Object.keys(RICH)) {
     it(`${name} comes back as it was`, async () => {
       const flow = carries()

@@ -1,6 +1,7 @@
 // Clients of the servers of a test, and what they start.
 import { createRabbitMqClient, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, NullLogger } from 'flowcraft'
+import { encryptedIfWished } from '../../fixtures/encrypted.js'
 import { urls } from '../../fixtures/shared-servers.js'
 
 /** The options of a client over the tables and the queue of a test. */
@@ -14,6 +15,7 @@ export function clientOptions(servers, flows = [], more = {}) {
     queueName: servers.queue,
     blueprints: Object.fromEntries([flows].flat().map((flow) => [flow.toBlueprint().id, flow])),
     logger: new NullLogger(),
+    ...encryptedIfWished,
     ...more,
   }
 }

@@ -1,6 +1,8 @@
 // Compiled, not run: a client knows the ids of its blueprints, and their contexts where `createFlow` says them.
 import {
+  createAesCodec,
   createRabbitMqClient,
+  PostgresContext,
   type RabbitMqAdapter,
   type RabbitMqClient,
   type RabbitMqClientOptions,
@@ -10,6 +12,7 @@ import {
   type RunOrigin,
   type RunPage,
   type TransactionLike,
+  type ValueCodec,
 } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, type WorkflowBlueprint } from 'flowcraft'
 
@@ -27,6 +30,13 @@ const flows = {
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const is = <T extends true>(value: T) => value
+
+const keys = { k1: new Uint8Array(32), k2: process.env.KEY }
+const codec: ValueCodec = createAesCodec({ keys, current: 'k1', readable: ['tenant'] })
+createRabbitMqClient({ ...servers, codec })
+new PostgresContext('r', { client: 'postgres://h/d', tableName: 't', codec })
+// @ts-expect-error: a codec answers at once
+createRabbitMqClient({ ...servers, codec: { encode: async (json: string) => json, decode: (text: string) => text } })
 
 async function typed(): Promise<void> {
   const client = createRabbitMqClient({ ...servers, blueprints: flows })
