@@ -23,6 +23,7 @@ export const ON_MEMORY = [
   'durable',
   'input',
   'differential',
+  'encryption',
   'guide',
   'operating',
   'demo/memory.test.js',
