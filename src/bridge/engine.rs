@@ -129,6 +129,8 @@ impl Engine {
     pub fn stop<'env>(&self, env: &'env Env, patience_ms: u32) -> napi::Result<Object<'env>> {
         let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
         let engine = self.inner.clone();
+        // Before this returns: what a node answers after the call does not go on here.
+        worker.iter().for_each(Worker::take_no_more);
         promise(env, async move {
             if let Some(worker) = worker {
                 worker.stop(Duration::from_millis(patience_ms.into())).await;

@@ -144,11 +144,17 @@ impl Worker {
         });
     }
 
-    /// Takes no more jobs, lets those that are executing finish within `patience`, requeues what was not started.
-    pub async fn stop(&self, patience: Duration) {
+    /// Takes no more jobs from this call on, also none that a carried chain would go on with.
+    pub fn take_no_more(&self) {
         self.services.standing.stops();
+        self.services.intake.close();
         self.shutdown.stop_consuming.cancel();
         self.tasks.close();
+    }
+
+    /// Takes no more jobs, lets those that are executing finish within `patience`, requeues what was not started.
+    pub async fn stop(&self, patience: Duration) {
+        self.take_no_more();
         if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
             let words = format!(
                 "The worker stops: jobs that still run after {} ms go back to their queues, and their late results will be \
