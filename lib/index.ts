@@ -36,7 +36,7 @@ export { createRabbitMqClient } from './client/create.js'
 export type { NodeDescription, RunDescription, RunStatus } from './client/description.js'
 export type { ContextOf, Flow, Flows } from './client/flows.js'
 export type { RunHandle } from './client/handle.js'
-export type { ListOptions, PurgeOptions, RunCount, RunPage, RunSummary } from './client/listing.js'
+export type { CountOptions, ListOptions, PurgeOptions, RunCount, RunPage, RunSummary } from './client/listing.js'
 export type { RerunOptions, RunOrigin } from './client/rerun.js'
 export type { ResultOptions } from './client/result.js'
 export type {

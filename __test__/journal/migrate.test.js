@@ -93,6 +93,7 @@ describe('what it makes', () => {
       'contexts_workers',
       'statuses',
       'statuses_open',
+      'statuses_tags',
     ])
     assert.deepEqual(await compressions(), ['l', 'l'])
     await go('down')

@@ -61,12 +61,12 @@ export class Tables {
     return found.filter(own).map(({ relname }) => relname)
   }
 
-  /** The indexes of open runs: name and whether they are used. */
-  async indexes() {
+  /** The indexes of open runs, or of tags: name and whether they are used. */
+  async indexes(of = 'open') {
     const found = await this.sql(
       `SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-       WHERE c.relnamespace = $1::regnamespace AND c.relname LIKE '%_open' ORDER BY 1`,
-      [this.servers.name],
+       WHERE c.relnamespace = $1::regnamespace AND c.relname LIKE '%_' || $2 ORDER BY 1`,
+      [this.servers.name, of],
     )
     return Object.fromEntries(found.map(({ relname, indisvalid }) => [relname, indisvalid]))
   }

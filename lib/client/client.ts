@@ -7,6 +7,7 @@ import type { ContextOf, Flows } from './flows.js'
 import { RunHandle } from './handle.js'
 import type { ClientHost } from './host.js'
 import {
+  type CountOptions,
   type ListOptions,
   listRequest,
   type PurgeOptions,
@@ -26,6 +27,7 @@ import {
   startRuns,
   type TransactionLike,
 } from './starting.js'
+import { checkedTags } from './tags.js'
 
 /** What a start within a transaction is, as the engine plans it. */
 interface Planned {
@@ -69,6 +71,7 @@ export class RabbitMqClient<F extends Flows = Flows> {
    * @example
    * ```ts
    * const run = await client.start('order', { context: { orderId: 17 }, runId: 'order-17', onConflict: 'use-existing' })
+   * await client.start('order', { context: { orderId: 18 }, tags: ['customer:42', 'region:eu'] })
    * ```
    */
   async start<Id extends keyof F & string>(
@@ -142,33 +145,36 @@ export class RabbitMqClient<F extends Flows = Flows> {
   }
 
   /**
-   * How many runs there are of each status and blueprint. Reads both tables whole.
+   * How many runs there are of each status and blueprint. Reads both tables whole, unless it is asked for tags that `migrate`
+   * has made an index of.
    *
    * @example
    * ```ts
    * for (const { status, blueprintId, count } of await client.counts()) console.log(blueprintId, status, count)
+   * const ofCustomer = await client.counts({ tags: ['customer:42'] })
    * ```
    */
-  async counts(): Promise<RunCount[]> {
+  async counts({ tags }: CountOptions = {}): Promise<RunCount[]> {
     const { engine, answer } = this.#host
-    return fromJson(await answer(engine.counts())) as RunCount[]
+    return fromJson(await answer(engine.counts(checkedTags(tags)))) as RunCount[]
   }
 
   /**
    * Removes runs that are over and have not changed for a while: both rows, the journal, and what the coordination store
-   * keeps of each, 500 runs at a time.
+   * keeps of each, 500 runs at a time. A run that goes on stays, whatever its tags are: cancel it first.
    *
    * @returns How many were removed.
    *
    * @example
    * ```ts
    * await client.purge({ status: 'completed', olderThan: 30 * 24 * 3_600_000 })
+   * await client.purge({ tags: ['customer:42'], olderThan: 0 })
    * ```
    */
   async purge(options: PurgeOptions): Promise<number> {
     const { engine, answer } = this.#host
-    const [statuses, olderThan] = purgeRequest(options)
-    return answer(engine.purge(statuses, olderThan))
+    const [statuses, tags, olderThan] = purgeRequest(options)
+    return answer(engine.purge(statuses, tags, olderThan))
   }
 
   async #start<Context>(runs: string[], onConflict: OnConflict): Promise<RunHandle<Context>[]> {

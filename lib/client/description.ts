@@ -18,6 +18,8 @@ export interface RunDescription {
   createdAt?: Date
   /** When it last changed; absent where the status table has no `updated_at`. */
   updatedAt?: Date
+  /** What it is found by, in the order of its start; absent where it has no tags. */
+  tags?: string[]
   /** Every node that was ever reached. */
   nodes: NodeDescription[]
 }

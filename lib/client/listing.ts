@@ -3,6 +3,7 @@ import { fromJson } from '../bridge/json.js'
 import { mistake } from '../errors.js'
 import { dates, type RunStatus } from './description.js'
 import { checkedLimit, cursorOf, lastOf, momentOf } from './paging.js'
+import { checkedTags } from './tags.js'
 
 /** Which runs to list; all that meet every condition. */
 export interface ListOptions {
@@ -10,6 +11,8 @@ export interface ListOptions {
   status?: RunStatus | readonly RunStatus[]
   /** Of this blueprint. Default: any. */
   blueprintId?: string
+  /** That have all of these tags. Default: any. */
+  tags?: readonly string[]
   /** Whose ids begin so. Default: any. */
   idPrefix?: string
   /** Started by a client before: a `Date`, or milliseconds since 1970. Runs that were started otherwise are left out. */
@@ -42,6 +45,14 @@ export interface RunSummary {
   createdAt?: Date
   /** When it last changed; absent where the status table has no `updated_at`. */
   updatedAt?: Date
+  /** What it is found by; absent where it has no tags. */
+  tags?: string[]
+}
+
+/** Which runs to count. */
+export interface CountOptions {
+  /** That have all of these tags. Default: any. */
+  tags?: readonly string[]
 }
 
 /** How many runs of a blueprint are of a status. */
@@ -57,16 +68,20 @@ export interface PurgeOptions {
   status?: 'completed' | 'failed' | 'cancelled' | readonly ('completed' | 'failed' | 'cancelled')[]
   /** How long ago they last changed, at least, in milliseconds. */
   olderThan: number
+  /** That have all of these tags; one at least. Default: any. */
+  tags?: readonly string[]
 }
 
 /** The request for a page as it crosses: JSON. */
 export function listRequest(options: ListOptions): string {
-  const { status, blueprintId, idPrefix, createdBefore, updatedBefore, order = 'asc', limit = 100, cursor } = options
+  const { status, blueprintId, idPrefix, createdBefore, updatedBefore, tags } = options
+  const { order = 'asc', limit = 100, cursor } = options
   checkedLimit(limit)
   if (order !== 'asc' && order !== 'desc') throw mistake('INVALID_ARGUMENT', "order is 'asc' or 'desc'")
   return JSON.stringify({
     statuses: status === undefined ? [] : [status].flat(),
     blueprintId,
+    tags: checkedTags(tags),
     idPrefix,
     createdBefore: momentOf('createdBefore', createdBefore),
     updatedBefore: momentOf('updatedBefore', updatedBefore),
@@ -87,10 +102,15 @@ export function readPage(json: string, { order = 'asc', limit = 100 }: ListOptio
   return last ? { runs, cursor: cursorOf(order, last.runId) } : { runs }
 }
 
-/** The statuses to purge, and the age in milliseconds. */
-export function purgeRequest({ status, olderThan }: PurgeOptions): [string[], number] {
+/** The statuses to purge, the tags, and the age in milliseconds. */
+export function purgeRequest({ status, olderThan, tags }: PurgeOptions): [string[], string[], number] {
   if (typeof olderThan !== 'number' || !(olderThan >= 0)) {
     throw mistake('INVALID_ARGUMENT', 'olderThan is a number of milliseconds, 0 or more')
   }
-  return [status === undefined ? ['completed', 'failed', 'cancelled'] : [status].flat(), olderThan]
+  const wanted = checkedTags(tags)
+  // Whoever names no tag means those of nothing, and would remove everything.
+  if (tags !== undefined && wanted.length === 0) {
+    throw mistake('INVALID_ARGUMENT', 'tags names a tag at least; without tags leave it out')
+  }
+  return [status === undefined ? ['completed', 'failed', 'cancelled'] : [status].flat(), wanted, olderThan]
 }

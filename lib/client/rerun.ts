@@ -106,7 +106,9 @@ async function newRun(
     context.set(`_inputs.${nodeId}`, json)
   }
   context.set(RERUN_OF, JSON.stringify({ runId, nodeId } satisfies RunOrigin))
-  const json = startJson({ blueprintId, context: jsonObject(context), runId: started }, { version, traceparent })
+  const { tags } = description
+  const begun = { blueprintId, context: jsonObject(context), runId: started, tags }
+  const json = startJson(begun, { version, traceparent })
   return { runId: started, json, arrivals: arrivalsOf(graph, plan) }
 }
 

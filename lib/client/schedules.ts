@@ -9,6 +9,7 @@ import { RunHandle } from './handle.js'
 import type { ClientHost } from './host.js'
 import { cursorOf, type Moment, momentOf, pageCursor } from './paging.js'
 import { contextToJson } from './starting.js'
+import { checkedTags } from './tags.js'
 
 /**
  * What becomes of a due time while an earlier run of the schedule goes on: `skip` lets it pass, `queue` has it wait for the
@@ -46,6 +47,8 @@ export type ScheduleOptions<
   blueprintId: Id
   /** The keys of the runs' contexts. Default: none. */
   context?: Partial<ContextOf<F[Id]>>
+  /** What its runs are found by: at most 20 texts of 1 to 64 characters. Default: none. */
+  tags?: readonly string[]
   /** What becomes of a due time while an earlier run goes on. Default: `skip`. */
   overlap?: Overlap
   /** How many due times wait at most with `overlap: 'queue'`, from 1 to 100. Default: 1. */
@@ -79,6 +82,8 @@ export interface ScheduleDescription {
   state: ScheduleState
   blueprintId: string
   context: Record<string, unknown>
+  /** What its runs are found by; absent where they have no tags. */
+  tags?: string[]
   cron?: string
   timeZone?: string
   everyMs?: number
@@ -301,7 +306,7 @@ export class Schedules<F extends Flows = Flows> {
   }
 
   #request(options: ScheduleOptions): string {
-    const { id, blueprintId, context = {}, cron, timeZone, everyMs, startAt, endAt, note } = options
+    const { id, blueprintId, context = {}, cron, timeZone, everyMs, startAt, endAt, note, tags } = options
     const { overlap = 'skip', maxQueued = 1, catchUpWindow = HOUR, paused = false, onConflict = 'reject' } = options
     checkedId(id)
     if (typeof blueprintId !== 'string') throw mistake('INVALID_ARGUMENT', 'blueprintId is the id of a blueprint')
@@ -315,6 +320,7 @@ export class Schedules<F extends Flows = Flows> {
     const definition = JSON.stringify({
       timing: { cron, timeZone, everyMs: wholeOf('everyMs', everyMs) },
       blueprintId,
+      tags: checkedTags(tags),
       overlap,
       maxQueued: wholeOf('maxQueued', maxQueued),
       catchUpWindow: wholeOf('catchUpWindow', catchUpWindow),
@@ -357,6 +363,7 @@ interface Told {
     timing: { cron?: string; timeZone?: string; everyMs?: number }
     blueprintId: string
     context: Record<string, unknown>
+    tags?: string[]
     overlap: Overlap
     maxQueued: number
     catchUpWindow: number

@@ -8,6 +8,7 @@ import type { ValuePlace } from '../options/codec.js'
 import type { ClientHost } from './host.js'
 import { newRunId } from './ids.js'
 import { momentOf } from './paging.js'
+import { checkedTags } from './tags.js'
 
 /**
  * What becomes of a start whose run id there is already: `reject` refuses it, `use-existing` leaves the run as it is, and
@@ -30,6 +31,8 @@ export interface RunToStart<Context = Record<string, unknown>> {
   runId?: string
   /** When its start nodes are due: a `Date`, or milliseconds since 1970. Default: at once. */
   startAt?: Date | number
+  /** What the run is found by: at most 20 texts of 1 to 64 characters, without control characters. Default: none. */
+  tags?: readonly string[]
 }
 
 /** How several runs are started. */
@@ -62,12 +65,12 @@ export function conflictPolicy(given: unknown = 'reject'): OnConflict {
 /** A run as it crosses: JSON. */
 export function runToJson(
   blueprintId: string,
-  { context = {}, runId = newRunId(), startAt }: RunToStart<object>,
+  { context = {}, runId = newRunId(), startAt, tags }: RunToStart<object>,
   { values, version, traceparent }: { values: Values; version: string | undefined; traceparent?: string | undefined },
 ): string {
   checkedRunId(runId)
   const json = contextToJson(context, values, { of: `run '${runId}'`, place: (key) => placeOf(runId, key) })
-  return startJson({ blueprintId, context: json, runId, startAt }, { version, traceparent })
+  return startJson({ blueprintId, context: json, runId, startAt, tags }, { version, traceparent })
 }
 
 /** A run whose context is JSON text already. */
@@ -76,11 +79,12 @@ interface StartText {
   readonly context: string
   readonly runId?: string | undefined
   readonly startAt?: Date | number | undefined
+  readonly tags?: readonly string[] | undefined
 }
 
 /** A run as it crosses, by its context as JSON text. */
 export function startJson(
-  { blueprintId, context, runId = newRunId(), startAt }: StartText,
+  { blueprintId, context, runId = newRunId(), startAt, tags }: StartText,
   { version, traceparent }: { version: string | undefined; traceparent: string | undefined },
 ): string {
   const fields = [
@@ -91,6 +95,8 @@ export function startJson(
   if (version !== undefined) fields.push(`"version":${toJson(version, 'The version')}`)
   const due = momentOf('startAt', startAt)
   if (due !== undefined) fields.push(`"startAt":${due}`)
+  const checked = checkedTags(tags, `The tags of run '${runId}'`)
+  if (checked.length > 0) fields.push(`"tags":${JSON.stringify(checked)}`)
   if (traceparent !== undefined) fields.push(`"carried":${JSON.stringify({ headers: { traceparent } })}`)
   return `{${fields.join()}}`
 }

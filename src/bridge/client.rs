@@ -13,6 +13,7 @@ use super::runtime::promise;
 use crate::error::{Code, Error, Result};
 use crate::protocol::start::{StartRequest, StartRun};
 use crate::record::to_raw;
+use crate::worker::client::remove::RunsToRemove;
 
 #[napi]
 impl Engine {
@@ -75,12 +76,12 @@ impl Engine {
         })
     }
 
-    /// How many runs there are of each status and blueprint: a JSON array.
+    /// How many runs there are of each status and blueprint, among those that have all of these tags: a JSON array.
     #[napi(ts_return_type = "Promise<string>")]
-    pub fn counts<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+    pub fn counts<'env>(&self, env: &'env Env, tags: Vec<String>) -> napi::Result<Object<'env>> {
         let client = self.inner.client();
         promise(env, async move {
-            let counts = client.counts().await?;
+            let counts = client.counts(&tags).await?;
             text(&counts.into_iter().map(CountedRuns::from).collect::<Vec<_>>())
         })
     }
@@ -92,18 +93,19 @@ impl Engine {
         promise(env, async move { client.remove(&run).await })
     }
 
-    /// Removes all runs of these statuses that were last changed so many milliseconds ago. How many.
+    /// Removes all runs of these statuses and all of these tags that were last changed so many milliseconds ago. How many.
     #[napi(ts_return_type = "Promise<number>")]
     pub fn purge<'env>(
         &self,
         env: &'env Env,
         statuses: Vec<String>,
+        tags: Vec<String>,
         older_than_ms: f64,
     ) -> napi::Result<Object<'env>> {
         let client = self.inner.client();
         let older_than = Duration::try_from_secs_f64(older_than_ms / 1000.0).unwrap_or_default();
         promise(env, async move {
-            let removed = client.purge(statuses, older_than).await?;
+            let removed = client.purge(RunsToRemove { statuses, tags, older_than }).await?;
             Ok(i64::try_from(removed).unwrap_or(i64::MAX))
         })
     }

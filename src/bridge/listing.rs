@@ -11,6 +11,8 @@ pub struct ListRequest {
     #[serde(default)]
     statuses: Vec<String>,
     blueprint_id: Option<String>,
+    #[serde(default)]
+    tags: Vec<String>,
     id_prefix: Option<String>,
     created_before: Option<u64>,
     updated_before: Option<u64>,
@@ -25,6 +27,7 @@ impl From<ListRequest> for RunSearch {
         Self {
             statuses: request.statuses,
             blueprint: request.blueprint_id,
+            tags: request.tags,
             prefix: request.id_prefix,
             created_before: request.created_before,
             updated_before: request.updated_before,
@@ -48,11 +51,13 @@ pub struct ListedRun {
     created_at: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<String>,
 }
 
 impl From<RunSummary> for ListedRun {
-    fn from(RunSummary { run, status, blueprint, created_at, updated_at }: RunSummary) -> Self {
-        Self { run_id: run, status, blueprint_id: blueprint, created_at, updated_at }
+    fn from(RunSummary { run, status, blueprint, created_at, updated_at, tags }: RunSummary) -> Self {
+        Self { run_id: run, status, blueprint_id: blueprint, created_at, updated_at, tags }
     }
 }
 

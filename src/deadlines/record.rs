@@ -187,8 +187,8 @@ impl Record for PunctualRecord {
         self.within(self.record.list(search)).await
     }
 
-    async fn counts(&self) -> Result<Vec<RunCount>> {
-        self.within(self.record.counts()).await
+    async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
+        self.within(self.record.counts(tags)).await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {

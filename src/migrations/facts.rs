@@ -29,6 +29,8 @@ pub struct Facts {
     pub workers: bool,
     /// Whether the table of schedules is there.
     pub schedules: bool,
+    /// Whether the column of tags is there.
+    pub tags: bool,
     /// Whether the table of migrations is there.
     pub migrations: bool,
     /// Every connection leads to a server through a pooler, which gives the next statement to another one.
@@ -49,9 +51,9 @@ pub struct Relation {
     /// The place of the table it is a partition of, in the same list.
     pub parent: Option<usize>,
     /// Its index of open runs.
-    pub index: Index,
-    /// Whether that index is a part of its parent's.
-    pub attached: bool,
+    pub open: IndexState,
+    /// Its index of tags.
+    pub tags: IndexState,
     /// Its columns of large values.
     pub columns: Vec<LargeColumn>,
 }
@@ -65,6 +67,20 @@ pub enum RelationKind {
     Partitioned,
     /// A foreign table or a view: it takes no index and no compression.
     Other,
+}
+
+/// How an index stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexState {
+    /// Whether it is there.
+    pub index: Index,
+    /// Whether it is a part of that of its table's parent.
+    pub attached: bool,
+}
+
+impl IndexState {
+    /// There is none.
+    pub const ABSENT: Self = Self { index: Index::Absent, attached: false };
 }
 
 /// An index, as far as it can be used.
@@ -112,7 +128,12 @@ impl Facts {
 
 impl Relation {
     /// The quoted name of its index of open runs.
-    pub fn index_name(&self) -> String {
+    pub fn open_name(&self) -> String {
         beside(&self.sql, "open")
+    }
+
+    /// The quoted name of its index of tags.
+    pub fn tags_name(&self) -> String {
+        beside(&self.sql, "tags")
     }
 }

@@ -2,7 +2,7 @@
 
 use super::act::Act;
 use super::facts::Facts;
-use super::{compression, forgetting, journal, open_runs, schedules, workers};
+use super::{compression, forgetting, journal, open_runs, schedules, tags, workers};
 
 /// A step.
 #[derive(Debug)]
@@ -27,8 +27,10 @@ pub const WORKERS: u32 = 4;
 pub const FORGETTING: u32 = 5;
 /// The step that makes the table of schedules.
 pub const SCHEDULES: u32 = 6;
+/// The step that makes the column of tags.
+pub const TAGS: u32 = 7;
 /// The last step.
-pub const LAST: u32 = SCHEDULES;
+pub const LAST: u32 = TAGS;
 
 /// Every step, in the order in which they are made.
 pub const STEPS: &[MigrationStep] = &[
@@ -74,4 +76,5 @@ pub const STEPS: &[MigrationStep] = &[
         down: schedules::down,
         lacks: |_| Vec::new(),
     },
+    MigrationStep { number: TAGS, name: "tags", up: tags::up, down: tags::down, lacks: tags::lacks },
 ];

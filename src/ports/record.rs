@@ -257,7 +257,7 @@ pub trait Record: Send + Sync {
     async fn list(&self, search: &RunSearch) -> Result<Vec<RunSummary>>;
 
     /// How many runs there are of each status and blueprint.
-    async fn counts(&self) -> Result<Vec<RunCount>>;
+    async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>>;
 
     /// Removes runs that are over, with both rows and the journal of each. Those that somebody else has locked stay.
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>>;

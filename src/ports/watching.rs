@@ -11,6 +11,8 @@ pub struct StatusView {
     pub result: Option<String>,
     /// Milliseconds since 1970; none where the table has no `updated_at`.
     pub updated_at: Option<u64>,
+    /// What the run is found by, where the row says it.
+    pub tags: Vec<String>,
 }
 
 /// Which runs to list, all that meet every condition.
@@ -20,6 +22,8 @@ pub struct RunSearch {
     pub statuses: Vec<String>,
     /// Of this blueprint.
     pub blueprint: Option<String>,
+    /// That have all of these tags.
+    pub tags: Vec<String>,
     /// Whose ids begin so.
     pub prefix: Option<String>,
     /// Started by a client of ours before: milliseconds since 1970.
@@ -47,6 +51,8 @@ pub struct RunSummary {
     pub created_at: Option<u64>,
     /// When it last changed: milliseconds since 1970.
     pub updated_at: Option<u64>,
+    /// What it is found by.
+    pub tags: Vec<String>,
 }
 
 /// How many runs of a blueprint are of a status.
@@ -67,6 +73,8 @@ pub struct Removal {
     pub run: Option<String>,
     /// Of one of these statuses.
     pub statuses: Vec<String>,
+    /// That have all of these tags.
+    pub tags: Vec<String>,
     /// Last changed so long ago; none for any.
     pub older_than: Option<Duration>,
     /// At most so many.

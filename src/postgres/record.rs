@@ -203,8 +203,8 @@ impl Record for PostgresRecord {
         self.session.list(search).await
     }
 
-    async fn counts(&self) -> Result<Vec<RunCount>> {
-        self.session.counts().await
+    async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
+        self.session.counts(tags).await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {

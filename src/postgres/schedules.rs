@@ -96,7 +96,7 @@ impl Session {
         runs: &[NewRun],
     ) -> Result<Option<ScheduleWritten>> {
         match self.try_write_schedule(write, runs).await {
-            Err(error) if self.has_lost_schedules(&error) => {
+            Err(error) if self.has_lost_schedules(&error) || self.has_other_tables(&error) => {
                 // That was the journal, perhaps: the statement empties that of each run.
                 self.journal.has_gone(&error);
                 self.try_write_schedule(write, runs).await

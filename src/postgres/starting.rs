@@ -19,10 +19,8 @@ impl Session {
     /// Inserts runs. Answers with those that were inserted.
     pub async fn insert(&self, runs: &[NewRun], which: Insertion) -> Result<Inserted> {
         match self.try_insert(runs, which).await {
-            // The statement empties the journal of a run: once more without one.
-            Err(error) if self.journal.is_there() && self.journal.has_gone(&error) => {
-                self.try_insert(runs, which).await
-            }
+            // The statement empties the journal of a run, and writes its tags: once more without.
+            Err(error) if self.has_other_tables(&error) => self.try_insert(runs, which).await,
             inserted => inserted,
         }
     }
@@ -31,7 +29,7 @@ impl Session {
         let client = self.client().await?;
         client.allow(time_to_insert(runs));
         let columns = Columns::of(&self.contexts(&client).await?.ids, runs)?;
-        let sql = self.inserting_many(&client).await?;
+        let sql = self.inserting_many(&client, runs).await?;
         let parameters = columns.parameters();
         // One statement is whole or undone by itself; only what is to be all or nothing needs another look at it.
         if runs.len() == 1 && !self.owes(&client).await? {
@@ -53,7 +51,7 @@ impl Session {
         let client = transaction.connection();
         client.allow(time_to_insert(runs));
         let columns = Columns::of(&self.contexts(client).await?.ids, runs)?;
-        let sql = self.inserting_many(client).await?;
+        let sql = self.inserting_many(transaction, runs).await?;
         columns.inserted(&transaction.rows(&sql, &columns.parameters()).await?)
     }
 
@@ -62,6 +60,10 @@ impl Session {
         let client = self.client().await?;
         let run = self.contexts(&client).await?.ids.named(&new.run)?.into_owned();
         let given = "given AS (SELECT $1::text AS run_id, $2::text AS context, $3::text AS status, $4::text AS result)";
+        // Nobody tells how that fares: what is known may be over.
+        if new.is_tagged {
+            self.statuses()?.look_for_tags(&client).await?;
+        }
         let text = self.inserting(&client, given).await?;
         let result = new.result.as_ref().map(|result| result.get().to_owned());
         let (context, status) = (new.context.get().to_owned(), new.status.as_str().to_owned());
@@ -72,7 +74,10 @@ impl Session {
         })
     }
 
-    async fn inserting_many(&self, client: &Connection) -> Result<String> {
+    async fn inserting_many(&self, client: &impl Asks, runs: &[NewRun]) -> Result<String> {
+        if runs.iter().any(|new| new.is_tagged) {
+            self.statuses()?.find_tags(client).await?;
+        }
         let given = format!(
             "{}, given AS (SELECT g.* FROM limits, unnest($1::text[], $2::text[], $3::text[], $4::text[]) \
              AS g (run_id, context, status, result))",
@@ -81,7 +86,7 @@ impl Session {
         self.inserting(client, &given).await
     }
 
-    async fn inserting(&self, client: &Connection, given: &str) -> Result<String> {
+    async fn inserting(&self, client: &impl Asks, given: &str) -> Result<String> {
         let contexts = self.contexts(client).await?;
         self.statuses()?.insertion(client, contexts, given, self.journal.is_there()).await
     }

@@ -6,7 +6,9 @@ use super::journal::JournalTable;
 use super::sql::{NOW, PRESENT, limits_of_batch};
 use super::status_upserts::StatusUpserts;
 use super::upsert::Shape;
+use super::watching::same_run;
 use super::zone::Moments;
+use crate::migrations::{TAGS_COLUMN, TAGS_OF_START};
 use crate::record::RESERVED_KEY;
 
 /// The statements that fit the columns a table has.
@@ -26,6 +28,8 @@ pub(super) struct Statements {
     finish_all: String,
     /// Writes the row of every run of the relation `begun` anew, and answers with a row for each.
     begin_all: String,
+    /// The same with its tags, where the table has a column for them.
+    begin_all_tagged: String,
     /// Those that need `updated_at`.
     pub timed: Option<Timed>,
     /// The table.
@@ -73,6 +77,17 @@ pub(super) struct Writing {
     pub lock: String,
     /// Into rows, and folds their journals. $8 the last entries.
     pub fold: String,
+    /// Has the status rows keep the tags that the rows say. $1 runs
+    pub retag: String,
+}
+
+/// What there is beside the two tables that a migration makes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beside {
+    /// The journal.
+    pub has_journal: bool,
+    /// The column of tags.
+    pub has_tags: bool,
 }
 
 /// How rows are written: as they are, or with their journals folded into them.
@@ -103,6 +118,7 @@ impl Statements {
             touch_running: touch.sql_from("changed", "'running'::text", "true"),
             finish_all: finish.sql_from("ended", "c.status", "true"),
             begin_all: begin.sql_from("begun", "c.status", "true") + " RETURNING 1",
+            begin_all_tagged: upserts.begin_tagged().sql_from("begun", "c.status", "true") + " RETURNING 1",
             timed: moments.as_ref().map(|moments| Timed::new(shape, moments, status)),
             moments: moments.clone(),
             ids: *ids,
@@ -140,15 +156,18 @@ impl Statements {
                 contexts.ids.all()
             ),
             fold: self.write_rows(contexts, fold),
+            retag: self.retag(contexts),
         }
     }
 
     /// The statement that inserts runs of a relation `given (run_id, context, status, result)`, of texts.
-    pub fn insert(&self, contexts: &Contexts, given: &str, has_journal: bool) -> String {
-        let begin_all = &self.begin_all;
+    pub fn insert(&self, contexts: &Contexts, given: &str, beside: Beside) -> String {
+        let begin_all = if beside.has_tags { &self.begin_all_tagged } else { &self.begin_all };
+        let (tags, their) =
+            if beside.has_tags { (tags_of("context_data"), ", i.tags") } else { (String::new(), "") };
         let (table, cast) = (&contexts.sql, contexts.ids.cast());
         let journal = JournalTable::of(table);
-        let emptied = match has_journal {
+        let emptied = match beside.has_journal {
             // What a former run of that id left.
             true => format!(
                 ", emptied AS (DELETE FROM {journal} AS j USING inserted AS i WHERE j.run_id = i.run_id)"
@@ -158,11 +177,21 @@ impl Statements {
         format!(
             "WITH {given}, inserted AS (INSERT INTO {table} (run_id, context_data) \
              SELECT g.run_id{cast}, g.context::jsonb FROM given AS g ON CONFLICT (run_id) DO NOTHING \
-             RETURNING run_id::text AS run_id), \
-             begun AS (SELECT i.run_id, g.status, g.result::jsonb AS result \
+             RETURNING run_id::text AS run_id{tags}), \
+             begun AS (SELECT i.run_id, g.status, g.result::jsonb AS result{their} \
              FROM inserted AS i JOIN given AS g ON g.run_id = i.run_id), \
              shown AS ({begin_all}){emptied} \
              SELECT run_id, {NOW} AS at, (SELECT count(*) FROM shown) AS shown FROM inserted"
+        )
+    }
+
+    fn retag(&self, contexts: &Contexts) -> String {
+        let Self { table, ids, .. } = self;
+        let tags = TAGS_OF_START.replace("$START", &format!("c.context_data->'{RESERVED_KEY}'->'start'"));
+        format!(
+            "UPDATE {table} AS t SET {TAGS_COLUMN} = {tags} FROM {contexts} AS c WHERE {} AND t.run_id = ANY({})",
+            same_run(*ids, contexts.ids),
+            ids.all()
         )
     }
 
@@ -204,6 +233,14 @@ impl Statements {
              touched AS ({touch_running}) SELECT run_id, {NOW}, entry FROM changed"
         )
     }
+}
+
+/// SQL: one more column, the tags that a document has.
+fn tags_of(document: &str) -> String {
+    format!(
+        ", {} AS tags",
+        TAGS_OF_START.replace("$START", &format!("{document}->'{RESERVED_KEY}'->'start'"))
+    )
 }
 
 /// Which of the runs $1 have a row in this table that another transaction has locked.

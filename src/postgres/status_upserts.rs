@@ -1,6 +1,7 @@
 //! The three ways in which a row of a status table is written, over the columns that the table has.
 
 use super::upsert::{Shape, Upsert};
+use crate::migrations::TAGS_COLUMN;
 
 /// The columns in which the final result may be, the first that is there.
 pub(super) const RESULTS: [&str; 2] = ["status_data", "result"];
@@ -28,6 +29,13 @@ impl<'a> StatusUpserts<'a> {
         upserts.replace_former_result();
         upserts.set_time();
         Some(upserts)
+    }
+
+    /// As `begin`, with the tags of a relation `c (tags)`.
+    pub fn begin_tagged(&self) -> Upsert<'a> {
+        let mut upsert = self.begin.clone();
+        upsert.set(TAGS_COLUMN, "c.tags".to_owned());
+        upsert
     }
 
     /// Where the final result goes: the README's table keeps it in `status_data`, the guide's in `result`.

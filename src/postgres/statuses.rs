@@ -9,14 +9,16 @@ use super::contexts::{Contexts, owed};
 use super::fitness::{self, CheckedTable};
 use super::ids::Names;
 use super::pool::Pool;
-use super::status_sql::{Statements, Timed, Writing};
+use super::status_sql::{Beside, Statements, Timed, Writing};
 use super::status_upserts::RESULTS;
 use super::tables::{Table, TableName, adding, missing, unfit_column};
+use super::tags::TagsColumn;
 use super::transaction::Transaction;
 use super::upsert::Shape;
 use super::zone::Moments;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::Json;
+use crate::migrations::TAGS_COLUMN;
 use crate::ports::record::{AwaitingPage, StaleRun, StaleSearch};
 use crate::workflow::ledger::RunStatus;
 
@@ -28,12 +30,13 @@ const DDL: &str = "CREATE TABLE $TABLE (run_id TEXT PRIMARY KEY, status TEXT, st
 pub struct StatusTable {
     name: TableName,
     statements: OnceCell<Statements>,
+    tags: TagsColumn,
 }
 
 impl StatusTable {
     /// A table by name; nothing is looked up yet.
     pub fn new(name: TableName) -> Self {
-        Self { name, statements: OnceCell::new() }
+        Self { name, statements: OnceCell::new(), tags: TagsColumn::default() }
     }
 
     /// Writes a run's status and `updated_at`.
@@ -187,7 +190,31 @@ impl StatusTable {
         given: &str,
         has_journal: bool,
     ) -> Result<String> {
-        Ok(self.statements(client).await?.insert(contexts, given, has_journal))
+        Ok(self.statements(client).await?.insert(
+            contexts,
+            given,
+            Beside { has_journal, has_tags: self.tags.is_there() },
+        ))
+    }
+
+    /// Whether there is a column of tags. Looks for one that was not there.
+    pub(super) async fn find_tags(&self, client: &impl Asks) -> Result<bool> {
+        self.tags.find(client, &self.statements(client).await?.table).await
+    }
+
+    /// The same, whatever was known before.
+    pub(super) async fn look_for_tags(&self, client: &impl Asks) -> Result<bool> {
+        self.tags.look(client, &self.statements(client).await?.table).await
+    }
+
+    /// Whether there was one a few seconds ago.
+    pub(super) async fn find_tags_lately(&self, client: &impl Asks) -> Result<bool> {
+        self.tags.find_lately(client, &self.statements(client).await?.table).await
+    }
+
+    /// Whether a statement failed because the column is gone, and notes that.
+    pub(super) fn has_lost_tags(&self, error: &Error) -> bool {
+        self.tags.is_there() && self.tags.has_gone(error)
     }
 
     /// The statements that write changes of many runs, over this context table too.
@@ -202,6 +229,9 @@ impl StatusTable {
     async fn look(&self, client: &impl Asks) -> Result<Statements> {
         let table = Table::find(client, &self.name, DDL).await?;
         let ids = table.ids(&self.name, DDL)?;
+        if table.columns.contains_key(TAGS_COLUMN) {
+            self.tags.look(client, &table.sql).await?;
+        }
         let moments = match table.columns.get("updated_at") {
             Some(column) => {
                 let wanted = "timestamp with time zone";

@@ -17,6 +17,7 @@ pub(super) struct Shape<'a> {
 }
 
 /// A row, as it is written.
+#[derive(Clone)]
 pub(super) struct Upsert<'a> {
     shape: &'a Shape<'a>,
     columns: Vec<(&'static str, String)>,

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::connection::Connection;
 use super::contexts::Contexts;
 use super::ids::{Ids, Names};
 use super::journal::JournalTable;
 use super::parameters::{Parameter, Typed};
 use super::session::Session;
-use super::sql::limits_of_run;
 use super::status_sql::Statements;
-use crate::error::{Code, Error, Result};
-use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::error::{Error, Result};
+use crate::migrations::{TAGS_COLUMN, TAGS_OF_START};
+use crate::ports::watching::{RunCount, RunSearch, RunSummary, StatusView};
 
 /// The engine's state of a run in its row `c`; null where there is none.
-const RESERVED: &str =
+pub(super) const RESERVED: &str =
     "CASE WHEN jsonb_typeof(c.context_data) = 'object' THEN c.context_data->'_flowcraft' END";
 
 /// Conditions of a search, with the parameters that they are about.
@@ -32,6 +33,14 @@ impl<'a> Conditions<'a> {
         self.sql += &format!(" AND {condition}");
     }
 
+    /// All of these tags, if there are any.
+    fn require_tags(&mut self, tags: &'a Vec<String>, has_column: bool) {
+        let condition = if has_column { "s.kept @> $?::text[]" } else { "s.said ?& $?::text[]" };
+        if !tags.is_empty() {
+            self.require(condition, tags);
+        }
+    }
+
     /// The same where the search says something of it.
     fn require_if<T: Typed + Sync>(&mut self, condition: &str, parameter: Option<&'a T>) {
         if let Some(parameter) = parameter {
@@ -43,21 +52,30 @@ impl<'a> Conditions<'a> {
 impl Session {
     /// What the status rows of runs say.
     pub async fn views(&self, runs: &[&str]) -> Result<BTreeMap<String, StatusView>> {
+        match self.try_views(runs).await {
+            Err(error) if self.has_other_tables(&error) => self.try_views(runs).await,
+            views => views,
+        }
+    }
+
+    async fn try_views(&self, runs: &[&str]) -> Result<BTreeMap<String, StatusView>> {
         let client = self.client().await?;
+        let has_tags = self.statuses()?.find_tags_lately(&client).await?;
         let statements = self.statuses()?.statements(&client).await?;
         let Statements { table, status, results, ids, .. } = statements;
         let names = Names::of(*ids, runs.iter().copied());
         let result = results.map_or_else(|| "NULL".to_owned(), |column| format!("{column}::text"));
-        let (all, moment) = (ids.all(), milliseconds(statements));
+        let (all, moment, tags) = (ids.all(), milliseconds(statements), kept_tags(has_tags));
         let select = format!(
             "SELECT run_id::text, {status}, CASE WHEN {status} NOT IN ('running', 'awaiting') THEN {result} END, \
-             {moment} FROM {table} AS t WHERE run_id = ANY({all})"
+             {moment}, {tags} FROM {table} AS t WHERE run_id = ANY({all})"
         );
         let rows = client.rows(&select, &[&names.sent]).await?;
         let view = |row: &tokio_postgres::Row| StatusView {
             status: row.get(1),
             result: row.get(2),
             updated_at: unsigned(row.get(3)),
+            tags: texts(row.get(4)),
         };
         let named =
             |row| names.asked(tokio_postgres::Row::get(row, 0)).into_iter().map(move |run| (run, view(row)));
@@ -66,10 +84,18 @@ impl Session {
 
     /// A page of runs, in the order of their ids.
     pub async fn list(&self, search: &RunSearch) -> Result<Vec<RunSummary>> {
+        match self.try_list(search).await {
+            Err(error) if self.has_other_tables(&error) => self.try_list(search).await,
+            listed => listed,
+        }
+    }
+
+    async fn try_list(&self, search: &RunSearch) -> Result<Vec<RunSummary>> {
         let client = self.client().await?;
         let statements = self.statuses()?.statements(&client).await?;
         let contexts = self.contexts(&client).await?;
-        let seen = self.seen(statements, contexts);
+        let has_tags = self.find_tags_for(&client, &search.tags).await?;
+        let seen = self.seen(statements, contexts, has_tags);
         let (created, updated) = (signed(search.created_before), signed(search.updated_before));
         let after = search.after.as_ref().map(|after| statements.ids.named(after)).transpose()?;
         let (order, than) = if search.is_descending { ("DESC", "<") } else { ("ASC", ">") };
@@ -78,6 +104,7 @@ impl Session {
             conditions.require("s.status = ANY($?::text[])", &search.statuses);
         }
         conditions.require_if("s.blueprint = $?::text", search.blueprint.as_ref());
+        conditions.require_tags(&search.tags, has_tags);
         conditions.require_if("starts_with(s.id::text, $?::text)", search.prefix.as_ref());
         conditions.require_if("s.created < $?::bigint", created.as_ref());
         conditions.require_if("s.updated < $?::bigint", updated.as_ref());
@@ -87,7 +114,7 @@ impl Session {
         given.push(&search.limit);
         let last = given.len();
         let select = format!(
-            "SELECT s.id::text, s.status, s.blueprint, s.created, s.updated FROM ({seen}) AS s \
+            "SELECT s.id::text, s.status, s.blueprint, s.created, s.updated, s.tags FROM ({seen}) AS s \
              WHERE true{conditions} ORDER BY s.id {order} LIMIT ${last}"
         );
         let rows = client.rows(&select, &given).await?;
@@ -97,17 +124,33 @@ impl Session {
             blueprint: row.get(2),
             created_at: unsigned(row.get(3)),
             updated_at: unsigned(row.get(4)),
+            tags: texts(row.get(5)),
         };
         Ok(rows.iter().map(summary).collect())
     }
 
-    /// How many runs there are of each status and blueprint.
-    pub async fn counts(&self) -> Result<Vec<RunCount>> {
+    /// How many runs there are of each status and blueprint, among those that have all of these tags.
+    pub async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
+        match self.try_counts(tags).await {
+            Err(error) if self.has_other_tables(&error) => self.try_counts(tags).await,
+            counted => counted,
+        }
+    }
+
+    async fn try_counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
         let client = self.client().await?;
-        let seen = self.seen(self.statuses()?.statements(&client).await?, self.contexts(&client).await?);
-        let count =
-            format!("SELECT s.status, s.blueprint, count(*) FROM ({seen}) AS s GROUP BY 1, 2 ORDER BY 1, 2");
-        let rows = client.rows(&count, &[]).await?;
+        let statements = self.statuses()?.statements(&client).await?;
+        let contexts = self.contexts(&client).await?;
+        let has_tags = self.find_tags_for(&client, tags).await?;
+        let seen = self.seen(statements, contexts, has_tags);
+        let (mut conditions, tags) = (Conditions::default(), tags.to_vec());
+        conditions.require_tags(&tags, has_tags);
+        let Conditions { sql: conditions, given } = conditions;
+        let count = format!(
+            "SELECT s.status, s.blueprint, count(*) FROM ({seen}) AS s WHERE true{conditions} \
+             GROUP BY 1, 2 ORDER BY 1, 2"
+        );
+        let rows = client.rows(&count, &given).await?;
         let count = |row: &tokio_postgres::Row| RunCount {
             status: row.get(0),
             blueprint: row.get(1),
@@ -116,8 +159,24 @@ impl Session {
         Ok(rows.iter().map(count).collect())
     }
 
-    /// SQL: every run with its `id`, `status`, `blueprint`, and when it was `created` and `updated`.
-    fn seen(&self, statements: &Statements, contexts: &Contexts) -> String {
+    /// Whether there is a column of tags, for a search by these, or by none.
+    async fn find_tags_for(&self, client: &Connection, tags: &[String]) -> Result<bool> {
+        match tags {
+            [] => self.statuses()?.find_tags_lately(client).await,
+            _ => self.statuses()?.find_tags(client).await,
+        }
+    }
+
+    /// Whether a statement failed because something is gone that a migration makes, and notes that.
+    pub(super) fn has_other_tables(&self, error: &Error) -> bool {
+        let no_journal = self.journal.is_there() && self.journal.has_gone(error);
+        let no_tags = self.statuses().is_ok_and(|statuses| statuses.has_lost_tags(error));
+        no_journal || no_tags
+    }
+
+    /// SQL: every run with its `id`, `status`, `blueprint`, `tags`, and when it was `created` and `updated`; the tags as the
+    /// status row (`kept`) and the record (`said`) have them.
+    fn seen(&self, statements: &Statements, contexts: &Contexts, has_tags: bool) -> String {
         let Statements { table, status, ids, .. } = statements;
         let updated = milliseconds(statements);
         let same = same_run(*ids, contexts.ids);
@@ -129,77 +188,33 @@ impl Session {
             ),
             false => String::new(),
         };
+        let said = format!("({RESERVED})->'start'");
+        let tags = TAGS_OF_START.replace("$START", &said);
+        let kept = kept_tags(has_tags);
         format!(
-            "SELECT t.run_id AS id, t.status, t.updated, \
+            "SELECT t.run_id AS id, t.status, t.updated, t.kept, {said}->'tags' AS said, \
+             CASE WHEN {said} IS NULL THEN t.kept ELSE {tags} END AS tags, \
              coalesce(({RESERVED})->'blueprint'->>'id'{of_journal}, \
              CASE WHEN jsonb_typeof(c.context_data) = 'object' THEN c.context_data->>'blueprintId' END) AS blueprint, \
              (({RESERVED})->'start'->>'at')::bigint AS created \
-             FROM (SELECT run_id, {status} AS status, {updated} AS updated FROM {table} AS t) AS t \
+             FROM (SELECT run_id, {status} AS status, {updated} AS updated, {kept} AS kept FROM {table} AS t) AS t \
              LEFT JOIN {contexts} AS c ON {same}"
-        )
-    }
-
-    /// Removes runs that are over, whole.
-    pub async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {
-        match self.try_remove(removal).await {
-            Err(error) if self.journal.is_there() && self.journal.has_gone(&error) => {
-                self.try_remove(removal).await
-            }
-            removed => removed,
-        }
-    }
-
-    async fn try_remove(&self, removal: &Removal) -> Result<Vec<Removed>> {
-        let client = self.client().await?;
-        let statements = self.statuses()?.statements(&client).await?;
-        let contexts = self.contexts(&client).await?;
-        let run = removal.run.as_ref().map(|run| statements.ids.named(run)).transpose()?;
-        let age = removal.older_than.map(|age| age.as_secs_f64());
-        let mut given: Vec<Parameter<'_>> = vec![&removal.statuses, &removal.limit];
-        let mut more = String::new();
-        if let Some(run) = &run {
-            given.push(run);
-            more.push_str(&format!(" AND t.run_id = ${}::text{}", given.len(), statements.ids.cast()));
-        }
-        if let Some(age) = &age {
-            given.push(age);
-            let ago = format!("(now() - make_interval(secs => ${}))", given.len());
-            let moments = statements.moments.as_ref().ok_or_else(no_moments)?;
-            more.push_str(&format!(" AND updated_at < (SELECT {})", moments.stored(&ago)));
-        }
-        let rows = client.rows(&self.removing(statements, contexts, &more), &given).await?;
-        Ok(rows.iter().map(|row| Removed { run: row.get(0), nodes: row.get(1) }).collect())
-    }
-
-    /// Rows of the statuses are locked first, then contexts, each as it is then: a run that goes on again stays.
-    fn removing(&self, statements: &Statements, contexts: &Contexts, more: &str) -> String {
-        let Statements { table, status, ids, .. } = statements;
-        let (limits, same) = (limits_of_run(), same_run(*ids, contexts.ids));
-        let emptied = match self.journal.is_there() {
-            true => format!(
-                ", emptied AS (DELETE FROM {} AS j USING gone WHERE j.run_id = gone.run_id)",
-                JournalTable::of(&contexts.sql)
-            ),
-            false => String::new(),
-        };
-        let nodes = format!("({RESERVED})->'ledger'->'nodes'");
-        format!(
-            "WITH {limits}, chosen AS MATERIALIZED (SELECT t.run_id FROM limits, {table} AS t \
-             WHERE {status} = ANY($1::text[]){more} LIMIT $2 FOR UPDATE OF t SKIP LOCKED), \
-             gone AS (DELETE FROM {contexts} AS c USING chosen AS t WHERE {same} \
-             AND coalesce(({RESERVED})->'ledger'->>'status', 'completed') NOT IN ('running', 'awaiting') \
-             RETURNING c.run_id::text AS run_id, CASE WHEN jsonb_typeof({nodes}) = 'object' \
-             THEN ARRAY(SELECT jsonb_object_keys({nodes})) ELSE '{{}}'::text[] END AS nodes){emptied}, \
-             removed AS (DELETE FROM {table} AS t USING chosen AS k WHERE t.run_id = k.run_id \
-             AND (t.run_id::text IN (SELECT run_id FROM gone) \
-             OR NOT EXISTS (SELECT FROM {contexts} AS c WHERE {same})) RETURNING t.run_id::text AS run_id) \
-             SELECT r.run_id, coalesce(g.nodes, '{{}}'::text[]) FROM removed AS r LEFT JOIN gone AS g USING (run_id)"
         )
     }
 }
 
+/// SQL: the tags that a row `t` of the statuses keeps.
+fn kept_tags(has_tags: bool) -> String {
+    if has_tags { format!("t.{TAGS_COLUMN}") } else { "NULL::text[]".to_owned() }
+}
+
+/// The texts of an array. A client of the user's may have written it.
+fn texts(array: Option<Vec<Option<String>>>) -> Vec<String> {
+    array.into_iter().flatten().flatten().collect()
+}
+
 /// SQL: a row `t` of the statuses and a row `c` of the contexts are of one run.
-fn same_run(statuses: Ids, contexts: Ids) -> String {
+pub(super) fn same_run(statuses: Ids, contexts: Ids) -> String {
     match statuses == contexts {
         true => "c.run_id = t.run_id".to_owned(),
         false => format!("c.run_id = t.run_id::text{}", contexts.cast()),
@@ -210,11 +225,6 @@ fn same_run(statuses: Ids, contexts: Ids) -> String {
 fn milliseconds(statements: &Statements) -> String {
     let moments = statements.moments.as_ref();
     moments.map_or_else(|| "NULL::bigint".to_owned(), |moments| format!("({} / 1000)", moments.micros()))
-}
-
-fn no_moments() -> Error {
-    let what = "the status table has no column 'updated_at', which says how old a run is";
-    Error::new(Code::ColumnMissing, "Looking at the tables", what)
 }
 
 fn unsigned(moment: Option<i64>) -> Option<u64> {

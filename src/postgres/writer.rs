@@ -10,6 +10,7 @@ use super::journal;
 use super::parameters::Parameter;
 use super::session::Session;
 use super::sql::{PRESENT, limits_of_run, moment};
+use super::transaction::Transaction;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::record::Written;
@@ -25,11 +26,16 @@ impl Session {
             self.triggers.look(&client, &contexts.sql).await?;
         }
         let columns = Columns::of(writes, contexts.ids);
-        let answer = self.write_columns(&client, kind, &columns).await;
+        let answer =
+            match writes.iter().any(|write| write.begins) && self.statuses()?.find_tags(&client).await? {
+                true => self.write_anew(&client, kind, &columns).await,
+                false => self.write_columns(&client, kind, &columns).await,
+            };
         let written = match answer {
             Err(error) if kind != WriteKind::Row && self.journal.has_gone(&error) => {
                 return Ok(Written::new());
             }
+            Err(error) if self.statuses()?.has_lost_tags(&error) => return Ok(Written::new()),
             answer => answer?,
         };
         let rows_of: HashMap<&str, i64> = match kind {
@@ -82,6 +88,29 @@ impl Session {
                 committed.map(|()| folded)
             }
         }
+    }
+
+    /// As `write_columns`, of runs that begin anew: their status rows keep their new tags, in the same step.
+    async fn write_anew(
+        &self,
+        client: &Connection,
+        kind: WriteKind,
+        columns: &Columns<'_>,
+    ) -> Result<Vec<tokio_postgres::Row>> {
+        let statements = self.writing(client).await?;
+        let Columns { names, versions, entries, deletes, sets, states, ends, reasons } = columns;
+        let runs: Parameter<'_> = &names.sent;
+        let parameters: [Parameter<'_>; 8] = [runs, versions, deletes, sets, states, ends, reasons, entries];
+        let transaction = Transaction::begin(client).await?;
+        let written = match kind {
+            WriteKind::Row | WriteKind::Entry => transaction.rows(&statements.rows, &parameters[..7]).await?,
+            WriteKind::Fold => {
+                transaction.rows(&statements.lock, &[runs]).await?;
+                transaction.rows(&statements.fold, &parameters).await?
+            }
+        };
+        transaction.execute(&statements.retag, &[runs]).await?;
+        transaction.commit().await.map(|()| written)
     }
 
     /// Creates an empty row for a run that has none.

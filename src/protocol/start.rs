@@ -34,6 +34,9 @@ pub struct StartRun {
     /// What goes along with its jobs.
     #[serde(default)]
     pub carried: Option<Carried>,
+    /// What it is found by.
+    #[serde(default)]
+    pub tags: Vec<String>,
 }
 
 /// What becomes of a start whose id there is already.

@@ -67,6 +67,9 @@ pub struct RunDescription {
     /// When it last changed: milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<u64>,
+    /// What it is found by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// Every node that was ever reached, in the order of their ids.
     pub nodes: Vec<NodeDescription>,
 }

@@ -88,7 +88,14 @@ fn the_reserved_key_is_what_2_0_0_writes() {
 /// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
 #[test]
 fn who_started_a_run_stands_beside_its_ledger_and_may_be_dropped() {
-    let start = Some(ClientStart { mark: "0123456789abcdef".into(), at: 1_700_000_000_000 }.into());
+    let start = Some(
+        ClientStart {
+            mark: "0123456789abcdef".into(),
+            at: 1_700_000_000_000,
+            tags: vec!["customer:42".into()],
+        }
+        .into(),
+    );
     let reserved = ReservedKey { start, ..ReservedKey::default() };
     let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"0123456789abcdef","at":1700000000000}}"#;
     assert_eq!(to_raw(&reserved).unwrap().get(), text);

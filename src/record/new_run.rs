@@ -23,6 +23,8 @@ pub struct NewRun {
     pub status: RunStatus,
     /// Its final result: every node of it was done from the start.
     pub result: Option<Json>,
+    /// It has tags, which its record says.
+    pub is_tagged: bool,
 }
 
 impl NewRun {
@@ -45,7 +47,8 @@ impl NewRun {
             StatusUpdate::Keep => (ledger.status, None),
             StatusUpdate::Defer | StatusUpdate::Published => (RunStatus::Running, None),
         };
-        Ok(Self { run: run.to_owned(), context: to_raw(&keys)?, status, result })
+        let is_tagged = change.reserved.start.as_ref().is_some_and(|start| !start.tags.is_empty());
+        Ok(Self { run: run.to_owned(), context: to_raw(&keys)?, status, result, is_tagged })
     }
 }
 

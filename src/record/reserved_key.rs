@@ -48,6 +48,19 @@ pub struct ClientStart {
     pub mark: String,
     /// When, by the database's clock as far as the client had heard of it: milliseconds since 1970.
     pub at: u64,
+    /// What the run is found by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+}
+
+impl ClientStart {
+    /// The start of one of the runs of a call, which has tags of its own.
+    pub fn tagged(self: &Arc<Self>, tags: &[String]) -> Arc<Self> {
+        match tags.is_empty() {
+            true => self.clone(),
+            false => Arc::new(Self { tags: tags.to_vec(), ..(**self).clone() }),
+        }
+    }
 }
 
 /// The blueprint a run follows, since a message first named it.

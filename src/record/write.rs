@@ -52,6 +52,8 @@ pub struct Write<'a> {
     pub ends: bool,
     /// Why the run did not complete; empty if it did.
     pub reason: String,
+    /// The run begins anew: what its status row keeps of the former one goes too.
+    pub begins: bool,
 }
 
 impl<'a> Write<'a> {
@@ -79,7 +81,7 @@ impl<'a> Write<'a> {
             StatusUpdate::Published => None,
         };
         let reason = if ends { ledger.reason() } else { String::new() };
-        Ok(Self { run, base: base.revision, deletes, sets, status, ends, reason })
+        Ok(Self { run, base: base.revision, deletes, sets, status, ends, reason, begins: false })
     }
 }
 

@@ -51,7 +51,8 @@ impl RunStore {
             };
             let after = document.after(&change.patch, &change.reserved);
             let kind = if self.record.has_journal().await? { WriteKind::Fold } else { WriteKind::Row };
-            let write = Write::new(kind, run, &document, &change, &after)?;
+            let begins = Write::new(kind, run, &document, &change, &after)?;
+            let write = Write { begins: true, ..begins };
             let written = self.record.write(kind, &[write]).await.map_err(|error| error.of_run(run))?;
             self.cache.forget(run);
             if let Some((at, _)) = written.get(run) {

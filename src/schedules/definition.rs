@@ -36,6 +36,9 @@ pub struct Definition {
     /// The keys of their contexts.
     #[serde(default)]
     pub context: Values,
+    /// What they are found by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// What becomes of a due time while an earlier run goes on.
     pub overlap: Overlap,
     /// How many due times wait at most, with [`Overlap::Queue`].

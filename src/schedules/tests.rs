@@ -291,6 +291,7 @@ fn definition(overlap: Overlap) -> Definition {
         timing: every(MINUTE),
         blueprint_id: "flow".into(),
         context: Default::default(),
+        tags: Vec::new(),
         overlap,
         max_queued: 1,
         catch_up_window: 10 * MINUTE,

@@ -60,6 +60,7 @@ pub async fn keep(world: Arc<World>, number: usize) {
         timing: Timing { every_ms: Some(every_ms), ..Timing::default() },
         blueprint_id: SCHEDULED.to_owned(),
         context: Default::default(),
+        tags: Vec::new(),
         overlap,
         max_queued: 2,
         catch_up_window: 86_400_000,

@@ -9,6 +9,7 @@ use tracing::debug;
 use crate::error::{Kind, Result};
 use crate::ports::about::About;
 use crate::ports::keys;
+use crate::worker::client::remove::RunsToRemove;
 use crate::worker::client::service::Client;
 use crate::worker::services::Services;
 use crate::worker::settings::{RetentionRule, WithoutLeases};
@@ -79,7 +80,8 @@ pub async fn remove_old(services: &Arc<Services>) -> Result<u64> {
     let client = Client::new(services.clone());
     let mut removed = 0;
     for RetentionRule { statuses, age } in &services.settings.retention {
-        removed += client.purge_some(statuses, *age, BATCHES).await?;
+        let which = RunsToRemove { statuses: statuses.clone(), tags: Vec::new(), older_than: *age };
+        removed += client.purge_some(which, BATCHES).await?;
     }
     Ok(removed)
 }

@@ -213,8 +213,8 @@ impl Record for MemoryRecord {
         self.read(RecordOperation::Look, &[], |state, _| state.list(search)).await
     }
 
-    async fn counts(&self) -> Result<Vec<RunCount>> {
-        self.read(RecordOperation::Look, &[], |state, _| state.counts()).await
+    async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
+        self.read(RecordOperation::Look, &[], |state, _| state.counts(tags)).await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {

@@ -27,11 +27,15 @@ impl TablesState<'_> {
         found
     }
 
-    /// How many runs there are of each status and blueprint.
-    pub fn counts(&self) -> Vec<RunCount> {
+    /// How many runs there are of each status and blueprint, among those that have all of these tags.
+    pub fn counts(&self, tags: &[String]) -> Vec<RunCount> {
         let mut counts: BTreeMap<(Option<String>, Option<String>), i64> = BTreeMap::new();
         for (run, row) in &self.statuses.rows {
-            let RunSummary { status, blueprint, .. } = self.summary(run, row);
+            let summary = self.summary(run, row);
+            if !has_all(&summary.tags, tags) {
+                continue;
+            }
+            let RunSummary { status, blueprint, .. } = summary;
             *counts.entry((status, blueprint)).or_default() += 1;
         }
         let count = |((status, blueprint), count)| RunCount { status, blueprint, count };
@@ -46,6 +50,7 @@ impl TablesState<'_> {
                 && removal.statuses.contains(&row.status)
                 && age.is_none_or(|age| row.updated_at < now - age)
                 && is_free(run)
+                && (removal.tags.is_empty() || has_all(&self.summary(run, row).tags, &removal.tags))
         };
         let limit = usize::try_from(removal.limit).unwrap_or(0);
         let chosen: Vec<String> =
@@ -79,13 +84,15 @@ impl TablesState<'_> {
         let (named, start) = match &found {
             Some(found) => (
                 found.follows().or_else(|| crate::record::blueprint_named_in(&found.values)),
-                found.reserved.as_ref().and_then(|reserved| reserved.start.as_ref()).map(|start| start.at),
+                found.reserved.as_ref().and_then(|reserved| reserved.start.clone()),
             ),
             None => (None, None),
         };
         let StatusView { status, updated_at, .. } = row.view();
         let blueprint = named.map(|named| named.to_string());
-        RunSummary { run: run.to_owned(), status, blueprint, created_at: start, updated_at }
+        let created_at = start.as_ref().map(|start| start.at);
+        let tags = start.map(|start| start.tags.clone()).unwrap_or_default();
+        RunSummary { run: run.to_owned(), status, blueprint, created_at, updated_at, tags }
     }
 }
 
@@ -93,12 +100,18 @@ fn document(row: &Row) -> Option<Document> {
     Document::parse(Some(&row.content.text().ok()?)).ok()
 }
 
+/// Whether these tags are among those of a run.
+fn has_all(tags: &[String], wanted: &[String]) -> bool {
+    wanted.iter().all(|wanted| tags.contains(wanted))
+}
+
 impl StatusRow {
     fn view(&self) -> StatusView {
         let goes_on = ["running", "awaiting"].contains(&self.status.as_str());
         let result = self.result.as_ref().filter(|_| !goes_on).map(|result| result.get().to_owned());
         let updated_at = u64::try_from(self.updated_at / 1000).ok();
-        StatusView { status: Some(self.status.clone()), result, updated_at }
+        // The tags stand in the record, which nobody strips of them here.
+        StatusView { status: Some(self.status.clone()), result, updated_at, tags: Vec::new() }
     }
 }
 
@@ -113,6 +126,7 @@ impl RunSearch {
         };
         (self.statuses.is_empty() || run.status.as_ref().is_some_and(|status| self.statuses.contains(status)))
             && self.blueprint.as_ref().is_none_or(|wanted| run.blueprint.as_ref() == Some(wanted))
+            && has_all(&run.tags, &self.tags)
             && self.prefix.as_ref().is_none_or(|prefix| run.run.starts_with(prefix))
             && self.after.as_ref().is_none_or(follows)
             && is_before(run.created_at, self.created_before)

@@ -1,12 +1,19 @@
 //! Plans, from tables that stand so.
 
-use crate::migrations::{Index, LargeColumn, Relation, RelationKind};
+use crate::migrations::{Index, IndexState, LargeColumn, Relation, RelationKind};
 
 use super::*;
 
 fn table(name: &str, column: &str, kind: RelationKind, parent: Option<usize>) -> Relation {
     let columns = vec![LargeColumn { name: column.into(), compressible: true, lz4: false }];
-    Relation { sql: format!("\"{name}\""), kind, parent, index: Index::Absent, attached: false, columns }
+    Relation {
+        sql: format!("\"{name}\""),
+        kind,
+        parent,
+        open: IndexState::ABSENT,
+        tags: IndexState::ABSENT,
+        columns,
+    }
 }
 
 fn untouched() -> Facts {
@@ -22,14 +29,18 @@ fn untouched() -> Facts {
 /// As version 2.0.0 left it.
 fn of_2_0_0() -> Facts {
     let mut facts = Facts { journal: true, live: true, ..untouched() };
-    facts.statuses[0].index = Index::Valid;
+    facts.statuses[0].open.index = Index::Valid;
     facts.contexts[0].columns[0].lz4 = true;
     facts.statuses[0].columns[0].lz4 = true;
     facts
 }
 
 fn complete() -> Facts {
+    let mut statuses = of_2_0_0().statuses;
+    statuses[0].tags.index = Index::Valid;
     Facts {
+        statuses,
+        tags: true,
         workers: true,
         schedules: true,
         migrations: true,
@@ -59,17 +70,25 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
         (
             Target::UP,
             untouched(),
-            &[(1, false), (2, false), (3, false), (4, false), (5, false), (6, false)][..],
+            &[(1, false), (2, false), (3, false), (4, false), (5, false), (6, false), (7, false)][..],
         ),
         (Target::UP, complete(), &none),
-        (Target::UP, of_2_0_0(), &[(1, true), (2, true), (3, true), (4, false), (5, false), (6, false)]),
+        (
+            Target::UP,
+            of_2_0_0(),
+            &[(1, true), (2, true), (3, true), (4, false), (5, false), (6, false), (7, false)],
+        ),
         (to(Direction::Up, 2), untouched(), &[(1, false), (2, false)]),
         (to(Direction::Up, 2), complete(), &none),
-        (Target::DOWN, complete(), &[(6, false), (5, false), (4, false), (3, false), (2, false), (1, false)]),
+        (
+            Target::DOWN,
+            complete(),
+            &[(7, false), (6, false), (5, false), (4, false), (3, false), (2, false), (1, false)],
+        ),
         (Target::DOWN, of_2_0_0(), &[(3, false), (2, false), (1, false)]),
         (Target::DOWN, untouched(), &none),
-        (to(Direction::Down, 2), complete(), &[(6, false), (5, false), (4, false), (3, false)]),
-        (to(Direction::Down, 6), complete(), &none),
+        (to(Direction::Down, 2), complete(), &[(7, false), (6, false), (5, false), (4, false), (3, false)]),
+        (to(Direction::Down, 7), complete(), &none),
     ] {
         assert_eq!(steps(target, &facts), expected, "{target:?} {facts:?}");
     }
@@ -78,17 +97,17 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
 #[test]
 fn a_step_is_done_if_it_is_there_and_recorded_or_of_version_2_0_0() {
     let done = |facts: &Facts| status(facts).iter().map(|step| step.done).collect::<Vec<_>>();
-    assert_eq!(done(&untouched()), [false; 6]);
-    assert_eq!(done(&complete()), [true; 6]);
-    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false, false]);
+    assert_eq!(done(&untouched()), [false; 7]);
+    assert_eq!(done(&complete()), [true; 7]);
+    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false, false, false]);
     // Version 2.0.0 took it away.
     assert_eq!(
         done(&Facts { journal: false, live: false, ..complete() }),
-        [false, true, true, true, true, true]
+        [false, true, true, true, true, true, true]
     );
     let mut invalid = complete();
-    invalid.statuses[0].index = Index::Invalid;
-    assert_eq!(done(&invalid), [true, false, true, true, true, true]);
+    invalid.statuses[0].open.index = Index::Invalid;
+    assert_eq!(done(&invalid), [true, false, true, true, true, true, true]);
 }
 
 #[test]
@@ -104,7 +123,7 @@ fn the_table_of_migrations_comes_with_the_first_step_and_goes_with_the_last() {
 #[test]
 fn an_index_that_was_left_half_made_is_made_anew() {
     let mut facts = complete();
-    facts.statuses[0].index = Index::Invalid;
+    facts.statuses[0].open.index = Index::Invalid;
     let planned = plan(Target::UP, &facts);
     let sql = planned[0].report.sql.join(";\n");
     assert!(!planned[0].is_new);
@@ -176,4 +195,41 @@ fn ids_that_are_no_texts_are_compared_as_what_they_are() {
     assert!(sql(Target::UP, &uuid(untouched())).contains("j.run_id = t.run_id::text"));
     assert!(sql(Target::DOWN, &uuid(complete())).contains("WHERE run_id = $1::uuid"));
     assert!(!sql(Target::UP, &untouched()).contains("t.run_id::text"));
+}
+
+#[test]
+fn tags_of_earlier_runs_are_filled_in_last_and_go_with_their_column() {
+    let before = Facts { tags: false, ..untouched() };
+    let planned = plan(to(Direction::Up, 7), &before);
+    let sql_of = |planned: &Planned| planned.report.sql.join(";\n");
+    let up = sql_of(planned.last().unwrap());
+    let wanted = [
+        r#"ALTER TABLE "s" ADD COLUMN flowcraft_tags TEXT[]"#,
+        r#"CREATE INDEX CONCURRENTLY "s_tags" ON "s" USING gin (flowcraft_tags)"#,
+        r#"UPDATE "s" AS t SET flowcraft_tags"#,
+        r#"VALUES (7, 'tags')"#,
+    ];
+    let places: Vec<Option<usize>> = wanted.iter().map(|wanted| up.find(wanted)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in {up}");
+    let down = sql_of(&plan(to(Direction::Down, 6), &complete())[0]);
+    assert!(down.contains(r#"ALTER TABLE "s" DROP COLUMN flowcraft_tags"#), "{down}");
+}
+
+#[test]
+fn a_migration_that_ended_before_the_tags_were_filled_in_fills_them_in() {
+    let mut facts = complete();
+    facts.recorded.remove(&7);
+    assert!(!status(&facts)[6].done);
+    let up = sql(Target::UP, &facts);
+    assert!(up.contains(r#"UPDATE "s" AS t SET flowcraft_tags"#) && !up.contains("ALTER TABLE"), "{up}");
+}
+
+#[test]
+fn a_status_table_that_is_a_view_keeps_its_columns() {
+    let mut facts = untouched();
+    facts.statuses[0].kind = RelationKind::Other;
+    let planned = plan(Target::UP, &facts);
+    let last = planned.last().unwrap();
+    assert_eq!((last.step.number, last.report.notes.len()), (7, 1));
+    assert!(!last.report.sql.join(";").contains("flowcraft_tags"));
 }

@@ -1,7 +1,7 @@
 //! What a database says of the tables of a record, and of what was made beside them.
 
 use crate::error::Result;
-use crate::migrations::{FORGET, Facts, Index, LargeColumn, Relation, RelationKind, beside};
+use crate::migrations::{FORGET, Facts, Index, IndexState, LargeColumn, Relation, RelationKind, beside};
 use crate::postgres::connection::Connection;
 use crate::postgres::session::Session;
 use crate::postgres::sql::moment;
@@ -55,6 +55,7 @@ impl Session {
             workers: are_there[2],
             migrations: are_there[3],
             schedules: are_there[4],
+            tags: statuses.look_for_tags(client).await?,
             pooled: self.own_connections().is_pooled() == Some(true),
             lz4: client.only_row(LZ4, &[]).await?.get(0),
             ..Facts::default()
@@ -94,8 +95,8 @@ async fn relations(client: &Connection, table: &str, column: Option<&str>) -> Re
             _ => RelationKind::Other,
         },
         parent: row.get::<_, Option<i64>>(1).and_then(place),
-        index: Index::Absent,
-        attached: false,
+        open: IndexState::ABSENT,
+        tags: IndexState::ABSENT,
         columns: Vec::new(),
     };
     let mut relations: Vec<Relation> = rows.iter().map(relation).collect();
@@ -111,12 +112,25 @@ async fn relations(client: &Connection, table: &str, column: Option<&str>) -> Re
             }
         }
     }
-    let names: Vec<String> = relations.iter().map(Relation::index_name).collect();
-    for row in client.rows(INDEXES, &[&numbers, &names]).await? {
-        if let Some(relation) = place(row.get(0)).and_then(|place| relations.get_mut(place)) {
-            relation.index = if row.get(1) { Index::Valid } else { Index::Invalid };
-            relation.attached = row.get(2);
-        }
+    for (number, state) in indexes(client, &numbers, relations.iter().map(Relation::open_name)).await? {
+        place(number).and_then(|place| relations.get_mut(place)).into_iter().for_each(|one| one.open = state);
+    }
+    for (number, state) in indexes(client, &numbers, relations.iter().map(Relation::tags_name)).await? {
+        place(number).and_then(|place| relations.get_mut(place)).into_iter().for_each(|one| one.tags = state);
     }
     Ok(relations)
+}
+
+/// The indexes of tables that are there, by the numbers of those: each table's has one of the names.
+async fn indexes(
+    client: &Connection,
+    numbers: &Vec<i64>,
+    names: impl Iterator<Item = String>,
+) -> Result<Vec<(i64, IndexState)>> {
+    let rows = client.rows(INDEXES, &[numbers, &names.collect::<Vec<_>>()]).await?;
+    let state = |row: &tokio_postgres::Row| {
+        let index = if row.get(1) { Index::Valid } else { Index::Invalid };
+        (row.get(0), IndexState { index, attached: row.get(2) })
+    };
+    Ok(rows.iter().map(state).collect())
 }

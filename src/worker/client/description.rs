@@ -5,7 +5,7 @@ use crate::ports::watching::StatusView;
 use crate::protocol::watch::{
     NodeDescription, NodeFailure, RunDescription, RunOutcome, StoredResult, WaitsFor,
 };
-use crate::record::{Document, blueprint_named_in, final_result, version_named_in};
+use crate::record::{Document, ReservedKey, blueprint_named_in, final_result, version_named_in};
 use crate::workflow::ledger::{Ledger, NodeEntry, NodeState, RunStatus};
 use crate::workflow::path::{Inside, shown};
 
@@ -25,8 +25,16 @@ pub fn describe(run: &str, document: &Document, view: Option<&StatusView>) -> Ru
             .or_else(|| version_named_in(&document.values)),
         created_at: reserved.and_then(|reserved| reserved.start.as_ref()).map(|start| start.at),
         updated_at: view.and_then(|view| view.updated_at),
+        tags: tags(reserved, view),
         nodes: ledger.map(nodes).unwrap_or_default(),
     }
+}
+
+/// What a run is found by. Version 2.0.0 drops it from the record, and leaves the status row as it is.
+fn tags(reserved: Option<&ReservedKey>, view: Option<&StatusView>) -> Vec<String> {
+    let start = reserved.and_then(|reserved| reserved.start.as_ref());
+    let of_row = || view.map(|view| view.tags.clone()).unwrap_or_default();
+    start.map_or_else(of_row, |start| start.tags.clone())
 }
 
 /// How a run stands, by its status row, and by its record where that is needed.
@@ -118,12 +126,17 @@ fn word(state: NodeState) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::ReservedKey;
+    use crate::record::ClientStart;
     use crate::workflow::ledger::tests::support::Story;
 
     fn view(status: &str, result: Option<&str>) -> StatusView {
         let result = result.map(str::to_owned);
-        StatusView { status: Some(status.to_owned()), result, updated_at: Some(7) }
+        StatusView {
+            status: Some(status.to_owned()),
+            result,
+            updated_at: Some(7),
+            tags: vec!["of-row".into()],
+        }
     }
 
     fn document(ledger: Ledger) -> Document {
@@ -142,6 +155,24 @@ mod tests {
             .collect();
         assert_eq!(nodes, [("a", "done", 1), ("b", "due", 1)]);
         assert_eq!((told.status.as_str(), told.reason, told.updated_at), ("running", None, Some(7)));
+    }
+
+    #[test]
+    fn tags_are_those_of_the_start_or_else_those_that_the_row_kept() {
+        let told = |start: Option<ClientStart>| {
+            let mut run = document(Ledger::default());
+            run.reserved =
+                run.reserved.map(|reserved| ReservedKey { start: start.map(Into::into), ..reserved });
+            describe("r", &run, Some(&view("running", None))).tags
+        };
+        let start = |tags: &[&str]| ClientStart {
+            mark: "m".into(),
+            at: 1,
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        };
+        assert_eq!(told(Some(start(&["own"]))), ["own"]);
+        assert!(told(Some(start(&[]))).is_empty());
+        assert_eq!(told(None), ["of-row"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 mod description;
 pub(super) mod keys;
 pub(super) mod publishing;
-mod remove;
+pub mod remove;
 mod schedules;
 pub mod service;
 mod start;

@@ -18,13 +18,30 @@ const BATCH: i64 = 500;
 /// The word of a run that neither failed nor completed, as core has it: version 1 may have written it.
 const STALLED: &str = "stalled";
 
+/// Which runs to remove: those that are over and meet every condition.
+#[derive(Debug, Clone)]
+pub struct RunsToRemove {
+    /// Of one of these statuses.
+    pub statuses: Vec<String>,
+    /// That have all of these tags.
+    pub tags: Vec<String>,
+    /// Last changed so long ago.
+    pub older_than: Duration,
+}
+
 impl Client {
     /// Removes a run that is over.
     ///
     /// # Errors
     /// There is no such run, it is not over, or the server is out of reach.
     pub async fn remove(&self, run: &str) -> Result<()> {
-        let removal = Removal { run: Some(run.to_owned()), statuses: ends(), older_than: None, limit: 1 };
+        let removal = Removal {
+            run: Some(run.to_owned()),
+            statuses: ends(),
+            tags: Vec::new(),
+            older_than: None,
+            limit: 1,
+        };
         if self.remove_some(&removal).await? > 0 {
             return Ok(());
         }
@@ -39,25 +56,25 @@ impl Client {
         }
     }
 
-    /// Removes all runs of these statuses that were last changed so long ago, in batches. How many.
+    /// Removes all of these runs, in batches. How many. A run that goes on stays.
     ///
     /// # Errors
     /// One of the statuses is none of a run that is over, or the server is out of reach; what was removed until then is gone.
-    pub async fn purge(&self, statuses: Vec<String>, older_than: Duration) -> Result<u64> {
-        if let Some(other) = statuses.iter().find(|status| !ends().contains(status)) {
+    pub async fn purge(&self, which: RunsToRemove) -> Result<u64> {
+        if let Some(other) = which.statuses.iter().find(|status| !ends().contains(status)) {
             let what = format!("only runs that are over can be removed, and '{other}' is no such status");
             return Err(Error::new(Code::InvalidArgument, "Removing runs", what));
         }
-        self.purge_some(&statuses, older_than, usize::MAX).await
+        self.purge_some(which, usize::MAX).await
     }
 
-    /// Removes runs of these statuses that were last changed so long ago, so many batches of them at most. How many.
+    /// Removes these runs, so many batches of them at most. How many.
     ///
     /// # Errors
     /// The server is out of reach; what was removed until then is gone.
-    pub async fn purge_some(&self, statuses: &[String], older_than: Duration, batches: usize) -> Result<u64> {
-        let statuses = statuses.to_vec();
-        let removal = Removal { run: None, statuses, older_than: Some(older_than), limit: BATCH };
+    pub async fn purge_some(&self, which: RunsToRemove, batches: usize) -> Result<u64> {
+        let RunsToRemove { statuses, tags, older_than } = which;
+        let removal = Removal { run: None, statuses, tags, older_than: Some(older_than), limit: BATCH };
         let mut all = 0;
         for _ in 0..batches {
             let removed = self.remove_some(&removal).await?;

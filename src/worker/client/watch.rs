@@ -79,11 +79,11 @@ impl Client {
         self.services.runs.list(search).await
     }
 
-    /// How many runs there are of each status and blueprint.
+    /// How many runs there are of each status and blueprint, among those that have all of these tags.
     ///
     /// # Errors
     /// As [`list`](Self::list).
-    pub async fn counts(&self) -> Result<Vec<RunCount>> {
-        self.services.runs.counts().await
+    pub async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
+        self.services.runs.counts(tags).await
     }
 }

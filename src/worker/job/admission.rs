@@ -150,6 +150,10 @@ fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -
             Standing::Done | Standing::Ended => None,
         };
     }
+    // Whoever names a round has seen the run's row: the run was removed since, and does not come back by what is late of it.
+    if !document.found && message.round.is_some() {
+        return dead(Reason::UnknownRun { run, node });
+    }
     if blueprint.starts.contains(&node) || is_begun_by_others(document, blueprint) {
         return None;
     }

@@ -25,8 +25,8 @@ impl Runs {
     ///
     /// # Errors
     /// As [`list`](Self::list).
-    pub async fn counts(&self) -> Result<Vec<RunCount>> {
-        self.store().record().counts().await
+    pub async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
+        self.store().record().counts(tags).await
     }
 
     /// Removes runs that are over.

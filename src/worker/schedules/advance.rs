@@ -71,7 +71,8 @@ fn all_begun(
     starts: &[StartDue],
 ) -> Result<Vec<Begun>> {
     let Services { platform, settings, runs, .. } = services;
-    let start = Arc::new(ClientStart { mark: platform.mark(), at: platform.now() });
+    let tags = schedule.definition.tags.clone();
+    let start = Arc::new(ClientStart { mark: platform.mark(), at: platform.now(), tags });
     let begun = |due: &StartDue| {
         let beginning = Beginning {
             run: due.run.clone(),

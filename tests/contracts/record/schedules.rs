@@ -27,7 +27,14 @@ fn new<'a>(id: &'a str, text: &'a str, due: Option<u64>) -> NewSchedule<'a> {
 }
 
 fn a_run(run: &str, context: &str) -> NewRun {
-    NewRun { run: run.to_owned(), context: json(context), status: RunStatus::Running, result: None }
+    let is_tagged = context.contains(r#""tags""#);
+    NewRun {
+        run: run.to_owned(),
+        context: json(context),
+        status: RunStatus::Running,
+        result: None,
+        is_tagged,
+    }
 }
 
 async fn migrated(world: &World) {

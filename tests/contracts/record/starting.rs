@@ -18,7 +18,14 @@ promises!(
 );
 
 fn new(run: &str, context: &str) -> NewRun {
-    NewRun { run: run.to_owned(), context: json(context), status: RunStatus::Running, result: None }
+    let is_tagged = context.contains(r#""tags""#);
+    NewRun {
+        run: run.to_owned(),
+        context: json(context),
+        status: RunStatus::Running,
+        result: None,
+        is_tagged,
+    }
 }
 
 async fn a_run_is_inserted_once_with_both_rows(world: &World) {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use flowcraft_rabbitmq_adapter::migrations::{Direction, TAGS, Target};
+use flowcraft_rabbitmq_adapter::ports::record::Insertion;
 use flowcraft_rabbitmq_adapter::ports::watching::{Removal, RunSearch};
-use flowcraft_rabbitmq_adapter::record::{Document, StatusUpdate};
+use flowcraft_rabbitmq_adapter::record::{Document, NewRun, StatusUpdate};
 use flowcraft_rabbitmq_adapter::workflow::ledger::RunStatus;
 
 use super::promises;
@@ -13,8 +15,12 @@ promises!(
     a_status_row_is_seen_with_its_result_once_the_run_is_over,
     runs_are_listed_page_by_page_in_the_order_of_their_ids,
     runs_are_found_by_what_their_rows_say,
+    runs_are_found_by_all_of_their_tags,
+    tags_are_found_before_their_column_is_there_and_after_it_is_gone,
     runs_are_counted_by_status_and_blueprint,
     only_runs_that_are_over_are_removed_whole,
+    only_runs_that_have_all_tags_are_removed,
+    only_they_are_removed_without_the_column,
     a_run_that_goes_on_again_is_not_removed,
 );
 
@@ -70,6 +76,97 @@ async fn runs_are_found_by_what_their_rows_say(world: &World) {
     assert_eq!(listed(world, both).await, "");
 }
 
+/// A run that a client started with these tags, and that stands so.
+async fn tagged(world: &World, run: &str, tags: &str, status: RunStatus) {
+    let word = status.as_str();
+    let text = format!(
+        r#"{{"_flowcraft":{{"ledger":{{"status":"{word}","nodes":{{}}}},"start":{{"mark":"m","at":1,"tags":[{tags}]}}}}}}"#
+    );
+    let new = NewRun {
+        run: run.to_owned(),
+        context: json(&text),
+        status,
+        result: None,
+        is_tagged: !tags.is_empty(),
+    };
+    world.record.insert(&[new], Insertion::All).await.unwrap();
+}
+
+fn with_tags(tags: &[&str]) -> RunSearch {
+    RunSearch { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..search() }
+}
+
+async fn three_tagged(world: &World) {
+    tagged(world, "a", r#""customer:1","eu""#, RunStatus::Completed).await;
+    tagged(world, "b", r#""customer:2","eu""#, RunStatus::Completed).await;
+    tagged(world, "c", "", RunStatus::Completed).await;
+}
+
+async fn are_found(world: &World) {
+    for (tags, expected) in [
+        (&["eu"][..], "a b"),
+        (&["eu", "customer:2"], "b"),
+        (&["customer:1", "customer:2"], ""),
+        (&["customer"], ""),
+        (&["%"], ""),
+        (&[], "a b c"),
+    ] {
+        assert_eq!(listed(world, with_tags(tags)).await, expected, "{tags:?}");
+    }
+    let found = world.record.list(&search()).await.unwrap();
+    assert_eq!(
+        found.iter().map(|run| run.tags.join(" ")).collect::<Vec<_>>(),
+        ["customer:1 eu", "customer:2 eu", ""]
+    );
+    let counted = world.record.counts(&["eu".to_owned()]).await.unwrap();
+    assert_eq!(counted.iter().map(|count| count.count).sum::<i64>(), 2);
+}
+
+async fn runs_are_found_by_all_of_their_tags(world: &World) {
+    world.record.migrate(Target::UP).await.unwrap();
+    three_tagged(world).await;
+    are_found(world).await;
+}
+
+async fn tags_are_found_before_their_column_is_there_and_after_it_is_gone(world: &World) {
+    let before = Target { direction: Direction::Down, to: Some(TAGS - 1), dry_run: false };
+    world.record.migrate(before).await.unwrap();
+    three_tagged(world).await;
+    are_found(world).await;
+    // Another client's, which is not told.
+    world.other.migrate(Target::UP).await.unwrap();
+    are_found(world).await;
+    world.other.migrate(before).await.unwrap();
+    are_found(world).await;
+    tagged(world, "d", r#""late""#, RunStatus::Running).await;
+    assert_eq!(listed(world, with_tags(&["late"])).await, "d");
+}
+
+async fn only_runs_that_have_all_tags_are_removed(world: &World) {
+    world.record.migrate(Target::UP).await.unwrap();
+    are_removed(world).await;
+}
+
+async fn only_they_are_removed_without_the_column(world: &World) {
+    world.record.migrate(Target { to: Some(TAGS - 1), ..Target::DOWN }).await.unwrap();
+    are_removed(world).await;
+}
+
+async fn are_removed(world: &World) {
+    three_tagged(world).await;
+    tagged(world, "goes-on", r#""customer:1","eu""#, RunStatus::Running).await;
+    let removal = |tags: &[&str]| Removal {
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        ..removal(&["completed"])
+    };
+    assert!(world.record.remove(&removal(&["eu", "nobody"])).await.unwrap().is_empty());
+    let removed = world.record.remove(&removal(&["eu", "customer:1"])).await.unwrap();
+    assert_eq!(removed.iter().map(|removed| removed.run.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert!(world.load("a").await.is_none() && world.status("a").await.is_none());
+    assert_eq!(listed(world, search()).await, "b c goes-on");
+    assert_eq!(world.record.remove(&removal(&[])).await.unwrap().len(), 2);
+}
+
 async fn runs_are_counted_by_status_and_blueprint(world: &World) {
     for (run, blueprint) in [("a", "one"), ("b", "one"), ("c", "two")] {
         world.insert(run, &format!(r#"{{"blueprintId":"{blueprint}"}}"#)).await;
@@ -78,7 +175,7 @@ async fn runs_are_counted_by_status_and_blueprint(world: &World) {
     world.record.write_result("a", RunStatus::Failed, &json("{}")).await.unwrap();
     let mut counts: Vec<String> = world
         .record
-        .counts()
+        .counts(&[])
         .await
         .unwrap()
         .into_iter()
@@ -93,7 +190,7 @@ async fn runs_are_counted_by_status_and_blueprint(world: &World) {
 
 fn removal(statuses: &[&str]) -> Removal {
     let statuses = statuses.iter().map(|status| (*status).to_owned()).collect();
-    Removal { run: None, statuses, older_than: None, limit: 10 }
+    Removal { run: None, statuses, tags: Vec::new(), older_than: None, limit: 10 }
 }
 
 /// Writes the end of a run as a worker does.

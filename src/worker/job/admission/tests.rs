@@ -187,6 +187,14 @@ fn a_run_without_a_ledger_begins() {
 }
 
 #[test]
+fn what_is_late_of_a_run_that_was_removed_does_not_bring_it_back() {
+    row("a -> b").without_row().admits("a/1", "dead-letter: unknown run");
+    row("a -> b").without_row().admits("a/1 again", "dead-letter: unknown run");
+    row("a -> b").without_row().admits("a/2 wakes", "dead-letter: unknown run");
+    row("a -> b").without_row().admits("b/1", "dead-letter: unknown run");
+}
+
+#[test]
 fn an_output_that_the_ledger_does_not_know_is_adopted() {
     run(Story::of("a -> b")).with("_outputs.a", "1").admits("b", "adopt");
     run(Story::of("a -> b").finishes("a")).with("_outputs.a", "1").admits("b/1", "run 1");
