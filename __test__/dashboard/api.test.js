@@ -30,6 +30,24 @@ describe('runs', () => {
     ])
   })
 
+  it('are found by tags, as the address has them', async (t) => {
+    const { env, get } = await boardFor(t)
+    await env.client.start('order', { runId: 'one', tags: ['customer:1', 'eu'] })
+    await env.client.start('order', { runId: 'two', tags: ['customer:2', 'eu', 'a,b'] })
+    await env.client.start('order', { runId: 'three' })
+    await env.settle()
+    const ids = async (tags) => (await get('runs', { tags, order: 'asc' })).body.runs.map(({ runId }) => runId)
+    assert.deepEqual(await ids('eu'), ['one', 'two'])
+    assert.deepEqual(await ids('eu, customer:2'), ['two'])
+    assert.deepEqual(await ids('["a,b"]'), ['two'])
+    assert.deepEqual(await ids('[customer'), [])
+    assert.deepEqual(await ids(''), ['one', 'three', 'two'])
+    assert.deepEqual((await get('run', { id: 'one' })).body.tags, ['customer:1', 'eu'])
+    const preview = await get('runs/preview', { action: 'cancel', tags: 'customer:1' })
+    assert.deepEqual([preview.body.ids, preview.body.first[0].tags], [['one'], ['customer:1', 'eu']])
+    assert.equal((await get('runs', { tags: 'x'.repeat(65) })).status, 400)
+  })
+
   it('that have not changed are not sent again', async (t) => {
     const { env, url, get } = await boardFor(t)
     await env.client.start('quick', { runId: 'q' })

@@ -33,6 +33,12 @@ export function hrefOf(page: string, query: Query = {}): string {
   return `#/${page}${text === '' ? '' : `?${text}`}`
 }
 
+/** Runs with these tags; a comma in one of them is none between two. */
+export function taggedHref(tags: readonly string[]): string {
+  const isPlain = tags.every((tag) => !tag.includes(',') && !tag.startsWith('[') && tag.trim() === tag)
+  return hrefOf('runs', { tags: isPlain ? tags.join() : JSON.stringify(tags) })
+}
+
 export const runHref = (id: string) => hrefOf('run', { id })
 
 export function go(href: string): void {

@@ -64,6 +64,13 @@ export class Input {
     throw wrong(name, 'an array of texts')
   }
 
+  /** Tags, separated by commas; as JSON where one has a comma itself. */
+  #tags(): string[] {
+    const given = this.get('tags')
+    if (typeof given !== 'string' || Array.isArray(parsed(given))) return this.texts('tags')
+    return given.split(',').flatMap((tag) => (tag.trim() === '' ? [] : [tag.trim()]))
+  }
+
   object(name: string): Record<string, unknown> | undefined {
     const value = this.get(name)
     if (value === undefined || value === null) return undefined
@@ -84,6 +91,7 @@ export class Input {
   filters(): ListOptions {
     const statuses = (this.text('status') ?? '').split(',').filter((each) => each !== '') as RunStatus[]
     const [blueprintId, idPrefix] = [this.text('blueprint'), this.text('prefix')]
+    const tags = this.#tags()
     const createdBefore = this.moment('createdBefore')
     // How long ago it was, in milliseconds: an address that says so means the same tomorrow.
     const age = this.number('age', { from: 1, to: Date.now() })
@@ -91,6 +99,7 @@ export class Input {
     return {
       ...(statuses.length > 0 && { status: statuses }),
       ...(blueprintId !== undefined && { blueprintId }),
+      ...(tags.length > 0 && { tags }),
       ...(idPrefix !== undefined && { idPrefix }),
       ...(createdBefore && { createdBefore }),
       ...(updatedBefore && { updatedBefore }),

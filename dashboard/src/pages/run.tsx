@@ -4,7 +4,7 @@ import type { Run } from '../api.js'
 import { lengthOf } from '../format.js'
 import { Graph } from '../graph/graph.js'
 import { drawingOf } from '../graph/model.js'
-import { Copy, Dialog, Failure, Moment, Scroll, Stale, Status } from '../parts/basics.js'
+import { Copy, Dialog, Failure, Moment, Scroll, Stale, Status, Tags } from '../parts/basics.js'
 import { useRowKeys } from '../parts/shortcuts.js'
 import { isOurs, Tree } from '../parts/tree.js'
 import { usePolled } from '../polled.js'
@@ -100,7 +100,7 @@ function OneRun({ id }: { id: string }) {
 }
 
 function Head({ run, refresh }: { run: Run; refresh: () => void }) {
-  const { runId, status, blueprintId, version, reason, createdAt, updatedAt, nodes } = run
+  const { runId, status, blueprintId, version, reason, createdAt, updatedAt, nodes, tags } = run
   const origin = usePolled('run/origin', { id: runId }, 0).data?.origin
   const over = status !== 'running' && status !== 'awaiting'
   const took =
@@ -124,6 +124,7 @@ function Head({ run, refresh }: { run: Run; refresh: () => void }) {
             {version ? `, version ${version}` : ''}
           </span>
         )}
+        <Tags of={tags} />
         <span>
           {done} of {nodes.length} reached nodes done
         </span>

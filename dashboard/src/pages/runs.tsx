@@ -2,7 +2,7 @@
 import { useState } from 'react'
 import type { RunCount, Summary } from '../api.js'
 import { numberOf } from '../format.js'
-import { Columns, Failure, Moment, Stale, Status } from '../parts/basics.js'
+import { Columns, Failure, Moment, Stale, Status, Tags } from '../parts/basics.js'
 import { Bulk } from '../parts/bulk.js'
 import { SavedViews } from '../parts/saved-views.js'
 import { useRowKeys } from '../parts/shortcuts.js'
@@ -19,7 +19,7 @@ const AGES: readonly (readonly [string, string])[] = [
   ['604800000', 'more than a week ago'],
   ['2592000000', 'more than 30 days ago'],
 ]
-const FILTERS = ['status', 'blueprint', 'prefix', 'order', 'age']
+const FILTERS = ['status', 'blueprint', 'tags', 'prefix', 'order', 'age']
 
 /** The filters as the server takes them. */
 function filtersOf(query: URLSearchParams): Record<string, string | undefined> {
@@ -118,7 +118,21 @@ function Filters({ query, set, counts }: FilterProps) {
   if (chosen !== '') ids.add(chosen)
   return (
     <form className="filters" onSubmit={(event) => event.preventDefault()}>
-      <Search key={query.get('prefix') ?? ''} value={query.get('prefix') ?? ''} set={(prefix) => set({ prefix })} />
+      <Search
+        key={query.get('prefix') ?? ''}
+        name="Id begins with"
+        placeholder="order-17"
+        value={query.get('prefix') ?? ''}
+        set={(prefix) => set({ prefix })}
+        isFirst
+      />
+      <Search
+        key={`tags ${query.get('tags') ?? ''}`}
+        name="Tags"
+        placeholder="customer:42, region:eu"
+        value={query.get('tags') ?? ''}
+        set={(tags) => set({ tags })}
+      />
       <label>
         <span>Blueprint</span>
         <select value={chosen} onChange={(event) => set({ blueprint: event.target.value || undefined })}>
@@ -154,20 +168,29 @@ function Filters({ query, set, counts }: FilterProps) {
   )
 }
 
+interface SearchProps {
+  name: string
+  placeholder: string
+  value: string
+  set: (text: string | undefined) => void
+  /** The one that a key leads to. */
+  isFirst?: boolean
+}
+
 /** Searches once the letters have come to rest. */
-function Search({ value, set }: { value: string; set: (prefix: string | undefined) => void }) {
+function Search({ name, placeholder, value, set, isFirst }: SearchProps) {
   const [text, setText] = useState(value)
   const search = () => text !== value && set(text.trim() || undefined)
   return (
     <label className="search">
-      <span>Id begins with</span>
+      <span>{name}</span>
       <input
         type="search"
-        data-search
+        data-search={isFirst}
         value={text}
         spellCheck={false}
         autoComplete="off"
-        placeholder="order-17"
+        placeholder={placeholder}
         onChange={(event) => setText(event.target.value)}
         onBlur={search}
         onKeyDown={(event) => {
@@ -208,7 +231,7 @@ function Table({ runs, isLoading, chosen, choose }: TableProps) {
         </th>
       </Columns>
       <tbody>
-        {runs.map(({ runId, status, blueprintId, updatedAt, createdAt }) => (
+        {runs.map(({ runId, status, blueprintId, updatedAt, createdAt, tags }) => (
           <tr key={runId} data-row data-chosen={chosen.has(runId)}>
             <td className="pick">
               <input
@@ -222,6 +245,7 @@ function Table({ runs, isLoading, chosen, choose }: TableProps) {
               <a href={runHref(runId)} data-open>
                 {runId}
               </a>
+              <Tags of={tags} />
             </td>
             <td>
               <Status of={status} />

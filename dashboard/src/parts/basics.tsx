@@ -3,6 +3,7 @@ import { type ReactNode, useEffect, useId, useRef } from 'react'
 import type { ApiError } from '../api.js'
 import { ago, clock, copy, lengthOf, useNow } from '../format.js'
 import { usePolled } from '../polled.js'
+import { taggedHref } from '../route.js'
 import { toast } from './toasts.js'
 
 const PATHS = {
@@ -49,6 +50,20 @@ export function Status({ of = '?' }: { of?: string | undefined }) {
     <span className="status" data-status={of}>
       <span aria-hidden="true">{MARKS[of] ?? '?'}</span>
       {of}
+    </span>
+  )
+}
+
+/** The tags of a run, each of which leads to all that have it. */
+export function Tags({ of = [] }: { of?: readonly string[] | undefined }) {
+  if (of.length === 0) return null
+  return (
+    <span className="tags">
+      {of.map((tag) => (
+        <a key={tag} className="tag" href={taggedHref([tag])} title={`Runs tagged ${tag}`}>
+          {tag}
+        </a>
+      ))}
     </span>
   )
 }
