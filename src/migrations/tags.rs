@@ -59,10 +59,10 @@ fn filled(facts: &Facts, statuses: &str) -> String {
     let start = "c.context_data->'_flowcraft'->'start'";
     let (contexts, cast) = (facts.contexts(), facts.cast);
     format!(
-        "UPDATE {statuses} AS t SET {TAGS_COLUMN} = k.tags FROM (SELECT t.run_id, {} AS tags FROM {statuses} AS t \
-         JOIN {contexts} AS c ON c.run_id = t.run_id::text{cast} WHERE t.{TAGS_COLUMN} IS NULL \
-         AND jsonb_typeof({start}->'tags') = 'array' ORDER BY t.run_id FOR NO KEY UPDATE OF t) AS k \
-         WHERE t.run_id = k.run_id AND t.{TAGS_COLUMN} IS NULL",
+        "UPDATE {statuses} AS s SET {TAGS_COLUMN} = k.tags FROM (SELECT s.run_id, {} AS tags FROM {statuses} AS s \
+         JOIN {contexts} AS c ON c.run_id = s.run_id::text{cast} WHERE s.{TAGS_COLUMN} IS NULL \
+         AND jsonb_typeof({start}->'tags') = 'array' ORDER BY s.run_id FOR NO KEY UPDATE OF s) AS k \
+         WHERE s.run_id = k.run_id AND s.{TAGS_COLUMN} IS NULL",
         TAGS_OF_START.replace("$START", start)
     )
 }

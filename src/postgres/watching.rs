@@ -1,5 +1,6 @@
 //! Runs as an application sees them: their status rows, with what the contexts say of their blueprints.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::connection::Connection;
@@ -17,6 +18,9 @@ use crate::ports::watching::{RunCount, RunSearch, RunSummary, StatusView};
 pub(super) const RESERVED: &str =
     "CASE WHEN jsonb_typeof(c.context_data) = 'object' THEN c.context_data->'_flowcraft' END";
 
+/// So many runs are looked up by their ids.
+const FEW: usize = 1_000;
+
 /// Conditions of a search, with the parameters that they are about.
 #[derive(Default)]
 struct Conditions<'a> {
@@ -25,7 +29,34 @@ struct Conditions<'a> {
     given: Vec<Parameter<'a>>,
 }
 
+/// What a search comes to, as parameters.
+struct Bounds<'a> {
+    created: Option<i64>,
+    updated: Option<i64>,
+    after: Option<Cow<'a, str>>,
+    /// Every run that has the tags, if they are few.
+    few: Option<Vec<String>>,
+}
+
 impl<'a> Conditions<'a> {
+    /// Those of a search.
+    fn of(search: &'a RunSearch, bounds: &'a Bounds<'a>, has_tags: bool, ids: Ids) -> Self {
+        let mut conditions = Self::default();
+        if !search.statuses.is_empty() {
+            conditions.require("s.status = ANY($?::text[])", &search.statuses);
+        }
+        conditions.require_if("s.blueprint = $?::text", search.blueprint.as_ref());
+        conditions.require_tags(&search.tags, has_tags);
+        conditions.require_if(&format!("s.id = ANY({})", ids.all().replace("$1", "$?")), bounds.few.as_ref());
+        conditions.require_if("starts_with(s.id::text, $?::text)", search.prefix.as_ref());
+        conditions.require_if("s.created < $?::bigint", bounds.created.as_ref());
+        conditions.require_if("s.updated < $?::bigint", bounds.updated.as_ref());
+        let than = if search.is_descending { "<" } else { ">" };
+        let past = format!("s.id {than} $?::text{}", ids.cast());
+        conditions.require_if(&past, bounds.after.as_ref());
+        conditions
+    }
+
     /// One more condition, about the parameter `$?`.
     fn require(&mut self, condition: &str, parameter: Parameter<'a>) {
         self.given.push(parameter);
@@ -96,23 +127,17 @@ impl Session {
         let contexts = self.contexts(&client).await?;
         let has_tags = self.find_tags_for(&client, &search.tags).await?;
         let seen = self.seen(statements, contexts, has_tags);
-        let (created, updated) = (signed(search.created_before), signed(search.updated_before));
-        let after = search.after.as_ref().map(|after| statements.ids.named(after)).transpose()?;
-        let (order, than) = if search.is_descending { ("DESC", "<") } else { ("ASC", ">") };
-        let mut conditions = Conditions::default();
-        if !search.statuses.is_empty() {
-            conditions.require("s.status = ANY($?::text[])", &search.statuses);
-        }
-        conditions.require_if("s.blueprint = $?::text", search.blueprint.as_ref());
-        conditions.require_tags(&search.tags, has_tags);
-        conditions.require_if("starts_with(s.id::text, $?::text)", search.prefix.as_ref());
-        conditions.require_if("s.created < $?::bigint", created.as_ref());
-        conditions.require_if("s.updated < $?::bigint", updated.as_ref());
-        let past = format!("s.id {than} $?::text{}", statements.ids.cast());
-        conditions.require_if(&past, after.as_ref());
-        let Conditions { sql: conditions, mut given } = conditions;
+        let bounds = Bounds {
+            created: signed(search.created_before),
+            updated: signed(search.updated_before),
+            after: search.after.as_ref().map(|after| statements.ids.named(after)).transpose()?,
+            few: if has_tags { few_tagged(&client, statements, &search.tags).await? } else { None },
+        };
+        let Conditions { sql: conditions, mut given } =
+            Conditions::of(search, &bounds, has_tags, statements.ids);
         given.push(&search.limit);
         let last = given.len();
+        let order = if search.is_descending { "DESC" } else { "ASC" };
         let select = format!(
             "SELECT s.id::text, s.status, s.blueprint, s.created, s.updated, s.tags FROM ({seen}) AS s \
              WHERE true{conditions} ORDER BY s.id {order} LIMIT ${last}"
@@ -201,6 +226,25 @@ impl Session {
              LEFT JOIN {contexts} AS c ON {same}"
         )
     }
+}
+
+/// Every run that has all of these tags, if they are few. PostgreSQL does not know how rare a tag is: where it takes one for
+/// a common one, it reads the runs in their order until it has a page of those that have it.
+async fn few_tagged(
+    client: &Connection,
+    statements: &Statements,
+    tags: &Vec<String>,
+) -> Result<Option<Vec<String>>> {
+    if tags.is_empty() {
+        return Ok(None);
+    }
+    let table = &statements.table;
+    let select = format!(
+        "SELECT t.run_id::text FROM {table} AS t WHERE t.{TAGS_COLUMN} @> $1::text[] LIMIT {}",
+        FEW + 1
+    );
+    let rows = client.rows(&select, &[tags]).await?;
+    Ok((rows.len() <= FEW).then(|| rows.iter().map(|row| row.get(0)).collect()))
 }
 
 /// SQL: the tags that a row `t` of the statuses keeps.

@@ -88,20 +88,24 @@ fn the_reserved_key_is_what_2_0_0_writes() {
 /// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
 #[test]
 fn who_started_a_run_stands_beside_its_ledger_and_may_be_dropped() {
-    let start = Some(
-        ClientStart {
-            mark: "0123456789abcdef".into(),
-            at: 1_700_000_000_000,
-            tags: vec!["customer:42".into()],
-        }
-        .into(),
-    );
+    let start =
+        Some(ClientStart { mark: "0123456789abcdef".into(), at: 1_700_000_000_000, tags: Vec::new() }.into());
     let reserved = ReservedKey { start, ..ReservedKey::default() };
     let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"0123456789abcdef","at":1700000000000}}"#;
     assert_eq!(to_raw(&reserved).unwrap().get(), text);
     assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), reserved);
     let dropped = r#"{"ledger":{"status":"running","nodes":{}}}"#;
     assert_eq!(serde_json::from_str::<ReservedKey>(dropped).unwrap(), ReservedKey::default());
+}
+
+/// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
+#[test]
+fn the_tags_of_a_run_stand_beside_who_started_it() {
+    let start = ClientStart { mark: "m".into(), at: 7, tags: vec!["customer:42".into(), "eu".into()] };
+    let reserved = ReservedKey { start: Some(start.into()), ..ReservedKey::default() };
+    let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"m","at":7,"tags":["customer:42","eu"]}}"#;
+    assert_eq!(to_raw(&reserved).unwrap().get(), text);
+    assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), reserved);
 }
 
 /// Optional: 2.0.0 reads the rest, and drops this when it writes the run.

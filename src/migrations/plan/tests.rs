@@ -206,7 +206,7 @@ fn tags_of_earlier_runs_are_filled_in_last_and_go_with_their_column() {
     let wanted = [
         r#"ALTER TABLE "s" ADD COLUMN flowcraft_tags TEXT[]"#,
         r#"CREATE INDEX CONCURRENTLY "s_tags" ON "s" USING gin (flowcraft_tags)"#,
-        r#"UPDATE "s" AS t SET flowcraft_tags"#,
+        r#"UPDATE "s" AS s SET flowcraft_tags"#,
         r#"VALUES (7, 'tags')"#,
     ];
     let places: Vec<Option<usize>> = wanted.iter().map(|wanted| up.find(wanted)).collect();
@@ -221,7 +221,7 @@ fn a_migration_that_ended_before_the_tags_were_filled_in_fills_them_in() {
     facts.recorded.remove(&7);
     assert!(!status(&facts)[6].done);
     let up = sql(Target::UP, &facts);
-    assert!(up.contains(r#"UPDATE "s" AS t SET flowcraft_tags"#) && !up.contains("ALTER TABLE"), "{up}");
+    assert!(up.contains(r#"UPDATE "s" AS s SET flowcraft_tags"#) && !up.contains("ALTER TABLE"), "{up}");
 }
 
 #[test]
