@@ -101,4 +101,33 @@ describe('an action on many runs', onServers('the command line is a process of i
     assert.ok(removed >= 2)
     assert.deepEqual(await statuses(prefix), { running: 1 })
   })
+
+  it('finds by tags, and says what is left of those that it removes', async (t) => {
+    const { prefix, ids } = await started(t, 1)
+    const tag = `of, ${prefix}`
+    const tagged = ['--tag', tag]
+    await client.startMany(
+      'single',
+      ['a', 'b', 'c'].map((end) => ({ runId: `${prefix}${end}`, tags: [tag, 'eu'] })),
+    )
+    const listed = await run(['runs', 'list', ...tagged, '--tag', 'eu', '-o', 'json'])
+    const runs = JSON.parse(listed.stdout)
+    assert.deepEqual(
+      runs.map(({ runId, tags }) => [runId, tags]),
+      ['a', 'b', 'c'].map((end) => [prefix + end, [tag, 'eu']]),
+    )
+    assert.match((await run(['runs', 'list', ...tagged])).stdout, /TAGS\n.* eu\n/)
+    assert.match((await run(['runs', 'show', `${prefix}a`])).stdout, /^tags +of, \S+, eu$/m)
+    const asked = await run(['runs', 'cancel', ...tagged])
+    assert.match(asked.stderr, /^Cancel: 3 runs\n/)
+    assert.equal((await run(['runs', 'cancel', ...tagged, '--limit', '2', '--yes'])).code, 0)
+    const preview = await run(['runs', 'purge', '--older-than', '0s', ...tagged])
+    assert.equal(preview.code, 4)
+    assert.match(preview.stderr, new RegExp(`Remove for good: 2 runs .* with of, ${prefix} that changed last`))
+    const purged = await run(['runs', 'purge', '--older-than', '0s', ...tagged, '--yes'])
+    assert.deepEqual([purged.code, purged.stdout], [0, '2 runs removed\n'], purged.stderr)
+    assert.match(purged.stderr, new RegExp(`Runs with of, ${prefix} that are still there: 1 running`))
+    assert.deepEqual(await statuses(prefix), { running: 2 })
+    assert.equal((await client.run(ids[0]).describe()).status, 'running')
+  })
 })

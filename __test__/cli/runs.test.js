@@ -22,7 +22,8 @@ describe('runs', onServers('the command line is a process of its own'), () => {
     await servers.workerFor(t, Object.values(flows))
     const runId = servers.runId()
     const context = JSON.stringify({ amount: 42 })
-    const started = await run(['runs', 'start', 'order', ...WITH, '--run-id', runId, '--context', context])
+    const tags = ['--tag', 'customer:42', '--tag', 'a,b']
+    const started = await run(['runs', 'start', 'order', ...WITH, '--run-id', runId, '--context', context, ...tags])
     assert.deepEqual([started.code, started.stdout], [0, `${runId}\n`], started.stderr)
     await servers.settled(runId, ['awaiting'])
 
@@ -46,6 +47,7 @@ describe('runs', onServers('the command line is a process of its own'), () => {
     assert.match(flat.stderr, /--blueprints/)
     const described = await run.json(`runs show ${runId}`)
     assert.deepEqual([described.status, described.nodes.length], ['awaiting', 2])
+    assert.deepEqual(described.tags, ['customer:42', 'a,b'])
 
     const late = await run(`runs result ${runId} --timeout 200ms`)
     assert.deepEqual([late.code, late.stdout], [5, ''], late.stderr)

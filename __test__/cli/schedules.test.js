@@ -36,8 +36,9 @@ describe('schedules', onServers('the command line is a process of its own'), () 
     assert.match(created.stdout, /^overlap +queue \(1 at most\)$/m)
     const again = await at(['schedules', 'create', 'nightly', 'order', ...cron])
     assert.deepEqual([again.code, /--on-conflict update/.test(again.stderr)], [1, true])
-    const updated = await at('schedules create nightly order --every 5m --on-conflict update -o json')
+    const updated = await at('schedules create nightly order --every 5m --tag customer:42 --on-conflict update -o json')
     assert.equal(JSON.parse(updated.stdout).everyMs, 300_000)
+    assert.deepEqual(JSON.parse(updated.stdout).tags, ['customer:42'])
     for (const wrong of ['--every 5m --cron x', '--cron often', '']) {
       assert.equal((await at(`schedules create other order ${wrong}`.trim())).code, 2, wrong)
     }

@@ -56,6 +56,7 @@ describe('a schedule', () => {
       context: { who: 'a', big: 12345678901234567890n.toString() },
     })
     await assert.rejects(schedules.create({ id, ...HOURLY }), { code: 'SCHEDULE_EXISTS' })
+    await assert.rejects(schedules.create({ id: `${id}-t`, ...HOURLY, tags: [''] }), { code: 'INVALID_ARGUMENT' })
     const again = await schedules.create({ id, ...HOURLY, context: created.context, onConflict: 'update' })
     assert.deepEqual(again, created)
     await schedules.pause(id, 'why')
@@ -154,14 +155,22 @@ describe('a run that somebody asks for', () => {
   it('is there at once where the blueprint is known, and a worker takes it to its end', async (t) => {
     const id = servers.runId()
     await servers.workerFor(t, ticking)
-    const { schedules } = clientFor(t, servers, ticking)
-    await schedules.create({ id, ...HOURLY, context: { who: 'Ada' } })
+    const client = clientFor(t, servers, ticking)
+    const { schedules } = client
+    const tags = [`of:${id}`, 'region:eu']
+    const created = await schedules.create({ id, ...HOURLY, context: { who: 'Ada' }, tags })
+    assert.deepEqual(created.tags, tags)
     const run = await schedules.trigger(id)
     const { context } = await run.result({ timeoutMs: 20_000 })
     assert.equal(context['_outputs.tick'], 'tick Ada')
     const { recent, counts } = await schedules.describe(id)
     assert.deepEqual([recent[0].runId, recent[0].cause, recent[0].status], [run.runId, 'trigger', 'completed'])
     assert.deepEqual([counts.triggered, counts.started], [1, 0])
+    const { runs } = await client.list({ tags: [`of:${id}`] })
+    assert.deepEqual(
+      runs.map(({ runId, tags }) => [runId, tags]),
+      [[run.runId, tags]],
+    )
   })
 
   it('is started by a worker where the blueprint is not known', async (t) => {

@@ -21,10 +21,12 @@ export function filtersOf(parsed: Parsed, otherwise: readonly RunStatus[] = []):
   if (unknown !== undefined) throw usage(`--status takes ${STATUSES.join(', ')}, not '${unknown}'`)
   const status = given.length > 0 ? given : otherwise
   const [blueprintId, idPrefix] = [parsed.text('blueprint'), parsed.text('prefix')]
+  const tags = parsed.texts('tag')
   const [createdBefore, updatedBefore] = [parsed.moment('created-before'), parsed.moment('updated-before')]
   const list = {
     ...(status.length > 0 && { status }),
     ...(blueprintId !== undefined && { blueprintId }),
+    ...(tags.length > 0 && { tags }),
     ...(idPrefix !== undefined && { idPrefix }),
     ...(createdBefore && { createdBefore }),
     ...(updatedBefore && { updatedBefore }),
@@ -34,7 +36,7 @@ export function filtersOf(parsed: Parsed, otherwise: readonly RunStatus[] = []):
 
 /** Whether any filter was given. */
 export function hasFilter(parsed: Parsed): boolean {
-  return ['status', 'blueprint', 'prefix', 'created-before', 'updated-before'].some((name) => parsed.has(name))
+  return ['status', 'blueprint', 'tag', 'prefix', 'created-before', 'updated-before'].some((name) => parsed.has(name))
 }
 
 /** Every run that the filters find, page by page. */

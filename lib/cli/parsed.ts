@@ -28,6 +28,11 @@ export class Parsed {
     return given.flatMap((value) => value.split(',')).filter((value) => value !== '')
   }
 
+  /** Every value that was given, as it is. */
+  texts(name: string): string[] {
+    return [...(this.#values.get(name) ?? [])]
+  }
+
   /** A whole number. */
   number(name: string, { from, to = Number.MAX_SAFE_INTEGER }: { from: number; to?: number }): number | undefined {
     const text = this.text(name)

@@ -27,6 +27,7 @@ export function linesOfRun(io: Io, run: RunDescription, flows: Flows, origin?: R
     ['status', run.status, styleOf(run.status)],
     ['reason', reason, 'red'],
     ['blueprint', blueprint],
+    ['tags', run.tags?.map(oneLine).join(', ')],
     ['run again', origin && `from node '${oneLine(origin.nodeId)}' of run '${oneLine(origin.runId)}'`],
     ['started', moment(run.createdAt)],
     ['last changed', moment(run.updatedAt)],

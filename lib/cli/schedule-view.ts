@@ -48,6 +48,7 @@ export function linesOfSchedule(io: Io, schedule: ScheduleDescription): string[]
     ['from', moment(schedule.startAt)],
     ['until', moment(schedule.endAt)],
     ['blueprint', blueprintId],
+    ['tags', schedule.tags?.map(oneLine).join(', ')],
     ['context', Object.keys(context).length === 0 ? undefined : shownJson(withoutCiphers(context))],
     ['overlap', overlap === 'queue' ? `queue (${maxQueued} at most)` : overlap],
     ['catches up', lengthOf(catchUpWindow)],

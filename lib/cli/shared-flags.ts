@@ -34,6 +34,7 @@ const FILTERS: Flags = {
     many: true,
   },
   blueprint: { words: 'only runs of this blueprint', value: 'id' },
+  tag: { words: 'only runs that have this tag; several times for all of them', value: 'tag', many: true },
   prefix: { words: 'only runs whose ids begin so', value: 'text' },
   'created-before': { words: 'only runs that a client started before: a date, or how long ago (2h)', value: 'time' },
   'updated-before': { words: 'only runs that last changed before: a date, or how long ago (2h)', value: 'time' },

@@ -20,7 +20,7 @@ export function moment(at: Date | undefined, now = Date.now()): string {
   return `${clock(at)} (${ago < 0 ? `in ${lengthOf(-ago)}` : `${lengthOf(ago)} ago`})`
 }
 
-export const RUN_COLUMNS: readonly Column<RunSummary>[] = [
+const RUN_COLUMNS: readonly Column<RunSummary>[] = [
   { title: 'RUN', text: ({ runId }) => runId },
   { title: 'STATUS', text: ({ status }) => status ?? '?', style: ({ status }) => styleOf(status) },
   { title: 'BLUEPRINT', text: ({ blueprintId }) => blueprintId ?? '?' },
@@ -33,6 +33,13 @@ export function withoutCiphers(context: Record<string, unknown>): Record<string,
   return Object.fromEntries(
     Object.entries(context).map(([key, value]) => [key, isEncrypted(value) ? '[encrypted]' : value]),
   )
+}
+
+const TAGS_COLUMN: Column<RunSummary> = { title: 'TAGS', text: ({ tags = [] }) => tags.join(' ') }
+
+/** The columns of a list; tags have one if they are asked for, or a run of the first page has any. */
+export function runColumns(isTagged: boolean): readonly Column<RunSummary>[] {
+  return isTagged ? [...RUN_COLUMNS, TAGS_COLUMN] : RUN_COLUMNS
 }
 
 export function formatOf(parsed: Parsed): Format {

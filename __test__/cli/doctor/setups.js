@@ -627,7 +627,7 @@ export const POSTGRES = [
     break: (world) => world.run('migrate down --yes'),
     check: 'postgres.migrations',
     level: 'note',
-    found: /6 of 6 steps of migrate are not done: 1 \(journal\)/,
+    found: /7 of 7 steps of migrate are not done: 1 \(journal\)/,
     todo: /^flowcraft-rabbitmq migrate up/,
     mend: (world, finding) => world.obeyCommand(finding),
   },

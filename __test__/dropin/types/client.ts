@@ -63,6 +63,7 @@ async function typed(): Promise<void> {
     everyMs: 1_000,
     blueprintId: 'untyped',
     overlap: 'queue',
+    tags: ['customer:42'],
     endAt: new Date(),
   })
   const { schedules, cursor } = await client.schedules.list({ limit: 10 })
@@ -98,7 +99,14 @@ async function untyped(adapter: RabbitMqAdapter, blueprint: WorkflowBlueprint, t
     order: 'desc',
   })
   const next: RunPage = await client.list(page.cursor === undefined ? {} : { cursor: page.cursor })
-  const removed: number = await client.purge({ status: 'completed', olderThan: 1_000 })
+  const removed: number = await client.purge({ status: 'completed', olderThan: 1_000, tags: ['customer:42'] })
+  await client.startMany('any', [{ tags: ['customer:42'] }])
+  const tags: string[] | undefined = described.tags ?? (await client.list({ tags: ['customer:42'] })).runs[0]?.tags
+  await client.counts(tags === undefined ? {} : { tags })
+  // @ts-expect-error: a tag is a text
+  await client.start('any', { tags: [42] })
+  // @ts-expect-error: whoever purges says how old a run has to be
+  await client.purge({ tags: ['customer:42'] })
   const made = createRabbitMqClient({ ...servers, blueprints: { any: blueprint } })
   try {
     await made.run('r').result()

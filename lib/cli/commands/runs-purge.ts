@@ -1,6 +1,8 @@
 /** `runs purge`. */
+
+import type { RabbitMqClient } from '../../client/client.js'
 import { oneLine } from '../../log.js'
-import type { Run } from '../command.js'
+import type { Call, Run } from '../command.js'
 import { confirm } from '../confirm.js'
 import { lengthOf } from '../durations.js'
 import { usage } from '../exit.js'
@@ -19,7 +21,8 @@ export const run: Run = (call) =>
     if (olderThan === undefined) throw usage('How old? Say how long ago they last changed: --older-than 30d')
     const status = endsOf(parsed.list('status'))
     const client = servers.client()
-    const list = { status, updatedBefore: Date.now() - olderThan }
+    const tags = parsed.texts('tag')
+    const list = { status, updatedBefore: Date.now() - olderThan, ...(tags.length > 0 && { tags }) }
     let count = 0
     let first: string | undefined
     for await (const runs of pagesOf(client, { list, limit: Number.POSITIVE_INFINITY }, signal)) {
@@ -30,16 +33,31 @@ export const run: Run = (call) =>
     signal.throwIfAborted()
     if (count > 0) {
       io.note(
-        `Remove for good: ${counted(count, 'run')} (${status.join(', ')}) that changed last ${lengthOf(olderThan)} ago or before`,
+        `Remove for good: ${counted(count, 'run')} (${status.join(', ')})${tagged(tags)} that changed last ${lengthOf(olderThan)} ago or before`,
         'bold',
       )
       io.note(`  the first of them: ${oneLine(first ?? '')}`)
       await confirm(call, `Remove ${counted(count, 'run')}?`)
     }
-    const removed = count > 0 ? await client.purge({ status, olderThan }) : 0
+    const removed = count > 0 ? await client.purge({ status, olderThan, ...(tags.length > 0 && { tags }) }) : 0
+    if (tags.length > 0) await sayWhatIsLeft(call, client, tags)
     await showOne(io, formatOf(parsed), { removed }, () => [`${counted(removed, 'run')} removed`])
     return undefined
   })
+
+function tagged(tags: readonly string[]): string {
+  return tags.length > 0 ? ` with ${tags.map(oneLine).join(' and ')}` : ''
+}
+
+/** Whoever erases what a tag names has to know what of it is still there. */
+async function sayWhatIsLeft({ io }: Call, client: RabbitMqClient, tags: readonly string[]): Promise<void> {
+  const left = (await client.counts({ tags })).map(({ status, count }) => [status ?? '?', count] as const)
+  if (left.length === 0) return
+  const sums = new Map<string, number>()
+  for (const [status, count] of left) sums.set(status, (sums.get(status) ?? 0) + count)
+  const said = [...sums].map(([status, count]) => `${count.toLocaleString('en')} ${oneLine(status)}`)
+  io.note(`Runs${tagged(tags)} that are still there: ${said.join(', ')}`, 'yellow')
+}
 
 function endsOf(given: readonly string[]): End[] {
   const unknown = given.find((status) => !(ENDS as readonly string[]).includes(status))

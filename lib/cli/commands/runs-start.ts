@@ -20,7 +20,9 @@ export const run: Run = (call) =>
 async function optionsOf({ parsed }: Call) {
   const context = await contextOf(parsed)
   const [runId, version, startAt] = [parsed.text('run-id'), parsed.text('version-of'), parsed.moment('start-at')]
+  const tags = parsed.texts('tag')
   return {
+    ...(tags.length > 0 && { tags }),
     ...(context !== undefined && { context }),
     ...(runId !== undefined && { runId }),
     ...(version !== undefined && { version }),

@@ -24,7 +24,9 @@ async function optionsOf({ parsed }: Call): Promise<ScheduleOptions> {
   const [overlap, note, onConflict] = [parsed.text('overlap'), parsed.text('note'), parsed.text('on-conflict')]
   const [maxQueued, catchUpWindow] = [parsed.number('max-queued', { from: 1, to: 100 }), parsed.duration('catch-up')]
   const [startAt, endAt] = [parsed.moment('start-at'), parsed.moment('end-at')]
+  const tags = parsed.texts('tag')
   return {
+    ...(tags.length > 0 && { tags }),
     id,
     blueprintId,
     ...timingOf({ parsed }),

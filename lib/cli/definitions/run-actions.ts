@@ -80,11 +80,13 @@ export const RUN_ACTIONS: readonly Command[] = [
     flags: {
       'older-than': { words: 'how long ago they last changed, at least', value: 'time' },
       status: { words: 'only of this status: completed, failed, cancelled', value: 'status', many: true },
+      tag: { words: 'only runs that have this tag; several times for all of them', value: 'tag', many: true },
     },
     groups: ['confirmation', 'output', 'servers'],
     examples: [
       { line: 'runs purge --older-than 30d', words: 'all that ended more than 30 days ago' },
       { line: 'runs purge --older-than 7d --status completed --yes', words: 'from a schedule' },
+      { line: 'runs purge --older-than 0s --tag customer:42', words: 'all that is over of a customer' },
     ],
     load: () => import('../commands/runs-purge.js'),
   },

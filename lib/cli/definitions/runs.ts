@@ -25,6 +25,7 @@ export const RUNS_COMMANDS: readonly Command[] = [
     examples: [
       { line: 'runs list --status failed --limit 20', words: 'twenty that failed' },
       { line: 'runs list --status running --updated-before 10m', words: 'those that may be stuck' },
+      { line: 'runs list --tag customer:42', words: 'those of a customer' },
       { line: 'runs list --blueprint order -o jsonl | wc -l', words: 'how many there are of a blueprint' },
     ],
     load: () => import('../commands/runs-list.js'),
@@ -80,6 +81,7 @@ export const RUNS_COMMANDS: readonly Command[] = [
       blueprints: BLUEPRINTS,
       'run-id': RUN_ID,
       context: { words: 'its context: a JSON object, @file for a file, - for standard input', value: 'json' },
+      tag: { words: 'what the run is found by; several times for several tags', value: 'tag', many: true },
       'on-conflict': ON_CONFLICT,
       'start-at': { words: 'when it begins: a date', value: 'time' },
       'version-of': { words: 'the version that the blueprint has to have', value: 'version' },

@@ -41,6 +41,7 @@ export const SCHEDULE_COMMANDS: readonly Command[] = [
         words: 'the context of its runs: a JSON object, @file for a file, - for standard input',
         value: 'json',
       },
+      tag: { words: 'what its runs are found by; several times for several tags', value: 'tag', many: true },
       overlap: {
         words: 'what becomes of a due time while an earlier run goes on; default skip',
         value: 'policy',
