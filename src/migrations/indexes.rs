@@ -58,7 +58,7 @@ pub fn made(index: OwnedIndex, facts: &Facts) -> Vec<Act> {
             RelationKind::Table if !index.of(table).attached => acts.extend(built(index, table, facts)),
             // It holds no rows: nothing is to be built.
             RelationKind::Partitioned if index.of(table).index == Index::Absent => {
-                acts.push(Act::together([create("CREATE INDEX", index, "ONLY ", (table, facts))]));
+                acts.push(Act::together([create("CREATE INDEX", index, table, facts)]));
             }
             _ => {}
         }
@@ -98,9 +98,9 @@ pub fn lacks(facts: &Facts) -> Vec<String> {
 /// The index of a table that holds rows. One that was left half made is of no use, and is made anew.
 fn built(index: OwnedIndex, table: &Relation, facts: &Facts) -> Vec<Act> {
     let create = match facts.pooled {
-        true => Act::together([create("CREATE INDEX", index, "", (table, facts))]),
+        true => Act::together([create("CREATE INDEX", index, table, facts)]),
         false => Act::Apart {
-            sql: create("CREATE INDEX CONCURRENTLY", index, "", (table, facts)),
+            sql: create("CREATE INDEX CONCURRENTLY", index, table, facts),
             table: table.sql.clone(),
             undo: Some(drop_sql(index, table)),
         },
@@ -112,7 +112,8 @@ fn built(index: OwnedIndex, table: &Relation, facts: &Facts) -> Vec<Act> {
     }
 }
 
-fn create(verb: &str, index: OwnedIndex, only: &str, (table, facts): (&Relation, &Facts)) -> String {
+fn create(verb: &str, index: OwnedIndex, table: &Relation, facts: &Facts) -> String {
+    let only = if table.kind == RelationKind::Partitioned { "ONLY " } else { "" };
     let name = without_schema(&index.name(table));
     format!("{verb} {name} ON {only}{} {}", table.sql, index.columns(facts))
 }

@@ -1,6 +1,6 @@
 //! PostgreSQL as the record of runs.
 //!
-//! Two tables belong to the user; the engine looks at them once and changes no column. The contexts have one JSON document a
+//! Two tables belong to the user; the engine looks at them once and changes none of their columns. The contexts have one JSON document a
 //! run, in which the engine keeps its ledger under one reserved key. The statuses have one of three shapes. A third table, the
 //! journal, is created on request ([`migrate`]) and takes the changes of long runs.
 //!
