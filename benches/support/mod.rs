@@ -8,7 +8,7 @@ use flowcraft_rabbitmq_adapter::record::{Change, Document, Patch, ReservedKey};
 use flowcraft_rabbitmq_adapter::worker::job::completion::{Completion, complete};
 use flowcraft_rabbitmq_adapter::worker::job::effect::{AnsweredBy, Execution};
 use flowcraft_rabbitmq_adapter::workflow::blueprint::{Blueprint, DescribedEdge, DescribedNode, Description};
-use flowcraft_rabbitmq_adapter::workflow::ledger::{Ledger, TakenEdge};
+use flowcraft_rabbitmq_adapter::workflow::ledger::{Ledger, Ran, TakenEdge};
 
 /// A message as a worker publishes it.
 pub const MESSAGE: &[u8] =
@@ -76,11 +76,12 @@ impl Run {
             node: &self.node,
             held: &self.node,
             round: 1,
-            now: 0,
+            now: 1_764_000_000_250,
             queue: "flowcraft-queue",
             deferred: false,
             opens: None,
             by: AnsweredBy::Attempt(None),
+            ran: Some(Ran { started: 1_764_000_000_000, worker: "host-7:4711:0a1b2c3d" }),
         };
         let (change, completion) =
             complete(&self.document, &self.blueprint, execution, &self.answer).expect("it completes");

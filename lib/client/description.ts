@@ -4,7 +4,17 @@ import { fromJson } from '../bridge/json.js'
 /** The status of a run. Programs of your own may have written other words. */
 export type RunStatus = 'running' | 'awaiting' | 'completed' | 'failed' | 'cancelled' | (string & {})
 
-/** What is known of a run. */
+/**
+ * What is known of a run. Its times are by PostgreSQL's clock, and are those that the record says: of a run that workers of version
+ * 2.0.0 began or went on with, some or all are absent.
+ *
+ * @example
+ * ```ts
+ * const { createdAt, endedAt, nodes } = await client.run(runId).describe()
+ * if (createdAt && endedAt) console.log(`took ${endedAt.getTime() - createdAt.getTime()} ms`)
+ * for (const { nodeId, startedAt, endedAt, worker } of nodes) console.log(nodeId, startedAt, endedAt, worker)
+ * ```
+ */
 export interface RunDescription {
   runId: string
   status: RunStatus
@@ -20,6 +30,8 @@ export interface RunDescription {
   updatedAt?: Date
   /** What it is found by, in the order of its start; absent where it has no tags. */
   tags?: string[]
+  /** When it ended; absent while it goes on. */
+  endedAt?: Date
   /** Every node that was ever reached. */
   nodes: NodeDescription[]
 }
@@ -43,22 +55,61 @@ export interface NodeDescription {
   error?: string
   /** It failed, and its fallback took its place. */
   replaced?: true
+  /** When it became due, in this execution. */
+  reachedAt?: Date
+  /** When a worker began to execute it; known once that has answered. Of a node that retries, the attempt that was the last. */
+  startedAt?: Date
+  /** Since when it is `awaiting`; also after that. Of a node that runs a subflow, when the subflow began. */
+  awaitingSince?: Date
+  /** When it was resumed. Of a node that runs a subflow, when the subflow ended. */
+  resumedAt?: Date
+  /** When it was done, or failed. */
+  endedAt?: Date
+  /** The worker that executed it, by the `id` that `client.workers()` has for it. */
+  worker?: string
+  /** The last attempt at it that failed, and that another attempt, or its fallback, followed. */
+  lastError?: FailedAttempt
+}
+
+/** An attempt at a node that failed, and that another attempt, or the node's fallback, followed. */
+export interface FailedAttempt {
+  /** Why it failed: at most the first 500 characters. */
+  message: string
+  /** Which attempt it was, from 1. */
+  attempt: number
+  /** When it ended. */
+  endedAt?: Date
+  /** The worker that made it. */
+  worker?: string
 }
 
 type Moments<T, K extends keyof T> = Omit<T, K> & { [P in K]?: number }
 
-type Told = Moments<Omit<RunDescription, 'nodes'>, 'createdAt' | 'updatedAt'> & {
-  nodes: Moments<NodeDescription, 'dueAt'>[]
+type NodeMoment = 'dueAt' | 'reachedAt' | 'startedAt' | 'awaitingSince' | 'resumedAt' | 'endedAt'
+
+type ToldNode = Moments<Omit<NodeDescription, 'lastError'>, NodeMoment> & {
+  lastError?: Moments<FailedAttempt, 'endedAt'>
 }
+
+type Told = Moments<Omit<RunDescription, 'nodes'>, 'createdAt' | 'updatedAt' | 'endedAt'> & { nodes: ToldNode[] }
 
 /** A description as the engine says it. */
 export function readDescription(json: string): RunDescription {
-  const { nodes, createdAt, updatedAt, ...told } = fromJson(json) as Told
+  const { nodes, createdAt, updatedAt, endedAt, ...told } = fromJson(json) as Told
+  return { ...told, ...dates({ createdAt, updatedAt, endedAt }), nodes: nodes.map(readNode) }
+}
+
+function readNode(told: ToldNode): NodeDescription {
+  const { dueAt, reachedAt, startedAt, awaitingSince, resumedAt, endedAt, lastError, ...node } = told
   return {
-    ...told,
-    ...dates({ createdAt, updatedAt }),
-    nodes: nodes.map(({ dueAt, ...node }) => ({ ...node, ...dates({ dueAt }) })),
+    ...node,
+    ...dates({ dueAt, reachedAt, startedAt, awaitingSince, resumedAt, endedAt }),
+    ...(lastError && { lastError: readAttempt(lastError) }),
   }
+}
+
+function readAttempt({ endedAt, ...attempt }: Moments<FailedAttempt, 'endedAt'>): FailedAttempt {
+  return { ...attempt, ...dates({ endedAt }) }
 }
 
 /** Whether a run of this status is not over. */

@@ -42,12 +42,15 @@ export function shownRun(board: Board, { nodes, reason, ...run }: RunDescription
 }
 
 function shownNode(board: Board, blueprintId: string | undefined, node: NodeDescription): ShownNode {
-  const { nodeId, error, waitsFor, state } = node
+  const { nodeId, error, lastError, waitsFor, state } = node
   const { redaction } = board
   const actions = state === 'awaiting' ? actionsOf(board, blueprintId, nodeId) : undefined
   return {
     ...node,
     ...(error !== undefined && { error: redaction.value(error, [nodeId, 'error'], 'node') }),
+    ...(lastError && {
+      lastError: { ...lastError, message: redaction.value(lastError.message, [nodeId, 'error'], 'node') },
+    }),
     ...(waitsFor && {
       waitsFor: { ...waitsFor, details: redaction.value(waitsFor.details, [nodeId, 'details'], 'node') },
     }),

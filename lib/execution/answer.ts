@@ -11,7 +11,7 @@ export interface JobAnswer {
   added?: AddedNode[]
   /** The scatterer a gatherer sends for its next chunk. */
   again?: string
-  /** Why it failed. */
+  /** Why it failed, or is tried again. */
   message?: string
   /** Whether its fallback may take over. */
   recoverable?: boolean

@@ -20,7 +20,8 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
   if (node && asked) {
     const { afterMs, message: reason } = asked
     host.logger.info(`[Adapter] Run '${runId}', node '${nodeId}' runs again in ${afterMs} ms: ${reason}`, about)
-    return { outcome: 'retry', waitMs: afterMs, postponed: true, ...context.writes(`_outputs.${nodeId}`) }
+    const writes = context.writes(`_outputs.${nodeId}`)
+    return { outcome: 'retry', message: reason, waitMs: afterMs, postponed: true, ...writes }
   }
   const missing = isLate ? undefined : missingKeyOf(thrown)
   if (node && missing) {
@@ -41,7 +42,7 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
       `[Adapter] Run '${runId}': attempt ${job.attempt} failed, the next follows in ${after} ms. ${message}`,
       about,
     )
-    return { outcome: 'retry', waitMs: after, ...context.writes(`_outputs.${nodeId}`) }
+    return { outcome: 'retry', message, waitMs: after, ...context.writes(`_outputs.${nodeId}`) }
   }
   const fallback = recoverable ? execution.fallback : undefined
   if (fallback !== undefined && blueprint.nodes.some((each) => each.id === fallback)) {

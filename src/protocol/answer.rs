@@ -23,8 +23,7 @@ struct WireAnswer {
     taken: Vec<WireEdge>,
     #[serde(default)]
     added: Vec<WireNode>,
-    #[serde(default)]
-    message: String,
+    message: Option<String>,
     #[serde(default)]
     recoverable: bool,
     #[serde(default, deserialize_with = "json::present")]
@@ -117,10 +116,14 @@ impl WireAnswer {
                 added: self.added.into_iter().map(WireNode::understood).collect(),
                 again: self.again,
             },
-            WireOutcome::Failed => Outcome::Failed { message: self.message, recoverable: self.recoverable },
-            WireOutcome::Retry => {
-                Outcome::Retry { after: milliseconds(self.wait_ms), postponed: self.postponed }
+            WireOutcome::Failed => {
+                Outcome::Failed { message: self.message.unwrap_or_default(), recoverable: self.recoverable }
             }
+            WireOutcome::Retry => Outcome::Retry {
+                after: milliseconds(self.wait_ms),
+                postponed: self.postponed,
+                message: self.message,
+            },
             WireOutcome::Paused => Outcome::Paused {
                 pause: Pause {
                     details: self.details,

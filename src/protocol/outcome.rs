@@ -48,6 +48,8 @@ pub enum Outcome {
         after: Duration,
         /// It only asked for a later time, and counts as no attempt.
         postponed: bool,
+        /// Why, in a sentence.
+        message: Option<String>,
     },
     /// It paused.
     Paused {

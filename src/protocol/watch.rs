@@ -70,6 +70,9 @@ pub struct RunDescription {
     /// What it is found by.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// When it ended: milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<u64>,
     /// Every node that was ever reached, in the order of their ids.
     pub nodes: Vec<NodeDescription>,
 }
@@ -101,6 +104,43 @@ pub struct NodeDescription {
     /// Its fallback took its place.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub replaced: bool,
+    /// When it became due: milliseconds since 1970, like the moments that follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reached_at: Option<u64>,
+    /// When a worker began to execute it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<u64>,
+    /// Since when it awaits, or awaited before it was resumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub awaiting_since: Option<u64>,
+    /// When it was resumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<u64>,
+    /// When its execution ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<u64>,
+    /// The worker that executed it, by its name in the registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// The last attempt at it that failed, and that another or its fallback followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<FailedAttempt>,
+}
+
+/// An attempt at a node that failed, and that another or its fallback followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedAttempt {
+    /// Why.
+    pub message: String,
+    /// Which attempt it was, from 1.
+    pub attempt: u32,
+    /// When it ended: milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<u64>,
+    /// The worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
 }
 
 /// What a paused node waits for.

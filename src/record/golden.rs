@@ -8,7 +8,8 @@ use super::{
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::workflow::ledger::{
-    Added, Arrival, Claim, KeptEvent, Ledger, NodeEntry, NodeError, NodeState, Onward, Resume, RunStatus,
+    Added, Arrival, Claim, KeptEvent, Ledger, NodeEntry, NodeError, NodeState, Onward, Ran, Resume,
+    RunStatus, Stamp,
 };
 
 /// Every field of a node, none of them left out.
@@ -53,6 +54,7 @@ fn node() -> NodeEntry {
         postponed: 1,
         not_before: Some(1_700_000_000_000),
         claim: None,
+        ..NodeEntry::default()
     }
 }
 
@@ -176,6 +178,27 @@ fn what_2_0_0_does_not_know_is_left_out_where_it_says_nothing() {
     let text = r#"{"state":"idle","round":0,"wave":0,"level":0,"claim":{"by":"w1","until":5}}"#;
     assert_eq!(serde_json::to_string(&claimed).unwrap(), text);
     assert_eq!(serde_json::from_str::<NodeEntry>(text).unwrap(), claimed);
+}
+
+#[test]
+fn the_times_of_a_run_stand_in_its_ledger_and_may_be_dropped() {
+    let mut ledger = Ledger { status: RunStatus::Completed, ..Ledger::default() };
+    ledger.nodes.insert("a".into(), NodeEntry { state: NodeState::Done, ..NodeEntry::default() }.into());
+    let mut before = Ledger::default();
+    before.nodes.insert("a".into(), NodeEntry { state: NodeState::Due, ..NodeEntry::default() }.into());
+    let ran = Some(Ran { started: 1_700_000_000_000, worker: "w1" });
+    ledger.stamp(&before, Stamp { now: 1_700_000_000_250, node: Some(&"a".into()), ran });
+    let times = r#""times":{"since":1700000000000,"ended":250,"workers":["w1"]}"#;
+    let node = r#""a":{"state":"done","round":0,"wave":0,"level":0,"t":[null,0,250,0]}"#;
+    let text = format!(r#"{{"status":"completed","nodes":{{{node}}},{times}}}"#);
+    assert_eq!(serde_json::to_string(&ledger).unwrap(), text);
+    assert_eq!(serde_json::from_str::<Ledger>(&text).unwrap(), ledger);
+    let delta = serde_json::to_string(&ledger.since(&before)).unwrap();
+    assert_eq!(delta, format!(r#"{{"status":"completed","nodes":{{{node}}},{times}}}"#));
+    before.grow(serde_json::from_str(&delta).unwrap());
+    assert_eq!(before, ledger);
+    before.grow(serde_json::from_str(r#"{"status":"completed"}"#).unwrap());
+    assert_eq!(before.times, ledger.times, "an entry of 2.0.0 says nothing of them");
 }
 
 #[test]

@@ -43,6 +43,11 @@ impl RunStore {
         self.platform.is_set()
     }
 
+    /// Now, by the database's clock as far as anything was heard of it: milliseconds since 1970.
+    pub fn now(&self) -> u64 {
+        self.platform.now()
+    }
+
     /// The record itself, for what needs neither batches nor a cache.
     pub fn record(&self) -> &dyn Record {
         &*self.record

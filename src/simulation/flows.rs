@@ -199,6 +199,7 @@ impl Flow {
             Behaviour::Retry(failures) if turn.attempt <= failures => Outcome::Retry {
                 after: Duration::from_millis(u64::from(turn.attempt) * 700),
                 postponed: false,
+                message: Some(format!("attempt {} fails", turn.attempt)),
             },
             Behaviour::Sleep(wait) if !turn.resumed => {
                 let until = Some(turn.now.saturating_add(crate::time::milliseconds(wait)));
@@ -209,7 +210,11 @@ impl Flow {
                 Outcome::Paused { pause: Pause { event, ..Pause::default() }, output: None }
             }
             Behaviour::Subflow(tries) if turn.failed.is_some() => match turn.attempt < tries {
-                true => Outcome::Retry { after: Duration::from_millis(500), postponed: false },
+                true => Outcome::Retry {
+                    after: Duration::from_millis(500),
+                    postponed: false,
+                    message: turn.failed.map(str::to_owned),
+                },
                 false => {
                     Outcome::Failed { message: turn.failed.unwrap_or_default().to_owned(), recoverable: true }
                 }

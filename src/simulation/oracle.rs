@@ -89,6 +89,7 @@ fn after(run: &Document, due: &DueJob, flow: &Flow, flows: &BTreeMap<String, Flo
         deferred: false,
         opens: opens.as_ref(),
         by: AnsweredBy::Attempt(None),
+        ran: None,
     };
     match complete(run, &own.blueprint(), execution, &answer) {
         Ok((Some(change), _)) => run.after(&change.patch, &change.reserved),

@@ -3,6 +3,8 @@ import {
   createAesCodec,
   createRabbitMqClient,
   PostgresContext,
+  type FailedAttempt,
+  type NodeDescription,
   type RabbitMqAdapter,
   type RabbitMqClient,
   type RabbitMqClientOptions,
@@ -93,6 +95,15 @@ async function untyped(adapter: RabbitMqAdapter, blueprint: WorkflowBlueprint, t
   const run: RunHandle = await client.start('any', { context: { a: 1 }, transaction })
   const described: RunDescription = await run.describe()
   const moment: Date | undefined = described.nodes[0]?.dueAt ?? described.createdAt
+  const tried: FailedAttempt | undefined = described.nodes[0]?.lastError
+  is<Equal<typeof described.endedAt, Date | undefined>>(true)
+  const { startedAt, worker }: NodeDescription = described.nodes[0] ?? {
+    nodeId: 'n',
+    state: 'idle',
+    execution: 0,
+    attempt: 1,
+  }
+  console.log(startedAt?.toISOString(), worker?.length, tried?.endedAt)
   const page: RunPage = await client.list({
     status: ['failed', 'cancelled'],
     updatedBefore: moment ?? 0,

@@ -3,10 +3,10 @@
 use crate::error::Result;
 use crate::ports::watching::StatusView;
 use crate::protocol::watch::{
-    NodeDescription, NodeFailure, RunDescription, RunOutcome, StoredResult, WaitsFor,
+    FailedAttempt, NodeDescription, NodeFailure, RunDescription, RunOutcome, StoredResult, WaitsFor,
 };
 use crate::record::{Document, ReservedKey, blueprint_named_in, final_result, version_named_in};
-use crate::workflow::ledger::{Ledger, NodeEntry, NodeState, RunStatus};
+use crate::workflow::ledger::{Ledger, NodeEntry, NodeState, RunStatus, Tried};
 use crate::workflow::path::{Inside, shown};
 
 /// What is known of a run, by its record and its status row, of which there is one at least.
@@ -26,6 +26,7 @@ pub fn describe(run: &str, document: &Document, view: Option<&StatusView>) -> Ru
         created_at: reserved.and_then(|reserved| reserved.start.as_ref()).map(|start| start.at),
         updated_at: view.and_then(|view| view.updated_at),
         tags: tags(reserved, view),
+        ended_at: ledger.and_then(Ledger::ended_at),
         nodes: ledger.map(nodes).unwrap_or_default(),
     }
 }
@@ -100,6 +101,7 @@ fn node(ledger: &Ledger, id: &crate::ids::NodeId, entry: &NodeEntry) -> NodeDesc
         .then(|| WaitsFor { event: entry.event.clone(), details: ledger.details_of(id) });
     let failure = ledger.errors.iter().rev().find(|error| error.node == *id);
     let has_failed = entry.state == NodeState::Failed || entry.replaced;
+    let moments = ledger.moments(entry);
     NodeDescription {
         node_id: shown(id).into(),
         state: word(entry.state).to_owned(),
@@ -110,7 +112,20 @@ fn node(ledger: &Ledger, id: &crate::ids::NodeId, entry: &NodeEntry) -> NodeDesc
         waits_for: waits,
         error: failure.filter(|_| has_failed || ledger.status.is_end()).map(|error| error.message.clone()),
         replaced: entry.replaced,
+        reached_at: moments.due,
+        started_at: moments.started,
+        awaiting_since: moments.awaited,
+        resumed_at: moments.resumed,
+        ended_at: moments.ended,
+        worker: moments.worker.map(str::to_owned),
+        last_error: entry.tried.as_deref().map(|tried| failed_attempt(ledger, tried)),
     }
+}
+
+fn failed_attempt(ledger: &Ledger, tried: &Tried) -> FailedAttempt {
+    let (ended_at, worker) = ledger.moment_of(tried);
+    let (message, attempt) = (tried.message.clone(), tried.attempt);
+    FailedAttempt { message, attempt, ended_at, worker: worker.map(str::to_owned) }
 }
 
 fn word(state: NodeState) -> &'static str {

@@ -211,6 +211,7 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
     {
         return give_away(context, &message, &due).await;
     }
+    let started = Some(context.services.platform.now());
     match execute(context, &message, &to_execute).await? {
         None => Ok(Hop::Over(MessageFate::Requeue)),
         Some(Reply::Outdated | Reply::Lacking { .. }) => give_away(context, &message, &due).await,
@@ -219,7 +220,7 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
             heed(context, running.as_ref(), &answer).await;
             drop(running);
             let after = message.after(answer.trace.as_deref());
-            let executed = Executed { node: to_execute, answer, begun, held: chain.held, is_executed: true };
+            let executed = Executed { node: to_execute, answer, begun, held: chain.held, started };
             let finished = finish(context, &after, executed).await?;
             follow_up(context, chain, &after, finished).await.map(Hop::On)
         }

@@ -16,6 +16,7 @@ use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::{Decide, Document, Patch};
 use crate::worker::settings::Settings;
 use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::Ran;
 use crate::workflow::path::{Inside, shown};
 
 /// What a commit came to.
@@ -38,8 +39,8 @@ pub struct ToCommit<'a> {
     pub held: &'a NodeId,
     /// The blueprint of the subflow that the node opens, if it does.
     pub opens: Option<Arc<Blueprint>>,
-    /// It was executed, and did not kill its workers.
-    pub is_executed: bool,
+    /// When its execution started, by the record's clock; none where its workers died.
+    pub started: Option<u64>,
 }
 
 /// Commits an answer. What PostgreSQL cannot store is the node's failure.
@@ -95,6 +96,7 @@ struct CompletionInputs {
     /// The attempt that is answered; none where its workers died.
     attempt: Option<Arc<LiveAttempt>>,
     settings: Arc<Settings>,
+    started: Option<u64>,
     now: u64,
     deferred: bool,
     /// Somebody listens to events.
@@ -107,7 +109,7 @@ impl CompletionInputs {
     fn of(
         context: &JobContext<'_>,
         message: &JobMessage,
-        ToCommit { node, opens, is_executed, .. }: &ToCommit<'_>,
+        &ToCommit { ref node, ref opens, started, .. }: &ToCommit<'_>,
     ) -> Self {
         let services = context.services;
         let is_inside = Inside::of(&message.node_id).is_some();
@@ -118,8 +120,9 @@ impl CompletionInputs {
             blueprint: node.analysed.blueprint.clone(),
             outer: is_inside.then(|| message.blueprint_id.clone()),
             opens: opens.clone(),
-            attempt: is_executed.then(|| node.attempt.clone()),
+            attempt: started.map(|_| node.attempt.clone()),
             settings: services.settings.clone(),
+            started,
             now: services.platform.now(),
             deferred: services.runs.defers_results(),
             heard: services.notices.are_heard(),
@@ -134,7 +137,8 @@ impl CompletionInputs {
             let (round, now, deferred) = (*round, *now, *deferred);
             let (held, opens) = (&held, opens.as_deref());
             let by = self.attempt.as_ref().map_or(AnsweredBy::Nobody, |by| AnsweredBy::Attempt(by.token()));
-            let execution = Execution { run, node, round, now, queue, held, deferred, opens, by };
+            let ran = self.started.map(|started| Ran { started, worker: &self.settings.worker });
+            let execution = Execution { run, node, round, now, queue, held, deferred, opens, by, ran };
             let (mut change, mut completion) = complete(document, blueprint, execution, &answer)?;
             if let Some(change) = &mut change {
                 document.refuse_oversized(&change.patch)?;

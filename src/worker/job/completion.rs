@@ -8,7 +8,7 @@ use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::{Change, Document, Follows, Milestones, Patch, ReservedKey};
 use crate::worker::runs::finalize::finalize;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{DueJob, Refusal, RunStatus};
+use crate::workflow::ledger::{DueJob, Ledger, Refusal, RunStatus, Stamp};
 use crate::workflow::path::Inside;
 
 /// What a committed answer leads to.
@@ -60,6 +60,7 @@ pub fn complete(
         Ok(effect) => effect,
         Err(refusal) => return Ok((None, refused(reserved, execution, refusal))),
     };
+    stamp(&mut reserved.ledger, document, execution, &due);
     let patch = settled(&mut reserved, document, execution, patch);
     note(&mut reserved, execution, &due, inside.is_none().then_some(blueprint));
     let change = finalize(reserved, patch, execution.deferred)?;
@@ -77,6 +78,21 @@ pub fn complete(
         milestones: None,
     };
     Ok((Some(change), completion))
+}
+
+/// Notes in the ledger when its nodes ended, and became due, by an answer.
+fn stamp(ledger: &mut Ledger, document: &Document, execution: Execution<'_>, due: &[DueJob]) {
+    let Execution { node, now, ran, .. } = execution;
+    let stamp = Stamp { now, node: Some(node), ran };
+    let nothing = Ledger::default();
+    let before = document.reserved.as_ref().map_or(&nothing, |reserved| &reserved.ledger);
+    match Inside::of(node) {
+        // An instance may be over, and everything inside with it.
+        Some(_) => ledger.stamp(before, stamp),
+        None => {
+            ledger.stamp_each(before, std::iter::once(node).chain(due.iter().map(|due| &due.node)), stamp)
+        }
+    }
 }
 
 /// Notes beside the ledger what follows from an answer. `outermost` is the run's blueprint, if the answer is of a node of it.

@@ -7,7 +7,7 @@ use crate::protocol::outcome::{Answer, Outcome, Taken};
 use crate::record::{Patch, Scope, to_raw};
 use crate::time::milliseconds;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{DueJob, Event, Ledger, Pause, Refusal, TakenEdge, Transition};
+use crate::workflow::ledger::{DueJob, Event, Ledger, Pause, Ran, Refusal, TakenEdge, Transition};
 
 /// Where the execution that an answer belongs to stands: which node, in which round.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,8 @@ pub struct Execution<'a> {
     pub opens: Option<&'a Blueprint>,
     /// Whose answer it is.
     pub by: AnsweredBy<'a>,
+    /// When it started, and on which worker; none where its workers died.
+    pub ran: Option<Ran<'a>>,
 }
 
 /// Whose answer it is.
@@ -92,9 +94,9 @@ pub fn event_of(Execution { node, round, now, .. }: Execution<'_>, outcome: &Out
         Outcome::Failed { message, recoverable } => {
             Event::Failed { node, round, message: message.clone(), recoverable: *recoverable }
         }
-        Outcome::Retry { after, postponed } => {
+        Outcome::Retry { after, postponed, message } => {
             let not_before = now.saturating_add(milliseconds(*after));
-            Event::Retried { node, round, not_before, postponed: *postponed }
+            Event::Retried { node, round, not_before, postponed: *postponed, message: message.clone() }
         }
         Outcome::Paused { pause, .. } => Event::Paused { node, round, pause: pause.clone() },
         // It is no event of one ledger: see `opened`.

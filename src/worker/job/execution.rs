@@ -37,8 +37,9 @@ pub struct Executed<'a> {
     pub begun: Instant,
     /// The node of the message that is held: its own, or the one under whose message it is carried.
     pub held: &'a NodeId,
-    /// It was executed, and did not kill its workers.
-    pub is_executed: bool,
+    /// When its execution started, by the record's clock: milliseconds since 1970; none where it killed its workers, and was not
+    /// executed.
+    pub started: Option<u64>,
 }
 
 /// A job whose answer is committed.
@@ -71,12 +72,12 @@ pub async fn finish(
     executed: Executed<'_>,
 ) -> Result<Finished> {
     let services = context.services;
-    let Executed { node, answer, begun, held, is_executed } = executed;
+    let Executed { node, answer, begun, held, started } = executed;
     let analysed = node.analysed.clone();
     let (answer, opens) = opening(context, by_the_databases_clock(context, answer)).await?;
     let answer = Arc::new(answer);
     fault_points::point("before-commit");
-    let to_commit = ToCommit { node, held, opens, is_executed };
+    let to_commit = ToCommit { node, held, opens, started };
     if makes(Mutant::PublishesBeforeCommit) {
         publish_before_commit(context, message, &to_commit, &answer).await?;
     }
@@ -123,6 +124,7 @@ async fn publish_before_commit(
         deferred: false,
         opens: opens.as_deref(),
         by: AnsweredBy::Attempt(executed.attempt.token()),
+        ran: None,
     };
     let (_, early) = complete(&executed.document, &executed.analysed.blueprint, execution, answer)?;
     context.publish_due(message, &early.due, executed.document.at).await

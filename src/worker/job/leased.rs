@@ -138,8 +138,8 @@ async fn execute_in_turn(
     }
     fault_points::point("after-load");
     to_execute.onward = onward(context, message, &mut to_execute.document).await?;
-    let is_executed = deaths.is_none();
-    let executed = |node, answer| Executed { node, answer, begun, held: &message.node_id, is_executed };
+    let started = deaths.is_none().then(|| context.services.platform.now());
+    let executed = |node, answer| Executed { node, answer, begun, held: &message.node_id, started };
     if let Some(deaths) = deaths {
         if let Some(milestones) = to_execute.onward.take() {
             context.services.notices.tell_of(&message.run_id, milestones).await?;

@@ -48,7 +48,7 @@ pub async fn enter(
 
 /// What a node asks of its limit with its answer: that nobody starts under its key for a while.
 pub async fn heed(context: &JobContext<'_>, running: Option<&Running>, answer: &Answer) {
-    if let (Some(running), Outcome::Retry { after, postponed: true }) = (running, &answer.outcome) {
+    if let (Some(running), Outcome::Retry { after, postponed: true, .. }) = (running, &answer.outcome) {
         context.services.key_limits.pause(running.key(), *after).await;
     }
 }

@@ -72,7 +72,8 @@ impl Beginning {
             take_over(state, &self.blueprint, [queue, queue])?;
             Ok(Decision::Write(self.finish(state)))
         };
-        let (change, due) = decide(document.clone(), Terms { deferred, heard: false }, begin)?;
+        let (change, due) =
+            decide(document.clone(), Terms { deferred, heard: false, now: self.start.at }, begin)?;
         let nothing = || Error::new(Code::Internal, OPERATION, "a new run changes nothing");
         let new = NewRun::new(&self.run, &document, &change.ok_or_else(nothing)?)?;
         Ok(Begun { new, due })
@@ -159,7 +160,7 @@ mod tests {
     use crate::workflow::ledger::tests::support::graph;
     use crate::workflow::ledger::{Event, Ledger, NodeState, RunStatus};
 
-    const TERMS: Terms = Terms { deferred: false, heard: false };
+    const TERMS: Terms = Terms { deferred: false, heard: false, now: 1_000 };
 
     fn beginning(mark: &str, context: &str) -> Beginning {
         Beginning {

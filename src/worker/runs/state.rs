@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::finalize::{finalize, published};
 use crate::error::{Code, Error, Result};
 use crate::record::{Change, Document, Patch, ReservedKey};
-use crate::workflow::ledger::Ledger;
+use crate::workflow::ledger::{Ledger, Stamp};
 
 /// A run as it is: what is decided is changed here, and written if the [`Decision`] says so.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Terms {
     pub deferred: bool,
     /// Somebody listens to events here.
     pub heard: bool,
+    /// Now, by the record's clock: milliseconds since 1970.
+    pub now: u64,
 }
 
 /// What was decided, with an answer for the caller.
@@ -74,7 +76,7 @@ impl RunState {
 /// Whatever `judge` says.
 pub fn decide<T>(
     document: Document,
-    Terms { deferred, heard }: Terms,
+    Terms { deferred, heard, now }: Terms,
     judge: &mut impl FnMut(&mut RunState) -> Result<Decision<T>>,
 ) -> Result<(Option<Change>, T)> {
     let mut state = RunState::of(document, heard);
@@ -88,6 +90,8 @@ pub fn decide<T>(
                 let restored = state.reserved.ledger.take_all_back(|key| values.get(key).cloned());
                 state.patch = Patch::restoring(restored).then(state.patch);
             }
+            let stamp = Stamp { now, node: None, ran: None };
+            state.reserved.ledger.stamp(&before.ledger, stamp);
             if state.notes && state.reserved.untold == before.untold {
                 let onward = state.reserved.ledger.goes_on_since(&before.ledger);
                 state.reserved.note(onward);
@@ -111,7 +115,7 @@ mod tests {
     use crate::workflow::ledger::RunStatus;
     use crate::workflow::ledger::tests::support::graph;
 
-    const TERMS: Terms = Terms { deferred: false, heard: false };
+    const TERMS: Terms = Terms { deferred: false, heard: false, now: 1_000 };
 
     fn ended() -> Document {
         let ledger = Ledger { status: RunStatus::Completed, ..Ledger::default() };

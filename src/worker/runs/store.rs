@@ -47,7 +47,8 @@ impl Runs {
     }
 
     pub(super) fn terms(&self) -> Terms {
-        Terms { deferred: self.deferred, heard: self.heard.notices.are_heard() }
+        let heard = self.heard.notices.are_heard();
+        Terms { deferred: self.deferred, heard, now: self.store.now() }
     }
 
     pub(super) fn store(&self) -> &RunStore {

@@ -6,6 +6,7 @@ use super::event::{Event, Refusal, Transition};
 use super::join::{Course, Position};
 use super::state::{KeptEvent, Ledger, MAX_DEPTH, NodeError};
 use super::status::RunStatus;
+use super::times::Tried;
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
 use crate::workflow::blueprint::Blueprint;
@@ -35,8 +36,12 @@ impl Ledger {
                 let course = &mut Course::of(blueprint, &node, &mut transition);
                 self.fail_or_replace(course, round, fallback, message)?;
             }
-            Event::Retried { node, round, not_before, postponed } => {
+            Event::Retried { node, round, not_before, postponed, message } => {
+                let attempt = self.entry(&node).map_or(1, NodeEntry::attempt);
                 transition.due.push(self.retry(&node, round, not_before, postponed)?);
+                if let (Some(entry), Some(message)) = (self.entry_mut(&node), message) {
+                    entry.tried = Some(Tried::new(&message, attempt));
+                }
             }
             Event::Paused { node, round, pause } => self.pause(&node, round, pause, &mut transition)?,
             Event::Resumed { node, with } => self.resume(&node, with, &mut transition)?,
@@ -113,7 +118,7 @@ impl Ledger {
         message: String,
     ) -> Result<(), Refusal> {
         match fallback {
-            Some(fallback) => self.replace(course, round, fallback)?,
+            Some(fallback) => self.replace(course, round, (fallback, &message))?,
             None => self.fail(course.by, round, message)?,
         }
         self.come_round_again(course);
@@ -127,8 +132,15 @@ impl Ledger {
     }
 
     /// Counts a failure as done, and makes the node's fallback due in its place.
-    fn replace(&mut self, course: &mut Course<'_>, round: u32, fallback: &NodeId) -> Result<(), Refusal> {
-        self.count(course.by, round, NodeState::Done)?.replaced = true;
+    fn replace(
+        &mut self,
+        course: &mut Course<'_>,
+        round: u32,
+        (fallback, message): (&NodeId, &str),
+    ) -> Result<(), Refusal> {
+        let entry = self.count(course.by, round, NodeState::Done)?;
+        entry.replaced = true;
+        entry.tried = Some(Tried::new(message, entry.attempt()));
         self.fallback_ran = true;
         course.transition.replaced = true;
         self.fall_back(course, fallback);
@@ -140,11 +152,14 @@ impl Ledger {
         if self.status != RunStatus::Failed {
             return Err(Refusal::NotFailed);
         }
-        self.errors.clear();
+        let errors = std::mem::take(&mut self.errors);
         self.status = RunStatus::Running;
         let failed = self.nodes.iter().filter(|(_, entry)| entry.state == NodeState::Failed);
         for id in failed.map(|(id, _)| id.clone()).collect::<Vec<NodeId>>() {
             let Some(entry) = self.entry_mut(&id) else { continue };
+            if let Some(error) = errors.iter().rev().find(|error| error.node == id) {
+                entry.tried = Some(Tried::new(&error.message, entry.attempt()).ending(entry.times));
+            }
             entry.state = NodeState::Due;
             entry.round += 1;
             entry.failures = 0;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{Arrival, NodeEntry};
 use super::state::{Added, KeptEvent, Ledger, NodeError};
 use super::status::RunStatus;
+use super::times::RunTimes;
 use super::written::Written;
 use crate::ids::NodeId;
 
@@ -29,6 +30,9 @@ pub struct Delta {
     /// Who writes live, and has written what, as it is now; none for those that do no more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     live: BTreeMap<NodeId, Option<Arc<Written>>>,
+    /// What the times of nodes count by, where that changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    times: Option<Arc<RunTimes>>,
     /// The rest of the ledger, where any of it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rest: Option<Rest>,
@@ -74,6 +78,7 @@ impl Ledger {
             };
             delta.live.insert(id.clone(), written.cloned());
         }
+        delta.times = self.times.clone().filter(|_| self.times != before.times);
         let same = self.errors == before.errors
             && self.fallback_ran == before.fallback_ran
             && self.events == before.events
@@ -89,7 +94,7 @@ impl Ledger {
 
     /// Makes the changes of a delta.
     pub fn grow(&mut self, delta: Delta) {
-        let Delta { status, nodes, arrivals, added, live, rest } = delta;
+        let Delta { status, nodes, arrivals, added, live, times, rest } = delta;
         self.status = status;
         self.nodes.extend(nodes);
         for (id, arrivals) in arrivals {
@@ -102,6 +107,7 @@ impl Ledger {
                 None => drop(self.live.remove(&id)),
             }
         }
+        self.times = times.or_else(|| self.times.take());
         if let Some(Rest { errors, fallback_ran, events, cancelled }) = rest {
             (self.errors, self.fallback_ran) = (errors, fallback_ran);
             (self.events, self.cancelled) = (events, cancelled);

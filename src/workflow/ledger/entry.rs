@@ -16,6 +16,7 @@
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
+use super::times::{NodeTimes, Tried};
 use crate::ids::NodeId;
 use crate::json::{self, Json};
 
@@ -96,6 +97,12 @@ pub struct NodeEntry {
     /// Which worker says that it executes it, or asks who does, where no lease can say so. Version 2.0.0 drops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Box<Claim>>,
+    /// When things happened to it. Version 2.0.0 drops them.
+    #[serde(rename = "t", default, skip_serializing_if = "NodeTimes::are_unknown")]
+    pub times: NodeTimes,
+    /// The last attempt at it that failed, and that another or its fallback followed. Version 2.0.0 drops it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Box<Tried>>,
 }
 
 impl NodeEntry {

@@ -56,6 +56,8 @@ pub enum Event {
         not_before: u64,
         /// It only asked for a later time, and counts as no attempt.
         postponed: bool,
+        /// Why, in a sentence; none where it was not executed.
+        message: Option<String>,
     },
     /// It failed for good.
     Failed {

@@ -11,6 +11,7 @@ use super::entry::{NodeEntry, NodeState, Resume};
 use super::event::{Event, Refusal};
 use super::instance::{Instance, SubflowFailure};
 use super::state::{Added, Ledger};
+use super::times::NodeTimes;
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::workflow::blueprint::Blueprint;
@@ -229,14 +230,15 @@ impl Ledger {
             .take_while(|(id, _)| id.starts_with(instance.as_str()))
     }
 
-    /// Leaves of everything inside a container its round alone.
+    /// Leaves of everything inside a container its round alone, and of what is over its times.
     fn forget_inside(&mut self, container: &str, state: NodeState) {
         let instance = instance_of(container);
-        let all: Vec<(NodeId, u32)> =
-            self.within(&instance).map(|(id, entry)| (id.clone(), entry.round)).collect();
-        for (id, round) in all {
+        let all: Vec<(NodeId, u32, NodeTimes)> =
+            self.within(&instance).map(|(id, entry)| (id.clone(), entry.round, entry.times)).collect();
+        for (id, round, times) in all {
             let state = if round == 0 { NodeState::Idle } else { state };
-            self.nodes.insert(id, Arc::new(NodeEntry { state, round, ..NodeEntry::default() }));
+            let times = if state == NodeState::Done { times } else { NodeTimes::default() };
+            self.nodes.insert(id, Arc::new(NodeEntry { state, round, times, ..NodeEntry::default() }));
         }
         let gathered =
             self.added.iter().filter(|(id, added)| added.gather.is_some() && id.starts_with(&*instance));

@@ -38,11 +38,13 @@ mod live;
 mod milestone;
 mod pause;
 mod put_off;
+mod stamp;
 mod standing;
 mod state;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
+mod times;
 mod waiting;
 mod written;
 
@@ -55,6 +57,8 @@ pub use inside::{InstanceEnd, Opening};
 pub use instance::{Instance, SubflowFailure};
 pub use live::{Attempt, NotLive, Restored};
 pub use milestone::{Milestone, Numbered, Onward};
+pub use stamp::{Ran, Stamp};
 pub use standing::Standing;
 pub use state::{Added, KeptEvent, Ledger, MAX_DEPTH, NodeError};
 pub use status::RunStatus;
+pub use times::{Moments, NodeTimes, RunTimes, Tried};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{NodeEntry, NodeState};
 use super::status::RunStatus;
+use super::times::RunTimes;
 use super::written::Written;
 use crate::ids::NodeId;
 use crate::json::{self, Json};
@@ -69,6 +70,9 @@ pub struct Ledger {
     /// What executions have written that are not answered yet, by node.
     #[serde(default, skip_serializing_if = "OrdMap::is_empty")]
     pub live: OrdMap<NodeId, Arc<Written>>,
+    /// When it ended, and what the times of its nodes count by. Version 2.0.0 drops it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<Arc<RunTimes>>,
 }
 
 impl Ledger {

@@ -59,6 +59,7 @@ fn execution<'a>(node: &'a NodeId, queue: &'a str) -> Execution<'a> {
         deferred: false,
         opens: None,
         by: AnsweredBy::Attempt(None),
+        ran: None,
     }
 }
 

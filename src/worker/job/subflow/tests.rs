@@ -56,6 +56,7 @@ fn after(run: &Document, node: &str, answer: &Answer) -> (Option<Document>, Comp
         deferred: false,
         opens: Some(&inner),
         by: AnsweredBy::Attempt(None),
+        ran: None,
     };
     let (change, completion) = complete(run, &blueprint, execution, answer).unwrap();
     let after = change.map(|Change { patch, reserved, .. }| run.after(&patch, &reserved));

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::workflow::ledger::tests::support::{Story, graph, raw};
-use crate::workflow::ledger::{Event, Pause, RunStatus};
+use crate::workflow::ledger::tests::times::{START, times};
+use crate::workflow::ledger::{Event, Pause, RunStatus, Stamp};
 
 fn instance() -> Instance {
     Instance {
@@ -84,7 +85,7 @@ fn rounds_go_on_counting_through_all_instances_of_a_container() {
     ledger
         .apply(
             &Blueprint::new(graph("s -> z")),
-            Event::Retried { node: "s".into(), round: 2, not_before: 99, postponed: false },
+            Event::Retried { node: "s".into(), round: 2, not_before: 99, postponed: false, message: None },
         )
         .unwrap();
     assert_eq!(ledger.failed_inside("s"), None);
@@ -160,4 +161,25 @@ fn the_failures_inside_are_kept_with_the_instance_and_fail_no_run() {
     assert_eq!(ledger.instance("s").unwrap().errors.len(), 1);
     assert_eq!(inside_of(&mut ledger, "s", "a, b", finished("b", 1, "a, b")), RunStatus::Failed);
     assert!(ledger.instance("s").unwrap().reason() == "no");
+}
+
+#[test]
+fn times_inside_stay_until_the_subflow_is_opened_again() {
+    let mut ledger = Story::of("s -> z").ledger;
+    let mut stamped = |after: u64, change: &dyn Fn(&mut Ledger)| {
+        let before = ledger.clone();
+        change(&mut ledger);
+        ledger.stamp(&before, Stamp { now: START + after, node: None, ran: None });
+        ledger.clone()
+    };
+    let opens = |ledger: &mut Ledger| drop(open(ledger, "s", "a -> b", None));
+    let a = inside("s", "a");
+    let ledger = stamped(10, &opens);
+    assert_eq!([times(&ledger, "s"), times(&ledger, &a)], ["awaited 10", "due 10"]);
+    let ends = |ledger: &mut Ledger| drop(ledger.close(&"s".into(), InstanceEnd::Completed(None)));
+    let ledger = stamped(30, &ends);
+    assert_eq!([times(&ledger, "s"), times(&ledger, &a)], ["awaited 10, resumed 30", "due 10, ended 30"]);
+    assert_eq!(times(&ledger, &instance_of("s")), "");
+    let ledger = stamped(50, &opens);
+    assert_eq!(times(&ledger, &a), "due 50");
 }

@@ -309,7 +309,7 @@ fn a_try_that_asked_for_a_later_time_counts_as_no_attempt_and_its_message_is_kno
     let blueprint = Blueprint::new(graph("a -> b"));
     let mut ledger = Ledger::begin(&blueprint);
     for (postponed, attempt, number) in [(true, 1, 2), (true, 1, 3), (false, 2, 4), (true, 2, 5)] {
-        let again = Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed };
+        let again = Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed, message: None };
         let transition = ledger.apply(&blueprint, again).unwrap();
         assert_eq!(transition.due[0].attempt, number);
         assert_eq!(ledger.entry("a").unwrap().attempt(), attempt);

@@ -8,3 +8,4 @@ mod loops;
 mod pauses;
 mod properties;
 pub mod support;
+pub mod times;
