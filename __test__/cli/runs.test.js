@@ -39,7 +39,7 @@ describe('runs', onServers('the command line is a process of its own'), () => {
     assert.match(shown.stdout, /^status +awaiting$/m)
     assert.match(
       shown.stdout,
-      /✔ charge +done\n└─ ⏸ approval +awaiting +waits to be resumed\n {3}├─ – ship +not reached\n/,
+      /✔ charge +done +at \+[\d ms]+, took [\d ms]+\n└─ ⏸ approval +awaiting +at \+[\d ms]+, waited [\d ms]+; waits to be resumed\n {3}├─ – ship +not reached\n/,
     )
     assert.match(shown.stdout, /"amount": 42/)
     const flat = await run(`runs show ${runId}`)
@@ -69,6 +69,11 @@ describe('runs', onServers('the command line is a process of its own'), () => {
     assert.deepEqual([code, result['_outputs.approval'], result['_outputs.close']], [0, { by: 'ada' }, 'closed'])
     const told = await run.json(`runs result ${runId}`)
     assert.deepEqual([told.runId, told.status, told.context.amount], [runId, 'completed', 42])
+    const ended = await run(['runs', 'show', runId, ...WITH])
+    assert.match(ended.stdout, /^ended +.* ago\) \(took .*\)$/m)
+    assert.match(ended.stdout, /✔ approval +done +at \+[\d ms]+, took [\d ms]+, waited [\d ms]+; execution 2\n/)
+    const [approval, charge] = (await run.json(`runs show ${runId}`)).nodes
+    assert.deepEqual([approval.nodeId, charge.worker, typeof charge.startedAt], ['approval', approval.worker, 'string'])
     const over = await run(`runs resume ${runId}`)
     assert.equal(over.code, 1)
   })

@@ -7,6 +7,7 @@ import { oneLine } from '../log.js'
 import { clock, lengthOf } from './durations.js'
 import type { Io, Style } from './io.js'
 import { facts, shownJson } from './output.js'
+import { lengthOfRun, type TimesAround, timesAround, timesOf, triedOf } from './run-times.js'
 import { moment, styleOf } from './shown.js'
 import { type Graph, layOut, type TreeRow } from './tree.js'
 
@@ -31,6 +32,7 @@ export function linesOfRun(io: Io, run: RunDescription, flows: Flows, origin?: R
     ['run again', origin && `from node '${oneLine(origin.nodeId)}' of run '${oneLine(origin.runId)}'`],
     ['started', moment(run.createdAt)],
     ['last changed', moment(run.updatedAt)],
+    ['ended', run.endedAt && `${moment(run.endedAt)}${lengthOfRun(run)}`],
   ])
   return [...head, '', ...linesOfNodes(io, run, graphOf(flows, blueprintId))]
 }
@@ -41,7 +43,8 @@ function graphOf(flows: Flows, blueprintId: string | undefined): Graph | undefin
   return flow && 'toBlueprint' in flow ? flow.toBlueprint() : flow
 }
 
-function linesOfNodes(io: Io, { nodes }: RunDescription, graph: Graph | undefined): string[] {
+function linesOfNodes(io: Io, run: RunDescription, graph: Graph | undefined): string[] {
+  const { nodes } = run
   const known = new Map(nodes.map((node) => [node.nodeId, node]))
   const drawn: TreeRow[] = graph ? layOut(graph) : []
   const ids = new Set(drawn.map(({ id }) => id))
@@ -52,23 +55,29 @@ function linesOfNodes(io: Io, { nodes }: RunDescription, graph: Graph | undefine
   ]
   if (rows.length === 0) return [io.paint('dim', 'No node was reached yet.')]
   const width = Math.max(...rows.map(({ branch, id }) => branch.length + oneLine(id).length))
-  return rows.map((row) => lineOf(io, row, { node: known.get(row.id), width, known }))
+  const times = timesAround(run)
+  return rows.map((row) => lineOf(io, row, { node: known.get(row.id), width, known, times }))
 }
 
 interface Around {
   node: NodeDescription | undefined
   width: number
   known: ReadonlyMap<string, NodeDescription>
+  times: TimesAround
 }
 
-function lineOf(io: Io, { id, branch, joins }: TreeRow, { node, width, known }: Around): string {
+function lineOf(io: Io, { id, branch, joins }: TreeRow, { node, width, known, times }: Around): string {
   const name = oneLine(id)
   const [mark, style] = node ? MARKS[node.state] : ['–', 'dim' as const]
   const blank = ' '.repeat(width - branch.length - name.length)
   const label = `${io.paint('dim', branch)}${io.paint(style, mark)} ${name}${blank}`
   if (!node) return `${label}  ${io.paint('dim', 'not reached')}`
   const before = joins?.filter((each) => known.get(each)?.state === 'done').map(oneLine)
-  const notes = [...notesOf(node), ...(before && before.length > 0 ? [`after ${before.join(', ')}`] : [])]
+  const notes = [
+    ...timesOf(node, times),
+    ...notesOf(node),
+    ...(before && before.length > 0 ? [`after ${before.join(', ')}`] : []),
+  ]
   return `${label}  ${io.paint(style, node.state.padEnd(8))}  ${notes.join('; ')}`.trimEnd()
 }
 
@@ -84,6 +93,7 @@ function notesOf(node: NodeDescription): string[] {
     ...(state === 'awaiting' && waitsFor?.event === undefined && !dueAt ? ['waits to be resumed'] : []),
     ...(says(waitsFor?.details) ? [shownJson(waitsFor?.details)] : []),
     ...(replaced ? ['its fallback took its place'] : []),
+    ...triedOf(node).map(oneLine),
     ...(error !== undefined ? [oneLine(error)] : []),
   ]
 }
