@@ -85,6 +85,7 @@ describe('the dashboard in a browser', inBrowser, () => {
     overview: { hash: '#/overview', shows: 'By blueprint' },
     runs: { hash: '#/runs', shows: 'order-57' },
     run: { hash: '#/run?id=order-17', shows: 'items_scatter' },
+    'run-timeline': { hash: '#/run?id=order-17&tab=timeline', shows: 'items_scatter' },
     'run-nodes': { hash: '#/run?id=order-50&tab=nodes&node=charge', shows: 'insufficient funds' },
     'run-context': { hash: '#/run?id=order-17&tab=context', shows: 'customer' },
     approvals: { hash: '#/approvals', shows: 'reject' },
@@ -243,6 +244,52 @@ describe('the dashboard in a browser', inBrowser, () => {
     await picture(page, 'unfolded')
     await page.locator('.box', { hasText: 'charge' }).click()
     await page.getByRole('complementary', { name: 'Node charge' }).getByText('42.5').waitFor()
+  })
+
+  it('has a timeline, which keys and screen readers can read', async (t) => {
+    const { page } = await pageFor(t, browser)
+    await page.goto(`${url}/#/run?id=order-20&tab=timeline`)
+    const row = (name) => page.locator('.timeline tbody tr', { has: page.getByRole('rowheader', { name }) })
+    assert.match(await row(/^charge/).textContent(), /after the start; .*executed for \d+ ms/)
+    assert.match(await row(/^approval/).textContent(), /awaited for/)
+    assert.equal(await page.getByRole('rowheader', { name: 'verify' }).count(), 0)
+    await page.getByRole('button', { name: 'Unfold address: 2 inside' }).press('Enter')
+    await page.getByRole('rowheader', { name: 'verify' }).waitFor()
+    await picture(page, 'timeline')
+    assert.deepEqual(await violationsOf(page), [])
+    await page.locator('h1').click()
+    await page.keyboard.press('j')
+    await page.keyboard.press('Enter')
+    const panel = page.getByRole('complementary', { name: 'Node receive' })
+    await panel.getByText('Worker').waitFor()
+    await panel.getByText('In the queue').waitFor()
+    assert.deepEqual(await violationsOf(page), [])
+  })
+
+  it('has a timeline of a thousand nodes at once', async (t) => {
+    const items = Array.from({ length: 1_000 }, (_, at) => at)
+    const wide = createFlow('wide').batch('items', async ({ input }) => ({ output: input }), {
+      inputKey: 'items',
+      outputKey: 'done',
+    })
+    const other = await createTestEnvironment({ flows: { wide } })
+    t.after(() => other.close())
+    await other.client.start('wide', { runId: 'wide', context: { items } })
+    await other.settle()
+    const { page, wrong } = await pageFor(t, browser)
+    await page.goto(`${await serve(t, { client: other.client })}/#/run?id=wide&tab=timeline`)
+    await page.getByRole('button', { name: /^Unfold .*: 1000 inside/ }).click()
+    await page.getByRole('button', { name: /Show more of 1,00\d rows/ }).click()
+    const took = await page.evaluate(async () => {
+      const begun = performance.now()
+      while (document.querySelectorAll('.timeline tbody tr').length < 1_000) {
+        await new Promise((done) => setTimeout(done))
+      }
+      await new Promise((done) => requestAnimationFrame(() => setTimeout(done)))
+      return performance.now() - begun
+    })
+    assert.ok(took < 5_000, `${took} ms`)
+    assert.deepEqual(wrong, [])
   })
 
   it('says what is down, keeps what it knew, and comes back', async (t) => {

@@ -268,3 +268,114 @@ describe('a drawing', () => {
     }
   })
 })
+
+describe('a timeline', () => {
+  const at = (seconds) => new Date(1_764_000_000_000 + seconds * 1_000).toISOString()
+  const node = (nodeId, state = 'done', times = {}) => {
+    const moments = Object.entries(times).map(([name, seconds]) => [name, at(seconds)])
+    return { nodeId, state, execution: 1, attempt: 1, ...Object.fromEntries(moments) }
+  }
+  const run = (nodes, more = {}) => ({
+    runId: 'r',
+    status: 'completed',
+    createdAt: at(0),
+    endedAt: at(60),
+    nodes,
+    ...more,
+  })
+  const spansOf = ({ spans }) =>
+    spans.map(
+      ({ kind, from, to }) => `${kind} ${(from - Date.parse(at(0))) / 1_000}-${(to - Date.parse(at(0))) / 1_000}`,
+    )
+
+  it('sets what waits apart from what is executed, in the order in which nodes became due', async () => {
+    const { timelineOf, wordsOf, tookOf } = await source('run/timeline-model.ts')
+    const waits = { reachedAt: 5, startedAt: 6, awaitingSince: 7, resumedAt: 50, endedAt: 51 }
+    const { rows, from, to, unknown } = timelineOf(
+      run([
+        node('late', 'done', waits),
+        node('first', 'done', { reachedAt: 0, startedAt: 1, endedAt: 5 }),
+        node('old'),
+      ]),
+      new Set(),
+      0,
+    )
+    assert.deepEqual(
+      rows.map(({ id }) => id),
+      ['first', 'late', 'old'],
+    )
+    assert.deepEqual(spansOf(rows[0]), ['queued 0-1', 'executed 1-5'])
+    assert.deepEqual(spansOf(rows[1]), ['queued 5-6', 'executed 6-7', 'awaited 7-50', 'queued 50-51'])
+    assert.deepEqual([to - from, tookOf(rows[1]), unknown], [60_000, 46_000, 1])
+    assert.equal(wordsOf(rows[0], from), '0 ms after the start; waited in the queue for 1s; executed for 4s')
+    assert.equal(wordsOf(rows[2], from), 'no times are known')
+  })
+
+  it('goes on to the present moment for what is due or waits, and no further than the end of the run', async () => {
+    const { timelineOf } = await source('run/timeline-model.ts')
+    const nodes = [
+      node('due', 'due', { reachedAt: 10 }),
+      node('waits', 'awaiting', { reachedAt: 0, startedAt: 1, awaitingSince: 2 }),
+    ]
+    const now = Date.parse(at(30))
+    const open = timelineOf(run(nodes, { status: 'running', endedAt: undefined }), new Set(), now)
+    assert.deepEqual(open.rows.map(spansOf), [['queued 0-1', 'executed 1-2', 'awaited 2-30'], ['due 10-30']])
+    const over = timelineOf(run(nodes, { status: 'cancelled', endedAt: at(20) }), new Set(), now)
+    assert.deepEqual(spansOf(over.rows[1]), ['due 10-20'])
+    const tried = { ...nodes[0], lastError: { message: 'no', attempt: 1, endedAt: at(12) } }
+    assert.deepEqual(timelineOf(run([tried]), new Set(), now).rows[0].failed, [Date.parse(at(12))])
+  })
+
+  it('folds subflows and batches, and unfolds them', async () => {
+    const { timelineOf } = await source('run/timeline-model.ts')
+    const uuid = '0193b2c1-0000-4000-8000-000000000000'
+    const times = { reachedAt: 2, startedAt: 3, endedAt: 4 }
+    const nodes = [
+      node('sub', 'done', { reachedAt: 0, startedAt: 1, awaitingSince: 1, resumedAt: 4, endedAt: 5 }),
+      node('sub/x', 'done', times),
+      node('sub/a~1b', 'done', { ...times, reachedAt: 3 }),
+      ...Array.from({ length: 1_000 }, (_, item) => node(`w_${uuid}_${item}`, item === 7 ? 'failed' : 'done', times)),
+    ]
+    const shown = (...turned) => timelineOf(run(nodes), new Set(turned), 0).rows
+    const folded = shown()
+    assert.deepEqual(
+      folded.map(({ id, group, state }) => [id, group.count, state]),
+      [
+        ['sub', 2, 'done'],
+        ['batch:w', 1_000, 'failed'],
+      ],
+    )
+    assert.deepEqual(spansOf(folded[0]), ['queued 0-1', 'executed 1-1', 'inside 1-4', 'queued 4-5'])
+    assert.deepEqual(spansOf(folded[1]), ['inside 2-4'])
+    const open = shown('sub')
+    assert.deepEqual(
+      open.slice(0, 3).map(({ title, depth }) => [title, depth]),
+      [
+        ['sub', 0],
+        ['x', 1],
+        ['a/b', 1],
+      ],
+    )
+    assert.equal(shown('batch:w').length, 1_002)
+  })
+
+  it('of ten thousand nodes is there at once', async () => {
+    const { timelineOf } = await source('run/timeline-model.ts')
+    const nodes = Array.from({ length: 10_000 }, (_, each) =>
+      node(`n${each}`, 'done', { reachedAt: each, startedAt: each, endedAt: each + 1 }),
+    )
+    const begun = performance.now()
+    assert.equal(timelineOf(run(nodes), new Set(), 0).rows.length, 10_000)
+    assert.ok(performance.now() - begun < 2_000, `${performance.now() - begun} ms`)
+  })
+
+  it('has few marks, at round places', async () => {
+    const { ticksOf } = await source('run/timeline-model.ts')
+    assert.deepEqual(ticksOf(45, 6), [0, 10, 20, 30, 40])
+    assert.deepEqual(ticksOf(60_000, 6), [0, 10_000, 20_000, 30_000, 40_000, 50_000])
+    for (const length of [1, 7, 999, 3_600_000, 86_400_000, 40 * 86_400_000]) {
+      const { length: marks } = ticksOf(length, 6)
+      assert.ok(marks >= 1 && marks <= 7, `${marks} marks of ${length}`)
+    }
+  })
+})

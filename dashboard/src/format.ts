@@ -38,6 +38,12 @@ export function lengthOf(milliseconds: number): string {
   return parts.join(' ')
 }
 
+/** The same, where it is short to a hundredth. */
+export function exactLengthOf(milliseconds: number): string {
+  const isShort = milliseconds >= 1_000 && milliseconds < 60_000
+  return isShort ? `${Number((milliseconds / 1_000).toFixed(2))}s` : lengthOf(milliseconds)
+}
+
 /** In its largest unit. */
 export function ago(milliseconds: number): string {
   if (milliseconds < 2_000) return 'just now'

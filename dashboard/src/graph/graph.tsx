@@ -17,13 +17,10 @@ import type { DrawnBlueprint, Run } from '../api.js'
 import { counted, numberOf } from '../format.js'
 import { Icon } from '../parts/basics.js'
 import { BOX, useLayout } from './layout.js'
-import { type Box, drawingOf } from './model.js'
+import { type Box, drawingOf, MADE_UP } from './model.js'
 
 /** More boxes are drawn only if somebody wants it. */
 const ASKED_ABOVE = 400
-
-/** Names that core makes for functions that have none. */
-const MADE_UP = /^(fn|class)_(batch_worker_)?[0-9a-f]+$/
 
 type BoxNode = Node<{ box: Box; isWide: boolean }, 'box'>
 

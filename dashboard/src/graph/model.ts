@@ -46,6 +46,14 @@ export interface Drawing {
 /** A batch's executions: the worker, the batch's id, and the place of the item. */
 const BATCHED = /^(.+)_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}_\d+$/
 
+/** Names that core makes for functions that have none. */
+export const MADE_UP = /^(fn|class)_(batch_worker_)?[0-9a-f]+$/
+
+/** The worker of the batch that a node is an execution of, if it is one. */
+export function batchOf(nodeId: string): string | undefined {
+  return BATCHED.exec(nodeId)?.[1]
+}
+
 export interface Known {
   blueprints: readonly DrawnBlueprint[]
   blueprintId: string | undefined
@@ -160,7 +168,7 @@ class Drafting {
 
   #batch({ scatter, worker, gather, pathOf }: Batch, folded: ReadonlyMap<string, string>): void {
     const members = this.#known.nodes
-      .filter(({ nodeId }) => BATCHED.exec(nodeId)?.[1] === pathOf(worker))
+      .filter(({ nodeId }) => batchOf(nodeId) === pathOf(worker))
       .map(({ nodeId }) => nodeId)
     if (members.length === 0 || folded.has(scatter)) return
     const id = `batch:${scatter}`
@@ -191,7 +199,7 @@ class Drafting {
     const batches = new Map<string, string[]>()
     for (const { nodeId } of this.#known.nodes) {
       if (this.#drawn.has(nodeId)) continue
-      const worker = BATCHED.exec(nodeId)?.[1]
+      const worker = batchOf(nodeId)
       if (worker === undefined) this.#box(nodeId, { title: nodeId })
       else batches.set(worker, [...(batches.get(worker) ?? []), nodeId])
     }

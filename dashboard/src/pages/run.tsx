@@ -15,8 +15,9 @@ import { mermaidOf } from '../run/mermaid.js'
 import { NodePanel } from '../run/node-panel.js'
 import { Nodes } from '../run/nodes.js'
 import { hasRun } from '../run/rerun.js'
+import { Timeline } from '../run/timeline.js'
 
-const TABS = ['graph', 'nodes', 'context', 'activity'] as const
+const TABS = ['graph', 'timeline', 'nodes', 'context', 'activity'] as const
 
 export default function RunPage() {
   const [query] = useQuery()
@@ -75,6 +76,7 @@ function OneRun({ id }: { id: string }) {
             ) : (
               <p className="empty">Loading …</p>
             ))}
+          {tab === 'timeline' && <Timeline run={run} chosen={chosen} choose={choose} />}
           {tab === 'nodes' && <Nodes nodes={run.nodes} chosen={chosen} choose={choose} />}
           {tab === 'context' && <Context id={id} isOver={over} />}
           {tab === 'activity' && <Activity changes={changes} />}
@@ -100,13 +102,11 @@ function OneRun({ id }: { id: string }) {
 }
 
 function Head({ run, refresh }: { run: Run; refresh: () => void }) {
-  const { runId, status, blueprintId, version, reason, createdAt, updatedAt, nodes, tags } = run
+  const { runId, status, blueprintId, version, reason, createdAt, updatedAt, endedAt, nodes, tags } = run
   const origin = usePolled('run/origin', { id: runId }, 0).data?.origin
   const over = status !== 'running' && status !== 'awaiting'
-  const took =
-    over && createdAt !== undefined && updatedAt !== undefined
-      ? Date.parse(updatedAt) - Date.parse(createdAt)
-      : undefined
+  const end = endedAt ?? (over ? updatedAt : undefined)
+  const took = createdAt !== undefined && end !== undefined ? Date.parse(end) - Date.parse(createdAt) : undefined
   const done = nodes.filter(({ state }) => state === 'done').length
   return (
     <div className="runHead">

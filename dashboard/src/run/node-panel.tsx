@@ -1,6 +1,7 @@
 /** One node of a run: how it stands, why it failed, what it got and gave. */
 import { type ReactNode, useEffect, useState } from 'react'
 import { ApiError, type Run, type RunNode, read, type ValueView } from '../api.js'
+import { exactLengthOf } from '../format.js'
 import { says } from '../pages/approvals.js'
 import { Copy, IconButton, Moment, Status } from '../parts/basics.js'
 import { ResumeButtons } from '../parts/resume.js'
@@ -20,7 +21,7 @@ export function NodePanel({
   close: () => void
   done: () => void
 }) {
-  const { nodeId, state, execution, attempt, dueAt, action, error, waitsFor, replaced } = node
+  const { nodeId, state, execution, attempt, dueAt, action, error, waitsFor, replaced, lastError } = node
   return (
     <aside className="panel" aria-label={`Node ${nodeId}`}>
       <header>
@@ -39,6 +40,7 @@ export function NodePanel({
             <Moment at={dueAt} />
           </Fact>
         )}
+        <Times node={node} />
         {action !== undefined && (
           <Fact name="Decided">
             <code>{action}</code>
@@ -61,6 +63,18 @@ export function NodePanel({
           <pre className="error">{error}</pre>
         </section>
       )}
+      {lastError !== undefined && (
+        <section>
+          <h3>
+            Attempt {lastError.attempt} failed <Copy text={lastError.message} what="the error" />
+          </h3>
+          <p className="dim">
+            <Moment at={lastError.endedAt} fallback="Nobody noted when" />
+            {lastError.worker !== undefined && ` on ${lastError.worker}`}
+          </p>
+          <pre className="error">{lastError.message}</pre>
+        </section>
+      )}
       {says(waitsFor?.details) && (
         <section>
           <h3>Details of the wait</h3>
@@ -75,6 +89,33 @@ export function NodePanel({
         name={`_outputs.${nodeId}`}
       />
     </aside>
+  )
+}
+
+/** When it was executed, how long that took, and who did it. */
+function Times({ node: { reachedAt, startedAt, awaitingSince, resumedAt, endedAt, worker } }: { node: RunNode }) {
+  const begun = startedAt ?? reachedAt
+  const between = (from: string, to: string) => exactLengthOf(Date.parse(to) - Date.parse(from))
+  return (
+    <>
+      {begun !== undefined && (
+        <Fact name={startedAt === undefined ? 'Due since' : 'Started'}>
+          <Moment at={begun} />
+        </Fact>
+      )}
+      {reachedAt !== undefined && startedAt !== undefined && (
+        <Fact name="In the queue">{between(reachedAt, startedAt)}</Fact>
+      )}
+      {awaitingSince !== undefined && resumedAt !== undefined && (
+        <Fact name="Waited">{between(awaitingSince, resumedAt)}</Fact>
+      )}
+      {begun !== undefined && endedAt !== undefined && <Fact name="Took">{between(begun, endedAt)}</Fact>}
+      {worker !== undefined && (
+        <Fact name="Worker">
+          <code>{worker}</code>
+        </Fact>
+      )}
+    </>
   )
 }
 
