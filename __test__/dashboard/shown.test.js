@@ -1,7 +1,7 @@
 // What leaves the server of the dashboard, and what is recorded there: an attacker may have written all that is shown.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { NullLogger } from 'flowcraft'
+import { createFlow, NullLogger } from 'flowcraft'
 import { ask, boardFor, orders, quick } from './support/board.js'
 
 describe('what is shown', () => {
@@ -61,6 +61,20 @@ describe('what is shown', () => {
     assert.match(JSON.stringify(shown[1]), /•••.*redact failed/s)
     assert.ok(seen.includes('context order.items.0.card') && seen.includes('deadLetter body.blueprintId'))
     assert.ok(seen.includes('node charge.error') && seen.includes('schedule s.note'))
+  })
+
+  it('is redacted where an error was replaced by what a fallback gave', async (t) => {
+    const paid = createFlow('paid')
+      .node('card', async () => Promise.reject(new Error('card 4111 declined')), { config: { fallback: 'cash' } })
+      .node('cash', async () => ({ output: 'paid' }))
+    const redact = (_path, value) => (typeof value === 'string' ? value.replaceAll('4111', '****') : value)
+    const { env, get } = await boardFor(t, { flows: { paid }, redact })
+    await env.client.start('paid', { runId: 'p' })
+    await env.settle()
+    const { body } = await get('run', { id: 'p' })
+    const { lastError, worker } = body.nodes.find(({ nodeId }) => nodeId === 'card')
+    assert.match(lastError.message, /card \*\*\*\* declined/)
+    assert.deepEqual([lastError.worker, Date.parse(lastError.endedAt) > 0], [worker, true])
   })
 
   it('of a large context is little', async (t) => {
