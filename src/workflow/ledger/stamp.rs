@@ -54,11 +54,12 @@ enum Step {
 }
 
 impl Step {
-    /// What happened to a node between two states of its entry, if its times tell of it.
-    fn between(before: Option<&NodeEntry>, after: &NodeEntry) -> Option<Self> {
+    /// What happened to a node between two states of its entry, if its times tell of it. Where the run `was_over`, it begins anew.
+    fn between(before: Option<&NodeEntry>, after: &NodeEntry, was_over: bool) -> Option<Self> {
         use NodeState::{Awaiting, Done, Due, Failed, Idle};
         let (was, round) = before.map_or((Idle, 0), |before| (before.state, before.round));
         match (was, after.state) {
+            (_, Due) if was_over => (after.round > round).then_some(Self::BecameDue),
             (Awaiting, Due) => Some(Self::Resumed { paused: false }),
             // The event that it waits for had happened before.
             (Due, Due) if after.round > round && after.resumed.is_some() => {
@@ -85,15 +86,15 @@ impl NodeTimes {
             Step::Failed => {}
             Step::Resumed { paused: false } => (self.resumed, self.ended) = (Some(now), None),
             Step::Paused | Step::Resumed { .. } | Step::Ended => {
-                // What a resume leads to runs no code of the node.
-                if self.resumed.is_none()
+                // What a resume leads to runs no code of the node, unless it pauses once more.
+                if (self.resumed.is_none() || step == Step::Paused)
                     && let Some((started, worker)) = ran
                 {
                     let first = self.due.unwrap_or_default();
                     (self.started, self.worker) = (Some(started.clamp(first, now)), Some(worker));
                 }
                 match step {
-                    Step::Paused => self.awaited = Some(now),
+                    Step::Paused => (self.awaited, self.resumed) = (Some(now), None),
                     Step::Resumed { .. } => (self.awaited, self.resumed) = (Some(now), Some(now)),
                     _ => self.ended = Some(now).filter(|_| !self.are_unknown()),
                 }
@@ -120,10 +121,10 @@ impl Ledger {
         nodes: impl Iterator<Item = &'a NodeId>,
         stamp: Stamp<'_>,
     ) {
+        let was_over = before.status.is_end();
+        let step_of = |after: &NodeEntry, id: &NodeId| Step::between(before.entry(id), after, was_over);
         for id in nodes {
-            let Some(step) = self.entry(id).and_then(|after| Step::between(before.entry(id), after)) else {
-                continue;
-            };
+            let Some(step) = self.entry(id).and_then(|after| step_of(after, id)) else { continue };
             let ran = stamp.ran.filter(|_| stamp.node == Some(id) && step != Step::BecameDue);
             let since = self.count_from(ran.map_or(stamp.now, |ran| ran.started.min(stamp.now)));
             let ran = ran.map(|ran| (ran.started.saturating_sub(since), self.place_of(ran.worker)));

@@ -211,3 +211,14 @@ fn what_is_stored_of_a_node_is_short_and_comes_back() {
     let later: NodeTimes = serde_json::from_str(r#"[10,5,40,0,10,30,{"more":1},2]"#).unwrap();
     assert_eq!(later, run.story.ledger.entry("a").unwrap().times);
 }
+
+#[test]
+fn a_run_that_begins_anew_has_no_times_of_the_one_before() {
+    let run = Timed::of("a -> b")
+        .by("w1", ("a", 10), |story| story.pauses("a"))
+        .after(10, |story| story.counts(Event::Cancelled { reason: String::new() }));
+    let (mut ledger, before) = (run.story.ledger.clone(), run.story.ledger);
+    ledger.begin_again(&run.story.blueprint);
+    ledger.stamp(&before, Stamp { now: START + 50, node: None, ran: None });
+    assert_eq!((times(&ledger, "a"), ledger.ended_at()), ("due 50".into(), None));
+}
