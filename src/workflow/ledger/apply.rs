@@ -40,7 +40,7 @@ impl Ledger {
                 let attempt = self.entry(&node).map_or(1, NodeEntry::attempt);
                 transition.due.push(self.retry(&node, round, not_before, postponed)?);
                 if let (Some(entry), Some(message)) = (self.entry_mut(&node), message) {
-                    entry.tried = Some(Tried::new(&message, attempt));
+                    entry.tried = Some(Box::new(Tried::new(&message, attempt)));
                 }
             }
             Event::Paused { node, round, pause } => self.pause(&node, round, pause, &mut transition)?,
@@ -140,7 +140,7 @@ impl Ledger {
     ) -> Result<(), Refusal> {
         let entry = self.count(course.by, round, NodeState::Done)?;
         entry.replaced = true;
-        entry.tried = Some(Tried::new(message, entry.attempt()));
+        entry.tried = Some(Box::new(Tried::new(message, entry.attempt())));
         self.fallback_ran = true;
         course.transition.replaced = true;
         self.fall_back(course, fallback);
@@ -158,7 +158,8 @@ impl Ledger {
         for id in failed.map(|(id, _)| id.clone()).collect::<Vec<NodeId>>() {
             let Some(entry) = self.entry_mut(&id) else { continue };
             if let Some(error) = errors.iter().rev().find(|error| error.node == id) {
-                entry.tried = Some(Tried::new(&error.message, entry.attempt()).ending(entry.times));
+                let tried = Tried::new(&error.message, entry.attempt()).ending(entry.times);
+                entry.tried = Some(Box::new(tried));
             }
             entry.state = NodeState::Due;
             entry.round += 1;

@@ -122,18 +122,18 @@ pub struct Moments<'a> {
 
 impl Tried {
     /// An attempt that failed with this message.
-    pub(super) fn new(message: &str, attempt: u32) -> Box<Self> {
+    pub(super) fn new(message: &str, attempt: u32) -> Self {
         let message = match message.char_indices().nth(LONGEST_MESSAGE) {
             Some((end, _)) => format!("{}…", &message[..end]),
             None => message.to_owned(),
         };
-        Box::new(Self { message, attempt, ended: None, worker: None })
+        Self { message, attempt, ended: None, worker: None }
     }
 
     /// The same, at the end of an execution that is stamped already.
-    pub(super) fn ending(self: Box<Self>, times: NodeTimes) -> Box<Self> {
+    pub(super) fn ending(self, times: NodeTimes) -> Self {
         let NodeTimes { ended, worker, .. } = times;
-        Box::new(Self { ended, worker, ..*self })
+        Self { ended, worker, ..self }
     }
 }
 
