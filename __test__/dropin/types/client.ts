@@ -2,9 +2,9 @@
 import {
   createAesCodec,
   createRabbitMqClient,
-  PostgresContext,
   type FailedAttempt,
   type NodeDescription,
+  PostgresContext,
   type RabbitMqAdapter,
   type RabbitMqClient,
   type RabbitMqClientOptions,
