@@ -18,6 +18,8 @@ use crate::worker::services::Services;
 const SHORTEST_WAIT: Duration = Duration::from_millis(200);
 /// The longest wait.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(3);
+/// How long a job waits whose node another worker executes, or that has to wait for one that is executed alone.
+pub const LEASE_WAIT: Duration = Duration::from_secs(1);
 
 // What waits so long is not lost: recovery does not publish it again.
 const _: () = assert!(LONGEST_WAIT.as_millis() < STALE_AFTER.as_millis());

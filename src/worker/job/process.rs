@@ -6,12 +6,12 @@ use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::admission::admit_beside_lease;
-use super::coming_again::{LONGEST_WAIT, come_again};
+use super::coming_again::{LEASE_WAIT, LONGEST_WAIT, come_again};
 use super::context::JobContext;
 use super::fate::MessageFate;
 use super::leased::with_lease;
 use super::leftovers::{is_looked_after, looking_after, publish_leftovers};
-use super::suspect::suspected;
+use super::suspect::{COMPANY_WAIT, suspected};
 use super::telling::tell_if_nobody_may_have;
 use crate::error::Result;
 use crate::fault_points;
@@ -23,12 +23,8 @@ use crate::protocol::message::JobMessage;
 /// How often a job whose node another worker executes looks again, and how often before it waits elsewhere.
 const LEASE_POLL: Duration = Duration::from_millis(250);
 const LEASE_POLLS: u32 = 4;
-/// How long it waits there.
-pub(super) const LEASE_WAIT: Duration = Duration::from_secs(1);
 /// How long one waits whose result waits for the run's row.
 const BUSY_WAIT: Duration = LONGEST_WAIT;
-/// How long a job waits here while another one is executed alone, or while it waits to be.
-pub(super) const COMPANY_WAIT: Duration = Duration::from_secs(1);
 /// How soon a job goes back that came to a worker whose event loop hangs.
 const HANG_WAIT: Duration = Duration::from_secs(1);
 

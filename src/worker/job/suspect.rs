@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::coming_again::come_again;
+use super::coming_again::{LEASE_WAIT, come_again};
 use super::context::JobContext;
 use super::fate::MessageFate;
 use super::leased::{condemned, with_lease};
-use super::process::{COMPANY_WAIT, LEASE_WAIT};
 use crate::error::Result;
 use crate::mutants::{Mutant, makes};
 use crate::ports::about::About;
@@ -16,6 +15,8 @@ use crate::ports::company::Solitude;
 use crate::protocol::message::JobMessage;
 use crate::workflow::path::shown;
 
+/// How long a job waits here while another one is executed alone, or while it waits to be.
+pub const COMPANY_WAIT: Duration = Duration::from_secs(1);
 /// How long one that is to be executed alone waits for those that are being executed: one of them may wait for a job that
 /// cannot start meanwhile.
 const COMPANY_LEAVES: Duration = Duration::from_secs(30);
