@@ -5,8 +5,7 @@
 
 use super::act::Act;
 use super::facts::{Facts, Index, IndexState, Relation, RelationKind};
-use super::names::without_schema;
-use super::tags::TAGS_COLUMN;
+use super::names::{TAGS_COLUMN, without_schema};
 
 /// What holds where a pooler stands before the server.
 const POOLED: &str = "a pooler stands before the server: the index is built in a transaction, and whoever writes statuses waits \

@@ -3,6 +3,12 @@
 /// The document as it stands in the row, where SQL and JSON null are an empty one.
 pub const PRESENT: &str = "CASE WHEN coalesce(jsonb_typeof(t.context_data), 'null') = 'null' THEN '{}'::jsonb ELSE t.context_data END";
 
+/// The column of the status table that has the tags of runs.
+pub const TAGS_COLUMN: &str = "flowcraft_tags";
+/// SQL: the tags of a run by its `start`, which is a key of its record; null where it has none.
+pub const TAGS_OF_START: &str = "CASE WHEN jsonb_typeof($START->'tags') = 'array' \
+                                 THEN ARRAY(SELECT jsonb_array_elements_text($START->'tags')) END";
+
 /// The quoted name of something that belongs to a table. PostgreSQL cuts names off after 63 bytes: a longer one ends
 /// with a number made of all of it.
 pub fn beside(table: &str, what: &str) -> String {

@@ -28,7 +28,7 @@ pub const FORGETTING: u32 = 5;
 /// The step that makes the table of schedules.
 pub const SCHEDULES: u32 = 6;
 /// The step that makes the column of tags.
-pub const TAGS: u32 = 7;
+pub const TAGS: u32 = tags::STEP;
 /// The last step.
 pub const LAST: u32 = TAGS;
 

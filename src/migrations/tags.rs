@@ -7,12 +7,10 @@
 use super::act::Act;
 use super::facts::{Facts, RelationKind};
 use super::indexes::{self, OwnedIndex};
+use super::names::{TAGS_COLUMN, TAGS_OF_START};
 
-/// What the column is called.
-pub const TAGS_COLUMN: &str = "flowcraft_tags";
-/// SQL: the tags of a run by its `start`, which is a key of its record; null where it has none.
-pub const TAGS_OF_START: &str = "CASE WHEN jsonb_typeof($START->'tags') = 'array' \
-                                 THEN ARRAY(SELECT jsonb_array_elements_text($START->'tags')) END";
+/// Its place in the order of steps.
+pub const STEP: u32 = 7;
 
 pub fn up(facts: &Facts) -> Vec<Act> {
     let Some(table) = facts.statuses.first().filter(|_| is_possible(facts)) else { return Vec::new() };
@@ -21,7 +19,7 @@ pub fn up(facts: &Facts) -> Vec<Act> {
         acts.push(Act::together([format!("ALTER TABLE {} ADD COLUMN {TAGS_COLUMN} TEXT[]", table.sql)]));
     }
     acts.extend(indexes::made(OwnedIndex::Tags, facts));
-    if !acts.is_empty() || !facts.recorded.contains_key(&super::steps::TAGS) {
+    if !acts.is_empty() || !facts.recorded.contains_key(&STEP) {
         acts.push(Act::together([filled(facts, &table.sql)]));
     }
     acts

@@ -95,6 +95,14 @@ impl Ids {
     }
 }
 
+/// SQL: a row `t` of the statuses and a row `c` of the contexts are of one run.
+pub(super) fn same_run(statuses: Ids, contexts: Ids) -> String {
+    match statuses == contexts {
+        true => "c.run_id = t.run_id".to_owned(),
+        false => format!("c.run_id = t.run_id::text{}", contexts.cast()),
+    }
+}
+
 /// A UUID in any of the ways in which PostgreSQL reads one, as PostgreSQL writes it.
 fn uuid(text: &str) -> Option<Cow<'_, str>> {
     const LENGTH: usize = 36;

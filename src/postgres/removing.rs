@@ -1,12 +1,13 @@
 //! Removes runs that are over: both rows of each, and its journal.
 
 use super::contexts::Contexts;
+use super::ids::same_run;
 use super::journal::JournalTable;
 use super::parameters::Parameter;
 use super::session::Session;
 use super::sql::limits_of_run;
 use super::status_sql::Statements;
-use super::watching::{RESERVED, same_run};
+use super::watching::RESERVED;
 use crate::error::{Code, Error, Result};
 use crate::migrations::TAGS_COLUMN;
 use crate::ports::watching::{Removal, Removed};

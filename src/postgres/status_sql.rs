@@ -1,12 +1,11 @@
 //! The statements that fit a status table of any of the three shapes.
 
 use super::contexts::Contexts;
-use super::ids::Ids;
+use super::ids::{Ids, same_run};
 use super::journal::JournalTable;
 use super::sql::{NOW, PRESENT, limits_of_batch};
 use super::status_upserts::StatusUpserts;
 use super::upsert::Shape;
-use super::watching::same_run;
 use super::zone::Moments;
 use crate::migrations::{TAGS_COLUMN, TAGS_OF_START};
 use crate::record::RESERVED_KEY;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::connection::Connection;
 use super::contexts::Contexts;
-use super::ids::{Ids, Names};
+use super::ids::{Ids, Names, same_run};
 use super::journal::JournalTable;
 use super::parameters::{Parameter, Typed};
 use super::session::Session;
@@ -255,14 +255,6 @@ fn kept_tags(has_tags: bool) -> String {
 /// The texts of an array. A client of the user's may have written it.
 fn texts(array: Option<Vec<Option<String>>>) -> Vec<String> {
     array.into_iter().flatten().flatten().collect()
-}
-
-/// SQL: a row `t` of the statuses and a row `c` of the contexts are of one run.
-pub(super) fn same_run(statuses: Ids, contexts: Ids) -> String {
-    match statuses == contexts {
-        true => "c.run_id = t.run_id".to_owned(),
-        false => format!("c.run_id = t.run_id::text{}", contexts.cast()),
-    }
 }
 
 /// SQL: `updated_at` in milliseconds since 1970.
