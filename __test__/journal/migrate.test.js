@@ -27,7 +27,11 @@ function go(direction, of = servers) {
 /** What a run came to, without whose messages its nodes ran under: that depends on how long a chain was carried. */
 function whole({ context, result }) {
   return JSON.parse(JSON.stringify({ context, result }), function (key, value) {
-    return key === 'by' && 'level' in this ? undefined : value
+    if (key === 'by' && 'level' in this) return undefined
+    // Of moments, which differ, only how many there are.
+    if (key === 't' && 'level' in this) return value.length
+    if (key === 'times' && 'nodes' in this) return Object.keys(value)
+    return value
   })
 }
 

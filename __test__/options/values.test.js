@@ -39,7 +39,7 @@ describe('without an option', () => {
     blueprintTimeout: 5_000,
     writeTimeout: 600_000,
   }
-  const absent = ['eventBus', 'onError', 'consume', 'queueType', 'limits', 'retention', 'telemetry', 'webhook']
+  const absent = ['codec', 'eventBus', 'onError', 'consume', 'queueType', 'limits', 'retention', 'telemetry', 'webhook']
   const required = adapterOptions.filter((option) => option.required).map(({ name }) => name)
 
   it('its default holds', () => {
