@@ -63,6 +63,8 @@ export class World {
     this.adapter = adapter
     this.t.after(() => adapter.stop())
     await this.#isRegistered(queue, redis)
+    // It registers before it consumes. In a set-up that is broken it may never do that.
+    await adapter.ready({ timeoutMs: 5_000 }).catch(() => {})
     return adapter
   }
 
