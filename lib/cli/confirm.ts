@@ -13,7 +13,7 @@ export async function confirm({ parsed, io, signal }: Call, what: string): Promi
   if (parsed.has('yes')) return
   if (!io.canAsk) {
     throw new CliError(`Not confirmed: ${what}`, EXIT.unconfirmed, [
-      'nobody can be asked here, for there is no terminal: give --yes if you are sure',
+      'cannot ask without a terminal: give --yes if you are sure',
     ])
   }
   const lines = createInterface({ input: process.stdin, output: process.stderr })

@@ -39,7 +39,7 @@ export class Hearing {
         await this.#fail(errorOf(notice.deaf, { code: 'BROKER_LOST' }), notice.queue)
       } else if ('unfit' in notice) {
         const { unfit, code, sqlState } = notice
-        const message = `The worker on '${this.#to.queueName}' takes no jobs before this is mended. ${unfit}`
+        const message = `The worker on '${this.#to.queueName}' takes no jobs until this is fixed. ${unfit}`
         await this.#fail(errorOf(message, { code, sqlState: sqlState ?? undefined }))
       } else if ('readiness' in notice) {
         await this.#to.operating().hear(notice.readiness, notice.health)
@@ -75,9 +75,9 @@ export class Hearing {
     }
   }
 
-  /** The worker receives no jobs: whoever started it has to act. */
+  /** The worker receives no jobs: the application has to act. */
   async #fail(error: FlowcraftAdapterError, queue = this.#to.queueName): Promise<void> {
-    // Whoever of them throws, the others are told.
+    // If one listener throws, the others still hear it.
     try {
       this.#lines.error(`[Adapter] ${error.message}`, { queue: oneLine(queue), code: error.code })
     } catch {}

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::coordination::CoordinationStore;
 use crate::error::Result;
 
-/// Keeps nothing, and stands in nobody's way.
+/// Keeps nothing and blocks nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AbsentStore;
 

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 #[derive(Debug, Default)]
 pub struct Company {
     state: Mutex<State>,
-    /// Somebody may join, or is alone now. Whoever has waited longest hears it first.
+    /// Signals that a node may join, or is alone now; the longest waiter first.
     changed: Notify,
 }
 
@@ -30,7 +30,7 @@ struct State {
     queued: usize,
 }
 
-/// For how long somebody is alone.
+/// How long a node is executed alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Solitude {
     /// Until others are let in.

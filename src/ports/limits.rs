@@ -1,7 +1,7 @@
 //! Limits by key: how many executions go on at a time under one key, and how many start within a time. The store counts, for all
 //! workers together, by its own clock.
 //!
-//! Who does not get in stands in the key's line, and is told when to come again. The store keeps nobody waiting, and calls
+//! An execution that may not start stands in the key's line, and gets the time to ask again. The store keeps nobody waiting, and calls
 //! nobody: whoever does not come for [`LATE`] after that has left the line. Of two that come, the one that was told the
 //! earlier moment goes first; who is new waits for those that come [`SOON`].
 //!
@@ -19,7 +19,7 @@ use crate::time::milliseconds;
 pub const LATE: Duration = Duration::from_secs(5);
 /// Who is new waits for those in line that come within this time. Whoever is among the first in line comes as often.
 pub const SOON: Duration = Duration::from_secs(3);
-/// The shortest time after which one is told to come again.
+/// The shortest wait before an execution asks again.
 pub const SHORTEST: Duration = Duration::from_millis(100);
 /// The longest time that a rate has one wait before it asks again: those before it may have been cancelled meanwhile.
 pub const LONGEST: Duration = Duration::from_secs(300);

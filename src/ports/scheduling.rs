@@ -5,7 +5,7 @@ use crate::ports::inserting::Inserted;
 /// Which schedules to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScheduleSearch {
-    /// Those that somebody has to look at, the most urgent first.
+    /// Those whose next check is due, the most urgent first.
     Due {
         /// Not those of these blueprints.
         without_blueprints: Vec<String>,

@@ -1,5 +1,5 @@
 //! Answers those that ask who executes a node, since they see no leases: the coordination store may be out of reach for them
-//! alone. Whoever executes it claims it in the record then.
+//! alone. The worker that executes it then claims it in the record.
 
 use std::time::Duration;
 

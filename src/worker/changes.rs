@@ -1,5 +1,5 @@
 //! Runs that have paused or ended: workers tell of them through the coordination store, and clients that wait for one of them
-//! look again at once. What is lost here costs a moment, never more: whoever waits also looks by themselves.
+//! look again at once. A lost notice costs a moment: each waiter also polls the run itself.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +12,10 @@ use crate::backoff::Backoff;
 use crate::ports::coordination::{CoordinationStore, Told};
 use crate::ports::platform::Platform;
 
-/// How often it is seen whether anybody still waits; with nobody, the connection is closed.
+/// How often the listener checks for followers; without one it closes the connection.
 const ROUND: Duration = Duration::from_secs(2);
 
-/// What is told and heard. Clones share it.
+/// Publishes and receives changes of runs. Clones share it.
 #[derive(Clone)]
 pub struct Changes {
     store: Arc<dyn CoordinationStore>,
@@ -42,7 +42,7 @@ impl Changes {
         let (store, run) = (self.store.clone(), run.to_owned());
         self.platform.spawn(async move {
             if let Err(error) = store.tell(&run).await {
-                debug!(%error, run, "nobody was told that the run has paused or ended; those who wait look by themselves");
+                debug!(%error, run, "the notice that the run paused or ended was not sent; waiters poll instead");
             }
         });
     }
@@ -75,7 +75,7 @@ impl Changes {
                     self.pass_on(told).await;
                 }
                 Ok(None) => return,
-                Err(error) => debug!(%error, "runs that pause or end are not heard of for the moment"),
+                Err(error) => debug!(%error, "notices of paused and ended runs do not arrive at the moment"),
             }
             if self.is_left() {
                 return;
@@ -102,7 +102,7 @@ impl Changes {
         }
     }
 
-    /// Whether nobody follows a run. Who does so next begins to listen again.
+    /// Whether no run is followed. The next follower starts the listener again.
     fn is_left(&self) -> bool {
         let mut followed = self.followed();
         let is_left = followed.runs.is_empty();

@@ -173,8 +173,9 @@ impl Engine {
         if registry.all_tell(queue).await {
             let message = JobMessage::to_tell(run, &blueprint, node, entry.round);
             let published = publisher.forward(std::slice::from_ref(&message)).await;
-            let _ =
-                published.inspect_err(|error| debug!(%error, run, "nobody is told that the run has ended"));
+            let _ = published.inspect_err(
+                |error| debug!(%error, run, "no worker was asked to announce the end of the run"),
+            );
         }
     }
 
@@ -194,7 +195,7 @@ impl Engine {
         self.services.dead_letters.replay(chosen, limit).await
     }
 
-    /// Removes dead letters for good: those chosen by id, or all; at most `limit`. Answers with how many.
+    /// Removes dead letters permanently: those chosen by id, or all; at most `limit`. Answers with how many.
     ///
     /// # Errors
     /// Transient, when the broker is out of reach; what was removed until then stays so.
@@ -240,7 +241,7 @@ impl Engine {
 
     /// Closes what was opened here; whatever is used again opens again.
     pub async fn close(&self) {
-        // A server that does not answer keeps nobody from stopping.
+        // A server that does not answer does not delay the stop.
         let closing = join(self.services.broker.close(), self.services.store.close());
         let _ = tokio::time::timeout(CLOSING, closing).await;
         self.services.runs.let_go();

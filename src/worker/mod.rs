@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   broker ──► consumer ──► job::delivery ──► job::process: its time has come, JavaScript responds, the lease is taken
-//!                            ▲                 ▼ (else job::coming_again: a copy for later)
+//!                            ▲                 ▼ (else job::coming_again: a copy for later; after a death, job::suspect)
 //!                            │                job::leased ◄──────────────┐ admitted again: the run, or its blueprint,
 //!                            │                 │                         │ has changed meanwhile
 //!                            │                 ├─► job::admitting: loads the run, asks admission, performs steps
@@ -12,6 +12,7 @@
 //!                            │                 ├─► job::limiting: is it the turn of its limit? (else a copy for later)
 //!                            │                 ├─► job::claiming: does another worker execute it?
 //!                            │                 ├─► job::taking_over: what an attempt that died wrote is taken back
+//!                            │                 ├─► job::telling: announces that the run goes on
 //!                            │                 ├─► job::calling: JavaScript executes the node, and answers
 //!                            │                 ├─► job::execution: completion decides, committing stores it (storing: where
 //!                            │                 │     the row is locked)
@@ -33,7 +34,7 @@
 //!              └── Acknowledge ────┘                Requeue ──► delivered again, as redelivered
 //! ```
 //!
-//! A worker that dies settles nothing: the broker delivers the message again, and admission finds in the record how
+//! A worker that dies acknowledges nothing: the broker delivers the message again, and admission finds in the record how
 //! far the dead worker got.
 //!
 //! # Who may import whom

@@ -26,7 +26,7 @@ impl Notices {
         self.log(Level::Info, about, message);
     }
 
-    /// A line that somebody should look at.
+    /// A line that the operator should look at.
     pub fn warn(&self, about: About, message: String) {
         self.log(Level::Warn, about, message);
     }
@@ -42,7 +42,7 @@ impl Notices {
         self.host.notify(Notice::Deaf { message, queue: queue.to_owned() });
     }
 
-    /// The worker takes no jobs before somebody mends what is wrong.
+    /// The worker takes no jobs until the user fixes the problem.
     pub fn unfit(&self, error: Error) {
         self.host.notify(Notice::Unfit { error });
     }

@@ -46,7 +46,7 @@ pub async fn retain(services: Arc<Services>, stop: CancellationToken) {
                     && !std::mem::replace(&mut said, true) =>
             {
                 let words = format!(
-                    "The worker cannot remove old runs (option retention) until this is mended. {error}"
+                    "The worker cannot remove old runs (option retention) until this is fixed. {error}"
                 );
                 services.notices.warn(About::of(&error), words);
                 IDLE_BEAT

@@ -12,7 +12,7 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Both steps at once: nobody is there any more to run user code.
+    /// Both steps at once: JavaScript is gone, so no user code can run.
     pub fn now(&self) {
         self.stop_consuming.cancel();
         self.abort.cancel();

@@ -1,4 +1,4 @@
-/** How RabbitMQ greets whoever connects: it says its version before anybody logs in. */
+/** RabbitMQ's greeting: the broker sends its version before a client logs in. */
 import { connect as plain } from 'node:net'
 import { connect as encrypted } from 'node:tls'
 import type { Address } from './address.js'

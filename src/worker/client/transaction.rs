@@ -54,7 +54,7 @@ async fn look_for(services: &Weak<Services>, run: &str, mark: &str) {
         match publish_if_there(&services, run, mark).await {
             Ok(true) => return,
             Ok(false) => {}
-            Err(error) => debug!(%error, run, "a started run was not looked for"),
+            Err(error) => debug!(%error, run, "could not look for a started run"),
         }
     }
 }

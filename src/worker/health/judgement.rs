@@ -154,7 +154,7 @@ impl Health {
         match tables {
             TablesFitness::Fit => {}
             TablesFitness::Unfit(error) => {
-                let message = format!("The tables cannot be worked with before this is mended. {error}");
+                let message = format!("The tables cannot be used until this is fixed. {error}");
                 self.waits(error.code.as_str(), message, *since);
             }
             // What is out of reach is said already.

@@ -73,7 +73,7 @@ async fn ask(services: &Services) {
             ServerKind::Redis => services.store.get(keys::EPOCH).await.map(drop),
         };
         if let Err(error) = asked {
-            debug!(%error, "a server that was asked how it is did not answer");
+            debug!(%error, "a server did not answer the health check");
         }
     }
 }

@@ -150,7 +150,8 @@ fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -
             Standing::Done | Standing::Ended => None,
         };
     }
-    // Whoever names a round has seen the run's row: the run was removed since, and does not come back by what is late of it.
+    // A message with a round comes from a run whose row existed. The run was removed since, and a late message does not
+    // recreate it.
     if !document.found && message.round.is_some() {
         return dead(Reason::UnknownRun { run, node });
     }

@@ -68,7 +68,7 @@ fn may_start(context: &JobContext<'_>, message: &JobMessage) -> bool {
     true
 }
 
-/// What JavaScript is told of the node, from the run as it was loaded.
+/// The call that JavaScript gets for the node, from the run as it was loaded.
 fn call_of(
     context: &JobContext<'_>,
     message: &JobMessage,

@@ -113,7 +113,7 @@ async fn follow_up(
         context.publish_due(message, std::slice::from_ref(&due), at).await?;
         return Ok(None);
     };
-    // Nobody can have had the lease between the commit and now: the run is as it was committed.
+    // No other worker had the lease since the commit: the run is as it was committed.
     let is_proven = acquired == Acquired::Fresh && asked.elapsed() < MEMORY_OF_RELEASES;
     let committed = document.clone();
     let seen = document.filter(|_| is_proven).map(|document| Seen { document, since: asked });
@@ -186,7 +186,7 @@ async fn give_back(context: &JobContext<'_>, message: &JobMessage, own: Option<&
     }
 }
 
-/// Runs a node that was kept. Whatever speaks against it, its job is published: whoever gets that decides.
+/// Runs a node that was kept. If admission, a claim or the host refuses it, the worker publishes its job.
 async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -> Result<Hop> {
     let begun = Instant::now();
     let NextNode { due, message, analysed, seen } = kept;
@@ -206,7 +206,7 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
         Entrance::Closed(fate) => return Ok(Hop::Over(fate)),
     };
     if clear(context, &message, &mut to_execute).await? != Clearance::Granted
-        // What this chain made due nobody has tried before.
+        // No worker has tried what this chain made due.
         || take_over(context, &message, &mut to_execute, false).await? != Clearance::Granted
     {
         return give_away(context, &message, &due).await;
@@ -227,9 +227,9 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
     }
 }
 
-/// Publishes the job of a node that is not run here after all. The lease first: whoever gets the job needs it.
+/// Publishes the job of a node that is not run here after all. It gives the lease back first: the next worker needs it.
 async fn give_away(context: &JobContext<'_>, message: &JobMessage, due: &DueJob) -> Result<Hop> {
-    debug!(node = message.node_id.as_str(), "the node that was kept is given away");
+    debug!(node = message.node_id.as_str(), "the worker publishes the node that it had kept");
     give_back(context, message, Some(due)).await;
     context.publish_copies(message, std::slice::from_ref(due), message.at).await?;
     Ok(Hop::Over(MessageFate::Acknowledge))

@@ -1,7 +1,7 @@
 //! A carried chain: with which node a worker goes on under the message it holds, and for how long. Rules only: no engine, no
 //! clock, no server.
 //!
-//! The message is the run's token. Whoever commits a result need not publish all that it makes due: it keeps one node, holds
+//! The message is the run's token. The worker that commits a result need not publish every due job: it keeps one node, holds
 //! the message it has, and runs that node at once on the run as it has just written it.
 
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //!
 //! A lease that others see answers both. While the coordination store is out of reach, or has just forgotten its leases, the
 //! record does: see [`claim`](crate::workflow::ledger::Claim). It may be out of reach for this worker alone: of a job that
-//! another worker may have too, it asks in the record first, and whoever executes the node answers there.
+//! another worker may have too, it asks in the record first, and the worker that executes the node answers there.
 
 use std::time::Duration;
 

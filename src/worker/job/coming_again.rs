@@ -42,7 +42,7 @@ pub struct Return<'a> {
     pub wait: Duration,
     /// Why.
     pub reason: &'a str,
-    /// Whether that is told to the status of its run: often enough is enough.
+    /// Whether this wait also refreshes the status row of its run; not every wait has to.
     pub keeps_alive: bool,
 }
 

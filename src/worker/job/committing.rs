@@ -1,4 +1,4 @@
-//! The commit of an answer: what it means for its run is decided anew for each try, by the run as it is then.
+//! The commit of an answer: what it means for its run is decided again for each try, by the run as it is then.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -20,7 +20,7 @@ pub struct Completion {
     pub status: RunStatus,
     /// The run has ended, and its result is to be published by the adapter.
     pub unpublished: bool,
-    /// The node failed for good, and nothing takes its place.
+    /// The node failed finally, and no fallback takes its place.
     pub failed: bool,
     /// Those of the due nodes that have a predecessor done by a worker of version 1.
     pub beside_version_1: Vec<NodeId>,

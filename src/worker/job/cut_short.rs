@@ -19,7 +19,7 @@ use crate::workflow::path::shown;
 /// Those that are no reason to do anything with the message.
 pub async fn fate_after(context: &JobContext<'_>, outcome: Result<MessageFate>) -> Result<MessageFate> {
     match outcome {
-        // A copy of the message is on its way, and sees to it.
+        // A copy of the message is on its way, and carries on.
         outcome if context.place.is_given_up() => outcome,
         // The trouble passes: a copy comes again later, and the place is free for other jobs until then.
         Err(error) if is_passing_trouble(&error) => later(context, error).await,

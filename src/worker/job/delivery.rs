@@ -49,7 +49,7 @@ pub struct Lifetime {
     pub shutdown: Shutdown,
 }
 
-/// Sees to one delivery, and settles its message last.
+/// Processes one delivery, and settles its message last.
 pub async fn handle(
     services: &Services,
     delivery: Delivery,
@@ -74,7 +74,7 @@ pub async fn handle(
     let fate = fate_after(&context, ended).await;
     let Some(Held { receipt, slot: _slot }) = place.take() else {
         if let Err(error) = fate {
-            debug!(%error, "the copy of the message sees to it");
+            debug!(%error, "a copy of the message carries on");
         }
         return;
     };
@@ -112,7 +112,7 @@ async fn give_back_leases(services: &Services, body: &[u8], place: &Place) {
 async fn acknowledge(receipt: Box<dyn Receipt>) {
     receipt.ack().await;
     if fault_points::is_planned("after-ack") {
-        // Nobody else waits until it has left.
+        // Only a test waits until the acknowledgement has left.
         tokio::time::sleep(ACK_LEAVES).await;
     }
     fault_points::point("after-ack");

@@ -39,7 +39,7 @@ pub struct Execution<'a> {
 pub enum AnsweredBy<'a> {
     /// That of an attempt; by its token, if it has written before its answer.
     Attempt(Option<&'a str>),
-    /// Nobody's: its workers died.
+    /// No attempt's: its workers died.
     Nobody,
 }
 

@@ -5,6 +5,6 @@
 pub enum MessageFate {
     /// Everything it asked for is recorded, or it is kept in another place: it is acknowledged.
     Acknowledge,
-    /// The worker cannot see to it: it goes back to the queue, and another worker takes it.
+    /// The worker cannot process it: the message goes back to the queue, and another worker takes it.
     Requeue,
 }

@@ -40,7 +40,7 @@ const CARRIED_WAIT: Duration = Duration::from_secs(2);
 /// How often a job is admitted again because JavaScript has another revision of its blueprint by then.
 const ADMISSIONS: u32 = 10;
 
-/// Sees to a job whose lease this worker has.
+/// Processes a job whose lease this worker has.
 pub async fn with_lease(
     context: &JobContext<'_>,
     message: &JobMessage,
@@ -167,7 +167,7 @@ async fn execute_in_turn(
 
 /// JavaScript goes by another revision of the blueprint than the verdict did: so does the next verdict.
 async fn take_present_blueprint(context: &JobContext<'_>, blueprint: &str) -> Result<()> {
-    debug!(blueprint, "another blueprint took the place of this one");
+    debug!(blueprint, "the blueprint was replaced");
     // Now, and not when the next verdict asks for it: the next verdict is `Run` again.
     match context.services.blueprints.current(blueprint).await {
         Err(error) if error.kind() != Kind::Setup => Err(error),
@@ -211,7 +211,7 @@ async fn publish_others(context: &JobContext<'_>, message: &JobMessage, executed
     publish_leftovers(context, message, &leftovers, executed.document.at).await.map(drop)
 }
 
-/// Sees to a message for which no node is executed.
+/// Disposes of a message for which no node is executed.
 async fn dispose(
     context: &JobContext<'_>,
     message: &JobMessage,

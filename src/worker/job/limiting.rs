@@ -46,7 +46,7 @@ pub async fn enter(
     }
 }
 
-/// What a node asks of its limit with its answer: that nobody starts under its key for a while.
+/// Pauses the key of a limit for a while, where the node's answer asks for that.
 pub async fn heed(context: &JobContext<'_>, running: Option<&Running>, answer: &Answer) {
     if let (Some(running), Outcome::Retry { after, postponed: true, .. }) = (running, &answer.outcome) {
         context.services.key_limits.pause(running.key(), *after).await;
@@ -63,7 +63,7 @@ async fn wait_for_turn(
     if wait <= LONGEST_WAIT {
         let random = services.platform.random(|random| random.f64());
         let keeps_alive = KEPT_ALIVE.mul_f64(random) < wait;
-        let again = Return { wait, reason: "its limit has others go first", keeps_alive };
+        let again = Return { wait, reason: "its limit is reached", keeps_alive };
         return return_after(context, message, again).await;
     }
     let execution = LeasedExecution { run: message.run_id.clone(), node: message.node_id.clone(), round };

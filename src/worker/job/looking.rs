@@ -61,7 +61,7 @@ impl LiveRuns for Looking {
             }
             Ok(Recorded::No) => debug!(run, "another attempt writes for the node, or its execution is over"),
             // The answer meets the same, and says it.
-            Err(error) => debug!(%error, run, "what the node writes goes along with its answer"),
+            Err(error) => debug!(%error, run, "the node's write is stored with its answer"),
         }
         false
     }

@@ -28,7 +28,7 @@ const BUSY_WAIT: Duration = LONGEST_WAIT;
 /// How soon a job goes back that came to a worker whose event loop hangs.
 const HANG_WAIT: Duration = Duration::from_secs(1);
 
-/// Sees to a job.
+/// Processes a job.
 pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<MessageFate> {
     let services = context.services;
     let repeated = (message.repeated || context.redelivered) && !makes(Mutant::ForgetsRepetition);
@@ -44,12 +44,12 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
         return Ok(MessageFate::Acknowledge);
     }
     if !services.liveness.is_responsive() {
-        // It would wait here with nobody to run it. Not at once: the broker may have no other worker for it.
+        // This worker cannot run it. It waits before it requeues: the broker may have no other worker for it.
         tokio::time::sleep(HANG_WAIT).await;
         return Ok(MessageFate::Requeue);
     }
     if message.busy_since.is_some() {
-        // Its result waits somewhere: it has waited long enough to be in no hurry, and holds no place for that.
+        // Another copy's result waits for the run's row. This copy asks once and keeps no slot.
         return match try_lease(context, &mut message, true).await? {
             Some(fate) => Ok(fate),
             None => come_again(context, &message, BUSY_WAIT, "its result waits for the run's row").await,
@@ -139,7 +139,7 @@ async fn beside_lease(context: &JobContext<'_>, message: &mut JobMessage) -> Res
     Ok(None)
 }
 
-/// Redis has just forgotten its leases: whoever holds one takes it again, and the job comes again after that.
+/// Redis has just forgotten its leases: each holder takes its lease again, and the job comes again after that.
 async fn wait_for_holders(context: &JobContext<'_>, message: &JobMessage) -> Result<MessageFate> {
     context.retry.until_done(|| context.services.runs.set_the_clock(&message.run_id)).await?;
     come_again(context, message, LEASE_WAIT, "Redis has just forgotten its leases").await

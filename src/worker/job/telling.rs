@@ -7,7 +7,7 @@ use crate::mutants::{Mutant, makes};
 use crate::protocol::message::JobMessage;
 use crate::record::{Document, Milestones, Teller};
 
-/// That the run goes on, where nobody has told it yet and this job is the one to do so: before its node starts.
+/// The milestones that this job announces before its node starts: that its run goes on, where no job has announced it.
 ///
 /// # Errors
 /// Only when the worker aborts.
@@ -38,7 +38,7 @@ fn teller(document: &Document, node: &str) -> Option<Teller> {
     Some(reserved.untold.as_ref()?.teller(&reserved.ledger, node))
 }
 
-/// Tells how the run of a message came to rest, where nobody may have: its worker may have died first.
+/// Announces again how a message's run came to rest, since the first worker may have died before it did.
 ///
 /// # Errors
 /// The worker aborts, or JavaScript is gone.

@@ -11,7 +11,7 @@ pub fn is_passing_trouble(error: &Error) -> bool {
     error.may_be_of_one_run() && error.kind() != Kind::Data
 }
 
-/// Since when a run is in trouble that is found to be now; none as long as nobody has heard the time: it is found again.
+/// Since when a run is in trouble that is found to be now; none until the worker knows the database's time.
 pub fn now_if_known(services: &Services) -> Option<u64> {
     services.runs.knows_the_time().then(|| services.platform.now())
 }

@@ -259,7 +259,7 @@ impl HeldLeases {
             && let Err(error) = self.store.release_lease(lease).await
         {
             let key = &lease.key;
-            debug!(%error, key, "the lease was not given back; it runs out by itself");
+            debug!(%error, key, "the lease was not released; it expires");
         }
     }
 

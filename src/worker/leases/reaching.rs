@@ -33,7 +33,7 @@ impl HeldLeases {
         self.with_reach(|reach| reach.failed.is_none())
     }
 
-    /// Whether the store is out of reach, and nobody said so yet.
+    /// Whether the store is out of reach and the worker has not yet reported it.
     pub fn is_newly_lost(&self) -> bool {
         self.with_reach(|reach| reach.failed.is_some() && !std::mem::replace(&mut reach.said, true))
     }

@@ -163,7 +163,7 @@ impl KeyLimits {
     async fn tell(&self, request: LimitRequest<'_>) {
         let told: Result<Turn> = self.shared.store.limit(&request).await;
         if let Err(error) = told {
-            debug!(%error, key = request.key, "the store was not told; what it counts runs out by itself");
+            debug!(%error, key = request.key, "the store did not get the renewal; its count expires");
         }
     }
 
@@ -197,7 +197,7 @@ impl Drop for Running {
             let what = LimitStep::End { holder: &holder, took: Some(took) };
             let told = store.limit(&LimitRequest { key: &key, what }).await;
             if let Err(error) = told {
-                debug!(%error, key, "the end of an execution was not told; it runs out by itself");
+                debug!(%error, key, "the store did not get the end of an execution; its count expires");
             }
         });
     }

@@ -51,7 +51,7 @@ pub async fn recover(services: Arc<Services>, queue: String, stop: CancellationT
                     && !std::mem::replace(&mut said, true) =>
             {
                 let words = format!(
-                    "The worker cannot look for lost jobs of queue '{queue}' until this is mended. {error}"
+                    "The worker cannot look for lost jobs of queue '{queue}' until this is fixed. {error}"
                 );
                 services.notices.warn(About::queue(&queue).error(&error), words);
             }

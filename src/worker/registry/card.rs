@@ -53,7 +53,7 @@ pub struct RegisteredWorker {
     pub age: u64,
 }
 
-/// The workers of several places, by name: of each what was heard last. What is no card is nobody.
+/// The workers of several places, by name: of each what was heard last. What cannot be read as a card is left out.
 pub fn merged(heard: impl IntoIterator<Item = Announced>) -> Vec<RegisteredWorker> {
     let mut workers = BTreeMap::<String, RegisteredWorker>::new();
     for Announced { card, age } in heard {

@@ -13,7 +13,7 @@ pub enum Elsewhere {
     Likely,
     /// Somebody consumes the queue who does not say what they have, or nobody could be asked.
     Unknown,
-    /// Nobody, as far as anybody says.
+    /// No worker that is known has it.
     Nobody,
 }
 

@@ -89,8 +89,9 @@ impl Runs {
     pub async fn asked(&self, executions: Vec<LeasedExecution>) -> Vec<LeasedExecution> {
         let asked = executions.into_iter().map(|execution| async move {
             let loaded = self.load(&execution.run).await;
-            let loaded =
-                loaded.inspect_err(|error| debug!(%error, ?execution, "nobody knows who asks")).ok()?;
+            let loaded = loaded
+                .inspect_err(|error| debug!(%error, ?execution, "could not read which worker asks"))
+                .ok()?;
             let ledger = &loaded.reserved?.ledger;
             ledger.is_asked(&execution.node, &self.settings.worker).then_some(execution)
         });

@@ -107,7 +107,8 @@ impl Runs {
                 return;
             }
             let heard = self.load_ledger(run).await;
-            let _ = heard.inspect_err(|error| debug!(%error, run, "its row does not say the time"));
+            let _ =
+                heard.inspect_err(|error| debug!(%error, run, "could not read the time from the run's row"));
         }
     }
 

@@ -87,7 +87,7 @@ fn all_begun(
     starts.iter().map(begun).collect()
 }
 
-/// Writes a turn and its runs, and publishes their jobs; whether nobody was faster.
+/// Writes a turn and its runs, and publishes their jobs; whether this worker was the first.
 async fn commit(
     services: &Arc<Services>,
     stored: &StoredSchedule,

@@ -64,7 +64,7 @@ impl Beat {
                 None => BEAT,
             },
             Err(error) => {
-                debug!(%error, "could not look for schedules that are due");
+                debug!(%error, "could not read the schedules that are due");
                 BEAT
             }
         }

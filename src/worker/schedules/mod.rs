@@ -6,7 +6,7 @@
 //!                           afterwards, if nobody has changed it since, and the rows of its runs ─► messages
 //! ```
 //!
-//! Whoever is faster has changed the schedule, and the others write nothing. A worker that dies before the transaction has
+//! The first worker changes the schedule, and the others write nothing. A worker that dies before the transaction has
 //! done nothing; one that dies after it leaves runs that are due, whose messages recovery publishes.
 
 pub mod advance;

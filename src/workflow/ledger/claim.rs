@@ -73,7 +73,7 @@ impl Ledger {
             // Nobody has answered.
             (Some(_), Some(question)) if question.asks && question.until <= now => None,
             (Some(_), Some(question)) if question.asks => return Err(Unclaimed::Asked(question.until)),
-            // Its own: whoever came later honoured it.
+            // Its own claim: later workers honoured it.
             (Some(_), Some(own)) if own.by == *by && own.until > now => None,
             (Some(time), _) => Some(now + time),
         };

@@ -1,4 +1,4 @@
-//! Who waits in a run, subflows included: a container waits for whoever waits inside.
+//! Which nodes of a run wait, subflows included: a container waits for the nodes inside it.
 
 use super::entry::{NodeEntry, NodeState};
 use super::state::Ledger;
