@@ -1,7 +1,7 @@
 /** The adapter: flowcraft's distributed worker on RabbitMQ, PostgreSQL and Redis, with a native engine inside. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BaseDistributedAdapter, type JobPayload, type NodeDefinition } from 'flowcraft'
-import { ALL, checkIds, checkLimit, type DeadLetter, deadLetterOf } from './api/dead-letters.js'
+import { type DeadLetter, deadLetterOf, lettersToReplay, limitToList } from './api/dead-letters.js'
 import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
 import { Webhooks } from './api/webhooks.js'
 import { placeOf, placeOfEvent, RESUME_OUTPUT } from './bridge/places.js'
@@ -163,8 +163,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    *
    * @param options.limit How many at most; default 100.
    */
-  async listDeadLetters({ limit = 100 }: { limit?: number } = {}): Promise<DeadLetter[]> {
-    return (await this.#answer(this.#worker.engine.deadLetters(checkLimit(limit)))).map(deadLetterOf)
+  async listDeadLetters(options: { limit?: number } = {}): Promise<DeadLetter[]> {
+    return (await this.#answer(this.#worker.engine.deadLetters(limitToList(options)))).map(deadLetterOf)
   }
 
   /**
@@ -175,8 +175,8 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @param options.limit How many at most; default all.
    * @returns How many were put back.
    */
-  async replayDeadLetters({ ids, limit = ALL }: { ids?: string[]; limit?: number } = {}): Promise<number> {
-    return this.#answer(this.#worker.engine.replay(checkIds(ids), checkLimit(limit)))
+  async replayDeadLetters(options: { ids?: string[]; limit?: number } = {}): Promise<number> {
+    return this.#answer(this.#worker.engine.replay(...lettersToReplay(options)))
   }
 
   /**

@@ -42,7 +42,7 @@ it('a worker and a client need the rights of docs/security.md, and no others', a
   await redis.call(...lineOf('ACL'))
 
   const order = createFlow('order')
-    .node('charge', async () => ({ output: 'charged' }), { config: { maxRetries: 2, retryDelay: 1 } })
+    .node('charge', async () => ({ output: 'charged' }), { config: { maxRetries: 2, retryDelay: 1, limit: 'cards' } })
     .sleep('nap', { duration: 200 })
     .wait('approval')
     .node('ship', async () => ({ output: 'shipped' }))
@@ -59,8 +59,10 @@ it('a worker and a client need the rights of docs/security.md, and no others', a
     queueName: 'flowcraft-jobs',
     ...TABLES,
   }
+  const limits = { cards: { concurrency: 2 } }
   const worker = new RabbitMqAdapter({
     ...options,
+    limits,
     runtimeOptions: {
       blueprints: { order: order.toBlueprint() },
       registry: Object.fromEntries(order.getFunctionRegistry()),
@@ -76,6 +78,9 @@ it('a worker and a client need the rights of docs/security.md, and no others', a
     )
     await run.resume({})
     assert.equal((await run.result({ timeoutMs: 20_000 })).context['_outputs.ship'], 'shipped')
+    await client.schedules.create({ id: 'often', everyMs: 1000, blueprintId: 'order' })
+    await until(async () => (await client.schedules.describe('often')).counts.started > 0)
+    await client.schedules.delete('often')
     await worker.enqueueJob({ runId: 'o-2', blueprintId: 'order', nodeId: 'ship' })
     await until(async () => (await worker.listDeadLetters()).length === 1)
     await client.purge({ olderThan: 0 })

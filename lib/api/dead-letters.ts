@@ -1,6 +1,7 @@
 /** Dead letters: messages that could not be processed, as `listDeadLetters` shows them. */
 
 import type { NativeDeadLetter } from '../bridge/native.js'
+import { callOptions } from '../options/call-options.js'
 import { kind, wholeNumber } from '../options/kinds.js'
 
 /** More than a queue can hold. */
@@ -44,12 +45,14 @@ const IDS = kind<string[]>(
   (ids) => Array.isArray(ids) && ids.every((id) => typeof id === 'string'),
 )
 
-/** How many dead letters are asked for. */
-export function checkLimit(limit: unknown): number {
+/** How many dead letters `listDeadLetters` is asked for. */
+export function limitToList(options: { limit?: number }): number {
+  const { limit = 100 } = callOptions('adapter.listDeadLetters', { limit: true }, options)
   return LIMIT.read(limit, 'limit')
 }
 
-/** Which dead letters are asked for; all where nothing is said. */
-export function checkIds(ids: unknown): string[] | undefined {
-  return ids === undefined ? undefined : IDS.read(ids, 'ids')
+/** Which dead letters `replayDeadLetters` is asked to put back, all where it names none; and how many at most. */
+export function lettersToReplay(options: { ids?: string[]; limit?: number }): [string[] | undefined, number] {
+  const { ids, limit = ALL } = callOptions('adapter.replayDeadLetters', { ids: true, limit: true }, options)
+  return [ids === undefined ? undefined : IDS.read(ids, 'ids'), LIMIT.read(limit, 'limit')]
 }

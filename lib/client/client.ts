@@ -8,6 +8,7 @@ import { RunHandle } from './handle.js'
 import type { ClientHost } from './host.js'
 import {
   type CountOptions,
+  countedTags,
   type ListOptions,
   listRequest,
   type PurgeOptions,
@@ -18,6 +19,8 @@ import {
 } from './listing.js'
 import { Schedules } from './schedules.js'
 import {
+  checkedStart,
+  checkedStarts,
   conflictPolicy,
   type OnConflict,
   type RunToStart,
@@ -27,7 +30,6 @@ import {
   startRuns,
   type TransactionLike,
 } from './starting.js'
-import { checkedTags } from './tags.js'
 
 /** What a start within a transaction is, as the engine plans it. */
 interface Planned {
@@ -79,7 +81,7 @@ export class RabbitMqClient<F extends Flows = Flows> {
     options: StartOptions<ContextOf<F[Id]>> = {},
   ): Promise<RunHandle<ContextOf<F[Id]>>> {
     const { values, spans } = this.#host
-    const { version, transaction } = options
+    const { version, transaction } = checkedStart(options)
     const onConflict = conflictPolicy(options.onConflict)
     return within(spans, { what: 'start', blueprintId, ...known(options) }, async (traceparent) => {
       const run = runToJson(blueprintId, options, { values, version, traceparent })
@@ -107,7 +109,7 @@ export class RabbitMqClient<F extends Flows = Flows> {
     options: StartManyOptions = {},
   ): Promise<RunHandle<ContextOf<F[Id]>>[]> {
     const { values, spans } = this.#host
-    const { onConflict, version } = options
+    const { onConflict, version } = checkedStarts(runs, options)
     return within(spans, { what: 'start', blueprintId }, async (traceparent) => {
       const all = runs.map((run) => runToJson(blueprintId, run, { values, version, traceparent }))
       return this.#start<ContextOf<F[Id]>>(all, conflictPolicy(onConflict))
@@ -154,9 +156,9 @@ export class RabbitMqClient<F extends Flows = Flows> {
    * const ofCustomer = await client.counts({ tags: ['customer:42'] })
    * ```
    */
-  async counts({ tags }: CountOptions = {}): Promise<RunCount[]> {
+  async counts(options: CountOptions = {}): Promise<RunCount[]> {
     const { engine, answer } = this.#host
-    return fromJson(await answer(engine.counts(checkedTags(tags)))) as RunCount[]
+    return fromJson(await answer(engine.counts(countedTags(options)))) as RunCount[]
   }
 
   /**

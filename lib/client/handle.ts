@@ -2,12 +2,25 @@
 import type { WorkflowResult } from 'flowcraft'
 import { placeOf, placeOfEvent, RESUME_OUTPUT } from '../bridge/places.js'
 import { within } from '../operating/spans.js'
+import { callOptions, type Names } from '../options/call-options.js'
 import { type RunDescription, readDescription } from './description.js'
 import type { ClientHost } from './host.js'
 import { originOf, type RerunOptions, type RunOrigin, rerunFrom } from './rerun.js'
 import { type ResultOptions, resultOf } from './result.js'
 import type { StartOutcome } from './starting.js'
 import { statesOf, type WatchOptions } from './watch.js'
+
+/** How paused nodes go on. */
+export interface ResumeOptions {
+  /** Decides their edges. Default: none, and the edges without an action are taken. */
+  action?: string
+  /** The node's output. Default: the one it had. */
+  output?: unknown
+  /** One of several paused nodes. Default: all. */
+  nodeId?: string
+}
+
+const OF_RESUME: Names<ResumeOptions> = { action: true, output: true, nodeId: true }
 
 /** A run. Holds no connection, and may be of a run that is not there. */
 export class RunHandle<Context = Record<string, unknown>> {
@@ -144,9 +157,6 @@ export class RunHandle<Context = Record<string, unknown>> {
   /**
    * Lets paused nodes go on.
    *
-   * @param options.action Decides their edges. Default: none, and the edges without an action are taken.
-   * @param options.output The node's output. Default: the one it had.
-   * @param options.nodeId One of several paused nodes. Default: all.
    * @returns The nodes that go on.
    * @throws NotAwaitingError when the run, or the node, does not wait to be resumed; RunEndedError when the run is over.
    *
@@ -155,8 +165,8 @@ export class RunHandle<Context = Record<string, unknown>> {
    * await client.run(runId).resume({ action: 'approved', output: { by: 'ada' } })
    * ```
    */
-  async resume(options: { action?: string; output?: unknown; nodeId?: string } = {}): Promise<Set<string>> {
-    const { action, output, nodeId } = options
+  async resume(options: ResumeOptions = {}): Promise<Set<string>> {
+    const { action, output, nodeId } = callOptions('run.resume', OF_RESUME, options)
     const { engine, answer, values } = this.#host
     const what = `The output to resume run '${this.runId}' with`
     const json = values.toJson(output, { what, giver: 'resume', place: placeOf(this.runId, RESUME_OUTPUT) })

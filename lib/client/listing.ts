@@ -1,6 +1,7 @@
 /** Pages of runs. */
 import { fromJson } from '../bridge/json.js'
 import { mistake } from '../errors.js'
+import { callOptions, type Names } from '../options/call-options.js'
 import { dates, type RunStatus } from './description.js'
 import { checkedLimit, cursorOf, lastOf, momentOf } from './paging.js'
 import { checkedTags } from './tags.js'
@@ -72,9 +73,27 @@ export interface PurgeOptions {
   tags?: readonly string[]
 }
 
+const OF_LIST: Names<ListOptions> = {
+  status: true,
+  blueprintId: true,
+  tags: true,
+  idPrefix: true,
+  createdBefore: true,
+  updatedBefore: true,
+  order: true,
+  limit: true,
+  cursor: true,
+}
+const OF_COUNTS: Names<CountOptions> = { tags: true }
+const OF_PURGE: Names<PurgeOptions> = { status: true, olderThan: true, tags: true }
+
 /** The request for a page as it crosses: JSON. */
 export function listRequest(options: ListOptions): string {
-  const { status, blueprintId, idPrefix, createdBefore, updatedBefore, tags } = options
+  const { status, blueprintId, idPrefix, createdBefore, updatedBefore, tags } = callOptions(
+    'client.list',
+    OF_LIST,
+    options,
+  )
   const { order = 'asc', limit = 100, cursor } = options
   checkedLimit(limit)
   if (order !== 'asc' && order !== 'desc') throw mistake('INVALID_ARGUMENT', "order is 'asc' or 'desc'")
@@ -91,6 +110,11 @@ export function listRequest(options: ListOptions): string {
   })
 }
 
+/** The tags of the runs to count. */
+export function countedTags(options: CountOptions): string[] {
+  return checkedTags(callOptions('client.counts', OF_COUNTS, options).tags)
+}
+
 /** A page as the engine says it. */
 export function readPage(json: string, { order = 'asc', limit = 100 }: ListOptions): RunPage {
   type Told = Omit<RunSummary, 'createdAt' | 'updatedAt'> & { createdAt?: number; updatedAt?: number }
@@ -103,7 +127,8 @@ export function readPage(json: string, { order = 'asc', limit = 100 }: ListOptio
 }
 
 /** The statuses to purge, the tags, and the age in milliseconds. */
-export function purgeRequest({ status, olderThan, tags }: PurgeOptions): [string[], string[], number] {
+export function purgeRequest(options: PurgeOptions): [string[], string[], number] {
+  const { status, olderThan, tags } = callOptions('client.purge', OF_PURGE, options)
   if (typeof olderThan !== 'number' || !(olderThan >= 0)) {
     throw mistake('INVALID_ARGUMENT', 'olderThan is a number of milliseconds, 0 or more')
   }

@@ -4,6 +4,7 @@ import { ContextTable } from '../bridge/native.js'
 import { placeOf } from '../bridge/places.js'
 import { errorOf, mistake, RunNotFoundError } from '../errors.js'
 import { startsOf } from '../execution/blueprints.js'
+import { callOptions, type Names } from '../options/call-options.js'
 import { type RunDescription, readDescription, withoutHeartbeat } from './description.js'
 import type { ClientHost } from './host.js'
 import { newRunId } from './ids.js'
@@ -24,6 +25,8 @@ export interface RerunOptions<Context = Record<string, unknown>> {
   /** What becomes of it where there is a run of that id already. Default: `reject`. */
   onConflict?: OnConflict
 }
+
+const OF_RERUN: Names<RerunOptions> = { context: true, input: true, runId: true, onConflict: true }
 
 /** Where a run comes from that was run again from a node. */
 export interface RunOrigin {
@@ -60,7 +63,7 @@ export async function rerunFrom(
   options: RerunOptions<object>,
   traceparent: string | undefined,
 ): Promise<{ runId: string; outcome: StartOutcome }> {
-  const onConflict = conflictPolicy(options.onConflict)
+  const onConflict = conflictPolicy(callOptions<RerunOptions<object>>('run.rerunFrom', OF_RERUN, options).onConflict)
   const { runId, json, arrivals } = await newRun(host, place, options, traceparent)
   // Before it starts: a worker may be at the join at once.
   const isNew = options.runId === undefined || arrivals.length === 0 || !(await isThere(host, runId))

@@ -4,6 +4,7 @@ import { fromJson } from '../bridge/json.js'
 import { placeOf } from '../bridge/places.js'
 import { hasEnvelope } from '../bridge/sealing.js'
 import { errorOf, mistake, type NodeFailure, RunFailedError } from '../errors.js'
+import { callOptions, type Names } from '../options/call-options.js'
 import { goesOn } from './description.js'
 import type { ClientHost } from './host.js'
 import { Pace } from './pace.js'
@@ -16,6 +17,8 @@ export interface ResultOptions {
   signal?: AbortSignal
 }
 
+const OF_RESULT: Names<ResultOptions> = { timeoutMs: true, signal: true }
+
 /** How a run stands, as the engine says it. */
 interface Outcome {
   status: string
@@ -27,11 +30,8 @@ interface Outcome {
 const CODES = { failed: 'RUN_FAILED', cancelled: 'RUN_CANCELLED' } as const
 
 /** The result of a run, once it is over. */
-export async function resultOf(
-  host: ClientHost,
-  runId: string,
-  { timeoutMs = Number.POSITIVE_INFINITY, signal }: ResultOptions,
-): Promise<WorkflowResult> {
+export async function resultOf(host: ClientHost, runId: string, options: ResultOptions): Promise<WorkflowResult> {
+  const { timeoutMs = Number.POSITIVE_INFINITY, signal } = callOptions('run.result', OF_RESULT, options)
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
     throw mistake('INVALID_ARGUMENT', 'timeoutMs is a number of milliseconds, 0 or more')
   }

@@ -3,6 +3,7 @@ import { fromJson, toJson } from '../bridge/json.js'
 import { placeOfSchedule } from '../bridge/places.js'
 import type { Values } from '../bridge/values.js'
 import { mistake, ValueUnreadableError } from '../errors.js'
+import { callOptions, type Names } from '../options/call-options.js'
 import type { RunStatus } from './description.js'
 import type { ContextOf, Flows } from './flows.js'
 import { RunHandle } from './handle.js'
@@ -159,6 +160,26 @@ export interface BackfillOptions {
   to: Moment
 }
 
+const OF_CREATE: Names<Record<keyof ScheduleOptions, unknown>> = {
+  id: true,
+  blueprintId: true,
+  context: true,
+  tags: true,
+  cron: true,
+  timeZone: true,
+  everyMs: true,
+  overlap: true,
+  maxQueued: true,
+  catchUpWindow: true,
+  startAt: true,
+  endAt: true,
+  paused: true,
+  note: true,
+  onConflict: true,
+}
+const OF_LIST: Names<ListSchedulesOptions> = { blueprintId: true, limit: true, cursor: true }
+const OF_BACKFILL: Names<BackfillOptions> = { from: true, to: true }
+
 /** The longest id: what is added makes it the id of a run. */
 const LONGEST_ID = 200
 const HOUR = 3_600_000
@@ -223,7 +244,7 @@ export class Schedules<F extends Flows = Flows> {
    * ```
    */
   async list(options: ListSchedulesOptions = {}): Promise<SchedulePage> {
-    const { blueprintId, limit = 100, cursor } = options
+    const { blueprintId, limit = 100, cursor } = callOptions('schedules.list', OF_LIST, options)
     const { engine, answer, values } = this.#host
     const after = pageCursor(cursor, limit, 'asc')
     const told = fromJson(await answer(engine.listSchedules(JSON.stringify({ blueprintId, after, limit })))) as Told[]
@@ -286,7 +307,8 @@ export class Schedules<F extends Flows = Flows> {
    * await client.schedules.backfill('nightly', { from: new Date('2026-11-01'), to: new Date('2026-11-08') })
    * ```
    */
-  async backfill(id: string, { from, to }: BackfillOptions): Promise<number> {
+  async backfill(id: string, options: BackfillOptions): Promise<number> {
+    const { from, to } = callOptions('schedules.backfill', OF_BACKFILL, options)
     const { engine, answer } = this.#host
     const range = JSON.stringify({ from: momentOf('from', from), to: momentOf('to', to) })
     return answer(engine.backfillSchedule(checkedId(id), range))
@@ -306,6 +328,7 @@ export class Schedules<F extends Flows = Flows> {
   }
 
   #request(options: ScheduleOptions): string {
+    callOptions<ScheduleOptions>('schedules.create', OF_CREATE, options)
     const { id, blueprintId, context = {}, cron, timeZone, everyMs, startAt, endAt, note, tags } = options
     const { overlap = 'skip', maxQueued = 1, catchUpWindow = HOUR, paused = false, onConflict = 'reject' } = options
     checkedId(id)

@@ -4,6 +4,7 @@ import { placeOf } from '../bridge/places.js'
 import type { Values } from '../bridge/values.js'
 import { mistake } from '../errors.js'
 import { isObject } from '../is-object.js'
+import { callOptions, type Names } from '../options/call-options.js'
 import type { ValuePlace } from '../options/codec.js'
 import type { ClientHost } from './host.js'
 import { newRunId } from './ids.js'
@@ -43,7 +44,7 @@ export interface StartManyOptions {
   version?: string
 }
 
-/** How a run is started. */
+/** How a run is started: what `RunToStart` has (`runId`, `context`, `startAt`, `tags`), and these. */
 export interface StartOptions<Context = Record<string, unknown>> extends RunToStart<Context> {
   /** What becomes of a start whose run id there is already. Default: `reject`. */
   onConflict?: OnConflict
@@ -54,6 +55,21 @@ export interface StartOptions<Context = Record<string, unknown>> extends RunToSt
    * latest; if its process ends before, recovery does, within about 15 seconds.
    */
   transaction?: TransactionLike
+}
+
+const OF_A_RUN: Names<RunToStart> = { context: true, runId: true, startAt: true, tags: true }
+const OF_A_START: Names<StartOptions> = { ...OF_A_RUN, onConflict: true, version: true, transaction: true }
+const OF_MANY: Names<StartManyOptions> = { onConflict: true, version: true }
+
+/** @throws TypeError where an option is unknown. */
+export function checkedStart<Context>(options: StartOptions<Context>): StartOptions<Context> {
+  return callOptions<StartOptions<Context>>('client.start', OF_A_START, options)
+}
+
+/** @throws TypeError where an option of a run, or of all, is unknown. */
+export function checkedStarts(runs: readonly RunToStart<object>[], options: StartManyOptions): StartManyOptions {
+  for (const run of runs) callOptions('client.startMany', OF_A_RUN, run)
+  return callOptions('client.startMany', OF_MANY, options)
 }
 
 /** A checked policy. */

@@ -2,6 +2,7 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import { fromJson } from '../bridge/json.js'
 import { errorOf, mistake } from '../errors.js'
+import { callOptions, type Names } from '../options/call-options.js'
 import type { HealthReason } from '../options/event-bus.js'
 
 /** How a worker is. */
@@ -23,6 +24,8 @@ export interface ReadyOptions {
   /** Ends the wait: the promise rejects with its reason. */
   signal?: AbortSignal
 }
+
+const OF_READY: Names<ReadyOptions> = { timeoutMs: true, signal: true }
 
 /** As the engine tells it. */
 interface Told extends Omit<Health, 'reasons' | 'warnings'> {
@@ -70,7 +73,8 @@ export class Readiness {
    *
    * @throws FlowcraftAdapterError with the code `NOT_READY` when it does not within `timeoutMs`.
    */
-  async wait({ timeoutMs, signal }: ReadyOptions = {}): Promise<Health> {
+  async wait(options: ReadyOptions = {}): Promise<Health> {
+    const { timeoutMs, signal } = callOptions('adapter.ready', OF_READY, options)
     if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
       throw mistake('INVALID_ARGUMENT', 'timeoutMs is a number of milliseconds, 0 or more')
     }

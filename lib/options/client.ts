@@ -69,8 +69,9 @@ export interface RabbitMqClientOptions {
    */
   logger?: ILogger
   /**
-   * The workers' coordination store. Needed beside workers of version 1 only, which look there first, and for
-   * nothing of a removed run to be left there for up to an hour.
+   * The workers' coordination store. With it a result is at its waiter within milliseconds (without it within half a
+   * second), joins of `rerunFrom` go on at once, and nothing of a removed run is left there for up to an hour.
+   * Needed beside workers of version 1, which look there first.
    *
    * @defaultValue none
    *
@@ -260,8 +261,9 @@ export const CLIENT_SCHEMA = {
   coordinationStore: {
     takes: objectWith<ICoordinationStore>(STORE_METHODS, `an object with the methods ${STORE_METHODS.join(', ')}`),
     words:
-      "The workers' coordination store. Needed beside workers of version 1 only, which look there first, and for nothing of " +
-      'a removed run to be left there for up to an hour.',
+      "The workers' coordination store. With it a result is at its waiter within milliseconds (without it within half a " +
+      'second), joins of `rerunFrom` go on at once, and nothing of a removed run is left there for up to an hour. ' +
+      'Needed beside workers of version 1, which look there first.',
     otherwise: 'none',
     example: "coordinationStore: new RedisCoordinationStore('redis://localhost')",
   },

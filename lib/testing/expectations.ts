@@ -4,6 +4,7 @@ import { inspect, isDeepStrictEqual } from 'node:util'
 import type { NodeDescription, RunDescription } from '../client/description.js'
 import type { RunHandle } from '../client/handle.js'
 import { RunFailedError, RunNotFoundError } from '../errors.js'
+import { callOptions, type Names } from '../options/call-options.js'
 import type { Execution } from './executions.js'
 
 /** What is expected of a run that completed; what is left out may be anything. */
@@ -27,6 +28,9 @@ export interface FailedRun {
   /** How often the code of nodes was tried, by their ids. */
   attempts?: Readonly<Record<string, number>>
 }
+
+const OF_COMPLETED: Names<CompletedRun> = { outputs: true, context: true, order: true, attempts: true }
+const OF_FAILED: Names<FailedRun> = { reason: true, nodes: true, attempts: true }
 
 /** What a run is known by. */
 export interface Observed {
@@ -53,7 +57,9 @@ export class RunExpectation {
    * await expectRun(run).toHaveCompleted({ outputs: { ship: 'shipped' }, order: ['charge', 'ship'] })
    * ```
    */
-  async toHaveCompleted({ outputs = {}, context = {}, order = [], attempts = {} }: CompletedRun = {}): Promise<void> {
+  async toHaveCompleted(expected: CompletedRun = {}): Promise<void> {
+    const known = callOptions('expectRun.toHaveCompleted', OF_COMPLETED, expected)
+    const { outputs = {}, context = {}, order = [], attempts = {} } = known
     await this.#check('toHaveCompleted', async (seen) => {
       this.#isOf(seen, 'completed')
       const result = await this.#of.run.result()
@@ -76,7 +82,8 @@ export class RunExpectation {
    * await expectRun(run).toHaveFailed({ reason: /card declined/, nodes: ['charge'] })
    * ```
    */
-  async toHaveFailed({ reason, nodes = [], attempts = {} }: FailedRun = {}): Promise<void> {
+  async toHaveFailed(expected: FailedRun = {}): Promise<void> {
+    const { reason, nodes = [], attempts = {} } = callOptions('expectRun.toHaveFailed', OF_FAILED, expected)
     await this.#check('toHaveFailed', async (seen) => {
       this.#isOf(seen, 'failed')
       const why = await this.#failure()

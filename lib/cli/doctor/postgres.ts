@@ -9,6 +9,7 @@ import { codeOf } from '../failures.js'
 import type { Servers } from '../servers.js'
 import { type Address, addressOf, whyDeaf } from './address.js'
 import { type Finding, fault, note, ok } from './finding.js'
+import { deletions, rightsOfOwn } from './rights.js'
 import { judgeVersion } from './version.js'
 
 export interface PostgresReport {
@@ -161,6 +162,7 @@ async function tablesOf(database: Database, { settings: { contexts, statuses } }
       ...seen,
       ...told.map((sentence) => note('postgres.tables', sentence)),
       ...(await deletions(database, [contexts, statuses])),
+      ...(await rightsOfOwn(database, contexts)),
     ]
   } catch (error) {
     const schemas = codeOf(error) === 'TABLE_MISSING' ? await missingSchemas(database, [contexts, statuses]) : []
@@ -210,28 +212,6 @@ function sizeOf(bytes: number): string {
   return bytes < 1_000_000
     ? `${Math.ceil(bytes / 1_000)} kB`
     : `${Math.ceil(bytes / 1_000_000).toLocaleString('en')} MB`
-}
-
-/** Workers delete nothing; clients may have to. */
-async function deletions(database: Database, names: readonly string[]): Promise<Finding[]> {
-  const found: Finding[] = []
-  for (const name of names) {
-    const table = await tableOf(database, name)
-    const query = "SELECT has_table_privilege(to_regclass($1[1]), 'DELETE') AS may, current_user::text AS user"
-    const [row] = fromJson((await database.ask(query, [table?.sql ?? name])) ?? '[]') as {
-      may: boolean
-      user: string
-    }[]
-    if (row?.may !== false) continue
-    found.push(
-      note(
-        'postgres.rights',
-        `the user '${row.user}' may not delete from '${name}': runs delete and runs purge will be refused`,
-        `GRANT DELETE ON ${name} TO "${row.user}";`,
-      ),
-    )
-  }
-  return found
 }
 
 async function migrationsOf(database: Database, { settings }: Servers): Promise<Finding[]> {

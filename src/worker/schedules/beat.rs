@@ -49,6 +49,8 @@ pub struct Beat {
     resting: HashMap<String, Instant>,
     /// Those of them that were spoken of.
     told: HashMap<String, String>,
+    /// Why the table could not be read, as it was last said.
+    unreadable: Option<String>,
 }
 
 impl Beat {
@@ -56,13 +58,20 @@ impl Beat {
     pub async fn look(&mut self, services: &Arc<Services>, stop: &CancellationToken) -> Duration {
         match self.advance_all(services, stop).await {
             Ok(None) => BEAT_WITHOUT_TABLE,
-            Ok(Some(FoundSchedules { at, next, .. })) => match next {
-                Some(next) => {
-                    Duration::from_millis(next.saturating_sub(at)).clamp(Duration::from_millis(1), BEAT)
+            Ok(Some(FoundSchedules { at, next, .. })) => {
+                self.unreadable = None;
+                match next {
+                    Some(next) => {
+                        Duration::from_millis(next.saturating_sub(at)).clamp(Duration::from_millis(1), BEAT)
+                    }
+                    None if self.resting.is_empty() && self.lacking.is_empty() => IDLE_BEAT,
+                    None => BEAT,
                 }
-                None if self.resting.is_empty() && self.lacking.is_empty() => IDLE_BEAT,
-                None => BEAT,
-            },
+            }
+            Err(error) if !error.is_transient() => {
+                self.refused(services, &error);
+                REST
+            }
             Err(error) => {
                 debug!(%error, "could not read the schedules that are due");
                 BEAT
@@ -127,6 +136,19 @@ impl Beat {
             Err(error) => self.rest(services, &stored.id, &error),
         }
         Ok(())
+    }
+
+    /// Says that the table cannot be read, once for each reason: no schedule starts meanwhile.
+    fn refused(&mut self, services: &Services, error: &Error) {
+        let why = error.to_string();
+        if self.unreadable.as_ref() != Some(&why) {
+            let words = format!(
+                "This worker starts no schedules: it cannot read their table, and tries again every {} s. {why}",
+                REST.as_secs()
+            );
+            services.notices.error(About::of(error), words);
+            self.unreadable = Some(why);
+        }
     }
 
     /// Leaves a schedule alone for a while, and says why, once.
