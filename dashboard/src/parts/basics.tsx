@@ -1,7 +1,7 @@
 /** Small parts that every page uses. */
 import { type ReactNode, useEffect, useId, useRef } from 'react'
 import type { ApiError } from '../api.js'
-import { ago, clock, copy, lengthOf, useNow } from '../format.js'
+import { ago, clock, copy, counted, lengthOf, useNow } from '../format.js'
 import { usePolled } from '../polled.js'
 import { taggedHref } from '../route.js'
 import { toast } from './toasts.js'
@@ -94,6 +94,29 @@ export function IconButton({ icon, label, act }: { icon: IconName; label: string
   return (
     <button type="button" className="tiny" onClick={act} aria-label={label} title={label}>
       <Icon name={icon} />
+    </button>
+  )
+}
+
+/** So many rows of a long table at first, and so many more with each press of `ShowMore`. */
+export const [ROWS_AT_FIRST, MORE_ROWS] = [200, 1_000]
+
+/** What leads to the rest of a long table; nothing where all of it is shown. */
+export function ShowMore({
+  shown,
+  of,
+  one,
+  set,
+}: {
+  shown: number
+  of: number
+  one: string
+  set: (shown: number) => void
+}) {
+  if (of <= shown) return null
+  return (
+    <button type="button" onClick={() => set(shown + MORE_ROWS)}>
+      Show more of {counted(of, one)}
     </button>
   )
 }

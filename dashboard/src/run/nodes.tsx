@@ -1,12 +1,9 @@
 /** The nodes of a run as a table: every one that was ever reached. */
 import { useState } from 'react'
 import type { RunNode } from '../api.js'
-import { counted } from '../format.js'
-import { Columns, Moment, Status } from '../parts/basics.js'
+import { Columns, Moment, ROWS_AT_FIRST, ShowMore, Status } from '../parts/basics.js'
 
 const STATES = ['failed', 'awaiting', 'due', 'done', 'idle'] as const
-/** So many rows at first. */
-const SHOWN = 200
 
 export function Nodes({
   nodes,
@@ -19,7 +16,7 @@ export function Nodes({
 }) {
   const [state, setState] = useState<string>('')
   const [text, setText] = useState('')
-  const [most, setMost] = useState(SHOWN)
+  const [most, setMost] = useState(ROWS_AT_FIRST)
   const found = nodes.filter(
     (node) => (state === '' || node.state === state) && node.nodeId.toLowerCase().includes(text.toLowerCase()),
   )
@@ -85,11 +82,7 @@ export function Nodes({
           </tbody>
         </table>
       )}
-      {found.length > most && (
-        <button type="button" onClick={() => setMost(most + 1_000)}>
-          Show more of {counted(found.length, 'node')}
-        </button>
-      )}
+      <ShowMore shown={most} of={found.length} one="node" set={setMost} />
     </>
   )
 }

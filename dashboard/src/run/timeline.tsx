@@ -2,11 +2,9 @@
 import { memo, useCallback, useMemo, useState } from 'react'
 import type { Run } from '../api.js'
 import { counted, exactLengthOf, useNow } from '../format.js'
-import { Icon, Status } from '../parts/basics.js'
+import { Icon, ROWS_AT_FIRST, ShowMore, Status } from '../parts/basics.js'
 import { type Row, type SpanKind, ticksOf, timelineOf, tookOf, wordsOf } from './timeline-model.js'
 
-/** So many rows at first. */
-const SHOWN = 200
 /** So many marks at most, on a screen and on a phone. */
 const TICKS = [6, 3] as const
 
@@ -27,7 +25,7 @@ interface Props {
 export function Timeline({ run, chosen, choose }: Props) {
   const isOver = run.status !== 'running' && run.status !== 'awaiting'
   const [turned, setTurned] = useState<ReadonlySet<string>>(new Set())
-  const [most, setMost] = useState(SHOWN)
+  const [most, setMost] = useState(ROWS_AT_FIRST)
   const present = useNow()
   const now = isOver ? 0 : present
   const { rows, from, to, unknown } = useMemo(() => timelineOf(run, turned, now), [run, turned, now])
@@ -74,11 +72,7 @@ export function Timeline({ run, chosen, choose }: Props) {
           ))}
         </tbody>
       </table>
-      {rows.length > most && (
-        <button type="button" onClick={() => setMost(most + 1_000)}>
-          Show more of {counted(rows.length, 'row')}
-        </button>
-      )}
+      <ShowMore shown={most} of={rows.length} one="row" set={setMost} />
     </>
   )
 }
