@@ -88,6 +88,7 @@ describe('the dashboard in a browser', inBrowser, () => {
     'run-timeline': { hash: '#/run?id=order-17&tab=timeline', shows: 'items_scatter' },
     'run-nodes': { hash: '#/run?id=order-50&tab=nodes&node=charge', shows: 'insufficient funds' },
     'run-context': { hash: '#/run?id=order-17&tab=context', shows: 'customer' },
+    compare: { hash: '#/compare?one=order-50&other=order-17', shows: 'keys differ' },
     approvals: { hash: '#/approvals', shows: 'reject' },
     schedules: { hash: '#/schedules', shows: 'the warehouse moves' },
     dead: { hash: '#/dead', shows: 'gone' },
@@ -198,6 +199,49 @@ describe('the dashboard in a browser', inBrowser, () => {
     await page.locator('.runHead').getByRole('link', { name: 'order-50' }).click()
     await page.getByRole('heading', { name: 'order-50' }).waitFor()
     await page.locator('.runHead').getByText('failed').first().waitFor()
+  })
+
+  it('compares two runs, from the list and from the page of one', async (t) => {
+    const { page, wrong } = await pageFor(t, browser)
+    page.on('dialog', () => wrong.push('a dialog opened'))
+    await page.goto(`${url}/#/runs?prefix=order-5`)
+    await page.getByRole('checkbox', { name: 'Choose order-51' }).check()
+    assert.equal(await page.getByRole('link', { name: 'Compare the two' }).count(), 0)
+    await page.getByRole('checkbox', { name: 'Choose order-52' }).check()
+    await page.getByRole('link', { name: 'Compare the two' }).click()
+    await page.waitForFunction(() => window.location.hash === '#/compare?one=order-51&other=order-52')
+    await page.getByRole('heading', { name: 'Nodes' }).waitFor()
+    await page.goto(`${url}/#/run?id=order-51`)
+    await page.getByRole('link', { name: 'Compare with …' }).click()
+    await page.waitForFunction(() => window.location.hash.includes('one=order-50'))
+    await page.getByLabel('Compared with it').fill('order-17')
+    await page.getByLabel('Compared with it').press('Enter')
+    const row = (name) => page.locator('.compared tbody tr', { has: page.getByRole('rowheader', { name }) })
+    await row(/^charge/)
+      .getByText('insufficient funds')
+      .waitFor()
+    assert.match(await row(/^charge/).textContent(), /differs/)
+    await page.getByLabel('Only differences').focus()
+    await page.keyboard.press('Space')
+    await row(/^charge/).waitFor()
+    await row(/^customer/)
+      .getByText('added')
+      .waitFor()
+    await row(/^note/).getByText(MARKUP).waitFor()
+    await page.goto(`${url}/#/compare?one=order-50&other=${encodeURIComponent(MARKUP)}`)
+    await page.getByRole('link', { name: MARKUP }).first().waitFor()
+    assert.equal(await page.locator('img[src="x"]').count(), 0)
+    await page.goto(`${url}/#/compare?one=order-50&other=none`)
+    await page.getByRole('alert').getByText('RUN_NOT_FOUND').waitFor()
+    await page.goto(`${url}/#/compare?one=order-50&other=order-50`)
+    await page.getByText('No node differs').waitFor()
+    await row(/^receive/).waitFor()
+    await page.getByLabel('Only differences').press('Space')
+    await row(/^receive/).waitFor({ state: 'detached' })
+    assert.deepEqual(
+      wrong.filter((text) => !text.includes('404')),
+      [],
+    )
   })
 
   it('retries what failed, after a look at it', async (t) => {

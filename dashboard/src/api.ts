@@ -1,9 +1,11 @@
 /** How the page asks its server. Addresses are relative to the page, wherever that is. */
 
+import type { ComparedNode } from '../../lib/client/differences.js'
 import type { RunCount, RunPage, RunSummary } from '../../lib/client/listing.js'
 import type { RunOrigin } from '../../lib/client/rerun.js'
 import type { Approval } from '../../lib/dashboard/approvals.js'
 import type { DrawnBlueprint } from '../../lib/dashboard/blueprints.js'
+import type { Comparison, ShownDifference } from '../../lib/dashboard/compare.js'
 import type { ShownLetter } from '../../lib/dashboard/dead.js'
 import type { Fleet, ServerHealth } from '../../lib/dashboard/fleet.js'
 import type { DashboardRole } from '../../lib/dashboard/options.js'
@@ -28,7 +30,8 @@ export type RunNode = Run['nodes'][number]
 export type Summary = Json<RunSummary>
 export type Schedule = Json<ShownSchedule>
 export type Letter = Json<ShownLetter>
-export type { DashboardRole, DrawnBlueprint, Fleet, Outcome, RunCount, ServerHealth, ValueView }
+export type Compared = Json<Comparison>
+export type { ComparedNode, DashboardRole, DrawnBlueprint, Fleet, Outcome, RunCount, ServerHealth, ValueView }
 
 export interface Session {
   user?: string
@@ -47,9 +50,12 @@ export interface Reads {
   runs: Json<RunPage>
   'runs/counts': { counts: RunCount[]; at: number }
   'runs/preview': { ids: string[]; first: Summary[]; isMore: boolean }
+  'runs/compare': Compared
+  'runs/compare-contexts': { differences: ShownDifference[]; total: number; same: number; next?: number }
   run: Run
   'run/graph': { blueprints: DrawnBlueprint[] }
   'run/origin': { origin?: RunOrigin }
+  'run/comparable': { runId?: string }
   'run/context': { value?: ValueView }
   'run/copy': { json: string }
   approvals: { approvals: Json<Approval>[]; cursor?: string }

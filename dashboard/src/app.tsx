@@ -16,6 +16,7 @@ import { toggleTheme } from './theme.js'
 
 // The graph is most of what is loaded, and a list needs none of it.
 const RunPage = lazy(() => import('./pages/run.js'))
+const ComparePage = lazy(() => import('./pages/compare.js'))
 
 export const PAGES: readonly { page: string; title: string; icon: IconName; key: string }[] = [
   { page: 'overview', title: 'Overview', icon: 'gauge', key: 'o' },
@@ -25,10 +26,14 @@ export const PAGES: readonly { page: string; title: string; icon: IconName; key:
   { page: 'dead', title: 'Dead letters', icon: 'letter', key: 'd' },
 ]
 
+/** Pages that stand below the list of runs. */
+const OF_RUNS: Record<string, string> = { run: 'Run', compare: 'Compare two runs' }
+
 const SHOWN: Record<string, () => React.JSX.Element> = {
   overview: Overview,
   runs: Runs,
   run: () => <RunPage />,
+  compare: () => <ComparePage />,
   approvals: Approvals,
   schedules: SchedulesPage,
   dead: DeadLetters,
@@ -40,7 +45,7 @@ export function App() {
   const [shows, setShows] = useState<'palette' | 'keys' | undefined>()
   useShortcuts({ palette: () => setShows('palette'), help: () => setShows('keys') })
   const main = useRef<HTMLElement>(null)
-  const title = PAGES.find((each) => each.page === page)?.title ?? (page === 'run' ? 'Run' : 'Not found')
+  const title = PAGES.find((each) => each.page === page)?.title ?? OF_RUNS[page] ?? 'Not found'
   useEffect(() => {
     document.title = `${title} · Flowcraft`
   }, [title])
@@ -58,7 +63,7 @@ export function App() {
         Skip to the content
       </button>
       <div className="frame">
-        <Sidebar page={page === 'run' ? 'runs' : page} openPalette={() => setShows('palette')} />
+        <Sidebar page={page in OF_RUNS ? 'runs' : page} openPalette={() => setShows('palette')} />
         <main id="main" ref={main} tabIndex={-1}>
           <Suspense fallback={<p className="dim">Loading …</p>}>
             {Page ? <Page /> : <p className="empty">There is no such page.</p>}

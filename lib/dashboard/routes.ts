@@ -1,6 +1,7 @@
 /** Every call that the page makes: its name, what it needs, and what answers it. */
 import { approvals } from './approvals.js'
 import type { Board } from './board.js'
+import { comparable, compareContexts, compareRuns } from './compare.js'
 import { deadLetters, discard, replay } from './dead.js'
 import { fleet, health } from './fleet.js'
 import type { Input } from './input.js'
@@ -36,12 +37,15 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   runs: read(listRuns),
   'runs/counts': read(countRuns),
   'runs/preview': read(previewAction),
+  'runs/compare': read(compareRuns),
+  'runs/compare-contexts': read(compareContexts),
   'runs/cancel': bulk('cancel'),
   'runs/retry': bulk('retry'),
   'runs/delete': bulk('delete'),
   run: read(describeRun),
   'run/graph': read(graphOf),
   'run/origin': read(originOf),
+  'run/comparable': read(comparable),
   'run/context': read(viewContext),
   'run/copy': read(copyContext),
   'run/cancel': onRun('cancel'),

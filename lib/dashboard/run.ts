@@ -96,7 +96,7 @@ export async function copyContext(board: Board, input: Input): Promise<{ json: s
 }
 
 /** The text of a value, if there is one, redacted on its outside and on that of everything around it. */
-async function contextValue(
+export async function contextValue(
   { host, redaction }: Board,
   runId: string,
   path: readonly string[],

@@ -42,6 +42,12 @@ export function viewOf(json: string, request: ViewRequest): ValueView {
   return { ...view, text: text.slice(0, LONGEST_TEXT), isCut: true }
 }
 
+/** The same of a value among others: of a large object or array only kind and size. */
+export function shallowView(json: string, request: ViewRequest): ValueView {
+  const isOpen = json.length <= SMALL || !/^[[{]/.test(json)
+  return isOpen ? viewOf(json, request) : { kind: kindOf(json), size: json.length }
+}
+
 function childViews(json: string, { redaction, path, from = 0 }: ViewRequest): Pick<ValueView, 'children' | 'next'> {
   const children: ValueView['children'] = []
   let at = 0
@@ -51,9 +57,7 @@ function childViews(json: string, { redaction, path, from = 0 }: ViewRequest): P
     if (children.length === MOST_CHILDREN) return { children, next: at - 1 }
     const inner = [...path, key]
     const value = redaction.outside(json.slice(start, to), inner, 'context')
-    const isOpen = value.length <= SMALL || !/^[[{]/.test(value)
-    const view = isOpen ? viewOf(value, { redaction, path: inner }) : { kind: kindOf(value), size: value.length }
-    children.push({ key, value: view })
+    children.push({ key, value: shallowView(value, { redaction, path: inner }) })
   }
   return { children }
 }

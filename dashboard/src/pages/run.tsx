@@ -114,7 +114,12 @@ function Head({ run, refresh }: { run: Run; refresh: () => void }) {
         <h1>
           <span className="mono">{runId}</span> <Copy text={runId} what="the id of the run" />
         </h1>
-        <Actions run={run} done={refresh} />
+        <div className="ways">
+          <a className="button" href={hrefOf('compare', { other: runId })}>
+            Compare with …
+          </a>
+          <Actions run={run} done={refresh} />
+        </div>
       </div>
       <p className="facts">
         <Status of={status} />

@@ -41,6 +41,12 @@ export function Runs() {
   }
   const runs = data?.runs ?? []
   const shown = runs.filter(({ runId }) => chosen.has(runId)).map(({ runId }) => runId)
+  const [one, other] = shown.toSorted()
+  const compare = shown.length === 2 && (
+    <a className="button small" href={hrefOf('compare', { one, other })}>
+      Compare the two
+    </a>
+  )
   return (
     <>
       <div className="head">
@@ -54,7 +60,7 @@ export function Runs() {
         <Failure error={error} />
       ) : (
         <>
-          {(may('operate') || may('administer')) && (
+          {may('operate') || may('administer') ? (
             <Bulk
               ids={shown}
               filters={filters}
@@ -63,7 +69,11 @@ export function Runs() {
                 refresh()
                 counts.refresh()
               }}
-            />
+            >
+              {compare}
+            </Bulk>
+          ) : (
+            compare && <div className="bulk">{compare}</div>
           )}
           <Table runs={runs} isLoading={!data} chosen={chosen} choose={setChosen} />
           <nav className="pages" aria-label="Pages of runs">

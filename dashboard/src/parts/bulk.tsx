@@ -1,5 +1,5 @@
 /** One action on many runs: those that are chosen, or all that the filters find, after a look at what they are. */
-import { useEffect, useRef, useState } from 'react'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { change, type DashboardRole, type Outcome, type Params, type Reads, read } from '../api.js'
 import { counted, numberOf } from '../format.js'
 import { useMay } from '../session.js'
@@ -26,7 +26,15 @@ type Action = keyof typeof ACTIONS
 /** So many in a request: the bar moves, and whoever stops it waits for few. */
 const BATCH = 50
 
-export function Bulk({ ids, filters, done }: { ids: string[]; filters: Params; done: () => void }) {
+interface BulkProps {
+  ids: string[]
+  filters: Params
+  done: () => void
+  /** What else can be done with those that are chosen. */
+  children?: ReactNode
+}
+
+export function Bulk({ ids, filters, done, children }: BulkProps) {
   const may = useMay()
   const [asked, setAsked] = useState<{ action: Action; ids: string[] | undefined } | undefined>()
   const scope = ids.length > 0 ? `${counted(ids.length, 'run')} chosen` : 'All that the filters find'
@@ -45,6 +53,7 @@ export function Bulk({ ids, filters, done }: { ids: string[]; filters: Params; d
             {ACTIONS[action].verb} …
           </button>
         ))}
+      {children}
       {asked && (
         <BulkDialog
           {...asked}
