@@ -336,6 +336,35 @@ describe('the dashboard in a browser', inBrowser, () => {
     assert.deepEqual(wrong, [])
   })
 
+  it('follows a run by a stream, holds none while it is hidden, and asks where streams do not come', async (t) => {
+    const { page, wrong } = await pageFor(t, browser)
+    await env.client.start('order', { runId: 'followed' })
+    await env.settle()
+    const asked = []
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname))
+    const count = (path) => asked.filter((each) => each === path).length
+    await page.goto(`${url}/#/run?id=followed&tab=nodes`)
+    await page.locator('.runHead').getByText('awaiting').waitFor()
+    const hide = (isHidden) =>
+      page.evaluate((hidden) => {
+        Object.defineProperty(document, 'hidden', { configurable: true, value: hidden })
+        document.dispatchEvent(new Event('visibilitychange'))
+      }, isHidden)
+    await hide(true)
+    await env.client.run('followed').cancel('no longer wanted')
+    assert.equal(count('/api/live'), 1)
+    await hide(false)
+    await page.getByText('no longer wanted').waitFor()
+    // The one of before was closed.
+    assert.equal(count('/api/live'), 2)
+    assert.equal(count('/api/run'), 0)
+    assert.deepEqual(wrong, [])
+    await page.route('**/api/live?*', (route) => route.fulfill({ status: 502, body: 'no streams here' }))
+    await page.reload()
+    await page.getByText('no longer wanted').waitFor()
+    assert.ok(count('/api/run') > 0)
+  })
+
   it('says what is down, keeps what it knew, and comes back', async (t) => {
     const { page } = await pageFor(t, browser)
     await page.goto(`${url}/#/runs`)

@@ -1,9 +1,13 @@
-/** Answers that are asked for again and again: one request at a time, none while the page is hidden. */
+/** Answers that are followed, or asked for again and again: one request at a time, none while the page is hidden. */
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { ApiError, type Params, type Reads, readText } from './api.js'
+import { followed } from './live.js'
+import { visible } from './visible.js'
 
 /** The longest wait after failures, in milliseconds. */
 const LONGEST = 30_000
+/** How long after a stream was lost another is tried, in milliseconds. */
+const NEXT_STREAM = 60_000
 
 export interface Polled<T> {
   data: T | undefined
@@ -15,18 +19,24 @@ export interface Polled<T> {
 
 /**
  * @param params Absent while nothing is to be asked.
+ * @param isLive Whether the server sends it by itself, where streams work.
  * @param every How long after an answer it is asked again, in milliseconds; `0` for once.
  */
 export function usePolled<Call extends keyof Reads>(
   call: Call,
   params: Params | undefined,
   every: number,
+  isLive = false,
 ): Polled<Reads[Call]> {
   const [state, setState] = useState<Omit<Polled<Reads[Call]>, 'refresh'>>({ data: undefined, error: undefined, at: 0 })
   const [turn, setTurn] = useState(0)
   const key = params && JSON.stringify([call, params])
   const last = useRef({ key: '', text: '' })
   const isPaused = useRef(false)
+  const isOnce = every === 0
+  // Another pace counts from the next pause on.
+  const pace = useRef(every)
+  pace.current = every
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key says the parameters, the turn asks again
   useEffect(() => {
@@ -37,35 +47,45 @@ export function usePolled<Call extends keyof Reads>(
     }
     const controller = new AbortController()
     const { signal } = controller
+    const take = (text: string) => {
+      if (text === last.current.text && !isPaused.current && !isOnce) return
+      last.current = { key, text }
+      isPaused.current = false
+      setState({ data: JSON.parse(text) as Reads[Call], error: undefined, at: Date.now() })
+    }
+    const fail = (error: ApiError) => {
+      isPaused.current = true
+      setState((before) => ({ ...before, error }))
+    }
     void (async () => {
+      let nextStream = isLive ? 0 : Number.POSITIVE_INFINITY
       for (let failures = 0; !signal.aborted; ) {
+        if (failures === 0 && performance.now() >= nextStream) {
+          await followed(call, params, { signal, take, fail })
+          nextStream = performance.now() + NEXT_STREAM
+        }
         const begun = performance.now()
         try {
           const text = await readText(call, params, signal)
           failures = 0
-          if (text !== last.current.text || isPaused.current || every === 0) {
-            last.current = { key, text }
-            isPaused.current = false
-            setState({ data: JSON.parse(text) as Reads[Call], error: undefined, at: Date.now() })
-          }
+          take(text)
         } catch (error) {
           if (signal.aborted) return
           failures += 1
-          isPaused.current = true
           const told = error instanceof ApiError ? error : new ApiError(0, 'UNKNOWN', String(error))
-          setState((before) => ({ ...before, error: told }))
+          fail(told)
           // What is not there is not asked for in haste.
           if (told.status > 0 && told.status < 500) failures = Math.max(failures, 3)
         }
-        if (every === 0 && failures === 0) return
+        if (isOnce && failures === 0) return
         // What takes long to find out is asked for less often.
-        const least = Math.max(every, 1_000, 4 * (performance.now() - begun))
+        const least = Math.max(pace.current, 1_000, 4 * (performance.now() - begun))
         await pause(Math.min(least * 2 ** failures, Math.max(LONGEST, least)), signal)
         await visible(signal)
       }
     })()
     return () => controller.abort()
-  }, [call, key, every, turn])
+  }, [call, key, isOnce, isLive, turn])
 
   const refresh = useCallback(() => setTurn((before) => before + 1), [])
   return { ...state, refresh }
@@ -78,19 +98,5 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
       clearTimeout(timer)
       resolve()
     })
-  })
-}
-
-/** Waits until somebody can see the page. */
-function visible(signal: AbortSignal): Promise<void> {
-  if (!document.hidden) return Promise.resolve()
-  return new Promise((resolve) => {
-    const look = () => {
-      if (document.hidden && !signal.aborted) return
-      document.removeEventListener('visibilitychange', look)
-      resolve()
-    }
-    document.addEventListener('visibilitychange', look)
-    signal.addEventListener('abort', look)
   })
 }

@@ -4,6 +4,7 @@ import { hostOf, type RabbitMqClient } from '../client/client.js'
 import type { ClientHost } from '../client/host.js'
 import { harmlessLogger } from '../harmless.js'
 import { linesOf } from '../log.js'
+import { Live } from './live.js'
 import type { DashboardSettings } from './options.js'
 import { Redaction } from './redaction.js'
 import { Shared } from './shared.js'
@@ -16,11 +17,14 @@ export interface Board {
   readonly logger: ILogger
   /** Answers that many viewers share: they read tables whole, or ask every server. */
   readonly shared: Shared
+  /** What pages follow. */
+  readonly live: Live
 }
 
 export function boardOf(settings: DashboardSettings): Board {
   const client = settings.client as RabbitMqClient
   const host = hostOf(client)
   const logger = linesOf(harmlessLogger(settings.logger ?? host.beside.logger))
-  return { client, host, settings, redaction: new Redaction(settings.redact), logger, shared: new Shared() }
+  const redaction = new Redaction(settings.redact)
+  return { client, host, settings, redaction, logger, shared: new Shared(), live: new Live() }
 }

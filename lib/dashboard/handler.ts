@@ -8,11 +8,12 @@ import { sendAsset } from './assets.js'
 import { actionOf, record } from './audit.js'
 import { type Board, boardOf } from './board.js'
 import { bodyOf } from './body.js'
+import { sourceOf } from './followed.js'
 import { Input } from './input.js'
 import { type DashboardOptions, type DashboardUser, dashboardSettings } from './options.js'
 import { Refusal, toldOf } from './refusal.js'
 import { ROUTES, type Route } from './routes.js'
-import { requireOwnRead, requireOwnWrite } from './same-site.js'
+import { requireOwnRead, requireOwnStream, requireOwnWrite } from './same-site.js'
 
 const API = 'api/'
 
@@ -99,6 +100,7 @@ async function call(board: Board, request: Request, response: ServerResponse, { 
     requireOwnRead(request.headers)
     return sendJson(request, response, { status: 200, value: sessionOf(board, viewer) })
   }
+  if (name === 'live') return follow(board, request, response, { query, viewer })
   const route = Object.hasOwn(ROUTES, name) ? ROUTES[name] : undefined
   if (!route) throw new Refusal('NOT_FOUND', 'There is no such call')
   if (request.method !== route.method) {
@@ -112,6 +114,17 @@ async function call(board: Board, request: Request, response: ServerResponse, { 
   }
   const value = await change(board, request, response, { name, viewer, route })
   return sendJson(request, response, { status: 200, value })
+}
+
+/** A stream of what a call answers. */
+function follow(board: Board, request: Request, response: ServerResponse, { query, viewer }: Omit<Call, 'name'>): void {
+  if (request.method !== 'GET') {
+    response.setHeader('allow', 'GET')
+    throw new Refusal('METHOD_NOT_ALLOWED', 'This takes GET')
+  }
+  requireOwnStream(request.headers)
+  requireRole(viewer, 'look')
+  board.live.open(sourceOf(board, query), request, response)
 }
 
 /** An action: recorded, whether it is done or refused. */

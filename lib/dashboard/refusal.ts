@@ -15,6 +15,7 @@ export type RefusalCode =
   | 'VALUE_TOO_LARGE'
   | 'INVALID_ARGUMENT'
   | 'CLIENT_GONE'
+  | 'TOO_MANY_STREAMS'
 
 const STATUS_OF_REFUSAL: Record<RefusalCode, number> = {
   NOT_AUTHORIZED: 401,
@@ -29,6 +30,7 @@ const STATUS_OF_REFUSAL: Record<RefusalCode, number> = {
   VALUE_TOO_LARGE: 413,
   INVALID_ARGUMENT: 400,
   CLIENT_GONE: 400,
+  TOO_MANY_STREAMS: 503,
 }
 
 /** Refuses a request. */

@@ -11,6 +11,13 @@ export function requireOwnRead(headers: IncomingHttpHeaders): void {
   if (site !== undefined && site !== 'same-origin' && site !== 'none') throw crossSite()
 }
 
+/** @throws Refusal where another site's page would hold a stream open; an old browser says no more than the origin. */
+export function requireOwnStream(headers: IncomingHttpHeaders): void {
+  requireOwnRead(headers)
+  const { 'sec-fetch-site': site, origin } = headers
+  if (site === undefined && origin !== undefined && !isOwn(origin, headers)) throw crossSite()
+}
+
 /** @throws Refusal where it is not certain that the page itself asks for an action. */
 export function requireOwnWrite(headers: IncomingHttpHeaders): void {
   if (headers[MARK] === undefined) throw crossSite()

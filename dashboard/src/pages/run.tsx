@@ -29,7 +29,7 @@ export default function RunPage() {
 function OneRun({ id }: { id: string }) {
   const [query, setQuery] = useQuery()
   const [isOver, setOver] = useState(false)
-  const { data: run, error, refresh } = usePolled('run', id === '' ? undefined : { id }, isOver ? 15_000 : 1_000)
+  const { data: run, error, refresh } = usePolled('run', id === '' ? undefined : { id }, isOver ? 15_000 : 1_000, true)
   const graph = usePolled('run/graph', run?.blueprintId === undefined ? undefined : { blueprint: run.blueprintId }, 0)
   const changes = useActivity(run)
   const [showsMermaid, setMermaid] = useState(false)

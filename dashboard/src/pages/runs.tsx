@@ -31,7 +31,7 @@ export function Runs() {
   const may = useMay()
   const filters = filtersOf(query)
   const cursor = query.get('after') ?? undefined
-  const { data, error, refresh } = usePolled('runs', { ...filters, cursor }, 2_000)
+  const { data, error, refresh } = usePolled('runs', { ...filters, cursor }, 2_000, true)
   const counts = usePolled('runs/counts', {}, 10_000)
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
   useRowKeys()
