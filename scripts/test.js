@@ -1,11 +1,12 @@
 // `npm test`: does all its own set-up, then checks everything there is: style, lints, types, documentation, imports,
 // the Rust tests, and the tests of behaviour against real servers. Ends with one line: N passed, N failed.
-// `npm test faults parity` runs only the files of behaviour whose names have one of these parts.
+// `npm test faults parity` runs only the files of behaviour whose names have one of these parts. Without a name it leaves out the
+// suites that take long (`LONG` in testing/files.js) and says so; FLOWCRAFT_LONG=1 runs them too.
 import { prepare } from './prepare.js'
 import { startServers } from './servers/index.js'
 import { prepareBrowser } from './testing/browser.js'
 import { cargoArguments } from './testing/cargo.js'
-import { sideBySide, testFiles } from './testing/files.js'
+import { chosenFiles, sideBySide } from './testing/files.js'
 import { Report } from './testing/report.js'
 import { tool } from './testing/run.js'
 import { version200 } from './version-2-0-0.js'
@@ -24,7 +25,9 @@ async function rust() {
     ['doc', '--quiet', ...cargo, '--no-deps', '--document-private-items'],
     documentation,
   )
-  await report.rust('Rust tests, without Node.js', [...cargo, '--no-default-features'])
+  // Whether the simulation finds each mistake tests the simulation, by thousands of fleets.
+  const args = long ? [] : ['--', '--skip', 'each_mistake_is_found']
+  await report.rust('Rust tests, without Node.js', [...cargo, '--no-default-features', ...args])
 }
 
 async function javascript() {
@@ -58,7 +61,8 @@ async function behaviour(files) {
 }
 
 const wanted = process.argv.slice(2)
-const files = await testFiles(wanted)
+const long = Boolean(process.env.FLOWCRAFT_LONG)
+const { files, leftOut } = await chosenFiles(wanted, { long })
 if (files.length === 0) throw new Error(`No file of tests has ${wanted.join(' or ')} in its name`)
 await report.part('set-up', async () => {
   await prepare({ log })
@@ -67,6 +71,6 @@ await report.part('set-up', async () => {
 })
 if (wanted.length === 0) await report.part('checks and Rust tests', () => Promise.all([rust(), javascript()]))
 await report.part('behaviour', () => behaviour(files))
-report.close()
+report.close({ leftOut })
 // Whatever a stopped server has left open does not keep the verdict waiting.
 setTimeout(() => process.exit(), 5000).unref()

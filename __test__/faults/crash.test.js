@@ -2,6 +2,8 @@
 // and no node executed twice but the one that had run and was not yet committed.
 //
 // The steps are fault points of the engine, built into the repository's own builds only.
+//
+// Without FLOWCRAFT_LONG each step is tried the first time that a worker comes to it, with it also the later ones.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { counted } from '../fixtures/executions.js'
@@ -52,6 +54,8 @@ const EVERY = [
   ]),
 ]
 
+const CHOSEN = process.env.FLOWCRAFT_LONG ? EVERY : EVERY.filter(([, time]) => time === 1)
+
 let servers
 let pointless
 before(async () => {
@@ -94,7 +98,7 @@ async function dies(point, time, { continuation = false, flow = 'diamonds' } = {
 }
 
 describe('a worker dies, another finishes its run', { concurrency: 4 }, () => {
-  for (const [point, time, flow, continuation] of EVERY) {
+  for (const [point, time, flow, continuation] of CHOSEN) {
     const where = flow === 'around' ? ', with a subflow' : ''
     it(`${point}, the ${time}. time${where}${continuation ? ', going on with the run' : ''}`, async (t) => {
       if (pointless) return t.skip(pointless)

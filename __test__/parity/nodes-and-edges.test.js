@@ -385,13 +385,20 @@ describe('failures', () => {
     await servers.adapters.at(-1).stop()
   })
 
-  it('fails a node whose implementation is missing, with a reason', async () => {
+  it('fails a node whose implementation is missing, with a reason; its worker says so when it starts', async () => {
     const flow = createFlow('missing').node('a', value(1))
+    const warned = []
     const { status, result } = await servers.runAlone(flow, {
-      runtime: { registry: { [flow.toBlueprint().nodes[0].uses]: undefined } },
+      runtime: {
+        registry: { [flow.toBlueprint().nodes[0].uses]: undefined },
+        logger: { debug() {}, info() {}, warn: (line) => warned.push(line), error() {} },
+      },
     })
     assert.equal(status, 'failed')
     assert.match(result.reason, /Implementation for .* not found/)
+    const said = warned.filter((line) => line.includes("Blueprint 'missing'"))
+    assert.equal(said.length, 1, warned.join('\n'))
+    assert.match(said[0], /no implementation of 'a' \(uses '.*'\); a run fails .* flow\.getFunctionRegistry\(\)/)
   })
 
   it('fails a node whose output is no JSON, naming it', async () => {

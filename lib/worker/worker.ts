@@ -23,6 +23,7 @@ import { checkedTelemetry } from '../options/telemetry.js'
 import { engineHost, type HostedWorker } from './engine-host.js'
 import { Hearing } from './hearing.js'
 import { ownSerializer, workerName } from './identity.js'
+import { missingImplementations } from './implementations.js'
 import type { WorkerInside } from './inside.js'
 import { jobLine } from './job-line.js'
 import { type FinalResult, finalResult } from './results.js'
@@ -135,6 +136,8 @@ export class Worker {
       this.#warnsOfMemory = false
       this.#hearing.warn(['The servers are in memory: nothing is durable, and every run ends with this process'])
     }
+    const { options, registry } = this.#owner.runtime
+    this.#hearing.warn(missingImplementations(options.blueprints, registry))
     this.engine.start()
     this.operating.starts()
     this.#keepAlive ??= setInterval(() => this.engine.beat(), BEAT)

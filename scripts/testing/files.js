@@ -45,8 +45,36 @@ const LONGEST = [
   'faults/poison.test.js',
 ]
 
-/** Files whose tests say how long something may take: they have the machine to themselves. */
-const TIMED = ['faults/locked-rows.test.js']
+/**
+ * Suites that wait for what takes its time: servers that restart, leases that run out, processes that die by the dozen.
+ * `npm test` leaves them out, so that all of it ends within minutes; FLOWCRAFT_LONG=1 runs them too, as CI does for each change.
+ */
+export const LONG = [
+  'cli/doctor.test.js',
+  'cli/terminal.test.js',
+  'client/crash.test.js',
+  'dashboard/browser.test.js',
+  'drills',
+  'durable/deployed-blueprints.test.js',
+  'examples',
+  'faults/chaos.test.js',
+  'faults/locked-rows.test.js',
+  'faults/looking-for-lost-jobs.test.js',
+  'faults/poison.test.js',
+  'faults/postgres.test.js',
+  'faults/rabbitmq.test.js',
+  'faults/repair.test.js',
+  'faults/silent-connections.test.js',
+  'input/too-large.test.js',
+  'servers/quorum-queues.test.js',
+  'servers/registry.test.js',
+]
+
+/**
+ * Files that have the machine to themselves: their tests say how long something may take, or write so much in one statement that
+ * an index that another test makes waits for it.
+ */
+const TIMED = ['faults/locked-rows.test.js', 'input/too-large.test.js']
 
 /** The files that may run side by side, and those that may not. */
 export function sideBySide(files) {
@@ -66,11 +94,27 @@ export async function testFiles(wanted = []) {
     .map((file) => join('__test__', file))
 }
 
+/** What runs, and what is left out: a suite that is named always runs. */
+export async function chosenFiles(wanted, { long }) {
+  const files = await testFiles(wanted)
+  const all = await testFiles()
+  const isLong = (file) => LONG.some((entry) => isOf(file, entry))
+  const unknown = LONG.filter((entry) => !all.some((file) => isOf(file, entry)))
+  if (unknown.length > 0) throw new Error(`There is no test in __test__/${unknown[0]}, which LONG names`)
+  if (long || wanted.length > 0) return { files, leftOut: [] }
+  return { files: files.filter((file) => !isLong(file)), leftOut: files.filter(isLong) }
+}
+
+/** Whether a file is an entry of a list, or in its folder. */
+function isOf(file, entry) {
+  return `${file}/`.startsWith(`${join('__test__', entry)}/`)
+}
+
 /** The files on memory. Each entry of the list must name some: one that is misspelt would test nothing. */
 export async function memoryFiles() {
   const found = await Promise.all(
     ON_MEMORY.map(async (entry) => {
-      const files = (await testFiles()).filter((file) => `${file}/`.startsWith(`${join('__test__', entry)}/`))
+      const files = (await testFiles()).filter((file) => isOf(file, entry))
       if (files.length === 0) throw new Error(`There is no test in __test__/${entry}, which ON_MEMORY names`)
       return files
     }),

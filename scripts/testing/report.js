@@ -87,14 +87,17 @@ export class Report {
     this.#failed += failed
   }
 
-  /** Says where the time went and what came of it all; the process ends accordingly. */
-  close() {
+  /** Says where the time went, what was left out, and what came of it all; the process ends accordingly. */
+  close({ leftOut = [] } = {}) {
     const slowest = this.#files.sort((one, other) => other.seconds - one.seconds).slice(0, 10)
     if (slowest.length > 1) log('The slowest files:')
     if (slowest.length > 1) {
       for (const { file, seconds } of slowest) log(`${seconds.toFixed(1).padStart(7)} s  ${relative(repository, file)}`)
     }
     log(this.#parts.map(([name, took]) => `${name}: ${seconds(took)}`).join(', '))
+    if (leftOut.length > 0) {
+      log(`${leftOut.length} files that take long were left out; FLOWCRAFT_LONG=1 npm test runs them too.`)
+    }
     log(`All of it took ${seconds(performance.now() - this.#begun)}.`)
     // Alone on its line: what reads the output of tests looks for it.
     log(`${this.#passed} passed, ${this.#failed} failed`)
