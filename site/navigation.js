@@ -76,6 +76,7 @@ export const navigation = [
         ['LLM agent', 'llm-agent'],
         ['Fastify', 'fastify-service'],
         ['Next.js', 'nextjs-app'],
+        ['Nightly report', 'nightly-report'],
         ['NestJS', 'nestjs-module'],
         ['Deployment', 'deployment'],
       ].map(([text, name]) => page(text, `examples/${name}/README`)),

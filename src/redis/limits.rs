@@ -21,6 +21,8 @@ const COMMON: &str = "
     local held, starts, line, due, facts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
     local time = redis.call('TIME')
     local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    -- Whole milliseconds would let a start in up to one of them early.
+    local exact = time[1] * 1000 + time[2] / 1000
     local function stays(key, ms)
         if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
     end
@@ -48,7 +50,7 @@ const START: &str = "
     local in_use, used, free = redis.call('ZCARD', held), 0, math.huge
     if most > 0 then free = most - in_use end
     if count > 0 then
-        redis.call('ZREMRANGEBYSCORE', starts, '-inf', now - per)
+        redis.call('ZREMRANGEBYSCORE', starts, '-inf', string.format('%.3f', exact - per))
         used = redis.call('ZCARD', starts)
         free = math.min(free, count - used)
     end
@@ -57,7 +59,7 @@ const START: &str = "
         leave(ticket)
         hold(holder, ttl)
         if count > 0 then
-            redis.call('ZADD', starts, now, holder)
+            redis.call('ZADD', starts, string.format('%.3f', exact), holder)
             redis.call('PEXPIRE', starts, per)
         end
         redis.call('HSETNX', facts, 'since', now)
@@ -77,13 +79,13 @@ const START: &str = "
     end
     local index = used + rank - count
     if count > 0 and index >= 0 then
-        local windows, from = 0, now
+        local windows, from = 0, exact
         if index >= used then windows = math.floor((index - used) / count) + 1 end
         index = index - windows * count
         if index >= 0 then
             from = tonumber(redis.call('ZRANGE', starts, index, index, 'WITHSCORES')[2]) + per
         end
-        wait = math.max(wait, math.min(from + windows * per - now, LONGEST))
+        wait = math.max(wait, math.min(from + windows * per - exact, LONGEST))
     end
     if rank > 0 then
         -- Nobody comes before those that came earlier.
