@@ -35,6 +35,7 @@ export const ON_MEMORY = [
 
 /** Files that take longest, begun first: a long one begun last leaves a core idle. */
 const LONGEST = [
+  'faults/crash.test.js',
   'faults/chaos.test.js',
   'cli/doctor.test.js',
   'servers/registry.test.js',
@@ -50,12 +51,19 @@ const LONGEST = [
  * `npm test` leaves them out, so that all of it ends within minutes; FLOWCRAFT_LONG=1 runs them too, as CI does for each change.
  */
 export const LONG = [
+  'cli/bulk.test.js',
+  'cli/dead.test.js',
   'cli/doctor.test.js',
+  'cli/fleet.test.js',
+  'cli/frame.test.js',
+  'cli/schedules.test.js',
   'cli/terminal.test.js',
   'client/crash.test.js',
   'dashboard/browser.test.js',
   'drills',
   'durable/deployed-blueprints.test.js',
+  'durable/restart.test.js',
+  'encryption/keys.test.js',
   'examples',
   'faults/chaos.test.js',
   'faults/locked-rows.test.js',
@@ -63,11 +71,16 @@ export const LONG = [
   'faults/poison.test.js',
   'faults/postgres.test.js',
   'faults/rabbitmq.test.js',
+  'faults/redis.test.js',
   'faults/repair.test.js',
   'faults/silent-connections.test.js',
+  'faults/worker.test.js',
   'input/too-large.test.js',
-  'servers/quorum-queues.test.js',
-  'servers/registry.test.js',
+  'journal/migrate.test.js',
+  'journal/migrations.test.js',
+  'limits/faults.test.js',
+  'schedules/fleet.test.js',
+  'servers',
 ]
 
 /**
