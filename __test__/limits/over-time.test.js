@@ -27,7 +27,8 @@ describe('a rate', () => {
       await env.client.startMany('calls', ids)
       await clock.advance(MINUTE)
     }
-    const within = starts.filter((start) => start < begun + 10 * MINUTE).length
+    // Those of a minute start as it begins, the last ones after nine; and the clock goes on by itself while the test works.
+    const within = starts.filter((start) => start < begun + 9.5 * MINUTE).length
     t.diagnostic(`${within} starts in ten minutes`)
     assert.ok(within >= 6_000 * 0.98 && within <= 6_000 * 1.02, `${within} starts in ten minutes`)
     // A start counts when it is let in, and the clock goes on until the node's first line.
