@@ -82,8 +82,9 @@ describe('the options of a call', () => {
   })
 
   it('that are known and undefined count as left out', async (t) => {
-    const { client } = await environment(t)
+    const { client, settle } = await environment(t)
     const run = await client.start('greet', { runId: undefined, tags: undefined, startAt: undefined })
-    assert.equal((await run.describe()).status, 'running')
+    await settle()
+    assert.equal((await run.describe()).status, 'awaiting')
   })
 })
