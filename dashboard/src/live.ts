@@ -1,4 +1,4 @@
-/** A state that the server sends as it changes: one stream, none while nobody sees the page. */
+/** A state that the server sends as it changes: one stream, and none while the page is hidden. */
 import { ApiError, addressOf, type Params } from './api.js'
 import { visible } from './visible.js'
 
@@ -21,7 +21,7 @@ export async function followed(call: string, params: Params, follower: Follower)
   }
 }
 
-/** Reads one stream until it is lost, or nobody sees the page. A cut is mended by the browser, within a while. */
+/** Reads one stream until it is lost, or the page is hidden. The browser opens a stream again that was cut. */
 function lost(address: string, { signal, take, fail }: Follower): Promise<boolean> {
   if (signal.aborted) return Promise.resolve(false)
   return new Promise((resolve) => {

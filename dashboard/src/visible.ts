@@ -1,6 +1,6 @@
-/** Whether somebody sees the page. */
+/** Whether the page is shown. */
 
-/** Waits until somebody can see the page. */
+/** Waits until the page is shown. */
 export function visible(signal: AbortSignal): Promise<void> {
   if (!document.hidden) return Promise.resolve()
   return new Promise((resolve) => {

@@ -72,7 +72,7 @@ export async function compareContexts(
   return { differences: page, total: differences.length, same, ...(next < differences.length && { next }) }
 }
 
-/** What a run is compared with unless somebody says it: the run it was run again from, else the one before it of its blueprint. */
+/** What a run is compared with where no other is named: the run it was run again from, else the one before it of its blueprint. */
 export async function comparable(board: Board, input: Input): Promise<{ runId?: string }> {
   const { origin } = await originOf(board, input)
   if (origin && typeof origin.runId === 'string') return { runId: origin.runId }

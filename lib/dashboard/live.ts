@@ -8,7 +8,7 @@ import { Refusal } from './refusal.js'
 
 /** So many streams at a time: a page that gets none asks again and again. */
 const MOST = 100
-/** How long a stream lasts, in milliseconds: whoever goes on reading is asked who they are again. */
+/** How long a stream lasts, in milliseconds: the page opens another, and `authorize` is asked again. */
 const LIFETIME = 5 * 60_000
 /** How often a stream says that it lives, in milliseconds. */
 const HEARTBEAT = 15_000
