@@ -1,5 +1,6 @@
 /** A schedule, drawn for people. */
-import type { ScheduleDescription, Schedules } from '../client/schedules.js'
+import type { ScheduleDescription } from '../client/schedule.js'
+import type { Schedules } from '../client/schedules.js'
 import { oneLine } from '../log.js'
 import type { Call } from './command.js'
 import { lengthOf } from './durations.js'

@@ -1,5 +1,5 @@
 /** Schedules: which there are, when they are due next, and what is done to one. */
-import type { ScheduleDescription } from '../client/schedules.js'
+import type { ScheduleDescription } from '../client/schedule.js'
 import type { Board } from './board.js'
 import type { Input } from './input.js'
 

@@ -1,6 +1,6 @@
 //! An adapter's engine, as JavaScript holds it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,43 +21,14 @@ use crate::error::{Code, Error};
 use crate::ids::NodeId;
 use crate::memory::{MemoryServer, Process};
 use crate::protocol::message::JobMessage;
-use crate::record::{Patch, to_raw};
+use crate::record::to_raw;
 use crate::worker::{self, Gate, Ports, Worker};
 use crate::workflow::ledger::{Resume, RunStatus};
-
-/// A message that could not be processed.
-#[napi(object)]
-pub struct DeadLetter {
-    /// The queue it was in before.
-    pub queue: String,
-    pub id: String,
-    pub reason: Option<String>,
-    /// ISO 8601.
-    pub time: Option<String>,
-    pub worker: Option<String>,
-    /// As text; what is not UTF-8 is replaced.
-    pub body: String,
-    pub run_id: Option<String>,
-    pub blueprint_id: Option<String>,
-    pub node_id: Option<String>,
-}
-
-impl From<worker::DeadLetter> for DeadLetter {
-    fn from(letter: worker::DeadLetter) -> Self {
-        let worker::DeadLetter { queue, id, reason, time, worker, body, job } = letter;
-        let body = String::from_utf8_lossy(&body).into_owned();
-        let (run_id, blueprint_id, node_id) = match job {
-            Some(job) => (Some(job.run_id), Some(job.blueprint_id), Some(job.node_id.to_string())),
-            None => (None, None, None),
-        };
-        Self { queue, id, reason, time, worker, body, run_id, blueprint_id, node_id }
-    }
-}
 
 #[napi]
 pub struct Engine {
     pub(super) inner: worker::Engine,
-    host: Arc<JsHost>,
+    pub(super) host: Arc<JsHost>,
     thread: JsThread,
     worker: Mutex<Option<Worker>>,
     /// On memory, where it can die.
@@ -225,80 +196,6 @@ impl Engine {
         promise(env, async move { engine.retry(&run).await.map(names) })
     }
 
-    /// The messages that wait: a JSON array.
-    #[napi]
-    pub fn fetch(&self) -> String {
-        self.host.outbox.fetch()
-    }
-
-    /// Answers jobs: a line each, with the job's number and its answer as JSON. Only a job's first answer counts.
-    #[napi]
-    pub fn answer(&self, lines: String) -> napi::Result<()> {
-        let host = self.host.clone();
-        // Read on the engine's threads: JavaScript's has more to do.
-        runtime()?.spawn(async move { host.jobs.answer(&lines) });
-        Ok(())
-    }
-
-    /// Whether a job's context as it was last seen is what there is: nobody else of the run can have written since, and it was
-    /// seen just now. Like those below until it is answered.
-    #[napi]
-    pub fn is_current(&self, job: u32) -> bool {
-        self.host.jobs.is_current(job)
-    }
-
-    /// Looks at a job's run again, for the next `refresh`.
-    #[napi(ts_return_type = "Promise<void>")]
-    pub fn look<'env>(&self, env: &'env Env, job: u32) -> napi::Result<Object<'env>> {
-        let host = self.host.clone();
-        promise(env, async move { host.jobs.look(job).await })
-    }
-
-    /// Whether nobody else of a job's run could read what its node writes.
-    #[napi]
-    pub fn is_alone(&self, job: u32) -> bool {
-        self.host.jobs.is_alone(job)
-    }
-
-    /// Writes keys of a job's context before its answer: `sets` is a JSON object, `deletes` are keys. Whether they are on
-    /// record: else they are to go along with the answer. Never rejects for a server.
-    #[napi(ts_return_type = "Promise<boolean>")]
-    pub fn write<'env>(
-        &self,
-        env: &'env Env,
-        job: u32,
-        sets: String,
-        deletes: Vec<String>,
-    ) -> napi::Result<Object<'env>> {
-        let sets = serde_json::from_str(&sets)
-            .map_err(|error| to_js(env, &Error::new(Code::Internal, "Writing the context", error)))?;
-        let host = self.host.clone();
-        promise(env, async move { Ok(host.jobs.write(job, Patch { sets, deletes }).await) })
-    }
-
-    /// From now on, a job's context is as it was last looked at. Answers with the keys that have another value than the one
-    /// that was given.
-    #[napi]
-    pub fn refresh(&self, job: u32) -> Vec<String> {
-        self.host.jobs.refresh(job)
-    }
-
-    /// The value of a key of a job's context as JSON; null when it is absent.
-    #[napi]
-    pub fn value(&self, job: u32, key: String) -> Option<String> {
-        self.host.jobs.value(job, &key)
-    }
-
-    #[napi]
-    pub fn has(&self, job: u32, key: String) -> bool {
-        self.host.jobs.has(job, &key)
-    }
-
-    #[napi]
-    pub fn keys(&self, job: u32) -> Vec<String> {
-        self.host.jobs.keys(job)
-    }
-
     /// The event loop turned.
     #[napi]
     pub fn beat(&self) {
@@ -327,48 +224,6 @@ impl Engine {
     #[napi]
     pub fn take_samples(&self, env: &Env) -> napi::Result<String> {
         text(env, &self.inner.take_samples())
-    }
-
-    /// The oldest dead letters.
-    #[napi(ts_return_type = "Promise<DeadLetter[]>")]
-    pub fn dead_letters<'env>(&self, env: &'env Env, limit: u32) -> napi::Result<Object<'env>> {
-        let engine = self.inner.clone();
-        promise(env, async move {
-            let letters = engine.dead_letters(limit as usize).await?;
-            Ok(letters.into_iter().map(DeadLetter::from).collect::<Vec<_>>())
-        })
-    }
-
-    /// Puts dead letters back: those with these ids, or all. How many.
-    #[napi(ts_return_type = "Promise<number>")]
-    pub fn replay<'env>(
-        &self,
-        env: &'env Env,
-        ids: Option<Vec<String>>,
-        limit: u32,
-    ) -> napi::Result<Object<'env>> {
-        let engine = self.inner.clone();
-        let ids = ids.map(HashSet::from_iter);
-        promise(env, async move {
-            let replayed = engine.replay(ids.as_ref(), limit as usize).await?;
-            Ok(u32::try_from(replayed).unwrap_or(u32::MAX))
-        })
-    }
-
-    /// Removes dead letters: those with these ids, or all. How many.
-    #[napi(ts_return_type = "Promise<number>")]
-    pub fn discard<'env>(
-        &self,
-        env: &'env Env,
-        ids: Option<Vec<String>>,
-        limit: u32,
-    ) -> napi::Result<Object<'env>> {
-        let engine = self.inner.clone();
-        let ids = ids.map(HashSet::from_iter);
-        promise(env, async move {
-            let removed = engine.discard(ids.as_ref(), limit as usize).await?;
-            Ok(u32::try_from(removed).unwrap_or(u32::MAX))
-        })
     }
 
     /// The workers of this fleet that are alive: a JSON array.

@@ -8,12 +8,14 @@
 mod broker;
 mod client;
 mod database;
+mod dead_letters;
 mod engine;
 mod errors;
 mod following;
 mod function;
 mod host;
 mod job;
+mod jobs_in_hand;
 mod listing;
 mod live_broker;
 mod live_functions;

@@ -70,7 +70,7 @@ impl Company {
         longest: Duration,
     ) -> Option<Presence> {
         let close = |state: &mut State| !std::mem::replace(&mut state.is_closed, true);
-        let waiting = Waiting::of(self);
+        let waiting = InLine::of(self);
         if !self.within(patience, close).await {
             return None;
         }
@@ -140,16 +140,16 @@ impl Drop for Presence {
 }
 
 /// Somebody who waits to be alone, until this is dropped.
-struct Waiting<'a>(&'a Company);
+struct InLine<'a>(&'a Company);
 
-impl<'a> Waiting<'a> {
+impl<'a> InLine<'a> {
     fn of(company: &'a Company) -> Self {
         company.with(|state| state.queued += 1);
         Self(company)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for InLine<'_> {
     fn drop(&mut self) {
         self.0.with(|state| state.queued -= 1);
         self.0.changed.notify_waiters();

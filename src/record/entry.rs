@@ -16,7 +16,7 @@ use super::carried::Carried;
 use super::change::Change;
 use super::document::Document;
 use super::patch::Patch;
-use super::reserved_key::{Follows, ReservedKey};
+use super::reserved_key::{FollowedBlueprint, ReservedKey};
 use super::revision::Revision;
 use super::untold::Untold;
 use crate::error::{Code, Error, Result};
@@ -35,7 +35,7 @@ pub struct Entry<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ledger: Option<Delta>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    blueprint: Option<Arc<Follows>>,
+    blueprint: Option<Arc<FollowedBlueprint>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     queue: Option<Arc<str>>,
     #[serde(default, rename = "queues", skip_serializing_if = "Vec::is_empty")]

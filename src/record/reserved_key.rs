@@ -20,7 +20,7 @@ pub struct ReservedKey {
     pub ledger: Ledger,
     /// The blueprint it follows. The context's `blueprintId` and `blueprintVersion` may be the user's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blueprint: Option<Arc<Follows>>,
+    pub blueprint: Option<Arc<FollowedBlueprint>>,
     /// The queue of its jobs: recovery of that queue finds the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Arc<str>>,
@@ -65,7 +65,7 @@ impl ClientStart {
 
 /// The blueprint a run follows, since a message first named it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Follows {
+pub struct FollowedBlueprint {
     /// Its id.
     pub id: Arc<str>,
     /// The version it had then; JSON `null` for none.
@@ -73,7 +73,7 @@ pub struct Follows {
     pub version: Value,
 }
 
-impl Follows {
+impl FollowedBlueprint {
     /// Following this blueprint.
     pub fn new(blueprint: &Blueprint) -> Arc<Self> {
         Arc::new(Self { id: blueprint.id.as_str().into(), version: blueprint.version.clone() })

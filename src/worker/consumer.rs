@@ -36,11 +36,11 @@ pub async fn consume(
             Ok(()) => return,
             Err(_) if stop.is_cancelled() => return,
             Err(error) if error.code == Code::BrokerLost => {
-                services.standing.has_lost(&queue, &error);
+                services.own_health.has_lost(&queue, &error);
                 return services.notices.consumer_lost(&queue, &error);
             }
             Err(error) => {
-                services.standing.reopens(&queue, &error);
+                services.own_health.reopens(&queue, &error);
                 let words =
                     format!("No jobs are received from '{queue}' for the moment. {error}; connecting again");
                 services.notices.warn(About::queue(&queue).error(&error), words);
@@ -60,7 +60,7 @@ pub async fn consume(
 /// Who takes what a queue delivers, and notes that it does.
 fn subscriber(services: &Arc<Services>, queue: &str, deliveries: mpsc::Sender<Delivery>) -> Subscriber {
     let (services, queue) = (services.clone(), queue.to_owned());
-    Subscriber { deliveries, opened: Arc::new(move || services.standing.consumes(&queue)) }
+    Subscriber { deliveries, opened: Arc::new(move || services.own_health.consumes(&queue)) }
 }
 
 /// Hands each delivery to a task of its own; what arrives while stopping goes back.

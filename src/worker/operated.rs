@@ -25,13 +25,13 @@ struct Slots {
 impl Engine {
     /// How this worker is, started or not.
     pub fn health(&self) -> Health {
-        let Services { standing, liveness, .. } = &**self.services();
-        standing.health(liveness.is_responsive())
+        let Services { own_health, liveness, .. } = &**self.services();
+        own_health.health(liveness.is_responsive())
     }
 
     /// Its worker died, without a stop.
     pub fn has_died(&self) {
-        self.services().standing.is_over();
+        self.services().own_health.is_over();
     }
 
     /// Counts and measures from now on, telling so many blueprints apart; with `samples`, single measurements are kept too.

@@ -33,7 +33,7 @@ pub async fn once_ready(ready: CancellationToken, stop: CancellationToken, then:
 
 /// Looks until the tables can be worked with.
 async fn look(services: &Services) {
-    let Services { notices, runs, standing, .. } = services;
+    let Services { notices, runs, own_health, .. } = services;
     let mut backoff = Backoff::new(&services.platform);
     let mut told: Option<String> = None;
     let mut undeclared = services.settings.queues.consumed().to_vec();
@@ -43,7 +43,7 @@ async fn look(services: &Services) {
                 if told.is_some() {
                     notices.info(About::default(), READY.to_owned());
                 }
-                standing.tables_are(None);
+                own_health.tables_are(None);
                 return words.into_iter().for_each(|words| notices.warn(About::default(), words));
             }
             Err(error) if error.is_transient() => {
@@ -52,7 +52,7 @@ async fn look(services: &Services) {
                 }
             }
             Err(error) => {
-                standing.tables_are(Some(&error));
+                own_health.tables_are(Some(&error));
                 let words = error.to_string();
                 if told.as_ref() != Some(&words) {
                     notices.unfit(error);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::deadlines::{PunctualBroker, PunctualRecord, PunctualStore};
+use crate::deadlines::{Limits, PunctualBroker, PunctualRecord, PunctualStore};
 use crate::ports::broker::Broker;
 use crate::ports::coordination::CoordinationStore;
 use crate::ports::host::Host;
@@ -13,7 +13,7 @@ use crate::worker::active_nodes::ActiveNodes;
 use crate::worker::blueprints::Blueprints;
 use crate::worker::changes::Changes;
 use crate::worker::dead_letters::DeadLetters;
-use crate::worker::health::service::{Servers, Standing};
+use crate::worker::health::service::{OwnHealth, Servers};
 use crate::worker::intake::Intake;
 use crate::worker::leases::service::Leases;
 use crate::worker::legacy::Legacy;
@@ -41,6 +41,20 @@ pub struct Ports {
     pub store: Arc<dyn CoordinationStore>,
     /// User code.
     pub host: Arc<dyn Host>,
+}
+
+impl Ports {
+    /// The same, none of which is waited for without end; and what is known of each server from then on.
+    fn in_time(self, limits: Limits) -> (Self, Servers) {
+        let Self { platform, broker, record, store, host } = self;
+        let broker = PunctualBroker::new(broker, limits.publish, host.clone());
+        let store = PunctualStore::new(store, limits.lease);
+        let record = PunctualRecord::new(record, limits.statement, Some(host.clone()));
+        let servers =
+            Servers { record: record.answering(), broker: broker.answering(), store: store.answering() };
+        let (broker, record, store) = (Arc::new(broker), Arc::new(record), Arc::new(store));
+        (Self { platform, broker, record, store, host }, servers)
+    }
 }
 
 /// The services of one engine. Each knows only what it needs.
@@ -88,7 +102,7 @@ pub struct Services {
     /// Its slots.
     pub intake: Intake,
     /// How it is.
-    pub standing: Standing,
+    pub own_health: OwnHealth,
     /// What is counted and measured.
     pub meters: Arc<Meters>,
 }
@@ -96,18 +110,9 @@ pub struct Services {
 impl Services {
     /// Puts the parts together; opens no connection.
     pub fn new(settings: Settings, ports: Ports) -> Self {
-        let Ports { platform, broker, record, store, host } = ports;
         let settings = Arc::new(settings);
-        let limits = settings.limits;
-        let broker = PunctualBroker::new(broker, limits.publish, host.clone());
-        let store = PunctualStore::new(store, limits.lease);
-        let record = PunctualRecord::new(record, limits.statement, Some(host.clone()));
-        let servers =
-            Servers { record: record.answering(), broker: broker.answering(), store: store.answering() };
-        let (standing, meters) = (Standing::new(&settings, servers), Arc::<Meters>::default());
-        let broker: Arc<dyn Broker> = Arc::new(broker);
-        let store: Arc<dyn CoordinationStore> = Arc::new(store);
-        let record: Arc<dyn Record> = Arc::new(record);
+        let (Ports { platform, broker, record, store, host }, servers) = ports.in_time(settings.limits);
+        let (own_health, meters) = (OwnHealth::new(&settings, servers), Arc::<Meters>::default());
         let notices = Notices::new(host.clone());
         let active_nodes: Arc<ActiveNodes> = Arc::default();
         let leases = Arc::new(Leases::new(store.clone(), &settings, notices.clone(), platform.clone()));
@@ -153,7 +158,7 @@ impl Services {
             store,
             host,
             notices,
-            standing,
+            own_health,
             meters,
             active_nodes,
             leases,

@@ -67,7 +67,7 @@ impl Worker {
             Self { services: services.clone(), shutdown: Shutdown::default(), tasks: TaskTracker::new() };
         let shutdown = &worker.shutdown;
         services.liveness.beat();
-        services.standing.starts(services.settings.queues.consumed());
+        services.own_health.starts(services.settings.queues.consumed());
         worker.watch();
         let (sender, receiver) = mpsc::channel(usize::from(services.settings.concurrency));
         let (ready, stop) = (CancellationToken::new(), || shutdown.stop_consuming.clone());
@@ -135,18 +135,18 @@ impl Worker {
                 () = gone.cancelled() => {}
             }
             engine.services().leases.desert();
-            engine.services().standing.stops();
+            engine.services().own_health.stops();
             shutdown.now();
             tasks.close();
             let _ = tokio::time::timeout(LAST_STEPS, tasks.wait()).await;
             engine.close().await;
-            engine.services().standing.is_over();
+            engine.services().own_health.is_over();
         });
     }
 
     /// Takes no more jobs from this call on, also none that a carried chain would go on with.
     pub fn take_no_more(&self) {
-        self.services.standing.stops();
+        self.services.own_health.stops();
         self.services.intake.close();
         self.shutdown.stop_consuming.cancel();
         self.tasks.close();
@@ -165,6 +165,6 @@ impl Worker {
         }
         self.shutdown.abort.cancel();
         let _ = tokio::time::timeout(LAST_STEPS, self.tasks.wait()).await;
-        self.services.standing.is_over();
+        self.services.own_health.is_over();
     }
 }

@@ -1,5 +1,5 @@
 /** `schedules create`. */
-import type { Overlap, ScheduleOptions, ScheduleTiming } from '../../client/schedules.js'
+import type { Overlap, ScheduleOptions, ScheduleTiming } from '../../client/schedule.js'
 import { isObject } from '../../is-object.js'
 import type { Call, Run } from '../command.js'
 import { usage } from '../exit.js'

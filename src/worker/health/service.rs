@@ -35,7 +35,7 @@ impl Servers {
 }
 
 /// What a worker knows of itself.
-pub struct Standing {
+pub struct OwnHealth {
     /// What is known of the servers.
     pub servers: Servers,
     goes_on_without_leases: bool,
@@ -51,7 +51,7 @@ struct Known {
     consumers: BTreeMap<String, (ConsumerState, Instant)>,
 }
 
-impl Standing {
+impl OwnHealth {
     /// It is not started.
     pub fn new(settings: &Settings, servers: Servers) -> Self {
         let now = Instant::now();

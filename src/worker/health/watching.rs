@@ -26,7 +26,7 @@ pub async fn watch(services: Arc<Services>, stop: CancellationToken) {
         loop {
             told = tell(&services, told);
             tokio::select! {
-                () = services.standing.change_of_anything() => {}
+                () = services.own_health.change_of_anything() => {}
                 () = tokio::time::sleep_until(asks) => {
                     ask(&services).await;
                     asks = Instant::now() + ASKS_AGAIN;
@@ -43,7 +43,7 @@ pub async fn watch(services: Arc<Services>, stop: CancellationToken) {
 
 /// Tells what has changed. A loop that hangs is not told of: it could not hear.
 fn tell(services: &Services, told: Option<Readiness>) -> Option<Readiness> {
-    let health = Health::of(&services.standing.facts(true));
+    let health = Health::of(&services.own_health.facts(true));
     let now = match (health.ready, health.reconnects()) {
         (true, _) => Some(Readiness::Ready),
         (false, true) => Some(Readiness::Reconnecting),
@@ -59,8 +59,8 @@ fn tell(services: &Services, told: Option<Readiness>) -> Option<Readiness> {
 
 /// Asks the servers of which nobody knows how they are.
 async fn ask(services: &Services) {
-    for (server, answering) in services.standing.servers.all() {
-        let is_silent = services.standing.is_asked() && answering.silent_for() > LONGEST_SILENCE;
+    for (server, answering) in services.own_health.servers.all() {
+        let is_silent = services.own_health.is_asked() && answering.silent_for() > LONGEST_SILENCE;
         if answering.lost().is_none() && !is_silent {
             continue;
         }

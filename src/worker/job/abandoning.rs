@@ -8,7 +8,7 @@ use tracing::debug;
 
 use super::coming_again::{LONGEST_WAIT, come_again};
 use super::context::JobContext;
-use super::dead_lettering::{DeadLetter, dead_letter};
+use super::dead_lettering::{Unprocessable, dead_letter};
 use super::fate::MessageFate;
 use super::telling::tell_again;
 use super::trouble::{is_over, is_passing_trouble, now_if_known, write_timed_out};
@@ -30,7 +30,7 @@ const COMES_AGAIN: Duration = LONGEST_WAIT;
 /// A message that nobody can process goes to the dead letters, and fails a run that waited for it.
 pub async fn abandon(
     context: &JobContext<'_>,
-    DeadLetter { queue, body, reason }: DeadLetter<'_>,
+    Unprocessable { queue, body, reason }: Unprocessable<'_>,
     run: &str,
     failure: RunFailure<'_>,
 ) -> Result<MessageFate> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::protocol::message::JobMessage;
-use crate::record::{Document, Follows, blueprint_named_in, version_named_in};
+use crate::record::{Document, FollowedBlueprint, blueprint_named_in, version_named_in};
 use crate::worker::job::reason::Reason;
 use crate::worker::job::verdict::{Disposal, Step, Tried, Verdict};
 use crate::workflow::blueprint::Blueprint;
@@ -197,7 +197,7 @@ fn other_blueprint(document: &Document, blueprint: &Blueprint, message: &JobMess
 }
 
 /// What the engine itself recorded of the blueprint that the run follows.
-fn own_word(document: &Document) -> Option<&Follows> {
+fn own_word(document: &Document) -> Option<&FollowedBlueprint> {
     document.reserved.as_ref().and_then(|reserved| reserved.blueprint.as_deref())
 }
 

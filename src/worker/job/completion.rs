@@ -5,7 +5,7 @@ use super::subflow::{effect_inside, opened};
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::protocol::outcome::{Answer, Outcome};
-use crate::record::{Change, Document, Follows, Milestones, Patch, ReservedKey};
+use crate::record::{Change, Document, FollowedBlueprint, Milestones, Patch, ReservedKey};
 use crate::worker::runs::finalize::finalize;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Ledger, Refusal, RunStatus, Stamp};
@@ -100,7 +100,7 @@ fn note(reserved: &mut ReservedKey, execution: Execution<'_>, due: &[DueJob], ou
     reserved.ledger.attribute(due, execution.held);
     if let Some(blueprint) = outermost {
         // A worker of version 2.0.0 may have dropped it.
-        reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
+        reserved.blueprint.get_or_insert_with(|| FollowedBlueprint::new(blueprint));
     }
     reserved.go_through(execution.queue);
     if reserved.untold.as_ref().is_some_and(|untold| untold.is_told_by(execution.node)) {

@@ -3,7 +3,7 @@
 use super::abandoning::abandon;
 use super::admission::comes_again_after_panic;
 use super::context::JobContext;
-use super::dead_lettering::{DeadLetter, dead_letter};
+use super::dead_lettering::{Unprocessable, dead_letter};
 use super::disposition::{dead_letter_unreadable, later};
 use super::fate::MessageFate;
 use super::trouble::is_passing_trouble;
@@ -49,6 +49,6 @@ pub async fn panicked(context: &JobContext<'_>) -> Result<MessageFate> {
         services.notices.warn(About::run(run).node(node), words);
         return Ok(MessageFate::Requeue);
     }
-    let letter = DeadLetter { queue: context.queue, body: context.body, reason };
+    let letter = Unprocessable { queue: context.queue, body: context.body, reason };
     abandon(context, letter, run, RunFailure::of(&message, reason)).await
 }

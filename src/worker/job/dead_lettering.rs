@@ -11,7 +11,7 @@ use crate::workflow::path::shown;
 
 /// A message as it is put among the dead letters of a queue.
 #[derive(Debug, Clone, Copy)]
-pub struct DeadLetter<'a> {
+pub struct Unprocessable<'a> {
     /// The queue.
     pub queue: &'a str,
     /// The message.

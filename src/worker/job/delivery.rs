@@ -14,7 +14,7 @@ use tracing::{Span, debug};
 use super::abandoning::{abandon, fail_run};
 use super::context::JobContext;
 use super::cut_short::{fate_after, panicked};
-use super::dead_lettering::{DeadLetter, about, dead_letter};
+use super::dead_lettering::{Unprocessable, about, dead_letter};
 use super::fate::MessageFate;
 use super::place::{Held, Place};
 use super::process::process;
@@ -185,7 +185,7 @@ async fn no_job(context: &JobContext<'_>, reason: &str) -> Result<MessageFate> {
             return process(context, job).await;
         }
     }
-    let letter = DeadLetter { queue: context.queue, body: context.body, reason };
+    let letter = Unprocessable { queue: context.queue, body: context.body, reason };
     abandon(context, letter, &run, failure).await
 }
 

@@ -3,7 +3,7 @@
 use super::abandoning::{abandon, write_failed};
 use super::coming_again::{LONGEST_WAIT, come_again};
 use super::context::JobContext;
-use super::dead_lettering::{DeadLetter, dead_letter};
+use super::dead_lettering::{Unprocessable, dead_letter};
 use super::fate::MessageFate;
 use super::reason::Reason;
 use super::trouble::{is_over, now_if_known, write_timed_out};
@@ -44,7 +44,7 @@ pub async fn dead_letter_job(
 ) -> Result<MessageFate> {
     let queue = context.services.settings.queues.of(&message.blueprint_id);
     let (body, why) = (message.as_delivered(), reason.to_string());
-    let letter = DeadLetter { queue, body: &body, reason: &why };
+    let letter = Unprocessable { queue, body: &body, reason: &why };
     match fails_run {
         true => abandon(context, letter, &message.run_id, RunFailure::of(message, &reason.of_run())).await,
         false => dead_letter(context, queue, &body, &why).await,

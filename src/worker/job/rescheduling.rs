@@ -8,7 +8,7 @@ use tracing::debug;
 use super::abandoning::abandon;
 use super::coming_again::come_again;
 use super::context::JobContext;
-use super::dead_lettering::DeadLetter;
+use super::dead_lettering::Unprocessable;
 use super::disposition::wait_for_run;
 use super::fate::MessageFate;
 use super::reason::Reason;
@@ -107,7 +107,7 @@ pub async fn reschedule(
     }
     let why = format!("{reason}, nor did a worker that has it come within {} ms", limit.as_millis());
     let queue = settings.queues.of(&message.blueprint_id);
-    let letter = DeadLetter { queue, body: &message.as_delivered(), reason: &why };
+    let letter = Unprocessable { queue, body: &message.as_delivered(), reason: &why };
     abandon(context, letter, &message.run_id, RunFailure::of(&message, &reason.of_run())).await
 }
 

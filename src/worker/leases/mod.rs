@@ -1,8 +1,10 @@
 //! Leases: a worker holds one for each node it executes, and renews it until it gives it up.
 
+mod epoch;
 pub(super) mod held;
+mod lead;
+mod out_of_reach;
 mod reach;
-mod reaching;
 mod renewing;
 mod seen;
 pub(super) mod service;

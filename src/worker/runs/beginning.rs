@@ -6,7 +6,7 @@ use super::state::{Decision, RunState};
 use super::store::Runs;
 use crate::error::Result;
 use crate::ports::record::Projection;
-use crate::record::{BLUEPRINT_ID, BLUEPRINT_VERSION, Carried, Document, Follows, to_raw};
+use crate::record::{BLUEPRINT_ID, BLUEPRINT_VERSION, Carried, Document, FollowedBlueprint, to_raw};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Event, Resume};
 
@@ -113,7 +113,7 @@ pub(super) fn take_over(
         reserved.go_through(queue);
         reserved.may_wait_in(clients);
     }
-    reserved.blueprint.get_or_insert_with(|| Follows::new(blueprint));
+    reserved.blueprint.get_or_insert_with(|| FollowedBlueprint::new(blueprint));
     if fresh {
         reserved.ledger.begin_with(blueprint);
     }
