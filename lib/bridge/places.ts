@@ -9,8 +9,26 @@ export const RESUME_OUTPUT = '_resume.output'
 
 /** A key of a run's context, as the engine stores it. */
 export function placeOf(runId: string, key: string): ValuePlace {
-  const owner = `run ${JSON.stringify(canonical(runId))}`
-  return { runId, key, owner, text: `${owner} ${JSON.stringify(key)}` }
+  return new PlaceInRun(runId, key)
+}
+
+/** Each value of each job has a place, and only a codec asks what it is called. */
+class PlaceInRun implements ValuePlace {
+  readonly runId: string
+  readonly key: string
+
+  constructor(runId: string, key: string) {
+    this.runId = runId
+    this.key = key
+  }
+
+  get owner(): string {
+    return `run ${JSON.stringify(canonical(this.runId))}`
+  }
+
+  get text(): string {
+    return `${this.owner} ${JSON.stringify(this.key)}`
+  }
 }
 
 /** A key of the context that a schedule gives to its runs. */

@@ -10,13 +10,14 @@ import {
   type NodeResult,
   type PatchOperation,
 } from 'flowcraft'
+import { Beside } from './beside.js'
 import type { JobContext } from './job-context.js'
 
 type Context = IAsyncContext<Record<string, unknown>>
 type Runtime = FlowRuntime<Record<string, unknown>, Record<string, unknown>>
 
 /** The contexts of jobs, by what core has of them. */
-const jobs = new WeakMap<object, JobContext>()
+const jobs = new Beside<JobContext>()
 
 /** Core sees a job's context as `seen`. */
 export function noteContext(seen: Context, context: JobContext): void {

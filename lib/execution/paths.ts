@@ -1,5 +1,6 @@
 /** Paths of nodes inside subflows, as people and URLs name them: `container/node`, each part escaped as in a JSON pointer. */
 import type { Job } from '../bridge/channel.js'
+import { Beside } from './beside.js'
 
 /** What begins the ids of nodes inside subflows in the engine: no node of a blueprint may begin so. */
 export const INNER = '_flowcraft/'
@@ -15,7 +16,7 @@ export function partsOf(path: string): string[] {
 }
 
 /** Jobs whose node stands inside a subflow, by the state that its execution has to itself. */
-const jobs = new WeakMap<object, Job>()
+const jobs = new Beside<Job>()
 
 /** The execution of this state is that of a job. */
 export function notePlace(state: object, job: Job): void {
