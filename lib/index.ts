@@ -36,7 +36,16 @@ export { createRabbitMqClient } from './client/create.js'
 export type { FailedAttempt, NodeDescription, RunDescription, RunStatus } from './client/description.js'
 export type { ContextOf, Flow, Flows } from './client/flows.js'
 export type { RunHandle } from './client/handle.js'
-export type { CountOptions, ListOptions, PurgeOptions, RunCount, RunPage, RunSummary } from './client/listing.js'
+export type {
+  CountOptions,
+  EndedRuns,
+  ListOptions,
+  PurgeOptions,
+  RunCount,
+  RunPage,
+  RunSummary,
+  ThroughputOptions,
+} from './client/listing.js'
 export type { RerunOptions, RunOrigin } from './client/rerun.js'
 export type { ResultOptions } from './client/result.js'
 export type {
@@ -49,9 +58,9 @@ export type {
   ScheduleOptions,
   SchedulePage,
   ScheduleState,
-  Schedules,
   ScheduleTiming,
-} from './client/schedules.js'
+} from './client/schedule.js'
+export type { Schedules } from './client/schedules.js'
 export type {
   OnConflict,
   RunToStart,

@@ -27,6 +27,7 @@ const CALLS = [
   ],
   ['client.list', 'stauts', 'status', ({ client }) => client.list({ stauts: 'failed' })],
   ['client.counts', 'tag', 'tags', ({ client }) => client.counts({ tag: ['customer:1'] })],
+  ['client.throughput', 'within', 'withinMs', ({ client }) => client.throughput({ within: 1 })],
   ['client.purge', 'tag', 'tags', ({ client }) => client.purge({ tag: ['customer:1'], olderThan: 0 })],
   ['run.result', 'timeout', 'timeoutMs', ({ client }) => client.run('a').result({ timeout: 1 })],
   ['run.watch', 'signals', 'signal', ({ client }) => client.run('a').watch({ signals: 1 }).next()],

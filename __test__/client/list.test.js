@@ -105,6 +105,46 @@ describe('counts', () => {
   })
 })
 
+describe('throughput', () => {
+  it('counts the runs that ended, by steps of time, status and blueprint', async (t) => {
+    await servers.workerFor(t, [single, asking])
+    const client = clientFor(t, servers, [single, asking])
+    const ended = async (options) => {
+      const counted = {}
+      for (const { status, blueprintId, count } of await client.throughput(options)) {
+        const name = `${blueprintId} ${status}`
+        counted[name] = (counted[name] ?? 0) + count
+      }
+      return counted
+    }
+    const before = await ended()
+    const done = await client.startMany('single', [{}, {}, {}])
+    await Promise.all(done.map((run) => run.result({ timeoutMs: 20_000 })))
+    const [waiting, cancelled] = [await client.start('asking'), await client.start('asking')]
+    await servers.settled(waiting.runId, ['awaiting'])
+    await cancelled.cancel()
+    const now = await ended()
+    const more = (name) => (now[name] ?? 0) - (before[name] ?? 0)
+    assert.deepEqual([more('single completed'), more('asking cancelled')], [3, 1])
+    assert.ok(!('asking awaiting' in now), 'a run that waits has not ended')
+    const { updatedAt } = await cancelled.describe()
+    const steps = await client.throughput({ withinMs: 86_400_000, stepMs: 3_600_000 })
+    const step = steps.find(({ status, blueprintId }) => status === 'cancelled' && blueprintId === 'asking')
+    assert.equal(step.from.getTime() % 3_600_000, 0)
+    assert.ok(steps.some(({ from }) => from <= updatedAt && updatedAt - from < 3_600_000))
+    const moments = steps.map(({ from }) => from.getTime())
+    const sorted = [...moments].sort((one, other) => one - other)
+    assert.deepEqual(moments, sorted)
+  })
+
+  it('is refused for what is no time, or more steps than one looks at', async (t) => {
+    const client = clientFor(t, servers)
+    for (const options of [{ withinMs: 0 }, { stepMs: 0.5 }, { withinMs: '1h' }, { withinMs: 3_600_000, stepMs: 1 }]) {
+      await assert.rejects(client.throughput(options), { code: 'INVALID_ARGUMENT' })
+    }
+  })
+})
+
 describe('a purge', () => {
   it('removes runs that are over and old enough, whole', async (t) => {
     await servers.workerFor(t, [single, asking])

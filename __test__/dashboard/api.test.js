@@ -28,6 +28,15 @@ describe('runs', () => {
       '1 quick completed',
       '7 order awaiting',
     ])
+    for (const span of ['hour', 'day', 'week', 'month']) {
+      const { body: told } = await get('runs/throughput', { span })
+      assert.deepEqual(
+        told.ended.map(({ status, blueprintId, count }) => `${count} ${blueprintId} ${status}`),
+        ['1 quick completed'],
+      )
+      assert.ok(told.withinMs / told.stepMs <= 100, span)
+    }
+    assert.equal((await get('runs/throughput', { span: 'year' })).status, 400)
   })
 
   it('are found by tags, as the address has them', async (t) => {

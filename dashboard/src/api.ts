@@ -12,10 +12,11 @@ import type { DashboardRole } from '../../lib/dashboard/options.js'
 import type { ShownRun } from '../../lib/dashboard/run.js'
 import type { Outcome } from '../../lib/dashboard/runs.js'
 import type { ShownSchedule } from '../../lib/dashboard/schedules.js'
+import type { Throughput } from '../../lib/dashboard/throughput.js'
 import type { ValueView } from '../../lib/dashboard/value-view.js'
 
 /** A type as JSON has it: dates are texts. */
-type Json<T> = T extends Date
+export type Json<T> = T extends Date
   ? string
   : T extends string
     ? T
@@ -31,7 +32,17 @@ export type Summary = Json<RunSummary>
 export type Schedule = Json<ShownSchedule>
 export type Letter = Json<ShownLetter>
 export type Compared = Json<Comparison>
-export type { ComparedNode, DashboardRole, DrawnBlueprint, Fleet, Outcome, RunCount, ServerHealth, ValueView }
+export type {
+  ComparedNode,
+  DashboardRole,
+  DrawnBlueprint,
+  Fleet,
+  Outcome,
+  RunCount,
+  ServerHealth,
+  Throughput,
+  ValueView,
+}
 
 export interface Session {
   user?: string
@@ -49,6 +60,7 @@ export interface Reads {
   fleet: Json<Fleet>
   runs: Json<RunPage>
   'runs/counts': { counts: RunCount[]; at: number }
+  'runs/throughput': Json<Throughput>
   'runs/preview': { ids: string[]; first: Summary[]; isMore: boolean }
   'runs/compare': Compared
   'runs/compare-contexts': { differences: ShownDifference[]; total: number; same: number; next?: number }

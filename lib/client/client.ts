@@ -9,13 +9,17 @@ import type { ClientHost } from './host.js'
 import {
   type CountOptions,
   countedTags,
+  type EndedRuns,
+  endsRequest,
   type ListOptions,
   listRequest,
   type PurgeOptions,
   purgeRequest,
   type RunCount,
   type RunPage,
+  readEnds,
   readPage,
+  type ThroughputOptions,
 } from './listing.js'
 import { Schedules } from './schedules.js'
 import {
@@ -159,6 +163,22 @@ export class RabbitMqClient<F extends Flows = Flows> {
   async counts(options: CountOptions = {}): Promise<RunCount[]> {
     const { engine, answer } = this.#host
     return fromJson(await answer(engine.counts(countedTags(options)))) as RunCount[]
+  }
+
+  /**
+   * How many runs ended when, by steps of time, status and blueprint. A run counts when its status row changed last: runs that
+   * were purged are not counted any more, and a table without `updated_at` says nothing. Reads the status table whole.
+   *
+   * @example
+   * ```ts
+   * for (const { from, status, count } of await client.throughput({ withinMs: 24 * 3_600_000, stepMs: 3_600_000 })) {
+   *   console.log(from, status, count)
+   * }
+   * ```
+   */
+  async throughput(options: ThroughputOptions = {}): Promise<EndedRuns[]> {
+    const { engine, answer } = this.#host
+    return readEnds(await answer(engine.ends(endsRequest(options))))
   }
 
   /**

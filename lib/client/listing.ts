@@ -63,6 +63,24 @@ export interface RunCount {
   count: number
 }
 
+/** Which ends of runs to count, and by which steps of time. */
+export interface ThroughputOptions {
+  /** Those of the time until now that is so long, in milliseconds. Default: an hour. */
+  withinMs?: number
+  /** The length of a step, in milliseconds: at most 1,000 of them are asked for. Default: a minute. */
+  stepMs?: number
+}
+
+/** How many runs of a blueprint ended alike within a step of time. A step in which no run ended has none. */
+export interface EndedRuns {
+  /** When the step begins. */
+  from: Date
+  status: 'completed' | 'failed' | 'cancelled'
+  /** Absent where the rows of those runs say none. */
+  blueprintId?: string
+  count: number
+}
+
 /** Which runs to remove; only those that are over. */
 export interface PurgeOptions {
   /** Of this status, or one of these. Default: completed, failed and cancelled ones. */
@@ -85,6 +103,9 @@ const OF_LIST: Names<ListOptions> = {
   cursor: true,
 }
 const OF_COUNTS: Names<CountOptions> = { tags: true }
+const OF_THROUGHPUT: Names<ThroughputOptions> = { withinMs: true, stepMs: true }
+/** So many steps are counted at once. */
+const MOST_STEPS = 1_000
 const OF_PURGE: Names<PurgeOptions> = { status: true, olderThan: true, tags: true }
 
 /** The request for a page as it crosses: JSON. */
@@ -113,6 +134,26 @@ export function listRequest(options: ListOptions): string {
 /** The tags of the runs to count. */
 export function countedTags(options: CountOptions): string[] {
   return checkedTags(callOptions('client.counts', OF_COUNTS, options).tags)
+}
+
+/** The request for the ends of runs as it crosses: JSON. */
+export function endsRequest(options: ThroughputOptions): string {
+  const { withinMs = 3_600_000, stepMs = 60_000 } = callOptions('client.throughput', OF_THROUGHPUT, options)
+  for (const [name, value] of Object.entries({ withinMs, stepMs })) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw mistake('INVALID_ARGUMENT', `${name} is a whole number of milliseconds, 1 or more`)
+    }
+  }
+  if (withinMs / stepMs > MOST_STEPS) {
+    throw mistake('INVALID_ARGUMENT', `withinMs is at most ${MOST_STEPS} times stepMs: choose longer steps`)
+  }
+  return JSON.stringify({ withinMs, stepMs })
+}
+
+/** The ends of runs as the engine says them. */
+export function readEnds(json: string): EndedRuns[] {
+  type Told = Omit<EndedRuns, 'from'> & { from: number }
+  return (fromJson(json) as Told[]).map(({ from, ...told }) => ({ from: new Date(from), ...told }))
 }
 
 /** A page as the engine says it. */

@@ -10,6 +10,7 @@ import { copyContext, describeRun, graphOf, originOf, viewContext } from './run.
 import { act, RUN_ACTIONS, type RunAction, rerun, resume, sendEvent } from './run-actions.js'
 import { actOnRuns, countRuns, listRuns, previewAction } from './runs.js'
 import { listSchedules, pauseSchedule, resumeSchedule, triggerSchedule } from './schedules.js'
+import { throughput } from './throughput.js'
 
 export interface Route {
   /** A `POST` changes something: it is refused where nothing may be changed, and recorded. */
@@ -36,6 +37,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   fleet: read(fleet),
   runs: read(listRuns),
   'runs/counts': read(countRuns),
+  'runs/throughput': read(throughput),
   'runs/preview': read(previewAction),
   'runs/compare': read(compareRuns),
   'runs/compare-contexts': read(compareContexts),

@@ -8,7 +8,7 @@ use napi_derive::napi;
 
 use super::engine::Engine;
 use super::errors::to_js;
-use super::listing::{CountedRuns, ListRequest, ListedRun};
+use super::listing::{CountedEnds, CountedRuns, EndsRequest, ListRequest, ListedRun};
 use super::runtime::promise;
 use crate::error::{Code, Error, Result};
 use crate::protocol::start::{StartRequest, StartRun};
@@ -83,6 +83,17 @@ impl Engine {
         promise(env, async move {
             let counts = client.counts(&tags).await?;
             text(&counts.into_iter().map(CountedRuns::from).collect::<Vec<_>>())
+        })
+    }
+
+    /// How many runs ended when: a JSON array.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn ends<'env>(&self, env: &'env Env, request: String) -> napi::Result<Object<'env>> {
+        let client = self.inner.client();
+        let request: EndsRequest = read(env, &request)?;
+        promise(env, async move {
+            let ends = client.ends(request.into()).await?;
+            text(&ends.into_iter().map(CountedEnds::from).collect::<Vec<_>>())
         })
     }
 

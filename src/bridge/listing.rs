@@ -1,8 +1,10 @@
 //! Lists of runs as they cross: JSON.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::ports::watching::{RunCount, RunSearch, RunSummary};
+use crate::ports::watching::{EndCount, EndSearch, RunCount, RunSearch, RunSummary};
 
 /// Which runs to list.
 #[derive(Debug, Default, Deserialize)]
@@ -75,5 +77,37 @@ pub struct CountedRuns {
 impl From<RunCount> for CountedRuns {
     fn from(RunCount { status, blueprint, count }: RunCount) -> Self {
         Self { status, blueprint_id: blueprint, count }
+    }
+}
+
+/// Which ends of runs to count, in milliseconds.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndsRequest {
+    within_ms: u64,
+    step_ms: u64,
+}
+
+impl From<EndsRequest> for EndSearch {
+    fn from(EndsRequest { within_ms, step_ms }: EndsRequest) -> Self {
+        Self { within: Duration::from_millis(within_ms), step: Duration::from_millis(step_ms) }
+    }
+}
+
+/// How many runs of a blueprint ended alike within a step of time.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountedEnds {
+    /// Milliseconds since 1970.
+    from: u64,
+    status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blueprint_id: Option<String>,
+    count: i64,
+}
+
+impl From<EndCount> for CountedEnds {
+    fn from(EndCount { from, status, blueprint, count }: EndCount) -> Self {
+        Self { from, status, blueprint_id: blueprint, count }
     }
 }

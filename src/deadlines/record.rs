@@ -19,7 +19,9 @@ use crate::ports::record::{
     Projection, Record, StaleRun, StaleSearch, Written,
 };
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
-use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::ports::watching::{
+    EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
+};
 use crate::record::{Document, NewRun, Patch, Revision, Write, WriteKind, time_to_carry, time_to_insert};
 use crate::workflow::ledger::RunStatus;
 
@@ -189,6 +191,10 @@ impl Record for PunctualRecord {
 
     async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
         self.within(self.record.counts(tags)).await
+    }
+
+    async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>> {
+        self.within(self.record.ends(search)).await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {

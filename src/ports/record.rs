@@ -16,7 +16,9 @@ use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
 pub use crate::ports::inserting::{Inserted, Insertion};
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
-use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::ports::watching::{
+    EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
+};
 use crate::record::{Change, Document, NewRun, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
 
@@ -258,6 +260,10 @@ pub trait Record: Send + Sync {
 
     /// How many runs there are of each status and blueprint.
     async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>>;
+
+    /// How many runs ended when, by the moment at which their status rows changed last; in the order of time. None where the
+    /// table has no such moment.
+    async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>>;
 
     /// Removes runs that are over, with both rows and the journal of each. Those that somebody else has locked stay.
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>>;

@@ -66,6 +66,28 @@ pub struct RunCount {
     pub count: i64,
 }
 
+/// Which ends of runs to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndSearch {
+    /// Those of the time until now that is so long.
+    pub within: Duration,
+    /// The length of each step of time that is counted by itself: at least a millisecond.
+    pub step: Duration,
+}
+
+/// How many runs of a blueprint ended alike within a step of time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndCount {
+    /// When the step begins: milliseconds since 1970.
+    pub from: u64,
+    /// How they ended: the word of their status rows.
+    pub status: String,
+    /// The blueprint, as far as the rows say.
+    pub blueprint: Option<String>,
+    /// How many.
+    pub count: i64,
+}
+
 /// Which runs to remove: those that are over and meet every condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removal {

@@ -20,7 +20,9 @@ use crate::ports::record::{
     Projection, Record, StaleRun, StaleSearch, Tables, Written,
 };
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
-use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::ports::watching::{
+    EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
+};
 use crate::record::{Document, NewRun, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
 
@@ -205,6 +207,10 @@ impl Record for PostgresRecord {
 
     async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
         self.session.counts(tags).await
+    }
+
+    async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>> {
+        self.session.ends(search).await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {

@@ -2,6 +2,7 @@
 import type { Fleet, RunCount } from '../api.js'
 import { lengthOf, numberOf, useNow } from '../format.js'
 import { Columns, Failure, Icon, Scroll, Stale, Status } from '../parts/basics.js'
+import { Throughput } from '../parts/throughput.js'
 import { usePolled } from '../polled.js'
 import { hrefOf } from '../route.js'
 
@@ -20,6 +21,7 @@ export function Overview() {
       {broken && <Failure error={broken} />}
       {fleet.data && <Warnings warnings={fleet.data.warnings} />}
       {counts.data && <Counts counts={counts.data.counts} />}
+      <Throughput />
       <div className="columns">
         {counts.data && <ByBlueprint counts={counts.data.counts} />}
         {fleet.data && <Queues queues={fleet.data.queues} />}

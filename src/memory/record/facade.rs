@@ -21,7 +21,9 @@ use crate::ports::record::{
     Projection, Record, StaleRun, StaleSearch, Written,
 };
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
-use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::ports::watching::{
+    EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
+};
 use crate::record::{Document, NewRun, Patch, Revision, Write, WriteKind};
 use crate::workflow::ledger::RunStatus;
 
@@ -215,6 +217,10 @@ impl Record for MemoryRecord {
 
     async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
         self.read(RecordOperation::Look, &[], |state, _| state.counts(tags)).await
+    }
+
+    async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>> {
+        self.read(RecordOperation::Look, &[], |state, now| state.ends(search, now)).await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {

@@ -5,9 +5,15 @@ use std::collections::BTreeMap;
 use super::contexts::Row;
 use super::statuses::StatusRow;
 use super::store::TablesState;
-use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::ports::watching::{
+    EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
+};
 use crate::record::Document;
+use crate::time::milliseconds;
 use crate::workflow::ledger::RunStatus;
+
+/// How runs end.
+const ENDS: [RunStatus; 3] = [RunStatus::Completed, RunStatus::Failed, RunStatus::Cancelled];
 
 impl TablesState<'_> {
     /// What the status rows of runs say.
@@ -39,6 +45,23 @@ impl TablesState<'_> {
             *counts.entry((status, blueprint)).or_default() += 1;
         }
         let count = |((status, blueprint), count)| RunCount { status, blueprint, count };
+        counts.into_iter().map(count).collect()
+    }
+
+    /// How many runs ended when; `now` in microseconds since 1970.
+    pub fn ends(&self, EndSearch { within, step }: EndSearch, now: i64) -> Vec<EndCount> {
+        let now = u64::try_from(now / 1000).unwrap_or_default();
+        let (first, step) = (now.saturating_sub(milliseconds(within)), milliseconds(step).max(1));
+        let mut counts: BTreeMap<(u64, String, Option<String>), i64> = BTreeMap::new();
+        for (run, row) in &self.statuses.rows {
+            let RunSummary { status, blueprint, updated_at, .. } = self.summary(run, row);
+            let (Some(status), Some(updated)) = (status, updated_at) else { continue };
+            let is_over = ENDS.iter().any(|end| end.as_str() == status);
+            if is_over && updated >= first {
+                *counts.entry((updated / step * step, status, blueprint)).or_default() += 1;
+            }
+        }
+        let count = |((from, status, blueprint), count)| EndCount { from, status, blueprint, count };
         counts.into_iter().map(count).collect()
     }
 

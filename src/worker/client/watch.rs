@@ -5,7 +5,7 @@ use futures_util::future::join;
 use super::description::{describe, outcome};
 use super::service::Client;
 use crate::error::Result;
-use crate::ports::watching::{RunCount, RunSearch, RunSummary, StatusView};
+use crate::ports::watching::{EndCount, EndSearch, RunCount, RunSearch, RunSummary, StatusView};
 use crate::protocol::watch::{RunDescription, RunOutcome};
 use crate::record::Document;
 use crate::worker::runs::state::no_such_run;
@@ -85,5 +85,13 @@ impl Client {
     /// As [`list`](Self::list).
     pub async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
         self.services.runs.counts(tags).await
+    }
+
+    /// How many runs ended when.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>> {
+        self.services.runs.ends(search).await
     }
 }

@@ -2,7 +2,9 @@
 
 use super::store::Runs;
 use crate::error::Result;
-use crate::ports::watching::{Removal, Removed, RunCount, RunSearch, RunSummary, StatusView};
+use crate::ports::watching::{
+    EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
+};
 
 impl Runs {
     /// What the status row of a run says; none where there is none.
@@ -27,6 +29,14 @@ impl Runs {
     /// As [`list`](Self::list).
     pub async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
         self.store().record().counts(tags).await
+    }
+
+    /// How many runs ended when.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>> {
+        self.store().record().ends(search).await
     }
 
     /// Removes runs that are over.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowcraft_rabbitmq_adapter::migrations::{Direction, TAGS, Target};
 use flowcraft_rabbitmq_adapter::ports::record::Insertion;
-use flowcraft_rabbitmq_adapter::ports::watching::{Removal, RunSearch};
+use flowcraft_rabbitmq_adapter::ports::watching::{EndSearch, Removal, RunSearch};
 use flowcraft_rabbitmq_adapter::record::{Document, NewRun, StatusUpdate};
 use flowcraft_rabbitmq_adapter::workflow::ledger::RunStatus;
 
@@ -18,6 +18,7 @@ promises!(
     runs_are_found_by_all_of_their_tags,
     tags_are_found_before_their_column_is_there_and_after_it_is_gone,
     runs_are_counted_by_status_and_blueprint,
+    runs_that_ended_are_counted_by_when,
     only_runs_that_are_over_are_removed_whole,
     only_runs_that_have_all_tags_are_removed,
     only_they_are_removed_without_the_column,
@@ -197,6 +198,39 @@ fn removal(statuses: &[&str]) -> Removal {
 async fn end(world: &World, run: &str, status: RunStatus) {
     let base: Document = world.load(run).await.unwrap();
     world.write(run, &base, &setting("end", "1", status)).await;
+}
+
+async fn runs_that_ended_are_counted_by_when(world: &World) {
+    for (run, blueprint) in [("a", "one"), ("b", "one"), ("c", "two"), ("d", "two")] {
+        world.insert(run, &format!(r#"{{"blueprintId":"{blueprint}"}}"#)).await;
+    }
+    world.insert("e", "{}").await;
+    for (run, end) in [
+        ("a", RunStatus::Completed),
+        ("b", RunStatus::Completed),
+        ("c", RunStatus::Failed),
+        ("e", RunStatus::Cancelled),
+    ] {
+        world.record.write_result(run, end, &json("{}")).await.unwrap();
+    }
+    let hour = Duration::from_secs(3600);
+    let day = EndSearch { within: 24 * hour, step: 24 * 365 * 100 * hour };
+    let ends = world.record.ends(day).await.unwrap();
+    let told: Vec<String> = ends
+        .iter()
+        .map(|end| format!("{} {} {}", end.status, end.blueprint.as_deref().unwrap_or("-"), end.count))
+        .collect();
+    assert_eq!(told, ["cancelled - 1", "completed one 2", "failed two 1"]);
+    assert!(ends.iter().all(|end| end.from == 0), "one step holds them all");
+    let ends = world.record.ends(EndSearch { within: hour, step: Duration::from_secs(60) }).await.unwrap();
+    let views = world.record.views(&["a"]).await.unwrap();
+    let ended = views["a"].updated_at.unwrap();
+    let first = ends.iter().find(|end| end.status == "completed").unwrap();
+    assert!(first.from <= ended && ended < first.from + 60_000, "{} {ended}", first.from);
+    assert_eq!(first.from % 60_000, 0);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let ends = world.record.ends(EndSearch { within: Duration::from_millis(1), step: hour }).await.unwrap();
+    assert_eq!(ends, []);
 }
 
 async fn only_runs_that_are_over_are_removed_whole(world: &World) {
