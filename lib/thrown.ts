@@ -5,21 +5,60 @@ import { isObject } from './is-object.js'
 const DEPTH = 8
 /** A reason is kept with the run and read by people: longer ones end here. */
 const LONGEST = 10_000
+/** A line of a stack that says where. */
+const FRAME = /^ {4}(at .*)/
+/** Where the files of this package are. */
+const OURS = new URL('.', import.meta.url).href
+/** As much of a stack is of use to a reader. */
+const LONGEST_STACK = 1_500
 
 /** The message of whatever a node threw, with its causes and the node's name. Never throws, whatever it is given. */
 export function describeError(thrown: unknown, nodeId: string): string {
   const messages: string[] = []
-  let error: unknown = thrown
-  for (let depth = 0; depth < DEPTH && error !== undefined && error !== null; depth++) {
+  for (const error of causesOf(thrown)) {
     const message = isCopy(error) ? '' : textOf(error)
     if (message && !messages.some((earlier) => earlier.includes(message))) messages.push(message)
-    error = causeOf(error)
   }
   const text = messages.join(': ') || textOf(thrown)
   const named = text.includes(`'${nodeId}'`) ? text : `Node '${nodeId}' failed: ${text}`
   const short = named.length > LONGEST ? `${named.slice(0, LONGEST)} …` : named
   // PostgreSQL has no place for U+0000.
   return short.replaceAll('\0', '\uFFFD')
+}
+
+/** What was thrown, and what caused it, as far as a message goes. */
+export function causesOf(thrown: unknown): unknown[] {
+  const causes: unknown[] = []
+  let error: unknown = thrown
+  for (let depth = 0; depth < DEPTH && error !== undefined && error !== null; depth++) {
+    causes.push(error)
+    error = causeOf(error)
+  }
+  return causes
+}
+
+/** Where the innermost cause was thrown: the lines of its stack, without its message. Never throws. */
+export function stackOf(thrown: unknown): string | undefined {
+  const stacks = causesOf(thrown).map(framesOf)
+  return stacks.findLast((stack) => stack !== undefined)
+}
+
+/** A frame of this package, of core, or of Node.js: it says nothing of the user's code. */
+function isOurs(frame: string): boolean {
+  return frame.includes(OURS) || /[\\/]node_modules[\\/]flowcraft[\\/]|node:internal/.test(frame)
+}
+
+function framesOf(error: unknown): string | undefined {
+  try {
+    const stack = error instanceof Error ? error.stack : undefined
+    if (typeof stack !== 'string') return undefined
+    const frames = stack.split('\n').flatMap((line) => FRAME.exec(line)?.[1] ?? [])
+    const own = frames.filter((frame) => !isOurs(frame))
+    const shown = (own.length > 0 ? own : frames).join('\n').slice(0, LONGEST_STACK)
+    return shown === '' ? undefined : shown.replaceAll('\0', '\uFFFD')
+  } catch {
+    return undefined
+  }
 }
 
 /** What a thrown value says. Anything can be thrown: what has no text, or getters that throw, too. */

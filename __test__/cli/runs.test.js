@@ -100,6 +100,8 @@ describe('runs', onServers('the command line is a process of its own'), () => {
     assert.match(reason, /declined/)
     assert.match(failed.stderr, new RegExp(`runs retry ${runId}`))
     assert.equal((await run(`runs watch ${runId} -o json`)).code, 1)
+    const shown = await run(`runs show ${runId} --errors`)
+    assert.match(shown.stdout, /\n✖ pay {2}attempt 1, .* on .*\n {4}.*declined.*\n {6}at .*flows\.js/)
     const retried = await run(`runs retry ${runId}`)
     assert.deepEqual([retried.code, retried.stderr], [0, '1 of 1 run retried\n'], retried.stderr)
     assert.equal((await run(`runs result ${runId} --timeout 20s`)).code, 0)
@@ -125,6 +127,23 @@ describe('runs', onServers('the command line is a process of its own'), () => {
     const shown = await run(['runs', 'show', second, ...WITH])
     assert.match(shown.stdout, new RegExp(`^run again +from node 'thank' of run '${first}'$`, 'm'))
     assert.deepEqual((await run.json(`runs show ${second}`)).origin, { runId: first, nodeId: 'thank' })
+    const compared = await run.json(`runs compare ${second}`)
+    assert.deepEqual([compared.one.runId, compared.other.runId], [first, second])
+    const changed = compared.context.differences.map(({ key, change, one, other }) => [key, change, one, other])
+    assert.deepEqual(
+      changed.find(([key]) => key === 'note'),
+      ['note', 'added', undefined, 'again'],
+    )
+    assert.deepEqual(
+      changed.find(([key]) => key === '_inputs.thank'),
+      ['_inputs.thank', 'changed', 7, 8],
+    )
+    const lines = (await run(`runs compare ${first} ${second} --all`)).stdout
+    assert.match(lines, new RegExp(`^run +${first} → ${second}$`, 'm'))
+    assert.match(lines, /^\+ note {2}"again"$/m)
+    assert.match(lines, /^= thank/m)
+    const alone = await run(`runs compare ${first}`)
+    assert.deepEqual([alone.code, /was not run again from another/.test(alone.stderr)], [2, true], alone.stderr)
     const there = await rerun('--from', 'thank', '--run-id', second)
     assert.deepEqual([there.code, /--on-conflict/.test(there.stderr)], [1, true], there.stderr)
     const same = await rerun('--from', 'thank', '--run-id', second, '--on-conflict', 'use-existing')
@@ -207,5 +226,9 @@ describe('runs', onServers('the command line is a process of its own'), () => {
       counts.some(({ blueprintId, status, count }) => blueprintId === 'single' && status === 'cancelled' && count >= 1),
     )
     assert.match((await run('runs counts')).stdout, /^BLUEPRINT +STATUS +RUNS\n/)
+    const steps = await run.json('runs throughput --within 1d --step 1h')
+    assert.ok(steps.reduce((sum, { cancelled }) => sum + cancelled, 0) >= 1, JSON.stringify(steps))
+    assert.match((await run('runs throughput')).stdout, /^FROM +COMPLETED +FAILED +CANCELLED\n20\d\d-/)
+    assert.equal((await run('runs throughput --within 1h --step 1ms')).code, 2)
   })
 })

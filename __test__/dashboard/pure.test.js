@@ -22,6 +22,39 @@ function rebuilt(json) {
   return Object.fromEntries([...childrenOf(json)].map(({ key, from, to }) => [key, rebuilt(json.slice(from, to))]))
 }
 
+describe('the bars of the throughput', () => {
+  const at = Date.parse('2026-11-28T10:03:30Z')
+  const ended = (minute, status, count, blueprintId = 'a') => ({
+    from: `2026-11-28T10:0${minute}:00.000Z`,
+    status,
+    blueprintId,
+    count,
+  })
+  const told = { withinMs: 240_000, stepMs: 60_000, at, ended: [ended(0, 'completed', 3), ended(3, 'failed', 1, 'b')] }
+
+  it('are there for every step, also where no run ended', async () => {
+    const { barsOf } = await source('parts/throughput-model.ts')
+    const bars = barsOf(told)
+    assert.deepEqual(
+      bars.map(({ from, sum }) => [new Date(from).toISOString().slice(14, 19), sum]),
+      [
+        ['00:00', 3],
+        ['01:00', 0],
+        ['02:00', 0],
+        ['03:00', 1],
+      ],
+    )
+    assert.deepEqual(bars[3].counts, { completed: 0, failed: 1, cancelled: 0 })
+  })
+
+  it('are those of one blueprint, where it is chosen', async () => {
+    const { barsOf, blueprintsOf, totalOf } = await source('parts/throughput-model.ts')
+    const bars = barsOf(told, 'a')
+    assert.deepEqual([totalOf(bars, 'completed'), totalOf(bars, 'failed')], [3, 0])
+    assert.deepEqual(blueprintsOf(told), ['a', 'b'])
+  })
+})
+
 describe('pieces of JSON', () => {
   for (const value of [
     {},
@@ -322,7 +355,7 @@ describe('a timeline', () => {
     assert.deepEqual(open.rows.map(spansOf), [['queued 0-1', 'executed 1-2', 'awaited 2-30'], ['due 10-30']])
     const over = timelineOf(run(nodes, { status: 'cancelled', endedAt: at(20) }), new Set(), now)
     assert.deepEqual(spansOf(over.rows[1]), ['due 10-20'])
-    const tried = { ...nodes[0], lastError: { message: 'no', attempt: 1, endedAt: at(12) } }
+    const tried = { ...nodes[0], failedAttempts: [{ message: 'no', execution: 1, attempt: 1, endedAt: at(12) }] }
     assert.deepEqual(timelineOf(run([tried]), new Set(), now).rows[0].failed, [Date.parse(at(12))])
   })
 

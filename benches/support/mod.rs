@@ -4,7 +4,7 @@ use flowcraft_rabbitmq_adapter::ids::NodeId;
 use flowcraft_rabbitmq_adapter::json::Json;
 use flowcraft_rabbitmq_adapter::protocol::message::JobMessage;
 use flowcraft_rabbitmq_adapter::protocol::outcome::{Answer, Outcome, Taken};
-use flowcraft_rabbitmq_adapter::record::{Change, Document, Patch, ReservedKey};
+use flowcraft_rabbitmq_adapter::record::{Change, Document, ReservedKey};
 use flowcraft_rabbitmq_adapter::worker::job::completion::{Completion, complete};
 use flowcraft_rabbitmq_adapter::worker::job::effect::{AnsweredBy, Execution};
 use flowcraft_rabbitmq_adapter::workflow::blueprint::{Blueprint, DescribedEdge, DescribedNode, Description};
@@ -81,7 +81,7 @@ impl Run {
             deferred: false,
             opens: None,
             by: AnsweredBy::Attempt(None),
-            ran: Some(Ran { started: 1_764_000_000_000, worker: "host-7:4711:0a1b2c3d" }),
+            ran: Some(Ran { started: 1_764_000_000_000, worker: "host-7:4711:0a1b2c3d", earlier: &[] }),
         };
         let (change, completion) =
             complete(&self.document, &self.blueprint, execution, &self.answer).expect("it completes");
@@ -138,15 +138,11 @@ fn finished(node: &str, targets: &[&String]) -> Answer {
         input: output.clone(),
     });
     let taken = taken.collect();
-    Answer {
-        outcome: Outcome::Finished {
-            output: output.clone(),
-            action: None,
-            taken,
-            added: Vec::new(),
-            again: None,
-        },
-        patch: Patch::default(),
-        trace: None,
-    }
+    Answer::of(Outcome::Finished {
+        output: output.clone(),
+        action: None,
+        taken,
+        added: Vec::new(),
+        again: None,
+    })
 }

@@ -69,14 +69,22 @@ export interface NodeDescription {
   worker?: string
   /** The last attempt at it that failed, and that another attempt, or its fallback, followed. */
   lastError?: FailedAttempt
+  /** Every attempt at it that failed, the oldest first; of more than ten the first and the last nine. */
+  failedAttempts?: FailedAttempt[]
 }
 
-/** An attempt at a node that failed, and that another attempt, or the node's fallback, followed. */
+/** An attempt at a node that failed. */
 export interface FailedAttempt {
   /** Why it failed: at most the first 500 characters. */
   message: string
-  /** Which attempt it was, from 1. */
+  /** Where in your code: the stack of the innermost cause, without its message, at most the first 1,500 characters. */
+  stack?: string
+  /** Of which execution of its node it was, from 1. */
+  execution: number
+  /** Which attempt of that execution it was, from 1. */
   attempt: number
+  /** It only asked to run again later (`RetryAfter`), and counts as no attempt. Of several in a row the last one is known. */
+  postponed?: true
   /** When it ended. */
   endedAt?: Date
   /** The worker that made it. */
@@ -87,8 +95,8 @@ type Moments<T, K extends keyof T> = Omit<T, K> & { [P in K]?: number }
 
 type NodeMoment = 'dueAt' | 'reachedAt' | 'startedAt' | 'awaitingSince' | 'resumedAt' | 'endedAt'
 
-type ToldNode = Moments<Omit<NodeDescription, 'lastError'>, NodeMoment> & {
-  lastError?: Moments<FailedAttempt, 'endedAt'>
+type ToldNode = Moments<Omit<NodeDescription, 'lastError' | 'failedAttempts'>, NodeMoment> & {
+  failedAttempts?: Moments<FailedAttempt, 'endedAt'>[]
 }
 
 type Told = Moments<Omit<RunDescription, 'nodes'>, 'createdAt' | 'updatedAt' | 'endedAt'> & { nodes: ToldNode[] }
@@ -100,12 +108,20 @@ export function readDescription(json: string): RunDescription {
 }
 
 function readNode(told: ToldNode): NodeDescription {
-  const { dueAt, reachedAt, startedAt, awaitingSince, resumedAt, endedAt, lastError, ...node } = told
+  const { dueAt, reachedAt, startedAt, awaitingSince, resumedAt, endedAt, failedAttempts, ...node } = told
+  const failed = failedAttempts?.map(readAttempt) ?? []
+  const lastError = failed.findLast((attempt, at) => at < failed.length - 1 || !isItsEnd(attempt, told))
   return {
     ...node,
     ...dates({ dueAt, reachedAt, startedAt, awaitingSince, resumedAt, endedAt }),
-    ...(lastError && { lastError: readAttempt(lastError) }),
+    ...(lastError && { lastError }),
+    ...(failed.length > 0 && { failedAttempts: failed }),
   }
+}
+
+/** Whether nothing followed the last attempt that failed. */
+function isItsEnd({ execution }: FailedAttempt, node: ToldNode): boolean {
+  return node.state === 'failed' && execution === node.execution
 }
 
 function readAttempt({ endedAt, ...attempt }: Moments<FailedAttempt, 'endedAt'>): FailedAttempt {

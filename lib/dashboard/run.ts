@@ -3,7 +3,7 @@
 import { childOf } from '../bridge/json-slices.js'
 import { ContextTable } from '../bridge/native.js'
 import { placeOf } from '../bridge/places.js'
-import type { NodeDescription, RunDescription } from '../client/description.js'
+import type { FailedAttempt, NodeDescription, RunDescription } from '../client/description.js'
 import type { RunOrigin } from '../client/rerun.js'
 import { RERUN_OF } from '../client/rerun-context.js'
 import { actionsOf, type DrawnBlueprint, drawnBlueprint } from './blueprints.js'
@@ -42,15 +42,20 @@ export function shownRun(board: Board, { nodes, reason, ...run }: RunDescription
 }
 
 function shownNode(board: Board, blueprintId: string | undefined, node: NodeDescription): ShownNode {
-  const { nodeId, error, lastError, waitsFor, state } = node
+  const { nodeId, error, lastError, failedAttempts, waitsFor, state } = node
   const { redaction } = board
   const actions = state === 'awaiting' ? actionsOf(board, blueprintId, nodeId) : undefined
+  const shownError = (text: string) => redaction.value(text, [nodeId, 'error'], 'node')
+  const shownAttempt = ({ message, stack, ...attempt }: FailedAttempt): FailedAttempt => ({
+    ...attempt,
+    message: shownError(message),
+    ...(stack !== undefined && { stack: shownError(stack) }),
+  })
   return {
     ...node,
-    ...(error !== undefined && { error: redaction.value(error, [nodeId, 'error'], 'node') }),
-    ...(lastError && {
-      lastError: { ...lastError, message: redaction.value(lastError.message, [nodeId, 'error'], 'node') },
-    }),
+    ...(error !== undefined && { error: shownError(error) }),
+    ...(lastError && { lastError: shownAttempt(lastError) }),
+    ...(failedAttempts && { failedAttempts: failedAttempts.map(shownAttempt) }),
     ...(waitsFor && {
       waitsFor: { ...waitsFor, details: redaction.value(waitsFor.details, [nodeId, 'details'], 'node') },
     }),

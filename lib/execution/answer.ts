@@ -13,6 +13,10 @@ export interface JobAnswer {
   again?: string
   /** Why it failed, or is tried again. */
   message?: string
+  /** Where the error was thrown that the message is of. */
+  stack?: string
+  /** What failed within the same execution before, in its order. */
+  tries?: FailedTry[]
   /** Whether its fallback may take over. */
   recoverable?: boolean
   /** Milliseconds before the next attempt. */
@@ -30,6 +34,16 @@ export interface JobAnswer {
   /** The span that executed it: a `traceparent`. */
   trace?: string
   writes?: Writes
+}
+
+/** An attempt that failed, and that the same job followed with another one. */
+export interface FailedTry {
+  /** Which try within the job it was, from 1. */
+  number: number
+  message: string
+  stack?: string
+  /** How long before the answer, in milliseconds. */
+  agoMs: number
 }
 
 export interface TakenEdge {
@@ -64,6 +78,8 @@ export function answerLine(job: number, answer: JobAnswer): string {
     added,
     again,
     message,
+    stack,
+    tries,
     recoverable,
     waitMs,
     postponed,
@@ -79,6 +95,8 @@ export function answerLine(job: number, answer: JobAnswer): string {
   if (added?.length) line += `,"added":[${added.map(nodeText).join()}]`
   if (again !== undefined) line += `,"again":${quoted(again)}`
   if (message !== undefined) line += `,"message":${quoted(message)}`
+  if (stack !== undefined) line += `,"stack":${quoted(stack)}`
+  if (tries?.length) line += `,"tries":[${tries.map(tryText).join()}]`
   if (recoverable) line += ',"recoverable":true'
   if (waitMs !== undefined) line += `,"waitMs":${JSON.stringify(waitMs)}`
   if (postponed) line += ',"postponed":true'
@@ -99,6 +117,11 @@ function edgeText({ source, target, fed, input }: TakenEdge, output: string | un
   if (fed) text += ',"fed":true'
   if (input !== undefined) text += input === output ? ',"output":true' : `,"input":${input}`
   return `${text}}`
+}
+
+function tryText({ number, message, stack, agoMs }: FailedTry): string {
+  const frames = stack === undefined ? '' : `,"stack":${quoted(stack)}`
+  return `{"number":${number},"message":${quoted(message)}${frames},"agoMs":${agoMs}}`
 }
 
 function nodeText({ id, definition, gather }: AddedNode): string {

@@ -13,28 +13,15 @@ import {
   type IEventBus,
   isNodeClass,
   type NodeClass,
-  type NodeContext,
   type NodeDefinition,
   NodeExecutor,
   type NodeFunction,
-  type NodeResult,
   type WorkflowState,
 } from 'flowcraft'
+import { Beside } from './beside.js'
+import { type Attempt, attempted, counted, putsOff } from './counted.js'
 import { tell } from './events.js'
-import { NEXT_ATTEMPT, type TellingJob } from './node-job.js'
-import { retryAfterOf } from './retry-after.js'
-import { missingKeyOf } from './unreadable.js'
-
-/** One attempt, and how far it came. */
-export interface Attempt {
-  /** From 1. */
-  readonly number: number
-  readonly isLast: boolean
-  /** The node's execution began. */
-  hasBegun?: true
-  /** The node's own code failed, and may be tried again. Neither `prep` and `post` of a class nor middleware are. */
-  hasFailed?: true
-}
+import type { TellingJob } from './node-job.js'
 
 /** The fallback that takes over if no attempt of its node succeeds, and whether the event bus has heard of that. */
 export interface TakeOver {
@@ -49,21 +36,14 @@ type Factory =
     ? { createExecutorForNode(nodeId: string, context: ExecutionContext): Executor }
     : never
 type ExecutionContext = Parameters<Runtime['getExecutorForNode']>[1]
-/** A class of nodes as it is, to be extended. */
-type ConcreteClass = new (...args: ConstructorParameters<NodeClass>) => Lifecycle
-interface Lifecycle {
-  exec(prepared: unknown, context: NodeContext): Promise<NodeResult>
-  fallback(error: Error, context: NodeContext): Promise<NodeResult>
-  recover(error: Error, context: NodeContext): Promise<void>
-}
 type Strategy = ConstructorParameters<typeof NodeExecutor>[0]['strategy']
 
 export class Attempts {
   readonly #bus: IEventBus
   /** By the state their execution has to itself. */
-  readonly #known = new WeakMap<object, Attempt>()
-  readonly #takeOvers = new WeakMap<object, TakeOver>()
-  readonly #jobs = new WeakMap<object, TellingJob>()
+  readonly #known = new Beside<Attempt>()
+  readonly #takeOvers = new Beside<TakeOver>()
+  readonly #jobs = new Beside<TellingJob>()
 
   /** Has the runtime execute nodes by their attempts. */
   constructor(runtime: Runtime) {
@@ -104,7 +84,9 @@ export class Attempts {
     const attempt = this.#known.get(context.state)
     if (!attempt) {
       const attempts = nodeDef.config?.maxRetries ?? 1
-      const strategy = strategyOf(attempts > 1 ? counted(implementation) : implementation, attempts, this.#bus)
+      // The error of a class's only attempt may be one that its `fallback` takes the place of.
+      const isCounted = attempts > 1 || isNodeClass(implementation)
+      const strategy = strategyOf(isCounted ? counted(implementation) : implementation, attempts, this.#bus)
       return new NodeExecutor({ context: heard, nodeDef, strategy })
     }
     attempt.hasBegun = true
@@ -117,69 +99,6 @@ function strategyOf(implementation: NodeFunction | NodeClass, attempts: number, 
   return isNodeClass(implementation)
     ? new ClassNodeExecutor(implementation, attempts, bus)
     : new FunctionNodeExecutor(implementation, attempts, bus)
-}
-
-/** Classes whose tries within one job are counted, by the class they extend. */
-const countedClasses = new WeakMap<NodeClass, NodeClass>()
-
-/** An implementation that counts its tries within one job. */
-function counted(implementation: NodeFunction | NodeClass): NodeFunction | NodeClass {
-  if (!isNodeClass(implementation)) {
-    return (context) => {
-      nextAttempt(context)
-      return implementation(context)
-    }
-  }
-  const known = countedClasses.get(implementation)
-  if (known) return known
-  class Counted extends (implementation as unknown as ConcreteClass) {
-    override async exec(prepared: unknown, context: NodeContext) {
-      nextAttempt(context)
-      return super.exec(prepared, context)
-    }
-  }
-  Object.defineProperty(Counted, 'name', { value: implementation.name })
-  const made = Counted as unknown as NodeClass
-  countedClasses.set(implementation, made)
-  return made
-}
-
-function nextAttempt({ dependencies }: NodeContext): void {
-  const { job } = dependencies as { job?: Partial<TellingJob> }
-  job?.[NEXT_ATTEMPT]?.()
-}
-
-/** An implementation that notes how its attempt fails. */
-function attempted(implementation: NodeFunction | NodeClass, attempt: Attempt): NodeFunction | NodeClass {
-  const noting = async (run: () => Promise<NodeResult>): Promise<NodeResult> => {
-    try {
-      return await run()
-    } catch (error) {
-      if (!(error instanceof FlowcraftError && error.isFatal)) attempt.hasFailed = true
-      throw error
-    }
-  }
-  if (!isNodeClass(implementation)) return (context) => noting(async () => implementation(context))
-  const follows = () => attempt.hasFailed === true && !attempt.isLast
-  class Attempted extends (implementation as unknown as ConcreteClass) {
-    override async exec(prepared: unknown, context: NodeContext) {
-      return noting(async () => super.exec(prepared, context))
-    }
-    override async fallback(error: Error, context: NodeContext) {
-      if (follows()) throw error
-      return super.fallback(error, context)
-    }
-    override async recover(error: Error, context: NodeContext) {
-      if (!follows()) await super.recover(error, context)
-    }
-  }
-  Object.defineProperty(Attempted, 'name', { value: implementation.name })
-  return Attempted as unknown as NodeClass
-}
-
-/** Whether an error is none of the node's: it runs again later. */
-function putsOff(error: unknown): boolean {
-  return retryAfterOf(error) !== undefined || missingKeyOf(error) !== undefined
 }
 
 /** An execution whose node finds its job, and whose event bus hears of no error that only asks for a later time. */
@@ -235,7 +154,8 @@ function isAbout({ id }: NodeDefinition, { blueprint }: ExecutionContext, { payl
   )
 }
 
-/** The same execution, with these services in place of its own. */
+/** The same execution, with these services in place of its own. Not made of it by inheritance: that is slow for an object of one job. */
 function withServices(services: Partial<ExecutionContext['services']>, context: ExecutionContext): ExecutionContext {
-  return Object.create(context, { services: { value: { ...context.services, ...services } } }) as ExecutionContext
+  const own = Object.create(Object.getPrototypeOf(context)) as ExecutionContext
+  return Object.assign(own, context, { services: { ...context.services, ...services } })
 }

@@ -4,7 +4,9 @@ import type { Job } from '../bridge/channel.js'
 import type { Values } from '../bridge/values.js'
 import type { Spans } from '../operating/spans.js'
 import type { Alarms } from './alarms.js'
-import type { Attempt, Attempts, TakeOver } from './attempts.js'
+import type { Attempts, TakeOver } from './attempts.js'
+import type { Attempt } from './counted.js'
+import type { FailedTries } from './failed-tries.js'
 import type { JobContext, Stored } from './job-context.js'
 import type { NodeView } from './node-view.js'
 import { attemptsOf, type QueueRetryOptions } from './retries.js'
@@ -39,6 +41,8 @@ export interface Execution extends NodeView {
   job: Job
   context: JobContext
   signal: AbortSignal
+  /** The attempts that fail within the job. */
+  tries: FailedTries
   /** Where the node's retries go through the queue. */
   attempt?: Attempt
   /** Where a fallback takes over if it fails. */

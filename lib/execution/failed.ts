@@ -1,7 +1,7 @@
 /** The answer of a node that failed: another attempt, its fallback, or the failure. */
 import { FlowcraftError } from 'flowcraft'
 import { fieldsOf } from '../log.js'
-import { describeError, textOf } from '../thrown.js'
+import { describeError, stackOf, textOf } from '../thrown.js'
 import type { JobAnswer } from './answer.js'
 import { tellTakeOver } from './attempts.js'
 import { tell, tellOutput } from './events.js'
@@ -15,6 +15,9 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
   const { host, job, blueprint, node, context } = execution
   const { runId, blueprintId, nodeId } = job
   const message = describeError(thrown, nodeId)
+  // Of a node that took too long, and of a subflow, the error was made here.
+  const stack = isLate || job.failed ? undefined : stackOf(thrown)
+  const why = { message, ...(stack !== undefined && { stack }) }
   const about = { ...fieldsOf({ run: runId, node: pathBeside(job, nodeId) }) }
   const asked = isLate ? undefined : retryAfterOf(thrown)
   if (node && asked) {
@@ -42,7 +45,7 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
       `[Adapter] Run '${runId}': attempt ${job.attempt} failed, the next follows in ${after} ms. ${message}`,
       about,
     )
-    return { outcome: 'retry', message, waitMs: after, ...context.writes(`_outputs.${nodeId}`) }
+    return { outcome: 'retry', ...why, waitMs: after, ...context.writes(`_outputs.${nodeId}`) }
   }
   const fallback = recoverable ? execution.fallback : undefined
   if (fallback !== undefined && blueprint.nodes.some((each) => each.id === fallback)) {
@@ -65,7 +68,7 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
     // Inside a subflow it is the container that fails the run, if nothing takes its place.
     if (job.inside === undefined) await tell(host.eventBus, { type: 'job:failed', payload })
   }
-  return { outcome: 'failed', message, recoverable, ...context.writes(`_outputs.${nodeId}`) }
+  return { outcome: 'failed', ...why, recoverable, ...context.writes(`_outputs.${nodeId}`) }
 }
 
 /** Tells of the error of a container, whose nodes were other jobs. Core tells of it where the node's code fails here. */

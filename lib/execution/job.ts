@@ -16,6 +16,7 @@ import type { Alarms } from './alarms.js'
 import type { JobAnswer } from './answer.js'
 import { type Execution, isLastAttempt, type JobHost } from './execution.js'
 import { failed } from './failed.js'
+import { FailedTries } from './failed-tries.js'
 import { finished } from './finished.js'
 import { lackedInside, lackedToResume } from './inner-blueprints.js'
 import { JobContext } from './job-context.js'
@@ -60,14 +61,18 @@ export async function runJob(
 ): Promise<JobAnswer> {
   const { blueprint, node, fallback, onward } = nodeViewOf(job, base)
   const context = new JobContext(job, host.stored, host.values)
-  const execution: Execution = { host, job, blueprint, node, fallback, onward, context, signal: abort.signal }
+  const tries = new FailedTries(job.nodeId)
+  const { signal } = abort
+  const execution: Execution = { host, job, blueprint, node, fallback, onward, context, signal, tries }
   const timeLimit = limitTime(node, abort, host.alarms)
   try {
-    return await (timeLimit ? Promise.race([answerOf(execution), timeLimit.expired]) : answerOf(execution))
+    const answer = timeLimit ? Promise.race([answerOf(execution), timeLimit.expired]) : answerOf(execution)
+    return tries.told(await answer)
   } catch (error) {
     const expired = timeLimit?.error()
     await context.endWriting()
-    return await failed(execution, expired ?? error, expired !== undefined || job.failed?.late === true)
+    const thrown = expired ?? error
+    return tries.told(await failed(execution, thrown, expired !== undefined || job.failed?.late === true), thrown)
   } finally {
     timeLimit?.clear()
     context.end()
@@ -75,12 +80,12 @@ export async function runJob(
 }
 
 async function answerOf(execution: Execution): Promise<JobAnswer> {
-  const { host, job, blueprint, node, fallback, context } = execution
+  const { host, job, blueprint, node, fallback, context, tries } = execution
   await host.onJobStart(job.runId, job.blueprintId, job.nodeId)
   const state = new WorkflowState<Record<string, unknown>>({}, context)
   noteContext(state.getContext(), context)
   notePlace(state, job)
-  host.attempts.noteJob(state, new TellingJob(job, host))
+  host.attempts.noteJob(state, new TellingJob(job, host, tries))
   if (node && job.failed) throw failureOf(host.runtime, job.failed, node)
   if (job.resumed && node) return resume(execution, node, state)
   if (node && canOpen(host.runtime, node) && (await host.opensSubflows())) return open(execution, node, state)

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { ILogger } from 'flowcraft'
 import type { Job } from '../bridge/channel.js'
+import type { FailedTries } from './failed-tries.js'
 import { pathBeside } from './paths.js'
 
 /**
@@ -51,16 +52,21 @@ export interface Teller {
 /** Begins another attempt within the same job. */
 export const NEXT_ATTEMPT = Symbol('next attempt')
 
+/** Notes that an attempt within the job has failed. */
+export const FAILED_TRY = Symbol('failed try')
+
 /** The job of one execution. What costs something is made when it is asked for. */
 export class TellingJob implements NodeJob {
   readonly #job: Job
   readonly #teller: Teller
+  readonly #tries: FailedTries
   #further = -1
   #logger: ILogger | undefined
 
-  constructor(job: Job, teller: Teller) {
+  constructor(job: Job, teller: Teller, tries: FailedTries) {
     this.#job = job
     this.#teller = teller
+    this.#tries = tries
   }
 
   get runId(): string {
@@ -103,6 +109,10 @@ export class TellingJob implements NodeJob {
 
   [NEXT_ATTEMPT](): void {
     this.#further += 1
+  }
+
+  [FAILED_TRY](error: unknown): void {
+    this.#tries.note(error)
   }
 
   #boundLogger(): ILogger {

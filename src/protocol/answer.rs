@@ -10,7 +10,7 @@ use crate::ids::NodeId;
 use crate::json::{self, Json};
 use crate::record::{Patch, RESERVED_KEY};
 use crate::time;
-use crate::workflow::ledger::{DynamicNode, Pause, TakenEdge};
+use crate::workflow::ledger::{DynamicNode, EarlierTry, Pause, TakenEdge, Why};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,6 +24,11 @@ struct WireAnswer {
     #[serde(default)]
     added: Vec<WireNode>,
     message: Option<String>,
+    /// Of the error that the message is of.
+    stack: Option<String>,
+    /// What failed within the same execution before.
+    #[serde(default)]
+    tries: Vec<WireTry>,
     #[serde(default)]
     recoverable: bool,
     #[serde(default, deserialize_with = "json::present")]
@@ -53,6 +58,17 @@ enum WireOutcome {
     Retry,
     Paused,
     Opened,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireTry {
+    /// Which try of the execution, from 1.
+    number: u32,
+    message: String,
+    stack: Option<String>,
+    /// How long before the answer.
+    ago_ms: f64,
 }
 
 #[derive(Deserialize)]
@@ -91,13 +107,9 @@ struct WireSubflow {
 /// Reads an answer. An unreadable answer fails the node, so that its run does not wait for ever.
 pub fn read(text: &str) -> Answer {
     serde_json::from_str(text).map_or_else(
-        |error| Answer {
-            outcome: Outcome::Failed {
-                message: format!("The node's answer cannot be read: {error}"),
-                recoverable: false,
-            },
-            patch: Patch::default(),
-            trace: None,
+        |error| {
+            let why = format!("The node's answer cannot be read: {error}").into();
+            Answer::of(Outcome::Failed { why, recoverable: false })
         },
         WireAnswer::understood,
     )
@@ -108,6 +120,9 @@ impl WireAnswer {
         self.sets.remove(RESERVED_KEY);
         self.deletes.retain(|key| key != RESERVED_KEY);
         let patch = Patch { sets: self.sets, deletes: self.deletes };
+        let earlier = self.tries.into_iter().map(WireTry::understood).collect();
+        let stack = self.stack;
+        let why = |message| Why { message, stack };
         let outcome = match self.outcome {
             WireOutcome::Finished => Outcome::Finished {
                 taken: self.taken.into_iter().map(|edge| edge.with(self.output.as_ref())).collect(),
@@ -117,12 +132,12 @@ impl WireAnswer {
                 again: self.again,
             },
             WireOutcome::Failed => {
-                Outcome::Failed { message: self.message.unwrap_or_default(), recoverable: self.recoverable }
+                Outcome::Failed { why: why(self.message.unwrap_or_default()), recoverable: self.recoverable }
             }
             WireOutcome::Retry => Outcome::Retry {
                 after: milliseconds(self.wait_ms),
                 postponed: self.postponed,
-                message: self.message,
+                why: self.message.map(why),
             },
             WireOutcome::Paused => Outcome::Paused {
                 pause: Pause {
@@ -135,12 +150,19 @@ impl WireAnswer {
             WireOutcome::Opened => match self.subflow {
                 Some(opening) => Outcome::Opened(Box::new(opening.understood())),
                 None => {
-                    let message = "The node's answer cannot be read: it opens no subflow".to_owned();
-                    Outcome::Failed { message, recoverable: false }
+                    let why = "The node's answer cannot be read: it opens no subflow".into();
+                    Outcome::Failed { why, recoverable: false }
                 }
             },
         };
-        Answer { outcome, patch, trace: self.trace }
+        Answer { outcome, patch, trace: self.trace, earlier }
+    }
+}
+
+impl WireTry {
+    fn understood(self) -> EarlierTry {
+        let Self { number, message, stack, ago_ms } = self;
+        EarlierTry { number, why: Why { message, stack }, ago: milliseconds(Some(ago_ms)) }
     }
 }
 
@@ -212,10 +234,20 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_brings_its_stack_and_what_failed_before_it() {
+        let text = r#"{"outcome":"failed","message":"no","stack":"at f","tries":[{"number":1,"message":"n","agoMs":1.5}]}"#;
+        let Answer { outcome: Outcome::Failed { why, .. }, earlier, .. } = read(text) else {
+            panic!("{text}")
+        };
+        assert_eq!(why, Why { message: "no".into(), stack: Some("at f".into()) });
+        assert_eq!(earlier, [EarlierTry { number: 1, why: "n".into(), ago: Duration::from_micros(1_500) }]);
+    }
+
+    #[test]
     fn what_can_not_be_read_fails_the_node() {
         for text in ["", "{}", r#"{"outcome":"lost"}"#] {
-            let Outcome::Failed { message, recoverable } = read(text).outcome else { panic!("{text}") };
-            assert!(message.contains("cannot be read") && !recoverable);
+            let Outcome::Failed { why, recoverable } = read(text).outcome else { panic!("{text}") };
+            assert!(why.message.contains("cannot be read") && !recoverable);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::record::Patch;
-use crate::workflow::ledger::{DynamicNode, Pause, TakenEdge};
+use crate::workflow::ledger::{DynamicNode, EarlierTry, Pause, TakenEdge, Why};
 
 /// The answer to a job.
 #[derive(Debug, Clone)]
@@ -17,6 +17,15 @@ pub struct Answer {
     pub patch: Patch,
     /// The span that executed it, if there is one: a `traceparent`.
     pub trace: Option<String>,
+    /// The attempts within its execution that failed before.
+    pub earlier: Vec<EarlierTry>,
+}
+
+impl Answer {
+    /// An answer that writes nothing.
+    pub fn of(outcome: Outcome) -> Self {
+        Self { outcome, patch: Patch::default(), trace: None, earlier: Vec::new() }
+    }
 }
 
 /// How a node ended.
@@ -37,8 +46,8 @@ pub enum Outcome {
     },
     /// It failed for good.
     Failed {
-        /// Why, in a sentence.
-        message: String,
+        /// Why.
+        why: Why,
         /// Whether its fallback may take over.
         recoverable: bool,
     },
@@ -48,8 +57,8 @@ pub enum Outcome {
         after: Duration,
         /// It only asked for a later time, and counts as no attempt.
         postponed: bool,
-        /// Why, in a sentence.
-        message: Option<String>,
+        /// Why; none where it was not executed.
+        why: Option<Why>,
     },
     /// It paused.
     Paused {

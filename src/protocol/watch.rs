@@ -122,19 +122,27 @@ pub struct NodeDescription {
     /// The worker that executed it, by its name in the registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
-    /// The last attempt at it that failed, and that another or its fallback followed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<FailedAttempt>,
+    /// The attempts at it that failed, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed_attempts: Vec<FailedAttempt>,
 }
 
-/// An attempt at a node that failed, and that another or its fallback followed.
+/// An attempt at a node that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FailedAttempt {
     /// Why.
     pub message: String,
-    /// Which attempt it was, from 1.
+    /// Where in the user's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
+    /// Of which execution of its node, from 1.
+    pub execution: u32,
+    /// Which attempt of that it was, from 1.
     pub attempt: u32,
+    /// It only asked for a later time, and counts as none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub postponed: bool,
     /// When it ended: milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<u64>,

@@ -2,15 +2,19 @@
 //! code may change; a name in these texts may not.
 
 use super::{
-    Carried, Change, ClientStart, Document, Entry, Follows, Noted, Patch, RESERVED_KEY, ReservedKey,
-    StatusUpdate, Untold, to_raw,
+    Carried, Change, ClientStart, Document, Entry, FollowedBlueprint, Noted, Patch, RESERVED_KEY,
+    ReservedKey, StatusUpdate, Untold, to_raw,
 };
+use std::time::Duration;
+
 use crate::ids::NodeId;
 use crate::json::Json;
+use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{
-    Added, Arrival, Claim, KeptEvent, Ledger, NodeEntry, NodeError, NodeState, Onward, Ran, Resume,
-    RunStatus, Stamp,
+    Added, Arrival, Claim, EarlierTry, Event, KeptEvent, Ledger, NodeEntry, NodeError, NodeState, Onward,
+    Ran, Resume, RunStatus, Stamp, Why,
 };
+use crate::workflow::notation::graph;
 
 /// Every field of a node, none of them left out.
 const NODE: &str = concat!(
@@ -155,7 +159,7 @@ fn what_is_still_to_be_told_stands_beside_the_ledger_and_may_be_dropped() {
 /// Optional, and after what 2.0.0 writes: it reads the rest, and drops this when it writes the run.
 #[test]
 fn the_blueprint_of_a_run_and_its_other_queues_stand_beside_its_ledger() {
-    let follows = Follows { id: "story".into(), version: "2".into() };
+    let follows = FollowedBlueprint { id: "story".into(), version: "2".into() };
     let other_queues = vec!["old".into()];
     let reserved = ReservedKey { blueprint: Some(follows.into()), other_queues, ..ReservedKey::default() };
     let text = r#"{"ledger":{"status":"running","nodes":{}},"blueprint":{"id":"story","version":"2"},"queues":["old"]}"#;
@@ -181,12 +185,30 @@ fn what_2_0_0_does_not_know_is_left_out_where_it_says_nothing() {
 }
 
 #[test]
+fn the_failed_attempts_of_a_node_stand_in_its_entry_and_may_be_dropped() {
+    let mut ledger = Ledger::begin(&Blueprint::new(graph("a")));
+    let before = ledger.clone();
+    let why = Why { message: "no".into(), stack: Some("at f".into()) };
+    let event =
+        Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed: false, why: Some(why) };
+    ledger.apply(&Blueprint::new(graph("a")), event).unwrap();
+    let earlier = [EarlierTry { number: 1, why: "n".into(), ago: Duration::from_millis(50) }];
+    let ran = Some(Ran { started: 1_700_000_000_000, worker: "w1", earlier: &earlier });
+    ledger.stamp(&before, Stamp { now: 1_700_000_000_250, node: Some(&"a".into()), ran });
+    let text = serde_json::to_string(ledger.entry("a").unwrap()).unwrap();
+    let tried =
+        r#""tried":[{"m":"n","r":1,"n":1,"e":200,"w":0},{"m":"no","s":"at f","r":1,"n":2,"e":250,"w":0}]"#;
+    assert!(text.contains(tried), "{text}");
+    assert_eq!(&serde_json::from_str::<NodeEntry>(&text).unwrap(), ledger.entry("a").unwrap());
+}
+
+#[test]
 fn the_times_of_a_run_stand_in_its_ledger_and_may_be_dropped() {
     let mut ledger = Ledger { status: RunStatus::Completed, ..Ledger::default() };
     ledger.nodes.insert("a".into(), NodeEntry { state: NodeState::Done, ..NodeEntry::default() }.into());
     let mut before = Ledger::default();
     before.nodes.insert("a".into(), NodeEntry { state: NodeState::Due, ..NodeEntry::default() }.into());
-    let ran = Some(Ran { started: 1_700_000_000_000, worker: "w1" });
+    let ran = Some(Ran { started: 1_700_000_000_000, worker: "w1", earlier: &[] });
     ledger.stamp(&before, Stamp { now: 1_700_000_000_250, node: Some(&"a".into()), ran });
     let times = r#""times":{"since":1700000000000,"ended":250,"workers":["w1"]}"#;
     let node = r#""a":{"state":"done","round":0,"wave":0,"level":0,"t":[null,0,250,0]}"#;

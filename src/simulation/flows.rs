@@ -9,9 +9,8 @@ use fastrand::Rng;
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::protocol::outcome::{Answer, Outcome, Subflow, Taken};
-use crate::record::Patch;
 use crate::workflow::blueprint::{Blueprint, Description};
-use crate::workflow::ledger::Pause;
+use crate::workflow::ledger::{Pause, Why};
 use crate::workflow::notation::{graph, matched};
 
 /// Graphs of different kinds.
@@ -193,13 +192,15 @@ impl Flow {
     /// What a node answers.
     pub fn answer(&self, turn: &NodeTurn<'_>) -> Answer {
         let outcome = match self.behaviour(turn.node) {
-            Behaviour::Fail => Outcome::Failed { message: format!("{} fails", turn.node), recoverable: true },
+            Behaviour::Fail => {
+                Outcome::Failed { why: format!("{} fails", turn.node).into(), recoverable: true }
+            }
             // What becomes of it once it has killed enough of them.
-            Behaviour::Poison => Outcome::Failed { message: "it kills".to_owned(), recoverable: true },
+            Behaviour::Poison => Outcome::Failed { why: "it kills".into(), recoverable: true },
             Behaviour::Retry(failures) if turn.attempt <= failures => Outcome::Retry {
                 after: Duration::from_millis(u64::from(turn.attempt) * 700),
                 postponed: false,
-                message: Some(format!("attempt {} fails", turn.attempt)),
+                why: Some(format!("attempt {} fails", turn.attempt).into()),
             },
             Behaviour::Sleep(wait) if !turn.resumed => {
                 let until = Some(turn.now.saturating_add(crate::time::milliseconds(wait)));
@@ -213,18 +214,16 @@ impl Flow {
                 true => Outcome::Retry {
                     after: Duration::from_millis(500),
                     postponed: false,
-                    message: turn.failed.map(str::to_owned),
+                    why: turn.failed.map(Why::from),
                 },
-                false => {
-                    Outcome::Failed { message: turn.failed.unwrap_or_default().to_owned(), recoverable: true }
-                }
+                false => Outcome::Failed { why: turn.failed.unwrap_or_default().into(), recoverable: true },
             },
             Behaviour::Subflow(_) if !turn.resumed => self.opened(turn.node),
             Behaviour::Loop(times) if turn.round <= times => self.finished(turn, Some("continue")),
             Behaviour::Loop(_) => self.finished(turn, Some("break")),
             _ => self.finished(turn, self.choice(turn.node)),
         };
-        Answer { outcome, patch: Patch::default(), trace: None }
+        Answer::of(outcome)
     }
 
     /// The action a node with bound edges decides on.

@@ -57,7 +57,7 @@ mod tests {
     fn answer(bytes: usize) -> Answer {
         let mut patch = Patch::default();
         patch.set("k", to_raw(&"x".repeat(bytes)).unwrap());
-        Answer { outcome: Outcome::Failed { message: String::new(), recoverable: true }, patch, trace: None }
+        Answer { patch, ..Answer::of(Outcome::Failed { why: "".into(), recoverable: true }) }
     }
 
     #[test]

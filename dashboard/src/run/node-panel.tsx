@@ -6,6 +6,7 @@ import { says } from '../pages/approvals.js'
 import { Copy, IconButton, Moment, Status } from '../parts/basics.js'
 import { ResumeButtons } from '../parts/resume.js'
 import { ofPlain, Tree } from '../parts/tree.js'
+import { FailedAttempts } from './failed-attempts.js'
 import { Rerun } from './rerun.js'
 
 export function NodePanel({
@@ -21,7 +22,7 @@ export function NodePanel({
   close: () => void
   done: () => void
 }) {
-  const { nodeId, state, execution, attempt, dueAt, action, error, waitsFor, replaced, lastError } = node
+  const { nodeId, state, execution, attempt, dueAt, action, error, waitsFor, replaced } = node
   return (
     <aside className="panel" aria-label={`Node ${nodeId}`}>
       <header>
@@ -63,18 +64,7 @@ export function NodePanel({
           <pre className="error">{error}</pre>
         </section>
       )}
-      {lastError !== undefined && (
-        <section>
-          <h3>
-            Attempt {lastError.attempt} failed <Copy text={lastError.message} what="the error" />
-          </h3>
-          <p className="dim">
-            <Moment at={lastError.endedAt} fallback="Nobody noted when" />
-            {lastError.worker !== undefined && ` on ${lastError.worker}`}
-          </p>
-          <pre className="error">{lastError.message}</pre>
-        </section>
-      )}
+      <FailedAttempts node={node} />
       {says(waitsFor?.details) && (
         <section>
           <h3>Details of the wait</h3>

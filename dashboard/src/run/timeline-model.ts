@@ -112,7 +112,7 @@ function batchRow(
 }
 
 function rowOf(node: RunNode, end: number, isContainer: boolean): Row {
-  const { nodeId, state, lastError } = node
+  const { nodeId, state, failedAttempts = [] } = node
   const [reached, started, awaited] = [time(node.reachedAt), time(node.startedAt), time(node.awaitingSince)]
   const [resumed, ended] = [time(node.resumedAt), time(node.endedAt)]
   const spans: Span[] = []
@@ -125,12 +125,12 @@ function rowOf(node: RunNode, end: number, isContainer: boolean): Row {
   span('executed', started, awaited ?? last)
   span(isContainer ? 'inside' : 'awaited', awaited, resumed ?? last)
   span(ended === undefined ? 'due' : 'queued', resumed, last)
-  const failed = time(lastError?.endedAt)
+  const failed = failedAttempts.flatMap(({ endedAt }) => time(endedAt) ?? [])
   const own = nodeId
     .slice(nodeId.lastIndexOf('/') + 1)
     .replaceAll('~1', '/')
     .replaceAll('~0', '~')
-  return { id: nodeId, title: own, depth: 0, state, node, spans, failed: failed === undefined ? [] : [failed] }
+  return { id: nodeId, title: own, depth: 0, state, node, spans, failed }
 }
 
 const isUnknown = ({ spans, node }: Row) => spans.length === 0 && (node?.execution ?? 0) > 0

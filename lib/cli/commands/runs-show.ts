@@ -5,6 +5,7 @@ import { ContextTable } from '../../bridge/native.js'
 import type { Run } from '../command.js'
 import { loadFlows } from '../modules.js'
 import { shownJson, showOne } from '../output.js'
+import { linesOfErrors } from '../run-errors.js'
 import { linesOfRun } from '../run-view.js'
 import { Servers } from '../servers.js'
 import { formatOf } from '../shown.js'
@@ -22,6 +23,7 @@ export const run: Run = (call) =>
     const value = { ...description, ...(origin && { origin }), ...(context !== undefined && { context }) }
     const lines = () => [
       ...linesOfRun(io, description, flows, origin),
+      ...(parsed.has('errors') ? linesOfErrors(io, description) : []),
       ...(context === undefined ? [] : ['', io.paint('dim', 'context'), shownJson(context, 2)]),
     ]
     await showOne(io, formatOf(parsed), value, lines)

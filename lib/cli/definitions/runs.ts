@@ -35,13 +35,31 @@ export const RUNS_COMMANDS: readonly Command[] = [
     summary: 'Shows a run: its status and reason, and its nodes as a tree with states, attempts and times.',
     words: ['The tree needs the blueprint (--blueprints); without it the nodes that were reached are listed.'],
     args: [RUN],
-    flags: { blueprints: BLUEPRINTS, 'with-context': { words: 'shows the context too' } },
+    flags: {
+      blueprints: BLUEPRINTS,
+      'with-context': { words: 'shows the context too' },
+      errors: { words: 'shows every attempt that failed, with its stack' },
+    },
     groups: ['output', 'servers'],
     examples: [
       { line: 'runs show order-17', words: 'how it stands' },
+      { line: 'runs show order-17 --errors', words: 'why it failed, attempt by attempt' },
       { line: 'runs show order-17 --blueprints ./flows.js --with-context', words: 'the whole graph, and the context' },
     ],
     load: () => import('../commands/runs-show.js'),
+  },
+  {
+    name: 'runs compare',
+    summary: 'Compares two runs: how each stands, the nodes that went another way, the keys whose values differ.',
+    words: ['A run that was run again from a node of another is compared with that one where no second run is named.'],
+    args: [RUN, { name: 'other-run-id', words: 'the id of the run it is compared with' }],
+    flags: { all: { words: 'shows the nodes that are alike, too' } },
+    groups: ['output', 'servers'],
+    examples: [
+      { line: 'runs compare order-17 order-18', words: 'why one failed and the other did not' },
+      { line: 'runs compare order-17-corrected', words: 'what came out otherwise when it was run again' },
+    ],
+    load: () => import('../commands/runs-compare.js'),
   },
   {
     name: 'runs result',
@@ -126,6 +144,21 @@ export const RUNS_COMMANDS: readonly Command[] = [
       },
     ],
     load: () => import('../commands/runs-rerun.js'),
+  },
+  {
+    name: 'runs throughput',
+    summary: 'Counts the runs that ended, by steps of time.',
+    words: ['Reads the status table whole. Runs that were purged are not counted any more.'],
+    flags: {
+      within: { words: 'the time until now; default 1h', value: 'time' },
+      step: { words: 'the length of a step; default: a sixtieth of it', value: 'time' },
+    },
+    groups: ['output', 'servers'],
+    examples: [
+      { line: 'runs throughput', words: 'the last hour, by minutes' },
+      { line: 'runs throughput --within 1d --step 1h', words: 'the last day, by hours' },
+    ],
+    load: () => import('../commands/runs-throughput.js'),
   },
   {
     name: 'runs counts',

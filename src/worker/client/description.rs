@@ -6,7 +6,7 @@ use crate::protocol::watch::{
     FailedAttempt, NodeDescription, NodeFailure, RunDescription, RunOutcome, StoredResult, WaitsFor,
 };
 use crate::record::{Document, ReservedKey, blueprint_named_in, final_result, version_named_in};
-use crate::workflow::ledger::{Ledger, NodeEntry, NodeState, RunStatus, Tried};
+use crate::workflow::ledger::{FailedTry, Ledger, NodeEntry, NodeState, RunStatus};
 use crate::workflow::path::{Inside, shown};
 
 /// What is known of a run, by its record and its status row, of which there is one at least.
@@ -118,14 +118,15 @@ fn node(ledger: &Ledger, id: &crate::ids::NodeId, entry: &NodeEntry) -> NodeDesc
         resumed_at: moments.resumed,
         ended_at: moments.ended,
         worker: moments.worker.map(str::to_owned),
-        last_error: entry.tried.as_deref().map(|tried| failed_attempt(ledger, tried)),
+        failed_attempts: entry.tried.iter().map(|tried| failed_attempt(ledger, tried)).collect(),
     }
 }
 
-fn failed_attempt(ledger: &Ledger, tried: &Tried) -> FailedAttempt {
+fn failed_attempt(ledger: &Ledger, tried: &FailedTry) -> FailedAttempt {
     let (ended_at, worker) = ledger.moment_of(tried);
-    let (message, attempt) = (tried.message.clone(), tried.attempt);
-    FailedAttempt { message, attempt, ended_at, worker: worker.map(str::to_owned) }
+    let FailedTry { message, stack, round, attempt, postponed, .. } = tried.clone();
+    let worker = worker.map(str::to_owned);
+    FailedAttempt { message, stack, execution: round, attempt, postponed, ended_at, worker }
 }
 
 fn word(state: NodeState) -> &'static str {

@@ -13,7 +13,7 @@ use crate::ids::NodeId;
 use crate::ports::view::LiveAttempt;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
-use crate::record::{Decide, Document, Patch};
+use crate::record::{Decide, Document};
 use crate::worker::settings::Settings;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::Ran;
@@ -67,8 +67,8 @@ pub async fn commit(
         Err(error) if error.kind() == Kind::Data => {
             let why =
                 format!("Node '{}': its result cannot be stored. {}", shown(&message.node_id), error.message);
-            let outcome = Outcome::Failed { message: why, recoverable: true };
-            let failed = Arc::new(Answer { outcome, patch: Patch::default(), trace: None });
+            let outcome = Outcome::Failed { why: why.into(), recoverable: true };
+            let failed = Arc::new(Answer::of(outcome));
             stored(context, message, &failed, || attempt(&failed)).await?
         }
         written => written?,
@@ -137,7 +137,11 @@ impl CompletionInputs {
             let (round, now, deferred) = (*round, *now, *deferred);
             let (held, opens) = (&held, opens.as_deref());
             let by = self.attempt.as_ref().map_or(AnsweredBy::Nobody, |by| AnsweredBy::Attempt(by.token()));
-            let ran = self.started.map(|started| Ran { started, worker: &self.settings.worker });
+            let ran = self.started.map(|started| Ran {
+                started,
+                worker: &self.settings.worker,
+                earlier: &answer.earlier,
+            });
             let execution = Execution { run, node, round, now, queue, held, deferred, opens, by, ran };
             let (mut change, mut completion) = complete(document, blueprint, execution, &answer)?;
             if let Some(change) = &mut change {

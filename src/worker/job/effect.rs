@@ -91,12 +91,12 @@ pub fn event_of(Execution { node, round, now, .. }: Execution<'_>, outcome: &Out
                 again: again.clone(),
             }
         }
-        Outcome::Failed { message, recoverable } => {
-            Event::Failed { node, round, message: message.clone(), recoverable: *recoverable }
+        Outcome::Failed { why, recoverable } => {
+            Event::Failed { node, round, why: why.clone(), recoverable: *recoverable }
         }
-        Outcome::Retry { after, postponed, message } => {
+        Outcome::Retry { after, postponed, why } => {
             let not_before = now.saturating_add(milliseconds(*after));
-            Event::Retried { node, round, not_before, postponed: *postponed, message: message.clone() }
+            Event::Retried { node, round, not_before, postponed: *postponed, why: why.clone() }
         }
         Outcome::Paused { pause, .. } => Event::Paused { node, round, pause: pause.clone() },
         // It is no event of one ledger: see `opened`.

@@ -177,13 +177,13 @@ async fn tell_counted(
 /// An answer, and the blueprint of the subflow that it opens. One that is gone by now fails the node.
 async fn opening(context: &JobContext<'_>, answer: Answer) -> Result<(Answer, Option<Arc<Blueprint>>)> {
     let Outcome::Opened(subflow) = &answer.outcome else { return Ok((answer, None)) };
-    let message = match context.services.blueprints.current(&subflow.blueprint).await {
+    let why = match context.services.blueprints.current(&subflow.blueprint).await {
         Ok(Some(analysed)) => return Ok((answer, Some(analysed.blueprint))),
         Ok(None) => format!("Sub-blueprint '{}' not found in runtime registry.", subflow.blueprint),
         Err(error) if error.kind() == Kind::Setup => error.message,
         Err(error) => return Err(error),
     };
-    Ok((Answer { outcome: Outcome::Failed { message, recoverable: false }, ..answer }, None))
+    Ok((Answer { outcome: Outcome::Failed { why: why.into(), recoverable: false }, ..answer }, None))
 }
 
 fn tell_processed(context: &JobContext<'_>, message: &JobMessage, outcome: &Outcome, begun: Instant) {

@@ -30,7 +30,6 @@ use crate::ports::host::Reply;
 use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
-use crate::record::Patch;
 use crate::worker::limits::service::Running;
 use crate::worker::runs::failing::RunFailure;
 use crate::workflow::path::shown;
@@ -196,8 +195,8 @@ fn killed_workers(context: &JobContext<'_>, message: &JobMessage, deaths: u32) -
     let error = Error::new(Code::NodeKilledWorkers, "Executing the node", what).of_node(shown(node));
     let words = format!("{} (run '{run}'): {error}", error.code.as_str());
     context.services.notices.warn(About::run(run).error(&error), words);
-    let message = format!("{}: {error}", error.code.as_str());
-    Answer { outcome: Outcome::Failed { message, recoverable: true }, patch: Patch::default(), trace: None }
+    let why = format!("{}: {error}", error.code.as_str()).into();
+    Answer::of(Outcome::Failed { why, recoverable: true })
 }
 
 /// A message that was held may find its own node due again, by a loop: what else is left under it comes first.

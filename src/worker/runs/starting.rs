@@ -258,7 +258,7 @@ mod tests {
         let finished = |node: &str, round| Event::Failed {
             node: node.into(),
             round,
-            message: "no".into(),
+            why: "no".into(),
             recoverable: false,
         };
         ledger.apply(&call.blueprint, finished("a", 1)).unwrap();

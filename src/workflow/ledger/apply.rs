@@ -6,7 +6,7 @@ use super::event::{Event, Refusal, Transition};
 use super::join::{Course, Position};
 use super::state::{KeptEvent, Ledger, MAX_DEPTH, NodeError};
 use super::status::RunStatus;
-use super::times::Tried;
+use super::tried::Why;
 use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
 use crate::workflow::blueprint::Blueprint;
@@ -31,16 +31,19 @@ impl Ledger {
                 self.add(course, added);
                 self.go_on(course, &taken, again.as_ref());
             }
-            Event::Failed { node, round, message, recoverable } => {
+            Event::Failed { node, round, why, recoverable } => {
                 let fallback = blueprint.fallback_of(&node).filter(|_| recoverable);
                 let course = &mut Course::of(blueprint, &node, &mut transition);
-                self.fail_or_replace(course, round, fallback, message)?;
+                self.fail_or_replace(course, round, fallback, why)?;
             }
-            Event::Retried { node, round, not_before, postponed, message } => {
+            Event::Retried { node, round, not_before, postponed, why } => {
                 let attempt = self.entry(&node).map_or(1, NodeEntry::attempt);
                 transition.due.push(self.retry(&node, round, not_before, postponed)?);
-                if let (Some(entry), Some(message)) = (self.entry_mut(&node), message) {
-                    entry.tried = Some(Box::new(Tried::new(&message, attempt)));
+                if let (Some(entry), Some(why)) = (self.entry_mut(&node), why) {
+                    match postponed {
+                        true => entry.tried.add_postponed(&why, round, attempt),
+                        false => entry.tried.add(&why, round, attempt),
+                    }
                 }
             }
             Event::Paused { node, round, pause } => self.pause(&node, round, pause, &mut transition)?,
@@ -115,19 +118,21 @@ impl Ledger {
         course: &mut Course<'_>,
         round: u32,
         fallback: Option<&NodeId>,
-        message: String,
+        why: Why,
     ) -> Result<(), Refusal> {
         match fallback {
-            Some(fallback) => self.replace(course, round, (fallback, &message))?,
-            None => self.fail(course.by, round, message)?,
+            Some(fallback) => self.replace(course, round, (fallback, &why))?,
+            None => self.fail(course.by, round, why)?,
         }
         self.come_round_again(course);
         Ok(())
     }
 
-    fn fail(&mut self, node: &NodeId, round: u32, message: String) -> Result<(), Refusal> {
-        self.count(node, round, NodeState::Failed)?;
-        self.errors.push(NodeError { node: node.clone(), message });
+    fn fail(&mut self, node: &NodeId, round: u32, why: Why) -> Result<(), Refusal> {
+        let entry = self.count(node, round, NodeState::Failed)?;
+        let attempt = entry.attempt();
+        entry.tried.add(&why, round, attempt);
+        self.errors.push(NodeError { node: node.clone(), message: why.message });
         Ok(())
     }
 
@@ -136,11 +141,12 @@ impl Ledger {
         &mut self,
         course: &mut Course<'_>,
         round: u32,
-        (fallback, message): (&NodeId, &str),
+        (fallback, why): (&NodeId, &Why),
     ) -> Result<(), Refusal> {
         let entry = self.count(course.by, round, NodeState::Done)?;
         entry.replaced = true;
-        entry.tried = Some(Box::new(Tried::new(message, entry.attempt())));
+        let attempt = entry.attempt();
+        entry.tried.add(why, round, attempt);
         self.fallback_ran = true;
         course.transition.replaced = true;
         self.fall_back(course, fallback);
@@ -157,9 +163,12 @@ impl Ledger {
         let failed = self.nodes.iter().filter(|(_, entry)| entry.state == NodeState::Failed);
         for id in failed.map(|(id, _)| id.clone()).collect::<Vec<NodeId>>() {
             let Some(entry) = self.entry_mut(&id) else { continue };
-            if let Some(error) = errors.iter().rev().find(|error| error.node == id) {
-                let tried = Tried::new(&error.message, entry.attempt()).ending(entry.times);
-                entry.tried = Some(Box::new(tried));
+            let (round, attempt) = (entry.round, entry.attempt());
+            // Version 2.0.0 kept its error, and not the attempt.
+            if let Some(error) =
+                errors.iter().rev().find(|error| error.node == id && entry.tried.are_unknown())
+            {
+                entry.tried.add(&error.message.as_str().into(), round, attempt);
             }
             entry.state = NodeState::Due;
             entry.round += 1;

@@ -16,7 +16,8 @@
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
-use super::times::{NodeTimes, Tried};
+use super::times::NodeTimes;
+use super::tried::FailedTries;
 use crate::ids::NodeId;
 use crate::json::{self, Json};
 
@@ -100,9 +101,9 @@ pub struct NodeEntry {
     /// When things happened to it. Version 2.0.0 drops them.
     #[serde(rename = "t", default, skip_serializing_if = "NodeTimes::are_unknown")]
     pub times: NodeTimes,
-    /// The last attempt at it that failed, and that another or its fallback followed. Version 2.0.0 drops it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tried: Option<Box<Tried>>,
+    /// The attempts at it that failed. Version 2.0.0 drops them.
+    #[serde(default, skip_serializing_if = "FailedTries::are_unknown")]
+    pub tried: FailedTries,
 }
 
 impl NodeEntry {

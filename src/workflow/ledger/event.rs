@@ -3,6 +3,7 @@
 use super::due::DueJob;
 use super::entry::Resume;
 use super::state::NodeError;
+use super::tried::Why;
 use crate::ids::NodeId;
 use crate::json::Json;
 
@@ -56,8 +57,8 @@ pub enum Event {
         not_before: u64,
         /// It only asked for a later time, and counts as no attempt.
         postponed: bool,
-        /// Why, in a sentence; none where it was not executed.
-        message: Option<String>,
+        /// Why; none where it was not executed.
+        why: Option<Why>,
     },
     /// It failed for good.
     Failed {
@@ -65,8 +66,8 @@ pub enum Event {
         node: NodeId,
         /// The round it ran in.
         round: u32,
-        /// Why, in a sentence.
-        message: String,
+        /// Why.
+        why: Why,
         /// Whether its fallback, if it has one, may take over: not after a fatal error.
         recoverable: bool,
     },

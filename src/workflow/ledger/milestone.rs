@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn failed(node: &str, round: u32) -> Event {
-        Event::Failed { node: node.into(), round, message: "no".into(), recoverable: false }
+        Event::Failed { node: node.into(), round, why: "no".into(), recoverable: false }
     }
 
     fn words(ledger: &Ledger) -> Vec<String> {

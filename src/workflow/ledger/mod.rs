@@ -45,6 +45,7 @@ mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 mod times;
+mod tried;
 mod waiting;
 mod written;
 
@@ -61,4 +62,5 @@ pub use stamp::{Ran, Stamp};
 pub use standing::Standing;
 pub use state::{Added, KeptEvent, Ledger, MAX_DEPTH, NodeError};
 pub use status::RunStatus;
-pub use times::{Moments, NodeTimes, RunTimes, Tried};
+pub use times::{Moments, NodeTimes, RunTimes};
+pub use tried::{EarlierTry, FailedTries, FailedTry, Why};

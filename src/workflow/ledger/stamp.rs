@@ -17,7 +17,8 @@ use imbl::ordmap::DiffItem;
 
 use super::entry::{NodeEntry, NodeState};
 use super::state::Ledger;
-use super::times::{Moments, NodeTimes, RunTimes, Tried};
+use super::times::{Moments, NodeTimes, RunTimes};
+use super::tried::{EarlierTry, Ended, FailedTry};
 use crate::ids::NodeId;
 
 /// So many workers are named before a name that no node needs any more gives its place away.
@@ -41,6 +42,8 @@ pub struct Ran<'a> {
     pub started: u64,
     /// The worker's name in the registry.
     pub worker: &'a str,
+    /// The attempts within it that failed before its answer.
+    pub earlier: &'a [EarlierTry],
 }
 
 /// What a change did to a node.
@@ -126,14 +129,19 @@ impl Ledger {
         for id in nodes {
             let Some(step) = self.entry(id).and_then(|after| step_of(after, id)) else { continue };
             let ran = stamp.ran.filter(|_| stamp.node == Some(id) && step != Step::BecameDue);
+            let earlier = ran.map(|ran| ran.earlier).unwrap_or_default();
+            // Where it is tried again through the queue, this attempt is counted already.
+            let attempt = before.entry(id).map_or(1, NodeEntry::attempt);
             let since = self.count_from(ran.map_or(stamp.now, |ran| ran.started.min(stamp.now)));
             let ran = ran.map(|ran| (ran.started.saturating_sub(since), self.place_of(ran.worker)));
             let now = stamp.now.saturating_sub(since);
             let Some(entry) = self.entry_mut(id) else { continue };
             entry.times.take(step, now, ran);
-            let has_failed = entry.replaced || (step == Step::Failed && ran.is_some());
-            if let Some(tried) = entry.tried.as_mut().filter(|tried| has_failed && tried.ended.is_none()) {
-                (tried.ended, tried.worker) = (Some(now), ran.map(|(_, worker)| worker));
+            let has_failed = entry.replaced || entry.state == NodeState::Failed || step == Step::Failed;
+            let worker = ran.map(|(_, worker)| worker);
+            if has_failed || !earlier.is_empty() {
+                let ended = Ended { round: entry.round, attempt, now, worker, earlier };
+                entry.tried.note(ended, has_failed);
             }
         }
         self.stamp_end(before, stamp.now);
@@ -182,10 +190,9 @@ impl Ledger {
     /// The first of so many places that no node names.
     fn unneeded(&self, places: usize) -> Option<usize> {
         let mut is_named = vec![false; places];
-        let named = self
-            .nodes
-            .values()
-            .flat_map(|entry| [entry.times.worker, entry.tried.as_ref().and_then(|tried| tried.worker)]);
+        let named = self.nodes.values().flat_map(|entry| {
+            std::iter::once(entry.times.worker).chain(entry.tried.iter().map(|tried| tried.worker))
+        });
         for place in named.flatten() {
             if let Some(is_named) = is_named.get_mut(place as usize) {
                 *is_named = true;
@@ -213,8 +220,8 @@ impl Ledger {
         }
     }
 
-    /// When an attempt ended that another followed, and which worker made it.
-    pub fn moment_of(&self, tried: &Tried) -> (Option<u64>, Option<&str>) {
+    /// When an attempt that failed ended, and which worker made it.
+    pub fn moment_of(&self, tried: &FailedTry) -> (Option<u64>, Option<&str>) {
         (self.moment(tried.ended), self.worker(tried.worker))
     }
 

@@ -5,9 +5,6 @@ use std::fmt;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// How much is kept of the message of an attempt that another followed: characters.
-const LONGEST_MESSAGE: usize = 500;
-
 /// The times of a run, and what those of its nodes count by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTimes {
@@ -86,23 +83,6 @@ impl<'de> Visitor<'de> for StoredTimes {
     }
 }
 
-/// An attempt that failed, and that another attempt or a fallback followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tried {
-    /// Its error's message, cut where it is long.
-    #[serde(rename = "m")]
-    pub message: String,
-    /// Which attempt of its round it was, from 1.
-    #[serde(rename = "n")]
-    pub attempt: u32,
-    /// When it ended.
-    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
-    pub(super) ended: Option<u64>,
-    /// The worker.
-    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
-    pub(super) worker: Option<u32>,
-}
-
 /// Moments of a node as everybody reads them: milliseconds since 1970; and who executed it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Moments<'a> {
@@ -118,23 +98,6 @@ pub struct Moments<'a> {
     pub ended: Option<u64>,
     /// The worker that executed it.
     pub worker: Option<&'a str>,
-}
-
-impl Tried {
-    /// An attempt that failed with this message.
-    pub(super) fn new(message: &str, attempt: u32) -> Self {
-        let message = match message.char_indices().nth(LONGEST_MESSAGE) {
-            Some((end, _)) => format!("{}…", &message[..end]),
-            None => message.to_owned(),
-        };
-        Self { message, attempt, ended: None, worker: None }
-    }
-
-    /// The same, at the end of an execution that is stamped already.
-    pub(super) fn ending(self, times: NodeTimes) -> Self {
-        let NodeTimes { ended, worker, .. } = times;
-        Self { ended, worker, ..self }
-    }
 }
 
 impl NodeTimes {

@@ -48,7 +48,7 @@ impl Given {
     fn following(mut self, blueprint: &str, version: &str) -> Self {
         let version = serde_json::from_str(version).unwrap();
         let reserved = self.document.reserved.get_or_insert_default();
-        reserved.blueprint = Some(Follows { id: blueprint.into(), version }.into());
+        reserved.blueprint = Some(FollowedBlueprint { id: blueprint.into(), version }.into());
         self
     }
 
@@ -218,7 +218,7 @@ fn a_node_that_the_run_waits_for_and_that_is_gone_waits_for_a_worker_that_has_it
     deployed(woken(), "b").admits("a/2", gone);
     let retried = and_then(
         Story::of("a -> b"),
-        Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed: false, message: None },
+        Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed: false, why: None },
     );
     deployed(retried, "b").admits("a/1 2", gone);
     // Nobody has begun it: this may be its first message.
@@ -359,7 +359,7 @@ fn an_attempt_that_failed_already_does_not_run_again() {
     let story = || {
         and_then(
             Story::of("a"),
-            Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed: false, message: None },
+            Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed: false, why: None },
         )
     };
     run(story()).admits("a/1 1", "done");

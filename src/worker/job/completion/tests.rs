@@ -69,11 +69,11 @@ fn finished(node: &str, output: Option<&str>) -> Answer {
     let taken = vec![Taken { edge, input: output.map(raw) }];
     let outcome =
         Outcome::Finished { output: output.map(raw), action: None, taken, added: vec![], again: None };
-    Answer { outcome, patch: Patch::default(), trace: None }
+    Answer::of(outcome)
 }
 
 fn of(outcome: Outcome) -> Answer {
-    Answer { outcome, patch: Patch::default(), trace: None }
+    Answer::of(outcome)
 }
 
 /// Completes the execution with the answer of a node in its first round; the change must not be refused.
@@ -120,7 +120,7 @@ fn a_result_without_output_removes_what_an_earlier_round_left() {
 #[test]
 fn a_primary_that_its_fallback_replaces_has_null_as_its_output() {
     let blueprint = blueprint(false);
-    let failed = of(Outcome::Failed { message: "broken".into(), recoverable: true });
+    let failed = of(Outcome::Failed { why: "broken".into(), recoverable: true });
     let (change, completion) = change(Ledger::begin(&blueprint), &blueprint, "a", &failed);
     assert_eq!(set(&change, "_outputs.a"), Some("null"));
     assert_eq!(completion.due, [DueJob { node: "f".into(), round: 1, attempt: 1, ..DueJob::default() }]);
@@ -129,7 +129,7 @@ fn a_primary_that_its_fallback_replaces_has_null_as_its_output() {
 #[test]
 fn a_node_that_failed_has_no_output_and_keeps_what_it_wrote() {
     let blueprint = blueprint(false);
-    let mut failed = of(Outcome::Failed { message: "broken".into(), recoverable: false });
+    let mut failed = of(Outcome::Failed { why: "broken".into(), recoverable: false });
     failed.patch.set("seen", raw("true"));
     let (change, _) = change(Ledger::begin(&blueprint), &blueprint, "a", &failed);
     assert_eq!((set(&change, "_outputs.a"), set(&change, "seen")), (None, Some("true")));

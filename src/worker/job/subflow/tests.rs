@@ -37,7 +37,7 @@ fn finished(node: &str, output: &str) -> Answer {
     let taken = taken.into_iter().map(|edge| Taken { edge, input: Some(raw(output)) }).collect();
     let outcome =
         Outcome::Finished { output: Some(raw(output)), action: None, taken, added: vec![], again: None };
-    Answer { outcome, patch: Patch::default(), trace: None }
+    Answer::of(outcome)
 }
 
 /// The run after an answer; none where the answer was refused.
@@ -65,7 +65,7 @@ fn after(run: &Document, node: &str, answer: &Answer) -> (Option<Document>, Comp
 
 fn opened(outputs: Option<&[(&str, &str)]>, terminals: &[&str]) -> Document {
     let outcome = Outcome::Opened(Box::new(subflow(outputs, terminals)));
-    after(&begun(), "s", &Answer { outcome, patch: Patch::default(), trace: None }).0.unwrap()
+    after(&begun(), "s", &Answer::of(outcome)).0.unwrap()
 }
 
 fn keys(run: &Document) -> Vec<&str> {
@@ -119,9 +119,8 @@ fn the_last_node_makes_the_container_due_with_its_output_in_the_same_commit() {
 #[test]
 fn a_failure_inside_fails_the_instance_and_leaves_the_rest_to_its_container() {
     let run = opened(None, &["b"]);
-    let outcome = Outcome::Failed { message: "declined".into(), recoverable: true };
-    let (run, completion) =
-        after(&run, "_flowcraft/s/a", &Answer { outcome, patch: Patch::default(), trace: None });
+    let outcome = Outcome::Failed { why: "declined".into(), recoverable: true };
+    let (run, completion) = after(&run, "_flowcraft/s/a", &Answer::of(outcome));
     let run = run.unwrap();
     assert_eq!(completion.due.iter().map(|due| &*due.node).collect::<Vec<_>>(), ["s"]);
     let failure = ledger(&run).failed_inside("s").unwrap();
@@ -147,13 +146,7 @@ fn what_comes_after_the_end_of_an_instance_is_refused() {
 fn what_waits_inside_makes_the_run_wait_under_the_containers_name() {
     let pause = Pause { event: Some("paid".into()), details: Some(raw("{}")), until: None };
     let outcome = Outcome::Paused { pause, output: None };
-    let run = after(
-        &opened(None, &["b"]),
-        "_flowcraft/s/a",
-        &Answer { outcome, patch: Patch::default(), trace: None },
-    )
-    .0
-    .unwrap();
+    let run = after(&opened(None, &["b"]), "_flowcraft/s/a", &Answer::of(outcome)).0.unwrap();
     assert_eq!(ledger(&run).status, RunStatus::Awaiting);
     assert_eq!(run.values["_awaitingNodeIds"].get(), r#"["s"]"#);
     assert_eq!(run.values["_awaitingDetails"].get(), r#"{"s":{"reason":"external_event"}}"#);
@@ -166,7 +159,7 @@ fn a_node_of_the_run_cannot_write_what_is_inside() {
     let mut patch = Patch::default();
     patch.set("_flowcraft/s//given", raw("9"));
     patch.set("own", raw("1"));
-    let outcome = Outcome::Failed { message: "no".into(), recoverable: true };
-    let run = after(&begun(), "s", &Answer { outcome, patch, trace: None }).0.unwrap();
+    let outcome = Outcome::Failed { why: "no".into(), recoverable: true };
+    let run = after(&begun(), "s", &Answer { patch, ..Answer::of(outcome) }).0.unwrap();
     assert_eq!(keys(&run), ["own"]);
 }

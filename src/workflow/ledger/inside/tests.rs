@@ -85,7 +85,7 @@ fn rounds_go_on_counting_through_all_instances_of_a_container() {
     ledger
         .apply(
             &Blueprint::new(graph("s -> z")),
-            Event::Retried { node: "s".into(), round: 2, not_before: 99, postponed: false, message: None },
+            Event::Retried { node: "s".into(), round: 2, not_before: 99, postponed: false, why: None },
         )
         .unwrap();
     assert_eq!(ledger.failed_inside("s"), None);
@@ -155,7 +155,7 @@ fn a_containers_time_is_a_timer_of_the_run() {
 fn the_failures_inside_are_kept_with_the_instance_and_fail_no_run() {
     let mut ledger = Story::of("s").ledger;
     open(&mut ledger, "s", "a, b", None);
-    let failed = Event::Failed { node: "a".into(), round: 1, message: "no".into(), recoverable: true };
+    let failed = Event::Failed { node: "a".into(), round: 1, why: "no".into(), recoverable: true };
     assert_eq!(inside_of(&mut ledger, "s", "a, b", failed), RunStatus::Running);
     assert!(ledger.errors.is_empty());
     assert_eq!(ledger.instance("s").unwrap().errors.len(), 1);

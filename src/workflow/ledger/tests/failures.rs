@@ -290,8 +290,8 @@ fn an_action_called_fallback_is_an_action_like_any_other() {
 fn a_run_that_was_retried_has_another_end_even_if_it_fails_alike() {
     let blueprint = Blueprint::new(graph("a -> b"));
     let fail = |ledger: &mut Ledger, round| {
-        let (node, message) = ("a".into(), "broken".to_owned());
-        ledger.apply(&blueprint, Event::Failed { node, round, message, recoverable: false }).unwrap();
+        let (node, why) = ("a".into(), "broken".into());
+        ledger.apply(&blueprint, Event::Failed { node, round, why, recoverable: false }).unwrap();
     };
     let mut ledger = Ledger::begin(&blueprint);
     fail(&mut ledger, 1);
@@ -309,12 +309,12 @@ fn a_try_that_asked_for_a_later_time_counts_as_no_attempt_and_its_message_is_kno
     let blueprint = Blueprint::new(graph("a -> b"));
     let mut ledger = Ledger::begin(&blueprint);
     for (postponed, attempt, number) in [(true, 1, 2), (true, 1, 3), (false, 2, 4), (true, 2, 5)] {
-        let again = Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed, message: None };
+        let again = Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed, why: None };
         let transition = ledger.apply(&blueprint, again).unwrap();
         assert_eq!(transition.due[0].attempt, number);
         assert_eq!(ledger.entry("a").unwrap().attempt(), attempt);
     }
-    let failed = Event::Failed { node: "a".into(), round: 1, message: "down".into(), recoverable: true };
+    let failed = Event::Failed { node: "a".into(), round: 1, why: "down".into(), recoverable: true };
     ledger.apply(&blueprint, failed).unwrap();
     ledger.apply(&blueprint, Event::TriedAgain).unwrap();
     assert_eq!(ledger.entry("a").unwrap().attempt(), 1);

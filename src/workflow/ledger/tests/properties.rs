@@ -204,8 +204,8 @@ impl Plan {
                 Event::Finished { node, round, action: None, taken, added, again: None }
             }
             fate => {
-                let message = format!("{node} is broken");
-                Event::Failed { node, round, message, recoverable: fate == Fate::Fails }
+                let why = format!("{node} is broken").into();
+                Event::Failed { node, round, why, recoverable: fate == Fate::Fails }
             }
         }
     }

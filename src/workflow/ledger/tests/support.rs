@@ -239,7 +239,7 @@ impl Story {
         Event::Failed {
             node: id.into(),
             round: self.round(id),
-            message: format!("{id} is broken"),
+            why: format!("{id} is broken").into(),
             recoverable,
         }
     }

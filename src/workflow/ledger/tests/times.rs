@@ -1,6 +1,6 @@
 //! When everything happened: each change of a ledger is stamped with its moment.
 
-use super::super::{Event, Ledger, NodeTimes, Pause, Ran, RunStatus, Stamp};
+use super::super::{Event, Ledger, NodeTimes, Pause, Ran, RunStatus, Stamp, Why};
 use super::support::{Result, Story, stored};
 use crate::ids::NodeId;
 use crate::workflow::blueprint::Blueprint;
@@ -36,7 +36,7 @@ impl Timed {
         let (before, now) = (self.story.ledger.clone(), self.now + later);
         let mut story = happens(self.story);
         let node = by.map(|(node, _)| NodeId::from(node));
-        let ran = by.map(|(_, worker)| Ran { started: now - later / 2, worker });
+        let ran = by.map(|(_, worker)| Ran { started: now - later / 2, worker, earlier: &[] });
         story.ledger.stamp(&before, Stamp { now, node: node.as_ref(), ran });
         Self { story, now }
     }
@@ -109,28 +109,32 @@ fn each_round_of_a_loop_has_times_of_its_own() {
 }
 
 #[test]
-fn the_last_attempt_that_another_followed_is_kept() {
+fn every_attempt_that_failed_is_kept() {
     let retry = |message: Option<&str>| {
-        let (postponed, message) = (message.is_none(), message.map(str::to_owned));
+        let (postponed, why) = (message.is_none(), message.map(Why::from));
         move |mut story: Story| {
-            let event = Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed, message };
+            let event = Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed, why };
             story.ledger.apply(&story.blueprint, event).unwrap();
             story
         }
     };
     let tried = |run: &Timed| {
         let ledger = &run.story.ledger;
-        let tried = ledger.entry("a").unwrap().tried.clone().unwrap();
-        let (ended, worker) = ledger.moment_of(&tried);
-        let worker = worker.unwrap_or_default().to_owned();
-        (tried.message, tried.attempt, ended.map(|ended| ended - START), worker)
+        let told = ledger.entry("a").unwrap().tried.iter().map(|tried| {
+            let (ended, worker) = ledger.moment_of(tried);
+            let (ended, worker) = (ended.map(|ended| ended - START), worker.unwrap_or_default());
+            (tried.message.clone(), tried.attempt, ended, worker.to_owned())
+        });
+        told.collect::<Vec<_>>()
     };
     let run = Timed::of("a -> b").by("w1", ("a", 10), retry(Some("no")));
-    assert_eq!(tried(&run), ("no".into(), 1, Some(10), "w1".into()));
+    let first = ("no".to_owned(), 1, Some(10), "w1".to_owned());
+    assert_eq!(tried(&run), std::slice::from_ref(&first));
     assert_eq!(run.times("a"), "due 0");
     // One that its limit puts off was not executed.
     let run = run.after(10, retry(None)).by("w2", ("a", 10), retry(Some(&"n".repeat(600))));
-    assert_eq!(tried(&run), (format!("{}…", "n".repeat(500)), 2, Some(30), "w2".into()));
+    let second = (format!("{}…", "n".repeat(500)), 2, Some(30), "w2".to_owned());
+    assert_eq!(tried(&run), [first.clone(), second.clone()]);
     let finished = |mut story: Story| {
         let event = story.finished("a", 1, Result::default());
         story.ledger.apply(&story.blueprint, event).unwrap();
@@ -138,15 +142,15 @@ fn the_last_attempt_that_another_followed_is_kept() {
     };
     let run = run.by("w1", ("a", 10), finished);
     assert_eq!(run.times("a"), "due 0, started 35, ended 40 by w1");
-    assert_eq!(tried(&run).1, 2, "it was not the last one that failed");
+    assert_eq!(tried(&run), [first, second]);
 }
 
 #[test]
 fn what_a_fallback_or_a_retry_of_the_run_hides_is_kept() {
     let error = |run: &Timed| {
         let ledger = &run.story.ledger;
-        let tried = ledger.entry("a").unwrap().tried.clone().unwrap();
-        (ledger.moment_of(&tried).0.map(|ended| ended - START), tried.message)
+        let tried = ledger.entry("a").unwrap().tried.iter().last().unwrap();
+        (ledger.moment_of(tried).0.map(|ended| ended - START), tried.message.clone())
     };
     let run = Timed::of("a -> b, a else f").by("w1", ("a", 10), |story| story.fails("a"));
     assert_eq!(error(&run), (Some(10), "a is broken".into()));
