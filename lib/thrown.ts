@@ -7,10 +7,11 @@ const DEPTH = 8
 const LONGEST = 10_000
 /** A line of a stack that says where. */
 const FRAME = /^ {4}(at .*)/
-/** Where the files of this package are. */
-const OURS = new URL('.', import.meta.url).href
+/** A frame of this package, of core, or of Node.js: it says nothing of the user's code. */
+const OURS =
+  /[\\/]node_modules[\\/](?:flowcraft|@flowcraft[\\/]rabbitmq-adapter)[\\/]|[\\/]dist[\\/]execution[\\/](?:attempts|counted|job)\.js|node:internal/
 /** As much of a stack is of use to a reader. */
-const LONGEST_STACK = 1_500
+const LONGEST_STACK = 1_000
 
 /** The message of whatever a node threw, with its causes and the node's name. Never throws, whatever it is given. */
 export function describeError(thrown: unknown, nodeId: string): string {
@@ -43,17 +44,12 @@ export function stackOf(thrown: unknown): string | undefined {
   return stacks.findLast((stack) => stack !== undefined)
 }
 
-/** A frame of this package, of core, or of Node.js: it says nothing of the user's code. */
-function isOurs(frame: string): boolean {
-  return frame.includes(OURS) || /[\\/]node_modules[\\/]flowcraft[\\/]|node:internal/.test(frame)
-}
-
 function framesOf(error: unknown): string | undefined {
   try {
     const stack = error instanceof Error ? error.stack : undefined
     if (typeof stack !== 'string') return undefined
     const frames = stack.split('\n').flatMap((line) => FRAME.exec(line)?.[1] ?? [])
-    const own = frames.filter((frame) => !isOurs(frame))
+    const own = frames.filter((frame) => !OURS.test(frame))
     const shown = (own.length > 0 ? own : frames).join('\n').slice(0, LONGEST_STACK)
     return shown === '' ? undefined : shown.replaceAll('\0', '\uFFFD')
   } catch {

@@ -2,6 +2,8 @@
 // fallback, or because the whole run was retried.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { runInNewContext } from 'node:vm'
 import { RetryAfter } from '@flowcraft/rabbitmq-adapter'
 import { BaseNode, createFlow, FlowcraftError } from 'flowcraft'
 import { openSharedServers } from '../fixtures/shared-servers.js'
@@ -177,6 +179,104 @@ describe('attempts that failed', () => {
       ],
     )
     assert.deepEqual(messages(failedAttempts), ['no luck', 'no card'])
+  })
+
+  for (const retryMode of ['in-process', 'queue']) {
+    it(`are counted once, whatever core makes of their errors, retried ${retryMode}`, async (t) => {
+      class Heeding extends BaseNode {
+        async exec() {
+          throw new Error('no card')
+        }
+        async fallback() {
+          throw new Error('no cash')
+        }
+      }
+      const kinds = {
+        text: failing(9, (attempt) => `declined ${attempt}`),
+        strange: failing(9, (attempt) => runInNewContext('new Error(message)', { message: `declined ${attempt}` })),
+        aborted: failing(9, () => new DOMException('no time', 'AbortError')),
+        replaced: Heeding,
+      }
+      for (const [kind, implementation] of Object.entries(kinds)) {
+        const flow = createFlow(kind).node('charge', implementation, { config: { maxRetries: 2, retryDelay: 1 } })
+        const { state, failedAttempts } = await ended(t, flow, { options: { retryMode } })
+        assert.equal(state, 'failed', kind)
+        const counted = failedAttempts.map(({ attempt }) => attempt)
+        assert.deepEqual(counted, kind === 'aborted' && retryMode === 'in-process' ? [1] : [1, 2], kind)
+      }
+    })
+
+    it(`leave a class what it is, retried ${retryMode}`, async (t) => {
+      class Charge extends BaseNode {
+        static #price = 7
+        async exec(prepared, context, depth = 0) {
+          if (this.constructor !== Charge) throw new Error('no class of its own')
+          if (prepared === 'cheap') return { output: this.constructor.#price }
+          if (depth < 3) return this.exec(prepared, context, depth + 1)
+          throw new Error('no card')
+        }
+        async fallback() {
+          return this.exec('cheap')
+        }
+      }
+      const flow = createFlow('itself').node('charge', Charge)
+      const { state, failedAttempts, run } = await ended(t, flow, { options: { retryMode } })
+      assert.deepEqual([state, messages(failedAttempts)], ['done', ['no card']])
+      assert.deepEqual(numbers(failedAttempts), [[1, 1]])
+      assert.equal((await run.result(ENDS)).context['_outputs.charge'], 7)
+    })
+  }
+
+  it('of a node that takes too long are one, whether its code heeds its signal or not', async (t) => {
+    for (const heeds of [true, false]) {
+      const slow = async ({ signal }) => {
+        await sleep(5_000, undefined, heeds ? { signal } : { ref: false })
+        return { output: 1 }
+      }
+      const flow = createFlow(`slow-${heeds}`).node('charge', slow, { config: { timeout: 30 } })
+      const { state, failedAttempts } = await ended(t, flow)
+      assert.deepEqual([state, numbers(failedAttempts)], ['failed', [[1, 1]]])
+      assert.match(failedAttempts[0].message, /timed out after 30 ms/)
+    }
+  })
+
+  it('in the laps of a loop keep the number of their execution', async (t) => {
+    let calls = 0
+    const charge = async ({ context }) => {
+      calls += 1
+      await context.set('more', calls < 5)
+      if (calls === 1 || calls === 4) throw new Error(`declined ${calls}`)
+      return { output: calls }
+    }
+    const flow = createFlow('looped')
+      .node('charge', charge, { config: { maxRetries: 2 } })
+      .loop('again', { startNodeId: 'charge', endNodeId: 'charge', condition: 'more' })
+    const { failedAttempts } = await ended(t, flow)
+    assert.deepEqual(messages(failedAttempts), ['declined 1', 'declined 4'])
+    assert.deepEqual(numbers(failedAttempts), [
+      [1, 1],
+      [3, 1],
+    ])
+  })
+
+  it('of nodes inside a subflow that core runs whole are not its container’s', async (t) => {
+    const seen = []
+    class Inner extends BaseNode {
+      async exec(_, { dependencies }) {
+        seen.push(dependencies.job)
+        if (seen.length < 3) throw new Error('no luck')
+        return { output: 1 }
+      }
+    }
+    const inner = createFlow('inner').node('work', Inner, { config: { maxRetries: 3 } })
+    const outer = createFlow('outer').node('after', async () => ({ output: 2 }))
+    const blueprint = outer.toBlueprint()
+    blueprint.nodes.unshift({ id: 'sub', uses: 'subflow', params: { blueprintId: 'inner' } })
+    blueprint.edges.push({ source: 'sub', target: 'after' })
+    const flow = { toBlueprint: () => blueprint, getFunctionRegistry: () => outer.getFunctionRegistry() }
+    const options = { subflows: 'whole' }
+    const { state, failedAttempts } = await ended(t, flow, { options, node: 'sub', flows: [inner] })
+    assert.deepEqual([state, failedAttempts, seen], ['done', undefined, [undefined, undefined, undefined]])
   })
 
   it('say what can be said of whatever was thrown', async (t) => {

@@ -9,12 +9,19 @@ const run = (...nodes) => ({ runId: 'r', status: 'completed', nodes })
 const at = (milliseconds) => new Date(1_700_000_000_000 + milliseconds)
 
 describe('a node of two runs', () => {
-  const failed = { message: 'lost', attempt: 2 }
+  const failed = { message: 'lost', execution: 1, attempt: 2 }
   for (const [name, change, differs, isDifferent] of [
     ['that is the same', {}, [], false],
     ['of another state', { state: 'failed', error: 'no' }, ['state', 'error'], true],
-    ['that was tried three times', { lastError: failed }, ['attempts', 'error'], true],
-    ['whose fallback came after two attempts', { lastError: failed, replaced: true }, ['attempts', 'error'], true],
+    ['that was tried three times', { failedAttempts: [failed] }, ['attempts', 'error'], true],
+    [
+      'whose fallback came after two attempts',
+      { failedAttempts: [failed], replaced: true },
+      ['attempts', 'error'],
+      true,
+    ],
+    ['that only ran again later', { failedAttempts: [{ ...failed, postponed: true }] }, [], false],
+    ['whose earlier execution failed', { failedAttempts: [{ ...failed, execution: 0 }] }, [], false],
     ['that came round again', { execution: 2 }, ['attempts'], true],
     ['on another worker', { worker: 'w2' }, ['worker'], false],
     ['that took about as long', { startedAt: at(0), endedAt: at(1_500) }, [], false],
@@ -78,6 +85,12 @@ describe('two values', () => {
       [differences.map(({ key, change }) => `${key} ${change}`), same],
       [['a removed', 'b changed', 'd added'], 1],
     )
+  })
+
+  it('that are encrypted in both are not said to be the same', () => {
+    const one = '{"a":"[encrypted]","b":"[encrypted]","c":1}'
+    const { differences, same, hidden } = keyDifferences(one, '{"a":"[encrypted]","b":2,"c":1}')
+    assert.deepEqual([differences.map(({ key }) => key), same, hidden], [['b'], 1, ['a']])
   })
 })
 

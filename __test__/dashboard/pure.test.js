@@ -38,13 +38,14 @@ describe('the bars of the throughput', () => {
     assert.deepEqual(
       bars.map(({ from, sum }) => [new Date(from).toISOString().slice(14, 19), sum]),
       [
+        ['59:00', 0],
         ['00:00', 3],
         ['01:00', 0],
         ['02:00', 0],
         ['03:00', 1],
       ],
     )
-    assert.deepEqual(bars[3].counts, { completed: 0, failed: 1, cancelled: 0 })
+    assert.deepEqual(bars[4].counts, { completed: 0, failed: 1, cancelled: 0 })
   })
 
   it('are those of one blueprint, where it is chosen', async () => {

@@ -81,7 +81,7 @@ impl Run {
             deferred: false,
             opens: None,
             by: AnsweredBy::Attempt(None),
-            ran: Some(Ran { started: 1_764_000_000_000, worker: "host-7:4711:0a1b2c3d", earlier: &[] }),
+            ran: Some(Ran { started: 1_764_000_000_000, worker: "host-7:4711:0a1b2c3d", tries: None }),
         };
         let (change, completion) =
             complete(&self.document, &self.blueprint, execution, &self.answer).expect("it completes");

@@ -63,7 +63,13 @@ export interface Reads {
   'runs/throughput': Json<Throughput>
   'runs/preview': { ids: string[]; first: Summary[]; isMore: boolean }
   'runs/compare': Compared
-  'runs/compare-contexts': { differences: ShownDifference[]; total: number; same: number; next?: number }
+  'runs/compare-contexts': {
+    differences: ShownDifference[]
+    total: number
+    same: number
+    hidden: number
+    next?: number
+  }
   run: Run
   'run/graph': { blueprints: DrawnBlueprint[] }
   'run/origin': { origin?: RunOrigin }

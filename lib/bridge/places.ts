@@ -9,26 +9,16 @@ export const RESUME_OUTPUT = '_resume.output'
 
 /** A key of a run's context, as the engine stores it. */
 export function placeOf(runId: string, key: string): ValuePlace {
-  return new PlaceInRun(runId, key)
+  const owner = ownerOf(runId)
+  return { runId, key, owner, text: `${owner} ${JSON.stringify(key)}` }
 }
 
-/** Each value of each job has a place, and only a codec asks what it is called. */
-class PlaceInRun implements ValuePlace {
-  readonly runId: string
-  readonly key: string
+/** The last run that was named: the values of one come one after the other. */
+let named = { runId: '', owner: 'run ""' }
 
-  constructor(runId: string, key: string) {
-    this.runId = runId
-    this.key = key
-  }
-
-  get owner(): string {
-    return `run ${JSON.stringify(canonical(this.runId))}`
-  }
-
-  get text(): string {
-    return `${this.owner} ${JSON.stringify(this.key)}`
-  }
+function ownerOf(runId: string): string {
+  if (named.runId !== runId) named = { runId, owner: `run ${JSON.stringify(canonical(runId))}` }
+  return named.owner
 }
 
 /** A key of the context that a schedule gives to its runs. */

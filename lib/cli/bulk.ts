@@ -7,7 +7,7 @@ import { oneLine } from '../log.js'
 import type { Call } from './command.js'
 import { confirm } from './confirm.js'
 import { EXIT, usage } from './exit.js'
-import { codeOf, todoOf } from './failures.js'
+import { codeOf, type KnownCode, todoOf } from './failures.js'
 import { filtersOf, hasFilter, pagesOf } from './filters.js'
 import { type Column, Rows } from './output.js'
 import { type ServerName, Servers } from './servers.js'
@@ -100,7 +100,7 @@ class Work {
   #done = 0
   #refused = 0
   /** Why runs were refused. */
-  readonly #codes = new Set<string>()
+  readonly #codes = new Set<KnownCode>()
 
   constructor(call: Call, client: RabbitMqClient, action: Action) {
     this.#call = call

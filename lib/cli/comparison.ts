@@ -13,7 +13,7 @@ export interface Comparison {
   one: ComparedRun
   other: ComparedRun
   nodes: ComparedNode[]
-  context: { differences: KeyDifference[]; same: number }
+  context: { differences: KeyDifference[]; same: number; hidden: string[] }
 }
 
 /** As much of a value is shown on its line. */
@@ -28,22 +28,33 @@ const CHANGES: Record<KeyDifference['change'], readonly [string, Style]> = {
 /** The lines of a comparison; of nodes that are alike too if `all` are wanted. */
 export function linesOfComparison(io: Io, { one, other, nodes, context }: Comparison, all: boolean): string[] {
   const different = nodes.filter(({ isDifferent }) => isDifferent)
-  const { differences, same } = context
+  const { differences, same, hidden } = context
   return [
     ...facts(io, [
       ['run', `${one.runId} → ${other.runId}`],
       ['status', pair(one.status, other.status)],
       ['blueprint', pair(one.blueprintId, other.blueprintId)],
-      ['version', pair(one.version ?? undefined, other.version ?? undefined)],
+      ['version', pair(versionOf(one), versionOf(other))],
       ['took', pair(lengthIf(one.took), lengthIf(other.took))],
     ]),
     '',
     io.paint('dim', `${counted(different.length, 'node differs', 'nodes differ')} of ${nodes.length}`),
     ...(all ? nodes : different).map((node) => lineOfNode(io, node)),
     '',
-    io.paint('dim', `${counted(differences.length, 'key differs', 'keys differ')} of ${differences.length + same}`),
+    io.paint(
+      'dim',
+      `${counted(differences.length, 'key differs', 'keys differ')} of ${differences.length + same + hidden.length}`,
+    ),
     ...differences.map((difference) => lineOfKey(io, difference)),
+    ...hidden.map(
+      (key) => `${io.paint('dim', '?')} ${oneLine(key)}  encrypted in both: name the codec, --codec ./codec.js`,
+    ),
   ]
+}
+
+/** Blueprints have versions of any kind. */
+function versionOf({ version }: ComparedRun): string | undefined {
+  return version === undefined || version === null ? undefined : String(version)
 }
 
 /** What both say, or what each does. */

@@ -1,11 +1,15 @@
 /** What a command says when it fails, and the exit code it ends with. */
 import { types } from 'node:util'
+import type { ErrorCode } from '../errors.js'
 import { CliError, EXIT } from './exit.js'
 import type { Io } from './io.js'
 
+/** Codes of what is no fault of this package. */
+export type KnownCode = Exclude<ErrorCode, 'INTERNAL'>
+
 const DOCTOR = 'flowcraft-rabbitmq doctor looks at everything, and says what to do'
-/** By the code of an error: how the command ends, and what to do. */
-const BY_CODE: Record<string, readonly [exit: number, ...todo: string[]]> = {
+/** By the code of an error: how the command ends, and what to do. A fault of this package is shown with its stack. */
+const BY_CODE: Record<KnownCode, readonly [exit: number, ...todo: string[]]> = {
   RUN_NOT_FOUND: [
     EXIT.notSo,
     'check the id and the tables (--contexts, --statuses); flowcraft-rabbitmq runs list shows what there is',
@@ -17,6 +21,9 @@ const BY_CODE: Record<string, readonly [exit: number, ...todo: string[]]> = {
   RUN_ENDED: [EXIT.notSo, 'nothing is to be done with a run that is over; a failed one starts again with: runs retry'],
   RUN_NOT_ENDED: [EXIT.notSo, 'cancel it first: runs cancel'],
   RUN_NOT_FAILED: [EXIT.notSo, 'only a failed run can be retried'],
+  RUN_FAILED: [EXIT.notSo, 'runs show <run-id> --errors says why'],
+  RUN_CANCELLED: [EXIT.notSo],
+  RUN_STALLED: [EXIT.notSo, DOCTOR],
   RUN_BUSY: [EXIT.notSo, 'the run is being changed; try again'],
   RUN_ID_INVALID: [EXIT.usage],
   RESULT_TIMEOUT: [EXIT.timedOut, 'the run goes on; runs watch follows it'],
@@ -29,6 +36,8 @@ const BY_CODE: Record<string, readonly [exit: number, ...todo: string[]]> = {
   BLUEPRINT_INVALID: [EXIT.notSo],
   CONTEXT_UNREADABLE: [EXIT.notSo, 'somebody wrote into the run’s row: mend its context_data'],
   WRITE_REFUSED: [EXIT.notSo],
+  NODE_KILLED_WORKERS: [EXIT.notSo, 'runs show <run-id> says which node'],
+  RESULT_NOT_PUBLISHED: [EXIT.notSo, 'the adapter’s own publishFinalResult failed: its log says why'],
   RESERVED_KEY: [EXIT.usage],
   VALUE_NOT_STORABLE: [EXIT.usage],
   VALUE_KEY_MISSING: [EXIT.usage, 'name a module that exports the codec of the workers: --codec ./codec.js'],
@@ -52,17 +61,21 @@ const BY_CODE: Record<string, readonly [exit: number, ...todo: string[]]> = {
   QUEUE_MISSING: [EXIT.server, DOCTOR],
   REDIS_UNREACHABLE: [EXIT.server, DOCTOR],
   REDIS_REFUSED: [EXIT.server, DOCTOR],
+  COORDINATION_STORE_FAILED: [EXIT.server, 'the coordination store of your own failed: its log says why'],
+  NOT_READY: [EXIT.server, DOCTOR],
+  STOPPING: [EXIT.notSo, 'it was being stopped; try again'],
 }
 
 /** The code of an error of the adapter. */
-export function codeOf(error: unknown): string | undefined {
+export function codeOf(error: unknown): KnownCode | undefined {
   if (!types.isNativeError(error) || !('code' in error) || typeof error.code !== 'string') return undefined
-  return Object.hasOwn(BY_CODE, error.code) ? error.code : undefined
+  return Object.hasOwn(BY_CODE, error.code) ? (error.code as KnownCode) : undefined
 }
 
 /** What is to be done about a code. */
-export function todoOf(code: string): readonly string[] {
-  return (BY_CODE[code]?.slice(1) as string[] | undefined) ?? []
+export function todoOf(code: KnownCode): readonly string[] {
+  const [, ...todo] = BY_CODE[code]
+  return todo
 }
 
 /** Tells people what went wrong and what to do. */
@@ -80,7 +93,7 @@ function asFailure(error: unknown): { message: string; exit: number; todo: reado
   if (error instanceof CliError) return error
   const code = codeOf(error)
   if (code !== undefined) {
-    const [exit, ...todo] = BY_CODE[code] ?? [EXIT.notSo]
+    const [exit, ...todo] = BY_CODE[code]
     return { message: (error as Error).message, exit, todo }
   }
   const message = types.isNativeError(error) ? (error.stack ?? error.message) : String(error)

@@ -13,11 +13,13 @@ export function linesOfErrors(io: Io, { nodes }: RunDescription): string[] {
 }
 
 function linesOfAttempt(io: Io, nodeId: string, failed: FailedAttempt): string[] {
-  const { message, stack, execution, attempt, endedAt, worker } = failed
-  const which = execution > 1 ? `execution ${execution}, attempt ${attempt}` : `attempt ${attempt}`
+  const { message, stack, execution, attempt, postponed, endedAt, worker } = failed
+  const what = postponed ? 'asked to run again later' : `attempt ${attempt}`
+  const which = execution > 1 ? `execution ${execution}, ${what}` : what
+  const mark = postponed ? io.paint('dim', '·') : io.paint('red', '✖')
   const about = [which, moment(endedAt), worker && `on ${worker}`].filter(Boolean).join(', ')
   return [
-    `${io.paint('red', '✖')} ${oneLine(nodeId)}  ${io.paint('dim', oneLine(about))}`,
+    `${mark} ${oneLine(nodeId)}  ${io.paint('dim', oneLine(about))}`,
     `    ${oneLine(message)}`,
     ...(stack?.split('\n').map((frame) => io.paint('dim', `      ${oneLine(frame)}`)) ?? []),
   ]

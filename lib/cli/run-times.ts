@@ -42,7 +42,9 @@ export function timesOf(node: NodeDescription, { began, now, containers }: Times
 }
 
 /** The last attempt that another followed, while that is what there is to say of the node. */
-export function triedOf({ lastError, state, replaced }: NodeDescription): string[] {
-  if (!lastError || state === 'failed' || (state === 'done' && !replaced)) return []
-  return [`attempt ${lastError.attempt} failed: ${lastError.message}`]
+export function triedOf({ lastError, state, replaced, execution }: NodeDescription): string[] {
+  if (!lastError || lastError.execution !== execution || state === 'failed' || (state === 'done' && !replaced))
+    return []
+  const what = lastError.postponed ? 'runs again later' : `attempt ${lastError.attempt} failed`
+  return [`${what}: ${lastError.message}`]
 }

@@ -77,7 +77,10 @@ export interface NodeDescription {
 export interface FailedAttempt {
   /** Why it failed: at most the first 500 characters. */
   message: string
-  /** Where in your code: the stack of the innermost cause, without its message, at most the first 1,500 characters. */
+  /**
+   * Where in your code: the stack of the innermost cause, without its message, at most the first 1,000 characters. A run of more than
+   * 1,000 nodes keeps none.
+   */
   stack?: string
   /** Of which execution of its node it was, from 1. */
   execution: number

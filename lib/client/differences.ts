@@ -69,13 +69,27 @@ export function isNotable(one: number | undefined, other: number | undefined): b
 }
 
 function sideOf(node: NodeDescription): ComparedSide {
-  const { state, execution, attempt, startedAt, reachedAt, endedAt, worker, error, lastError, replaced } = node
+  const {
+    state,
+    execution,
+    attempt,
+    startedAt,
+    reachedAt,
+    endedAt,
+    worker,
+    error,
+    failedAttempts = [],
+    replaced,
+  } = node
   const begun = startedAt ?? reachedAt
-  const said = error ?? lastError?.message
+  const ofThis = failedAttempts.filter((failed) => failed.execution === execution && !failed.postponed)
+  const last = ofThis.at(-1)
+  const isItsEnd = replaced || state === 'failed'
+  const said = error ?? last?.message
   return {
     state,
     execution,
-    attempts: Math.max(attempt, lastError ? lastError.attempt + (replaced ? 0 : 1) : 0),
+    attempts: Math.max(attempt, last ? last.attempt + (isItsEnd ? 0 : 1) : 0),
     ...(begun && endedAt && { took: endedAt.getTime() - begun.getTime() }),
     ...(worker !== undefined && { worker }),
     ...(said !== undefined && { error: said }),
@@ -97,16 +111,24 @@ export interface KeyDifference {
   other?: string
 }
 
-/** The keys in which two contexts differ, by name; without what the engine keeps for itself. */
+/** What stands for a value that is encrypted, where nobody has its key. */
+const HIDDEN = '"[encrypted]"'
+
+/**
+ * The keys in which two contexts differ, by name; without what the engine keeps for itself. `hidden` are those whose values are
+ * encrypted in both, and cannot be compared.
+ */
 export function keyDifferences(
   one: string,
   other: string,
   isSame: (one: string, other: string, key: string) => boolean = isSameJson,
-): { differences: KeyDifference[]; same: number } {
+): { differences: KeyDifference[]; same: number; hidden: string[] } {
   const [ones, others]: [Keys, Keys] = [keysOf(one), keysOf(other)]
   const keys = [...new Set([...ones.keys(), ...others.keys()])].filter((key) => !isEngines(key)).sort()
-  const differences = keys.flatMap((key) => keyDifference(key, [ones.get(key), others.get(key)], isSame))
-  return { differences, same: keys.length - differences.length }
+  const hidden = keys.filter((key) => ones.get(key) === HIDDEN && others.get(key) === HIDDEN)
+  const rest = keys.filter((key) => !hidden.includes(key))
+  const differences = rest.flatMap((key) => keyDifference(key, [ones.get(key), others.get(key)], isSame))
+  return { differences, same: rest.length - differences.length, hidden }
 }
 
 function keyDifference(

@@ -43,11 +43,14 @@ export interface ShownDifference {
   other?: ValueView
 }
 
-/** The differences from a place on; `total` is how many there are, `same` how many keys have equal values. */
+/**
+ * The differences from a place on; `total` is how many there are, `same` how many keys have equal values, `hidden` how
+ * many are encrypted in both.
+ */
 export async function compareContexts(
   board: Board,
   input: Input,
-): Promise<{ differences: ShownDifference[]; total: number; same: number; next?: number }> {
+): Promise<{ differences: ShownDifference[]; total: number; same: number; hidden: number; next?: number }> {
   const from = input.number('from', { from: 0, to: Number.MAX_SAFE_INTEGER }) ?? 0
   const ids = [input.required('one'), input.required('other')]
   const [one = '{}', other = '{}'] = await Promise.all(ids.map((id) => contextValue(board, id, [])))
@@ -55,7 +58,7 @@ export async function compareContexts(
   // Whether two hidden values are equal is hidden too.
   const shown = (json: string, key: string) =>
     json.length > LOOKED_INTO ? redaction.outside(json, [key], 'context') : redaction.whole(json, [key], 'context')
-  const { differences, same } = keyDifferences(
+  const { differences, same, hidden } = keyDifferences(
     one,
     other,
     (a, b, key) => isSameJson(a, b) || isSameJson(shown(a, key), shown(b, key)),
@@ -69,7 +72,8 @@ export async function compareContexts(
     ...(after !== undefined && { other: view(after, key) }),
   }))
   const next = from + MOST_KEYS
-  return { differences: page, total: differences.length, same, ...(next < differences.length && { next }) }
+  const counts = { total: differences.length, same, hidden: hidden.length }
+  return { differences: page, ...counts, ...(next < differences.length && { next }) }
 }
 
 /** What a run is compared with where no other is named: the run it was run again from, else the one before it of its blueprint. */

@@ -1,5 +1,6 @@
 /** Why a request is not done, and the status of its answer. */
 import { types } from 'node:util'
+import type { ErrorCode } from '../errors.js'
 
 /** What a request may be refused for by the dashboard itself; everything else has the code of the adapter's error. */
 export type RefusalCode =
@@ -43,35 +44,57 @@ export class Refusal extends Error {
   }
 }
 
-/** By the adapter's codes. */
-const STATUS_OF_CODE: Record<string, number> = {
+/** By the adapter's codes; of a fault of this package the log alone is told. Servers, and what is to be set up, are 503. */
+const STATUS_OF_CODE: Record<Exclude<ErrorCode, 'INTERNAL'>, number> = {
   RUN_NOT_FOUND: 404,
   RUN_EXISTS: 409,
   RUN_ENDED: 409,
   RUN_NOT_ENDED: 409,
   RUN_NOT_FAILED: 409,
+  RUN_FAILED: 409,
+  RUN_CANCELLED: 409,
+  RUN_STALLED: 409,
+  RUN_BUSY: 409,
+  RUN_ID_INVALID: 400,
   NODE_NOT_AWAITING: 409,
   NODE_UNKNOWN: 404,
   NODE_NOT_RERUNNABLE: 409,
+  NODE_KILLED_WORKERS: 503,
   ACTION_UNKNOWN: 409,
-  RUN_BUSY: 409,
-  RUN_ID_INVALID: 400,
   VALUE_NOT_STORABLE: 400,
   VALUE_KEY_MISSING: 409,
   VALUE_UNREADABLE: 409,
   RESERVED_KEY: 400,
   SCHEDULE_NOT_FOUND: 404,
+  SCHEDULE_EXISTS: 409,
   SCHEDULE_INVALID: 409,
+  BACKFILL_TOO_LARGE: 400,
   INVALID_ARGUMENT: 400,
+  INVALID_OPTION: 400,
   CONTEXT_UNREADABLE: 422,
   WRITE_REFUSED: 422,
   BLUEPRINT_INVALID: 422,
   BLUEPRINT_UNKNOWN: 422,
   BLUEPRINT_VERSION: 422,
+  TABLE_MISSING: 503,
+  COLUMN_MISSING: 503,
+  TABLE_UNFIT: 503,
+  DATABASE_UNREACHABLE: 503,
+  DATABASE_BUSY: 503,
+  DATABASE_REFUSED: 503,
+  POOLER_UNFIT: 503,
+  BROKER_UNREACHABLE: 503,
+  BROKER_REFUSED: 503,
+  BROKER_LOST: 503,
+  QUEUE_MISSING: 503,
+  REDIS_UNREACHABLE: 503,
+  REDIS_REFUSED: 503,
+  COORDINATION_STORE_FAILED: 503,
+  RESULT_NOT_PUBLISHED: 503,
+  RESULT_TIMEOUT: 503,
+  NOT_READY: 503,
+  STOPPING: 503,
 }
-/** Servers, and what is to be set up. */
-const UNAVAILABLE =
-  /^(DATABASE|BROKER|REDIS|TABLE|COLUMN|POOLER|QUEUE|COORDINATION)_|^(STOPPING|RESULT_TIMEOUT|NODE_KILLED_WORKERS)$/
 
 /** An error as it is answered. */
 export interface Told {
@@ -90,8 +113,8 @@ export function toldOf(error: unknown): Told {
   }
   if (types.isNativeError(error) && 'code' in error && typeof error.code === 'string') {
     const { code, message } = error
-    const status = STATUS_OF_CODE[code] ?? (UNAVAILABLE.test(code) ? 503 : undefined)
-    if (status !== undefined) {
+    if (Object.hasOwn(STATUS_OF_CODE, code)) {
+      const status = STATUS_OF_CODE[code as keyof typeof STATUS_OF_CODE]
       const { retryable, runId, nodeId } = error as { retryable?: boolean; runId?: string; nodeId?: string }
       return {
         status,

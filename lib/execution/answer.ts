@@ -15,6 +15,8 @@ export interface JobAnswer {
   message?: string
   /** Where the error was thrown that the message is of. */
   stack?: string
+  /** In which try within the job it ended, from 1; absent for the first. */
+  lastTry?: number
   /** What failed within the same execution before, in its order. */
   tries?: FailedTry[]
   /** Whether its fallback may take over. */
@@ -79,6 +81,7 @@ export function answerLine(job: number, answer: JobAnswer): string {
     again,
     message,
     stack,
+    lastTry,
     tries,
     recoverable,
     waitMs,
@@ -96,6 +99,7 @@ export function answerLine(job: number, answer: JobAnswer): string {
   if (again !== undefined) line += `,"again":${quoted(again)}`
   if (message !== undefined) line += `,"message":${quoted(message)}`
   if (stack !== undefined) line += `,"stack":${quoted(stack)}`
+  if (lastTry !== undefined) line += `,"lastTry":${lastTry}`
   if (tries?.length) line += `,"tries":[${tries.map(tryText).join()}]`
   if (recoverable) line += ',"recoverable":true'
   if (waitMs !== undefined) line += `,"waitMs":${JSON.stringify(waitMs)}`

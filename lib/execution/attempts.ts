@@ -21,7 +21,7 @@ import {
 import { Beside } from './beside.js'
 import { type Attempt, attempted, counted, putsOff } from './counted.js'
 import { tell } from './events.js'
-import type { TellingJob } from './node-job.js'
+import { TellingJob } from './node-job.js'
 
 /** The fallback that takes over if no attempt of its node succeeds, and whether the event bus has heard of that. */
 export interface TakeOver {
@@ -79,7 +79,7 @@ export class Attempts {
     }
     const takeOver = this.#takeOvers.get(context.state)
     const job = this.#jobs.get(context.state)
-    const known = job ? withJob(job, context) : context
+    const known = job ? withJob(job, context) : withoutJob(context)
     const heard = takeOver ? withTakeOver(takeOver, nodeDef, known) : known
     const attempt = this.#known.get(context.state)
     if (!attempt) {
@@ -109,6 +109,14 @@ function withJob(job: TellingJob, context: ExecutionContext): ExecutionContext {
     if (!isPutOff) await services.eventBus.emit(event)
   }
   return withServices({ eventBus: { emit }, dependencies: { ...services.dependencies, job } }, context)
+}
+
+/** An execution of a node that is no job: that of a subflow which core runs whole, and hands what its container knows. */
+function withoutJob(context: ExecutionContext): ExecutionContext {
+  const { dependencies } = context.services as { dependencies: { job?: unknown } }
+  if (!(dependencies.job instanceof TellingJob)) return context
+  const { job: _, ...rest } = dependencies
+  return withServices({ dependencies: rest }, context)
 }
 
 /** An execution whose event bus hears the node start once, and of no error that another attempt follows. */

@@ -1,6 +1,7 @@
 /**
  * Implementations of nodes whose tries are counted: within one job, where core tries a node again without leaving it, and as one
- * attempt of several through the queue. What fails is noted with the job.
+ * attempt of several through the queue. What fails is noted with the job. A class stays as it is: core gets an object of ours that
+ * passes its calls on, so what the user's code calls of itself is its own.
  */
 import {
   FlowcraftError,
@@ -25,91 +26,84 @@ export interface Attempt {
   hasFailed?: true
 }
 
-/** A class of nodes as it is, to be extended. */
-type ConcreteClass = new (...args: ConstructorParameters<NodeClass>) => Lifecycle
+/** What core calls of a node of a class. */
 interface Lifecycle {
+  prep(context: NodeContext): Promise<unknown>
   exec(prepared: unknown, context: NodeContext): Promise<NodeResult>
+  post(result: NodeResult, context: NodeContext): Promise<NodeResult>
   fallback(error: Error, context: NodeContext): Promise<NodeResult>
   recover(error: Error, context: NodeContext): Promise<void>
 }
-/** Classes whose tries within one job are counted, by the class they extend. */
-const countedClasses = new WeakMap<NodeClass, NodeClass>()
+type ConcreteClass = new (...args: ConstructorParameters<NodeClass>) => Lifecycle
+type Run = () => Promise<NodeResult>
 
 /** An implementation that counts its tries within one job. */
 export function counted(implementation: NodeFunction | NodeClass): NodeFunction | NodeClass {
-  if (!isNodeClass(implementation)) {
-    return (context) => tried(context, async () => implementation(context))
+  const tried = async (context: NodeContext, run: Run): Promise<NodeResult> => {
+    jobOf(context)?.[NEXT_ATTEMPT]?.()
+    return noting(context, run)
   }
-  const known = countedClasses.get(implementation)
-  if (known) return known
-  const made = extended(
-    implementation,
-    (Base) =>
-      class extends Base {
-        override async exec(prepared: unknown, context: NodeContext) {
-          return tried(context, async () => super.exec(prepared, context))
-        }
-      },
-  )
-  countedClasses.set(implementation, made)
-  return made
-}
-
-/** One try within a job: its number is told to the node's code, its error is kept. */
-async function tried(context: NodeContext, run: () => Promise<NodeResult>): Promise<NodeResult> {
-  jobOf(context)?.[NEXT_ATTEMPT]?.()
-  try {
-    return await run()
-  } catch (error) {
-    noteTry(context, error)
-    throw error
-  }
-}
-
-function noteTry(context: NodeContext, error: unknown): void {
-  if (!putsOff(error)) jobOf(context)?.[FAILED_TRY]?.(error)
-}
-
-function jobOf({ dependencies }: NodeContext): Partial<TellingJob> | undefined {
-  return (dependencies as { job?: Partial<TellingJob> }).job
+  if (!isNodeClass(implementation)) return (context) => tried(context, async () => implementation(context))
+  return passedOn(implementation, (node) => ({
+    exec: (prepared, context) => tried(context, async () => node.exec(prepared, context)),
+  }))
 }
 
 /** An implementation that notes how its attempt fails. */
 export function attempted(implementation: NodeFunction | NodeClass, attempt: Attempt): NodeFunction | NodeClass {
-  const noting = async (context: NodeContext, run: () => Promise<NodeResult>): Promise<NodeResult> => {
+  const tried = async (context: NodeContext, run: Run): Promise<NodeResult> => {
     try {
-      return await run()
+      return await noting(context, run)
     } catch (error) {
       if (!(error instanceof FlowcraftError && error.isFatal)) attempt.hasFailed = true
-      noteTry(context, error)
       throw error
     }
   }
-  if (!isNodeClass(implementation)) return (context) => noting(context, async () => implementation(context))
+  if (!isNodeClass(implementation)) return (context) => tried(context, async () => implementation(context))
   const follows = () => attempt.hasFailed === true && !attempt.isLast
-  return extended(
-    implementation,
-    (Base) =>
-      class extends Base {
-        override async exec(prepared: unknown, context: NodeContext) {
-          return noting(context, async () => super.exec(prepared, context))
-        }
-        override async fallback(error: Error, context: NodeContext) {
-          if (follows()) throw error
-          return super.fallback(error, context)
-        }
-        override async recover(error: Error, context: NodeContext) {
-          if (!follows()) await super.recover(error, context)
-        }
-      },
-  )
+  return passedOn(implementation, (node) => ({
+    exec: (prepared, context) => tried(context, async () => node.exec(prepared, context)),
+    fallback: async (error, context) => {
+      if (follows()) throw error
+      return node.fallback(error, context)
+    },
+    recover: async (error, context) => {
+      if (!follows()) await node.recover(error, context)
+    },
+  }))
 }
 
-/** A class that extends the user's, under the same name: stacks have it, and so does what a node asks of itself. */
-function extended(implementation: NodeClass, extend: (base: ConcreteClass) => ConcreteClass): NodeClass {
-  const made = extend(implementation as unknown as ConcreteClass)
-  Object.defineProperty(made, 'name', { value: implementation.name })
-  return made as unknown as NodeClass
+/** A class whose nodes are the user's, but for some of core's calls. */
+function passedOn(implementation: NodeClass, some: (node: Lifecycle) => Partial<Lifecycle>): NodeClass {
+  function PassedOn(...args: ConstructorParameters<NodeClass>): Lifecycle {
+    const node = new (implementation as unknown as ConcreteClass)(...args)
+    return {
+      prep: (context) => node.prep(context),
+      exec: (prepared, context) => node.exec(prepared, context),
+      post: (result, context) => node.post(result, context),
+      fallback: (error, context) => node.fallback(error, context),
+      recover: (error, context) => node.recover(error, context),
+      ...some(node),
+    }
+  }
+  // Core knows a class by its prototype.
+  PassedOn.prototype = implementation.prototype
+  Object.defineProperty(PassedOn, 'name', { value: implementation.name })
+  return PassedOn as unknown as NodeClass
+}
+
+/** Runs a node's code; the error it fails with is kept with its job. */
+async function noting(context: NodeContext, run: Run): Promise<NodeResult> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!putsOff(error)) jobOf(context)?.[FAILED_TRY]?.(error)
+    throw error
+  }
+}
+
+function jobOf({ dependencies }: NodeContext): Partial<TellingJob> | undefined {
+  return (dependencies as { job?: Partial<TellingJob> }).job
 }
 
 /** Whether an error is none of the node's: it runs again later. */

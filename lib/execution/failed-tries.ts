@@ -2,13 +2,13 @@
  * The attempts at a node that fail within one job. Core tries a node again without leaving it, and the `fallback` of a class may take
  * the place of its last error: the run is done, and whoever looks at it later is to see what went wrong on the way.
  */
-import { causesOf, describeError, stackOf } from '../thrown.js'
+import { describeError, stackOf } from '../thrown.js'
 import type { FailedTry, JobAnswer } from './answer.js'
 
 /** So many are kept: the first, and the last of the others. The run keeps no more. */
 const MOST = 10
-/** As much of a message as the run keeps. */
-const LONGEST_MESSAGE = 500
+/** As much of a message as the run keeps: characters. One more says that it was longer. */
+const LONGEST_MESSAGE = 501
 
 interface Noted {
   /** Which try within the job it was, from 1. */
@@ -19,32 +19,49 @@ interface Noted {
 
 export class FailedTries {
   readonly #nodeId: string
-  #count = 0
+  #begun = 0
+  #isOver = false
   #noted: Noted[] | undefined
 
   constructor(nodeId: string) {
     this.#nodeId = nodeId
   }
 
+  /** Another try begins. Where nobody says so, the job has one. */
+  begin(): void {
+    this.#begun += 1
+  }
+
+  /** The try that was begun last fails. */
   note(error: unknown): void {
-    this.#count += 1
+    if (this.#isOver) return
     this.#noted ??= []
-    this.#noted.push({ number: this.#count, error, at: performance.now() })
+    this.#noted.push({ number: this.#last, error, at: performance.now() })
     if (this.#noted.length > MOST) this.#noted.splice(1, 1)
   }
 
-  /** The answer, with what failed before it. What the job itself fails for is its answer's own. */
-  told(answer: JobAnswer, thrown?: unknown): JobAnswer {
-    if (!this.#noted) return answer
-    const last = this.#noted.at(-1)
-    const isItsOwn = thrown !== undefined && last && causesOf(thrown).includes(last.error)
-    const before = isItsOwn ? this.#noted.slice(0, -1) : this.#noted
-    return before.length === 0 ? answer : { ...answer, tries: before.map((noted) => this.#tried(noted)) }
+  /** The answer of the job, with what failed before it. Nothing is noted any more. */
+  told(answer: JobAnswer): JobAnswer {
+    this.#isOver = true
+    const number = this.#last
+    const hasFailed = answer.outcome === 'failed' || answer.outcome === 'retry'
+    // What the last try failed with is the answer's own, whatever core has made of it.
+    const before = this.#noted?.filter((noted) => !(hasFailed && noted.number === number)) ?? []
+    if (before.length === 0 && number === 1) return answer
+    return {
+      ...answer,
+      ...(number > 1 && { lastTry: number }),
+      ...(before.length > 0 && { tries: before.map((noted) => this.#tried(noted)) }),
+    }
+  }
+
+  get #last(): number {
+    return Math.max(1, this.#begun)
   }
 
   #tried({ number, error, at }: Noted): FailedTry {
     const stack = stackOf(error)
-    const message = describeError(error, this.#nodeId).slice(0, LONGEST_MESSAGE + 1)
+    const message = [...describeError(error, this.#nodeId)].slice(0, LONGEST_MESSAGE).join('')
     return { number, message, ...(stack !== undefined && { stack }), agoMs: Math.max(0, performance.now() - at) }
   }
 }

@@ -72,7 +72,7 @@ export async function runJob(
     const expired = timeLimit?.error()
     await context.endWriting()
     const thrown = expired ?? error
-    return tries.told(await failed(execution, thrown, expired !== undefined || job.failed?.late === true), thrown)
+    return tries.told(await failed(execution, thrown, expired !== undefined || job.failed?.late === true))
   } finally {
     timeLimit?.clear()
     context.end()

@@ -109,6 +109,7 @@ export class TellingJob implements NodeJob {
 
   [NEXT_ATTEMPT](): void {
     this.#further += 1
+    this.#tries.begin()
   }
 
   [FAILED_TRY](error: unknown): void {

@@ -1,7 +1,8 @@
 /**
  * Options of a `RabbitMqAdapter`: the one place that says what each takes, what holds without it, and what it means. A new
  * option is an entry here, its type in `adapter.ts`, and the place that uses it; one that the engine reads is also a
- * field in `src/bridge/settings.rs`. `npm run options` writes the documentation.
+ * field in `src/bridge/settings.rs`, which becomes one in `src/worker/settings.rs`, and the simulation chooses it in
+ * `src/simulation/engines.rs`. `npm run options` writes the documentation.
  */
 import type { ICoordinationStore, RuntimeOptions } from 'flowcraft'
 import type { RabbitMqAdapterOptions } from './adapter.js'

@@ -12,7 +12,7 @@ use super::errors::{json, settings, to_js};
 use super::function::{JsFunction, JsThread};
 use super::memory;
 use super::runtime::promise;
-use crate::deadlines::{Limits, PunctualRecord};
+use crate::deadlines::{PunctualRecord, Timeouts};
 use crate::error::{Code, Result};
 use crate::memory::MemoryServer;
 use crate::migrations::Target;
@@ -50,7 +50,7 @@ impl Database {
         let password =
             password.map(|function| Arc::new(AskedPassword { function, thread }) as Arc<dyn PasswordSource>);
         let postgres = Postgres::new(&options, password).map_err(|error| to_js(&env, &error))?;
-        let limit = options.statement_timeout.map_or(Limits::default().statement, Duration::from_millis);
+        let limit = options.statement_timeout.map_or(Timeouts::default().statement, Duration::from_millis);
         let postgres = Arc::new(postgres);
         let inner: Arc<dyn record::Database> = postgres.clone();
         Ok(Self { inner, postgres: Some(postgres), platform: Platform::default(), memory: None, limit })
@@ -65,7 +65,7 @@ impl Database {
             postgres: None,
             platform: memory::platform(&server),
             memory: Some(server),
-            limit: Limits::default().statement,
+            limit: Timeouts::default().statement,
         }
     }
 

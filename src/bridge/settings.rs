@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::deadlines::Limits;
+use crate::deadlines::Timeouts;
 use crate::ports::limits::{LimitRules, Rate};
 use crate::ports::record::Tables;
 use crate::worker::{Queues, RetentionRule, Settings, Subflows, WithoutLeases};
@@ -156,7 +156,7 @@ impl EngineSettings {
                 WithoutRedis::Wait => WithoutLeases::Wait,
             },
             event_loop_timeout: self.event_loop_timeout,
-            limits: Limits {
+            timeouts: Timeouts {
                 statement: self.statement_timeout,
                 publish: self.publish_timeout,
                 lease: self.lease_timeout,

@@ -12,7 +12,7 @@ use super::function::{JsFunction, JsThread};
 use super::memory;
 use super::runtime::promise;
 use crate::coalesced::Coalesced;
-use crate::deadlines::{Limits, PunctualStore};
+use crate::deadlines::{PunctualStore, Timeouts};
 use crate::error::{Code, Result};
 use crate::ports::absent::AbsentStore;
 use crate::ports::coordination::CoordinationStore;
@@ -31,7 +31,7 @@ pub struct Store {
 
 impl Store {
     fn of(inner: Arc<dyn CoordinationStore>) -> Self {
-        let own = Arc::new(PunctualStore::new(inner.clone(), Limits::default().lease));
+        let own = Arc::new(PunctualStore::new(inner.clone(), Timeouts::default().lease));
         Self { inner, own, redis: None }
     }
 }

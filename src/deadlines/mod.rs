@@ -7,14 +7,14 @@
 mod answering;
 mod broker;
 mod coordination;
-mod limits;
 mod record;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod watch;
 
 pub use answering::{Answering, Outage};
 pub use broker::PunctualBroker;
 pub use coordination::PunctualStore;
-pub use limits::Limits;
 pub use record::PunctualRecord;
+pub use timeouts::Timeouts;

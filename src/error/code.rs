@@ -1,4 +1,5 @@
-//! What can go wrong, as users tell it apart. `docs/errors.md` says of each code when it comes and what to do.
+//! What can go wrong, as users tell it apart. `docs/errors.md` says of each code when it comes and what to do. A new code is one
+//! in `lib/errors.ts`, too; the compiler then asks how the command line and the dashboard answer it.
 
 /// What an error means for the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,5 +36,7 @@ pub use forgetting::FORGET;
 pub use names::{PRESENT, TAGS_COLUMN, TAGS_OF_START, beside};
 pub use plan::{Planned, plan, status, taking_back};
 pub use schedules::SCHEDULES_TABLE;
-pub use steps::{FORGETTING, JOURNAL, LAST, MigrationStep, SCHEDULES, STEPS, TAGS, WORKERS};
+pub use steps::{
+    COMPRESSION, FORGETTING, JOURNAL, LAST, MigrationStep, OPEN_RUNS, SCHEDULES, STEPS, TAGS, WORKERS,
+};
 pub use target::{Direction, StepReport, StepStatus, Target};

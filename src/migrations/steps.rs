@@ -1,4 +1,7 @@
 //! The steps, in their order. A step that was released keeps its number and what it makes.
+//!
+//! A new step is a file, an entry here, and what of it is there already ([`Facts`], read in `postgres/migrate/facts.rs`); in
+//! memory it says in `memory/record/steps.rs` what it makes.
 
 use super::act::Act;
 use super::facts::Facts;
@@ -21,6 +24,10 @@ pub struct MigrationStep {
 
 /// The step that makes the journal.
 pub const JOURNAL: u32 = 1;
+/// The step that makes the index of runs that go on.
+pub const OPEN_RUNS: u32 = 2;
+/// The step that has large values compressed in a cheap way, or not.
+pub const COMPRESSION: u32 = 3;
 /// The step that makes the table of workers.
 pub const WORKERS: u32 = 4;
 /// The step by which entries of the journal go with their row.
@@ -42,14 +49,14 @@ pub const STEPS: &[MigrationStep] = &[
         lacks: |_| Vec::new(),
     },
     MigrationStep {
-        number: 2,
+        number: OPEN_RUNS,
         name: "open-runs",
         up: open_runs::up,
         down: open_runs::down,
         lacks: open_runs::lacks,
     },
     MigrationStep {
-        number: 3,
+        number: COMPRESSION,
         name: "compression",
         up: compression::up,
         down: compression::down,

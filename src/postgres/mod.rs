@@ -1,8 +1,9 @@
 //! PostgreSQL as the record of runs.
 //!
-//! Two tables belong to the user; the engine looks at them once and changes none of their columns. The contexts have one JSON document a
-//! run, in which the engine keeps its ledger under one reserved key. The statuses have one of three shapes. A third table, the
-//! journal, is created on request ([`migrate`]) and takes the changes of long runs.
+//! Two tables belong to the user; the engine looks at them once. The contexts have one JSON document a run, in which the engine
+//! keeps its ledger under one reserved key. The statuses have one of three shapes. What is more is made on request ([`migrate`]):
+//! the journal, which takes the changes of long runs, tables of workers and schedules, and a column of the statuses for tags.
+//! `migrations/steps.rs` lists it.
 //!
 //! A [`session`] holds the pool and the tables. [`reader`], [`writer`], [`locking`] and [`migrate`] use it. [`record`] is the
 //! facade, the [`Record`](crate::ports::record::Record) of the engine; nothing below imports it.

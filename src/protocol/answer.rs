@@ -10,7 +10,7 @@ use crate::ids::NodeId;
 use crate::json::{self, Json};
 use crate::record::{Patch, RESERVED_KEY};
 use crate::time;
-use crate::workflow::ledger::{DynamicNode, EarlierTry, Pause, TakenEdge, Why};
+use crate::workflow::ledger::{DynamicNode, EarlierTry, Pause, TakenEdge, Tries, Why};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,6 +26,8 @@ struct WireAnswer {
     message: Option<String>,
     /// Of the error that the message is of.
     stack: Option<String>,
+    /// In which try of the execution it ended; none for the first.
+    last_try: Option<u32>,
     /// What failed within the same execution before.
     #[serde(default)]
     tries: Vec<WireTry>,
@@ -121,6 +123,7 @@ impl WireAnswer {
         self.deletes.retain(|key| key != RESERVED_KEY);
         let patch = Patch { sets: self.sets, deletes: self.deletes };
         let earlier = self.tries.into_iter().map(WireTry::understood).collect();
+        let tries = Tries { earlier, last: self.last_try.unwrap_or(1) };
         let stack = self.stack;
         let why = |message| Why { message, stack };
         let outcome = match self.outcome {
@@ -155,7 +158,7 @@ impl WireAnswer {
                 }
             },
         };
-        Answer { outcome, patch, trace: self.trace, earlier }
+        Answer { outcome, patch, trace: self.trace, tries }
     }
 }
 
@@ -235,12 +238,11 @@ mod tests {
 
     #[test]
     fn a_failure_brings_its_stack_and_what_failed_before_it() {
-        let text = r#"{"outcome":"failed","message":"no","stack":"at f","tries":[{"number":1,"message":"n","agoMs":1.5}]}"#;
-        let Answer { outcome: Outcome::Failed { why, .. }, earlier, .. } = read(text) else {
-            panic!("{text}")
-        };
+        let text = r#"{"outcome":"failed","message":"no","stack":"at f","lastTry":2,"tries":[{"number":1,"message":"n","agoMs":1.5}]}"#;
+        let Answer { outcome: Outcome::Failed { why, .. }, tries, .. } = read(text) else { panic!("{text}") };
         assert_eq!(why, Why { message: "no".into(), stack: Some("at f".into()) });
-        assert_eq!(earlier, [EarlierTry { number: 1, why: "n".into(), ago: Duration::from_micros(1_500) }]);
+        let earlier = EarlierTry { number: 1, why: "n".into(), ago: Duration::from_micros(1_500) };
+        assert_eq!(tries, Tries { earlier: vec![earlier], last: 2 });
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::record::Patch;
-use crate::workflow::ledger::{DynamicNode, EarlierTry, Pause, TakenEdge, Why};
+use crate::workflow::ledger::{DynamicNode, Pause, TakenEdge, Tries, Why};
 
 /// The answer to a job.
 #[derive(Debug, Clone)]
@@ -17,14 +17,14 @@ pub struct Answer {
     pub patch: Patch,
     /// The span that executed it, if there is one: a `traceparent`.
     pub trace: Option<String>,
-    /// The attempts within its execution that failed before.
-    pub earlier: Vec<EarlierTry>,
+    /// The tries within its execution.
+    pub tries: Tries,
 }
 
 impl Answer {
     /// An answer that writes nothing.
     pub fn of(outcome: Outcome) -> Self {
-        Self { outcome, patch: Patch::default(), trace: None, earlier: Vec::new() }
+        Self { outcome, patch: Patch::default(), trace: None, tries: Tries::default() }
     }
 }
 

@@ -1,4 +1,7 @@
 //! The final payload of a run, in the shape the original writes it.
+//!
+//! The batched commit has PostgreSQL build the same shape of what is there (`write_rows` in `postgres/status_sql.rs`), and
+//! `lib/worker/results.ts` builds it for an adapter that publishes results itself: who changes one changes all three.
 
 use serde::Serialize;
 

@@ -12,7 +12,7 @@ use crate::json::Json;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{
     Added, Arrival, Claim, EarlierTry, Event, KeptEvent, Ledger, NodeEntry, NodeError, NodeState, Onward,
-    Ran, Resume, RunStatus, Stamp, Why,
+    Ran, Resume, RunStatus, Stamp, Tries, Why,
 };
 use crate::workflow::notation::graph;
 
@@ -192,8 +192,9 @@ fn the_failed_attempts_of_a_node_stand_in_its_entry_and_may_be_dropped() {
     let event =
         Event::Retried { node: "a".into(), round: 1, not_before: 7, postponed: false, why: Some(why) };
     ledger.apply(&Blueprint::new(graph("a")), event).unwrap();
-    let earlier = [EarlierTry { number: 1, why: "n".into(), ago: Duration::from_millis(50) }];
-    let ran = Some(Ran { started: 1_700_000_000_000, worker: "w1", earlier: &earlier });
+    let earlier = vec![EarlierTry { number: 1, why: "n".into(), ago: Duration::from_millis(50) }];
+    let tries = Tries { earlier, last: 2 };
+    let ran = Some(Ran { started: 1_700_000_000_000, worker: "w1", tries: Some(&tries) });
     ledger.stamp(&before, Stamp { now: 1_700_000_000_250, node: Some(&"a".into()), ran });
     let text = serde_json::to_string(ledger.entry("a").unwrap()).unwrap();
     let tried =
@@ -208,7 +209,7 @@ fn the_times_of_a_run_stand_in_its_ledger_and_may_be_dropped() {
     ledger.nodes.insert("a".into(), NodeEntry { state: NodeState::Done, ..NodeEntry::default() }.into());
     let mut before = Ledger::default();
     before.nodes.insert("a".into(), NodeEntry { state: NodeState::Due, ..NodeEntry::default() }.into());
-    let ran = Some(Ran { started: 1_700_000_000_000, worker: "w1", earlier: &[] });
+    let ran = Some(Ran { started: 1_700_000_000_000, worker: "w1", tries: None });
     ledger.stamp(&before, Stamp { now: 1_700_000_000_250, node: Some(&"a".into()), ran });
     let times = r#""times":{"since":1700000000000,"ended":250,"workers":["w1"]}"#;
     let node = r#""a":{"state":"done","round":0,"wave":0,"level":0,"t":[null,0,250,0]}"#;

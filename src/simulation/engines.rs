@@ -97,7 +97,7 @@ fn settings(plan: &Plan, worker: &str) -> Settings {
         without_leases: WithoutLeases::Continue,
         key_limits: BTreeMap::new(),
         event_loop_timeout: Duration::from_secs(1 << 30),
-        limits: plan.limits(),
+        timeouts: plan.timeouts(),
         worker: worker.to_owned(),
         host: "simulated".into(),
     }

@@ -43,7 +43,7 @@ impl World {
         }
         // Where somebody does not see leases, executions are claimed in the record. Only a worker that cannot do that either
         // can tell nobody what it executes.
-        let statement = self.plan.limits().statement.min(Duration::from_secs(20));
+        let statement = self.plan.timeouts().statement.min(Duration::from_secs(20));
         for (worker, from) in self.faults.unrecorded() {
             let mute = Excuse { worker: Some(worker), from, to: from + statement + lasting };
             if unseen.iter().any(|unseen| unseen.from <= mute.to && mute.from <= unseen.to) {

@@ -95,7 +95,7 @@ impl SeededFaults {
             // A claim, or an answer to who asks for one.
             ServerEvent::Record { .. } => Duration::from_secs(1),
             // Whoever asks does not wait for so long.
-            _ => self.plan.limits().lease,
+            _ => self.plan.timeouts().lease,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::deadlines::Limits;
+use crate::deadlines::Timeouts;
 
 /// Longer than any simulation goes on.
 const NEVER: Duration = Duration::from_secs(7 * 86_400);
@@ -191,10 +191,10 @@ impl Plan {
     }
 
     /// How long servers may take. Where none falls silent, an answer may be as late as ever.
-    pub fn limits(&self) -> Limits {
+    pub fn timeouts(&self) -> Timeouts {
         match self.has(Trouble::Silence) {
-            true => Limits::default(),
-            false => Limits { statement: NEVER, publish: NEVER, lease: NEVER },
+            true => Timeouts::default(),
+            false => Timeouts { statement: NEVER, publish: NEVER, lease: NEVER },
         }
     }
 

@@ -55,7 +55,7 @@
 //!   client: publishing, keys                         what is told of runs that were started
 //!   registry: heartbeat                              says that the worker lives
 //!   job: delivery                                    one message, from its delivery to its acknowledgement
-//!   job: process, suspect, leased, carrying          the way of a job
+//!   job: process, suspect, leased, carrying          the way of a job; `leased` performs what becomes of it instead
 //!   job: taking_over                                 an attempt that may not be the first
 //!   job: claiming, limiting, calling, execution      its steps
 //!   job: committing                                  an answer's commit, decided anew for each try

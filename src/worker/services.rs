@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::deadlines::{Limits, PunctualBroker, PunctualRecord, PunctualStore};
+use crate::deadlines::{PunctualBroker, PunctualRecord, PunctualStore, Timeouts};
 use crate::ports::broker::Broker;
 use crate::ports::coordination::CoordinationStore;
 use crate::ports::host::Host;
@@ -45,11 +45,11 @@ pub struct Ports {
 
 impl Ports {
     /// The same, none of which is waited for without end; and what is known of each server from then on.
-    fn in_time(self, limits: Limits) -> (Self, Servers) {
+    fn in_time(self, timeouts: Timeouts) -> (Self, Servers) {
         let Self { platform, broker, record, store, host } = self;
-        let broker = PunctualBroker::new(broker, limits.publish, host.clone());
-        let store = PunctualStore::new(store, limits.lease);
-        let record = PunctualRecord::new(record, limits.statement, Some(host.clone()));
+        let broker = PunctualBroker::new(broker, timeouts.publish, host.clone());
+        let store = PunctualStore::new(store, timeouts.lease);
+        let record = PunctualRecord::new(record, timeouts.statement, Some(host.clone()));
         let servers =
             Servers { record: record.answering(), broker: broker.answering(), store: store.answering() };
         let (broker, record, store) = (Arc::new(broker), Arc::new(record), Arc::new(store));
@@ -111,7 +111,7 @@ impl Services {
     /// Puts the parts together; opens no connection.
     pub fn new(settings: Settings, ports: Ports) -> Self {
         let settings = Arc::new(settings);
-        let (Ports { platform, broker, record, store, host }, servers) = ports.in_time(settings.limits);
+        let (Ports { platform, broker, record, store, host }, servers) = ports.in_time(settings.timeouts);
         let (own_health, meters) = (OwnHealth::new(&settings, servers), Arc::<Meters>::default());
         let notices = Notices::new(host.clone());
         let active_nodes: Arc<ActiveNodes> = Arc::default();

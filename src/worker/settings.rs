@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::deadlines::Limits;
+use crate::deadlines::Timeouts;
 use crate::ports::limits::LimitRules;
 use crate::worker::queues::Queues;
 
@@ -37,7 +37,7 @@ pub struct Settings {
     /// How long JavaScript's event loop may stand still before this worker's nodes count as dead.
     pub event_loop_timeout: Duration,
     /// How long servers may take to answer.
-    pub limits: Limits,
+    pub timeouts: Timeouts,
     /// The rules of limits by key, each under the name by which nodes ask for them.
     pub key_limits: BTreeMap<String, LimitRules>,
     /// This worker's name, unique in the fleet: the owner of its leases, and the sender of its dead letters.

@@ -34,7 +34,7 @@ interface PageProps extends Pair {
 function Page({ one, other, from, go }: PageProps) {
   const { data, error, refresh } = usePolled('runs/compare-contexts', { one, other, from }, 0)
   if (!data) return error ? <Failure error={error} /> : <p className="empty">Loading …</p>
-  const { differences, total, same, next } = data
+  const { differences, total, same, hidden, next } = data
   const sorted = differences.toSorted((a, b) => Number(isOurs(a.key)) - Number(isOurs(b.key)))
   return (
     <>
@@ -42,6 +42,7 @@ function Page({ one, other, from, go }: PageProps) {
       <p className="dim">
         {total === 0 ? 'No key differs' : `${counted(total, 'key')} ${total === 1 ? 'differs' : 'differ'}`},{' '}
         {counted(same, 'key')} {same === 1 ? 'is' : 'are'} the same. What the engine keeps for itself is left out.{' '}
+        {hidden > 0 && `${counted(hidden, 'key')} ${hidden === 1 ? 'is' : 'are'} encrypted, and not compared. `}
         <button type="button" className="small" onClick={refresh}>
           Read again
         </button>

@@ -14,8 +14,9 @@ export interface Bar {
 
 /** Every step of the span, the oldest first, also those in which no run ended; of one blueprint, or of all. */
 export function barsOf({ withinMs, stepMs, at, ended }: Json<Throughput>, blueprint?: string): Bar[] {
-  const first = Math.ceil((at - withinMs) / stepMs) * stepMs
-  const last = Math.floor(at / stepMs) * stepMs
+  const first = Math.floor((at - withinMs) / stepMs) * stepMs
+  // The record's clock may be ahead of this one.
+  const last = Math.max(Math.floor(at / stepMs) * stepMs, ...ended.map(({ from }) => Date.parse(from)))
   const bars = new Map<number, Bar>()
   for (let from = first; from <= last; from += stepMs) {
     bars.set(from, { from, counts: { completed: 0, failed: 0, cancelled: 0 }, sum: 0 })

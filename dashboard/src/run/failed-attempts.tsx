@@ -7,10 +7,11 @@ export function FailedAttempts({ node: { failedAttempts = [], execution } }: { n
   return (
     <section>
       <h3>{failedAttempts.length === 1 ? 'The attempt that failed' : 'Attempts that failed'}</h3>
-      {failedAttempts.map((failed) => (
-        <div key={`${failed.execution} ${failed.attempt}`}>
+      {failedAttempts.map((failed, at) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: two of them may have the same number
+        <div key={`${failed.execution} ${failed.attempt} ${at}`}>
           <h4>
-            Attempt {failed.attempt}
+            {failed.postponed ? 'Asked to run again later, attempt' : 'Attempt'} {failed.attempt}
             {failed.execution !== execution && ` of execution ${failed.execution}`}{' '}
             <Copy text={[failed.message, failed.stack].filter(Boolean).join('\n')} what="the error" />
           </h4>

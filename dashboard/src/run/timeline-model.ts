@@ -125,7 +125,7 @@ function rowOf(node: RunNode, end: number, isContainer: boolean): Row {
   span('executed', started, awaited ?? last)
   span(isContainer ? 'inside' : 'awaited', awaited, resumed ?? last)
   span(ended === undefined ? 'due' : 'queued', resumed, last)
-  const failed = failedAttempts.flatMap(({ endedAt }) => time(endedAt) ?? [])
+  const failed = failedAttempts.flatMap(({ endedAt, postponed }) => (postponed ? [] : (time(endedAt) ?? [])))
   const own = nodeId
     .slice(nodeId.lastIndexOf('/') + 1)
     .replaceAll('~1', '/')

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use super::moment::Moment;
 use super::store::TablesState;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::migrations::{
-    Direction, JOURNAL, LAST, SCHEDULES, STEPS, StepReport, StepStatus, Target, WORKERS,
+    COMPRESSION, Direction, FORGETTING, JOURNAL, LAST, OPEN_RUNS, SCHEDULES, STEPS, StepReport, StepStatus,
+    TAGS, Target, WORKERS,
 };
 
 impl TablesState<'_> {
@@ -52,7 +53,12 @@ impl TablesState<'_> {
             (WORKERS, Direction::Down) => self.contexts.workers = None,
             (SCHEDULES, Direction::Up) => drop(self.contexts.schedules.get_or_insert_default()),
             (SCHEDULES, Direction::Down) => self.contexts.schedules = None,
-            _ => {}
+            // Nothing is to be made of these: memory forgets, compresses and finds runs and tags as it is.
+            (OPEN_RUNS | COMPRESSION | FORGETTING | TAGS, _) => {}
+            (step, _) => {
+                let what = format!("memory does not know what step {step} makes");
+                return Err(Error::new(Code::Internal, "Migrating", what));
+            }
         }
         match direction {
             Direction::Up => self.contexts.steps.insert(step, moment.at),

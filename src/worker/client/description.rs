@@ -6,7 +6,7 @@ use crate::protocol::watch::{
     FailedAttempt, NodeDescription, NodeFailure, RunDescription, RunOutcome, StoredResult, WaitsFor,
 };
 use crate::record::{Document, ReservedKey, blueprint_named_in, final_result, version_named_in};
-use crate::workflow::ledger::{FailedTry, Ledger, NodeEntry, NodeState, RunStatus};
+use crate::workflow::ledger::{FailedTries, FailedTry, Ledger, NodeEntry, NodeState, RunStatus};
 use crate::workflow::path::{Inside, shown};
 
 /// What is known of a run, by its record and its status row, of which there is one at least.
@@ -118,15 +118,19 @@ fn node(ledger: &Ledger, id: &crate::ids::NodeId, entry: &NodeEntry) -> NodeDesc
         resumed_at: moments.resumed,
         ended_at: moments.ended,
         worker: moments.worker.map(str::to_owned),
-        failed_attempts: entry.tried.iter().map(|tried| failed_attempt(ledger, tried)).collect(),
+        failed_attempts: failed_attempts(ledger, &entry.tried),
     }
 }
 
-fn failed_attempt(ledger: &Ledger, tried: &FailedTry) -> FailedAttempt {
-    let (ended_at, worker) = ledger.moment_of(tried);
-    let FailedTry { message, stack, round, attempt, postponed, .. } = tried.clone();
-    let worker = worker.map(str::to_owned);
-    FailedAttempt { message, stack, execution: round, attempt, postponed, ended_at, worker }
+fn failed_attempts(ledger: &Ledger, tries: &FailedTries) -> Vec<FailedAttempt> {
+    let told = tries.iter().enumerate().map(|(place, tried)| {
+        let (ended_at, worker) = ledger.moment_of(tried);
+        let FailedTry { message, round, attempt, postponed, .. } = tried.clone();
+        let stack = tries.stack_of(place).map(str::to_owned);
+        let worker = worker.map(str::to_owned);
+        FailedAttempt { message, stack, execution: round, attempt, postponed, ended_at, worker }
+    });
+    told.collect()
 }
 
 fn word(state: NodeState) -> &'static str {

@@ -68,7 +68,7 @@ pub async fn commit(
             let why =
                 format!("Node '{}': its result cannot be stored. {}", shown(&message.node_id), error.message);
             let outcome = Outcome::Failed { why: why.into(), recoverable: true };
-            let failed = Arc::new(Answer::of(outcome));
+            let failed = Arc::new(Answer { tries: answer.tries.clone(), ..Answer::of(outcome) });
             stored(context, message, &failed, || attempt(&failed)).await?
         }
         written => written?,
@@ -140,7 +140,7 @@ impl CompletionInputs {
             let ran = self.started.map(|started| Ran {
                 started,
                 worker: &self.settings.worker,
-                earlier: &answer.earlier,
+                tries: Some(&answer.tries),
             });
             let execution = Execution { run, node, round, now, queue, held, deferred, opens, by, ran };
             let (mut change, mut completion) = complete(document, blueprint, execution, &answer)?;

@@ -1,4 +1,5 @@
-//! Completion: what an answer means for its run, by the rules, on the run as it is now. Pure: no clock, no server.
+//! Completion: what a node's answer means for its run, by the rules, on the run as it is now. Pure: no clock, no server. Whether
+//! the run itself is complete with it is decided in `workflow/ledger/apply.rs` (`update_status`).
 
 use super::effect::{AnsweredBy, Effect, Execution, effect_outside};
 use super::subflow::{effect_inside, opened};

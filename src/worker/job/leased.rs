@@ -1,4 +1,5 @@
-//! A job under its lease: admitted, executed, and carried on from there.
+//! A job under its lease: admitted, executed, and carried on from there. [`dispose`] performs what a verdict says in place of
+//! that; its steps are performed in [`admitting`](super::admitting), and a carried chain takes no verdict but that to run.
 
 use std::time::Duration;
 

@@ -193,6 +193,7 @@ impl Ledger {
             by: Some(if makes(Mutant::NamesWrongOrigin) { node.clone() } else { by.clone() }),
             fed: entry.fed,
             done_before: entry.done_before || entry.state == NodeState::Done,
+            tried: std::mem::take(&mut entry.tried),
             ..NodeEntry::default()
         };
         course.transition.due.push(DueJob::of(node, entry));

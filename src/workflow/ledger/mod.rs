@@ -63,4 +63,4 @@ pub use standing::Standing;
 pub use state::{Added, KeptEvent, Ledger, MAX_DEPTH, NodeError};
 pub use status::RunStatus;
 pub use times::{Moments, NodeTimes, RunTimes};
-pub use tried::{EarlierTry, FailedTries, FailedTry, Why};
+pub use tried::{EarlierTry, FailedTries, FailedTry, Tries, Why};

@@ -18,9 +18,11 @@ use imbl::ordmap::DiffItem;
 use super::entry::{NodeEntry, NodeState};
 use super::state::Ledger;
 use super::times::{Moments, NodeTimes, RunTimes};
-use super::tried::{EarlierTry, Ended, FailedTry};
+use super::tried::{Ended, FailedTry, Tries};
 use crate::ids::NodeId;
 
+/// A run of more nodes keeps no stacks: an outage may fail all of them, and every fold writes them.
+const MANY_NODES: usize = 1_000;
 /// So many workers are named before a name that no node needs any more gives its place away.
 const MANY_WORKERS: usize = 16;
 
@@ -42,8 +44,8 @@ pub struct Ran<'a> {
     pub started: u64,
     /// The worker's name in the registry.
     pub worker: &'a str,
-    /// The attempts within it that failed before its answer.
-    pub earlier: &'a [EarlierTry],
+    /// The tries within it; none where it was one.
+    pub tries: Option<&'a Tries>,
 }
 
 /// What a change did to a node.
@@ -124,24 +126,30 @@ impl Ledger {
         nodes: impl Iterator<Item = &'a NodeId>,
         stamp: Stamp<'_>,
     ) {
-        let was_over = before.status.is_end();
+        let (was_over, has_many) = (before.status.is_end(), self.nodes.len() > MANY_NODES);
         let step_of = |after: &NodeEntry, id: &NodeId| Step::between(before.entry(id), after, was_over);
         for id in nodes {
             let Some(step) = self.entry(id).and_then(|after| step_of(after, id)) else { continue };
-            let ran = stamp.ran.filter(|_| stamp.node == Some(id) && step != Step::BecameDue);
-            let earlier = ran.map(|ran| ran.earlier).unwrap_or_default();
-            // Where it is tried again through the queue, this attempt is counted already.
-            let attempt = before.entry(id).map_or(1, NodeEntry::attempt);
-            let since = self.count_from(ran.map_or(stamp.now, |ran| ran.started.min(stamp.now)));
-            let ran = ran.map(|ran| (ran.started.saturating_sub(since), self.place_of(ran.worker)));
+            let own = stamp.ran.filter(|_| stamp.node == Some(id));
+            let since = self.count_from(own.map_or(stamp.now, |ran| ran.started.min(stamp.now)));
+            let ran = own.map(|ran| (ran.started.saturating_sub(since), self.place_of(ran.worker)));
             let now = stamp.now.saturating_sub(since);
+            let was = before.entry(id);
+            let ended = Ended {
+                // Where it is due again by its own answer, that was of the round before.
+                round: was.map_or(1, |was| was.round),
+                attempt: was.map_or(1, NodeEntry::attempt),
+                now,
+                worker: ran.map(|(_, worker)| worker),
+                tries: own.and_then(|ran| ran.tries),
+            };
             let Some(entry) = self.entry_mut(id) else { continue };
-            entry.times.take(step, now, ran);
-            let has_failed = entry.replaced || entry.state == NodeState::Failed || step == Step::Failed;
-            let worker = ran.map(|(_, worker)| worker);
-            if has_failed || !earlier.is_empty() {
-                let ended = Ended { round: entry.round, attempt, now, worker, earlier };
-                entry.tried.note(ended, has_failed);
+            entry.times.take(step, now, ran.filter(|_| step != Step::BecameDue));
+            if !was_over {
+                entry.tried.note(ended, was.map(|was| &was.tried));
+            }
+            if has_many {
+                entry.tried.forget_stacks();
             }
         }
         self.stamp_end(before, stamp.now);

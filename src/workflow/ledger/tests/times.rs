@@ -1,6 +1,8 @@
 //! When everything happened: each change of a ledger is stamped with its moment.
 
-use super::super::{Event, Ledger, NodeTimes, Pause, Ran, RunStatus, Stamp, Why};
+use super::super::{EarlierTry, Event, Ledger, NodeTimes, Pause, Ran, RunStatus, Stamp, Tries, Why};
+use std::time::Duration;
+
 use super::support::{Result, Story, stored};
 use crate::ids::NodeId;
 use crate::workflow::blueprint::Blueprint;
@@ -36,7 +38,7 @@ impl Timed {
         let (before, now) = (self.story.ledger.clone(), self.now + later);
         let mut story = happens(self.story);
         let node = by.map(|(node, _)| NodeId::from(node));
-        let ran = by.map(|(_, worker)| Ran { started: now - later / 2, worker, earlier: &[] });
+        let ran = by.map(|(_, worker)| Ran { started: now - later / 2, worker, tries: None });
         story.ledger.stamp(&before, Stamp { now, node: node.as_ref(), ran });
         Self { story, now }
     }
@@ -143,6 +145,23 @@ fn every_attempt_that_failed_is_kept() {
     let run = run.by("w1", ("a", 10), finished);
     assert_eq!(run.times("a"), "due 0, started 35, ended 40 by w1");
     assert_eq!(tried(&run), [first, second]);
+}
+
+#[test]
+fn attempts_of_earlier_rounds_are_kept_too() {
+    let within = Tries {
+        earlier: vec![EarlierTry { number: 1, why: "no".into(), ago: Duration::from_millis(3) }],
+        last: 2,
+    };
+    let run = Timed::of("s -> a, any a, a -> a, a -> b").finishes("s");
+    let mut story = run.story;
+    let before = story.ledger.clone();
+    story = story.takes("a", &["a"]);
+    let ran = Some(Ran { started: START + 15, worker: "w1", tries: Some(&within) });
+    story.ledger.stamp(&before, Stamp { now: START + 20, node: Some(&"a".into()), ran });
+    let entry = story.ledger.entry("a").unwrap();
+    let told: Vec<_> = entry.tried.iter().map(|tried| (tried.round, tried.attempt, tried.ended)).collect();
+    assert_eq!((entry.round, told), (2, vec![(1, 1, Some(17))]));
 }
 
 #[test]

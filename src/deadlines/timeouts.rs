@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How long each server may take to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct Timeouts {
     /// A call of the record: a statement, or a short transaction.
     pub statement: Duration,
     /// Messages that are published together, and a look at a queue.
@@ -13,7 +13,7 @@ pub struct Limits {
     pub lease: Duration,
 }
 
-impl Default for Limits {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             statement: Duration::from_secs(15),
