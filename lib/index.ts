@@ -70,6 +70,7 @@ export type {
   TransactionLike,
 } from './client/starting.js'
 export type { WatchOptions } from './client/watch.js'
+export type { RegisteredWorker } from './client/workers.js'
 export {
   ConnectionError,
   type ErrorCode,

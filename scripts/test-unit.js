@@ -7,7 +7,7 @@ import { Report } from './testing/report.js'
 
 const NO_SERVERS = { AMQP_URL: undefined, DATABASE_URL: undefined, REDIS_URL: undefined }
 /** Fleets that are simulated, unless FLOWCRAFT_SIMULATION_SEEDS says how many. */
-const FLEETS = '300'
+const FLEETS = '100'
 /** Whether the simulation finds each mistake: thousands of fleets, while what is tested is the test. */
 const LEFT_OUT = ['--skip', 'each_mistake_is_found']
 
@@ -20,9 +20,9 @@ async function rust() {
   await report.rust('Rust tests, without Node.js', args, { env })
 }
 
-const files = await memoryFiles()
+const { files, leftOut } = await memoryFiles({ long: Boolean(process.env.FLOWCRAFT_LONG) })
 await report.part('set-up', () => prepare({ log }))
 await report.part('Rust tests', rust)
 const env = { ...NO_SERVERS, FLOWCRAFT_SERVERS: 'memory' }
-await report.part('suites on memory', () => report.files(files, { env }))
-report.close()
+await report.part('suites on memory', () => report.files(files, { env, atATime: 5 }))
+report.close({ leftOut, all: 'FLOWCRAFT_LONG=1 npm run test:unit' })

@@ -145,6 +145,23 @@ describe('throughput', () => {
   })
 })
 
+describe('workers', () => {
+  it('are those that are alive, by the names that stand beside what they executed', async (t) => {
+    const adapter = await servers.workerFor(t, single)
+    const client = clientFor(t, servers, single)
+    const run = await client.start('single')
+    await run.result({ timeoutMs: 20_000 })
+    const { worker } = (await run.describe()).nodes[0]
+    const own = async () => (await client.workers()).find(({ id }) => id === worker)
+    await until(async () => (await own()) !== undefined)
+    const { queues, blueprints, pid, slots } = await own()
+    assert.deepEqual([queues, Object.keys(blueprints), pid], [[servers.queue], ['single'], process.pid])
+    assert.ok(slots >= 1)
+    await adapter.stop()
+    await until(async () => (await own()) === undefined)
+  })
+})
+
 describe('a purge', () => {
   it('removes runs that are over and old enough, whole', async (t) => {
     await servers.workerFor(t, [single, asking])

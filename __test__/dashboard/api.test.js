@@ -1,6 +1,7 @@
 // What the page of the dashboard is answered.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { until } from '../fixtures/until.js'
 import { ask, boardFor, orders, quick } from './support/board.js'
 
 describe('runs', () => {
@@ -266,6 +267,7 @@ describe('the fleet', () => {
   it('has workers, queues, and says what nobody works', async (t) => {
     const { env, get } = await boardFor(t)
     await env.settle()
+    await until(async () => (await env.client.workers()).length > 0)
     const { workers, queues, warnings } = (await get('fleet')).body
     assert.deepEqual(Object.keys(workers[0].blueprints).sort(), ['order', 'quick'])
     assert.deepEqual([queues[0].queue, queues[0].consumers], ['jobs', 1])

@@ -34,6 +34,7 @@ import {
   startRuns,
   type TransactionLike,
 } from './starting.js'
+import { type RegisteredWorker, workersOf } from './workers.js'
 
 /** What a start within a transaction is, as the engine plans it. */
 interface Planned {
@@ -179,6 +180,20 @@ export class RabbitMqClient<F extends Flows = Flows> {
   async throughput(options: ThroughputOptions = {}): Promise<EndedRuns[]> {
     const { engine, answer } = this.#host
     return readEnds(await answer(engine.ends(endsRequest(options))))
+  }
+
+  /**
+   * The workers of this fleet that are alive: those that a heartbeat was heard of lately, in Redis or in the table that `migrate`
+   * makes. Workers of version 1 and 2.0.0 are in neither.
+   *
+   * @example
+   * ```ts
+   * for (const { id, version, queues, age } of await client.workers()) console.log(id, version, queues, `${age} ms ago`)
+   * ```
+   */
+  async workers(): Promise<RegisteredWorker[]> {
+    const { engine, answer } = this.#host
+    return answer(workersOf(engine))
   }
 
   /**

@@ -33,6 +33,38 @@ export const ON_MEMORY = [
   'security/log-lines.test.js',
 ]
 
+/** Files of those suites that take seconds each: `npm run test:unit` leaves them out, unless FLOWCRAFT_LONG=1. */
+const SLOW_ON_MEMORY = [
+  'client/failed-attempts.test.js',
+  'client/rerun.test.js',
+  'client/start.test.js',
+  'client/told.test.js',
+  'client/watch.test.js',
+  'dashboard/live.test.js',
+  'demo/memory.test.js',
+  'differential',
+  'durable/control.test.js',
+  'durable/inner-blueprints.test.js',
+  'durable/other-queues.test.js',
+  'durable/sleep.test.js',
+  'durable/subflows.test.js',
+  'durable/unnamed-runs.test.js',
+  'input/messages.test.js',
+  'input/nodes-that-throw.test.js',
+  'input/outputs.test.js',
+  'input/runs-and-rows.test.js',
+  'limits/at-a-time.test.js',
+  'limits/over-time.test.js',
+  'memory/recovery.test.js',
+  'operating/health.test.js',
+  'package/contents.test.js',
+  'parity/nodes-and-edges.test.js',
+  'parity/subflows.test.js',
+  'parity/table.test.js',
+  'testing/faults.test.js',
+  'testing/freed.test.js',
+]
+
 /** Files that take longest, begun first: a long one begun last leaves a core idle. */
 const LONGEST = [
   'faults/crash.test.js',
@@ -123,14 +155,18 @@ function isOf(file, entry) {
   return `${file}/`.startsWith(`${join('__test__', entry)}/`)
 }
 
-/** The files on memory. Each entry of the list must name some: one that is misspelt would test nothing. */
-export async function memoryFiles() {
-  const found = await Promise.all(
-    ON_MEMORY.map(async (entry) => {
-      const files = (await testFiles()).filter((file) => isOf(file, entry))
-      if (files.length === 0) throw new Error(`There is no test in __test__/${entry}, which ON_MEMORY names`)
-      return files
-    }),
-  )
-  return found.flat()
+/** The files on memory; unless it is to be `long`, those that take seconds each are left out. */
+export async function memoryFiles({ long }) {
+  const all = await testFiles()
+  const found = ON_MEMORY.flatMap((entry) => named(all, entry, 'ON_MEMORY'))
+  const slow = new Set([...LONG, ...SLOW_ON_MEMORY].flatMap((entry) => named(all, entry, 'SLOW_ON_MEMORY')))
+  const isLeftOut = (file) => !long && slow.has(file)
+  return { files: found.filter((file) => !isLeftOut(file)), leftOut: found.filter(isLeftOut) }
+}
+
+/** The files of an entry of a list. Each names some: one that is misspelt would test nothing. */
+function named(all, entry, list) {
+  const files = all.filter((file) => isOf(file, entry))
+  if (files.length === 0) throw new Error(`There is no test in __test__/${entry}, which ${list} names`)
+  return files
 }

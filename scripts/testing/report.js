@@ -88,7 +88,7 @@ export class Report {
   }
 
   /** Says where the time went, what was left out, and what came of it all; the process ends accordingly. */
-  close({ leftOut = [] } = {}) {
+  close({ leftOut = [], all = 'FLOWCRAFT_LONG=1 npm test' } = {}) {
     const slowest = this.#files.sort((one, other) => other.seconds - one.seconds).slice(0, 10)
     if (slowest.length > 1) log('The slowest files:')
     if (slowest.length > 1) {
@@ -96,7 +96,7 @@ export class Report {
     }
     log(this.#parts.map(([name, took]) => `${name}: ${seconds(took)}`).join(', '))
     if (leftOut.length > 0) {
-      log(`${leftOut.length} files that take long were left out; FLOWCRAFT_LONG=1 npm test runs them too.`)
+      log(`${leftOut.length} files that take long were left out; ${all} runs them too.`)
     }
     log(`All of it took ${seconds(performance.now() - this.#begun)}.`)
     // Alone on its line: what reads the output of tests looks for it.

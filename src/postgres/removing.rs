@@ -42,7 +42,7 @@ impl Session {
             given.push(age);
             let ago = format!("(now() - make_interval(secs => ${}))", given.len());
             let moments = statements.moments.as_ref().ok_or_else(no_moments)?;
-            more.push_str(&format!(" AND updated_at < (SELECT {})", moments.stored(&ago)));
+            more.push_str(&format!(" AND updated_at <= (SELECT {})", moments.stored(&ago)));
         }
         let rows = client.rows(&self.removing(statements, contexts, &more), &given).await?;
         Ok(rows.iter().map(|row| Removed { run: row.get(0), nodes: row.get(1) }).collect())

@@ -71,7 +71,7 @@ impl TablesState<'_> {
         let meets = |(run, row): &(&String, &StatusRow)| {
             removal.run.as_ref().is_none_or(|only| only == *run)
                 && removal.statuses.contains(&row.status)
-                && age.is_none_or(|age| row.updated_at < now - age)
+                && age.is_none_or(|age| row.updated_at <= now - age)
                 && is_free(run)
                 && (removal.tags.is_empty() || has_all(&self.summary(run, row).tags, &removal.tags))
         };
