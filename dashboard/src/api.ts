@@ -12,7 +12,7 @@ import type { DashboardRole } from '../../lib/dashboard/options.js'
 import type { ShownRun } from '../../lib/dashboard/run.js'
 import type { Outcome } from '../../lib/dashboard/runs.js'
 import type { ShownSchedule } from '../../lib/dashboard/schedules.js'
-import type { Throughput } from '../../lib/dashboard/throughput.js'
+import type { Span, Throughput } from '../../lib/dashboard/throughput.js'
 import type { ValueView } from '../../lib/dashboard/value-view.js'
 
 /** A type as JSON has it: dates are texts. */
@@ -40,6 +40,7 @@ export type {
   Outcome,
   RunCount,
   ServerHealth,
+  Span,
   Throughput,
   ValueView,
 }

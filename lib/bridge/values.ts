@@ -42,7 +42,7 @@ export interface Given {
 }
 
 /** What is shown of a value that cannot be read, as JSON. */
-const HIDDEN = '"[encrypted]"'
+export const HIDDEN = '"[encrypted]"'
 
 export class Values {
   readonly #serializer: ISerializer | undefined

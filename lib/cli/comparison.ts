@@ -1,13 +1,10 @@
 /** Two runs beside each other, for people: the nodes that went another way, and the keys whose values differ. */
-import type { RunDescription } from '../client/description.js'
-import type { ComparedNode, ComparedSide, KeyDifference, NodeAspect } from '../client/differences.js'
+import type { ComparedNode, ComparedRun, ComparedSide, KeyDifference, NodeAspect } from '../client/differences.js'
 import { oneLine } from '../log.js'
 import { lengthOf } from './durations.js'
 import type { Io, Style } from './io.js'
 import { facts } from './output.js'
 import { counted } from './shown.js'
-
-export type ComparedRun = Omit<RunDescription, 'nodes'> & { took?: number }
 
 export interface Comparison {
   one: ComparedRun

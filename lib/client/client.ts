@@ -183,8 +183,8 @@ export class RabbitMqClient<F extends Flows = Flows> {
   }
 
   /**
-   * The workers of this fleet that are alive: those that a heartbeat was heard of lately, in Redis or in the table that `migrate`
-   * makes. Workers of version 1 and 2.0.0 are in neither.
+   * The workers of this fleet that are alive: each has sent a heartbeat lately, to Redis or to the table that `migrate` makes.
+   * Workers of version 1 and 2.0.0 send none.
    *
    * @example
    * ```ts

@@ -1,5 +1,6 @@
 /** What tells two runs apart: their nodes, and the keys of their contexts. Pure. */
 import { childrenOf, kindOf } from '../bridge/json-slices.js'
+import { HIDDEN } from '../bridge/values.js'
 import { goesOn, type NodeDescription, type RunDescription } from './description.js'
 import { isEngines, type Keys, keysOf } from './rerun-context.js'
 
@@ -102,6 +103,15 @@ export function tookOf({ status, createdAt, updatedAt, endedAt }: RunDescription
   return createdAt && end ? end.getTime() - createdAt.getTime() : undefined
 }
 
+/** A run without its nodes, and how long it took, in milliseconds. */
+export type ComparedRun<R extends RunDescription = RunDescription> = Omit<R, 'nodes'> & { took?: number }
+
+export function comparedRun<R extends RunDescription>(run: R): ComparedRun<R> {
+  const { nodes: _, ...rest } = run
+  const took = tookOf(run)
+  return { ...rest, ...(took !== undefined && { took }) }
+}
+
 /** A key of two contexts whose values differ: of `added` only the other has it, of `removed` only the first. */
 export interface KeyDifference {
   key: string
@@ -110,9 +120,6 @@ export interface KeyDifference {
   one?: string
   other?: string
 }
-
-/** What stands for a value that is encrypted, where nobody has its key. */
-const HIDDEN = '"[encrypted]"'
 
 /**
  * The keys in which two contexts differ, by name; without what the engine keeps for itself. `hidden` are those whose values are

@@ -1,5 +1,12 @@
 /** Two runs side by side: how they stand, their nodes, and the keys in which their contexts differ. */
-import { type ComparedNode, comparedNodes, isSameJson, keyDifferences, tookOf } from '../client/differences.js'
+import {
+  type ComparedNode,
+  type ComparedRun,
+  comparedNodes,
+  comparedRun,
+  isSameJson,
+  keyDifferences,
+} from '../client/differences.js'
 import { cursorOf } from '../client/paging.js'
 import type { Board } from './board.js'
 import type { Input } from './input.js'
@@ -11,13 +18,10 @@ const MOST_KEYS = 100
 /** Up to this size, in characters of JSON, what `redact` hides inside a value is left out of the comparison. */
 const LOOKED_INTO = 1_000_000
 
-/** A run without its nodes, and how long it took, in milliseconds. */
-export type ComparedRun = Omit<ShownRun, 'nodes'> & { took?: number }
-
 /** Two runs and their nodes. */
 export interface Comparison {
-  one: ComparedRun
-  other: ComparedRun
+  one: ComparedRun<ShownRun>
+  other: ComparedRun<ShownRun>
   nodes: ComparedNode[]
 }
 
@@ -26,13 +30,7 @@ export async function compareRuns(board: Board, input: Input): Promise<Compariso
     describeRun(board, input.with({ id: input.required('one') })),
     describeRun(board, input.with({ id: input.required('other') })),
   ])
-  return { one: withoutNodes(one), other: withoutNodes(other), nodes: comparedNodes(one, other) }
-}
-
-function withoutNodes(run: ShownRun): ComparedRun {
-  const { nodes: _, ...rest } = run
-  const took = tookOf(run)
-  return { ...rest, ...(took !== undefined && { took }) }
+  return { one: comparedRun(one), other: comparedRun(other), nodes: comparedNodes(one, other) }
 }
 
 /** A key in which two contexts differ, with its values as far as they are to be seen at once. */

@@ -44,7 +44,7 @@ export class Refusal extends Error {
   }
 }
 
-/** By the adapter's codes; of a fault of this package the log alone is told. Servers, and what is to be set up, are 503. */
+/** By the adapter's codes. Servers, and what somebody has to set up, are 503. A fault of this package goes to the log alone. */
 const STATUS_OF_CODE: Record<Exclude<ErrorCode, 'INTERNAL'>, number> = {
   RUN_NOT_FOUND: 404,
   RUN_EXISTS: 409,

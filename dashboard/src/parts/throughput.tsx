@@ -1,13 +1,12 @@
 /** How many runs ended when: bars of completed, failed and cancelled ones, for the last hour, day, week or month. */
 import { useState } from 'react'
-import type { Json, Throughput as Told } from '../api.js'
+import type { Json, Span, Throughput as Told } from '../api.js'
 import { numberOf } from '../format.js'
 import { usePolled } from '../polled.js'
 import { Failure, Status } from './basics.js'
 import { type Bar, barsOf, blueprintsOf, ENDS, totalOf } from './throughput-model.js'
 
-const SPANS = { hour: 'Last hour', day: 'Last day', week: 'Last week', month: 'Last 30 days' } as const
-type Span = keyof typeof SPANS
+const SPANS: Record<Span, string> = { hour: 'Last hour', day: 'Last day', week: 'Last week', month: 'Last 30 days' }
 
 const HEIGHT = 72
 

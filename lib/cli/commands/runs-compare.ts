@@ -1,8 +1,7 @@
 /** `runs compare`. */
 import { fromJson } from '../../bridge/json.js'
 import { ContextTable } from '../../bridge/native.js'
-import type { RunDescription } from '../../client/description.js'
-import { comparedNodes, keyDifferences, tookOf } from '../../client/differences.js'
+import { comparedNodes, comparedRun, keyDifferences } from '../../client/differences.js'
 import type { Run } from '../command.js'
 import { type Comparison, linesOfComparison } from '../comparison.js'
 import { usage } from '../exit.js'
@@ -44,14 +43,9 @@ async function compared(servers: Servers, [runId, otherId]: readonly [string, st
   const client = servers.client()
   const [one, other] = await Promise.all([client.run(runId).describe(), client.run(otherId).describe()])
   const [context, otherContext] = await Promise.all([shown(runId), shown(otherId)])
-  const side = (run: RunDescription) => {
-    const { nodes: _, ...rest } = run
-    const took = tookOf(run)
-    return { ...rest, ...(took !== undefined && { took }) }
-  }
   return {
-    one: side(one),
-    other: side(other),
+    one: comparedRun(one),
+    other: comparedRun(other),
     nodes: comparedNodes(one, other),
     context: keyDifferences(context, otherContext),
   }

@@ -125,10 +125,16 @@ fn node(ledger: &Ledger, id: &crate::ids::NodeId, entry: &NodeEntry) -> NodeDesc
 fn failed_attempts(ledger: &Ledger, tries: &FailedTries) -> Vec<FailedAttempt> {
     let told = tries.iter().enumerate().map(|(place, tried)| {
         let (ended_at, worker) = ledger.moment_of(tried);
-        let FailedTry { message, round, attempt, postponed, .. } = tried.clone();
-        let stack = tries.stack_of(place).map(str::to_owned);
-        let worker = worker.map(str::to_owned);
-        FailedAttempt { message, stack, execution: round, attempt, postponed, ended_at, worker }
+        let &FailedTry { ref message, round, attempt, postponed, .. } = tried;
+        FailedAttempt {
+            message: message.clone(),
+            stack: tries.stack_of(place).map(str::to_owned),
+            execution: round,
+            attempt,
+            postponed,
+            ended_at,
+            worker: worker.map(str::to_owned),
+        }
     });
     told.collect()
 }

@@ -1,8 +1,8 @@
 //! When everything happened: each change of a ledger is stamped with its moment.
 
-use super::super::{EarlierTry, Event, Ledger, NodeTimes, Pause, Ran, RunStatus, Stamp, Tries, Why};
 use std::time::Duration;
 
+use super::super::{EarlierTry, Event, Ledger, NodeTimes, Pause, Ran, RunStatus, Stamp, Tries, Why};
 use super::support::{Result, Story, stored};
 use crate::ids::NodeId;
 use crate::workflow::blueprint::Blueprint;
