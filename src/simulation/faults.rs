@@ -1,5 +1,6 @@
 //! What goes wrong between the workers and the servers: late, lost before its effect, lost after it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use fastrand::Rng;
 use super::plan::{Plan, Trouble};
 use super::story::Story;
 use crate::memory::{Fault, Faults, Operation, RecordOperation, ServerEvent};
+use crate::protocol::message::JobMessage;
 
 /// Faults drawn from a seed, until the storm is over.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct SeededFaults {
     leaseless: Mutex<Vec<Duration>>,
     /// When the record did not take, or tell, what a worker asked of it.
     unrecorded: Mutex<Vec<(String, Duration)>>,
+    /// Runs of which a message was lost that was to tell how they ended.
+    untold: Mutex<BTreeSet<String>>,
 }
 
 impl SeededFaults {
@@ -38,6 +42,7 @@ impl SeededFaults {
             story,
             leaseless: Mutex::default(),
             unrecorded: Mutex::default(),
+            untold: Mutex::default(),
         }
     }
 
@@ -57,6 +62,11 @@ impl SeededFaults {
     }
 
     /// A worker's request that is never answered.
+    /// Whether a message was lost that was to tell how this run ended: its worker had died before it could.
+    pub fn lost_telling(&self, run: &str) -> bool {
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner).contains(run)
+    }
+
     fn silence(&self, event: &ServerEvent<'_>, random: &mut Rng) -> Option<Fault> {
         let (ServerEvent::Publish { client, .. }
         | ServerEvent::Look { client, .. }
@@ -86,6 +96,15 @@ impl SeededFaults {
         if let ServerEvent::Record { client, .. } = event {
             let lost = ((*client).to_owned(), now);
             self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).push(lost);
+        }
+    }
+
+    /// Notes that the broker has lost a message.
+    fn note_lost_message(&self, event: &ServerEvent<'_>) {
+        let ServerEvent::Expire { body, .. } = event else { return };
+        let Ok(message) = JobMessage::parse(body) else { return };
+        if message.untold || message.busy_since.is_some() {
+            self.untold.lock().unwrap_or_else(PoisonError::into_inner).insert(message.run_id);
         }
     }
 
@@ -173,6 +192,9 @@ impl Faults for SeededFaults {
         };
         if is_lost {
             self.note_lost(event);
+        }
+        if matches!(fault, Fault::FailBefore | Fault::FailAfter) {
+            self.note_lost_message(event);
         }
         Some(fault)
     }

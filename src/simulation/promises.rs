@@ -9,6 +9,7 @@ use super::history::Expected;
 use super::messages::left;
 use super::results::{ends, unended};
 use super::schedules::{are_over, due_times};
+use super::telling::UNTOLD_END;
 use super::world::{World, tables};
 use super::written::written;
 
@@ -79,7 +80,11 @@ fn untold(world: &World) -> Vec<Broken> {
         let Some(status) = status.filter(|_| world.plan.listens && expected != Expected::Fails) else {
             continue;
         };
-        let wrong = world.tellings.wrong_of(&run, &status, world.plan.troubles.is_empty());
+        let mut wrong = world.tellings.wrong_of(&run, &status, world.plan.troubles.is_empty());
+        if world.faults.lost_telling(&run) {
+            // Two faults at once: the worker that was to tell it died, and the broker lost the message that would have.
+            wrong.retain(|what| *what != UNTOLD_END);
+        }
         broken.extend(wrong.into_iter().map(|what| Broken::Untold { run: run.clone(), what }));
     }
     broken

@@ -5,6 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::workflow::ledger::{Milestone, Numbered, Onward};
 
+/// Nobody has heard of the end of a run.
+pub const UNTOLD_END: &str = "how it ended was not told";
+
 /// What was told, by run, in the order in which it was heard.
 #[derive(Debug, Default)]
 pub struct Tellings {
@@ -35,7 +38,7 @@ fn wrong(told: &[Numbered], status: &str, is_calm: bool) -> Vec<&'static str> {
         wrong.push("that it began was not told");
     }
     if count(&is_end) == 0 {
-        wrong.push("how it ended was not told");
+        wrong.push(UNTOLD_END);
     }
     if !is_calm {
         return wrong;

@@ -48,10 +48,8 @@ pub async fn fail_run(context: &JobContext<'_>, run: &str, failure: RunFailure<'
     match write(context, run, failure).await {
         Ok(Failed::Yes) => {}
         Ok(Failed::No) => {
-            // A worker may have failed it, and died before it had told so.
-            if context.redelivered || failure.job.is_some_and(|job| job.untold) {
-                tell_again(context, run).await?;
-            }
+            // A worker may have failed it and died before it had told so, or this one, without getting the answer.
+            tell_again(context, run).await?;
             return Ok(MessageFate::Acknowledge);
         }
         Ok(Failed::NoRow) => return Ok(MessageFate::Acknowledge),

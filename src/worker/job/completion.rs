@@ -9,7 +9,7 @@ use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::{Change, Document, FollowedBlueprint, Milestones, Patch, ReservedKey};
 use crate::worker::runs::finalize::finalize;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{DueJob, Ledger, Refusal, RunStatus, Stamp};
+use crate::workflow::ledger::{DueJob, Ledger, Refusal, Restored, RunStatus, Stamp};
 use crate::workflow::path::Inside;
 
 /// What a committed answer leads to.
@@ -129,15 +129,13 @@ fn settled(
     if !reserved.ledger.has_writers() {
         return patch;
     }
-    let patch = match by {
-        AnsweredBy::Attempt(_) => patch,
-        AnsweredBy::Nobody => {
-            let value = |key: &str| document.values.get(key).cloned();
-            Patch::restoring(reserved.ledger.take_back(node, value)).then(patch)
-        }
+    let restored = match by {
+        AnsweredBy::Attempt(_) => Restored::new(),
+        AnsweredBy::Nobody => reserved.ledger.take_back(node, |key| document.values.get(key).cloned()),
     };
+    // A value that comes back is still its writer's, and is taken back with what that one wrote.
     reserved.ledger.settle_writes(node, patch.sets.keys().chain(&patch.deletes).map(String::as_str));
-    patch
+    Patch::restoring(restored).then(patch)
 }
 
 fn refused(reserved: ReservedKey, execution: Execution<'_>, refusal: Refusal) -> Completion {

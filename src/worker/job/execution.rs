@@ -11,7 +11,7 @@ use super::committing::{Committed, ToCommit, commit};
 use super::completion::{Completion, complete};
 use super::context::JobContext;
 use super::effect::{AnsweredBy, Execution};
-use super::telling::tell_again;
+use super::telling::{tell_again, tell_if_nobody_may_have};
 use crate::error::{Kind, Result};
 use crate::fault_points;
 use crate::ids::NodeId;
@@ -95,9 +95,10 @@ pub async fn finish(
         }
         Some(refusal) => {
             debug!(?refusal, status = ?completion.status, "the result was not counted");
-            if !is_certain {
-                // A try whose answer was lost may have been the one that counted.
-                tell_again(context, &message.run_id).await?;
+            // The answer that counted may be of a try whose own answer was lost, or of a worker that died after it.
+            match is_certain {
+                true => tell_if_nobody_may_have(context, message).await?,
+                false => tell_again(context, &message.run_id).await?,
             }
         }
     }

@@ -19,8 +19,11 @@ impl HeldLeases {
         let (stored, is_young) = (stored?, young?.is_some());
         let known = self.with_reach(|reach| reach.epoch.clone());
         let is_another = known.is_some() && known != stored;
-        if is_another {
-            self.store.set_if_not_exist(keys::YOUNG, &self.owner, self.ttl).await?;
+        // A worker that has just started finds a store that nobody has used, or one that was flushed a moment ago.
+        let is_empty = stored.is_none();
+        if is_another || is_empty {
+            let lasting = if is_another { self.ttl } else { self.until_all_renewed() };
+            self.store.set_if_not_exist(keys::YOUNG, &self.owner, lasting).await?;
         }
         let epoch = match stored {
             Some(epoch) => Some(epoch),
@@ -30,6 +33,11 @@ impl HeldLeases {
             }
         };
         self.with_reach(|reach| reach.epoch = epoch);
-        Ok(is_another || is_young)
+        Ok(is_another || is_empty || is_young)
+    }
+
+    /// The seconds within which each living worker renews its leases, with a margin: it does so after each third of `ttl`.
+    fn until_all_renewed(&self) -> u64 {
+        (self.ttl / 2).max(1)
     }
 }

@@ -213,3 +213,23 @@ fn what_an_attempt_wrote_counts_with_its_answer_and_is_taken_back_where_nobody_a
         assert!(!reserved.ledger.has_writers());
     }
 }
+
+#[test]
+fn a_value_that_comes_back_is_still_its_writers() {
+    let (a, b) = (NodeId::from("a"), NodeId::from("b"));
+    let blueprint = blueprint(false);
+    let mut ledger = Ledger::begin(&blueprint);
+    for (node, before, value) in [(&b, "0", "1"), (&a, "1", "2")] {
+        let (by, value) = (Attempt { node, round: 1, token: "first" }, raw(value));
+        ledger.write_live(by, true, [("k", Some(&value))].into_iter(), |_| Some(raw(before))).unwrap();
+    }
+    let mut run = run(reserved(ledger));
+    run.values.insert("k".into(), raw("2"));
+    for (node, expected) in [(&a, "1"), (&b, "0")] {
+        let execution = Execution { by: AnsweredBy::Nobody, ..execution(node, "q") };
+        let (change, _) = complete(&run, &blueprint, execution, &finished(node, None)).unwrap();
+        let Change { patch, reserved, .. } = change.unwrap();
+        run = run.after(&patch, &reserved);
+        assert_eq!(run.values.get("k").map(|value| value.get()), Some(expected), "'{node}' died");
+    }
+}
