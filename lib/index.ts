@@ -25,6 +25,7 @@
  */
 export { RabbitMqAdapter } from './adapter.js'
 export { type AesCodecOptions, createAesCodec } from './api/aes-codec.js'
+export { type ChildRunOptions, childRun } from './api/child-run.js'
 export type { DeadLetter } from './api/dead-letters.js'
 export { type MigrationStatus, type MigrationStep, migrate, migrationStatus } from './api/migrate.js'
 export { PostgresContext } from './api/postgres-context.js'
@@ -85,6 +86,7 @@ export {
   SetupError,
   ValueUnreadableError,
 } from './errors.js'
+export { ChildRunError, type OnCancel } from './execution/child-runs.js'
 export type { LimitedNodeConfig } from './execution/limits.js'
 export type { NodeJob } from './execution/node-job.js'
 export type { QueueRetryOptions } from './execution/retries.js'

@@ -30,6 +30,8 @@ export interface RunDescription {
   updatedAt?: Date
   /** What it is found by, in the order of its start; absent where it has no tags. */
   tags?: string[]
+  /** The node that started it as a child run and waits for its end; absent where it is none. */
+  parent?: { runId: string; nodeId: string }
   /** When it ended; absent while it goes on. */
   endedAt?: Date
   /** Every node that was ever reached. */

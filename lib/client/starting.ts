@@ -3,6 +3,7 @@ import { contextKey, fromJson, jsonObject, toJson } from '../bridge/json.js'
 import { placeOf } from '../bridge/places.js'
 import type { Values } from '../bridge/values.js'
 import { mistake } from '../errors.js'
+import type { ParentNode } from '../execution/child-runs.js'
 import { isObject } from '../is-object.js'
 import { callOptions, type Names } from '../options/call-options.js'
 import type { ValuePlace } from '../options/codec.js'
@@ -82,11 +83,19 @@ export function conflictPolicy(given: unknown = 'reject'): OnConflict {
 export function runToJson(
   blueprintId: string,
   { context = {}, runId = newRunId(), startAt, tags }: RunToStart<object>,
-  { values, version, traceparent }: { values: Values; version: string | undefined; traceparent?: string | undefined },
+  { values, version, traceparent, parent }: RunOfCall & { values: Values },
 ): string {
   checkedRunId(runId)
   const json = contextToJson(context, values, { of: `run '${runId}'`, place: (key) => placeOf(runId, key) })
-  return startJson({ blueprintId, context: json, runId, startAt, tags }, { version, traceparent })
+  return startJson({ blueprintId, context: json, runId, startAt, tags }, { version, traceparent, parent })
+}
+
+/** What a run that starts has of the call that starts it. */
+interface RunOfCall {
+  readonly version: string | undefined
+  readonly traceparent?: string | undefined
+  /** The node that waits for its end. */
+  readonly parent?: ParentNode | undefined
 }
 
 /** A run whose context is JSON text already. */
@@ -101,7 +110,7 @@ interface StartText {
 /** A run as it crosses, by its context as JSON text. */
 export function startJson(
   { blueprintId, context, runId = newRunId(), startAt, tags }: StartText,
-  { version, traceparent }: { version: string | undefined; traceparent: string | undefined },
+  { version, traceparent, parent }: RunOfCall,
 ): string {
   const fields = [
     `"runId":${toJson(checkedRunId(runId), 'The run id')}`,
@@ -113,6 +122,7 @@ export function startJson(
   if (due !== undefined) fields.push(`"startAt":${due}`)
   const checked = checkedTags(tags, `The tags of run '${runId}'`)
   if (checked.length > 0) fields.push(`"tags":${JSON.stringify(checked)}`)
+  if (parent) fields.push(`"parent":${JSON.stringify(parent)}`)
   if (traceparent !== undefined) fields.push(`"carried":${JSON.stringify({ headers: { traceparent } })}`)
   return `{${fields.join()}}`
 }
@@ -127,7 +137,7 @@ export type StartOutcome = 'new' | 'existing' | 'restarted'
 
 /** Has the engine start runs as they cross. Answers in their order. */
 export async function startRuns(
-  { engine, answer }: ClientHost,
+  { engine, answer }: Pick<ClientHost, 'engine' | 'answer'>,
   runs: readonly string[],
   onConflict: OnConflict,
 ): Promise<{ runId: string; outcome: StartOutcome }[]> {

@@ -5,6 +5,7 @@ import type { Values } from '../bridge/values.js'
 import type { Spans } from '../operating/spans.js'
 import type { Alarms } from './alarms.js'
 import type { Attempts, TakeOver } from './attempts.js'
+import type { ChildToStart } from './child-runs.js'
 import type { Attempt } from './counted.js'
 import type { FailedTries } from './failed-tries.js'
 import type { JobContext, Stored } from './job-context.js'
@@ -31,6 +32,8 @@ export interface JobHost {
   getQueueRetryOptions(node: NodeDefinition): QueueRetryOptions | undefined
   /** Whether the nodes of a subflow that begins now are to be jobs. */
   opensSubflows(): Promise<boolean>
+  /** Starts a run that one of its nodes waits for, unless it is there. */
+  startChild(child: ChildToStart): Promise<void>
   /** Whoever collects traces. */
   readonly spans: Spans | undefined
 }

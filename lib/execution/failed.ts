@@ -4,6 +4,7 @@ import { fieldsOf } from '../log.js'
 import { describeError, stackOf, textOf } from '../thrown.js'
 import type { JobAnswer } from './answer.js'
 import { tellTakeOver } from './attempts.js'
+import { ChildRunError } from './child-runs.js'
 import { tell, tellOutput } from './events.js'
 import { busOf, type Execution, isLastAttempt } from './execution.js'
 import { pathBeside } from './paths.js'
@@ -34,7 +35,13 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
     return { outcome: 'retry', waitMs, postponed: true, ...context.writes(`_outputs.${nodeId}`) }
   }
   const recoverable = !(thrown instanceof FlowcraftError && thrown.isFatal)
-  if (node && recoverable && !isLastAttempt(execution) && (isLate || mayTryAgain(execution))) {
+  if (
+    node &&
+    recoverable &&
+    !(thrown instanceof ChildRunError) &&
+    !isLastAttempt(execution) &&
+    (isLate || mayTryAgain(execution))
+  ) {
     const error = asError(thrown)
     const payload = { nodeId, attempt: job.attempt, executionId: runId, blueprintId, error }
     await tell(host.runtime.eventBus, { type: 'node:retry', payload })

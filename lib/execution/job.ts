@@ -14,6 +14,7 @@ import { eventKey, RESUME_OUTPUT } from '../bridge/places.js'
 import type { Origin } from '../bridge/sealing.js'
 import type { Alarms } from './alarms.js'
 import type { JobAnswer } from './answer.js'
+import { childOutputOf, outputOfChild } from './child-runs.js'
 import { type Execution, isLastAttempt, type JobHost } from './execution.js'
 import { failed } from './failed.js'
 import { FailedTries } from './failed-tries.js'
@@ -212,10 +213,18 @@ async function resume(
     await tellDone(container, kept)
   }
   const result: NodeResult = {
-    output: isWebhookClass(host.runtime.registry.get(node.uses)) ? await webhookOutput(host, job, kept) : kept,
+    output: await resumedOutput(execution, node, kept),
     ...(action !== undefined && { action }),
   }
   return finished(execution, tracked, result)
+}
+
+/** What a node makes of what it is resumed with. */
+async function resumedOutput({ host, job }: Execution, { uses }: NodeDefinition, kept: unknown): Promise<unknown> {
+  const implementation = host.runtime.registry.get(uses)
+  if (isWebhookClass(implementation)) return webhookOutput(host, job, kept)
+  const output = childOutputOf(implementation)
+  return output ? outputOfChild(kept, output, host.stored) : kept
 }
 
 /** Which event a node may have been resumed by: any, where the blueprint does not say which one it waits for. */

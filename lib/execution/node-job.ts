@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { ILogger } from 'flowcraft'
 import type { Job } from '../bridge/channel.js'
+import { type ChildAsked, type ChildToStart, childOf, START_CHILD } from './child-runs.js'
 import type { FailedTries } from './failed-tries.js'
 import { pathBeside } from './paths.js'
 
@@ -47,6 +48,8 @@ export interface NodeJob {
 export interface Teller {
   readonly worker: string
   readonly logger: ILogger
+  /** Starts a run that one of its nodes waits for, unless it is there. */
+  startChild(child: ChildToStart): Promise<void>
 }
 
 /** Begins another attempt within the same job. */
@@ -105,6 +108,14 @@ export class TellingJob implements NodeJob {
   get logger(): ILogger {
     this.#logger ??= this.#boundLogger()
     return this.#logger
+  }
+
+  /** Starts the child of this execution, however often it is asked to. */
+  async [START_CHILD](asked: ChildAsked): Promise<{ runId: string; event: string }> {
+    const place = { runId: this.runId, nodeId: this.path, round: this.execution }
+    const { runId, event } = childOf(place)
+    await this.#teller.startChild({ ...asked, runId, parent: { ...place, event } })
+    return { runId, event }
   }
 
   [NEXT_ATTEMPT](): void {

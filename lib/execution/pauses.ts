@@ -11,6 +11,7 @@ import {
 import { toJson } from '../bridge/json.js'
 import { describeError } from '../thrown.js'
 import type { JobAnswer } from './answer.js'
+import { isChildDetails } from './child-runs.js'
 import type { JobContext } from './job-context.js'
 import { isWebhookDetails, webhookOutput } from './webhook-nodes.js'
 
@@ -46,7 +47,7 @@ function eventOf(
   details: Record<string, unknown> | undefined,
   named: (name: string) => string,
 ): Pause {
-  const event = isWebhookDetails(details) ? details.event : node.params?.eventName
+  const event = isWebhookDetails(details) || isChildDetails(details) ? details.event : node.params?.eventName
   return typeof event === 'string' ? { event: named(event) } : {}
 }
 

@@ -6,6 +6,7 @@ import { openStore, unknownStoreOptions } from '../api/redis-coordination-store.
 import { Channel, type Job } from '../bridge/channel.js'
 import { type Broker, type Database, Engine, type Store } from '../bridge/native.js'
 import { Values } from '../bridge/values.js'
+import { startChild } from '../client/children.js'
 import { unknownParameters } from '../connections/postgres.js'
 import { alarmsOf } from '../execution/alarms.js'
 import { outdatedLine } from '../execution/answer.js'
@@ -205,6 +206,11 @@ export class Worker {
       shouldRetryInProcess: (node) => owner.shouldRetryInProcess(node),
       getQueueRetryOptions: (node) => owner.getQueueRetryOptions(node),
       opensSubflows: () => engine.opensSubflows(),
+      startChild: (child) =>
+        startChild(
+          { engine, values: this.values, spans: this.spans, answer: (promise) => owner.answer(promise) },
+          child,
+        ),
     }
   }
 

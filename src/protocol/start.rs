@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::record::{Carried, Values};
+use crate::record::{Carried, Parent, Values};
 
 /// Runs to start.
 #[derive(Debug, Deserialize)]
@@ -37,6 +37,9 @@ pub struct StartRun {
     /// What it is found by.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// The node that waits for its end.
+    #[serde(default)]
+    pub parent: Option<Parent>,
 }
 
 /// What becomes of a start whose id there is already.

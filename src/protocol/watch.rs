@@ -70,11 +70,24 @@ pub struct RunDescription {
     /// What it is found by.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// The node that started it and waits for its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentDescription>,
     /// When it ended: milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<u64>,
     /// Every node that was ever reached, in the order of their ids.
     pub nodes: Vec<NodeDescription>,
+}
+
+/// The node that started a run and waits for its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParentDescription {
+    /// Its run.
+    pub run_id: String,
+    /// The node.
+    pub node_id: NodeId,
 }
 
 /// What is known of a node of a run.

@@ -2,7 +2,7 @@
 //! code may change; a name in these texts may not.
 
 use super::{
-    Carried, Change, ClientStart, Document, Entry, FollowedBlueprint, Noted, Patch, RESERVED_KEY,
+    Carried, Change, ClientStart, Document, Entry, FollowedBlueprint, Noted, Parent, Patch, RESERVED_KEY,
     ReservedKey, StatusUpdate, Untold, to_raw,
 };
 use std::time::Duration;
@@ -94,8 +94,15 @@ fn the_reserved_key_is_what_2_0_0_writes() {
 /// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
 #[test]
 fn who_started_a_run_stands_beside_its_ledger_and_may_be_dropped() {
-    let start =
-        Some(ClientStart { mark: "0123456789abcdef".into(), at: 1_700_000_000_000, tags: Vec::new() }.into());
+    let start = Some(
+        ClientStart {
+            mark: "0123456789abcdef".into(),
+            at: 1_700_000_000_000,
+            tags: Vec::new(),
+            parent: None,
+        }
+        .into(),
+    );
     let reserved = ReservedKey { start, ..ReservedKey::default() };
     let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"0123456789abcdef","at":1700000000000}}"#;
     assert_eq!(to_raw(&reserved).unwrap().get(), text);
@@ -107,9 +114,21 @@ fn who_started_a_run_stands_beside_its_ledger_and_may_be_dropped() {
 /// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
 #[test]
 fn the_tags_of_a_run_stand_beside_who_started_it() {
-    let start = ClientStart { mark: "m".into(), at: 7, tags: vec!["customer:42".into(), "eu".into()] };
+    let start =
+        ClientStart { mark: "m".into(), at: 7, tags: vec!["customer:42".into(), "eu".into()], parent: None };
     let reserved = ReservedKey { start: Some(start.into()), ..ReservedKey::default() };
     let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"m","at":7,"tags":["customer:42","eu"]}}"#;
+    assert_eq!(to_raw(&reserved).unwrap().get(), text);
+    assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), reserved);
+}
+
+/// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
+#[test]
+fn the_parent_of_a_run_stands_beside_who_started_it() {
+    let parent = Parent { run: "p".into(), node: "a".into(), round: 2, event: "e".into() };
+    let start = ClientStart { mark: "m".into(), at: 7, tags: Vec::new(), parent: Some(parent) };
+    let reserved = ReservedKey { start: Some(start.into()), ..ReservedKey::default() };
+    let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"m","at":7,"parent":{"runId":"p","nodeId":"a","round":2,"event":"e"}}}"#;
     assert_eq!(to_raw(&reserved).unwrap().get(), text);
     assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), reserved);
 }

@@ -10,6 +10,7 @@ use super::carried::Carried;
 use super::keys::RESERVED_KEY;
 use super::untold::{Milestones, Untold};
 use super::values::{Values, blueprint_named_in};
+use crate::ids::NodeId;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{Ledger, Numbered, Onward, RunStatus};
 
@@ -51,14 +52,33 @@ pub struct ClientStart {
     /// What the run is found by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// The node that waits for it, where a run started it as its child.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+}
+
+/// A node that waits for the end of a run that it has started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Parent {
+    /// Its run.
+    #[serde(rename = "runId")]
+    pub run: String,
+    /// The node, by its place in the run.
+    #[serde(rename = "nodeId")]
+    pub node: NodeId,
+    /// Its round.
+    pub round: u32,
+    /// The event that it waits for.
+    pub event: String,
 }
 
 impl ClientStart {
-    /// The start of one of the runs of a call, which has tags of its own.
-    pub fn tagged(self: &Arc<Self>, tags: &[String]) -> Arc<Self> {
-        match tags.is_empty() {
+    /// The start of one of the runs of a call, which has tags and a parent of its own.
+    pub fn of_run(self: &Arc<Self>, tags: Vec<String>, parent: Option<Parent>) -> Arc<Self> {
+        match tags.is_empty() && parent.is_none() {
             true => self.clone(),
-            false => Arc::new(Self { tags: tags.to_vec(), ..(**self).clone() }),
+            false => Arc::new(Self { tags, parent, ..(**self).clone() }),
         }
     }
 }
@@ -115,6 +135,11 @@ impl ReservedKey {
         all.extend(self.ledger.rest());
         let blueprint = self.blueprint.as_ref().map(|follows| follows.id.to_string());
         Milestones { blueprint: blueprint.unwrap_or_default(), all }
+    }
+
+    /// The node that waits for the run's end, if one does.
+    pub fn parent(&self) -> Option<&Parent> {
+        self.start.as_ref()?.parent.as_ref()
     }
 
     /// Whether the status row says that the run has paused or ended.

@@ -23,6 +23,7 @@ use crate::worker::recovery::republish::{Republishing, republish};
 use crate::worker::registry::card::{RegisteredWorker, SUBFLOWS};
 use crate::worker::registry::gate::Gate;
 use crate::worker::retention::remove_old;
+use crate::worker::runs::children::children_to_cancel;
 use crate::worker::runs::operations::FollowUp;
 use crate::worker::schedules::beat::Beat;
 use crate::worker::services::{Ports, Services};
@@ -158,7 +159,25 @@ impl Engine {
         if cancelled && !self.services.notices.are_heard() {
             self.have_told(run).await;
         }
+        self.cancel_children(run, reason).await;
         Ok(cancelled)
+    }
+
+    /// The runs that a cancelled one waited for end with it. Also where it was cancelled before: that call may have been cut short.
+    async fn cancel_children(&self, run: &str, reason: &str) {
+        let Ok(document) = self.services.runs.load_ledger(run).await else { return };
+        let Some(reserved) = document.reserved else { return };
+        if reserved.ledger.status != RunStatus::Cancelled {
+            return;
+        }
+        for child in children_to_cancel(&reserved.ledger) {
+            if let Err(error) = Box::pin(self.cancel(&child, reason)).await {
+                let words = format!(
+                    "Run '{run}' is cancelled, and its child run '{child}' could not be: cancel it as well. {error}"
+                );
+                self.services.notices.warn(About::run(&child).error(&error), words);
+            }
+        }
     }
 
     /// Nobody listens here: a worker is asked to tell how the run ended. What goes wrong with that is no error of the call.

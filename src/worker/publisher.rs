@@ -36,7 +36,8 @@ enum Manner {
     Later(Duration),
 }
 
-/// Publishes jobs.
+/// Publishes jobs. Clones share it.
+#[derive(Clone)]
 pub struct Publisher {
     broker: Arc<dyn Broker>,
     settings: Arc<Settings>,

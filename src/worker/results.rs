@@ -5,16 +5,23 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use crate::backoff::Backoff;
 use crate::error::{Kind, Result};
+use crate::fault_points;
 use crate::ports::about::About;
 use crate::ports::host::Host;
 use crate::ports::platform::Platform;
+use crate::protocol::message::JobMessage;
+use crate::record::{Parent, to_raw};
 use crate::worker::active_nodes::ActiveNodes;
 use crate::worker::leases::service::Leases;
 use crate::worker::notices::Notices;
+use crate::worker::publisher::Publisher;
+use crate::worker::runs::operations::FollowUp;
 use crate::worker::runs::store::Runs;
 
 /// What stands in a node's place in the key of the lease.
@@ -34,8 +41,19 @@ pub struct Results {
     pub(super) active_nodes: Arc<ActiveNodes>,
     /// The user hears when a result cannot be published.
     pub(super) notices: Notices,
+    /// Where the jobs of a parent go to.
+    pub(super) publisher: Publisher,
     /// Time.
     pub(super) platform: Platform,
+}
+
+/// How a child run ended, as its parent's node reads it: `ChildEnd` of `lib/execution/child-runs.ts`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ChildEnd<'a> {
+    run_id: &'a str,
+    status: &'static str,
+    reason: &'a str,
 }
 
 impl Results {
@@ -94,11 +112,36 @@ impl Results {
                 return Ok(());
             };
             let ledger = &reserved.ledger;
-            let context = document.visible_json()?;
-            self.host.publish_result(run, ledger.status, &ledger.reason(), &context).await?;
+            let (status, reason) = (ledger.status, ledger.reason());
+            if reserved.parent().is_none() || self.runs.defers_results() {
+                let context = document.visible_json()?;
+                self.host.publish_result(run, status, &reason, &context).await?;
+            }
+            if let Some(parent) = reserved.parent() {
+                fault_points::point("child-ended");
+                self.tell_parent(parent, ChildEnd { run_id: run, status: status.as_str(), reason: &reason })
+                    .await?;
+                fault_points::point("parent-told");
+            }
             if self.runs.mark_published(run, ledger).await? {
                 return Ok(());
             }
         }
+    }
+
+    /// Tells the node that waits for a run of its end; the jobs that follow are published.
+    async fn tell_parent(&self, parent: &Parent, end: ChildEnd<'_>) -> Result<()> {
+        let Some(followed) = self.runs.tell_parent(parent, &to_raw(&end)?).await? else {
+            debug!(run = end.run_id, parent = parent.run, "nobody waits for the end of this run any more");
+            return Ok(());
+        };
+        let FollowUp { blueprint, due, at, carried, .. } = followed;
+        let jobs = JobMessage::all_due(&parent.run, &blueprint, &due, at).into_iter();
+        let jobs: Vec<JobMessage> = jobs.map(|job| job.carrying(carried.clone())).collect();
+        if let Err(error) = self.publisher.publish(&jobs).await {
+            // The parent's row says what is due: recovery publishes it.
+            debug!(%error, parent = parent.run, "the parent's jobs were not published");
+        }
+        Ok(())
     }
 }

@@ -128,7 +128,15 @@ impl Services {
         let heard = Heard { changes: changes.clone(), meters: meters.clone(), notices: notices.clone() };
         let runs = Runs::new(store_of_runs, settings.clone(), heard, host.publishes_results());
         let runs = Arc::new(runs);
+        let publisher = Publisher::new(
+            broker.clone(),
+            settings.clone(),
+            notices.clone(),
+            platform.clone(),
+            meters.clone(),
+        );
         let results = Results {
+            publisher: publisher.clone(),
             host: host.clone(),
             runs: runs.clone(),
             leases: leases.clone(),
@@ -139,13 +147,7 @@ impl Services {
         Self {
             liveness: Liveness::new(settings.event_loop_timeout),
             blueprints: Blueprints::new(host.clone()),
-            publisher: Publisher::new(
-                broker.clone(),
-                settings.clone(),
-                notices.clone(),
-                platform.clone(),
-                meters.clone(),
-            ),
+            publisher,
             legacy: Legacy::new(store.clone(), leases.clone(), runs.clone()),
             dead_letters: DeadLetters::new(broker.clone(), settings.clone(), platform.clone()),
             traffic: Traffic::default(),

@@ -1,6 +1,7 @@
 // The flows of these tests, as worker processes and tests both know them. Each knows what its runs must come to.
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { childRun } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, SubflowNode, UnsafeEvaluator } from 'flowcraft'
 
 const ROUNDS = 3
@@ -139,6 +140,23 @@ function around(recorded) {
     .edge('start', 'last')
 }
 
+/** The diamonds, as a run of its own that a node waits for. */
+function parent(recorded) {
+  const context = async ({ context }) => ({ n: await context.get('n'), run: await context.get('run') })
+  return createFlow('parent')
+    .node(
+      'start',
+      recorded('first', async () => ({ output: 'begun' })),
+    )
+    .node('child', childRun('diamonds', { context, output: ({ end }) => end }))
+    .node(
+      'last',
+      recorded('last', async ({ input }) => ({ output: input })),
+    )
+    .edge('start', 'child')
+    .edge('child', 'last')
+}
+
 /** Two fan-outs and two joins, for faults at one step of one job. */
 function diamonds(recorded) {
   const node = (id, output) =>
@@ -236,7 +254,7 @@ function fan(recorded) {
   return flow
 }
 
-const FLOWS = { everything, nested, diamonds, around, line, fan }
+const FLOWS = { everything, nested, diamonds, around, parent, line, fan }
 
 /** Part of a runtime's options: every flow here, its nodes recorded. */
 export function flowsFor(executions, worker) {
@@ -279,6 +297,10 @@ export const outcomes = {
   around: ({ n }) => ({
     output: (11 * n + 2) * (11 * n),
     nodes: { start: 1, left: 1, right: 1, middle: 1, up: 1, down: 1, end: 1, last: 1 },
+  }),
+  parent: ({ n }) => ({
+    output: (11 * n + 2) * (11 * n),
+    nodes: { start: 1, left: 1, right: 1, middle: 1, up: 1, down: 1, end: 1, first: 1, last: 1 },
   }),
   line: () => ({ nodes: { start: 1, work: 1, end: 1 } }),
   fan: () => ({

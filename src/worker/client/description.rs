@@ -3,9 +3,10 @@
 use crate::error::Result;
 use crate::ports::watching::StatusView;
 use crate::protocol::watch::{
-    FailedAttempt, NodeDescription, NodeFailure, RunDescription, RunOutcome, StoredResult, WaitsFor,
+    FailedAttempt, NodeDescription, NodeFailure, ParentDescription, RunDescription, RunOutcome, StoredResult,
+    WaitsFor,
 };
-use crate::record::{Document, ReservedKey, blueprint_named_in, final_result, version_named_in};
+use crate::record::{Document, Parent, ReservedKey, blueprint_named_in, final_result, version_named_in};
 use crate::workflow::ledger::{FailedTries, FailedTry, Ledger, NodeEntry, NodeState, RunStatus};
 use crate::workflow::path::{Inside, shown};
 
@@ -26,9 +27,14 @@ pub fn describe(run: &str, document: &Document, view: Option<&StatusView>) -> Ru
         created_at: reserved.and_then(|reserved| reserved.start.as_ref()).map(|start| start.at),
         updated_at: view.and_then(|view| view.updated_at),
         tags: tags(reserved, view),
+        parent: reserved.and_then(ReservedKey::parent).map(parent),
         ended_at: ledger.and_then(Ledger::ended_at),
         nodes: ledger.map(nodes).unwrap_or_default(),
     }
+}
+
+fn parent(Parent { run, node, .. }: &Parent) -> ParentDescription {
+    ParentDescription { run_id: run.clone(), node_id: node.clone() }
 }
 
 /// What a run is found by. Version 2.0.0 drops it from the record, and leaves the status row as it is.
@@ -195,6 +201,7 @@ mod tests {
             mark: "m".into(),
             at: 1,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            parent: None,
         };
         assert_eq!(told(Some(start(&["own"]))), ["own"]);
         assert!(told(Some(start(&[]))).is_empty());

@@ -96,10 +96,16 @@ impl Client {
     /// What is to be begun: every run with its blueprint.
     pub(super) async fn beginnings(&self, runs: Vec<StartRun>) -> Result<Vec<Beginning>> {
         let platform = &self.services.platform;
-        let start = Arc::new(ClientStart { mark: platform.mark(), at: platform.now(), tags: Vec::new() });
+        let start = Arc::new(ClientStart {
+            mark: platform.mark(),
+            at: platform.now(),
+            tags: Vec::new(),
+            parent: None,
+        });
         let mut known: HashMap<String, Arc<Blueprint>> = HashMap::new();
         let mut beginnings = Vec::with_capacity(runs.len());
-        for StartRun { run_id: run, blueprint_id, context, version, start_at, carried, tags } in runs {
+        for StartRun { run_id: run, blueprint_id, context, version, start_at, carried, tags, parent } in runs
+        {
             let blueprint = match known.get(&blueprint_id) {
                 Some(blueprint) => blueprint.clone(),
                 None => self.blueprint(&blueprint_id).await.map_err(|error| error.of_run(&run))?,
@@ -112,7 +118,7 @@ impl Client {
             known.insert(blueprint_id, blueprint.clone());
             let due = start_at.map(|moment| platform.translated(moment));
             let not_before = due.filter(|moment| platform.until(*moment).is_some());
-            let start = start.tagged(&tags);
+            let start = start.of_run(tags, parent);
             let carried = carried.map(Arc::new);
             beginnings.push(Beginning { run, blueprint, values: context, not_before, start, carried });
         }

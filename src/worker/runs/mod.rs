@@ -1,6 +1,7 @@
 //! The record of the runs, as the worker uses it: what is read, what is decided on it, what is written.
 
 pub mod beginning;
+pub mod children;
 pub(super) mod claim;
 pub mod failing;
 pub mod finalize;

@@ -161,7 +161,9 @@ impl Runs {
             true => Ok(Decision::MarkPublished(())),
             false => Ok(Decision::Leave(())),
         };
-        self.update(run, Projection::Ledger, mark).await.map(|committed| committed.changed)
+        // The status row of a child is written then, and that needs the keys.
+        let needed = if self.defers_results() { Projection::Ledger } else { Projection::Whole };
+        self.update(run, needed, mark).await.map(|committed| committed.changed)
     }
 
     /// Something that happens to a run from outside: the change, and the jobs that follow.
@@ -192,7 +194,7 @@ pub(super) fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
     apply_by(&Blueprint::unknown(""), ledger, event)
 }
 
-fn apply_by(blueprint: &Blueprint, ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
+pub(super) fn apply_by(blueprint: &Blueprint, ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
     ledger.apply(blueprint, event).map(|transition| transition.due).map_err(|refusal| {
         let (code, why) = match refusal {
             Refusal::Ended => (Code::RunEnded, format!("the run is over: it is {}", ledger.status.as_str())),

@@ -98,7 +98,7 @@ pub fn decide<T>(
             }
             (Some(finalize(state.reserved, state.patch, deferred)?), answer)
         }
-        Decision::MarkPublished(answer) => (Some(published(state.reserved, state.patch)), answer),
+        Decision::MarkPublished(answer) => (Some(published(state.reserved, state.patch, deferred)), answer),
     })
 }
 

@@ -1,0 +1,136 @@
+/**
+ * Nodes that start a run of its own, a child, and wait for its end. The node pauses like any that waits for an event; the engine
+ * sends that event once, when the child has ended.
+ */
+import { createHash } from 'node:crypto'
+import { FlowcraftError, type NodeImplementation } from 'flowcraft'
+import { isObject } from '../is-object.js'
+import type { Stored } from './job-context.js'
+
+/** How the event is named that a child's end is. */
+const CHILD_EVENT = 'flowcraft:child:'
+
+const OUTPUTS = '_outputs.'
+
+/** Marks the function of a node that waits for a child. */
+const CHILD_RUN = Symbol.for('@flowcraft/rabbitmq-adapter/child-run')
+
+/** Has a job start a child. */
+export const START_CHILD = Symbol('start child')
+
+/** What becomes of a child whose parent is cancelled. */
+export type OnCancel = 'cancel' | 'leave'
+
+/** A child as its node asks for it. */
+export interface ChildAsked {
+  readonly blueprintId: string
+  readonly context: object
+  readonly tags: readonly string[]
+  readonly version: string | undefined
+}
+
+/** The node that waits: the engine's `Parent`. */
+export interface ParentNode {
+  readonly runId: string
+  /** Its place in the run. */
+  readonly nodeId: string
+  readonly round: number
+  readonly event: string
+}
+
+/** A child as it is started. */
+export interface ChildToStart extends ChildAsked {
+  readonly runId: string
+  readonly parent: ParentNode
+}
+
+/** What a node that waits for a child says it waits for, in `_awaitingDetails`. The engine reads it when the run is cancelled. */
+export interface ChildDetails {
+  readonly reason: 'child_run'
+  readonly childRunId: string
+  readonly blueprintId: string
+  readonly event: string
+  readonly onCancel?: OnCancel
+}
+
+/** How a child ended, as the engine tells its parent. */
+interface ChildEnd {
+  readonly runId: string
+  readonly status: string
+  readonly reason: string
+}
+
+/** What a node makes of its child's context. */
+export type ChildOutput = (context: Record<string, unknown>) => unknown
+
+/**
+ * The error of a node whose child run did not complete. The node is not tried again for it; a fallback takes over.
+ *
+ * @example
+ * ```ts
+ * bus.on('node:error', ({ error }) => error.cause instanceof ChildRunError && alert(error.cause.childRunId))
+ * ```
+ */
+export class ChildRunError extends FlowcraftError {
+  override readonly name = 'ChildRunError'
+  /** The child's run id. */
+  readonly childRunId: string
+  /** How it ended: `failed`, `cancelled` or `stalled`. */
+  readonly status: string
+
+  /** @internal */
+  constructor({ runId, status, reason }: ChildEnd) {
+    super(`The child run '${runId}' is ${status}${reason === '' ? '' : `: ${reason}`}`)
+    this.childRunId = runId
+    this.status = status
+  }
+}
+
+/** A child of one execution of a node: the same however often that is tried. A UUID, for tables whose ids are UUIDs. */
+export function childOf({ runId, nodeId, round }: Omit<ParentNode, 'event'>): { runId: string; event: string } {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([runId, nodeId, round, 'child']))
+    .digest()
+  hash[6] = 0x80 | ((hash[6] ?? 0) & 0x0f)
+  hash[8] = 0x80 | ((hash[8] ?? 0) & 0x3f)
+  const hex = hash.toString('hex', 0, 16)
+  const parts = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)]
+  const id = parts.join('-')
+  return { runId: id, event: CHILD_EVENT + id }
+}
+
+/** Marks a node's function, with what it makes of its child's context. */
+export function waitingForChild<F extends object>(node: F, output: ChildOutput): F {
+  return Object.assign(node, { [CHILD_RUN]: output })
+}
+
+/** What a node makes of its child's context; none where it waits for no child. */
+export function childOutputOf(implementation: NodeImplementation | undefined): ChildOutput | undefined {
+  return (implementation as { [CHILD_RUN]?: ChildOutput } | undefined)?.[CHILD_RUN]
+}
+
+/** Whether a node waits for a child, by what it says it waits for. */
+export function isChildDetails(details: unknown): details is ChildDetails {
+  return (details as { reason?: unknown } | null | undefined)?.reason === 'child_run'
+}
+
+/**
+ * The output of a node whose child has ended. What a person resumed it with is its output as it stands.
+ *
+ * @throws ChildRunError where the child did not complete.
+ */
+export async function outputOfChild(given: unknown, output: ChildOutput, stored: Stored): Promise<unknown> {
+  if (!isChildEnd(given)) return given
+  if (given.status !== 'completed') throw new ChildRunError(given)
+  return output(withOutputs(await stored.record(given.runId).toJSON()))
+}
+
+/** As in a node, an output also stands under the id of its node. */
+export function withOutputs(context: Record<string, unknown>): Record<string, unknown> {
+  const outputs = Object.entries(context).filter(([key]) => key.startsWith(OUTPUTS))
+  return { ...Object.fromEntries(outputs.map(([key, output]) => [key.slice(OUTPUTS.length), output])), ...context }
+}
+
+function isChildEnd(given: unknown): given is ChildEnd {
+  return isObject(given) && ['runId', 'status', 'reason'].every((field) => typeof given[field] === 'string')
+}
