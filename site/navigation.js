@@ -18,6 +18,7 @@ export const navigation = [
       docs('Start and watch', 'client'),
       docs('Schedules', 'schedules'),
       docs('Pause and approve', 'pauses'),
+      docs('Child runs', 'child-runs'),
       docs('In a node', 'in-a-node'),
       docs('Limits', 'limits'),
       docs('Retries and failures', 'failures'),

@@ -177,6 +177,20 @@ describe('runs', onServers('the command line is a process of its own'), () => {
     assert.deepEqual(context['_outputs.payment'], { amount: 7 })
   })
 
+  it('show the child that a node waits for, and its parent', async (t) => {
+    await servers.workerFor(t, Object.values(flows))
+    const runId = servers.runId()
+    await run(['runs', 'start', 'charged', ...WITH, '--run-id', runId])
+    await servers.settled(runId, ['awaiting'])
+    const [, child] = /waits for the end of its child run '([0-9a-f-]+)'/.exec((await run(`runs show ${runId}`)).stdout)
+    await servers.settled(child, ['awaiting'])
+    const shown = await run(`runs show ${child}`)
+    assert.match(shown.stdout, new RegExp(`^child of +node 'charge' of run '${runId}'$`, 'm'))
+    const cancelled = await run(['runs', 'cancel', runId, '--yes'])
+    assert.equal(cancelled.code, 0, cancelled.stderr)
+    assert.match((await run(`runs show ${child}`)).stdout, /^status +cancelled$/m)
+  })
+
   it('that are not there end with 1, whatever is asked of them', async () => {
     for (const line of ['runs show', 'runs result', 'runs watch']) {
       const { code, stdout, stderr } = await run(`${line} nowhere`)

@@ -1,6 +1,8 @@
 // What the page of the dashboard is answered.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { childRun } from '@flowcraft/rabbitmq-adapter'
+import { createFlow } from 'flowcraft'
 import { until } from '../fixtures/until.js'
 import { ask, boardFor, orders, quick } from './support/board.js'
 
@@ -121,6 +123,21 @@ describe('a run', () => {
     assert.deepEqual(done.body, { nodes: ['approval'] })
     await env.expectRun('o').toHaveCompleted({ outputs: { ship: { by: 'ada' } } })
     assert.equal((await get('approvals')).body.approvals.length, 0)
+  })
+
+  it('that wait for a run of their own are no approvals, and each names the other', async (t) => {
+    const outer = createFlow('outer').node('call', childRun('order'))
+    const { env, get } = await boardFor(t, { flows: { outer, order: orders() } })
+    await env.client.start('outer', { runId: 'outer-1' })
+    await env.settle()
+    const { nodes } = (await get('run', { id: 'outer-1' })).body
+    const child = nodes[0].waitsFor.childRunId
+    assert.deepEqual((await get('run', { id: child })).body.parent, { runId: 'outer-1', nodeId: 'call' })
+    const { approvals } = (await get('approvals')).body
+    assert.deepEqual(
+      approvals.map(({ runId }) => runId),
+      [child],
+    )
   })
 
   it('has the graph of its blueprint, where the client knows it', async (t) => {

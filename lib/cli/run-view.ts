@@ -29,6 +29,7 @@ export function linesOfRun(io: Io, run: RunDescription, flows: Flows, origin?: R
     ['reason', reason, 'red'],
     ['blueprint', blueprint],
     ['tags', run.tags?.map(oneLine).join(', ')],
+    ['child of', run.parent && `node '${oneLine(run.parent.nodeId)}' of run '${oneLine(run.parent.runId)}'`],
     ['run again', origin && `from node '${oneLine(origin.nodeId)}' of run '${oneLine(origin.runId)}'`],
     ['started', moment(run.createdAt)],
     ['last changed', moment(run.updatedAt)],
@@ -89,12 +90,20 @@ function notesOf(node: NodeDescription): string[] {
     ...(attempt > 1 ? [`attempt ${attempt}`] : []),
     ...(dueAt && left > 0 ? [`due at ${clock(dueAt)}, in ${lengthOf(left)}`] : []),
     ...(action !== undefined ? [`action '${oneLine(action)}'`] : []),
-    ...(waitsFor?.event !== undefined ? [`waits for event '${oneLine(waitsFor.event)}'`] : []),
+    ...waitOf(waitsFor),
     ...(state === 'awaiting' && waitsFor?.event === undefined && !dueAt ? ['waits to be resumed'] : []),
-    ...(says(waitsFor?.details) ? [shownJson(waitsFor?.details)] : []),
     ...(replaced ? ['its fallback took its place'] : []),
     ...triedOf(node).map(oneLine),
     ...(error !== undefined ? [oneLine(error)] : []),
+  ]
+}
+
+function waitOf(waitsFor: NodeDescription['waitsFor']): string[] {
+  if (waitsFor?.childRunId !== undefined)
+    return [`waits for the end of its child run '${oneLine(waitsFor.childRunId)}'`]
+  return [
+    ...(waitsFor?.event !== undefined ? [`waits for event '${oneLine(waitsFor.event)}'`] : []),
+    ...(says(waitsFor?.details) ? [shownJson(waitsFor?.details)] : []),
   ]
 }
 

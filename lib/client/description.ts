@@ -1,5 +1,6 @@
 /** What is known of a run, as an application sees it. */
 import { fromJson } from '../bridge/json.js'
+import { isChildDetails } from '../execution/child-runs.js'
 
 /** The status of a run. Programs of your own may have written other words. */
 export type RunStatus = 'running' | 'awaiting' | 'completed' | 'failed' | 'cancelled' | (string & {})
@@ -52,7 +53,7 @@ export interface NodeDescription {
   /** The action that it decided. */
   action?: string
   /** What it waits for, while it is `awaiting`. */
-  waitsFor?: { event?: string; details?: unknown }
+  waitsFor?: { event?: string; childRunId?: string; details?: unknown }
   /** Why it failed. */
   error?: string
   /** It failed, and its fallback took its place. */
@@ -114,11 +115,15 @@ export function readDescription(json: string): RunDescription {
 
 function readNode(told: ToldNode): NodeDescription {
   const { dueAt, reachedAt, startedAt, awaitingSince, resumedAt, endedAt, failedAttempts, ...node } = told
+  const { waitsFor } = node
   const failed = failedAttempts?.map(readAttempt) ?? []
   const lastError = failed.findLast((attempt, at) => at < failed.length - 1 || !isItsEnd(attempt, told))
   return {
     ...node,
     ...dates({ dueAt, reachedAt, startedAt, awaitingSince, resumedAt, endedAt }),
+    ...(isChildDetails(waitsFor?.details) && {
+      waitsFor: { ...waitsFor, childRunId: waitsFor.details.childRunId },
+    }),
     ...(lastError && { lastError }),
     ...(failed.length > 0 && { failedAttempts: failed }),
   }

@@ -34,10 +34,15 @@ export async function approvals(board: Board, input: Input): Promise<{ approvals
   }
   await Promise.all(Array.from({ length: AT_A_TIME }, line))
   const waiting = page.runs.flatMap((run) => {
-    const nodes = described.get(run.runId)?.nodes.filter(({ state, dueAt }) => state === 'awaiting' && !dueAt) ?? []
+    const nodes = described.get(run.runId)?.nodes.filter(waitsForSomebody) ?? []
     return nodes.length > 0 ? [{ ...run, nodes }] : []
   })
   return { approvals: waiting, ...(page.cursor !== undefined && { cursor: page.cursor }) }
+}
+
+/** Whether a node waits for somebody, or for something from outside, and not for a time or for a run of its own. */
+function waitsForSomebody({ state, dueAt, waitsFor }: ShownNode): boolean {
+  return state === 'awaiting' && !dueAt && waitsFor?.childRunId === undefined
 }
 
 /** A run that may be gone by now. */

@@ -1,5 +1,6 @@
 // What a user's module exports: the blueprints of the tests of the command line.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { childRun } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 
 let tries = 0
@@ -31,5 +32,6 @@ export const flows = {
     await sleep(6_000)
     return { output: 'done' }
   }),
+  charged: createFlow('charged').node('charge', childRun('paid')),
   single: createFlow('single').node('only', async () => ({ output: 1 })),
 }

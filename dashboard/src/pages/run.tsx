@@ -102,7 +102,7 @@ function OneRun({ id }: { id: string }) {
 }
 
 function Head({ run, refresh }: { run: Run; refresh: () => void }) {
-  const { runId, status, blueprintId, version, reason, createdAt, updatedAt, endedAt, nodes, tags } = run
+  const { runId, status, blueprintId, version, reason, createdAt, updatedAt, endedAt, nodes, tags, parent } = run
   const origin = usePolled('run/origin', { id: runId }, 0).data?.origin
   const over = status !== 'running' && status !== 'awaiting'
   const end = endedAt ?? (over ? updatedAt : undefined)
@@ -144,6 +144,12 @@ function Head({ run, refresh }: { run: Run; refresh: () => void }) {
           </span>
         )}
         {took !== undefined && <span>took {lengthOf(took)}</span>}
+        {parent && (
+          <span>
+            child of <a href={hrefOf('run', { id: parent.runId, node: parent.nodeId })}>{parent.nodeId}</a> of{' '}
+            <a href={runHref(parent.runId)}>{parent.runId}</a>
+          </span>
+        )}
         {origin && (
           <span>
             again from <a href={hrefOf('run', { id: origin.runId, node: origin.nodeId })}>{origin.nodeId}</a> of{' '}

@@ -6,6 +6,7 @@ import { says } from '../pages/approvals.js'
 import { Copy, IconButton, Moment, Status } from '../parts/basics.js'
 import { ResumeButtons } from '../parts/resume.js'
 import { ofPlain, Tree } from '../parts/tree.js'
+import { runHref } from '../route.js'
 import { FailedAttempts } from './failed-attempts.js'
 import { Rerun } from './rerun.js'
 
@@ -47,14 +48,12 @@ export function NodePanel({
             <code>{action}</code>
           </Fact>
         )}
-        {waitsFor?.event !== undefined && (
-          <Fact name="Waits for">
-            <code>{waitsFor.event}</code>
-          </Fact>
-        )}
+        <WaitsFor node={node} />
         {replaced && <Fact name="Then">its fallback took its place</Fact>}
       </dl>
-      {state === 'awaiting' && dueAt === undefined && <ResumeButtons runId={run.runId} node={node} done={done} />}
+      {state === 'awaiting' && dueAt === undefined && waitsFor?.childRunId === undefined && (
+        <ResumeButtons runId={run.runId} node={node} done={done} />
+      )}
       {canRerun && <Rerun key={nodeId} runId={run.runId} nodeId={nodeId} />}
       {error !== undefined && (
         <section>
@@ -65,7 +64,7 @@ export function NodePanel({
         </section>
       )}
       <FailedAttempts node={node} />
-      {says(waitsFor?.details) && (
+      {waitsFor?.childRunId === undefined && says(waitsFor?.details) && (
         <section>
           <h3>Details of the wait</h3>
           <Tree view={ofPlain(waitsFor?.details)} path={[]} isOpen />
@@ -79,6 +78,25 @@ export function NodePanel({
         name={`_outputs.${nodeId}`}
       />
     </aside>
+  )
+}
+
+function WaitsFor({ node: { waitsFor } }: { node: RunNode }) {
+  if (waitsFor?.childRunId !== undefined) {
+    return (
+      <Fact name="Waits for">
+        the end of its child run{' '}
+        <a className="mono" href={runHref(waitsFor.childRunId)}>
+          {waitsFor.childRunId}
+        </a>
+      </Fact>
+    )
+  }
+  if (waitsFor?.event === undefined) return null
+  return (
+    <Fact name="Waits for">
+      <code>{waitsFor.event}</code>
+    </Fact>
   )
 }
 

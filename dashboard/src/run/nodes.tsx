@@ -68,6 +68,7 @@ export function Nodes({
                 <td>{node.attempt}</td>
                 <td className="said">
                   {node.error ??
+                    (node.waitsFor?.childRunId && `waits for its child run ${node.waitsFor.childRunId}`) ??
                     (node.waitsFor?.event && `waits for ${node.waitsFor.event}`) ??
                     (node.action && `decided ${node.action}`)}
                   {node.dueAt !== undefined && (
