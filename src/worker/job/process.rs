@@ -19,6 +19,8 @@ use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
 use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
+use crate::worker::leases::epoch::Forgotten;
+use crate::worker::services::Services;
 
 /// How often a job whose node another worker executes looks again, and how often before it waits elsewhere.
 const LEASE_POLL: Duration = Duration::from_millis(250);
@@ -113,12 +115,23 @@ async fn under_lease(
 ) -> Result<MessageFate> {
     let leases = &context.services.leases;
     let is_in_doubt = message.may_be_one_of_two() && leases.is_seen(&message.run_id, &message.node_id);
-    if is_in_doubt && leases.may_be_forgotten().await {
+    if is_in_doubt && may_be_leased_unseen(context).await {
         return wait_for_holders(context, message).await;
     }
     match acquired {
         Acquired::Suspect(deaths) => suspected(context, message, deaths).await,
         _ => with_lease(context, message, prefetched).await,
+    }
+}
+
+/// Whether another worker may have a lease that the store has forgotten.
+async fn may_be_leased_unseen(context: &JobContext<'_>) -> bool {
+    let Services { leases, registry, .. } = context.services;
+    match leases.has_forgotten().await {
+        Forgotten::No => false,
+        // Where all workers have just started, nobody used the store before them.
+        Forgotten::Perhaps => registry.may_have_elders(context.queue, leases.until_all_renewed() * 2).await,
+        Forgotten::Yes => true,
     }
 }
 

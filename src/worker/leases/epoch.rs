@@ -1,29 +1,43 @@
 //! Whether the store may have forgotten leases: it was flushed, or another one took its place. Its epoch tells.
 
+use std::time::Duration;
+
 use futures_util::future::join;
 
 use super::held::HeldLeases;
 use crate::error::Result;
 use crate::ports::keys;
 
+/// What stands in the key of a young store that nobody knew before.
+const BEGUN: &str = "begun";
+
+/// Whether the store has forgotten leases a moment ago. Their holders take them again with their next renewals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// It has not.
+    No,
+    /// A worker that had just started found it empty: nobody has used it yet, or it was flushed a moment ago.
+    Perhaps,
+    /// It has, or it does not say.
+    Yes,
+}
+
 impl HeldLeases {
-    /// Whether the store may have forgotten leases a moment ago: it was flushed, or another one took its place. Their
-    /// holders take them again with their next renewals.
-    pub async fn may_be_forgotten(&self) -> bool {
+    /// Whether the store has forgotten leases a moment ago.
+    pub async fn has_forgotten(&self) -> Forgotten {
         // A store that does not answer now may have been flushed since it last did.
-        self.look_at_epoch().await.unwrap_or(true)
+        self.look_at_epoch().await.unwrap_or(Forgotten::Yes)
     }
 
-    async fn look_at_epoch(&self) -> Result<bool> {
+    async fn look_at_epoch(&self) -> Result<Forgotten> {
         let (stored, young) = join(self.store.get(keys::EPOCH), self.store.get(keys::YOUNG)).await;
-        let (stored, is_young) = (stored?, young?.is_some());
+        let (stored, young) = (stored?, young?);
         let known = self.with_reach(|reach| reach.epoch.clone());
-        let is_another = known.is_some() && known != stored;
-        // A worker that has just started finds a store that nobody has used, or one that was flushed a moment ago.
-        let is_empty = stored.is_none();
-        if is_another || is_empty {
-            let lasting = if is_another { self.ttl } else { self.until_all_renewed() };
-            self.store.set_if_not_exist(keys::YOUNG, &self.owner, lasting).await?;
+        let (is_another, is_empty) = (known.is_some() && known != stored, stored.is_none());
+        if is_another {
+            self.store.set_if_not_exist(keys::YOUNG, &self.owner, self.ttl).await?;
+        } else if is_empty {
+            self.store.set_if_not_exist(keys::YOUNG, BEGUN, self.until_all_renewed().as_secs()).await?;
         }
         let epoch = match stored {
             Some(epoch) => Some(epoch),
@@ -33,11 +47,17 @@ impl HeldLeases {
             }
         };
         self.with_reach(|reach| reach.epoch = epoch);
-        Ok(is_another || is_empty || is_young)
+        Ok(match young.as_deref() {
+            _ if is_another => Forgotten::Yes,
+            Some(BEGUN) => Forgotten::Perhaps,
+            Some(_) => Forgotten::Yes,
+            None if is_empty => Forgotten::Perhaps,
+            None => Forgotten::No,
+        })
     }
 
-    /// The seconds within which each living worker renews its leases, with a margin: it does so after each third of `ttl`.
-    fn until_all_renewed(&self) -> u64 {
-        (self.ttl / 2).max(1)
+    /// Within which each living worker renews its leases, with a margin: it does so after each third of `ttl`.
+    pub fn until_all_renewed(&self) -> Duration {
+        Duration::from_secs((self.ttl / 2).max(1))
     }
 }

@@ -1,6 +1,6 @@
 //! Leases: a worker holds one for each node it executes, and renews it until it gives it up.
 
-mod epoch;
+pub(super) mod epoch;
 pub(super) mod held;
 mod lead;
 mod out_of_reach;

@@ -67,7 +67,7 @@ impl HeldLeases {
             let held = self.begin_renewal();
             // All at once: they leave together.
             let renewed = join_all(held.iter().map(|lease| self.renew(lease)));
-            let (renewed, _) = join(renewed, self.may_be_forgotten()).await;
+            let (renewed, _) = join(renewed, self.has_forgotten()).await;
             self.end_renewal();
             let renewed = held.iter().zip(renewed);
             let claimed: Vec<LeasedExecution> =

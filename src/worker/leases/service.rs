@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::epoch::Forgotten;
 use super::held::{HeldLeases, LeasedExecution};
 use crate::backoff::Backoff;
 use crate::error::{Kind, Result};
@@ -155,9 +156,17 @@ impl Leases {
         self.held.silence_left()
     }
 
-    /// Whether the store may have forgotten leases a moment ago. Their holders take them again with their next renewals.
-    pub async fn may_be_forgotten(&self) -> bool {
-        self.held.may_be_forgotten().await && !makes(Mutant::TrustsFlushedStore)
+    /// Whether the store has forgotten leases a moment ago.
+    pub async fn has_forgotten(&self) -> Forgotten {
+        match self.held.has_forgotten().await {
+            _ if makes(Mutant::TrustsFlushedStore) => Forgotten::No,
+            forgotten => forgotten,
+        }
+    }
+
+    /// Within which each living worker renews its leases.
+    pub fn until_all_renewed(&self) -> Duration {
+        self.held.until_all_renewed()
     }
 
     /// Gives a lease back; done when that is on its way.

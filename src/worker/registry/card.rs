@@ -75,6 +75,19 @@ pub fn all_tell(workers: &[RegisteredWorker], queue: &str, consumers: Option<u32
     count > 0 && known && here.all(|card| card.capabilities.iter().any(|can| can == EVENTS))
 }
 
+/// Whether a consumer of a queue, beside this worker, may have been started before a moment: it says so, or nothing of itself.
+pub fn are_elders_possible(
+    workers: &[RegisteredWorker],
+    (own, queue): (&str, &str),
+    consumers: u32,
+    moment: u64,
+) -> bool {
+    let is_younger = |card: &&Card| card.since >= moment && card.queues.iter().any(|each| each == queue);
+    let others = workers.iter().map(|worker| &worker.card).filter(|card| card.id != own);
+    let known = others.filter(is_younger).count() + 1;
+    consumers as usize > known
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +112,26 @@ mod tests {
         ] {
             let workers = merged(cards.iter().map(|card| heard(card, 1)));
             assert_eq!(all_tell(&workers, "q", consumers), all, "{cards:?} {consumers:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_older_or_silent_may_be_an_elder_and_this_worker_is_none() {
+        let card = |id: &str, since: u64, queue: &str| {
+            format!(r#"{{"id":"{id}","queues":["{queue}"],"since":{since}}}"#)
+        };
+        let (own, young) = (card("own", 90, "q"), card("a", 100, "q"));
+        for (cards, consumers, possible) in [
+            (vec![], 1, false),
+            (vec![own.clone()], 1, false),
+            (vec![own.clone()], 2, true),
+            (vec![own.clone(), young.clone()], 2, false),
+            (vec![own.clone(), card("b", 99, "q")], 2, true),
+            (vec![own.clone(), card("c", 100, "r")], 2, true),
+            (vec![own, young, card("b", 99, "q")], 3, true),
+        ] {
+            let workers = merged(cards.iter().map(|card| heard(card, 1)));
+            assert_eq!(are_elders_possible(&workers, ("own", "q"), consumers, 100), possible, "{cards:?}");
         }
     }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 use tokio::time::{Instant, timeout};
 
-use super::card::{Card, EVENTS, LIVE_CONTEXT, REGISTRY, RegisteredWorker, SUBFLOWS, all_tell, merged};
+use super::card::{
+    Card, EVENTS, LIVE_CONTEXT, REGISTRY, RegisteredWorker, SUBFLOWS, all_tell, are_elders_possible, merged,
+};
 use super::elsewhere::{Elsewhere, WantedBlueprint};
 use super::gate::{ALIVE_FOR, Gate, HEARTBEAT, LOOKS, Look};
 use crate::error::Result;
@@ -18,6 +20,7 @@ use crate::ports::coordination::CoordinationStore;
 use crate::ports::platform::Platform;
 use crate::ports::record::Record;
 use crate::protocol::message::JobMessage;
+use crate::time::milliseconds;
 use crate::worker::settings::Settings;
 
 /// A fleet that was just started may have consumers that have not said yet who they are: it is looked at again.
@@ -121,6 +124,14 @@ impl Registry {
         let asked = join(timeout(HEARTBEAT, self.workers()), self.consumers(queue)).await;
         let (Ok(Ok(workers)), consumers) = asked else { return false };
         all_tell(&workers, queue, consumers)
+    }
+
+    /// Whether a worker of this queue may have lived for longer than that.
+    pub async fn may_have_elders(&self, queue: &str, age: Duration) -> bool {
+        let asked = join(timeout(HEARTBEAT, self.workers()), self.consumers(queue)).await;
+        let (Ok(Ok(workers)), Some(consumers)) = asked else { return true };
+        let newest = self.platform.now().saturating_sub(milliseconds(age));
+        are_elders_possible(&workers, (&self.settings.worker, queue), consumers, newest)
     }
 
     /// Who else may have what this worker lacks for a job: a blueprint or node, or the blueprint that it runs inside.
