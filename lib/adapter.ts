@@ -6,6 +6,7 @@ import { contextOptionsOver, PostgresContext } from './api/postgres-context.js'
 import { Webhooks } from './api/webhooks.js'
 import { placeOf, placeOfEvent, RESUME_OUTPUT } from './bridge/places.js'
 import { RabbitMqClient } from './client/client.js'
+import { eventToSend, type SendEventOptions } from './client/events.js'
 import { type Beside, everyQueueOf } from './client/host.js'
 import { mistake } from './errors.js'
 import { findBlueprint } from './execution/blueprints.js'
@@ -123,16 +124,23 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   /**
    * Tells a run of an event. Nodes that wait for it (`wait` nodes with `params.eventName`) go on with the payload as
-   * their output; while none does, the event is kept for the first that will. Needs no `start()`.
+   * their output; while none does, the event is kept for the first that will. What is told twice under one `idempotencyKey`
+   * counts once. Needs no `start()`.
    *
-   * @returns The nodes that go on.
-   * @throws RunEndedError when the run is over.
+   * @returns The nodes that go on; none where the run has heard of that key before.
+   * @throws RunEndedError when the run is over, unless it has heard of that key.
    */
-  async sendEvent(runId: string, eventName: string, payload?: unknown): Promise<Set<string>> {
+  async sendEvent(
+    runId: string,
+    eventName: string,
+    payload?: unknown,
+    options: SendEventOptions = {},
+  ): Promise<Set<string>> {
     const what = `The payload of event '${eventName}' for run '${runId}'`
     const place = placeOfEvent(runId, eventName)
     const json = this.#worker.values.toJson(payload, { what, giver: 'sendEvent', place })
-    const send = (span?: string) => this.#answer(this.#worker.engine.sendEvent(runId, eventName, json, undefined, span))
+    const event = eventToSend(eventName, json, options)
+    const send = (span?: string) => this.#answer(this.#worker.engine.sendEvent(runId, event, undefined, span))
     return new Set(await within(this.#worker.spans, { what: 'send event', runId }, send))
   }
 
@@ -209,7 +217,7 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
       const event = webhookEvent(nodeId)
       const sealed = values.sealed(payload, placeOfEvent(runId, event))
       return within(spans, { what: 'webhook', runId }, (span) =>
-        this.#answer(engine.sendEvent(runId, event, sealed, nodeId, span)),
+        this.#answer(engine.sendEvent(runId, { name: event, payload: sealed }, nodeId, span)),
       )
     })
     return (request, response) => webhooks.handle(request, response, { deliver, logger: linesOf(this.logger) })

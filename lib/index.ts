@@ -35,6 +35,7 @@ export type { WebhookRequest } from './api/webhooks.js'
 export { RabbitMqClient } from './client/client.js'
 export { createRabbitMqClient } from './client/create.js'
 export type { FailedAttempt, NodeDescription, RunDescription, RunStatus } from './client/description.js'
+export type { SendEventOptions } from './client/events.js'
 export type { ContextOf, Flow, Flows } from './client/flows.js'
 export type { RunHandle } from './client/handle.js'
 export type {

@@ -4,6 +4,7 @@ import { placeOf, placeOfEvent, RESUME_OUTPUT } from '../bridge/places.js'
 import { within } from '../operating/spans.js'
 import { callOptions, type Names } from '../options/call-options.js'
 import { type RunDescription, readDescription } from './description.js'
+import { eventToSend, type SendEventOptions } from './events.js'
 import type { ClientHost } from './host.js'
 import { originOf, type RerunOptions, type RunOrigin, rerunFrom } from './rerun.js'
 import { type ResultOptions, resultOf } from './result.js'
@@ -176,21 +177,23 @@ export class RunHandle<Context = Record<string, unknown>> {
 
   /**
    * Tells the run of an event. Nodes that wait for it go on with the payload as their output; while none does, the event is
-   * kept for the first that will.
+   * kept for the first that will. What is told twice under one `idempotencyKey` counts once.
    *
-   * @returns The nodes that go on.
-   * @throws RunEndedError when the run is over.
+   * @returns The nodes that go on; none where the run has heard of that key before.
+   * @throws RunEndedError when the run is over, unless it has heard of that key.
    *
    * @example
    * ```ts
    * await client.run(runId).sendEvent('payment:received', { amount: 42 })
+   * await client.run(runId).sendEvent('payment:received', payment, { idempotencyKey: payment.id })
    * ```
    */
-  async sendEvent(name: string, payload?: unknown): Promise<Set<string>> {
+  async sendEvent(name: string, payload?: unknown, options: SendEventOptions = {}): Promise<Set<string>> {
     const { engine, answer, values } = this.#host
     const what = `The payload of event '${name}' for run '${this.runId}'`
     const json = values.toJson(payload, { what, giver: 'sendEvent', place: placeOfEvent(this.runId, name) })
-    const send = (span?: string) => answer(engine.sendEvent(this.runId, name, json, undefined, span))
+    const event = eventToSend(name, json, options)
+    const send = (span?: string) => answer(engine.sendEvent(this.runId, event, undefined, span))
     return new Set(await this.#within('send event', send))
   }
 

@@ -22,8 +22,18 @@ use crate::ids::NodeId;
 use crate::memory::{MemoryServer, Process};
 use crate::protocol::message::JobMessage;
 use crate::record::to_raw;
-use crate::worker::{self, Gate, Ports, Worker};
+use crate::worker::{self, Gate, Ports, SentEvent, Worker};
 use crate::workflow::ledger::{Resume, RunStatus};
+
+/// An event that a run is told of.
+#[napi(object)]
+pub struct EventToSend {
+    pub name: String,
+    /// JSON.
+    pub payload: Option<String>,
+    /// What is told twice under one key counts once.
+    pub key: Option<String>,
+}
 
 #[napi]
 pub struct Engine {
@@ -161,20 +171,20 @@ impl Engine {
         promise(env, async move { engine.resume(&run, node.as_deref(), &with).await.map(names) })
     }
 
-    /// Tells a run of an event, with a payload as JSON; `node` where it is meant for one only.
+    /// Tells a run of an event; `node` where it is meant for one only.
     #[napi(ts_return_type = "Promise<string[]>")]
     pub fn send_event<'env>(
         &self,
         env: &'env Env,
         run: String,
-        name: String,
-        payload: Option<String>,
+        event: EventToSend,
         node: Option<String>,
         span: Option<String>,
     ) -> napi::Result<Object<'env>> {
         let engine = self.inner.within(span);
-        let payload = payload.map(|text| json(env, text)).transpose()?;
-        promise(env, async move { engine.send_event(&run, &name, payload, node.as_deref()).await.map(names) })
+        let EventToSend { name, payload, key } = event;
+        let event = SentEvent { name, payload: payload.map(|text| json(env, text)).transpose()?, key };
+        promise(env, async move { engine.send_event(&run, &event, node.as_deref()).await.map(names) })
     }
 
     /// Ends a run; whether it was still going on.

@@ -9,6 +9,7 @@ use super::history::Expected;
 use super::plan::Trouble;
 use super::schedules::{SCHEDULED, keep};
 use super::world::World;
+use crate::worker::SentEvent;
 
 /// Starts every run at a moment of its own, and tells it of the events that it waits for.
 pub fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
@@ -91,7 +92,8 @@ async fn tell_events(world: &World, run: &str, flow: &str) {
     let times = if world.plan.nests { 30 } else { 4 };
     for event in waiters.iter().flat_map(|event| std::iter::repeat_n(event, times)) {
         for _ in 0..1_000 {
-            match engine.send_event(run, event, None, None).await {
+            let event = SentEvent { name: event.clone(), ..SentEvent::default() };
+            match engine.send_event(run, &event, None).await {
                 Ok(_) => break,
                 // The run is over, or a server is out of reach.
                 Err(error) if !error.is_transient() => break,

@@ -24,7 +24,7 @@ use crate::worker::registry::card::{RegisteredWorker, SUBFLOWS};
 use crate::worker::registry::gate::Gate;
 use crate::worker::retention::remove_old;
 use crate::worker::runs::children::children_to_cancel;
-use crate::worker::runs::operations::FollowUp;
+use crate::worker::runs::operations::{FollowUp, SentEvent};
 use crate::worker::schedules::beat::Beat;
 use crate::worker::services::{Ports, Services};
 use crate::worker::settings::{Settings, Subflows};
@@ -120,8 +120,7 @@ impl Engine {
     pub async fn send_event(
         &self,
         run: &str,
-        name: &str,
-        payload: Option<Json>,
+        event: &SentEvent,
         node: Option<&str>,
     ) -> Result<BTreeSet<NodeId>> {
         let Services { platform, runs, .. } = &*self.services;
@@ -131,7 +130,7 @@ impl Engine {
         };
         let blueprint = blueprint.unwrap_or_else(|| Arc::new(Blueprint::unknown("")));
         let meant_for = node.map(|node| (node, &*blueprint));
-        let told = patiently(platform, || runs.send_event(run, name, payload.clone(), meant_for)).await?;
+        let told = patiently(platform, || runs.send_event(run, event, meant_for)).await?;
         Ok(self.follow_up(run, told).await)
     }
 

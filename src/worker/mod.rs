@@ -122,6 +122,7 @@ pub use engine::Engine;
 pub use queues::Queues;
 pub use registry::card::RegisteredWorker;
 pub use registry::gate::Gate;
+pub use runs::operations::SentEvent;
 pub use services::Ports;
 pub use settings::{RetentionRule, Settings, Subflows, WithoutLeases};
 pub use started::Worker;

@@ -8,6 +8,7 @@ export const run: Run = async (call) => {
   const { parsed } = call
   const event = parsed.text('event')
   if (event === undefined || event === '') throw usage('Which event? Name it: --event payment:received')
+  const idempotencyKey = parsed.text('idempotency-key')
   const payload = await jsonOf(parsed, 'data')
   return actOnRuns(call, {
     verb: `Send '${event}' to`,
@@ -16,10 +17,10 @@ export const run: Run = async (call) => {
     needs: ['amqp', 'database'],
     isFinal: false,
     act: async (run) => {
-      const nodes = [...(await run.sendEvent(event, payload))]
-      return nodes.length > 0
-        ? `goes on at ${nodes.join(', ')}`
-        : 'no node waits for it: it is kept for the first that will'
+      const nodes = [...(await run.sendEvent(event, payload, idempotencyKey === undefined ? {} : { idempotencyKey }))]
+      if (nodes.length > 0) return `goes on at ${nodes.join(', ')}`
+      const kept = 'no node waits for it: it is kept for the first that will'
+      return idempotencyKey === undefined ? kept : `${kept}, unless the run has heard of this key before`
     },
   })
 }

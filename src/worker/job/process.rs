@@ -130,7 +130,7 @@ async fn may_be_leased_unseen(context: &JobContext<'_>) -> bool {
     match leases.has_forgotten().await {
         Forgotten::No => false,
         // Where all workers have just started, nobody used the store before them.
-        Forgotten::Perhaps => registry.may_have_elders(context.queue, leases.until_all_renewed() * 2).await,
+        Forgotten::Perhaps { since } => registry.may_have_elders(context.queue, since).await,
         Forgotten::Yes => true,
     }
 }

@@ -1,15 +1,13 @@
 //! Whether the store may have forgotten leases: it was flushed, or another one took its place. Its epoch tells.
 
-use std::time::Duration;
-
 use futures_util::future::join;
 
 use super::held::HeldLeases;
 use crate::error::Result;
 use crate::ports::keys;
 
-/// What stands in the key of a young store that nobody knew before.
-const BEGUN: &str = "begun";
+/// How the key begins of a young store that nobody knew before; then comes when it was found empty.
+const BEGUN: &str = "begun ";
 
 /// Whether the store has forgotten leases a moment ago. Their holders take them again with their next renewals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +15,10 @@ pub enum Forgotten {
     /// It has not.
     No,
     /// A worker that had just started found it empty: nobody has used it yet, or it was flushed a moment ago.
-    Perhaps,
+    Perhaps {
+        /// When: milliseconds since 1970.
+        since: u64,
+    },
     /// It has, or it does not say.
     Yes,
 }
@@ -37,7 +38,8 @@ impl HeldLeases {
         if is_another {
             self.store.set_if_not_exist(keys::YOUNG, &self.owner, self.ttl).await?;
         } else if is_empty {
-            self.store.set_if_not_exist(keys::YOUNG, BEGUN, self.until_all_renewed().as_secs()).await?;
+            let begun = format!("{BEGUN}{}", self.platform.now());
+            self.store.set_if_not_exist(keys::YOUNG, &begun, self.until_all_renewed()).await?;
         }
         let epoch = match stored {
             Some(epoch) => Some(epoch),
@@ -47,17 +49,18 @@ impl HeldLeases {
             }
         };
         self.with_reach(|reach| reach.epoch = epoch);
-        Ok(match young.as_deref() {
+        let begun = young.as_deref().and_then(|young| young.strip_prefix(BEGUN)?.parse().ok());
+        Ok(match begun {
             _ if is_another => Forgotten::Yes,
-            Some(BEGUN) => Forgotten::Perhaps,
-            Some(_) => Forgotten::Yes,
-            None if is_empty => Forgotten::Perhaps,
+            Some(since) => Forgotten::Perhaps { since },
+            None if young.is_some() => Forgotten::Yes,
+            None if is_empty => Forgotten::Perhaps { since: self.platform.now() },
             None => Forgotten::No,
         })
     }
 
-    /// Within which each living worker renews its leases, with a margin: it does so after each third of `ttl`.
-    pub fn until_all_renewed(&self) -> Duration {
-        Duration::from_secs((self.ttl / 2).max(1))
+    /// The seconds within which each living worker renews its leases, with a margin: it does so after each third of `ttl`.
+    fn until_all_renewed(&self) -> u64 {
+        (self.ttl / 2).max(1)
     }
 }

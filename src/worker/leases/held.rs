@@ -16,6 +16,7 @@ use crate::ids::NodeId;
 use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Stage, Start};
 use crate::ports::keys;
+use crate::ports::platform::Platform;
 
 /// How many requests without an answer are remembered.
 const UNANSWERED_KEPT: usize = 10_000;
@@ -26,6 +27,7 @@ pub struct HeldLeases {
     pub(super) owner: String,
     /// Seconds a lease outlives its last renewal; renewed at a third of it.
     pub(super) ttl: u64,
+    pub(super) platform: Platform,
     held: Mutex<BTreeMap<String, HeldLease>>,
     taken: AtomicU64,
     reach: Mutex<Reach>,
@@ -80,11 +82,12 @@ impl HeldLease {
 
 impl HeldLeases {
     /// No lease is held yet. `owner` is this worker's name, unique in the fleet.
-    pub fn new(store: Arc<dyn CoordinationStore>, owner: String, ttl: u64) -> Self {
+    pub fn new(store: Arc<dyn CoordinationStore>, owner: String, ttl: u64, platform: Platform) -> Self {
         Self {
             store,
             owner,
             ttl,
+            platform,
             held: Mutex::default(),
             taken: AtomicU64::new(0),
             reach: Mutex::default(),

@@ -38,7 +38,7 @@ impl Leases {
         notices: Notices,
         platform: Platform,
     ) -> Self {
-        let held = HeldLeases::new(store, settings.worker.clone(), settings.lease_seconds);
+        let held = HeldLeases::new(store, settings.worker.clone(), settings.lease_seconds, platform.clone());
         let Settings { without_leases: without, max_deaths, .. } = *settings;
         Self { held, without, max_deaths, notices, platform }
     }
@@ -162,11 +162,6 @@ impl Leases {
             _ if makes(Mutant::TrustsFlushedStore) => Forgotten::No,
             forgotten => forgotten,
         }
-    }
-
-    /// Within which each living worker renews its leases.
-    pub fn until_all_renewed(&self) -> Duration {
-        self.held.until_all_renewed()
     }
 
     /// Gives a lease back; done when that is on its way.

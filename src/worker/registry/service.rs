@@ -27,6 +27,9 @@ use crate::worker::settings::Settings;
 const SETTLES: [Duration; 4] =
     [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(300)];
 
+/// Workers that start within so long start together.
+const TOGETHER: Duration = Duration::from_millis(500);
+
 /// How long a worker that stops waits until it is withdrawn. Who could not be counts as alive a little longer.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -126,12 +129,12 @@ impl Registry {
         all_tell(&workers, queue, consumers)
     }
 
-    /// Whether a worker of this queue may have lived for longer than that.
-    pub async fn may_have_elders(&self, queue: &str, age: Duration) -> bool {
+    /// Whether a worker of this queue may have lived before a moment: milliseconds since 1970.
+    pub async fn may_have_elders(&self, queue: &str, moment: u64) -> bool {
         let asked = join(timeout(HEARTBEAT, self.workers()), self.consumers(queue)).await;
         let (Ok(Ok(workers)), Some(consumers)) = asked else { return true };
-        let newest = self.platform.now().saturating_sub(milliseconds(age));
-        are_elders_possible(&workers, (&self.settings.worker, queue), consumers, newest)
+        let moment = moment.saturating_sub(milliseconds(TOGETHER));
+        are_elders_possible(&workers, (&self.settings.worker, queue), consumers, moment)
     }
 
     /// Who else may have what this worker lacks for a job: a blueprint or node, or the blueprint that it runs inside.

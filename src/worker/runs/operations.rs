@@ -31,6 +31,17 @@ pub struct FollowUp {
     pub carried: Option<Arc<Carried>>,
 }
 
+/// An event that a run is told of from outside.
+#[derive(Debug, Clone, Default)]
+pub struct SentEvent {
+    /// Its name.
+    pub name: String,
+    /// What it carries.
+    pub payload: Option<Json>,
+    /// Names this event to the run: what is told twice under one key counts once.
+    pub key: Option<String>,
+}
+
 impl Runs {
     /// A job was put back from the dead letters: the run that ended because of it goes on. What follows, without that
     /// job; none where the run did not end because of it.
@@ -58,24 +69,29 @@ impl Runs {
     }
 
     /// Tells a run of an event. Nodes that wait for it go on; else it is kept for the first that will. An event
-    /// meant for one node, such as a webhook's, is dropped once whoever the blueprint says waits for it is past it.
+    /// meant for one node, such as a webhook's, is dropped once whoever the blueprint says waits for it is past it. One whose key
+    /// the run has heard before changes nothing, also once it is over.
     ///
     /// # Errors
     /// The run has ended, or the server is out of reach.
     pub async fn send_event(
         &self,
         run: &str,
-        name: &str,
-        payload: Option<Json>,
+        SentEvent { name, payload, key }: &SentEvent,
         meant_for: Option<(&str, &Blueprint)>,
     ) -> Result<FollowUp> {
         let unknown = Blueprint::unknown("");
         let blueprint = meant_for.map_or(&unknown, |(_, blueprint)| blueprint);
         self.happen(run, "Sending the event", |state| {
             let ledger = state.ledger();
+            if let Some(key) = key
+                && !ledger.hears(key)
+            {
+                return Ok(Vec::new());
+            }
             let node = meant_for.map(|(node, _)| ledger.named(node));
             let meant = meant_for.and_then(|(node, _)| ledger.event_for(node, name));
-            let name = meant.unwrap_or_else(|| name.to_owned());
+            let name = meant.unwrap_or_else(|| name.clone());
             let event = Event::Happened { name, payload: payload.clone(), node };
             apply_by(blueprint, ledger, event)
         })

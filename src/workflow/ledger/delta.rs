@@ -46,6 +46,8 @@ struct Rest {
     fallback_ran: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     events: Vec<KeptEvent>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    heard: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cancelled: Option<String>,
 }
@@ -82,11 +84,13 @@ impl Ledger {
         let same = self.errors == before.errors
             && self.fallback_ran == before.fallback_ran
             && self.events == before.events
+            && self.heard == before.heard
             && self.cancelled == before.cancelled;
         delta.rest = (!same).then(|| Rest {
             errors: self.errors.clone(),
             fallback_ran: self.fallback_ran,
             events: self.events.clone(),
+            heard: self.heard.clone(),
             cancelled: self.cancelled.clone(),
         });
         delta
@@ -108,9 +112,9 @@ impl Ledger {
             }
         }
         self.times = times.or_else(|| self.times.take());
-        if let Some(Rest { errors, fallback_ran, events, cancelled }) = rest {
+        if let Some(Rest { errors, fallback_ran, events, heard, cancelled }) = rest {
             (self.errors, self.fallback_ran) = (errors, fallback_ran);
-            (self.events, self.cancelled) = (events, cancelled);
+            (self.events, self.heard, self.cancelled) = (events, heard, cancelled);
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::ids::NodeId;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::path::{self, Inside};
 
+/// So many keys of events are kept.
+const KEYS_KEPT: usize = 1_000;
+
 impl Ledger {
     pub(super) fn pause(
         &mut self,
@@ -84,6 +87,17 @@ impl Ledger {
             // Never refused: the loop above just found each of them awaiting.
             let _ = self.resume(&node, with, transition);
         }
+    }
+
+    /// Hears of an event by its key; whether it is the first time. Of very many the oldest are forgotten.
+    pub fn hears(&mut self, key: &str) -> bool {
+        if self.heard.iter().any(|heard| heard == key) {
+            return false;
+        }
+        let too_many = (self.heard.len() + 1).saturating_sub(KEYS_KEPT);
+        self.heard.drain(..too_many);
+        self.heard.push(key.to_owned());
+        true
     }
 
     /// Whether all are past their wait that wait for an event of this node: the nodes of the blueprint that name it, else

@@ -64,6 +64,9 @@ pub struct Ledger {
     /// Events kept for the node that will wait for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<KeptEvent>,
+    /// The keys of events that were told of with one, the oldest first. Version 2.0.0 drops them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heard: Vec<String>,
     /// Why the run was cancelled; none if it was not, or no reason was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled: Option<String>,

@@ -3,6 +3,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::memory::{Fault, Faults, MemoryServer, Operation, ServerEvent};
 use crate::mutants::making;
+use crate::ports::platform::Platform;
 
 /// Delays every `nth` request for a lease.
 #[derive(Debug)]
@@ -24,7 +25,9 @@ fn execution() -> LeasedExecution {
 async fn deaths_after_a_late_renewal() -> Acquired {
     let server = MemoryServer::starting_at(1_000);
     let start = Some(Start { round: Some(1), stage: Stage::Starts });
-    let worker = |name: &str| HeldLeases::new(Arc::new(server.coordination(name)), name.into(), 15);
+    let worker = |name: &str| {
+        HeldLeases::new(Arc::new(server.coordination(name)), name.into(), 15, Platform::default())
+    };
     let (died, suspicious, next) = (worker("w0"), worker("w1"), worker("w2"));
     died.take("r", "n", start).await.unwrap();
     tokio::time::sleep(Duration::from_secs(16)).await;
@@ -62,7 +65,7 @@ fn a_renewal_that_is_not_waited_for_hides_a_death() {
 #[tokio::test(start_paused = true)]
 async fn what_is_claimed_is_claimed_again_for_as_long_as_its_lease_is_held() {
     let store = Arc::new(MemoryServer::starting_at(1_000).coordination("w1"));
-    let leases = HeldLeases::new(store, "w1".into(), 15);
+    let leases = HeldLeases::new(store, "w1".into(), 15, Platform::default());
     let claimed = AtomicU64::new(0);
     let count = |executions: Vec<LeasedExecution>| {
         assert_eq!(executions, [execution()]);
@@ -92,7 +95,7 @@ async fn what_is_claimed_is_claimed_again_for_as_long_as_its_lease_is_held() {
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_ran_out_stays_lost_although_it_is_renewed() {
     let store = Arc::new(MemoryServer::starting_at(1_000).coordination("w1"));
-    let leases = HeldLeases::new(store, "w1".into(), 15);
+    let leases = HeldLeases::new(store, "w1".into(), 15, Platform::default());
     assert!(leases.take("r", "n", None).await.unwrap().is_taken() && leases.is_current("r", "n"));
     let lease = leases.lease(&keys::node_lock("r", "n")).unwrap();
     for (passes, is_current) in [(10, true), (14, true), (16, false), (1, false)] {

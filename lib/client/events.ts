@@ -1,0 +1,33 @@
+/** Events that runs are told of from outside. */
+import { mistake } from '../errors.js'
+import { callOptions, type Names } from '../options/call-options.js'
+
+/** The longest key, in characters. */
+const LONGEST_KEY = 255
+
+/** How an event is told. */
+export interface SendEventOptions {
+  /**
+   * Names this event to the run: 1 to 255 characters, such as the id that a payment provider gives its notice. What is told again
+   * under the same key, also where the first answer was lost, changes nothing. A run remembers its last 1,000 keys. Default: none.
+   */
+  idempotencyKey?: string
+}
+
+const NAMES: Names<SendEventOptions> = { idempotencyKey: true }
+
+/** An event as it crosses. */
+interface EventToSend {
+  readonly name: string
+  readonly payload?: string
+  readonly key?: string
+}
+
+/** @throws TypeError where an option is unknown, or the key is none. */
+export function eventToSend(name: string, payload: string | undefined, options: SendEventOptions): EventToSend {
+  const { idempotencyKey: key } = callOptions('sendEvent', NAMES, options)
+  if (key !== undefined && (typeof key !== 'string' || key === '' || key.length > LONGEST_KEY)) {
+    throw mistake('INVALID_ARGUMENT', `idempotencyKey is a text of 1 to ${LONGEST_KEY} characters`)
+  }
+  return { name, ...(payload !== undefined && { payload }), ...(key !== undefined && { key }) }
+}
