@@ -277,3 +277,15 @@ fn a_node_that_was_resumed_leads_back_to_one_that_is_done_and_no_other_does() {
     // As in core: what is done stays done, but for what the resumed node led to.
     story.finishes("a").makes_due(&[]).is(Completed);
 }
+
+#[test]
+fn a_key_is_heard_once_and_of_very_many_the_last_are_known() {
+    let mut ledger = Ledger::default();
+    assert!(ledger.hears("a") && !ledger.hears("a"));
+    let before = ledger.clone();
+    assert!((0..1_000).all(|key| ledger.hears(&key.to_string())));
+    assert!(ledger.heard.len() == 1_000 && ledger.hears("a"), "the oldest was forgotten");
+    let mut grown = before.clone();
+    grown.grow(ledger.since(&before));
+    assert_eq!(grown, ledger);
+}
