@@ -64,6 +64,12 @@ const HERE = {
     await expectRun(runId).toHaveCompleted({ outputs: { after: { by: 'ada' }, paid: { amount: 42 } } })
   },
 
+  'docs/child-runs.md': async () => {
+    const said = []
+    await runs('docs/child-runs.md', { console: { log: (words) => said.push(words) } })
+    assert.deepEqual(said, ['sent to Rome #7', 'ship'])
+  },
+
   'docs/in-a-node.md': async (t) => {
     const answers = [{ status: 429, retryAfterSeconds: 60 }, { text: 'hello' }]
     const scope = {

@@ -33,6 +33,11 @@ export interface RunToStart<Context = Record<string, unknown>> {
   runId?: string
   /** When its start nodes are due: a `Date`, or milliseconds since 1970. Default: at once. */
   startAt?: Date | number
+  /**
+   * How long the run may take from when its start nodes are due, in milliseconds: 1 to 2^53 - 1. One that is not over by then
+   * fails, whatever it does or waits for; nodes that are executed get their signal. Retried, it has all the time. Default: none.
+   */
+  timeoutMs?: number
   /** What the run is found by: at most 20 texts of 1 to 64 characters, without control characters. Default: none. */
   tags?: readonly string[]
 }
@@ -58,7 +63,7 @@ export interface StartOptions<Context = Record<string, unknown>> extends RunToSt
   transaction?: TransactionLike
 }
 
-const OF_A_RUN: Names<RunToStart> = { context: true, runId: true, startAt: true, tags: true }
+const OF_A_RUN: Names<RunToStart> = { context: true, runId: true, startAt: true, timeoutMs: true, tags: true }
 const OF_A_START: Names<StartOptions> = { ...OF_A_RUN, onConflict: true, version: true, transaction: true }
 const OF_MANY: Names<StartManyOptions> = { onConflict: true, version: true }
 
@@ -82,12 +87,12 @@ export function conflictPolicy(given: unknown = 'reject'): OnConflict {
 /** A run as it crosses: JSON. */
 export function runToJson(
   blueprintId: string,
-  { context = {}, runId = newRunId(), startAt, tags }: RunToStart<object>,
+  { context = {}, runId = newRunId(), startAt, timeoutMs, tags }: RunToStart<object>,
   { values, version, traceparent, parent }: RunOfCall & { values: Values },
 ): string {
   checkedRunId(runId)
   const json = contextToJson(context, values, { of: `run '${runId}'`, place: (key) => placeOf(runId, key) })
-  return startJson({ blueprintId, context: json, runId, startAt, tags }, { version, traceparent, parent })
+  return startJson({ blueprintId, context: json, runId, startAt, timeoutMs, tags }, { version, traceparent, parent })
 }
 
 /** What a run that starts has of the call that starts it. */
@@ -104,12 +109,13 @@ interface StartText {
   readonly context: string
   readonly runId?: string | undefined
   readonly startAt?: Date | number | undefined
+  readonly timeoutMs?: number | undefined
   readonly tags?: readonly string[] | undefined
 }
 
 /** A run as it crosses, by its context as JSON text. */
 export function startJson(
-  { blueprintId, context, runId = newRunId(), startAt, tags }: StartText,
+  { blueprintId, context, runId = newRunId(), startAt, timeoutMs, tags }: StartText,
   { version, traceparent, parent }: RunOfCall,
 ): string {
   const fields = [
@@ -120,11 +126,17 @@ export function startJson(
   if (version !== undefined) fields.push(`"version":${toJson(version, 'The version')}`)
   const due = momentOf('startAt', startAt)
   if (due !== undefined) fields.push(`"startAt":${due}`)
+  if (timeoutMs !== undefined) fields.push(`"timeoutMs":${checkedTimeout(timeoutMs)}`)
   const checked = checkedTags(tags, `The tags of run '${runId}'`)
   if (checked.length > 0) fields.push(`"tags":${JSON.stringify(checked)}`)
   if (parent) fields.push(`"parent":${JSON.stringify(parent)}`)
   if (traceparent !== undefined) fields.push(`"carried":${JSON.stringify({ headers: { traceparent } })}`)
   return `{${fields.join()}}`
+}
+
+function checkedTimeout(timeoutMs: unknown): number {
+  if (typeof timeoutMs === 'number' && Number.isSafeInteger(timeoutMs) && timeoutMs > 0) return timeoutMs
+  throw mistake('INVALID_ARGUMENT', 'timeoutMs of a run is a whole number of milliseconds from 1 to 2^53 - 1')
 }
 
 function checkedRunId(runId: unknown): string {

@@ -122,13 +122,13 @@ impl Session {
         }
     }
 
-    /// Which of these runs were cancelled.
-    pub async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
+    /// Which of these runs are over although nodes of them may be executed: cancelled, or failed as a whole.
+    pub async fn cut_short(&self, runs: &[String]) -> Result<Vec<String>> {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
         let sql = format!(
             "SELECT run_id::text FROM {contexts} WHERE run_id = ANY({}) \
-             AND context_data->'{RESERVED_KEY}'->'ledger'->>'status' = 'cancelled'",
+             AND context_data->'{RESERVED_KEY}'->'ledger'->>'status' IN ('cancelled', 'failed')",
             contexts.ids.all()
         );
         let names = Names::of(contexts.ids, runs.iter().map(String::as_str));
@@ -136,14 +136,15 @@ impl Session {
         Ok(rows.iter().flat_map(|row| names.asked(row.get(0))).collect())
     }
 
-    /// Which of these runs have a node that should have woken before a moment.
+    /// Which of these runs have a node that should have woken before a moment, or should have ended before it.
     pub async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>> {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
         let sql = format!(
-            "SELECT run_id::text FROM {contexts} WHERE run_id = ANY({}) AND EXISTS (SELECT FROM \
+            "SELECT run_id::text FROM {contexts} WHERE run_id = ANY({}) AND \
+             ((context_data->'{RESERVED_KEY}'->'start'->>'deadline')::bigint < $2 OR EXISTS (SELECT FROM \
              jsonb_each(context_data->'{RESERVED_KEY}'->'ledger'->'nodes') AS node (id, entry) \
-             WHERE entry->>'state' = 'awaiting' AND (entry->>'not_before')::bigint < $2)",
+             WHERE entry->>'state' = 'awaiting' AND (entry->>'not_before')::bigint < $2))",
             contexts.ids.all()
         );
         let names = Names::of(contexts.ids, runs.iter().map(String::as_str));

@@ -156,8 +156,8 @@ impl Record for PostgresRecord {
         self.session.append(run, base, entry).await
     }
 
-    async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
-        self.session.cancelled(runs).await
+    async fn cut_short(&self, runs: &[String]) -> Result<Vec<String>> {
+        self.session.cut_short(runs).await
     }
 
     async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>> {

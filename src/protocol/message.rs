@@ -199,6 +199,12 @@ impl JobMessage {
         Self { untold: true, copy: true, ..Self::of(run, blueprint, &due, None) }
     }
 
+    /// A message that comes when the run's time is over: whoever gets it finds that. Any node of the run will do.
+    pub fn to_end(run: &str, blueprint: &str, node: &NodeId, deadline: u64) -> Self {
+        let due = DueJob { node: node.clone(), round: 1, attempt: 1, ..DueJob::default() };
+        Self { copy: true, not_before: Some(deadline), ..Self::of(run, blueprint, &due, None) }
+    }
+
     /// The blueprint that the run follows, which a message for a node inside a subflow names in a form of its own.
     pub fn run_blueprint(&self) -> &str {
         run_blueprint(&self.blueprint_id)

@@ -37,6 +37,9 @@ pub struct StartRun {
     /// What it is found by.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// How long it may take from when its start nodes are due, in milliseconds; absent for any time.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
     /// The node that waits for its end.
     #[serde(default)]
     pub parent: Option<Parent>,

@@ -133,6 +133,11 @@ impl Document {
         self.reserved.as_ref().is_some_and(|reserved| reserved.ledger.status == RunStatus::Running)
     }
 
+    /// When the run fails if it is not over by then; none where it has all the time.
+    pub fn deadline(&self) -> Option<u64> {
+        self.reserved.as_ref()?.deadline()
+    }
+
     /// Whether the run is over.
     pub fn has_ended(&self) -> bool {
         self.reserved.as_ref().is_some_and(|reserved| reserved.ledger.status.is_end())

@@ -16,7 +16,7 @@ use super::carried::Carried;
 use super::change::Change;
 use super::document::Document;
 use super::patch::Patch;
-use super::reserved_key::{FollowedBlueprint, ReservedKey};
+use super::reserved_key::{ClientStart, FollowedBlueprint, ReservedKey};
 use super::revision::Revision;
 use super::untold::Untold;
 use crate::error::{Code, Error, Result};
@@ -42,6 +42,8 @@ pub struct Entry<'a> {
     other_queues: Vec<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     carried: Option<Arc<Carried>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    start: Option<Arc<ClientStart>>,
     /// What is still to be told, where that changed; nothing of it if all is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     untold: Option<Arc<Untold>>,
@@ -57,18 +59,19 @@ impl<'a> Entry<'a> {
         let nothing = ReservedKey::default();
         let reserved = before.reserved.as_ref().unwrap_or(&nothing);
         let Change {
-            reserved: ReservedKey { ledger, blueprint, queue, other_queues, carried, untold, .. },
+            reserved: ReservedKey { ledger, blueprint, queue, other_queues, carried, untold, start, .. },
             ..
         } = change;
         let blueprint = blueprint.clone().filter(|_| *blueprint != reserved.blueprint);
         let queue = queue.clone().filter(|_| *queue != reserved.queue);
         let carried = carried.clone().filter(|_| *carried != reserved.carried);
+        let start = start.clone().filter(|_| *start != reserved.start);
         let changed = *other_queues != reserved.other_queues;
         let other_queues = if changed { other_queues.clone() } else { Vec::new() };
         let untold = (*untold != reserved.untold).then(|| untold.clone().unwrap_or_default());
         let ledger = Some(ledger.since(&reserved.ledger));
         let patch = Self::of_patch(before, &change.patch);
-        Self { ledger, blueprint, queue, other_queues, carried, untold, ..patch }
+        Self { ledger, blueprint, queue, other_queues, carried, start, untold, ..patch }
     }
 
     /// The entry of a patch from outside.
@@ -94,7 +97,7 @@ impl Document {
     /// An entry cannot be read.
     pub fn grown(mut self, entries: &[String], last: i64) -> Result<Self> {
         for text in entries {
-            let Entry { deletes, sets, ledger, blueprint, queue, other_queues, carried, untold } =
+            let Entry { deletes, sets, ledger, blueprint, queue, other_queues, carried, start, untold } =
                 Entry::read(text)?;
             let mut reserved = self.reserved.take();
             if let Some(delta) = ledger {
@@ -103,6 +106,7 @@ impl Document {
                 grown.blueprint = blueprint.or(grown.blueprint.take());
                 grown.queue = queue.or(grown.queue.take());
                 grown.carried = carried.or(grown.carried.take());
+                grown.start = start.or(grown.start.take());
                 if !other_queues.is_empty() {
                     grown.other_queues = other_queues;
                 }

@@ -100,6 +100,7 @@ fn who_started_a_run_stands_beside_its_ledger_and_may_be_dropped() {
             at: 1_700_000_000_000,
             tags: Vec::new(),
             parent: None,
+            deadline: None,
         }
         .into(),
     );
@@ -114,8 +115,13 @@ fn who_started_a_run_stands_beside_its_ledger_and_may_be_dropped() {
 /// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
 #[test]
 fn the_tags_of_a_run_stand_beside_who_started_it() {
-    let start =
-        ClientStart { mark: "m".into(), at: 7, tags: vec!["customer:42".into(), "eu".into()], parent: None };
+    let start = ClientStart {
+        mark: "m".into(),
+        at: 7,
+        tags: vec!["customer:42".into(), "eu".into()],
+        parent: None,
+        deadline: None,
+    };
     let reserved = ReservedKey { start: Some(start.into()), ..ReservedKey::default() };
     let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"m","at":7,"tags":["customer:42","eu"]}}"#;
     assert_eq!(to_raw(&reserved).unwrap().get(), text);
@@ -126,11 +132,32 @@ fn the_tags_of_a_run_stand_beside_who_started_it() {
 #[test]
 fn the_parent_of_a_run_stands_beside_who_started_it() {
     let parent = Parent { run: "p".into(), node: "a".into(), round: 2, event: "e".into() };
-    let start = ClientStart { mark: "m".into(), at: 7, tags: Vec::new(), parent: Some(parent) };
+    let start =
+        ClientStart { mark: "m".into(), at: 7, tags: Vec::new(), parent: Some(parent), deadline: None };
     let reserved = ReservedKey { start: Some(start.into()), ..ReservedKey::default() };
     let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"m","at":7,"parent":{"runId":"p","nodeId":"a","round":2,"event":"e"}}}"#;
     assert_eq!(to_raw(&reserved).unwrap().get(), text);
     assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), reserved);
+}
+
+/// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
+#[test]
+fn the_deadline_of_a_run_stands_beside_who_started_it_and_its_journal_says_when_it_goes() {
+    let start = ClientStart { mark: "m".into(), at: 7, tags: Vec::new(), parent: None, deadline: Some(99) };
+    let reserved = ReservedKey { start: Some(start.into()), ..ReservedKey::default() };
+    let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"m","at":7,"deadline":99}}"#;
+    assert_eq!(to_raw(&reserved).unwrap().get(), text);
+    assert_eq!(serde_json::from_str::<ReservedKey>(text).unwrap(), reserved);
+    assert_eq!(reserved.deadline(), Some(99));
+
+    let before = Document { reserved: Some(reserved.clone()), ..Document::default() };
+    let mut later = reserved;
+    later.forget_deadline();
+    let change = Change { patch: Patch::default(), reserved: later, status: StatusUpdate::Keep };
+    let entry = to_raw(&Entry::of(&before, &change)).unwrap().get().to_owned();
+    let same = r#"{"ledger":{"status":"running"}}"#.to_owned();
+    let grown = before.grown(&[entry, same], 2).unwrap().reserved.unwrap();
+    assert_eq!((grown.deadline(), grown.start.unwrap().mark.as_str()), (None, "m"));
 }
 
 /// Optional: 2.0.0 reads the rest, and drops this when it writes the run.

@@ -55,6 +55,9 @@ pub struct ClientStart {
     /// The node that waits for it, where a run started it as its child.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
+    /// When it fails if it is not over by then: milliseconds since 1970, by the database's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<u64>,
 }
 
 /// A node that waits for the end of a run that it has started.
@@ -74,11 +77,16 @@ pub struct Parent {
 }
 
 impl ClientStart {
-    /// The start of one of the runs of a call, which has tags and a parent of its own.
-    pub fn of_run(self: &Arc<Self>, tags: Vec<String>, parent: Option<Parent>) -> Arc<Self> {
-        match tags.is_empty() && parent.is_none() {
+    /// The start of one of the runs of a call, which has tags, a parent and a deadline of its own.
+    pub fn of_run(
+        self: &Arc<Self>,
+        tags: Vec<String>,
+        parent: Option<Parent>,
+        deadline: Option<u64>,
+    ) -> Arc<Self> {
+        match tags.is_empty() && parent.is_none() && deadline.is_none() {
             true => self.clone(),
-            false => Arc::new(Self { tags, parent, ..(**self).clone() }),
+            false => Arc::new(Self { tags, parent, deadline, ..(**self).clone() }),
         }
     }
 }
@@ -140,6 +148,19 @@ impl ReservedKey {
     /// The node that waits for the run's end, if one does.
     pub fn parent(&self) -> Option<&Parent> {
         self.start.as_ref()?.parent.as_ref()
+    }
+
+    /// When it fails if it is not over by then; none where it has all the time.
+    pub fn deadline(&self) -> Option<u64> {
+        self.start.as_ref()?.deadline.filter(|_| !self.ledger.status.is_end())
+    }
+
+    /// From now on it has all the time: whoever tries it again wants its end.
+    pub fn forget_deadline(&mut self) {
+        if self.start.as_ref().is_some_and(|start| start.deadline.is_some()) {
+            self.start =
+                self.start.take().map(|start| Arc::new(ClientStart { deadline: None, ..(*start).clone() }));
+        }
     }
 
     /// Whether the status row says that the run has paused or ended.

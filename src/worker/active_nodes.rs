@@ -91,7 +91,7 @@ impl ActiveNodes {
                 let kept = runs.keep_alive(&lasting).await;
                 let _ = kept.inspect_err(|error| debug!(%error, "could not keep the active runs fresh"));
             }
-            match runs.cancelled(&lasting).await {
+            match runs.cut_short(&lasting).await {
                 Ok(cancelled) => self.cancel(&cancelled),
                 Err(error) => debug!(%error, "could not ask for cancelled runs"),
             }

@@ -21,12 +21,14 @@ async function optionsOf({ parsed }: Call) {
   const context = await contextOf(parsed)
   const [runId, version, startAt] = [parsed.text('run-id'), parsed.text('version-of'), parsed.moment('start-at')]
   const tags = parsed.texts('tag')
+  const timeoutMs = parsed.duration('time-limit')
   return {
     ...(tags.length > 0 && { tags }),
     ...(context !== undefined && { context }),
     ...(runId !== undefined && { runId }),
     ...(version !== undefined && { version }),
     ...(startAt && { startAt }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
     onConflict: (parsed.text('on-conflict') ?? 'reject') as OnConflict,
   }
 }

@@ -102,6 +102,7 @@ export const RUNS_COMMANDS: readonly Command[] = [
       tag: { words: 'what the run is found by; several times for several tags', value: 'tag', many: true },
       'on-conflict': ON_CONFLICT,
       'start-at': { words: 'when it begins: a date', value: 'time' },
+      'time-limit': { words: 'how long it may take: it fails if it is not over by then', value: 'time' },
       'version-of': { words: 'the version that the blueprint has to have', value: 'version' },
       ...WAIT,
     },

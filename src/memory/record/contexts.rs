@@ -127,17 +127,27 @@ impl Content {
     }
 
     /// What queries look for in the reserved key.
+    fn deadline(&self) -> Option<u64> {
+        let reserved = self.reserved_value()?;
+        serde_json::from_str::<ReservedRow>(reserved.get()).ok()?.start?.deadline
+    }
+
     fn ledger(&self) -> Option<LedgerRow> {
         let reserved = self.reserved_value()?;
         serde_json::from_str::<ReservedRow>(reserved.get()).ok().map(|reserved| reserved.ledger)
     }
 
-    pub fn is_cancelled(&self) -> bool {
-        self.ledger().is_some_and(|ledger| ledger.status == RunStatus::Cancelled)
+    /// Whether the run is over although nodes of it may be executed.
+    pub fn is_cut_short(&self) -> bool {
+        let is_one = |status| matches!(status, RunStatus::Cancelled | RunStatus::Failed);
+        self.ledger().is_some_and(|ledger| is_one(ledger.status))
     }
 
-    /// Whether a node should have woken before a moment.
+    /// Whether a node should have woken before a moment, or the run should have ended before it.
     pub fn is_overdue(&self, moment: u64) -> bool {
+        if self.deadline().is_some_and(|deadline| deadline < moment) {
+            return true;
+        }
         let overdue = |node: &NodeRow| {
             node.state == NodeState::Awaiting && node.not_before.is_some_and(|before| before < moment)
         };
@@ -185,6 +195,14 @@ impl Contexts {
 #[derive(Deserialize)]
 struct ReservedRow {
     ledger: LedgerRow,
+    #[serde(default)]
+    start: Option<StartRow>,
+}
+
+#[derive(Deserialize)]
+struct StartRow {
+    #[serde(default)]
+    deadline: Option<u64>,
 }
 
 #[derive(Deserialize)]

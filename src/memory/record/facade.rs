@@ -146,9 +146,9 @@ impl Record for MemoryRecord {
         self.transact(RecordOperation::Write, &[run], |mut state, _| state.append(run, base, entry)).await
     }
 
-    async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
+    async fn cut_short(&self, runs: &[String]) -> Result<Vec<String>> {
         let chosen = |state: &TablesState<'_>, run: &&String| {
-            state.contexts.rows.get(*run).is_some_and(|row| row.content.is_cancelled())
+            state.contexts.rows.get(*run).is_some_and(|row| row.content.is_cut_short())
         };
         self.read(RecordOperation::Look, &borrowed(runs), |state, _| {
             runs.iter().filter(|run| chosen(&state, run)).cloned().collect()

@@ -202,6 +202,7 @@ mod tests {
             at: 1,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             parent: None,
+            deadline: None,
         };
         assert_eq!(told(Some(start(&["own"]))), ["own"]);
         assert!(told(Some(start(&[]))).is_empty());

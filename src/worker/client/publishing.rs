@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::debug;
+
 use crate::backoff::Backoff;
 use crate::ports::about::About;
 use crate::protocol::message::JobMessage;
@@ -28,6 +30,22 @@ pub struct JobsToPublish {
     pub at: Option<u64>,
     /// What goes along with them.
     pub carried: Option<Arc<Carried>>,
+    /// When the run fails if it is not over by then: milliseconds since 1970.
+    pub deadline: Option<u64>,
+}
+
+/// Publishes what comes when the time of runs is over. Recovery looks for runs whose time is over, too.
+pub(super) async fn publish_deadlines(services: &Services, jobs: &[JobsToPublish]) {
+    let deadline = |jobs: &JobsToPublish| {
+        let node = &jobs.due.first()?.node;
+        Some(JobMessage::to_end(&jobs.run, &jobs.blueprint, node, jobs.deadline?))
+    };
+    let deadlines: Vec<JobMessage> = jobs.iter().filter_map(deadline).collect();
+    if !deadlines.is_empty()
+        && let Err(error) = services.publisher.forward(&deadlines).await
+    {
+        debug!(%error, "deadlines of runs were not published");
+    }
 }
 
 /// Publishes the jobs of runs that were started, in one batch, and counts these runs. That they were started is recorded: what
@@ -37,11 +55,12 @@ pub async fn publish(services: &Services, jobs: &[JobsToPublish]) {
         let of = Of::jobs(blueprint, services.settings.queues.of(blueprint));
         services.meters.count(Counter::RunsStarted, of, 1);
     }
-    let first = jobs.iter().flat_map(|JobsToPublish { run, blueprint, due, at, carried }| {
+    let first = jobs.iter().flat_map(|JobsToPublish { run, blueprint, due, at, carried, .. }| {
         let messages = JobMessage::all_due(run, blueprint, due, *at).into_iter();
         messages.map(|message| message.carrying(carried.clone()))
     });
     let mut messages: Vec<JobMessage> = first.collect();
+    publish_deadlines(services, jobs).await;
     let mut backoff = Backoff::up_to(LONGEST, &services.platform);
     for attempt in 1..=PUBLISHES {
         let Err(error) = services.publisher.publish(&messages).await else { return };

@@ -48,7 +48,8 @@ impl Client {
                 Some(named) => {
                     let blueprint = beginning.blueprint.id.clone();
                     let (run, at, carried) = (named.clone(), inserted.at, beginning.carried.clone());
-                    jobs.push(JobsToPublish { run, blueprint, due: begun.due, at, carried });
+                    let deadline = beginning.start.deadline;
+                    jobs.push(JobsToPublish { run, blueprint, due: begun.due, at, carried, deadline });
                     (named.clone(), StartOutcome::New)
                 }
                 None => (beginning.run.clone(), self.met(beginning, on_conflict, &mut jobs).await?),
@@ -89,7 +90,8 @@ impl Client {
             at => at,
         };
         let (blueprint, carried) = (beginning.blueprint.id.clone(), beginning.carried.clone());
-        jobs.push(JobsToPublish { run, blueprint, due, at, carried });
+        let deadline = beginning.start.deadline;
+        jobs.push(JobsToPublish { run, blueprint, due, at, carried, deadline });
         Ok(StartOutcome::Restarted)
     }
 
@@ -101,10 +103,21 @@ impl Client {
             at: platform.now(),
             tags: Vec::new(),
             parent: None,
+            deadline: None,
         });
         let mut known: HashMap<String, Arc<Blueprint>> = HashMap::new();
         let mut beginnings = Vec::with_capacity(runs.len());
-        for StartRun { run_id: run, blueprint_id, context, version, start_at, carried, tags, parent } in runs
+        for StartRun {
+            run_id: run,
+            blueprint_id,
+            context,
+            version,
+            start_at,
+            carried,
+            tags,
+            parent,
+            timeout_ms,
+        } in runs
         {
             let blueprint = match known.get(&blueprint_id) {
                 Some(blueprint) => blueprint.clone(),
@@ -118,7 +131,9 @@ impl Client {
             known.insert(blueprint_id, blueprint.clone());
             let due = start_at.map(|moment| platform.translated(moment));
             let not_before = due.filter(|moment| platform.until(*moment).is_some());
-            let start = start.of_run(tags, parent);
+            let begins = due.unwrap_or_default().max(platform.now());
+            let deadline = timeout_ms.map(|timeout| begins.saturating_add(timeout));
+            let start = start.of_run(tags, parent, deadline);
             let carried = carried.map(Arc::new);
             beginnings.push(Beginning { run, blueprint, values: context, not_before, start, carried });
         }

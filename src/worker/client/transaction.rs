@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::publishing::{JobsToPublish, publish_deadlines};
 use super::service::Client;
 use super::start::OPERATION;
 use crate::error::{Code, Error, Result};
@@ -65,8 +66,17 @@ async fn publish_if_there(services: &Services, run: &str, mark: &str) -> Result<
     let Some(reserved) = document.reserved.as_ref() else { return Ok(document.found) };
     let is_own = reserved.start.as_ref().is_some_and(|start| start.mark == mark);
     let Some(follows) = reserved.blueprint.as_ref().filter(|_| is_own) else { return Ok(true) };
-    let jobs = JobMessage::all_due(run, &follows.id, &reserved.ledger.due(), document.at).into_iter();
-    let jobs: Vec<_> = jobs.map(|job| job.carrying(reserved.carried.clone())).collect();
+    let begun = JobsToPublish {
+        run: run.to_owned(),
+        blueprint: follows.id.to_string(),
+        due: reserved.ledger.due(),
+        at: document.at,
+        carried: reserved.carried.clone(),
+        deadline: reserved.deadline(),
+    };
+    publish_deadlines(services, std::slice::from_ref(&begun)).await;
+    let jobs = JobMessage::all_due(run, &follows.id, &begun.due, document.at).into_iter();
+    let jobs: Vec<_> = jobs.map(|job| job.carrying(begun.carried.clone())).collect();
     let of = Of::jobs(&follows.id, services.settings.queues.of(&follows.id));
     services.meters.count(Counter::RunsStarted, of, 1);
     services.publisher.publish(&jobs).await?;

@@ -22,6 +22,7 @@ use crate::worker::blueprints::Analysed;
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::runs::beginning::FirstMessage;
 use crate::worker::runs::operations::FollowUp;
+use crate::worker::services::Services;
 use crate::workflow::ledger::DueJob;
 use crate::workflow::path::Inside;
 
@@ -89,6 +90,10 @@ pub async fn admitted(
     let blueprints = &context.services.blueprints;
     fault_points::point("before-load");
     let now = Instant::now();
+    let prefetched = match prefetched {
+        Some(seen) if end_late_run(context, message, &seen.document).await? => None,
+        prefetched => prefetched,
+    };
     let (decided_by, seen) = match prefetched {
         // What a node of the run's own blueprint is decided by, its message says.
         None if Inside::of(&message.node_id).is_none() => (DecidedBy::Run(&message.blueprint_id), None),
@@ -244,7 +249,31 @@ impl Admitting<'_> {
 }
 
 async fn load(context: &JobContext<'_>, message: &JobMessage) -> Result<Document> {
-    context.retry.until_done(|| context.services.runs.load(&message.run_id)).await
+    let Services { runs, .. } = context.services;
+    let document = context.retry.until_done(|| runs.load(&message.run_id)).await?;
+    match end_late_run(context, message, &document).await? {
+        true => context.retry.until_done(|| runs.load(&message.run_id)).await,
+        false => Ok(document),
+    }
+}
+
+/// Fails a run whose time is over; whether there was one to fail.
+///
+/// # Errors
+/// Only when the worker aborts.
+pub async fn end_late_run(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    document: &Document,
+) -> Result<bool> {
+    let Services { runs, platform, results, .. } = context.services;
+    let (run, now) = (&message.run_id, platform.now());
+    if !runs.is_late(document, now) {
+        return Ok(false);
+    }
+    context.retry.unless(is_passing_trouble, || runs.time_out(run, now)).await?;
+    results.publish_or_report(run, context.abort()).await?;
+    Ok(true)
 }
 
 /// A blueprint that can be run, or what becomes of a message for one that cannot.

@@ -6,6 +6,7 @@ use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::admission::admit_beside_lease;
+use super::admitting::end_late_run;
 use super::coming_again::{LEASE_WAIT, LONGEST_WAIT, come_again};
 use super::context::JobContext;
 use super::fate::MessageFate;
@@ -139,6 +140,9 @@ async fn may_be_leased_unseen(context: &JobContext<'_>) -> bool {
 async fn beside_lease(context: &JobContext<'_>, message: &mut JobMessage) -> Result<Option<MessageFate>> {
     let runs = &context.services.runs;
     let document = context.retry.until_done(|| runs.load_ledger(&message.run_id)).await?;
+    if end_late_run(context, message, &document).await? {
+        return Ok(Some(MessageFate::Acknowledge));
+    }
     let Some(leftovers) = admit_beside_lease(&document, message) else { return Ok(None) };
     if leftovers.is_empty() || makes(Mutant::ForgetsLeftovers) {
         tell_if_nobody_may_have(context, message).await?;

@@ -51,6 +51,11 @@ pub async fn republish(
     how: Republishing<'_>,
 ) -> Result<Option<BTreeSet<NodeId>>> {
     let document = services.runs.load(run).await?;
+    if services.runs.is_late(&document, services.platform.now()) {
+        services.runs.time_out(run, services.platform.now()).await?;
+        services.results.publish_pending(run).await?;
+        return Ok(Some(BTreeSet::new()));
+    }
     if let Some(queue) = how.queue
         && !is_of_queue(services, run, &document, queue).await?
     {

@@ -53,6 +53,7 @@ impl Runs {
             if !state.ledger().was_abandoned_at(node) {
                 return Ok(Decision::Leave(None));
             }
+            state.reserved.forget_deadline();
             let due = apply(state.ledger(), Event::TriedAgain)?;
             Ok(Decision::Write(Some((due, state.follows(), state.reserved.carried.clone()))))
         };
@@ -113,6 +114,7 @@ impl Runs {
                     format!("only a failed run can be retried; this one is {status}"),
                 ));
             }
+            state.reserved.forget_deadline();
             if !state.ledger().nodes.is_empty() {
                 return apply(state.ledger(), Event::TriedAgain);
             }

@@ -168,7 +168,13 @@ mod tests {
             blueprint: Arc::new(Blueprint::new(graph("a -> b"))),
             values: serde_json::from_str(context).unwrap(),
             not_before: None,
-            start: Arc::new(ClientStart { mark: mark.to_owned(), at: 7, tags: Vec::new(), parent: None }),
+            start: Arc::new(ClientStart {
+                mark: mark.to_owned(),
+                at: 7,
+                tags: Vec::new(),
+                parent: None,
+                deadline: None,
+            }),
             carried: None,
         }
     }

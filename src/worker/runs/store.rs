@@ -161,15 +161,15 @@ impl Runs {
         }
     }
 
-    /// Which of these runs were cancelled.
+    /// Which of these runs are over although nodes of them may be executed: cancelled, or failed as a whole.
     ///
     /// # Errors
     /// The server is out of reach.
-    pub async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
-        self.store.record().cancelled(runs).await
+    pub async fn cut_short(&self, runs: &[String]) -> Result<Vec<String>> {
+        self.store.record().cut_short(runs).await
     }
 
-    /// Which of these runs have a node that was to wake up before a moment, in milliseconds since 1970.
+    /// Which of these runs have a node that was to wake up before a moment, in milliseconds since 1970, or were to end before it.
     ///
     /// # Errors
     /// The server is out of reach.

@@ -72,7 +72,13 @@ fn all_begun(
 ) -> Result<Vec<Begun>> {
     let Services { platform, settings, runs, .. } = services;
     let tags = schedule.definition.tags.clone();
-    let start = Arc::new(ClientStart { mark: platform.mark(), at: platform.now(), tags, parent: None });
+    let start = Arc::new(ClientStart {
+        mark: platform.mark(),
+        at: platform.now(),
+        tags,
+        parent: None,
+        deadline: None,
+    });
     let begun = |due: &StartDue| {
         let beginning = Beginning {
             run: due.run.clone(),
@@ -120,6 +126,7 @@ async fn commit(
             due: begun.due,
             at: inserted.at,
             carried: None,
+            deadline: None,
         })
     });
     let jobs: Vec<JobsToPublish> = jobs.collect();

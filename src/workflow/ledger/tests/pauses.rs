@@ -1,6 +1,6 @@
 //! Nodes that wait to be resumed.
 
-use super::super::{Event, Pause, Refusal, Resume, RunStatus::*, Standing};
+use super::super::{Event, Ledger, Pause, Refusal, Resume, RunStatus::*, Standing};
 use super::support::{Result, Story, graph, raw};
 use crate::workflow::blueprint::Blueprint;
 

@@ -1,0 +1,34 @@
+//! Runs that may take a certain time only (`timeoutMs` of their start).
+
+use super::operations::apply;
+use super::state::{Decision, RunState};
+use super::store::Runs;
+use crate::error::Result;
+use crate::ids::NodeId;
+use crate::ports::record::Projection;
+use crate::record::Document;
+use crate::workflow::ledger::{Event, NodeError};
+
+impl Runs {
+    /// Whether the time of a run is over, and the run is not.
+    pub fn is_late(&self, document: &Document, now: u64) -> bool {
+        document.deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Fails a run whose time is over. Whether it did: somebody else may have, or it may have ended.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn time_out(&self, run: &str, now: u64) -> Result<bool> {
+        let time_out = |state: &mut RunState| {
+            if state.reserved.deadline().is_none_or(|deadline| deadline > now) {
+                return Ok(Decision::Leave(false));
+            }
+            let message = "the run was not over when its time was (timeoutMs of its start)".to_owned();
+            let error = NodeError { node: NodeId::default(), message };
+            apply(state.ledger(), Event::Abandoned { error })?;
+            Ok(Decision::Write(true))
+        };
+        self.update(run, Projection::Whole, time_out).await.map(|committed| committed.answer)
+    }
+}
