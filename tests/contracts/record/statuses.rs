@@ -15,6 +15,8 @@ promises!(
     runs_that_await_are_found_page_by_page,
     a_run_that_is_kept_alive_is_not_silent,
     of_good_tables_there_is_nothing_to_say,
+    runs_are_overdue_by_a_sleeper_or_by_their_own_deadline,
+    runs_that_end_while_nodes_are_executed_are_cut_short,
 );
 
 const ALL: Duration = Duration::from_secs(3_600);
@@ -92,4 +94,43 @@ async fn a_run_that_is_kept_alive_is_not_silent(world: &World) {
 async fn of_good_tables_there_is_nothing_to_say(world: &World) {
     assert_eq!(world.record.check().await.unwrap(), Vec::<String>::new());
     assert_eq!(world.record.refuses_id("any"), None);
+}
+
+/// The keys of a run with this ledger and this start.
+fn reserved(ledger: &str, start: &str) -> String {
+    format!(r#"{{"_flowcraft":{{"ledger":{ledger},"start":{start}}}}}"#)
+}
+
+async fn runs_are_overdue_by_a_sleeper_or_by_their_own_deadline(world: &World) {
+    let sleeper = |until: u64| {
+        format!(
+            r#"{{"status":"awaiting","nodes":{{"n":{{"state":"awaiting","round":1,"not_before":{until}}}}}}}"#
+        )
+    };
+    let waits = r#"{"status":"awaiting","nodes":{"n":{"state":"awaiting","round":1}}}"#;
+    let start = |deadline: &str| format!(r#"{{"mark":"m","at":1{deadline}}}"#);
+    for (run, ledger, deadline) in [
+        ("slept", sleeper(99), ""),
+        ("sleeps", sleeper(100), ""),
+        ("late", waits.to_owned(), r#","deadline":99"#),
+        ("in-time", waits.to_owned(), r#","deadline":100"#),
+        ("any-time", waits.to_owned(), ""),
+    ] {
+        world.insert(run, &reserved(&ledger, &start(deadline))).await;
+    }
+    let runs = ["slept", "sleeps", "late", "in-time", "any-time", "nobody"].map(str::to_owned);
+    let mut overdue = world.record.overdue(&runs, 100).await.unwrap();
+    overdue.sort();
+    assert_eq!(overdue, ["late", "slept"]);
+}
+
+async fn runs_that_end_while_nodes_are_executed_are_cut_short(world: &World) {
+    for status in ["running", "awaiting", "completed", "failed", "cancelled"] {
+        let ledger = format!(r#"{{"status":"{status}","nodes":{{}}}}"#);
+        world.insert(status, &reserved(&ledger, r#"{"mark":"m","at":1}"#)).await;
+    }
+    let runs = ["running", "awaiting", "completed", "failed", "cancelled", "nobody"].map(str::to_owned);
+    let mut cut_short = world.record.cut_short(&runs).await.unwrap();
+    cut_short.sort();
+    assert_eq!(cut_short, ["cancelled", "failed"]);
 }
