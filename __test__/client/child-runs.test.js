@@ -161,6 +161,29 @@ describe('a child run', () => {
     assert.deepEqual(ends, ['completed', 'failed'])
   })
 
+  it('that ended while its parent had failed is found where the parent is tried again', async (t) => {
+    const parent = patient('hurried')
+    const client = await scene(t, [parent, asking])
+    const run = await client.start('hurried', { timeoutMs: 300 })
+    const child = await childOf(client, run)
+    assert.equal((await failureOf(run)).code, 'RUN_FAILED')
+    await child.sendEvent('word', 'late')
+    await child.result(ENDS)
+    await run.retry()
+    assert.equal((await outputOf(run, 'ask')).word, 'late')
+    assert.equal((await client.list({ blueprintId: 'asking', tags: [], idPrefix: child.runId })).runs.length, 1)
+  })
+
+  it('of a run that was removed is none of one that is started under its id', async (t) => {
+    const client = await scene(t, [order, shipping])
+    const runId = servers.runId()
+    const first = await client.start('order', { runId, context: { address: 'Rome' } })
+    await first.result(ENDS)
+    await first.delete()
+    const second = await client.start('order', { runId, context: { address: 'Oslo' } })
+    assert.equal(await outputOf(second, 'thank'), 'sent to Oslo #7')
+  })
+
   it('that is cancelled fails its node', async (t) => {
     const client = await scene(t, [patient('left'), asking])
     const run = await client.start('left')

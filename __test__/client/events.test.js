@@ -51,6 +51,19 @@ describe('an event with a key', () => {
     assert.deepEqual([context['_outputs.first'], context['_outputs.second']], [1, 2])
   })
 
+  it('leaves a run that is over as it is, also where the adapter publishes results itself', async (t) => {
+    for (const options of [{}, { serializer: { serialize: JSON.stringify, deserialize: JSON.parse } }]) {
+      await servers.workerFor(t, paying, options)
+      const client = clientFor(t, servers, paying)
+      const run = await client.start('paying')
+      for (const number of [1, 2]) await run.sendEvent('paid', number, key(`pay-${number}`))
+      await run.result(ENDS)
+      const before = await run.describe()
+      await run.sendEvent('paid', 2, key('pay-2'))
+      assert.deepEqual(await run.describe(), before)
+    }
+  })
+
   it('is refused where its key is none', async (t) => {
     const client = clientFor(t, servers, paying)
     const run = client.run('any')

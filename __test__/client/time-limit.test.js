@@ -50,6 +50,17 @@ describe('a run with a time limit', () => {
     assert.equal((await run.describe()).status, 'completed')
   })
 
+  it('leaves nothing where it is removed before its time', async (t) => {
+    const adapter = await servers.workerFor(t, asking)
+    const client = clientFor(t, servers, asking)
+    const run = await client.start('asking', { timeoutMs: 1_000 })
+    await run.sendEvent('answer', 1)
+    await run.result(ENDS)
+    await run.delete()
+    await sleep(1_500)
+    assert.deepEqual(await adapter.listDeadLetters(), [])
+  })
+
   it('has its nodes stop, and what they answer counts no more', async (t) => {
     let aborted = false
     const slow = createFlow('slow')

@@ -7,6 +7,7 @@ import {
   ChildRunError,
   type OnCancel,
   START_CHILD,
+  type StartedChild,
   waitingForChild,
   withOutputs,
 } from '../execution/child-runs.js'
@@ -34,7 +35,7 @@ const NAMES: Names<ChildRunOptions> = { context: true, tags: true, version: true
 /** A job that can start a child. */
 interface Starter {
   readonly nodeId: string
-  [START_CHILD]?(child: ChildAsked): Promise<{ runId: string; event: string }>
+  [START_CHILD]?(child: ChildAsked): Promise<StartedChild>
 }
 
 /**

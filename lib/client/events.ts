@@ -1,4 +1,5 @@
 /** Events that runs are told of from outside. */
+import { createHash } from 'node:crypto'
 import { mistake } from '../errors.js'
 import { callOptions, type Names } from '../options/call-options.js'
 
@@ -23,11 +24,14 @@ interface EventToSend {
   readonly key?: string
 }
 
+/** A key as the run keeps it: short, however long it is. 132 bits tell keys apart. */
+const digestOf = (key: string) => createHash('sha256').update(key).digest('base64url').slice(0, 22)
+
 /** @throws TypeError where an option is unknown, or the key is none. */
 export function eventToSend(name: string, payload: string | undefined, options: SendEventOptions): EventToSend {
   const { idempotencyKey: key } = callOptions('sendEvent', NAMES, options)
   if (key !== undefined && (typeof key !== 'string' || key === '' || key.length > LONGEST_KEY)) {
     throw mistake('INVALID_ARGUMENT', `idempotencyKey is a text of 1 to ${LONGEST_KEY} characters`)
   }
-  return { name, ...(payload !== undefined && { payload }), ...(key !== undefined && { key }) }
+  return { name, ...(payload !== undefined && { payload }), ...(key !== undefined && { key: digestOf(key) }) }
 }

@@ -29,19 +29,23 @@ export interface ChildAsked {
   readonly version: string | undefined
 }
 
-/** The node that waits: the engine's `Parent`. */
-export interface ParentNode {
+/** An execution of a node. */
+export interface NodePlace {
   readonly runId: string
   /** Its place in the run. */
   readonly nodeId: string
   readonly round: number
+}
+
+/** The node that waits: the engine's `Parent`. */
+export interface ParentNode extends NodePlace {
   readonly event: string
 }
 
-/** A child as it is started. */
-export interface ChildToStart extends ChildAsked {
+/** A child that was started: its run, and the event that its end is. */
+export interface StartedChild {
   readonly runId: string
-  readonly parent: ParentNode
+  readonly event: string
 }
 
 /** What a node that waits for a child says it waits for, in `_awaitingDetails`. The engine reads it when the run is cancelled. */
@@ -75,7 +79,7 @@ export class ChildRunError extends FlowcraftError {
   override readonly name = 'ChildRunError'
   /** The child's run id. */
   readonly childRunId: string
-  /** How it ended: `failed`, `cancelled` or `stalled`. */
+  /** How it ended: `failed`, `cancelled` or `stalled`; `removed` where it completed and was removed before its result was read. */
   readonly status: string
 
   /** @internal */
@@ -86,11 +90,13 @@ export class ChildRunError extends FlowcraftError {
   }
 }
 
-/** A child of one execution of a node: the same however often that is tried. A UUID, for tables whose ids are UUIDs. */
-export function childOf({ runId, nodeId, round }: Omit<ParentNode, 'event'>): { runId: string; event: string } {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([runId, nodeId, round, 'child']))
-    .digest()
+/**
+ * A child of one execution of a node: the same however often that is tried, and another one where a run of that id was removed and
+ * started anew. A UUID, for tables whose ids are UUIDs.
+ */
+export function childOf({ runId, nodeId, round }: NodePlace, parentCreatedAt: Date | undefined): StartedChild {
+  const name = JSON.stringify([runId, parentCreatedAt?.getTime() ?? null, nodeId, round, 'child'])
+  const hash = createHash('sha256').update(name).digest()
   hash[6] = 0x80 | ((hash[6] ?? 0) & 0x0f)
   hash[8] = 0x80 | ((hash[8] ?? 0) & 0x3f)
   const hex = hash.toString('hex', 0, 16)
@@ -122,7 +128,10 @@ export function isChildDetails(details: unknown): details is ChildDetails {
 export async function outputOfChild(given: unknown, output: ChildOutput, stored: Stored): Promise<unknown> {
   if (!isChildEnd(given)) return given
   if (given.status !== 'completed') throw new ChildRunError(given)
-  return output(withOutputs(await stored.record(given.runId).toJSON()))
+  const context = await stored.record(given.runId).toJSON()
+  if (Object.keys(context).length > 0) return output(withOutputs(context))
+  // The context of a run that a client started is never empty.
+  throw new ChildRunError({ ...given, status: 'removed', reason: 'it had completed, and nobody had read its result' })
 }
 
 /** As in a node, an output also stands under the id of its node. */

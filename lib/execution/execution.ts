@@ -5,7 +5,7 @@ import type { Values } from '../bridge/values.js'
 import type { Spans } from '../operating/spans.js'
 import type { Alarms } from './alarms.js'
 import type { Attempts, TakeOver } from './attempts.js'
-import type { ChildToStart } from './child-runs.js'
+import type { ChildAsked, NodePlace, StartedChild } from './child-runs.js'
 import type { Attempt } from './counted.js'
 import type { FailedTries } from './failed-tries.js'
 import type { JobContext, Stored } from './job-context.js'
@@ -33,7 +33,7 @@ export interface JobHost {
   /** Whether the nodes of a subflow that begins now are to be jobs. */
   opensSubflows(): Promise<boolean>
   /** Starts a run that one of its nodes waits for, unless it is there. */
-  startChild(child: ChildToStart): Promise<void>
+  startChild(child: ChildAsked, place: NodePlace): Promise<StartedChild>
   /** Whoever collects traces. */
   readonly spans: Spans | undefined
 }

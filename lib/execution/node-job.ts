@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { ILogger } from 'flowcraft'
 import type { Job } from '../bridge/channel.js'
-import { type ChildAsked, type ChildToStart, childOf, START_CHILD } from './child-runs.js'
+import { type ChildAsked, type NodePlace, START_CHILD, type StartedChild } from './child-runs.js'
 import type { FailedTries } from './failed-tries.js'
 import { pathBeside } from './paths.js'
 
@@ -49,7 +49,7 @@ export interface Teller {
   readonly worker: string
   readonly logger: ILogger
   /** Starts a run that one of its nodes waits for, unless it is there. */
-  startChild(child: ChildToStart): Promise<void>
+  startChild(child: ChildAsked, place: NodePlace): Promise<StartedChild>
 }
 
 /** Begins another attempt within the same job. */
@@ -111,11 +111,8 @@ export class TellingJob implements NodeJob {
   }
 
   /** Starts the child of this execution, however often it is asked to. */
-  async [START_CHILD](asked: ChildAsked): Promise<{ runId: string; event: string }> {
-    const place = { runId: this.runId, nodeId: this.path, round: this.execution }
-    const { runId, event } = childOf(place)
-    await this.#teller.startChild({ ...asked, runId, parent: { ...place, event } })
-    return { runId, event }
+  [START_CHILD](asked: ChildAsked): Promise<StartedChild> {
+    return this.#teller.startChild(asked, { runId: this.runId, nodeId: this.path, round: this.execution })
   }
 
   [NEXT_ATTEMPT](): void {

@@ -206,11 +206,10 @@ export class Worker {
       shouldRetryInProcess: (node) => owner.shouldRetryInProcess(node),
       getQueueRetryOptions: (node) => owner.getQueueRetryOptions(node),
       opensSubflows: () => engine.opensSubflows(),
-      startChild: (child) =>
-        startChild(
-          { engine, values: this.values, spans: this.spans, answer: (promise) => owner.answer(promise) },
-          child,
-        ),
+      startChild: (child, place) => {
+        const { values, spans } = this
+        return startChild({ engine, values, spans, answer: (promise) => owner.answer(promise) }, child, place)
+      },
     }
   }
 

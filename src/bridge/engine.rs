@@ -148,6 +148,13 @@ impl Engine {
         promise(env, async move { Ok(engine.opens_subflows().await) })
     }
 
+    /// Whether nodes may start child runs now.
+    #[napi(ts_return_type = "Promise<boolean>")]
+    pub fn starts_children<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let engine = self.inner.clone();
+        promise(env, async move { Ok(engine.starts_children().await) })
+    }
+
     /// Publishes again what of a run is due and not being run.
     #[napi(ts_return_type = "Promise<string[]>")]
     pub fn reconcile<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {

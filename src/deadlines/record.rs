@@ -145,8 +145,12 @@ impl Record for PunctualRecord {
         self.within(self.record.append(run, base, entry)).await
     }
 
-    async fn cut_short(&self, runs: &[String]) -> Result<Vec<String>> {
-        self.within(self.record.cut_short(runs)).await
+    async fn time(&self) -> Result<u64> {
+        self.within(self.record.time()).await
+    }
+
+    async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
+        self.within(self.record.cancelled(runs)).await
     }
 
     async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>> {

@@ -224,8 +224,11 @@ pub trait Record: Send + Sync {
     /// Appends an entry to a run's journal if it is still of that revision; whether it was.
     async fn append(&self, run: &str, base: Revision, entry: &Json) -> Result<bool>;
 
-    /// Which of these runs are over although nodes of them may be executed: cancelled, or failed as a whole.
-    async fn cut_short(&self, runs: &[String]) -> Result<Vec<String>>;
+    /// Now, by the clock of the database: milliseconds since 1970.
+    async fn time(&self) -> Result<u64>;
+
+    /// Which of these runs were cancelled.
+    async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>>;
 
     /// Which of these runs have a node that should have woken before a moment, in milliseconds since 1970, or should have
     /// ended before it.

@@ -122,13 +122,19 @@ impl Session {
         }
     }
 
-    /// Which of these runs are over although nodes of them may be executed: cancelled, or failed as a whole.
-    pub async fn cut_short(&self, runs: &[String]) -> Result<Vec<String>> {
+    /// Now, in milliseconds since 1970.
+    pub async fn time(&self) -> Result<u64> {
+        let rows = self.client().await?.rows(&format!("SELECT {NOW}"), &[]).await?;
+        Ok(rows.first().and_then(|row| moment(row, 0)).unwrap_or_default())
+    }
+
+    /// Which of these runs were cancelled.
+    pub async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
         let client = self.client().await?;
         let contexts = self.contexts(&client).await?;
         let sql = format!(
             "SELECT run_id::text FROM {contexts} WHERE run_id = ANY({}) \
-             AND context_data->'{RESERVED_KEY}'->'ledger'->>'status' IN ('cancelled', 'failed')",
+             AND context_data->'{RESERVED_KEY}'->'ledger'->>'status' = 'cancelled'",
             contexts.ids.all()
         );
         let names = Names::of(contexts.ids, runs.iter().map(String::as_str));

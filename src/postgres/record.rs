@@ -156,8 +156,12 @@ impl Record for PostgresRecord {
         self.session.append(run, base, entry).await
     }
 
-    async fn cut_short(&self, runs: &[String]) -> Result<Vec<String>> {
-        self.session.cut_short(runs).await
+    async fn time(&self) -> Result<u64> {
+        self.session.time().await
+    }
+
+    async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
+        self.session.cancelled(runs).await
     }
 
     async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>> {

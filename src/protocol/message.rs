@@ -67,6 +67,9 @@ pub struct JobMessage {
     /// Not of version 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untold: bool,
+    /// It asks for nothing but that the run is ended if its time is over. Not of version 1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends: bool,
     /// When the result that made it due was committed, by PostgreSQL's clock, in milliseconds since 1970. Not of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
@@ -140,6 +143,7 @@ impl JobMessage {
             lacking: Vec::new(),
             not_before: None,
             untold: false,
+            ends: false,
             replayed: true,
             repeated: true,
             ..self
@@ -165,6 +169,7 @@ impl JobMessage {
             copy: false,
             replayed: false,
             untold: false,
+            ends: false,
             at,
             carried: None,
             original: None,
@@ -202,7 +207,7 @@ impl JobMessage {
     /// A message that comes when the run's time is over: whoever gets it finds that. Any node of the run will do.
     pub fn to_end(run: &str, blueprint: &str, node: &NodeId, deadline: u64) -> Self {
         let due = DueJob { node: node.clone(), round: 1, attempt: 1, ..DueJob::default() };
-        Self { copy: true, not_before: Some(deadline), ..Self::of(run, blueprint, &due, None) }
+        Self { ends: true, copy: true, not_before: Some(deadline), ..Self::of(run, blueprint, &due, None) }
     }
 
     /// The blueprint that the run follows, which a message for a node inside a subflow names in a form of its own.
@@ -258,7 +263,7 @@ fn overlaid(message: &[u8], with: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The fields that are removed when they have no value.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "isLastAttempt",
     "attempt",
     "notBefore",
@@ -271,6 +276,7 @@ const OURS: [&str; 14] = [
     "copy",
     "replayed",
     "untold",
+    "ends",
     "at",
     "carried",
 ];

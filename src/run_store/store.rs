@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::aside::Aside;
 use super::cache::RunCache;
 use super::requests::{CommitRequest, LoadRequest, StatusRequest};
 use crate::batcher::Batches;
+use crate::error::Result;
 use crate::ports::platform::Platform;
 use crate::ports::record::Record;
 
@@ -41,6 +44,17 @@ impl RunStore {
     /// Whether the database has said what its clock says.
     pub fn knows_the_time(&self) -> bool {
         self.platform.is_set()
+    }
+
+    /// Asks the database what its clock says.
+    ///
+    /// # Errors
+    /// It is out of reach.
+    pub async fn ask_the_time(&self) -> Result<()> {
+        let asked = Instant::now();
+        let now = self.record.time().await?;
+        self.platform.heard(Some(now), asked);
+        Ok(())
     }
 
     /// Now, by the database's clock as far as anything was heard of it: milliseconds since 1970.

@@ -31,6 +31,8 @@ struct Nodes {
 /// A node that is being executed.
 struct Active {
     run: String,
+    /// When its run fails if it is not over by then: milliseconds since 1970.
+    deadline: Option<u64>,
     /// The node and its round, where it may be over before its run is: inside a subflow.
     inside: Option<(NodeId, u32)>,
     signal: CancellationToken,
@@ -45,19 +47,19 @@ pub struct ActiveNode<'a> {
 impl ActiveNodes {
     /// Notes something that is done for a run, and whose signal is `token`.
     pub fn note(&self, run: &str, token: CancellationToken) -> ActiveNode<'_> {
-        self.add(Active { run: run.to_owned(), inside: None, signal: token })
+        self.add(Active { run: run.to_owned(), deadline: None, inside: None, signal: token })
     }
 
-    /// Notes a node that is executed in a round.
+    /// Notes a node that is executed in a round, of a run that may have a deadline.
     pub fn note_node(
         &self,
         run: &str,
-        node: &NodeId,
-        round: u32,
+        (node, round): (&NodeId, u32),
+        deadline: Option<u64>,
         token: CancellationToken,
     ) -> ActiveNode<'_> {
         let inside = Inside::of(node).map(|_| (node.clone(), round));
-        self.add(Active { run: run.to_owned(), inside, signal: token })
+        self.add(Active { run: run.to_owned(), deadline, inside, signal: token })
     }
 
     fn add(&self, active: Active) -> ActiveNode<'_> {
@@ -91,11 +93,12 @@ impl ActiveNodes {
                 let kept = runs.keep_alive(&lasting).await;
                 let _ = kept.inspect_err(|error| debug!(%error, "could not keep the active runs fresh"));
             }
-            match runs.cut_short(&lasting).await {
+            match runs.cancelled(&lasting).await {
                 Ok(cancelled) => self.cancel(&cancelled),
                 Err(error) => debug!(%error, "could not ask for cancelled runs"),
             }
             self.cancel_inside(runs, &lasting).await;
+            self.end_late_runs(runs, &lasting).await;
         }
     }
 
@@ -105,6 +108,29 @@ impl ActiveNodes {
                 active.signal.cancel();
             }
         });
+    }
+
+    /// Fails runs whose time is over while nodes of them are executed here.
+    async fn end_late_runs(&self, runs: &Runs, lasting: &[String]) {
+        let now = runs.now();
+        let late: BTreeSet<String> = self.with(|nodes| {
+            let is_late = |active: &&Active| active.deadline.is_some_and(|deadline| deadline <= now);
+            let late = nodes.active.values().filter(is_late).map(|active| active.run.clone());
+            late.filter(|run| lasting.contains(run)).collect()
+        });
+        for run in late {
+            let ended = match runs.time_out(&run, now).await {
+                Ok(true) => Ok(true),
+                // Another worker did, or somebody has retried it since.
+                Ok(false) => runs.load_ledger(&run).await.map(|document| document.has_ended()),
+                Err(error) => Err(error),
+            };
+            match ended {
+                Ok(true) => self.cancel(&[run]),
+                Ok(false) => {}
+                Err(error) => debug!(%error, run, "a run whose time is over was not ended"),
+            }
+        }
     }
 
     /// Passes on that subflows ended while nodes inside are executed: the time of a container was up.

@@ -6,24 +6,22 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
 
 use crate::error::{Error, Result};
 use crate::ids::NodeId;
 use crate::json::Json;
-use crate::ports::about::About;
 use crate::protocol::message::JobMessage;
 use crate::record::Carried;
 use crate::run_store::patiently;
+use crate::worker::cancelling::{cancel, recovery_sees_to};
 use crate::worker::client::service::Client;
 use crate::worker::dead_letters::DeadLetter;
 use crate::worker::followed::{beginning_of, followed_at, followed_by};
 use crate::worker::recovery::judgement::Eligible;
 use crate::worker::recovery::republish::{Republishing, republish};
-use crate::worker::registry::card::{RegisteredWorker, SUBFLOWS};
+use crate::worker::registry::card::{CHILD_RUNS, RegisteredWorker, SUBFLOWS};
 use crate::worker::registry::gate::Gate;
 use crate::worker::retention::remove_old;
-use crate::worker::runs::children::children_to_cancel;
 use crate::worker::runs::operations::{FollowUp, SentEvent};
 use crate::worker::schedules::beat::Beat;
 use crate::worker::services::{Ports, Services};
@@ -113,6 +111,11 @@ impl Engine {
         }
     }
 
+    /// Whether nodes may start child runs now: every worker tells a parent of the end of its child.
+    pub async fn starts_children(&self) -> bool {
+        self.services.registry.agrees_now(CHILD_RUNS).await
+    }
+
     /// Tells a run of an event. The nodes that go on.
     ///
     /// # Errors
@@ -145,56 +148,13 @@ impl Engine {
         Ok(self.follow_up(run, retried).await)
     }
 
-    /// Ends a run: nothing new of it starts, and nodes that are executing get their signal. Whether it was still going on.
+    /// Ends a run: nothing new of it starts, nodes that are executing get their signal, and the child runs that it waits for end with
+    /// it. Whether it was still going on.
     ///
     /// # Errors
     /// A server is out of reach, or the row cannot be read.
     pub async fn cancel(&self, run: &str, reason: &str) -> Result<bool> {
-        let Services { platform, runs, .. } = &*self.services;
-        let cancelled = patiently(platform, || runs.cancel(run, reason)).await?;
-        if let Err(error) = self.services.results.publish_pending(run).await {
-            self.recovery_sees_to(run, "its result could not be published", &error);
-        }
-        if cancelled && !self.services.notices.are_heard() {
-            self.have_told(run).await;
-        }
-        self.cancel_children(run, reason).await;
-        Ok(cancelled)
-    }
-
-    /// The runs that a cancelled one waited for end with it. Also where it was cancelled before: that call may have been cut short.
-    async fn cancel_children(&self, run: &str, reason: &str) {
-        let Ok(document) = self.services.runs.load_ledger(run).await else { return };
-        let Some(reserved) = document.reserved else { return };
-        if reserved.ledger.status != RunStatus::Cancelled {
-            return;
-        }
-        for child in children_to_cancel(&reserved.ledger) {
-            if let Err(error) = Box::pin(self.cancel(&child, reason)).await {
-                let words = format!(
-                    "Run '{run}' is cancelled, and its child run '{child}' could not be: cancel it as well. {error}"
-                );
-                self.services.notices.warn(About::run(&child).error(&error), words);
-            }
-        }
-    }
-
-    /// Nobody listens here: a worker is asked to tell how the run ended. What goes wrong with that is no error of the call.
-    async fn have_told(&self, run: &str) {
-        let Services { runs, registry, publisher, .. } = &*self.services;
-        let Ok(document) = runs.load_ledger(run).await else { return };
-        let (Some(reserved), Some(blueprint)) = (&document.reserved, document.follows()) else { return };
-        let (Some(queue), Some((node, entry))) = (&reserved.queue, reserved.ledger.nodes.iter().next())
-        else {
-            return;
-        };
-        if registry.all_tell(queue).await {
-            let message = JobMessage::to_tell(run, &blueprint, node, entry.round);
-            let published = publisher.forward(std::slice::from_ref(&message)).await;
-            let _ = published.inspect_err(
-                |error| debug!(%error, run, "no worker was asked to announce the end of the run"),
-            );
-        }
+        cancel(&self.services, run, reason).await
     }
 
     /// The oldest dead letters of the queues this adapter consumes, at most `limit`; they stay where they are.
@@ -280,15 +240,8 @@ impl Engine {
         let jobs: Vec<_> = jobs.into_iter().map(|job| job.carrying(carried.clone())).collect();
         if let Err(error) = self.services.publisher.publish(&jobs).await {
             let error = Error { operation, ..error };
-            self.recovery_sees_to(run, "what is due now could not be published", &error);
+            recovery_sees_to(&self.services, run, "what is due now could not be published", &error);
         }
         due.into_iter().map(|due| outermost(&due.node)).collect()
-    }
-
-    fn recovery_sees_to(&self, run: &str, what: &str, error: &Error) {
-        let words = format!(
-            "Run '{run}': the change is recorded, and {what}: a worker finds it and goes on from there. {error}"
-        );
-        self.services.notices.warn(About::run(run).error(error), words);
     }
 }

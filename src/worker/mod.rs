@@ -82,6 +82,7 @@
 mod active_nodes;
 mod answering;
 mod blueprints;
+mod cancelling;
 mod changes;
 pub mod client;
 mod consumer;

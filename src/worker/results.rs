@@ -16,13 +16,14 @@ use crate::ports::about::About;
 use crate::ports::host::Host;
 use crate::ports::platform::Platform;
 use crate::protocol::message::JobMessage;
-use crate::record::{Parent, to_raw};
+use crate::record::{Parent, ReservedKey, to_raw};
 use crate::worker::active_nodes::ActiveNodes;
 use crate::worker::leases::service::Leases;
 use crate::worker::notices::Notices;
 use crate::worker::publisher::Publisher;
 use crate::worker::runs::operations::FollowUp;
 use crate::worker::runs::store::Runs;
+use crate::workflow::ledger::RunStatus;
 
 /// What stands in a node's place in the key of the lease.
 const RESULT: &str = "<result>";
@@ -126,6 +127,39 @@ impl Results {
             if self.runs.mark_published(run, ledger).await? {
                 return Ok(());
             }
+        }
+    }
+
+    /// Tells the node that waits for a run of its end, if the run is over: it may have ended while nobody could be told.
+    ///
+    /// # Errors
+    /// A server is out of reach.
+    pub async fn tell_parent_again(&self, run: &str) -> Result<()> {
+        let document = self.runs.load_ledger(run).await?;
+        if document.is_unpublished() {
+            return self.publish_pending(run).await;
+        }
+        let Some(reserved) = document.reserved else { return Ok(()) };
+        match reserved.parent() {
+            Some(parent) if reserved.ledger.status.is_end() => {
+                let (status, reason) = (reserved.ledger.status.as_str(), reserved.ledger.reason());
+                self.tell_parent(parent, ChildEnd { run_id: run, status, reason: &reason }).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the node that waits for a run that it failed, where its status row alone could be written.
+    pub async fn tell_parent_of_failure(&self, run: &str, reason: &str) {
+        let Ok(document) = self.runs.load_ledger(run).await else { return };
+        let Some(parent) = document.reserved.as_ref().and_then(ReservedKey::parent) else { return };
+        let end = ChildEnd { run_id: run, status: RunStatus::Failed.as_str(), reason };
+        if let Err(error) = self.tell_parent(parent, end).await {
+            let words = format!(
+                "Run '{run}' failed, and its parent, run '{}', could not be told: resume its node '{}'. {error}",
+                parent.run, parent.node
+            );
+            self.notices.error(About::run(run).error(&error), words);
         }
     }
 

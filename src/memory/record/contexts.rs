@@ -137,10 +137,8 @@ impl Content {
         serde_json::from_str::<ReservedRow>(reserved.get()).ok().map(|reserved| reserved.ledger)
     }
 
-    /// Whether the run is over although nodes of it may be executed.
-    pub fn is_cut_short(&self) -> bool {
-        let is_one = |status| matches!(status, RunStatus::Cancelled | RunStatus::Failed);
-        self.ledger().is_some_and(|ledger| is_one(ledger.status))
+    pub fn is_cancelled(&self) -> bool {
+        self.ledger().is_some_and(|ledger| ledger.status == RunStatus::Cancelled)
     }
 
     /// Whether a node should have woken before a moment, or the run should have ended before it.

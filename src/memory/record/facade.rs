@@ -146,9 +146,14 @@ impl Record for MemoryRecord {
         self.transact(RecordOperation::Write, &[run], |mut state, _| state.append(run, base, entry)).await
     }
 
-    async fn cut_short(&self, runs: &[String]) -> Result<Vec<String>> {
+    async fn time(&self) -> Result<u64> {
+        let micros = self.read(RecordOperation::Look, &[], |_, now| now).await?;
+        Ok(u64::try_from(micros / 1000).unwrap_or_default())
+    }
+
+    async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
         let chosen = |state: &TablesState<'_>, run: &&String| {
-            state.contexts.rows.get(*run).is_some_and(|row| row.content.is_cut_short())
+            state.contexts.rows.get(*run).is_some_and(|row| row.content.is_cancelled())
         };
         self.read(RecordOperation::Look, &borrowed(runs), |state, _| {
             runs.iter().filter(|run| chosen(&state, run)).cloned().collect()

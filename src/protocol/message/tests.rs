@@ -37,6 +37,7 @@ fn what_a_message_no_longer_says_leaves_its_body() {
         copy: true,
         replayed: true,
         untold: true,
+        ends: true,
         at: Some(1),
         carried: Some(Carried { priority: Some(1), ..Carried::default() }.into()),
     };

@@ -60,9 +60,9 @@ pub async fn publish(services: &Services, jobs: &[JobsToPublish]) {
         messages.map(|message| message.carrying(carried.clone()))
     });
     let mut messages: Vec<JobMessage> = first.collect();
-    publish_deadlines(services, jobs).await;
     let mut backoff = Backoff::up_to(LONGEST, &services.platform);
     for attempt in 1..=PUBLISHES {
+        publish_deadlines(services, jobs).await;
         let Err(error) = services.publisher.publish(&messages).await else { return };
         if attempt == PUBLISHES || !error.is_transient() {
             let what = match jobs {

@@ -74,7 +74,13 @@ impl Client {
     ) -> Result<StartOutcome> {
         match on_conflict {
             OnConflict::Reject => Err(exists(&beginning.run)),
-            OnConflict::UseExisting => Ok(StartOutcome::Existing),
+            OnConflict::UseExisting => {
+                if beginning.start.parent.is_some() {
+                    // It may have ended before its parent could hear of it.
+                    self.services.results.tell_parent_again(&beginning.run).await?;
+                }
+                Ok(StartOutcome::Existing)
+            }
             OnConflict::RestartIfEnded => self.restart(beginning, jobs).await,
         }
     }
@@ -131,6 +137,9 @@ impl Client {
             known.insert(blueprint_id, blueprint.clone());
             let due = start_at.map(|moment| platform.translated(moment));
             let not_before = due.filter(|moment| platform.until(*moment).is_some());
+            if timeout_ms.is_some() {
+                self.services.runs.learn_the_time().await.map_err(|error| error.of_run(&run))?;
+            }
             let begins = due.unwrap_or_default().max(platform.now());
             let deadline = timeout_ms.map(|timeout| begins.saturating_add(timeout));
             let start = start.of_run(tags, parent, deadline);

@@ -74,6 +74,10 @@ pub async fn write_failed(context: &JobContext<'_>, run: &str, reason: &str) -> 
     let result = failed_result(reason)?;
     let write = || context.services.runs.write_result(run, RunStatus::Failed, &result);
     match context.retry.unless(is_passing_trouble, write).await {
+        Ok(()) => {
+            context.services.results.tell_parent_of_failure(run, reason).await;
+            Ok(())
+        }
         Err(error) if error.may_be_of_one_run() => {
             debug!(%error, run, "the status could not be written either");
             Ok(())

@@ -32,7 +32,8 @@ pub async fn execute(
     let call = call_of(context, message, node);
     let active_nodes = &context.services.active_nodes;
     let signal = call.cancelled.clone();
-    let _active = active_nodes.note_node(&message.run_id, &message.node_id, node.round, signal);
+    let (of, deadline) = ((&message.node_id, node.round), node.document.deadline());
+    let _active = active_nodes.note_node(&message.run_id, of, deadline, signal);
     let (meters, of, begun) = (&context.services.meters, context.metered(message), Instant::now());
     meters.count(Counter::Takeovers, of, context.redelivered.into());
     tokio::select! {

@@ -21,10 +21,12 @@ use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::Document;
 use crate::worker::blueprints::Analysed;
+use crate::worker::cancelling::cancel_child;
 use crate::worker::legacy::Counted;
 use crate::worker::meters::kinds::{Counter, Measure};
+use crate::worker::runs::children::child_to_cancel;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::DueJob;
+use crate::workflow::ledger::{DueJob, Pause, RunStatus};
 use crate::workflow::path::Inside;
 
 /// A node that JavaScript has answered for.
@@ -95,6 +97,7 @@ pub async fn finish(
         }
         Some(refusal) => {
             debug!(?refusal, status = ?completion.status, "the result was not counted");
+            end_orphan(context, message, &answer.outcome, completion.status).await;
             // The answer that counted may be of a try whose own answer was lost, or of a worker that died after it.
             match is_certain {
                 true => tell_if_nobody_may_have(context, message).await?,
@@ -105,6 +108,16 @@ pub async fn finish(
     let is_certain = is_certain && completion.refused.is_none();
     let Completion { due, unpublished, .. } = completion;
     Ok(Finished { due, at, document, is_certain, unpublished, analysed, begun, asked })
+}
+
+/// A node has started a child, and its run was cancelled before the node could wait for it: the child ends, too.
+async fn end_orphan(context: &JobContext<'_>, message: &JobMessage, outcome: &Outcome, status: RunStatus) {
+    let Outcome::Paused { pause: Pause { details: Some(details), .. }, .. } = outcome else { return };
+    if status == RunStatus::Cancelled
+        && let Some(child) = child_to_cancel(details)
+    {
+        cancel_child(context.services, (&message.run_id, &child), "its parent is cancelled").await;
+    }
 }
 
 /// What a mutant does: it publishes what will be due, whether the commit counts or not.

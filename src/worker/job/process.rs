@@ -46,6 +46,11 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
         services.publisher.forward_until_confirmed(message, context.retry).await?;
         return Ok(MessageFate::Acknowledge);
     }
+    if message.ends {
+        let document = context.retry.until_done(|| services.runs.load_ledger(&message.run_id)).await?;
+        end_late_run(context, &message, &document).await?;
+        return Ok(MessageFate::Acknowledge);
+    }
     if !services.liveness.is_responsive() {
         // This worker cannot run it. It waits before it requeues: the broker may have no other worker for it.
         tokio::time::sleep(HANG_WAIT).await;

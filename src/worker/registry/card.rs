@@ -15,6 +15,9 @@ pub const SUBFLOWS: &str = "subflows";
 /// It takes back what a dead attempt at a node wrote before its answer.
 pub const LIVE_CONTEXT: &str = "live-context";
 
+/// It tells the parent of a run that the run has ended.
+pub const CHILD_RUNS: &str = "child-runs";
+
 /// Somebody listens to its events: it tells what nobody has told of a run.
 pub const EVENTS: &str = "events";
 

@@ -9,7 +9,8 @@ use futures_util::future::{join, join_all};
 use tokio::time::{Instant, timeout};
 
 use super::card::{
-    Card, EVENTS, LIVE_CONTEXT, REGISTRY, RegisteredWorker, SUBFLOWS, all_tell, are_elders_possible, merged,
+    CHILD_RUNS, Card, EVENTS, LIVE_CONTEXT, REGISTRY, RegisteredWorker, SUBFLOWS, all_tell,
+    are_elders_possible, merged,
 };
 use super::elsewhere::{Elsewhere, WantedBlueprint};
 use super::gate::{ALIVE_FOR, Gate, HEARTBEAT, LOOKS, Look};
@@ -77,6 +78,7 @@ impl Registry {
                 Some(REGISTRY),
                 Some(SUBFLOWS),
                 Some(LIVE_CONTEXT),
+                Some(CHILD_RUNS),
                 self.is_heard.then_some(EVENTS),
             ]
             .into_iter()

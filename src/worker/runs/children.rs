@@ -34,12 +34,13 @@ enum OnCancel {
 /// The runs that end with this one if it is cancelled: those that a node of it waits for.
 pub fn children_to_cancel(ledger: &Ledger) -> Vec<String> {
     let awaiting = ledger.nodes.values().filter(|entry| entry.state == NodeState::Awaiting);
-    let details = awaiting.filter_map(|entry| entry.details.as_ref());
-    let children = details.filter_map(|details| serde_json::from_str::<ChildDetails>(details.get()).ok());
-    children
-        .filter(|child| child.reason == "child_run" && child.on_cancel == OnCancel::Cancel)
-        .map(|child| child.child_run_id)
-        .collect()
+    awaiting.filter_map(|entry| child_to_cancel(entry.details.as_ref()?)).collect()
+}
+
+/// The child that a node waits for by these details, if it is to end with its parent.
+pub fn child_to_cancel(details: &Json) -> Option<String> {
+    let child = serde_json::from_str::<ChildDetails>(details.get()).ok()?;
+    (child.reason == "child_run" && child.on_cancel == OnCancel::Cancel).then_some(child.child_run_id)
 }
 
 /// Whether a node waits for its child's end, or will. In any other state it was told, or is past it.

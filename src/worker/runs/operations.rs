@@ -88,13 +88,13 @@ impl Runs {
             if let Some(key) = key
                 && !ledger.hears(key)
             {
-                return Ok(Vec::new());
+                return Ok(None);
             }
             let node = meant_for.map(|(node, _)| ledger.named(node));
             let meant = meant_for.and_then(|(node, _)| ledger.event_for(node, name));
             let name = meant.unwrap_or_else(|| name.clone());
             let event = Event::Happened { name, payload: payload.clone(), node };
-            apply_by(blueprint, ledger, event)
+            apply_by(blueprint, ledger, event).map(Some)
         })
         .await
     }
@@ -116,7 +116,7 @@ impl Runs {
             }
             state.reserved.forget_deadline();
             if !state.ledger().nodes.is_empty() {
-                return apply(state.ledger(), Event::TriedAgain);
+                return apply(state.ledger(), Event::TriedAgain).map(Some);
             }
             let Some(blueprint) = beginning else {
                 let what = "nothing of it has happened, and it does not say which of this adapter's blueprints it \
@@ -126,7 +126,7 @@ impl Runs {
             apply(state.ledger(), Event::TriedAgain)?;
             let queue = self.settings.queues.of(&blueprint.id);
             take_over(state, blueprint, [queue, queue])?;
-            Ok(state.ledger().due())
+            Ok(Some(state.ledger().due()))
         })
         .await
     }
@@ -184,19 +184,22 @@ impl Runs {
         self.update(run, needed, mark).await.map(|committed| committed.changed)
     }
 
-    /// Something that happens to a run from outside: the change, and the jobs that follow.
+    /// Something that happens to a run from outside: the change, and the jobs that follow. Where there are none to speak of (not even
+    /// an empty list), nothing has changed.
     pub(super) async fn happen(
         &self,
         run: &str,
         operation: &'static str,
-        change: impl Fn(&mut RunState) -> Result<Vec<DueJob>> + Sync,
+        change: impl Fn(&mut RunState) -> Result<Option<Vec<DueJob>>> + Sync,
     ) -> Result<FollowUp> {
         let happen = |state: &mut RunState| {
             state.require_row(operation)?;
             // Workers may have listeners that this engine has not.
             state.notes = true;
             let before = state.reserved.ledger.clone();
-            let due = change(state)?;
+            let Some(due) = change(state)? else {
+                return Ok(Decision::Leave((Vec::new(), Arc::default(), false, None)));
+            };
             let again = state.reserved.ledger == before;
             let carried = state.reserved.carried.clone();
             Ok(Decision::Write((due, state.follows().unwrap_or_default(), again, carried)))

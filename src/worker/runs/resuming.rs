@@ -30,7 +30,7 @@ impl Runs {
             let node = node.map(|node| ledger.named(node));
             let awaiting = awaiting(ledger, node.as_ref());
             if awaiting.is_empty() {
-                return resumed_before(ledger, node.as_ref(), with);
+                return resumed_before(ledger, node.as_ref(), with).map(Some);
             }
             if let (Some(blueprint), Some(action)) = (blueprint, with.action.as_deref()) {
                 require_ways(blueprint, state, &awaiting, action)?;
@@ -41,7 +41,7 @@ impl Runs {
             if let Some(output) = &with.output {
                 state.patch.set("_resume.output", output.clone());
             }
-            go_on(state.ledger(), awaiting, with)
+            go_on(state.ledger(), awaiting, with).map(Some)
         })
         .await
     }

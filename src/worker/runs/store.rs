@@ -100,6 +100,22 @@ impl Runs {
         }
     }
 
+    /// The same, where there may be no run to read it from.
+    ///
+    /// # Errors
+    /// The server is out of reach.
+    pub async fn learn_the_time(&self) -> Result<()> {
+        match self.store.knows_the_time() {
+            true => Ok(()),
+            false => self.store.ask_the_time().await,
+        }
+    }
+
+    /// Now, by the database's clock as far as anything was heard of it: milliseconds since 1970.
+    pub fn now(&self) -> u64 {
+        self.store.now()
+    }
+
     /// The same, by one of the first of several runs whose row can be read.
     pub async fn set_the_clock_by(&self, runs: impl Iterator<Item = &str> + Send) {
         for run in runs.take(CLOCKS_ASKED) {
@@ -161,12 +177,12 @@ impl Runs {
         }
     }
 
-    /// Which of these runs are over although nodes of them may be executed: cancelled, or failed as a whole.
+    /// Which of these runs were cancelled.
     ///
     /// # Errors
     /// The server is out of reach.
-    pub async fn cut_short(&self, runs: &[String]) -> Result<Vec<String>> {
-        self.store.record().cut_short(runs).await
+    pub async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
+        self.store.record().cancelled(runs).await
     }
 
     /// Which of these runs have a node that was to wake up before a moment, in milliseconds since 1970, or were to end before it.

@@ -176,6 +176,7 @@ impl Ledger {
             entry.postponed = 0;
             entry.not_before = None;
         }
+        self.reopen_waits_for_children();
         // An abandoned run may have no failed node: it goes on with what was in flight.
         transition.due = self.due();
         Ok(())

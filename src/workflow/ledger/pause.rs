@@ -4,7 +4,7 @@
 //! decides its edges. A second resume, or the timer of a pause that is over, finds that round done.
 
 use super::due::DueJob;
-use super::entry::{NodeState, Resume};
+use super::entry::{NodeEntry, NodeState, Resume};
 use super::event::{Pause, Refusal, Transition};
 use super::state::{KeptEvent, Ledger};
 use crate::ids::NodeId;
@@ -13,6 +13,9 @@ use crate::workflow::path::{self, Inside};
 
 /// So many keys of events are kept.
 const KEYS_KEPT: usize = 1_000;
+
+/// How the name begins of the event that the end of a child run is: `lib/execution/child-runs.ts`.
+pub const CHILD_EVENT: &str = "flowcraft:child:";
 
 impl Ledger {
     pub(super) fn pause(
@@ -86,6 +89,22 @@ impl Ledger {
             let with = Resume { action: None, output: event.payload.clone() };
             // Never refused: the loop above just found each of them awaiting.
             let _ = self.resume(&node, with, transition);
+        }
+    }
+
+    /// Nodes that wait for a child are due once more, in their round: the child may have ended while nobody could be told. They find
+    /// the child that is there.
+    pub(super) fn reopen_waits_for_children(&mut self) {
+        let is_for_child = |entry: &NodeEntry| {
+            let event = entry.event.as_deref();
+            entry.state == NodeState::Awaiting && event.is_some_and(|event| event.starts_with(CHILD_EVENT))
+        };
+        let waiting = self.nodes.iter().filter(|(_, entry)| is_for_child(entry));
+        for id in waiting.map(|(id, _)| id.clone()).collect::<Vec<NodeId>>() {
+            let Some(entry) = self.entry_mut(&id) else { continue };
+            entry.state = NodeState::Due;
+            entry.by = Some(id.clone());
+            (entry.details, entry.event, entry.not_before) = (None, None, None);
         }
     }
 

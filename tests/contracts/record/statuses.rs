@@ -16,7 +16,6 @@ promises!(
     a_run_that_is_kept_alive_is_not_silent,
     of_good_tables_there_is_nothing_to_say,
     runs_are_overdue_by_a_sleeper_or_by_their_own_deadline,
-    runs_that_end_while_nodes_are_executed_are_cut_short,
 );
 
 const ALL: Duration = Duration::from_secs(3_600);
@@ -122,15 +121,4 @@ async fn runs_are_overdue_by_a_sleeper_or_by_their_own_deadline(world: &World) {
     let mut overdue = world.record.overdue(&runs, 100).await.unwrap();
     overdue.sort();
     assert_eq!(overdue, ["late", "slept"]);
-}
-
-async fn runs_that_end_while_nodes_are_executed_are_cut_short(world: &World) {
-    for status in ["running", "awaiting", "completed", "failed", "cancelled"] {
-        let ledger = format!(r#"{{"status":"{status}","nodes":{{}}}}"#);
-        world.insert(status, &reserved(&ledger, r#"{"mark":"m","at":1}"#)).await;
-    }
-    let runs = ["running", "awaiting", "completed", "failed", "cancelled", "nobody"].map(str::to_owned);
-    let mut cut_short = world.record.cut_short(&runs).await.unwrap();
-    cut_short.sort();
-    assert_eq!(cut_short, ["cancelled", "failed"]);
 }

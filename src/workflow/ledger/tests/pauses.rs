@@ -1,6 +1,6 @@
 //! Nodes that wait to be resumed.
 
-use super::super::{Event, Ledger, Pause, Refusal, Resume, RunStatus::*, Standing};
+use super::super::{Event, Ledger, NodeError, NodeState, Pause, Refusal, Resume, RunStatus::*, Standing};
 use super::support::{Result, Story, graph, raw};
 use crate::workflow::blueprint::Blueprint;
 
@@ -288,4 +288,20 @@ fn a_key_is_heard_once_and_of_very_many_the_last_are_known() {
     let mut grown = before.clone();
     grown.grow(ledger.since(&before));
     assert_eq!(grown, ledger);
+}
+
+#[test]
+fn a_wait_for_a_child_is_due_once_more_where_the_run_is_tried_again() {
+    for (event, state) in [("flowcraft:child:c", NodeState::Due), ("paid", NodeState::Awaiting)] {
+        let pause = Pause { event: Some(event.into()), ..Pause::default() };
+        let mut ledger = Story::of("a, b").ledger;
+        let blueprint = Blueprint::unknown("");
+        ledger.apply(&blueprint, Event::Paused { node: "a".into(), round: 1, pause }).unwrap();
+        let error = NodeError { node: "".into(), message: "late".into() };
+        ledger.apply(&blueprint, Event::Abandoned { error }).unwrap();
+        ledger.apply(&blueprint, Event::TriedAgain).unwrap();
+        let entry = ledger.entry("a").unwrap();
+        assert_eq!((entry.state, entry.round), (state, 1), "{event}");
+        assert_eq!(entry.event.is_none(), state == NodeState::Due);
+    }
 }

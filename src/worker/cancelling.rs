@@ -1,0 +1,75 @@
+//! Ending a run from outside, and with it the child runs that it waits for.
+
+use tracing::debug;
+
+use crate::error::{Error, Result};
+use crate::ports::about::About;
+use crate::protocol::message::JobMessage;
+use crate::run_store::patiently;
+use crate::worker::runs::children::children_to_cancel;
+use crate::worker::services::Services;
+use crate::workflow::ledger::RunStatus;
+
+/// Ends a run: nothing new of it starts, nodes that are executing get their signal, and the child runs that it waits for end with it.
+/// Whether it was still going on.
+///
+/// # Errors
+/// A server is out of reach, or the row cannot be read.
+pub async fn cancel(services: &Services, run: &str, reason: &str) -> Result<bool> {
+    let Services { platform, runs, results, notices, .. } = services;
+    let cancelled = patiently(platform, || runs.cancel(run, reason)).await?;
+    if let Err(error) = results.publish_pending(run).await {
+        recovery_sees_to(services, run, "its result could not be published", &error);
+    }
+    if cancelled && !notices.are_heard() {
+        have_told(services, run).await;
+    }
+    cancel_children(services, run, reason).await;
+    Ok(cancelled)
+}
+
+/// Also where the run was cancelled before: that call may have been cut short.
+async fn cancel_children(services: &Services, run: &str, reason: &str) {
+    let Ok(document) = services.runs.load_ledger(run).await else { return };
+    let Some(reserved) = document.reserved else { return };
+    if reserved.ledger.status != RunStatus::Cancelled {
+        return;
+    }
+    for child in children_to_cancel(&reserved.ledger) {
+        cancel_child(services, (run, &child), reason).await;
+    }
+}
+
+/// Ends a child run whose parent is cancelled.
+pub async fn cancel_child(services: &Services, (run, child): (&str, &str), reason: &str) {
+    if let Err(error) = Box::pin(cancel(services, child, reason)).await {
+        let words = format!(
+            "Run '{run}' is cancelled, and its child run '{child}' could not be: cancel it as well. {error}"
+        );
+        services.notices.warn(About::run(child).error(&error), words);
+    }
+}
+
+/// Nobody listens here: a worker is asked to tell how the run ended. What goes wrong with that is no error of the call.
+async fn have_told(services: &Services, run: &str) {
+    let Services { runs, registry, publisher, .. } = services;
+    let Ok(document) = runs.load_ledger(run).await else { return };
+    let (Some(reserved), Some(blueprint)) = (&document.reserved, document.follows()) else { return };
+    let (Some(queue), Some((node, entry))) = (&reserved.queue, reserved.ledger.nodes.iter().next()) else {
+        return;
+    };
+    if registry.all_tell(queue).await {
+        let message = JobMessage::to_tell(run, &blueprint, node, entry.round);
+        let published = publisher.forward(std::slice::from_ref(&message)).await;
+        let _ = published
+            .inspect_err(|error| debug!(%error, run, "no worker was asked to announce the end of the run"));
+    }
+}
+
+/// Says that a change is recorded, although what follows from it could not be done here.
+pub fn recovery_sees_to(services: &Services, run: &str, what: &str, error: &Error) {
+    let words = format!(
+        "Run '{run}': the change is recorded, and {what}: a worker finds it and goes on from there. {error}"
+    );
+    services.notices.warn(About::run(run).error(error), words);
+}
