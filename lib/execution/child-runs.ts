@@ -8,7 +8,7 @@ import { isObject } from '../is-object.js'
 import type { Stored } from './job-context.js'
 
 /** How the event is named that a child's end is. */
-const CHILD_EVENT = 'flowcraft:child:'
+const CHILD_EVENT = 'flowcraft.child:'
 
 const OUTPUTS = '_outputs.'
 

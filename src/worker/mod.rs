@@ -63,9 +63,11 @@
 //!   job: cut_short, leftovers, rescheduling, disposition, abandoning, dead_lettering, storing, coming_again, telling
 //!                                                    what becomes of a message that does not go the straight way
 //!   job: trouble, looking, clock, context, place, limit_key  what the steps stand on
+//!   cancelling                                       ends a run from outside, and its children
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, waiting
-//!   runs: resuming, operations, beginning, failing, starting, scheduling, watching, claim, live, inside, putting_off
+//!   runs: resuming, children, time_limit             what is decided on a run from outside, or because of another
+//!   runs: operations, beginning, failing, starting, scheduling, watching, claim, live, inside, putting_off
 //!   runs: updating, store
 //!                                                    the record
 //!   registry: service                                who lives, and what every worker can do

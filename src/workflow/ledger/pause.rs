@@ -15,7 +15,7 @@ use crate::workflow::path::{self, Inside};
 const KEYS_KEPT: usize = 1_000;
 
 /// How the name begins of the event that the end of a child run is: `lib/execution/child-runs.ts`.
-pub const CHILD_EVENT: &str = "flowcraft:child:";
+const CHILD_EVENT: &str = "flowcraft.child:";
 
 impl Ledger {
     pub(super) fn pause(

@@ -292,7 +292,7 @@ fn a_key_is_heard_once_and_of_very_many_the_last_are_known() {
 
 #[test]
 fn a_wait_for_a_child_is_due_once_more_where_the_run_is_tried_again() {
-    for (event, state) in [("flowcraft:child:c", NodeState::Due), ("paid", NodeState::Awaiting)] {
+    for (event, state) in [("flowcraft.child:c", NodeState::Due), ("paid", NodeState::Awaiting)] {
         let pause = Pause { event: Some(event.into()), ..Pause::default() };
         let mut ledger = Story::of("a, b").ledger;
         let blueprint = Blueprint::unknown("");
