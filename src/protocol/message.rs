@@ -109,9 +109,11 @@ impl JobMessage {
         due.iter().map(|due| Self::of(run, blueprint, due, at)).collect()
     }
 
-    /// The messages for jobs that were published before, as far as anybody knows.
+    /// The messages for jobs that were published before, as far as anybody knows. The worker of the first one may end the run and die
+    /// before it has told so.
     pub fn copies(run: &str, blueprint: &str, due: &[DueJob], at: Option<u64>) -> Vec<Self> {
-        Self::all_due(run, blueprint, due, at).into_iter().map(Self::as_copy).collect()
+        let copy = |job: Self| Self { untold: true, ..job.as_copy() };
+        Self::all_due(run, blueprint, due, at).into_iter().map(copy).collect()
     }
 
     /// The same message, published again: the first one may have arrived.

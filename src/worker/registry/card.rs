@@ -85,10 +85,10 @@ pub fn are_elders_possible(
     consumers: u32,
     moment: u64,
 ) -> bool {
-    let is_younger = |card: &&Card| card.since >= moment && card.queues.iter().any(|each| each == queue);
     let others = workers.iter().map(|worker| &worker.card).filter(|card| card.id != own);
-    let known = others.filter(is_younger).count() + 1;
-    consumers as usize > known
+    let here: Vec<&Card> = others.filter(|card| card.queues.iter().any(|each| each == queue)).collect();
+    // One that has lost its connection to the broker consumes nothing for the moment, and says that it lives.
+    here.iter().any(|card| card.since < moment) || consumers as usize > here.len() + 1
 }
 
 #[cfg(test)]
@@ -131,6 +131,7 @@ mod tests {
             (vec![own.clone(), young.clone()], 2, false),
             (vec![own.clone(), card("b", 99, "q")], 2, true),
             (vec![own.clone(), card("c", 100, "r")], 2, true),
+            (vec![own.clone(), card("b", 99, "q")], 1, true),
             (vec![own, young, card("b", 99, "q")], 3, true),
         ] {
             let workers = merged(cards.iter().map(|card| heard(card, 1)));
