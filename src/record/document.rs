@@ -138,6 +138,11 @@ impl Document {
         self.reserved.as_ref()?.deadline()
     }
 
+    /// Whether the time of the run is over, and the run is not.
+    pub fn is_late(&self, now: u64) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= now)
+    }
+
     /// Whether the run is over.
     pub fn has_ended(&self) -> bool {
         self.reserved.as_ref().is_some_and(|reserved| reserved.ledger.status.is_end())

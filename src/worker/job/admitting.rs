@@ -268,7 +268,7 @@ pub async fn end_late_run(
 ) -> Result<bool> {
     let Services { runs, platform, results, .. } = context.services;
     let (run, now) = (&message.run_id, platform.now());
-    if !runs.is_late(document, now) {
+    if !document.is_late(now) {
         return Ok(false);
     }
     context.retry.unless(is_passing_trouble, || runs.time_out(run, now)).await?;

@@ -48,7 +48,9 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
     }
     if message.ends {
         let document = context.retry.until_done(|| services.runs.load_ledger(&message.run_id)).await?;
-        end_late_run(context, &message, &document).await?;
+        if !end_late_run(context, &message, &document).await? {
+            tell_if_nobody_may_have(context, &message).await?;
+        }
         return Ok(MessageFate::Acknowledge);
     }
     if !services.liveness.is_responsive() {

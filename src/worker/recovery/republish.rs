@@ -51,7 +51,7 @@ pub async fn republish(
     how: Republishing<'_>,
 ) -> Result<Option<BTreeSet<NodeId>>> {
     let document = services.runs.load(run).await?;
-    if services.runs.is_late(&document, services.platform.now()) {
+    if document.is_late(services.platform.now()) {
         services.runs.time_out(run, services.platform.now()).await?;
         services.results.publish_pending(run).await?;
         return Ok(Some(BTreeSet::new()));

@@ -6,15 +6,9 @@ use super::store::Runs;
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::ports::record::Projection;
-use crate::record::Document;
 use crate::workflow::ledger::{Event, NodeError};
 
 impl Runs {
-    /// Whether the time of a run is over, and the run is not.
-    pub fn is_late(&self, document: &Document, now: u64) -> bool {
-        document.deadline().is_some_and(|deadline| deadline <= now)
-    }
-
     /// Fails a run whose time is over. Whether it did: somebody else may have, or it may have ended.
     ///
     /// # Errors
