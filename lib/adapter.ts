@@ -124,11 +124,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
 
   /**
    * Tells a run of an event. Nodes that wait for it (`wait` nodes with `params.eventName`) go on with the payload as
-   * their output; while none does, the event is kept for the first that will. What is told twice under one `idempotencyKey`
-   * counts once. Needs no `start()`.
+   * their output; while none does, the event is kept for the first that will. A run counts an event
+   * once, however often it comes under one `idempotencyKey`. Needs no `start()`.
    *
-   * @returns The nodes that go on; none where the run has heard of that key before.
-   * @throws RunEndedError when the run is over, unless it has heard of that key.
+   * @returns The nodes that go on; none where the run knows that key.
+   * @throws RunEndedError when the run is over, unless it knows that key.
    */
   async sendEvent(
     runId: string,

@@ -1,10 +1,15 @@
 /** Runs that nodes start as their children. */
-import { type ChildAsked, childOf, type NodePlace, type StartedChild } from '../execution/child-runs.js'
+import { createHash } from 'node:crypto'
+import type { ChildAsked, NodePlace, StartedChild } from '../execution/child-runs.js'
 import { RetryAfter } from '../execution/retry-after.js'
 import { within } from '../operating/spans.js'
 import { readDescription } from './description.js'
 import type { ClientHost } from './host.js'
+import { uuidOf } from './ids.js'
 import { runToJson, startRuns } from './starting.js'
+
+/** How the event is named that a child's end is. */
+const CHILD_EVENT = 'flowcraft.child:'
 
 /** How soon a node tries again whose fleet has a worker that knows no child runs, in milliseconds. */
 const LATER = 5_000
@@ -31,4 +36,17 @@ export async function startChild(
     await startRuns({ engine, answer }, [run], 'use-existing')
   })
   return child
+}
+
+/**
+ * A child of one execution of a node: the same however often that is tried, and another one where a run of that id was removed and
+ * started anew. A UUID, for tables whose ids are UUIDs.
+ */
+function childOf({ runId, nodeId, round }: NodePlace, parentCreatedAt: Date | undefined): StartedChild {
+  const name = JSON.stringify([runId, parentCreatedAt?.getTime() ?? null, nodeId, round, 'child'])
+  const hash = createHash('sha256').update(name).digest().subarray(0, 16)
+  hash[6] = 0x80 | ((hash[6] ?? 0) & 0x0f)
+  hash[8] = 0x80 | ((hash[8] ?? 0) & 0x3f)
+  const id = uuidOf(hash)
+  return { runId: id, event: CHILD_EVENT + id }
 }

@@ -6,11 +6,11 @@ import { callOptions, type Names } from '../options/call-options.js'
 /** The longest key, in characters. */
 const LONGEST_KEY = 255
 
-/** How an event is told. */
+/** The options of `sendEvent`. */
 export interface SendEventOptions {
   /**
-   * Names this event to the run: 1 to 255 characters, such as the id that a payment provider gives its notice. What is told again
-   * under the same key, also where the first answer was lost, changes nothing. A run remembers its last 1,000 keys. Default: none.
+   * Names this event to the run: 1 to 255 characters, such as the id that a payment provider gives its notice. The run ignores
+   * another event of the same key, also where the first answer was lost. It knows its last 1,000 keys. Default: none.
    */
   idempotencyKey?: string
 }

@@ -177,10 +177,10 @@ export class RunHandle<Context = Record<string, unknown>> {
 
   /**
    * Tells the run of an event. Nodes that wait for it go on with the payload as their output; while none does, the event is
-   * kept for the first that will. What is told twice under one `idempotencyKey` counts once.
+   * kept for the first that will. A run counts an event once, however often it comes under one `idempotencyKey`.
    *
-   * @returns The nodes that go on; none where the run has heard of that key before.
-   * @throws RunEndedError when the run is over, unless it has heard of that key.
+   * @returns The nodes that go on; none where the run knows that key.
+   * @throws RunEndedError when the run is over, unless it knows that key.
    *
    * @example
    * ```ts

@@ -2,13 +2,9 @@
  * Nodes that start a run of its own, a child, and wait for its end. The node pauses like any that waits for an event; the engine
  * sends that event once, when the child has ended.
  */
-import { createHash } from 'node:crypto'
 import { FlowcraftError, type NodeImplementation } from 'flowcraft'
 import { isObject } from '../is-object.js'
 import type { Stored } from './job-context.js'
-
-/** How the event is named that a child's end is. */
-const CHILD_EVENT = 'flowcraft.child:'
 
 const OUTPUTS = '_outputs.'
 
@@ -88,21 +84,6 @@ export class ChildRunError extends FlowcraftError {
     this.childRunId = runId
     this.status = status
   }
-}
-
-/**
- * A child of one execution of a node: the same however often that is tried, and another one where a run of that id was removed and
- * started anew. A UUID, for tables whose ids are UUIDs.
- */
-export function childOf({ runId, nodeId, round }: NodePlace, parentCreatedAt: Date | undefined): StartedChild {
-  const name = JSON.stringify([runId, parentCreatedAt?.getTime() ?? null, nodeId, round, 'child'])
-  const hash = createHash('sha256').update(name).digest()
-  hash[6] = 0x80 | ((hash[6] ?? 0) & 0x0f)
-  hash[8] = 0x80 | ((hash[8] ?? 0) & 0x3f)
-  const hex = hash.toString('hex', 0, 16)
-  const parts = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)]
-  const id = parts.join('-')
-  return { runId: id, event: CHILD_EVENT + id }
 }
 
 /** Marks a node's function, with what it makes of its child's context. */

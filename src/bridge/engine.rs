@@ -31,7 +31,7 @@ pub struct EventToSend {
     pub name: String,
     /// JSON.
     pub payload: Option<String>,
-    /// What is told twice under one key counts once.
+    /// A run counts it once, however often it comes under one key.
     pub key: Option<String>,
 }
 

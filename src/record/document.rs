@@ -140,7 +140,7 @@ impl Document {
 
     /// Whether the time of the run is over, and the run is not.
     pub fn is_late(&self, now: u64) -> bool {
-        self.deadline().is_some_and(|deadline| deadline <= now)
+        self.reserved.as_ref().is_some_and(|reserved| reserved.is_late(now))
     }
 
     /// Whether the run is over.

@@ -95,14 +95,8 @@ fn the_reserved_key_is_what_2_0_0_writes() {
 #[test]
 fn who_started_a_run_stands_beside_its_ledger_and_may_be_dropped() {
     let start = Some(
-        ClientStart {
-            mark: "0123456789abcdef".into(),
-            at: 1_700_000_000_000,
-            tags: Vec::new(),
-            parent: None,
-            deadline: None,
-        }
-        .into(),
+        ClientStart { mark: "0123456789abcdef".into(), at: 1_700_000_000_000, ..ClientStart::default() }
+            .into(),
     );
     let reserved = ReservedKey { start, ..ReservedKey::default() };
     let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"0123456789abcdef","at":1700000000000}}"#;
@@ -119,8 +113,7 @@ fn the_tags_of_a_run_stand_beside_who_started_it() {
         mark: "m".into(),
         at: 7,
         tags: vec!["customer:42".into(), "eu".into()],
-        parent: None,
-        deadline: None,
+        ..ClientStart::default()
     };
     let reserved = ReservedKey { start: Some(start.into()), ..ReservedKey::default() };
     let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"m","at":7,"tags":["customer:42","eu"]}}"#;
@@ -132,8 +125,7 @@ fn the_tags_of_a_run_stand_beside_who_started_it() {
 #[test]
 fn the_parent_of_a_run_stands_beside_who_started_it() {
     let parent = Parent { run: "p".into(), node: "a".into(), round: 2, event: "e".into() };
-    let start =
-        ClientStart { mark: "m".into(), at: 7, tags: Vec::new(), parent: Some(parent), deadline: None };
+    let start = ClientStart { mark: "m".into(), at: 7, parent: Some(parent), ..ClientStart::default() };
     let reserved = ReservedKey { start: Some(start.into()), ..ReservedKey::default() };
     let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"m","at":7,"parent":{"runId":"p","nodeId":"a","round":2,"event":"e"}}}"#;
     assert_eq!(to_raw(&reserved).unwrap().get(), text);
@@ -143,7 +135,7 @@ fn the_parent_of_a_run_stands_beside_who_started_it() {
 /// Optional: 2.0.0 reads the rest, and drops this when it writes the run.
 #[test]
 fn the_deadline_of_a_run_stands_beside_who_started_it_and_its_journal_says_when_it_goes() {
-    let start = ClientStart { mark: "m".into(), at: 7, tags: Vec::new(), parent: None, deadline: Some(99) };
+    let start = ClientStart { mark: "m".into(), at: 7, deadline: Some(99), ..ClientStart::default() };
     let reserved = ReservedKey { start: Some(start.into()), ..ReservedKey::default() };
     let text = r#"{"ledger":{"status":"running","nodes":{}},"start":{"mark":"m","at":7,"deadline":99}}"#;
     assert_eq!(to_raw(&reserved).unwrap().get(), text);

@@ -43,7 +43,7 @@ pub struct ReservedKey {
 }
 
 /// How a run was started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientStart {
     /// The call that started it: where its answer was lost, the client finds out whether this run is its own.
     pub mark: String,
@@ -153,6 +153,11 @@ impl ReservedKey {
     /// When it fails if it is not over by then; none where it has all the time.
     pub fn deadline(&self) -> Option<u64> {
         self.start.as_ref()?.deadline.filter(|_| !self.ledger.status.is_end())
+    }
+
+    /// Whether its time is over, and it is not.
+    pub fn is_late(&self, now: u64) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
     /// From now on it has all the time: whoever tries it again wants its end.

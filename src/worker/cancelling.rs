@@ -5,6 +5,7 @@ use tracing::debug;
 use crate::error::{Error, Result};
 use crate::ports::about::About;
 use crate::protocol::message::JobMessage;
+use crate::record::Document;
 use crate::run_store::patiently;
 use crate::worker::runs::children::children_to_cancel;
 use crate::worker::services::Services;
@@ -21,17 +22,17 @@ pub async fn cancel(services: &Services, run: &str, reason: &str) -> Result<bool
     if let Err(error) = results.publish_pending(run).await {
         recovery_sees_to(services, run, "its result could not be published", &error);
     }
+    let Ok(document) = runs.load_ledger(run).await else { return Ok(cancelled) };
     if cancelled && !notices.are_heard() {
-        have_told(services, run).await;
+        have_told(services, run, &document).await;
     }
-    cancel_children(services, run, reason).await;
+    cancel_children(services, run, &document, reason).await;
     Ok(cancelled)
 }
 
 /// Also where the run was cancelled before: that call may have been cut short.
-async fn cancel_children(services: &Services, run: &str, reason: &str) {
-    let Ok(document) = services.runs.load_ledger(run).await else { return };
-    let Some(reserved) = document.reserved else { return };
+async fn cancel_children(services: &Services, run: &str, document: &Document, reason: &str) {
+    let Some(reserved) = &document.reserved else { return };
     if reserved.ledger.status != RunStatus::Cancelled {
         return;
     }
@@ -51,9 +52,8 @@ pub async fn cancel_child(services: &Services, (run, child): (&str, &str), reaso
 }
 
 /// Nobody listens here: a worker is asked to tell how the run ended. What goes wrong with that is no error of the call.
-async fn have_told(services: &Services, run: &str) {
-    let Services { runs, registry, publisher, .. } = services;
-    let Ok(document) = runs.load_ledger(run).await else { return };
+async fn have_told(services: &Services, run: &str, document: &Document) {
+    let Services { registry, publisher, .. } = services;
     let (Some(reserved), Some(blueprint)) = (&document.reserved, document.follows()) else { return };
     let (Some(queue), Some((node, entry))) = (&reserved.queue, reserved.ledger.nodes.iter().next()) else {
         return;

@@ -228,20 +228,15 @@ impl Engine {
     /// Publishes the jobs that follow from what happened to a run. That it happened is recorded: the call has taken effect,
     /// and a second one would be refused.
     async fn follow_up(&self, run: &str, what: FollowUp) -> BTreeSet<NodeId> {
-        let FollowUp { operation, blueprint, due, at, again, carried } = what;
         let carried = match &self.span {
-            Some(span) => Some(Carried::linked(carried.as_ref(), span)),
-            None => carried,
+            Some(span) => Some(Carried::linked(what.carried.as_ref(), span)),
+            None => what.carried.clone(),
         };
-        let jobs = match again {
-            true => JobMessage::copies(run, &blueprint, &due, at),
-            false => JobMessage::all_due(run, &blueprint, &due, at),
-        };
-        let jobs: Vec<_> = jobs.into_iter().map(|job| job.carrying(carried.clone())).collect();
-        if let Err(error) = self.services.publisher.publish(&jobs).await {
-            let error = Error { operation, ..error };
+        let what = FollowUp { carried, ..what };
+        if let Err(error) = self.services.publisher.publish(&what.messages(run)).await {
+            let error = Error { operation: what.operation, ..error };
             recovery_sees_to(&self.services, run, "what is due now could not be published", &error);
         }
-        due.into_iter().map(|due| outermost(&due.node)).collect()
+        what.due.into_iter().map(|due| outermost(&due.node)).collect()
     }
 }

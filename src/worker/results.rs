@@ -15,13 +15,11 @@ use crate::fault_points;
 use crate::ports::about::About;
 use crate::ports::host::Host;
 use crate::ports::platform::Platform;
-use crate::protocol::message::JobMessage;
 use crate::record::{Parent, ReservedKey, to_raw};
 use crate::worker::active_nodes::ActiveNodes;
 use crate::worker::leases::service::Leases;
 use crate::worker::notices::Notices;
 use crate::worker::publisher::Publisher;
-use crate::worker::runs::operations::FollowUp;
 use crate::worker::runs::store::Runs;
 use crate::workflow::ledger::RunStatus;
 
@@ -169,10 +167,7 @@ impl Results {
             debug!(run = end.run_id, parent = parent.run, "nobody waits for the end of this run any more");
             return Ok(());
         };
-        let FollowUp { blueprint, due, at, carried, .. } = followed;
-        let jobs = JobMessage::all_due(&parent.run, &blueprint, &due, at).into_iter();
-        let jobs: Vec<JobMessage> = jobs.map(|job| job.carrying(carried.clone())).collect();
-        if let Err(error) = self.publisher.publish(&jobs).await {
+        if let Err(error) = self.publisher.publish(&followed.messages(&parent.run)).await {
             // The parent's row says what is due: recovery publishes it.
             debug!(%error, parent = parent.run, "the parent's jobs were not published");
         }

@@ -20,7 +20,7 @@ export const run: Run = async (call) => {
       const nodes = [...(await run.sendEvent(event, payload, idempotencyKey === undefined ? {} : { idempotencyKey }))]
       if (nodes.length > 0) return `goes on at ${nodes.join(', ')}`
       const kept = 'no node waits for it: it is kept for the first that will'
-      return idempotencyKey === undefined ? kept : `${kept}, unless the run has heard of this key before`
+      return idempotencyKey === undefined ? kept : `${kept}, unless the run knows this key`
     },
   })
 }

@@ -57,7 +57,7 @@ export const RUN_ACTIONS: readonly Command[] = [
       all: ALL,
       event: { words: 'the name of the event', value: 'name' },
       data: { words: 'its payload: JSON, @file for a file, - for standard input', value: 'json' },
-      'idempotency-key': { words: 'a run that has heard of this key does not hear of it again', value: 'key' },
+      'idempotency-key': { words: 'a run that knows this key ignores the event', value: 'key' },
     },
     examples: [{ line: 'runs send-event order-17 --event payment:received --data \'{"amount":42}\'', words: 'one' }],
     load: () => import('../commands/runs-send-event.js'),

@@ -201,8 +201,7 @@ mod tests {
             mark: "m".into(),
             at: 1,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-            parent: None,
-            deadline: None,
+            ..ClientStart::default()
         };
         assert_eq!(told(Some(start(&["own"]))), ["own"]);
         assert!(told(Some(start(&[]))).is_empty());

@@ -34,6 +34,14 @@ pub struct JobsToPublish {
     pub deadline: Option<u64>,
 }
 
+impl JobsToPublish {
+    /// Their messages.
+    pub fn messages(&self) -> impl Iterator<Item = JobMessage> + use<'_> {
+        let messages = JobMessage::all_due(&self.run, &self.blueprint, &self.due, self.at).into_iter();
+        messages.map(|message| message.carrying(self.carried.clone()))
+    }
+}
+
 /// Publishes what comes when the time of runs is over. Recovery looks for runs whose time is over, too.
 pub(super) async fn publish_deadlines(services: &Services, jobs: &[JobsToPublish]) {
     let deadline = |jobs: &JobsToPublish| {
@@ -55,11 +63,7 @@ pub async fn publish(services: &Services, jobs: &[JobsToPublish]) {
         let of = Of::jobs(blueprint, services.settings.queues.of(blueprint));
         services.meters.count(Counter::RunsStarted, of, 1);
     }
-    let first = jobs.iter().flat_map(|JobsToPublish { run, blueprint, due, at, carried, .. }| {
-        let messages = JobMessage::all_due(run, blueprint, due, *at).into_iter();
-        messages.map(|message| message.carrying(carried.clone()))
-    });
-    let mut messages: Vec<JobMessage> = first.collect();
+    let mut messages: Vec<JobMessage> = jobs.iter().flat_map(JobsToPublish::messages).collect();
     let mut backoff = Backoff::up_to(LONGEST, &services.platform);
     for attempt in 1..=PUBLISHES {
         publish_deadlines(services, jobs).await;

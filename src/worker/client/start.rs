@@ -104,13 +104,8 @@ impl Client {
     /// What is to be begun: every run with its blueprint.
     pub(super) async fn beginnings(&self, runs: Vec<StartRun>) -> Result<Vec<Beginning>> {
         let platform = &self.services.platform;
-        let start = Arc::new(ClientStart {
-            mark: platform.mark(),
-            at: platform.now(),
-            tags: Vec::new(),
-            parent: None,
-            deadline: None,
-        });
+        let start =
+            Arc::new(ClientStart { mark: platform.mark(), at: platform.now(), ..ClientStart::default() });
         let mut known: HashMap<String, Arc<Blueprint>> = HashMap::new();
         let mut beginnings = Vec::with_capacity(runs.len());
         for StartRun {

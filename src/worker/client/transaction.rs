@@ -13,7 +13,6 @@ use super::publishing::{JobsToPublish, publish_deadlines};
 use super::service::Client;
 use super::start::OPERATION;
 use crate::error::{Code, Error, Result};
-use crate::protocol::message::JobMessage;
 use crate::protocol::start::{PlannedStart, StartRun};
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::services::Services;
@@ -75,8 +74,7 @@ async fn publish_if_there(services: &Services, run: &str, mark: &str) -> Result<
         deadline: reserved.deadline(),
     };
     publish_deadlines(services, std::slice::from_ref(&begun)).await;
-    let jobs = JobMessage::all_due(run, &follows.id, &begun.due, document.at).into_iter();
-    let jobs: Vec<_> = jobs.map(|job| job.carrying(begun.carried.clone())).collect();
+    let jobs: Vec<_> = begun.messages().collect();
     let of = Of::jobs(&follows.id, services.settings.queues.of(&follows.id));
     services.meters.count(Counter::RunsStarted, of, 1);
     services.publisher.publish(&jobs).await?;

@@ -3,11 +3,9 @@
 use serde::Deserialize;
 
 use super::operations::{FollowUp, apply};
-use super::state::{Decision, RunState};
 use super::store::Runs;
 use crate::error::{Code, Result};
 use crate::json::Json;
-use crate::ports::record::Projection;
 use crate::record::Parent;
 use crate::workflow::ledger::{Event, Ledger, NodeState};
 
@@ -59,29 +57,17 @@ impl Runs {
     /// # Errors
     /// The server is out of reach, or the parent's row cannot be read or written for the moment.
     pub async fn tell_parent(&self, parent: &Parent, end: &Json) -> Result<Option<FollowUp>> {
-        let tell = |state: &mut RunState| {
+        let told = self.happen(&parent.run, OPERATION, |state| {
             if !will_hear(state.ledger(), parent) {
-                return Ok(Decision::Leave(None));
+                return Ok(None);
             }
-            state.notes = true;
-            let event =
-                Event::Happened { name: parent.event.clone(), payload: Some(end.clone()), node: None };
-            let due = apply(state.ledger(), event)?;
-            let carried = state.reserved.carried.clone();
-            Ok(Decision::Write(Some((due, state.follows().unwrap_or_default(), carried))))
-        };
-        let told = match self.update(&parent.run, Projection::Whole, tell).await {
-            Err(error) if matches!(error.code, Code::RunEnded | Code::RunNotFound) => return Ok(None),
-            told => told?,
-        };
-        Ok(told.answer.map(|(due, blueprint, carried)| FollowUp {
-            operation: OPERATION,
-            blueprint: blueprint.to_string(),
-            due,
-            at: told.at,
-            again: false,
-            carried,
-        }))
+            let (name, payload) = (parent.event.clone(), Some(end.clone()));
+            apply(state.ledger(), Event::Happened { name, payload, node: None }).map(Some)
+        });
+        match told.await {
+            Err(error) if matches!(error.code, Code::RunEnded | Code::RunNotFound) => Ok(None),
+            told => told.map(Some),
+        }
     }
 }
 

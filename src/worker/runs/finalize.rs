@@ -78,8 +78,7 @@ mod tests {
     #[test]
     fn the_status_row_says_the_end_of_a_child_once_its_parent_was_told() {
         let parent = Parent { run: "p".into(), node: "a".into(), round: 1, event: "e".into() };
-        let start =
-            ClientStart { mark: "m".into(), at: 1, tags: Vec::new(), parent: Some(parent), deadline: None };
+        let start = ClientStart { mark: "m".into(), at: 1, parent: Some(parent), ..ClientStart::default() };
         let ledger = Ledger { status: RunStatus::Failed, ..Ledger::default() };
         let reserved = ReservedKey { ledger, start: Some(start.into()), ..ReservedKey::default() };
         let ended = finalize(reserved, Patch::default(), false).unwrap();

@@ -8,6 +8,7 @@ use super::store::Runs;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::record::Projection;
+use crate::protocol::message::JobMessage;
 use crate::record::Carried;
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Event, Ledger, Refusal, RunStatus};
@@ -31,6 +32,18 @@ pub struct FollowUp {
     pub carried: Option<Arc<Carried>>,
 }
 
+impl FollowUp {
+    /// The messages of the jobs.
+    pub fn messages(&self, run: &str) -> Vec<JobMessage> {
+        let Self { blueprint, due, at, again, carried, .. } = self;
+        let messages = match again {
+            true => JobMessage::copies(run, blueprint, due, *at),
+            false => JobMessage::all_due(run, blueprint, due, *at),
+        };
+        messages.into_iter().map(|message| message.carrying(carried.clone())).collect()
+    }
+}
+
 /// An event that a run is told of from outside.
 #[derive(Debug, Clone, Default)]
 pub struct SentEvent {
@@ -38,7 +51,7 @@ pub struct SentEvent {
     pub name: String,
     /// What it carries.
     pub payload: Option<Json>,
-    /// Names this event to the run: what is told twice under one key counts once.
+    /// Names this event: a run counts it once, however often it comes under one key.
     pub key: Option<String>,
 }
 
@@ -215,7 +228,7 @@ pub(super) fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
     apply_by(&Blueprint::unknown(""), ledger, event)
 }
 
-pub(super) fn apply_by(blueprint: &Blueprint, ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
+fn apply_by(blueprint: &Blueprint, ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
     ledger.apply(blueprint, event).map(|transition| transition.due).map_err(|refusal| {
         let (code, why) = match refusal {
             Refusal::Ended => (Code::RunEnded, format!("the run is over: it is {}", ledger.status.as_str())),

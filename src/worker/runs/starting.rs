@@ -168,13 +168,7 @@ mod tests {
             blueprint: Arc::new(Blueprint::new(graph("a -> b"))),
             values: serde_json::from_str(context).unwrap(),
             not_before: None,
-            start: Arc::new(ClientStart {
-                mark: mark.to_owned(),
-                at: 7,
-                tags: Vec::new(),
-                parent: None,
-                deadline: None,
-            }),
+            start: Arc::new(ClientStart { mark: mark.to_owned(), at: 7, ..ClientStart::default() }),
             carried: None,
         }
     }

@@ -15,7 +15,7 @@ impl Runs {
     /// The server is out of reach, or the row cannot be read.
     pub async fn time_out(&self, run: &str, now: u64) -> Result<bool> {
         let time_out = |state: &mut RunState| {
-            if state.reserved.deadline().is_none_or(|deadline| deadline > now) {
+            if !state.reserved.is_late(now) {
                 return Ok(Decision::Leave(false));
             }
             let message = "the run was not over when its time was (timeoutMs of its start)".to_owned();

@@ -72,13 +72,8 @@ fn all_begun(
 ) -> Result<Vec<Begun>> {
     let Services { platform, settings, runs, .. } = services;
     let tags = schedule.definition.tags.clone();
-    let start = Arc::new(ClientStart {
-        mark: platform.mark(),
-        at: platform.now(),
-        tags,
-        parent: None,
-        deadline: None,
-    });
+    let start =
+        Arc::new(ClientStart { mark: platform.mark(), at: platform.now(), tags, ..ClientStart::default() });
     let begun = |due: &StartDue| {
         let beginning = Beginning {
             run: due.run.clone(),

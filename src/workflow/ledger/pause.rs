@@ -14,7 +14,7 @@ use crate::workflow::path::{self, Inside};
 /// So many keys of events are kept.
 const KEYS_KEPT: usize = 1_000;
 
-/// How the name begins of the event that the end of a child run is: `lib/execution/child-runs.ts`.
+/// How the name begins of the event that the end of a child run is: `lib/client/children.ts`.
 const CHILD_EVENT: &str = "flowcraft.child:";
 
 impl Ledger {
