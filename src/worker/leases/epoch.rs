@@ -49,9 +49,11 @@ impl HeldLeases {
             }
         };
         self.with_reach(|reach| reach.epoch = epoch);
-        let begun = young.as_deref().and_then(|young| young.strip_prefix(BEGUN)?.parse().ok());
+        let begun = young.as_deref().and_then(|young| young.strip_prefix(BEGUN)?.parse::<u64>().ok());
         Ok(match begun {
             _ if is_another => Forgotten::Yes,
+            // A coordination store of the user's own may keep keys for ever.
+            Some(since) if self.platform.now() > since + 1_000 * self.until_all_renewed() => Forgotten::No,
             Some(since) => Forgotten::Perhaps { since },
             None if young.is_some() => Forgotten::Yes,
             None if is_empty => Forgotten::Perhaps { since: self.platform.now() },

@@ -4,6 +4,7 @@ use super::*;
 use crate::memory::{Fault, Faults, MemoryServer, Operation, ServerEvent};
 use crate::mutants::making;
 use crate::ports::platform::Platform;
+use crate::worker::leases::epoch::Forgotten;
 
 /// Delays every `nth` request for a lease.
 #[derive(Debug)]
@@ -102,5 +103,19 @@ async fn a_lease_that_ran_out_stays_lost_although_it_is_renewed() {
         tokio::time::advance(Duration::from_secs(passes)).await;
         assert!(leases.renew(&lease).await);
         assert_eq!(leases.is_current("r", "n"), is_current, "after {passes} more seconds");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_was_found_empty_is_doubted_until_all_have_renewed_also_where_it_keeps_keys_for_ever() {
+    let platform = Platform::default();
+    let (now, too_long) = (platform.now(), 8_000);
+    for (since, doubted) in [(now, true), (now - too_long, false)] {
+        let store = Arc::new(MemoryServer::starting_at(1_000).coordination("w1"));
+        store.set_if_not_exist(keys::EPOCH, "e", 1_000).await.unwrap();
+        store.set_if_not_exist(keys::YOUNG, &format!("begun {since}"), 1_000).await.unwrap();
+        let leases = HeldLeases::new(store, "w1".into(), 15, platform.clone());
+        let expected = if doubted { Forgotten::Perhaps { since } } else { Forgotten::No };
+        assert_eq!(leases.has_forgotten().await, expected);
     }
 }
