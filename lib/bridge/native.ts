@@ -10,6 +10,7 @@ export type {
   DeadLetter as NativeDeadLetter,
   LiveMessage,
   LiveRead,
+  MemoryLoad,
   MemoryMessage,
   MemoryQueue,
   MemoryRun,

@@ -1,7 +1,7 @@
 /** When everything that can be done now is done. */
 import { AssertionError } from 'node:assert'
 import type { Job } from '../bridge/channel.js'
-import type { Memory } from '../bridge/native.js'
+import type { Memory, MemoryLoad } from '../bridge/native.js'
 import type { MemoryAlarms } from '../execution/alarms.js'
 import { now, turn } from './real-time.js'
 import type { Workers } from './workers.js'
@@ -42,9 +42,10 @@ export async function settle(looked: Looked, runId?: string): Promise<void> {
     const jobs = workers.executing
     ages.look(jobs)
     const waitedFor = jobs.filter((job) => runId === undefined || job.runId === runId)
-    const isIdle = !isBusy(looked, jobs.length)
+    const load = memory.load([...looked.queues])
+    const isIdle = !isBusy(looked, jobs.length, load)
     if (isIdle && waitedFor.length === 0) break
-    const sight = `${memory.held()} ${jobs.length} ${workers.begun} ${memory.nextDue()}`
+    const sight = `${load.held} ${jobs.length} ${workers.begun} ${memory.nextDue()}`
     if (sight !== seen) [seen, since] = [sight, now()]
     if (looked.isOut() && now() - since > QUIET) break
     if (isIdle && alarms.size >= jobs.length && jobs.every((job) => ages.of(job) > SLOW)) break
@@ -69,10 +70,10 @@ class Ages {
 }
 
 /** Whether the engine has something to do by itself, beside what user code executes. */
-function isBusy({ memory, workers, queues, concurrency }: Looked, executing: number): boolean {
-  if (memory.held() > executing) return true
+function isBusy({ workers, concurrency }: Looked, executing: number, { held, ready }: MemoryLoad): boolean {
+  if (held > executing) return true
   const room = workers.adapters.length * concurrency
-  return executing < room && queues.some((queue) => (memory.queue(queue)?.ready.length ?? 0) > 0)
+  return executing < room && ready > 0
 }
 
 function unsettled({ workers, patience }: Looked): AssertionError {

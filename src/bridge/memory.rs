@@ -9,7 +9,7 @@ use napi::{Env, Status};
 use napi_derive::napi;
 
 use super::errors::to_js;
-use crate::memory::{self, LostRun, MemoryServer, MessageView, QueueView, RunRow, Server};
+use crate::memory::{self, Load, LostRun, MemoryServer, MessageView, QueueView, RunRow, Server};
 use crate::ports::platform::{Clock, Platform};
 use crate::ports::record::Tables;
 
@@ -74,6 +74,22 @@ pub struct MemoryQueue {
     pub ready: Vec<MemoryMessage>,
     /// What was delivered and is not settled.
     pub held: Vec<MemoryMessage>,
+}
+
+/// How much the broker has in hand.
+#[napi(object, object_from_js = false)]
+pub struct MemoryLoad {
+    /// Messages that were delivered, from any queue, and are not settled.
+    pub held: u32,
+    /// Messages that wait in the queues that were asked for.
+    pub ready: u32,
+}
+
+impl From<Load> for MemoryLoad {
+    fn from(Load { held, ready }: Load) -> Self {
+        let count = |messages| u32::try_from(messages).unwrap_or(u32::MAX);
+        Self { held: count(held), ready: count(ready) }
+    }
 }
 
 /// A message in a queue.
@@ -191,10 +207,10 @@ impl Memory {
         self.server().next_due().map(|moment| moment as f64)
     }
 
-    /// How many messages were delivered and are not settled.
+    /// What is held, and what waits in these queues, at one moment.
     #[napi]
-    pub fn held(&self) -> u32 {
-        u32::try_from(self.server().held()).unwrap_or(u32::MAX)
+    pub fn load(&self, queues: Vec<String>) -> MemoryLoad {
+        self.server().load(&queues).into()
     }
 
     /// The runs that go on although no message of theirs is anywhere.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::broker::{BrokerServer, MemoryBroker, MessageView, QueueView};
+use super::broker::{BrokerServer, Load, MemoryBroker, MessageView, QueueView};
 use super::clock::MemoryClock;
 use super::coordination::{CoordinationServer, MemoryStore};
 use super::faults::{FaultSlot, Faults};
@@ -83,9 +83,9 @@ impl MemoryServer {
         self.broker.next_due()
     }
 
-    /// How many messages were delivered and are not settled.
-    pub fn held(&self) -> usize {
-        self.broker.held()
+    /// What is held, and what waits in these queues, at one moment.
+    pub fn load(&self, queues: &[String]) -> Load {
+        self.broker.load(queues)
     }
 
     /// The runs that go on although no message of theirs is anywhere: recovery publishes one when it is time.

@@ -34,7 +34,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use self::broker::{MemoryBroker, MessageView, QueueView};
+pub use self::broker::{Load, MemoryBroker, MessageView, QueueView};
 pub use self::clock::MemoryClock;
 pub use self::coordination::MemoryStore;
 pub use self::faults::{Fault, Faults, Operation, RecordOperation, ServerEvent};

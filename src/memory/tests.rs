@@ -1,5 +1,6 @@
 //! What only memory can do: faults, alarms, and everything by a clock that is moved.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -439,10 +440,32 @@ async fn a_server_that_is_out_fails_whatever_is_asked_until_it_is_back() {
     world.publish("kept", None).await.unwrap();
     assert_eq!(world.ready("jobs"), ["held", "kept"]);
     consumer = world.consume(1);
-    assert_eq!(world.server.held(), 0);
+    assert_eq!(world.server.load(&["jobs".to_owned()]), Load { held: 0, ready: 2 });
     let delivery = consumer.next().await;
-    assert_eq!(world.server.held(), 1);
+    assert_eq!(world.server.load(&[]).held, 1);
     delivery.receipt.ack().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_just_being_delivered_is_held_or_ready() {
+    let world = World::new(None);
+    world.publish("one", None).await.unwrap();
+    let (server, is_over) = (world.server.clone(), Arc::new(AtomicBool::new(false)));
+    let looking = std::thread::spawn({
+        let is_over = is_over.clone();
+        move || {
+            while !is_over.load(Ordering::Relaxed) {
+                let load = server.load(&["jobs".into()]);
+                assert_eq!(load.held + load.ready, 1, "{load:?}");
+            }
+        }
+    });
+    let mut consumer = world.consume(1);
+    for _ in 0..1_000 {
+        consumer.next().await.receipt.requeue().await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    looking.join().unwrap();
 }
 
 #[tokio::test]

@@ -12,4 +12,4 @@ mod state;
 
 pub use self::client::MemoryBroker;
 pub(crate) use self::server::BrokerServer;
-pub use self::server::{MessageView, QueueView};
+pub use self::server::{Load, MessageView, QueueView};

@@ -43,6 +43,15 @@ pub struct QueueView {
     pub held: Vec<MessageView>,
 }
 
+/// How much a broker has in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Messages that were delivered, from any queue, and are not settled.
+    pub held: usize,
+    /// Messages that wait in the queues that were asked for.
+    pub ready: usize,
+}
+
 /// A message, as a test looks at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageView {
@@ -170,9 +179,17 @@ impl BrokerServer {
         self.with(|broker, _| broker.next_expiry())
     }
 
-    /// How many messages were delivered and are not settled.
-    pub fn held(&self) -> usize {
-        self.with(|broker, _| broker.all_held().count())
+    /// What is held, and what waits in these queues: at one moment, so that a message that is just being delivered is in
+    /// one of the two.
+    pub fn load(&self, queues: &[String]) -> Load {
+        self.with(|broker, _| {
+            let ready = queues
+                .iter()
+                .filter_map(|queue| broker.queue(queue))
+                .map(|queue| queue.ready().count())
+                .sum();
+            Load { held: broker.all_held().count(), ready }
+        })
     }
 
     /// The runs that have a message, ready or held, in any queue.
