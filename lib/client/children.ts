@@ -2,11 +2,14 @@
 import { createHash } from 'node:crypto'
 import type { ChildAsked, NodePlace, StartedChild } from '../execution/child-runs.js'
 import { RetryAfter } from '../execution/retry-after.js'
+import { whenReachable } from '../execution/when-reachable.js'
 import { within } from '../operating/spans.js'
 import { readDescription } from './description.js'
 import type { ClientHost } from './host.js'
 import { uuidOf } from './ids.js'
 import { runToJson, startRuns } from './starting.js'
+
+type Host = Pick<ClientHost, 'engine' | 'answer' | 'values' | 'spans'>
 
 /** How the event is named that a child's end is. */
 const CHILD_EVENT = 'flowcraft.child:'
@@ -17,15 +20,21 @@ const LATER = 5_000
 /**
  * Starts a child, unless its node has started it before.
  *
- * @throws RetryAfter while a worker of an earlier version is in the fleet: it would not tell the node of the end.
+ * @throws RetryAfter while a worker of an earlier version is in the fleet, which would not tell the node of the end, and while
+ * PostgreSQL is out of reach.
  */
-export async function startChild(
-  { engine, answer, values, spans }: Pick<ClientHost, 'engine' | 'answer' | 'values' | 'spans'>,
+export async function startChild(host: Host, asked: ChildAsked, place: NodePlace): Promise<StartedChild> {
+  const what = `A child run of '${asked.blueprintId}' cannot be started`
+  return await whenReachable(what, () => start(host, asked, place))
+}
+
+async function start(
+  { engine, answer, values, spans }: Host,
   { blueprintId, context, tags, version }: ChildAsked,
   place: NodePlace,
 ): Promise<StartedChild> {
   if (!(await answer(engine.startsChildren()))) {
-    throw new RetryAfter(LATER, 'a worker of this queue is of a version that knows no child runs')
+    throw new RetryAfter(LATER, 'not every worker of this queue has said that it knows child runs')
   }
   const { createdAt } = readDescription(await answer(engine.describe(place.runId)))
   const child = childOf(place, createdAt)

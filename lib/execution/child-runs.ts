@@ -5,6 +5,7 @@
 import { FlowcraftError, type NodeImplementation } from 'flowcraft'
 import { isObject } from '../is-object.js'
 import type { Stored } from './job-context.js'
+import { whenReachable } from './when-reachable.js'
 
 const OUTPUTS = '_outputs.'
 
@@ -105,11 +106,13 @@ export function isChildDetails(details: unknown): details is ChildDetails {
  * The output of a node whose child has ended. What a person resumed it with is its output as it stands.
  *
  * @throws ChildRunError where the child did not complete.
+ * @throws RetryAfter while PostgreSQL is out of reach.
  */
 export async function outputOfChild(given: unknown, output: ChildOutput, stored: Stored): Promise<unknown> {
   if (!isChildEnd(given)) return given
   if (given.status !== 'completed') throw new ChildRunError(given)
-  const context = await stored.record(given.runId).toJSON()
+  const read = () => stored.record(given.runId).toJSON()
+  const context = await whenReachable(`The result of the child run '${given.runId}' cannot be read`, read)
   if (Object.keys(context).length > 0) return output(withOutputs(context))
   // The context of a run that a client started is never empty.
   throw new ChildRunError({ ...given, status: 'removed', reason: 'it had completed, and nobody had read its result' })

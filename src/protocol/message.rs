@@ -206,6 +206,11 @@ impl JobMessage {
         Self { untold: true, copy: true, ..Self::of(run, blueprint, &due, None) }
     }
 
+    /// A message that comes later, and asks for nothing but that the run's end is published. Any node of the run will do.
+    pub fn to_publish(run: &str, blueprint: &str, (node, round): (&NodeId, u32), at: u64) -> Self {
+        Self { untold: false, not_before: Some(at), ..Self::to_tell(run, blueprint, node, round) }
+    }
+
     /// A message that comes when the run's time is over: whoever gets it finds that. Any node of the run will do.
     pub fn to_end(run: &str, blueprint: &str, node: &NodeId, deadline: u64) -> Self {
         let due = DueJob { node: node.clone(), round: 1, attempt: 1, ..DueJob::default() };

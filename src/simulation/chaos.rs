@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::clients::clients;
 use super::excuses::LEASE_SECONDS;
-use super::flow_set::{INNER_FLOWS, POISON};
+use super::flow_set::{POISON, is_begun_by_nodes};
 use super::plan::Trouble;
 use super::world::{SimulatedWorker, World};
 use crate::migrations::Target;
@@ -133,7 +133,7 @@ fn restart(world: &Arc<World>) {
 /// Workers with other flows take the place of all that are alive, one by one.
 fn deploy(world: &Arc<World>) {
     let next = world.flows.iter().map(|(id, flow)| {
-        if id == POISON || id.starts_with(INNER_FLOWS) {
+        if id == POISON || is_begun_by_nodes(id) {
             return (id.clone(), flow.clone());
         }
         let next = world.random(|random| if random.bool() { flow.deployed(random) } else { flow.clone() });

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fastrand::Rng;
+
+use super::child;
 use super::engines::SimulatedEngine;
-use super::flow_set::{INNER_FLOWS, POISON};
+use super::flow_set::{POISON, is_begun_by_nodes};
 use super::history::Expected;
 use super::plan::Trouble;
-use super::schedules::{SCHEDULED, keep};
+use super::schedules::{SCHEDULED, insist, keep};
 use super::world::World;
+use crate::protocol::start::{OnConflict, StartRequest, StartRun};
+use crate::time::milliseconds;
 use crate::worker::SentEvent;
 
 /// Starts every run at a moment of its own, and tells it of the events that it waits for.
 pub fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
-    let is_begun = |id: &&String| *id != POISON && *id != SCHEDULED && !id.starts_with(INNER_FLOWS);
+    let is_begun = |id: &&String| *id != POISON && *id != SCHEDULED && !is_begun_by_nodes(id);
     let names: Vec<String> = world.flows.keys().filter(is_begun).cloned().collect();
     let mut others: Vec<tokio::task::JoinHandle<()>> = Vec::new();
     for number in 0..world.plan.runs {
@@ -31,7 +36,10 @@ pub fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
         let world = world.clone();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(start)).await;
-            world.start_run(&run, &flow).await;
+            match world.plan.calls {
+                true => call(&world, &run, &flow, number).await,
+                false => world.start_run(&run, &flow).await,
+            }
             tokio::time::sleep(Duration::from_millis(event)).await;
             tell_events(&world, &run, &flow).await;
         })
@@ -47,6 +55,23 @@ pub fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
         }));
     }
     all
+}
+
+/// Starts a run by the engine's own call, again for as long as that is in doubt. Some runs may take a limited time only.
+async fn call(world: &Arc<World>, run: &str, flow: &str, number: usize) {
+    let mut random = Rng::with_seed(world.plan.seed ^ 0x11e5 ^ (number as u64) << 32);
+    let limit = (random.u8(..4) == 0).then(|| Duration::from_millis(random.u64(1_000..120_000)));
+    let SimulatedEngine { engine, .. } = world.engine(&format!("caller of {run}"), world.plan.seed);
+    world.note_called(run, flow, limit);
+    let request = || StartRequest {
+        runs: vec![StartRun {
+            timeout_ms: limit.map(milliseconds),
+            ..child::run_to_start(run.to_owned(), flow)
+        }],
+        on_conflict: OnConflict::UseExisting,
+    };
+    let client = engine.client();
+    insist(|| client.start(request())).await;
 }
 
 /// A client that publishes what is no job, or asks for what there is not.

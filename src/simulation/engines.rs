@@ -1,7 +1,7 @@
 //! The engines of a simulation: of its workers, and of its clients.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -10,7 +10,7 @@ use super::excuses::LEASE_SECONDS;
 use super::host::SimulatedHost;
 use super::plan::{Plan, Trouble};
 use super::tasks::Tasks;
-use super::world::{QUEUE, World, tables};
+use super::world::{QUEUE, Starter, World, tables};
 use crate::memory::{MemoryBroker, MemoryStore};
 use crate::ports::platform::{Clock, Platform};
 use crate::ports::record::Database;
@@ -54,18 +54,24 @@ impl World {
         let broker = Arc::new(self.server.broker(name, platform.clone(), None));
         let store = Arc::new(self.server.coordination(name));
         store.set_reachable(!self.plan.has(Trouble::Absence));
+        let starter = Arc::new(Starter::default());
         let ports = Ports {
             platform,
             broker: broker.clone(),
             record: self.server.database(name).record(&tables()),
             store: store.clone(),
-            host: Arc::new(self.host(name, seed, clock)),
+            host: Arc::new(self.host(name, seed, clock, starter.clone())),
         };
-        SimulatedEngine { engine: Engine::new(settings(&self.plan, name), ports), broker, store, tasks }
+        let engine = Engine::new(settings(&self.plan, name), ports);
+        if self.plan.parents {
+            starter.set(Some(engine.client()));
+            self.starters.lock().unwrap_or_else(PoisonError::into_inner).push(starter);
+        }
+        SimulatedEngine { engine, broker, store, tasks }
     }
 
     /// The user code of an engine.
-    fn host(&self, name: &str, seed: u64, clock: Arc<dyn Clock>) -> SimulatedHost {
+    fn host(&self, name: &str, seed: u64, clock: Arc<dyn Clock>, starter: Arc<Starter>) -> SimulatedHost {
         SimulatedHost {
             worker: name.to_owned(),
             flows: self.deployed(),
@@ -77,6 +83,7 @@ impl World {
             server: self.server.clone(),
             deaths: self.deaths.0.clone(),
             now: clock,
+            starter,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::child;
 use crate::ids::NodeId;
 use crate::json::Json;
 use crate::protocol::outcome::{Answer, Outcome, Subflow, Taken};
@@ -50,6 +51,8 @@ pub enum Behaviour {
     Loop(u32),
     /// It runs another flow as a subflow, and tries so often.
     Subflow(u32),
+    /// It starts a run of another flow, and does as that does.
+    Child,
 }
 
 /// A flow.
@@ -62,6 +65,8 @@ pub struct Flow {
     behaviours: BTreeMap<NodeId, Behaviour>,
     /// The flows that nodes run as subflows, and the terminal nodes of those.
     subflows: BTreeMap<NodeId, (String, Vec<NodeId>)>,
+    /// The flows that nodes start runs of.
+    children: BTreeMap<NodeId, String>,
     /// How long its nodes take at most.
     longest: Duration,
 }
@@ -84,7 +89,8 @@ impl Flow {
         });
         let behaviours = behaviours.collect();
         let longest = Duration::from_millis([2, 50, 2_000, 30_000][random.usize(..4)]);
-        Self { description, graph: graph_text.to_owned(), behaviours, subflows: BTreeMap::new(), longest }
+        let (subflows, children) = Default::default();
+        Self { description, graph: graph_text.to_owned(), behaviours, subflows, children, longest }
     }
 
     /// One that waits for no event, and does not take long.
@@ -107,6 +113,22 @@ impl Flow {
             self.subflows.insert(node, (id.to_owned(), inner.terminals()));
         }
         self
+    }
+
+    /// The same with a node that starts a run of this other flow and waits for its end, if it has a node for that.
+    pub fn awaiting(mut self, id: &str, random: &mut Rng) -> Self {
+        let nodes = self.description.nodes.iter().filter(|node| node.uses != "loop-controller");
+        let free = nodes.map(|node| node.id.clone()).filter(|node| !self.subflows.contains_key(node));
+        if let Some(node) = random.choice(free.collect::<Vec<_>>()) {
+            self.behaviours.insert(node.clone(), Behaviour::Child);
+            self.children.insert(node, id.to_owned());
+        }
+        self
+    }
+
+    /// The flow that a node starts a run of, if it does.
+    pub fn child_of(&self, node: &str) -> Option<&String> {
+        self.children.get(node)
     }
 
     /// The nodes that no edge leaves.
@@ -219,6 +241,11 @@ impl Flow {
                 false => Outcome::Failed { why: turn.failed.unwrap_or_default().into(), recoverable: true },
             },
             Behaviour::Subflow(_) if !turn.resumed => self.opened(turn.node),
+            Behaviour::Child if !turn.resumed => self.awaits(turn),
+            Behaviour::Child => match child::has_completed(turn.given) {
+                true => self.finished(&NodeTurn { given: None, ..*turn }, self.choice(turn.node)),
+                false => Outcome::Failed { why: "its child fails".into(), recoverable: true },
+            },
             Behaviour::Loop(times) if turn.round <= times => self.finished(turn, Some("continue")),
             Behaviour::Loop(_) => self.finished(turn, Some("break")),
             _ => self.finished(turn, self.choice(turn.node)),
@@ -238,6 +265,13 @@ impl Flow {
         Outcome::Opened(Box::new(Subflow { blueprint, context, outputs: None, terminals, limit: None }))
     }
 
+    /// A node that has started a run of its own waits for its end.
+    fn awaits(&self, turn: &NodeTurn<'_>) -> Outcome {
+        let blueprint = self.children.get(turn.node).map(String::as_str).unwrap_or_default();
+        let pause = child::pause(&child::run_of(turn.run, turn.node, turn.round), blueprint);
+        Outcome::Paused { pause, output: None }
+    }
+
     fn finished(&self, turn: &NodeTurn<'_>, action: Option<&str>) -> Outcome {
         let own = || Json::parse(format!("\"{}@{}\"", turn.node, turn.round)).ok();
         // What a subflow gave is what its node gives.
@@ -251,6 +285,7 @@ impl Flow {
 /// An execution of a node.
 #[derive(Debug, Clone, Copy)]
 pub struct NodeTurn<'a> {
+    pub run: &'a str,
     pub node: &'a str,
     pub round: u32,
     pub attempt: u32,

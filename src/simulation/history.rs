@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::child::is_child;
 use super::flows::Flow;
 use super::schedules::{KeptSchedule, SCHEDULED, is_scheduled};
 use super::world::{World, tables};
@@ -31,6 +32,8 @@ pub struct History {
     pub expected: BTreeMap<String, Expected>,
     /// What was done with schedules.
     pub schedules: Vec<KeptSchedule>,
+    /// When a client asked for a run of limited time, and how long it may take.
+    pub limits: BTreeMap<String, (Duration, Duration)>,
     /// Their contexts, as they were inserted.
     pub inserted: BTreeMap<String, String>,
     /// The flows that replaced those at the beginning.
@@ -76,6 +79,11 @@ impl World {
         self.with(|workers| workers.history.old.values().copied().collect())
     }
 
+    /// When a client asked for a run, and how long that may take; none where that is not limited.
+    pub fn limit(&self, run: &str) -> Option<(Duration, Duration)> {
+        self.with(|workers| workers.history.limits.get(run).copied())
+    }
+
     /// A run's context, as it was inserted.
     pub fn inserted(&self, run: &str) -> String {
         self.with(|workers| workers.history.inserted.get(run).cloned().unwrap_or_default())
@@ -87,6 +95,13 @@ impl World {
         if self.plan.schedules > 0 {
             let runs = self.server.runs(&tables()).into_iter().filter(|run| is_scheduled(run));
             expected.extend(runs.map(|run| (run, Expected::Follows(SCHEDULED.to_owned()))));
+        }
+        if self.plan.parents {
+            let children = self.server.runs(&tables()).into_iter().filter(|run| is_child(run));
+            let started = |run: &str| expected.get(run).cloned();
+            let flow = |run: String| Some((self.flow_of_child(&run, &started)?, run));
+            let children: Vec<_> = children.filter_map(flow).collect();
+            expected.extend(children.into_iter().map(|(flow, run)| (run, Expected::Follows(flow))));
         }
         expected
     }

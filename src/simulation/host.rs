@@ -8,11 +8,13 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::child;
 use super::flows::{Behaviour, Flow, NodeTurn};
 use super::outputs::outputs_of;
+use super::schedules::insist;
 use super::story::Story;
 use super::telling::Tellings;
-use super::world::tables;
+use super::world::{Starter, tables};
 use crate::error::{Code, Result};
 use crate::json::Json;
 use crate::memory::MemoryServer;
@@ -119,6 +121,8 @@ pub struct SimulatedHost {
     pub deaths: UnboundedSender<String>,
     /// The clock of its pauses.
     pub now: Arc<dyn crate::ports::platform::Clock>,
+    /// What its nodes start runs with.
+    pub starter: Arc<Starter>,
 }
 
 /// The round that an output is of; none for that of a node whose fallback ran.
@@ -252,10 +256,17 @@ impl Host for SimulatedHost {
             let _ = self.deaths.send(self.worker.clone());
             return std::future::pending().await;
         }
+        if let Some(child) = flow.child_of(&node).filter(|_| !resumed && call.inside.is_none()) {
+            let (run, node) = (call.job.run_id.as_str(), &call.job.node_id);
+            if let Some(client) = self.starter.client() {
+                insist(|| client.start(child::start(child, (run, node, round)))).await;
+            }
+        }
         let now = self.now.now();
         let failed = failed.as_ref().map(|failure| failure.message.as_str());
         let given = given.as_ref();
-        let turn = NodeTurn { node: &node, round, attempt: *attempt, resumed, given, failed, now };
+        let run = &call.job.run_id;
+        let turn = NodeTurn { run, node: &node, round, attempt: *attempt, resumed, given, failed, now };
         let answer = flow.answer(&turn);
         self.executions.with(|all| all[number].ended = Some(self.story.elapsed()));
         self.story.tell(format!("{} answers {what}", self.worker));

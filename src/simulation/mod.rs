@@ -13,6 +13,7 @@
 
 mod broken;
 mod chaos;
+mod child;
 mod clients;
 mod engines;
 mod excuses;

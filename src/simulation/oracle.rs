@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::child;
 use super::flows::{Flow, NodeTurn};
 use crate::ids::NodeId;
 use crate::protocol::outcome::Outcome;
@@ -32,7 +33,9 @@ pub fn end_of(flow: &Flow, flows: &BTreeMap<String, Flow>) -> End {
             continue;
         }
         let Some(node) = waiting(ledger) else { break };
-        let resumed = Event::Resumed { node, with: Resume::default() };
+        let ended = flow.child_of(&node).map(|child| end_of(&flows[child], flows).status);
+        let with = Resume { output: ended.and_then(child::end), ..Resume::default() };
+        let resumed = Event::Resumed { node, with };
         let mut ledger = ledger.clone();
         if let Err(refusal) = ledger.apply(&blueprint, resumed) {
             panic!("not resumed: {refusal:?}");
@@ -66,6 +69,7 @@ fn after(run: &Document, due: &DueJob, flow: &Flow, flows: &BTreeMap<String, Flo
     let own = instance.map_or(flow, |instance| &flows[&*instance.blueprint]);
     let failure = ledger.failed_inside(&due.node);
     let turn = NodeTurn {
+        run: "r",
         node: inside.as_ref().map_or(&*due.node, |inside| &*inside.node),
         round: due.round,
         attempt: entry.attempt(),

@@ -97,6 +97,10 @@ pub struct Plan {
     pub reads: bool,
     /// Whether some nodes run other flows as subflows.
     pub nests: bool,
+    /// Whether some nodes start runs of other flows, and wait for their ends.
+    pub parents: bool,
+    /// Whether clients start runs by the engine's own call, some for a limited time.
+    pub calls: bool,
     /// How many schedules there are.
     pub schedules: usize,
     /// Whether somebody listens to events.
@@ -182,6 +186,8 @@ impl Plan {
             continuation: Rng::with_seed(seed ^ 0xca11).f64() < 0.8,
             reads: Rng::with_seed(seed ^ 0x4ead).bool(),
             nests: Rng::with_seed(seed ^ 0x5ebf).bool(),
+            parents: Rng::with_seed(seed ^ 0xc41d).bool(),
+            calls: Rng::with_seed(seed ^ 0xca15).bool(),
             schedules,
             listens: Rng::with_seed(seed ^ 0xe4e7).bool(),
             troubles,

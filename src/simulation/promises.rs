@@ -1,6 +1,6 @@
 //! The promises, checked when the simulation is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::broken::Broken;
@@ -9,7 +9,7 @@ use super::history::Expected;
 use super::messages::left;
 use super::results::{ends, unended};
 use super::schedules::{are_over, due_times};
-use super::telling::UNTOLD_END;
+use super::telling::{UNTOLD_BEGINNING, UNTOLD_END};
 use super::world::{World, tables};
 use super::written::written;
 
@@ -75,12 +75,19 @@ fn keys(world: &World) -> Vec<Broken> {
 /// Every run that followed its flow to its end was told to begin, and to end as it did.
 fn untold(world: &World) -> Vec<Broken> {
     let mut broken = Vec::new();
+    let executed: BTreeSet<String> = world.executions.all().into_iter().map(|each| each.run).collect();
     for (run, expected) in world.expected() {
         let status = world.server.row(&tables(), &run).ok().and_then(|row| row.status);
         let Some(status) = status.filter(|_| world.plan.listens && expected != Expected::Fails) else {
             continue;
         };
-        let mut wrong = world.tellings.wrong_of(&run, &status, world.plan.troubles.is_empty());
+        // One that is cut short may end while it pauses.
+        let is_calm = world.plan.troubles.is_empty() && world.limit(&run).is_none();
+        let mut wrong = world.tellings.wrong_of(&run, &status, is_calm);
+        if !executed.contains(&run) {
+            // Its time was over before a node began. What is told again is how it ended.
+            wrong.retain(|what| *what != UNTOLD_BEGINNING);
+        }
         if world.faults.lost_telling(&run) {
             // Two faults at once: the worker that was to tell it died, and the broker lost the message that would have.
             wrong.retain(|what| *what != UNTOLD_END);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::broken::Broken;
+use super::child::is_descendant;
 use super::executions::unfairly_blamed;
 use super::history::Expected;
 use super::oracle::{End, end_of};
@@ -42,7 +43,11 @@ pub fn ends(world: &World) -> Vec<Broken> {
             broken.extend(missed(world, &run, &flow, &result));
             continue;
         }
-        if unfairly_blamed(world).iter().any(|blamed| blamed.run == run) {
+        if unfairly_blamed(world).iter().any(|blamed| blamed.run == run || is_descendant(&blamed.run, &run)) {
+            continue;
+        }
+        if let Some(limit) = world.limit(&run).filter(|_| is_cut_short(&result)) {
+            broken.extend(cut_short(world, &run, limit));
             continue;
         }
         let expected = end_of(&world.flows[&flow], &world.flows);
@@ -65,6 +70,20 @@ pub fn ends(world: &World) -> Vec<Broken> {
         }
     }
     broken
+}
+
+/// Whether a run failed because it took too long.
+fn is_cut_short(result: &str) -> bool {
+    result.contains("timeoutMs")
+}
+
+/// A run fails for taking too long only once it has, and where nothing goes wrong soon afterwards.
+fn cut_short(world: &World, run: &str, (called, limit): (Duration, Duration)) -> Option<Broken> {
+    let failed = since_the_beginning(world.server.row(&tables(), run).ok()?.updated_at?);
+    let (earliest, latest) = (called + limit, called + limit + Duration::from_secs(10));
+    let is_right = earliest <= failed && (failed <= latest || !world.plan.troubles.is_empty());
+    let what = || format!("it was cut short at {failed:?}, and not at {earliest:?}");
+    (!is_right).then(|| Broken::Wrong { run: run.to_owned(), what: what() })
 }
 
 /// Whether a deployment changed a flow. Its runs came to what either says, or to something in between.

@@ -34,7 +34,7 @@ pub fn is_scheduled(run: &str) -> bool {
 }
 
 /// Calls until it is answered. What was in doubt is done again.
-async fn insist<T, F: Future<Output = Result<T>>>(call: impl Fn() -> F) -> Option<T> {
+pub async fn insist<T, F: Future<Output = Result<T>>>(call: impl Fn() -> F) -> Option<T> {
     loop {
         match call().await {
             Ok(answer) => return Some(answer),

@@ -35,6 +35,12 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     if plan.stormy > Duration::from_secs(5) {
         candidates.push(Plan { stormy: plan.stormy / 2, ..plan.clone() });
     }
+    if plan.parents {
+        candidates.push(Plan { parents: false, ..plan.clone() });
+    }
+    if plan.calls {
+        candidates.push(Plan { calls: false, ..plan.clone() });
+    }
     if plan.journal {
         candidates.push(Plan { journal: false, ..plan.clone() });
     }

@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::workflow::ledger::{Milestone, Numbered, Onward};
 
+/// Nobody has heard of the beginning of a run.
+pub const UNTOLD_BEGINNING: &str = "that it began was not told";
 /// Nobody has heard of the end of a run.
 pub const UNTOLD_END: &str = "how it ended was not told";
 
@@ -35,7 +37,7 @@ fn wrong(told: &[Numbered], status: &str, is_calm: bool) -> Vec<&'static str> {
         |each: &Milestone| matches!(each, Milestone::Finish { status: told, .. } if told.as_str() == status);
     let mut wrong = Vec::new();
     if count(&|each| *each == Milestone::Onward(Onward::Start)) == 0 {
-        wrong.push("that it began was not told");
+        wrong.push(UNTOLD_BEGINNING);
     }
     if count(&is_end) == 0 {
         wrong.push(UNTOLD_END);

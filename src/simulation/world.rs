@@ -24,7 +24,7 @@ use crate::memory::{MemoryBroker, MemoryServer, MemoryStore};
 use crate::ports::broker::{Broker, Outgoing};
 use crate::ports::platform::Platform;
 use crate::ports::record::Tables;
-use crate::worker::{Engine, Worker};
+use crate::worker::{Client, Engine, Worker};
 
 /// Where time begins: 2026.
 const START: u64 = 1_790_000_000_000;
@@ -46,8 +46,39 @@ pub struct World {
     pub story: Arc<Story>,
     /// The workers that a node kills: where it says so, and where that is heard.
     pub(super) deaths: (UnboundedSender<String>, Mutex<Option<UnboundedReceiver<String>>>),
+    /// What nodes start runs with: an engine holds its host, and this holds the engine.
+    pub(super) starters: Mutex<Vec<Arc<Starter>>>,
     random: Mutex<Rng>,
     workers: Mutex<Workers>,
+}
+
+/// The client of a worker that its nodes start runs with.
+#[derive(Default)]
+pub struct Starter(Mutex<Option<Client>>);
+
+impl std::fmt::Debug for Starter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Starter")
+    }
+}
+
+impl Starter {
+    /// Sets what runs are started with; none once the world ends.
+    pub fn set(&self, client: Option<Client>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = client;
+    }
+
+    pub fn client(&self) -> Option<Client> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for starter in self.starters.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            starter.set(None);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -113,6 +144,7 @@ impl World {
             tellings: Arc::default(),
             story,
             deaths: (sender, Mutex::new(Some(receiver))),
+            starters: Mutex::default(),
             random: Mutex::new(random),
             workers: Mutex::default(),
         }
@@ -218,6 +250,17 @@ impl World {
         self.with(|workers| {
             workers.history.inserted.insert(run.to_owned(), context.to_owned());
             workers.history.expected.insert(run.to_owned(), expected);
+        });
+    }
+
+    /// A client asks for a run, which may take so long.
+    pub fn note_called(&self, run: &str, flow: &str, limit: Option<Duration>) {
+        let limited = limit.map_or_else(String::new, |limit| format!(" for {} ms", limit.as_millis()));
+        self.story.tell(format!("client starts {run}, a run of {flow}{limited}"));
+        let now = self.story.elapsed();
+        self.with(|workers| {
+            workers.history.expected.insert(run.to_owned(), Expected::Follows(flow.to_owned()));
+            workers.history.limits.extend(limit.map(|limit| (run.to_owned(), (now, limit))));
         });
     }
 

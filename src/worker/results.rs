@@ -4,6 +4,7 @@
 //! redelivery, the reconciler) publishes and takes the mark away: at least once, as the README says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,9 @@ use crate::fault_points;
 use crate::ports::about::About;
 use crate::ports::host::Host;
 use crate::ports::platform::Platform;
+use crate::protocol::message::JobMessage;
 use crate::record::{Parent, ReservedKey, to_raw};
+use crate::time::milliseconds;
 use crate::worker::active_nodes::ActiveNodes;
 use crate::worker::leases::service::Leases;
 use crate::worker::notices::Notices;
@@ -27,6 +30,9 @@ use crate::workflow::ledger::RunStatus;
 const RESULT: &str = "<result>";
 /// How often `publishFinalResult` is tried before the worker goes on to other jobs.
 const ATTEMPTS: usize = 3;
+
+/// How soon a worker comes back to a run whose parent could not be told of its end.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Publishes results of runs.
 pub struct Results {
@@ -72,15 +78,29 @@ impl Results {
                 return Err(error.while_stopping());
             }
             if attempt == ATTEMPTS {
-                let words = format!(
-                    "The result of run '{run}' could not be published; recovery tries again. {error}"
-                );
+                let who = if self.is_to_come_again(run).await { "a message of it" } else { "recovery" };
+                let words =
+                    format!("The result of run '{run}' could not be published; {who} tries again. {error}");
                 self.notices.error(About::run(run).error(&error), words);
                 return Ok(());
             }
             backoff.wait().await;
         }
         Ok(())
+    }
+
+    /// Has a worker come back to a run whose parent waits for its end: a message does that, whether there is recovery or not.
+    async fn is_to_come_again(&self, run: &str) -> bool {
+        let Ok(document) = self.runs.load_ledger(run).await else { return false };
+        let (Some(reserved), Some(blueprint)) = (&document.reserved, document.follows()) else {
+            return false;
+        };
+        let Some((node, entry)) = reserved.parent().and(reserved.ledger.nodes.iter().next()) else {
+            return false;
+        };
+        let at = self.platform.now() + milliseconds(AGAIN);
+        let message = JobMessage::to_publish(run, &blueprint, (node, entry.round), at);
+        self.publisher.forward(std::slice::from_ref(&message)).await.is_ok()
     }
 
     /// Publishes the result of a run, if it has ended and its result is not published yet.

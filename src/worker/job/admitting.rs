@@ -2,6 +2,7 @@
 //! until the verdict is a last one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
 
@@ -271,7 +272,14 @@ pub async fn end_late_run(
     if !document.is_late(now) {
         return Ok(false);
     }
-    context.retry.unless(is_passing_trouble, || runs.time_out(run, now)).await?;
+    let is_in_doubt = AtomicBool::new(false);
+    let end = || async {
+        match is_in_doubt.swap(true, Ordering::Relaxed) {
+            true => runs.time_out_again(run, now).await,
+            false => runs.time_out(run, now).await,
+        }
+    };
+    context.retry.unless(is_passing_trouble, end).await?;
     results.publish_or_report(run, context.abort()).await?;
     Ok(true)
 }

@@ -52,7 +52,11 @@ pub async fn republish(
 ) -> Result<Option<BTreeSet<NodeId>>> {
     let document = services.runs.load(run).await?;
     if document.is_late(services.platform.now()) {
-        services.runs.time_out(run, services.platform.now()).await?;
+        let now = services.platform.now();
+        match services.runs.time_out(run, now).await {
+            Err(error) if error.is_transient() => services.runs.time_out_again(run, now).await?,
+            ended => ended?,
+        };
         services.results.publish_pending(run).await?;
         return Ok(Some(BTreeSet::new()));
     }

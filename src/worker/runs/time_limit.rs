@@ -25,4 +25,20 @@ impl Runs {
         };
         self.update(run, Projection::Whole, time_out).await.map(|committed| committed.answer)
     }
+
+    /// The same where an earlier answer was lost: if that call ended the run, its end is told now.
+    ///
+    /// # Errors
+    /// As [`time_out`](Self::time_out).
+    pub async fn time_out_again(&self, run: &str, now: u64) -> Result<bool> {
+        let is_ended_now = self.time_out(run, now).await?;
+        if !is_ended_now && self.heard.notices.are_heard() {
+            let document = self.load(run).await?;
+            if let Some(mut reserved) = document.reserved.filter(|reserved| reserved.ledger.status.is_end()) {
+                // Where nobody is there to hear it any more, nobody missed it.
+                let _ = self.heard.notices.tell_of(run, reserved.milestones()).await;
+            }
+        }
+        Ok(is_ended_now)
+    }
 }
