@@ -79,12 +79,20 @@ pub enum Mutant {
     TakesNothingBack,
     /// How a run came to rest is told by nobody, if its worker dies before it has.
     TellsNothingAgain,
+    /// The end of a child counts as published before its parent was told.
+    MarksBeforeTelling,
+    /// The parent of a child is told of its end only as often as a result is tried to be published.
+    ForgetsParent,
+    /// A run whose time is over goes on.
+    ForgetsDeadlines,
+    /// How a late run ended is not told where the answer of that commit is lost.
+    ForgetsDoubt,
 }
 
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 41] = [
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,
@@ -122,6 +130,10 @@ impl Mutant {
         Self::AdvancesBlindly,
         Self::TakesNothingBack,
         Self::TellsNothingAgain,
+        Self::MarksBeforeTelling,
+        Self::ForgetsParent,
+        Self::ForgetsDeadlines,
+        Self::ForgetsDoubt,
     ];
 }
 

@@ -208,6 +208,26 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
         Mutant::TellsNothingAgain => {
             Plan { workers: plan.workers.max(2), listens: true, troubles: vec![Trouble::Kill], ..plan }
         }
+        Mutant::MarksBeforeTelling => Plan {
+            workers: plan.workers.max(2),
+            parents: true,
+            recovery: true,
+            troubles: vec![Trouble::Kill, Trouble::Record],
+            ..plan
+        },
+        Mutant::ForgetsParent => {
+            Plan { parents: true, recovery: false, troubles: vec![Trouble::Locks], ..plan }
+        }
+        Mutant::ForgetsDeadlines => Plan { calls: true, troubles: Vec::new(), ..plan },
+        Mutant::ForgetsDoubt => Plan {
+            calls: true,
+            runs: 5,
+            listens: true,
+            recovery: true,
+            troubles: vec![Trouble::Record],
+            stormy: Duration::from_secs(90),
+            ..plan
+        },
         Mutant::BuriesWhileLocked => Plan {
             workers: 2,
             runs: 5,

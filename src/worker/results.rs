@@ -13,6 +13,7 @@ use tracing::debug;
 use crate::backoff::Backoff;
 use crate::error::{Kind, Result};
 use crate::fault_points;
+use crate::mutants::{Mutant, makes};
 use crate::ports::about::About;
 use crate::ports::host::Host;
 use crate::ports::platform::Platform;
@@ -98,6 +99,9 @@ impl Results {
         let Some((node, entry)) = reserved.parent().and(reserved.ledger.nodes.iter().next()) else {
             return false;
         };
+        if makes(Mutant::ForgetsParent) {
+            return false;
+        }
         let at = self.platform.now() + milliseconds(AGAIN);
         let message = JobMessage::to_publish(run, &blueprint, (node, entry.round), at);
         self.publisher.forward(std::slice::from_ref(&message)).await.is_ok()
@@ -135,6 +139,9 @@ impl Results {
             if reserved.parent().is_none() || self.runs.defers_results() {
                 let context = document.visible_json()?;
                 self.host.publish_result(run, status, &reason, &context).await?;
+            }
+            if makes(Mutant::MarksBeforeTelling) {
+                self.runs.mark_published(run, ledger).await?;
             }
             if let Some(parent) = reserved.parent() {
                 fault_points::point("child-ended");

@@ -5,6 +5,7 @@ use super::state::{Decision, RunState};
 use super::store::Runs;
 use crate::error::Result;
 use crate::ids::NodeId;
+use crate::mutants::{Mutant, makes};
 use crate::ports::record::Projection;
 use crate::workflow::ledger::{Event, NodeError};
 
@@ -15,7 +16,7 @@ impl Runs {
     /// The server is out of reach, or the row cannot be read.
     pub async fn time_out(&self, run: &str, now: u64) -> Result<bool> {
         let time_out = |state: &mut RunState| {
-            if !state.reserved.is_late(now) {
+            if !state.reserved.is_late(now) || makes(Mutant::ForgetsDeadlines) {
                 return Ok(Decision::Leave(false));
             }
             let message = "the run was not over when its time was (timeoutMs of its start)".to_owned();
@@ -32,7 +33,7 @@ impl Runs {
     /// As [`time_out`](Self::time_out).
     pub async fn time_out_again(&self, run: &str, now: u64) -> Result<bool> {
         let is_ended_now = self.time_out(run, now).await?;
-        if !is_ended_now && self.heard.notices.are_heard() {
+        if !is_ended_now && self.heard.notices.are_heard() && !makes(Mutant::ForgetsDoubt) {
             let document = self.load(run).await?;
             if let Some(mut reserved) = document.reserved.filter(|reserved| reserved.ledger.status.is_end()) {
                 // Where nobody is there to hear it any more, nobody missed it.
