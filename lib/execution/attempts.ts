@@ -1,8 +1,8 @@
 /**
  * Attempts of a node whose retries go through the queue: each is a job, and what user code and the event bus see of all of
  * them together is what they see of core's retries within one job. A class node's `fallback` and `recover` come after the
- * last attempt only, an error that another attempt follows is no `node:error`, and the node starts once. The nodes of a
- * subflow are no jobs: they retry as core has it, within the job of the subflow.
+ * last attempt only, an error that another attempt follows is no `node:error`, and the node starts once. Where a subflow runs
+ * whole its nodes are no jobs: they retry as core has it, within the job of the subflow.
  */
 import {
   ClassNodeExecutor,

@@ -79,9 +79,11 @@ async fn strike(world: &Arc<World>) {
         Trouble::Reconcile => reconcile(world, &worker).await,
         Trouble::Locks => lock(world, lasting),
         Trouble::Deploy => deploy(world),
-        // Clients do these.
-        Trouble::NoJobs | Trouble::Unnamed | Trouble::Poison | Trouble::Absence => {}
-        Trouble::Broker
+        // Clients and nodes do these.
+        Trouble::NoJobs | Trouble::Unnamed | Trouble::Poison => {}
+        // These hold all the time, or strike by themselves.
+        Trouble::Absence
+        | Trouble::Broker
         | Trouble::LostTimers
         | Trouble::Record
         | Trouble::Coordination

@@ -61,12 +61,12 @@ impl SeededFaults {
         self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A worker's request that is never answered.
     /// Whether a message was lost that was to tell how this run ended: its worker had died before it could.
     pub fn lost_telling(&self, run: &str) -> bool {
         self.untold.lock().unwrap_or_else(PoisonError::into_inner).contains(run)
     }
 
+    /// A worker's request that is never answered.
     fn silence(&self, event: &ServerEvent<'_>, random: &mut Rng) -> Option<Fault> {
         let (ServerEvent::Publish { client, .. }
         | ServerEvent::Look { client, .. }

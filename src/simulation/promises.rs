@@ -35,8 +35,9 @@ pub async fn check(world: &World) -> Vec<Broken> {
             break;
         }
     }
-    // Gives the workers time to consume late copies of jobs that are done.
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    // Gives the workers time to consume late copies of jobs that are done, and the messages that come when a run's time is over.
+    let limited = world.expected().into_keys().any(|run| world.limit(&run).is_some());
+    tokio::time::sleep(Duration::from_secs(if limited { 180 } else { 60 })).await;
     let mut broken = unended(world);
     broken.extend(ends(world));
     broken.extend(keys(world));

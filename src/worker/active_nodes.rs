@@ -9,6 +9,7 @@ use tracing::debug;
 
 use crate::ids::NodeId;
 use crate::worker::runs::store::Runs;
+use crate::worker::runs::time_limit::LateRun;
 use crate::workflow::ledger::Standing;
 use crate::workflow::path::Inside;
 
@@ -74,7 +75,7 @@ impl ActiveNodes {
     /// `is_responsive`, it also tells the record once a second that they are alive, however long a node takes.
     pub async fn watch(&self, runs: &Runs, is_responsive: impl Fn() -> bool, stop: CancellationToken) {
         let mut seen: Vec<String> = Vec::new();
-        let mut in_doubt = BTreeSet::new();
+        let mut ending = BTreeMap::new();
         let mut odd = false;
         loop {
             tokio::select! {
@@ -99,7 +100,7 @@ impl ActiveNodes {
                 Err(error) => debug!(%error, "could not ask for cancelled runs"),
             }
             self.cancel_inside(runs, &lasting).await;
-            self.end_late_runs(runs, &lasting, &mut in_doubt).await;
+            self.end_late_runs(runs, &lasting, &mut ending).await;
         }
     }
 
@@ -111,9 +112,9 @@ impl ActiveNodes {
         });
     }
 
-    /// Fails runs whose time is over while nodes of them are executed here. Those whose answer is lost are `in_doubt`.
-    async fn end_late_runs(&self, runs: &Runs, lasting: &[String], in_doubt: &mut BTreeSet<String>) {
-        in_doubt.retain(|run| lasting.contains(run));
+    /// Fails runs whose time is over while nodes of them are executed here. Those that could not be ended before are `ending`.
+    async fn end_late_runs(&self, runs: &Runs, lasting: &[String], ending: &mut BTreeMap<String, LateRun>) {
+        ending.retain(|run, _| lasting.contains(run));
         let now = runs.now();
         let late: BTreeSet<String> = self.with(|nodes| {
             let is_late = |active: &&Active| active.deadline.is_some_and(|deadline| deadline <= now);
@@ -121,11 +122,8 @@ impl ActiveNodes {
             late.filter(|run| lasting.contains(run)).collect()
         });
         for run in late {
-            let ended = match in_doubt.contains(&run) {
-                true => runs.time_out_again(&run, now).await,
-                false => runs.time_out(&run, now).await,
-            };
-            let ended = match ended {
+            let late = ending.entry(run.clone()).or_insert_with(|| LateRun::new(&run));
+            let ended = match late.end(runs, now).await {
                 Ok(true) => Ok(true),
                 // Another worker did, or somebody has retried it since.
                 Ok(false) => runs.load_ledger(&run).await.map(|document| document.has_ended()),
@@ -134,10 +132,7 @@ impl ActiveNodes {
             match ended {
                 Ok(true) => self.cancel(&[run]),
                 Ok(false) => {}
-                Err(error) => {
-                    debug!(%error, run, "a run whose time is over was not ended");
-                    in_doubt.insert(run);
-                }
+                Err(error) => debug!(%error, run, "a run whose time is over was not ended"),
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::workflow::ledger::RunStatus;
 pub async fn cancel(services: &Services, run: &str, reason: &str) -> Result<bool> {
     let Services { platform, runs, results, notices, .. } = services;
     let cancelled = patiently(platform, || runs.cancel(run, reason)).await?;
-    if let Err(error) = results.publish_pending(run).await {
+    if let Err(error) = results.publish_or_come_back(run).await {
         recovery_sees_to(services, run, "its result could not be published", &error);
     }
     let Ok(document) = runs.load_ledger(run).await else { return Ok(cancelled) };

@@ -62,6 +62,14 @@ struct ChildEnd<'a> {
     reason: &'a str,
 }
 
+/// Whether the result of a run is published.
+enum Published {
+    /// It is, or there is none.
+    Already,
+    /// Another worker is about to, or died of it a moment ago.
+    ByAnother,
+}
+
 impl Results {
     /// Publishes the result of a run that has ended; a result that cannot be published does not hold the worker
     /// up. The run's row then says `running` still, so that recovery finds it and tries again.
@@ -71,9 +79,14 @@ impl Results {
     pub async fn publish_or_report(&self, run: &str, abort: &CancellationToken) -> Result<()> {
         let mut backoff = Backoff::new(&self.platform);
         for attempt in 1..=ATTEMPTS {
-            let error = match self.publish_pending(run).await {
+            let error = match self.try_to_publish(run).await {
                 Err(error) if error.kind() != Kind::Stopping => error,
-                published => return published,
+                Ok(Published::ByAnother) => {
+                    // That worker may die of it, or have died.
+                    self.is_to_come_again(run).await;
+                    return Ok(());
+                }
+                published => return published.map(drop),
             };
             if abort.is_cancelled() {
                 return Err(error.while_stopping());
@@ -88,6 +101,22 @@ impl Results {
             backoff.wait().await;
         }
         Ok(())
+    }
+
+    /// Publishes the result of a run that somebody has just ended, or has a worker come back to it.
+    ///
+    /// # Errors
+    /// It is left to recovery: a server is out of reach, or `publishFinalResult` threw.
+    pub async fn publish_or_come_back(&self, run: &str) -> Result<()> {
+        match self.try_to_publish(run).await {
+            Ok(Published::Already) => Ok(()),
+            Ok(Published::ByAnother) => {
+                self.is_to_come_again(run).await;
+                Ok(())
+            }
+            Err(_) if self.is_to_come_again(run).await => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Has a worker come back to a run whose parent waits for its end: a message does that, whether there is recovery or not.
@@ -112,18 +141,22 @@ impl Results {
     /// # Errors
     /// A server is out of reach, or `publishFinalResult` threw.
     pub async fn publish_pending(&self, run: &str) -> Result<()> {
+        self.try_to_publish(run).await.map(drop)
+    }
+
+    async fn try_to_publish(&self, run: &str) -> Result<Published> {
         if !self.runs.load_ledger(run).await?.is_unpublished() {
-            return Ok(());
+            return Ok(Published::Already);
         }
         // One at a time, however long it takes: only a worker that died is followed by another.
         if !self.leases.take_or_go_without(run, RESULT).await {
-            return Ok(());
+            return Ok(Published::ByAnother);
         }
         let publishing = self.active_nodes.note(run, CancellationToken::new());
         let published = self.publish_under_lease(run).await;
         drop(publishing);
         self.leases.give_back(run, RESULT).await;
-        published
+        published.map(|()| Published::Already)
     }
 
     /// Looked at again: another worker may have published it, and given the lease back, a moment ago. And again

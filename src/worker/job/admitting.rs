@@ -2,7 +2,6 @@
 //! until the verdict is a last one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
 
@@ -23,6 +22,7 @@ use crate::worker::blueprints::Analysed;
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::runs::beginning::FirstMessage;
 use crate::worker::runs::operations::FollowUp;
+use crate::worker::runs::time_limit::LateRun;
 use crate::worker::services::Services;
 use crate::workflow::ledger::DueJob;
 use crate::workflow::path::Inside;
@@ -272,14 +272,8 @@ pub async fn end_late_run(
     if !document.is_late(now) {
         return Ok(false);
     }
-    let is_in_doubt = AtomicBool::new(false);
-    let end = || async {
-        match is_in_doubt.swap(true, Ordering::Relaxed) {
-            true => runs.time_out_again(run, now).await,
-            false => runs.time_out(run, now).await,
-        }
-    };
-    context.retry.unless(is_passing_trouble, end).await?;
+    let late = LateRun::new(run);
+    context.retry.unless(is_passing_trouble, || late.end(runs, now)).await?;
     results.publish_or_report(run, context.abort()).await?;
     Ok(true)
 }

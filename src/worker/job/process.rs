@@ -145,10 +145,14 @@ async fn may_be_leased_unseen(context: &JobContext<'_>) -> bool {
 
 /// What becomes of the message while another worker has the lease; none if it waits for that.
 async fn beside_lease(context: &JobContext<'_>, message: &mut JobMessage) -> Result<Option<MessageFate>> {
-    let runs = &context.services.runs;
+    let Services { runs, results, .. } = context.services;
     let document = context.retry.until_done(|| runs.load_ledger(&message.run_id)).await?;
     if end_late_run(context, message, &document).await? {
         return Ok(Some(MessageFate::Acknowledge));
+    }
+    if document.is_unpublished() {
+        // The lease may be one that its holder could not give back.
+        results.publish_or_report(&message.run_id, context.abort()).await?;
     }
     let Some(leftovers) = admit_beside_lease(&document, message) else { return Ok(None) };
     if leftovers.is_empty() || makes(Mutant::ForgetsLeftovers) {

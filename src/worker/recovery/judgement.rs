@@ -7,7 +7,7 @@ use crate::ports::keys;
 use crate::time;
 use crate::workflow::ledger::{DueJob, Ledger};
 
-/// A run whose `updated_at` is older than this may have lost a job: several times as long as any delay of the engine.
+/// A run whose `updated_at` is older than this may have lost a job: longer than a job comes again that waits for another worker.
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
 /// The same beside workers of version 1, which neither hold leases nor renew `updated_at`.
 pub const STALE_AFTER_BESIDE_VERSION_1: Duration = Duration::from_secs(60);

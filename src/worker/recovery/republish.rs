@@ -1,6 +1,7 @@
 //! Every job of a run that is due and that nobody executes is published again.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::judgement::{Eligible, QueueProgress, is_free, leases_of};
 use crate::error::{Code, Error, Kind, Result};
@@ -10,15 +11,19 @@ use crate::ports::keys;
 use crate::ports::record::StaleRun;
 use crate::protocol::message::JobMessage;
 use crate::record::{Document, blueprint_named_in};
+use crate::time::milliseconds;
 use crate::worker::blueprints::Analysed;
 use crate::worker::job::admission::{needs_taking_over, other_version};
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::runs::state::no_such_run;
+use crate::worker::runs::time_limit::LateRun;
 use crate::worker::services::Services;
 use crate::worker::settings::WithoutLeases;
 use crate::workflow::ledger::{DueJob, Ledger};
 
 const OPERATION: &str = "Reconciling";
+/// When another worker tells again how a late run ended.
+const TOLD_AGAIN: Duration = Duration::from_secs(5);
 
 /// Which jobs of a run are to be published again, and when not.
 pub struct Republishing<'a> {
@@ -52,12 +57,7 @@ pub async fn republish(
 ) -> Result<Option<BTreeSet<NodeId>>> {
     let document = services.runs.load(run).await?;
     if document.is_late(services.platform.now()) {
-        let now = services.platform.now();
-        match services.runs.time_out(run, now).await {
-            Err(error) if error.is_transient() => services.runs.time_out_again(run, now).await?,
-            ended => ended?,
-        };
-        services.results.publish_pending(run).await?;
+        end_late_run(services, run, &document).await?;
         return Ok(Some(BTreeSet::new()));
     }
     if let Some(queue) = how.queue
@@ -93,6 +93,27 @@ pub async fn republish(
     let copies: Vec<_> = copies.map(|job| job.carrying(carried.clone())).collect();
     publish_again(services, run, &copies).await?;
     Ok(Some(idle.into_iter().map(|due| due.node).collect()))
+}
+
+/// Fails a run whose time is over, and whose own message did not come. This worker may die before it has told how the run
+/// ended: another one tells it again, a moment later.
+async fn end_late_run(services: &Services, run: &str, document: &Document) -> Result<()> {
+    let now = services.platform.now();
+    if services.notices.are_heard()
+        && let (Some(reserved), Some(blueprint)) = (&document.reserved, document.follows())
+        && let (Some(queue), Some((node, entry))) = (&reserved.queue, reserved.ledger.nodes.iter().next())
+        && services.registry.all_tell(queue).await
+    {
+        let not_before = Some(now + milliseconds(TOLD_AGAIN));
+        let message = JobMessage::to_tell(run, &blueprint, node, entry.round);
+        services.publisher.forward(&[JobMessage { not_before, ..message }]).await?;
+    }
+    let late = LateRun::new(run);
+    match late.end(&services.runs, now).await {
+        Err(error) if error.is_transient() => late.end(&services.runs, now).await?,
+        ended => ended?,
+    };
+    services.results.publish_pending(run).await
 }
 
 /// Claims a stale run, if it is one: of several workers that found it, one republishes it.

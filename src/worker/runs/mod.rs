@@ -14,6 +14,6 @@ pub mod scheduling;
 pub mod starting;
 pub mod state;
 pub mod store;
-mod time_limit;
+pub mod time_limit;
 mod updating;
 pub(super) mod watching;

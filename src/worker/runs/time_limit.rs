@@ -1,5 +1,7 @@
 //! Runs that may take a certain time only (`timeoutMs` of their start).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::operations::apply;
 use super::state::{Decision, RunState};
 use super::store::Runs;
@@ -14,7 +16,7 @@ impl Runs {
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
-    pub async fn time_out(&self, run: &str, now: u64) -> Result<bool> {
+    async fn time_out(&self, run: &str, now: u64) -> Result<bool> {
         let time_out = |state: &mut RunState| {
             if !state.reserved.is_late(now) || makes(Mutant::ForgetsDeadlines) {
                 return Ok(Decision::Leave(false));
@@ -26,20 +28,37 @@ impl Runs {
         };
         self.update(run, Projection::Whole, time_out).await.map(|committed| committed.answer)
     }
+}
 
-    /// The same where an earlier answer was lost: if that call ended the run, its end is told now.
+/// A run whose time is over, while it is being ended.
+#[derive(Debug)]
+pub struct LateRun {
+    run: String,
+    /// An answer was lost: what was asked may have been done.
+    in_doubt: AtomicBool,
+}
+
+impl LateRun {
+    /// The run.
+    pub fn new(run: &str) -> Self {
+        Self { run: run.to_owned(), in_doubt: AtomicBool::new(false) }
+    }
+
+    /// Fails the run. Whether this call did. Where an earlier call of this may have done it, its end is told now.
     ///
     /// # Errors
-    /// As [`time_out`](Self::time_out).
-    pub async fn time_out_again(&self, run: &str, now: u64) -> Result<bool> {
-        let is_ended_now = self.time_out(run, now).await?;
-        if !is_ended_now && self.heard.notices.are_heard() && !makes(Mutant::ForgetsDoubt) {
-            let document = self.load(run).await?;
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn end(&self, runs: &Runs, now: u64) -> Result<bool> {
+        let may_be_done = self.in_doubt.swap(true, Ordering::Relaxed) && !makes(Mutant::ForgetsDoubt);
+        let is_ended_now = runs.time_out(&self.run, now).await?;
+        if !is_ended_now && may_be_done && runs.heard.notices.are_heard() {
+            let document = runs.load(&self.run).await?;
             if let Some(mut reserved) = document.reserved.filter(|reserved| reserved.ledger.status.is_end()) {
                 // Where nobody is there to hear it any more, nobody missed it.
-                let _ = self.heard.notices.tell_of(run, reserved.milestones()).await;
+                let _ = runs.heard.notices.tell_of(&self.run, reserved.milestones()).await;
             }
         }
+        self.in_doubt.store(false, Ordering::Relaxed);
         Ok(is_ended_now)
     }
 }
