@@ -113,7 +113,7 @@ impl Engine {
 
     /// Whether nodes may start child runs now: every worker tells a parent of the end of its child.
     pub async fn starts_children(&self) -> bool {
-        self.services.registry.agrees_now(CHILD_RUNS).await
+        self.services.registry.knows_no_stranger(CHILD_RUNS).await
     }
 
     /// Tells a run of an event. The nodes that go on.

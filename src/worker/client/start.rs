@@ -13,6 +13,7 @@ use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result};
 use crate::fault_points;
 use crate::ports::record::{Inserted, Insertion};
+use crate::protocol::message::JobMessage;
 use crate::protocol::start::{OnConflict, StartOutcome, StartRequest, StartRun, Started};
 use crate::record::{ClientStart, NewRun};
 use crate::worker::runs::starting::{Beginning, Begun, Restarted};
@@ -78,11 +79,23 @@ impl Client {
                 if beginning.start.parent.is_some() {
                     // It may have ended before its parent could hear of it.
                     self.services.results.tell_parent_again(&beginning.run).await?;
+                    self.publish_first_jobs(beginning).await?;
                 }
                 Ok(StartOutcome::Existing)
             }
             OnConflict::RestartIfEnded => self.restart(beginning, jobs).await,
         }
+    }
+
+    /// A worker may have died, or stopped, between the rows of a child and its messages.
+    async fn publish_first_jobs(&self, Beginning { run, blueprint, carried, .. }: &Beginning) -> Result<()> {
+        let document = self.services.runs.load_ledger(run).await?;
+        let Some(reserved) = document.reserved.filter(|reserved| reserved.ledger.is_at_its_start()) else {
+            return Ok(());
+        };
+        let copies = JobMessage::copies(run, &blueprint.id, &reserved.ledger.due(), document.at).into_iter();
+        let copies: Vec<_> = copies.map(|job| job.carrying(carried.clone())).collect();
+        self.services.publisher.publish(&copies).await
     }
 
     async fn restart(&self, beginning: &Beginning, jobs: &mut Vec<JobsToPublish>) -> Result<StartOutcome> {

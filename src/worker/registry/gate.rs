@@ -27,6 +27,8 @@ pub struct Look {
     pub at: Duration,
     /// Who is registered; none where that could not be asked.
     pub workers: Option<Vec<RegisteredWorker>>,
+    /// Neither the coordination store nor the tables keep announcements.
+    pub keeps_none: bool,
     /// The consumers of each queue; none where there is no such queue, or where that could not be asked.
     pub consumers: BTreeMap<String, Option<u32>>,
 }
@@ -58,6 +60,22 @@ impl Gate<'_> {
         Some(self.agrees(last))
     }
 
+    /// Whether the last look shows a worker that cannot do it, or a consumer that has not said what it can; none where it is too
+    /// old to say, or nobody could be asked. Where no announcements are kept, nobody is a stranger.
+    pub fn has_stranger(&self, looks: &[Look], now: Duration) -> Option<bool> {
+        let last = looks.last().filter(|look| now.saturating_sub(look.at) <= LONGEST_GAP)?;
+        if last.keeps_none {
+            return Some(false);
+        }
+        let workers = last.workers.as_deref()?;
+        let is_strange = |queue: &String| {
+            let Some(Some(consumers)) = last.consumers.get(queue) else { return false };
+            let (count, are_able) = self.registered(workers, queue);
+            usize::try_from(*consumers).map_or(true, |consumers| consumers > count) || !are_able
+        };
+        Some(self.queues.iter().any(is_strange))
+    }
+
     /// Whether a look shows only workers that can do it, and nobody else.
     fn agrees(&self, look: &Look) -> bool {
         let Some(workers) = look.workers.as_deref().filter(|workers| !workers.is_empty()) else {
@@ -67,12 +85,17 @@ impl Gate<'_> {
     }
 
     fn agrees_on(&self, look: &Look, workers: &[RegisteredWorker], queue: &str) -> bool {
-        let of_queue = || workers.iter().filter(|worker| worker.card.queues.iter().any(|own| own == queue));
         let Some(Some(consumers)) = look.consumers.get(queue) else { return false };
+        let (count, are_able) = self.registered(workers, queue);
+        usize::try_from(*consumers).is_ok_and(|consumers| consumers == count) && are_able
+    }
+
+    /// How many workers of a queue are registered, and whether all of them can do it.
+    fn registered(&self, workers: &[RegisteredWorker], queue: &str) -> (usize, bool) {
+        let of_queue = || workers.iter().filter(|worker| worker.card.queues.iter().any(|own| own == queue));
         let is_able =
             |worker: &RegisteredWorker| worker.card.capabilities.iter().any(|own| own == self.capability);
-        usize::try_from(*consumers).is_ok_and(|consumers| consumers == of_queue().count())
-            && of_queue().all(is_able)
+        (of_queue().count(), of_queue().all(is_able))
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Registry {
     made: Instant,
     is_asked: AtomicBool,
     looks: Mutex<Vec<Look>>,
+    /// A worker was seen that cannot do what was asked for, or nobody was seen yet.
+    may_have_strangers: AtomicBool,
 }
 
 impl Registry {
@@ -60,7 +62,19 @@ impl Registry {
         is_heard: bool,
     ) -> Self {
         let (made, is_asked, looks) = (Instant::now(), AtomicBool::new(false), Mutex::default());
-        Self { store, record, broker, settings, platform, is_heard, made, is_asked, looks }
+        let may_have_strangers = AtomicBool::new(true);
+        Self {
+            store,
+            record,
+            broker,
+            settings,
+            platform,
+            is_heard,
+            made,
+            is_asked,
+            looks,
+            may_have_strangers,
+        }
     }
 
     /// What this worker says of itself.
@@ -120,8 +134,15 @@ impl Registry {
     /// # Errors
     /// Redis or PostgreSQL is out of reach.
     pub async fn workers(&self) -> Result<Vec<RegisteredWorker>> {
+        Ok(self.registered().await?.unwrap_or_default())
+    }
+
+    /// The same; none where nothing keeps announcements.
+    async fn registered(&self) -> Result<Option<Vec<RegisteredWorker>>> {
         let (stored, recorded) = join(self.store.announced(), self.record.announced()).await;
-        Ok(merged([stored?, recorded?].into_iter().flatten().flatten()))
+        let kept = [stored?, recorded?];
+        let keeps_some = kept.iter().any(Option::is_some);
+        Ok(keeps_some.then(|| merged(kept.into_iter().flatten().flatten())))
     }
 
     /// Whether every worker of a queue tells what nobody has told of a run, as far as anybody says.
@@ -181,6 +202,19 @@ impl Registry {
         false
     }
 
+    /// Whether no worker of this adapter's queues is known that cannot do it. For what may go on beside a queue that nobody has
+    /// declared, or with a store that keeps no announcements. Where nobody can be asked, what was seen last holds.
+    pub async fn knows_no_stranger(&self, capability: &str) -> bool {
+        let is_agreed = self.agrees_now(capability).await;
+        let queues: Vec<String> = self.settings.queues.all().into_iter().collect();
+        let gate = Gate { capability, queues: &queues };
+        let seen = self.with(|looks| gate.has_stranger(looks, self.made.elapsed()));
+        if let Some(has_stranger) = if is_agreed { Some(false) } else { seen } {
+            self.may_have_strangers.store(has_stranger, Ordering::Relaxed);
+        }
+        !self.may_have_strangers.load(Ordering::Relaxed)
+    }
+
     /// Looks at the fleet, if anybody asks.
     pub async fn look(&self) {
         if self.is_asked.load(Ordering::Relaxed) {
@@ -191,10 +225,12 @@ impl Registry {
     async fn look_now(&self) {
         let queues = self.settings.queues.all();
         let counts = join_all(queues.iter().map(|queue| self.consumers(queue)));
-        let (workers, counts) = join(timeout(HEARTBEAT, self.workers()), counts).await;
+        let (registered, counts) = join(timeout(HEARTBEAT, self.registered()), counts).await;
+        let registered = registered.ok().and_then(Result::ok);
         let look = Look {
             at: self.made.elapsed(),
-            workers: workers.ok().and_then(Result::ok),
+            keeps_none: registered == Some(None),
+            workers: registered.flatten(),
             consumers: queues.into_iter().zip(counts).collect(),
         };
         self.with(|looks| {

@@ -105,6 +105,15 @@ impl Ledger {
         self.nodes.is_empty() && !self.status.is_end()
     }
 
+    /// Whether nothing of the run has been answered yet: its start nodes are due, or executed for the first time.
+    pub fn is_at_its_start(&self) -> bool {
+        let is_first =
+            |entry: &NodeEntry| entry.state == NodeState::Due && entry.by.is_none() && entry.round == 1;
+        self.status == RunStatus::Running
+            && !self.nodes.is_empty()
+            && self.nodes.values().all(|entry| is_first(entry))
+    }
+
     /// Begins: the start nodes are due.
     pub fn begin_with(&mut self, blueprint: &Blueprint) {
         for start in &blueprint.starts {

@@ -21,7 +21,7 @@ fn looks(change: impl Fn(usize, &mut Look)) -> Vec<Look> {
         let consumers = [("q", Some(2)), ("r", Some(1))];
         let consumers = consumers.map(|(queue, count)| (queue.to_owned(), count)).into();
         let at = HEARTBEAT * u32::try_from(place).unwrap();
-        let mut look = Look { at, workers: two(), consumers };
+        let mut look = Look { at, workers: two(), keeps_none: false, consumers };
         change(place, &mut look);
         look
     };
@@ -119,4 +119,31 @@ fn older_looks_do_not_matter() {
     let mut all = vec![Look { at: Duration::ZERO, ..Look::default() }];
     all.extend(looks(|_, look| look.at += HEARTBEAT));
     assert!(is_open("x", &["q"], &all));
+}
+
+#[test]
+fn a_stranger_is_a_worker_that_cannot_do_it_or_a_consumer_that_says_nothing() {
+    let consumers = |count: Option<u32>| {
+        move |look: &mut Look| {
+            look.consumers.insert("q".into(), count);
+        }
+    };
+    let changes: [(&str, Changing<'_>, Option<bool>); 8] = [
+        ("all are able", &|_| {}, Some(false)),
+        ("a foreign consumer", &consumers(Some(3)), Some(true)),
+        ("one has died a moment ago", &consumers(Some(1)), Some(false)),
+        ("nobody has declared the queue", &consumers(None), Some(false)),
+        ("the registry does not answer", &|look| look.workers = None, None),
+        ("the registry was flushed", &|look| look.workers = Some(Vec::new()), Some(true)),
+        ("nothing keeps announcements", &|look| (look.workers, look.keeps_none) = (None, true), Some(false)),
+        ("one is not able", &|look| look.workers.as_mut().unwrap()[0].card.capabilities.clear(), Some(true)),
+    ];
+    let queues = ["q".to_owned()];
+    let gate = Gate { capability: "x", queues: &queues };
+    for (what, change, expected) in changes {
+        let looks = looks(|_, look| change(look));
+        let now = looks.last().unwrap().at + HEARTBEAT / 2;
+        assert_eq!(gate.has_stranger(&looks, now), expected, "{what}");
+    }
+    assert_eq!(gate.has_stranger(&looks(|_, _| {}), Duration::from_secs(60)), None, "that was long ago");
 }
