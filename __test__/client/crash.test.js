@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { onServers, openSharedServers, urls } from '../fixtures/shared-servers.js'
+import { childRun } from '@flowcraft/rabbitmq-adapter'
+import { createFlow } from 'flowcraft'
+import { onServers, openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { WorkerProcess } from '../fixtures/worker-process.js'
 import { clientFor, executions, greeting } from './support/clients.js'
 import { CuttingProxy } from './support/cutting-proxy.js'
@@ -52,6 +54,20 @@ describe('a client that is killed', onServers('a process of its own'), () => {
       }
     })
   }
+
+  it('when it has cancelled a run, and not yet the child that it waits for, leaves that to a worker', async (t) => {
+    const asking = createFlow('asking').wait('word', { params: { eventName: 'word' } })
+    const parent = createFlow('parent').node('ask', childRun('asking'))
+    await servers.workerFor(t, [parent, asking], { repairInterval: 0 })
+    const client = clientFor(t, servers, [parent, asking])
+    const run = await client.start('parent')
+    const waitsFor = async () => (await run.describe()).nodes.find(({ nodeId }) => nodeId === 'ask')?.waitsFor
+    await until(waitsFor)
+    const child = client.run((await waitsFor()).details.childRunId)
+    await killedAt('run-cancelled', { cancelled: run.runId })
+    assert.deepEqual([(await run.describe()).status, (await child.describe()).status], ['cancelled', 'awaiting'])
+    await until(async () => (await child.describe()).status === 'cancelled', { what: 'its child to be cancelled' })
+  })
 
   for (const [point, exists] of POINTS) {
     it(`at ${point} of a run again from a node leaves ${exists ? 'a run that ends' : 'nothing'}`, async (t) => {

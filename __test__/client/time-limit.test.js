@@ -80,7 +80,7 @@ describe('a run with a time limit', () => {
     assert.deepEqual([status, nodes.map(({ nodeId }) => nodeId)], ['failed', ['work']])
   })
 
-  it('may be one of many, each with its own; and a child that fails by its time fails its parent', async (t) => {
+  it('may be one of many, each with its own; and a run that waits for a child has one, too', async (t) => {
     const parent = createFlow('parent').node('ask', childRun('asking'))
     const client = await scene(t, [asking, parent])
     const [short, long] = await client.startMany('asking', [{ timeoutMs: 300 }, { timeoutMs: 60_000 }])

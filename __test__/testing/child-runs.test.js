@@ -69,3 +69,20 @@ describe('PostgreSQL is out of reach', () => {
     assert.equal(begun, 3)
   })
 })
+
+describe('a child that is removed before its parent has read its result', () => {
+  it('fails the node, which says so', async (t) => {
+    const parent = parentOf({ output: ({ second }) => second })
+    let begun = 0
+    class Adapter extends RabbitMqAdapter {
+      async onJobStart(_runId, _blueprintId, nodeId) {
+        if (nodeId !== 'ask' || ++begun < 2) return
+        const { runs } = await env.client.list({ blueprintId: 'counting' })
+        await env.client.run(runs[0].runId).delete()
+      }
+    }
+    const env = await environmentFor(t, { parent, counting }, { Adapter })
+    const run = await env.client.start('parent')
+    await env.expectRun(run).toHaveFailed({ reason: /is removed: it had completed/, nodes: ['ask'] })
+  })
+})

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use crate::error::{Error, Result};
+use crate::fault_points;
 use crate::ports::about::About;
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
@@ -26,6 +27,7 @@ pub async fn cancel(services: &Services, run: &str, reason: &str) -> Result<bool
     let Services { platform, runs, results, notices, .. } = services;
     have_children_cancelled(services, run).await?;
     let cancelled = patiently(platform, || runs.cancel(run, reason)).await?;
+    fault_points::point("run-cancelled");
     if let Err(error) = results.publish_or_come_back(run).await {
         recovery_sees_to(services, run, "its result could not be published", &error);
     }
