@@ -5,12 +5,22 @@ import { createServer } from 'node:http'
 import { migrate } from '@flowcraft/rabbitmq-adapter'
 import { adapterFor } from './adapter.js'
 
+/** More than are ever in use at once. Each holds connections to PostgreSQL, which has 200 for all. */
+const KEPT = 12
+
 const adapters = new Map()
 
 function adapterOf(settings) {
   const key = JSON.stringify(settings)
-  if (!adapters.has(key)) adapters.set(key, adapterFor(settings))
-  return adapters.get(key)
+  const adapter = adapters.get(key) ?? adapterFor(settings)
+  adapters.delete(key)
+  adapters.set(key, adapter)
+  const [oldest] = adapters
+  if (adapters.size > KEPT) {
+    adapters.delete(oldest[0])
+    oldest[1].stop()
+  }
+  return adapter
 }
 
 const own = {

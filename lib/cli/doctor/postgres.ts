@@ -81,6 +81,10 @@ async function whyNot(error: Error, address: Address | undefined, from = 'DATABA
       'set pool_mode = transaction in pgbouncer.ini, or connect past the pooler',
     )
   }
+  if (sqlState === REFUSED_BY_A_STANDBY) {
+    const why = `${error.message}${as}: a standby whose default_transaction_isolation is serializable does that`
+    return fault('postgres.reach', why, PRIMARY_TODO)
+  }
   if (code === 'DATABASE_BUSY') return fault('postgres.reach', error.message + as, ...busyTodo(address))
   if (code === 'DATABASE_REFUSED' && sqlState !== undefined) {
     return fault('postgres.login', error.message + as, ...loginTodo(sqlState, address, from))
@@ -95,6 +99,11 @@ async function whyNot(error: Error, address: Address | undefined, from = 'DATABA
     ? fault('postgres.tls', error.message, TLS_TODO, check)
     : fault('postgres.reach', error.message, check)
 }
+
+/** How a standby refuses a connection that is to be serializable: it cannot be. */
+const REFUSED_BY_A_STANDBY = '0A000'
+
+const PRIMARY_TODO = 'name the primary, or all hosts: postgres://user@a,b/db finds the one that accepts writes'
 
 const TLS_TODO =
   'if the server has no TLS: sslmode=disable in place of what asks for it; if its certificate is of an authority of your own: ' +
@@ -113,11 +122,7 @@ function busyTodo(address: Address | undefined): string[] {
 
 export function judgeServer({ version, recovering, user, database, encrypted }: ServerFacts): Finding {
   if (recovering) {
-    return fault(
-      'postgres.writes',
-      `PostgreSQL ${version} is a standby, which accepts no writes`,
-      'name the primary, or all hosts: postgres://user@a,b/db finds the one that accepts writes',
-    )
+    return fault('postgres.writes', `PostgreSQL ${version} is a standby, which accepts no writes`, PRIMARY_TODO)
   }
   const also = `, database '${database}', user '${user}', ${encrypted ? 'with' : 'without'} TLS`
   return judgeVersion('postgres.version', 'PostgreSQL', version, also)
