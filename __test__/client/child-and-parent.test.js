@@ -121,6 +121,21 @@ describe('a child', () => {
   })
 })
 
+describe('a run that says that it waits for itself', () => {
+  it('is cancelled, once', async (t) => {
+    const circle = createFlow('circle').node('own', async ({ dependencies: { job, workflowState } }) => {
+      const details = { reason: 'child_run', childRunId: job.runId, blueprintId: 'circle', event: 'never' }
+      await workflowState.markAsAwaiting(job.nodeId, details)
+      return {}
+    })
+    const client = await scene(t, [circle])
+    const run = await client.start('circle')
+    await childOf(client, run, 'own')
+    await run.cancel('enough')
+    assert.equal((await run.describe()).status, 'cancelled')
+  })
+})
+
 describe('a node that waits for a child fails', () => {
   it('where the blueprint has another version', async (t) => {
     const parent = parentOf('versioned', { version: '7' })

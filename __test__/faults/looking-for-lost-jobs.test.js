@@ -81,7 +81,7 @@ describe('a lost job is found', () => {
 describe('what is not lost is left alone', { concurrency: true }, () => {
   it('timers that wait in a backlog', async (t) => {
     const servers = await sharedServersFor(t)
-    const sleeper = createFlow('sleeper').sleep('nap', { duration: 1500 })
+    const sleeper = createFlow('sleeper').sleep('nap', { duration: 4000 })
     const published = []
     const eventBus = { emit: ({ type, payload }) => type === 'job:enqueued' && published.push(payload.nodeId) }
     const first = servers.adapter([sleeper, twoSteps(0)], { repairInterval: 0 })

@@ -86,3 +86,19 @@ describe('a child that is removed before its parent has read its result', () => 
     await env.expectRun(run).toHaveFailed({ reason: /is removed: it had completed/, nodes: ['ask'] })
   })
 })
+
+describe('RabbitMQ is out of reach', () => {
+  it('while a run is cancelled: it is, and so is the child that it waits for', async (t) => {
+    const asking = createFlow('asking').wait('word', { params: { eventName: 'word' } })
+    const parent = createFlow('parent').node('ask', childRun('asking'))
+    const env = await environmentFor(t, { parent, asking })
+    const run = await env.client.start('parent')
+    await env.expectRun(run).toAwait('ask')
+    const { runs } = await env.client.list({ blueprintId: 'asking' })
+    await env.fail('rabbitmq')
+    await run.cancel('enough')
+    await env.expectRun(run).toHaveBeenCancelled()
+    await env.expectRun(runs[0].runId).toHaveBeenCancelled()
+    await env.restore('rabbitmq')
+  })
+})

@@ -21,7 +21,7 @@ const LATER = 5_000
  * Starts a child, unless its node has started it before.
  *
  * @throws RetryAfter while a worker of an earlier version is in the fleet, which would not tell the node of the end, and while
- * PostgreSQL is out of reach.
+ * PostgreSQL or RabbitMQ is out of reach.
  */
 export async function startChild(host: Host, asked: ChildAsked, place: NodePlace): Promise<StartedChild> {
   const what = `A child run of '${asked.blueprintId}' cannot be started`

@@ -1,5 +1,5 @@
 /** Calls to servers that the engine makes within a node: one that is out of reach is no failure of the node. */
-import { FlowcraftAdapterError } from '../errors.js'
+import { ConnectionError, FlowcraftAdapterError } from '../errors.js'
 import { RetryAfter } from './retry-after.js'
 
 /** How soon the node runs again, in milliseconds. */
@@ -15,7 +15,13 @@ export async function whenReachable<T>(what: string, call: () => Promise<T>): Pr
   try {
     return await call()
   } catch (error) {
-    if (!(error instanceof FlowcraftAdapterError && error.retryable)) throw error
+    if (!isOutOfReach(error)) throw error
     throw new RetryAfter(SOON, `${what}. ${error.message}`)
   }
+}
+
+/** A key that is missing is retryable, too: that has waits of its own. */
+function isOutOfReach(error: unknown): error is FlowcraftAdapterError {
+  if (error instanceof ConnectionError) return error.retryable
+  return error instanceof FlowcraftAdapterError && error.code === 'RUN_BUSY'
 }

@@ -67,7 +67,8 @@ pub struct JobMessage {
     /// Not of version 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untold: bool,
-    /// It asks for nothing but that the run is ended if its time is over. Not of version 1.
+    /// It asks for nothing but the run's end: that the run is ended if its time is over, that its end is published, and that its
+    /// children are cancelled with it. Not of version 1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ends: bool,
     /// When the result that made it due was committed, by PostgreSQL's clock, in milliseconds since 1970. Not of version 1.
@@ -206,9 +207,10 @@ impl JobMessage {
         Self { untold: true, copy: true, ..Self::of(run, blueprint, &due, None) }
     }
 
-    /// A message that comes later, and asks for nothing but that the run's end is published. Any node of the run will do.
-    pub fn to_publish(run: &str, blueprint: &str, (node, round): (&NodeId, u32), at: u64) -> Self {
-        Self { untold: false, not_before: Some(at), ..Self::to_tell(run, blueprint, node, round) }
+    /// A message that comes later, and asks for nothing but that a worker sees to the run's end: that it is published, and its
+    /// children are cancelled with it. Any node of the run will do. `attempt` counts these messages.
+    pub fn to_see_to_end(run: &str, blueprint: &str, node: &NodeId, (at, attempt): (u64, u32)) -> Self {
+        Self { attempt: Some(attempt), ..Self::to_end(run, blueprint, node, at) }
     }
 
     /// A message that comes when the run's time is over: whoever gets it finds that. Any node of the run will do.

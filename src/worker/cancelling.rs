@@ -1,7 +1,9 @@
 //! Ending a run from outside, and with it the child runs that it waits for.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tracing::debug;
 
 use crate::error::{Error, Result};
@@ -15,8 +17,10 @@ use crate::worker::runs::children::children_to_cancel;
 use crate::worker::services::Services;
 use crate::workflow::ledger::RunStatus;
 
-/// When a worker sees to the children of a cancelled run, whose caller may have died.
-const SEEN_TO_AFTER: Duration = Duration::from_secs(5);
+/// When a worker sees to the children of a cancelled run: its caller may have died. A commit may take so long.
+const SEEN_TO_AFTER: Duration = Duration::from_secs(15);
+/// How long the broker may take for the message that asks for it. A run is cancelled also while RabbitMQ is away.
+const ASKED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Ends a run: nothing new of it starts, nodes that are executing get their signal, and the child runs that it waits for end with it.
 /// Whether it was still going on.
@@ -24,19 +28,27 @@ const SEEN_TO_AFTER: Duration = Duration::from_secs(5);
 /// # Errors
 /// A server is out of reach, or the row cannot be read.
 pub async fn cancel(services: &Services, run: &str, reason: &str) -> Result<bool> {
-    let Services { platform, runs, results, notices, .. } = services;
     have_children_cancelled(services, run).await?;
+    let (cancelled, document) = cancel_one(services, run, reason).await?;
+    if let Some(document) = document {
+        cancel_children(services, (run, &document), reason).await;
+    }
+    Ok(cancelled)
+}
+
+/// Ends a run alone. Whether it was still going on, and the run as it is then, if it can be looked at.
+async fn cancel_one(services: &Services, run: &str, reason: &str) -> Result<(bool, Option<Document>)> {
+    let Services { platform, runs, results, notices, .. } = services;
     let cancelled = patiently(platform, || runs.cancel(run, reason)).await?;
     fault_points::point("run-cancelled");
     if let Err(error) = results.publish_or_come_back(run).await {
         recovery_sees_to(services, run, "its result could not be published", &error);
     }
-    let Ok(document) = runs.load_ledger(run).await else { return Ok(cancelled) };
-    if cancelled && !notices.are_heard() {
-        have_told(services, run, &document).await;
+    let document = runs.load_ledger(run).await.ok();
+    if let Some(document) = document.as_ref().filter(|_| cancelled && !notices.are_heard()) {
+        have_told(services, run, document).await;
     }
-    cancel_children(services, run, &document, reason).await;
-    Ok(cancelled)
+    Ok((cancelled, document))
 }
 
 /// Before a run with children is cancelled: the caller may die before it has cancelled them, and a worker sees to them then.
@@ -45,44 +57,64 @@ async fn have_children_cancelled(services: &Services, run: &str) -> Result<()> {
     let document = runs.load_ledger(run).await?;
     let (Some(reserved), Some(blueprint)) = (&document.reserved, document.follows()) else { return Ok(()) };
     let ledger = &reserved.ledger;
-    let Some((node, entry)) = ledger.nodes.iter().next() else { return Ok(()) };
+    let Some(node) = ledger.nodes.keys().next() else { return Ok(()) };
     if ledger.status.is_end() || children_to_cancel(ledger).is_empty() {
         return Ok(());
     }
-    let not_before = Some(platform.now() + milliseconds(SEEN_TO_AFTER));
-    let message = JobMessage::to_tell(run, &blueprint, node, entry.round);
-    publisher.forward(&[JobMessage { not_before, ..message }]).await
-}
-
-/// Ends the children of a run that was cancelled, if it was: whoever cancelled it may have died before that.
-///
-/// # Errors
-/// The server is out of reach, or the row cannot be read.
-pub async fn finish_cancelling(services: &Services, run: &str) -> Result<()> {
-    let document = services.runs.load_ledger(run).await?;
-    cancel_children(services, run, &document, "its parent is cancelled").await;
+    let at = platform.now() + milliseconds(SEEN_TO_AFTER);
+    let message = JobMessage::to_see_to_end(run, &blueprint, node, (at, 1));
+    let published = timeout(ASKED_WITHIN, publisher.forward(std::slice::from_ref(&message))).await;
+    if !matches!(published, Ok(Ok(()))) {
+        debug!(run, "no worker was asked to see to the children of the run");
+    }
     Ok(())
 }
 
-/// Also where the run was cancelled before: that call may have been cut short.
-async fn cancel_children(services: &Services, run: &str, document: &Document, reason: &str) {
-    let Some(reserved) = &document.reserved else { return };
-    if reserved.ledger.status != RunStatus::Cancelled {
-        return;
+/// Ends the children of a run that was cancelled, if it was: its caller may have died before that. Whether nothing is left to do.
+pub async fn finish_cancelling(services: &Services, run: &str, document: &Document) -> bool {
+    cancel_children(services, (run, document), "its parent is cancelled").await
+}
+
+/// Also where the run was cancelled before: that call may have been cut short. Whether nothing is left to do.
+async fn cancel_children(services: &Services, (run, document): (&str, &Document), reason: &str) -> bool {
+    let mut is_complete = true;
+    let mut known = BTreeSet::from([run.to_owned()]);
+    let mut waiting = children_of(run, document);
+    while let Some((parent, child)) = waiting.pop() {
+        if !known.insert(child.clone()) {
+            continue;
+        }
+        match cancel_one(services, &child, reason).await {
+            Ok((_, Some(document))) => waiting.extend(children_of(&child, &document)),
+            Ok((_, None)) => is_complete = false,
+            Err(error) => {
+                is_complete &= !error.is_transient();
+                warn_of(services, (&parent, &child), &error);
+            }
+        }
     }
-    for child in children_to_cancel(&reserved.ledger) {
-        cancel_child(services, (run, &child), reason).await;
-    }
+    is_complete
+}
+
+/// The children that end with a run that was cancelled, each behind its parent.
+fn children_of(run: &str, document: &Document) -> Vec<(String, String)> {
+    let cancelled = document.reserved.as_ref().filter(|each| each.ledger.status == RunStatus::Cancelled);
+    let children = cancelled.map(|reserved| children_to_cancel(&reserved.ledger)).unwrap_or_default();
+    children.into_iter().map(|child| (run.to_owned(), child)).collect()
 }
 
 /// Ends a child run whose parent is cancelled.
 pub async fn cancel_child(services: &Services, (run, child): (&str, &str), reason: &str) {
-    if let Err(error) = Box::pin(cancel(services, child, reason)).await {
-        let words = format!(
-            "Run '{run}' is cancelled, and its child run '{child}' could not be: cancel it as well. {error}"
-        );
-        services.notices.warn(About::run(child).error(&error), words);
+    if let Err(error) = cancel(services, child, reason).await {
+        warn_of(services, (run, child), &error);
     }
+}
+
+fn warn_of(services: &Services, (run, child): (&str, &str), error: &Error) {
+    let words = format!(
+        "Run '{run}' is cancelled, and its child run '{child}' could not be: cancel it as well. {error}"
+    );
+    services.notices.warn(About::run(child).error(error), words);
 }
 
 /// Nobody listens here: a worker is asked to tell how the run ended. What goes wrong with that is no error of the call.

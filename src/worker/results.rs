@@ -32,8 +32,15 @@ const RESULT: &str = "<result>";
 /// How often `publishFinalResult` is tried before the worker goes on to other jobs.
 const ATTEMPTS: usize = 3;
 
-/// How soon a worker comes back to a run whose parent could not be told of its end.
+/// How soon a worker comes back to a run whose end could not be seen to; twice as late each time.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How often: for an hour and a half in all.
+const TIMES: u32 = 10;
+
+/// How long until a worker comes back to a run's end that has been `tried` so often; none where recovery alone looks after it.
+pub fn see_to_end_after(tried: u32) -> Option<Duration> {
+    (tried < TIMES).then(|| AGAIN * 2_u32.pow(tried))
+}
 
 /// Publishes results of runs.
 pub struct Results {
@@ -77,13 +84,26 @@ impl Results {
     /// # Errors
     /// Only when user code is gone, or the worker aborts: another worker has to publish it.
     pub async fn publish_or_report(&self, run: &str, abort: &CancellationToken) -> Result<()> {
+        self.publish_or_report_again(run, 0, abort).await
+    }
+
+    /// The same for a message that came for it, the `tried`th.
+    ///
+    /// # Errors
+    /// As [`publish_or_report`](Self::publish_or_report).
+    pub async fn publish_or_report_again(
+        &self,
+        run: &str,
+        tried: u32,
+        abort: &CancellationToken,
+    ) -> Result<()> {
         let mut backoff = Backoff::new(&self.platform);
         for attempt in 1..=ATTEMPTS {
             let error = match self.try_to_publish(run).await {
                 Err(error) if error.kind() != Kind::Stopping => error,
                 Ok(Published::ByAnother) => {
                     // That worker may die of it, or have died.
-                    self.is_to_come_again(run).await;
+                    self.is_to_come_again(run, tried).await;
                     return Ok(());
                 }
                 published => return published.map(drop),
@@ -92,7 +112,8 @@ impl Results {
                 return Err(error.while_stopping());
             }
             if attempt == ATTEMPTS {
-                let who = if self.is_to_come_again(run).await { "a message of it" } else { "recovery" };
+                let comes = error.kind() != Kind::Data && self.is_to_come_again(run, tried).await;
+                let who = if comes { "a message of it" } else { "recovery" };
                 let words =
                     format!("The result of run '{run}' could not be published; {who} tries again. {error}");
                 self.notices.error(About::run(run).error(&error), words);
@@ -103,7 +124,7 @@ impl Results {
         Ok(())
     }
 
-    /// Publishes the result of a run that somebody has just ended, or has a worker come back to it.
+    /// Publishes the result of a run that a caller has just ended, or has a worker come back to it.
     ///
     /// # Errors
     /// It is left to recovery: a server is out of reach, or `publishFinalResult` threw.
@@ -111,28 +132,28 @@ impl Results {
         match self.try_to_publish(run).await {
             Ok(Published::Already) => Ok(()),
             Ok(Published::ByAnother) => {
-                self.is_to_come_again(run).await;
+                self.is_to_come_again(run, 0).await;
                 Ok(())
             }
-            Err(_) if self.is_to_come_again(run).await => Ok(()),
+            Err(error) if error.kind() != Kind::Data && self.is_to_come_again(run, 0).await => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Has a worker come back to a run whose parent waits for its end: a message does that, whether there is recovery or not.
-    async fn is_to_come_again(&self, run: &str) -> bool {
+    /// Has a worker come back to a run whose parent waits for its end. A message does that, also where there is no recovery; later
+    /// each time, and not for ever.
+    async fn is_to_come_again(&self, run: &str, tried: u32) -> bool {
+        let Some(wait) = see_to_end_after(tried) else { return false };
         let Ok(document) = self.runs.load_ledger(run).await else { return false };
         let (Some(reserved), Some(blueprint)) = (&document.reserved, document.follows()) else {
             return false;
         };
-        let Some((node, entry)) = reserved.parent().and(reserved.ledger.nodes.iter().next()) else {
-            return false;
-        };
+        let Some(node) = reserved.parent().and(reserved.ledger.nodes.keys().next()) else { return false };
         if makes(Mutant::ForgetsParent) {
             return false;
         }
-        let at = self.platform.now() + milliseconds(AGAIN);
-        let message = JobMessage::to_publish(run, &blueprint, (node, entry.round), at);
+        let at = self.platform.now() + milliseconds(wait);
+        let message = JobMessage::to_see_to_end(run, &blueprint, node, (at, tried + 1));
         self.publisher.forward(std::slice::from_ref(&message)).await.is_ok()
     }
 

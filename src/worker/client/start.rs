@@ -16,6 +16,7 @@ use crate::ports::record::{Inserted, Insertion};
 use crate::protocol::message::JobMessage;
 use crate::protocol::start::{OnConflict, StartOutcome, StartRequest, StartRun, Started};
 use crate::record::{ClientStart, NewRun};
+use crate::worker::cancelling::recovery_sees_to;
 use crate::worker::runs::starting::{Beginning, Begun, Restarted};
 use crate::workflow::blueprint::Blueprint;
 
@@ -95,7 +96,14 @@ impl Client {
         };
         let copies = JobMessage::copies(run, &blueprint.id, &reserved.ledger.due(), document.at).into_iter();
         let copies: Vec<_> = copies.map(|job| job.carrying(carried.clone())).collect();
-        self.services.publisher.publish(&copies).await
+        match self.services.publisher.publish(&copies).await {
+            // The child is there: what a broker refuses for good is left to recovery, as for any start.
+            Err(error) if !error.is_transient() => {
+                recovery_sees_to(&self.services, run, "its jobs could not be published", &error);
+                Ok(())
+            }
+            published => published,
+        }
     }
 
     async fn restart(&self, beginning: &Beginning, jobs: &mut Vec<JobsToPublish>) -> Result<StartOutcome> {

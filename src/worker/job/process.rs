@@ -20,7 +20,10 @@ use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
 use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
+use crate::time::milliseconds;
+use crate::worker::cancelling::finish_cancelling;
 use crate::worker::leases::epoch::Forgotten;
+use crate::worker::results::see_to_end_after;
 use crate::worker::services::Services;
 
 /// How often a job whose node another worker executes looks again, and how often before it waits elsewhere.
@@ -47,11 +50,7 @@ pub async fn process(context: &JobContext<'_>, message: JobMessage) -> Result<Me
         return Ok(MessageFate::Acknowledge);
     }
     if message.ends {
-        let document = context.retry.until_done(|| services.runs.load_ledger(&message.run_id)).await?;
-        if !end_late_run(context, &message, &document).await? {
-            tell_if_nobody_may_have(context, &message).await?;
-        }
-        return Ok(MessageFate::Acknowledge);
+        return see_to_end(context, message).await;
     }
     if !services.liveness.is_responsive() {
         // This worker cannot run it. It waits before it requeues: the broker may have no other worker for it.
@@ -130,6 +129,28 @@ async fn under_lease(
         Acquired::Suspect(deaths) => suspected(context, message, deaths).await,
         _ => with_lease(context, message, prefetched).await,
     }
+}
+
+/// A message that is about its run's end: its time is over, or what follows from its end was left to do.
+async fn see_to_end(context: &JobContext<'_>, message: JobMessage) -> Result<MessageFate> {
+    let Services { runs, results, publisher, platform, .. } = context.services;
+    let (run, attempt) = (&message.run_id, message.attempt.unwrap_or(1));
+    let document = context.retry.until_done(|| runs.load_ledger(run)).await?;
+    if end_late_run(context, &message, &document).await? {
+        return Ok(MessageFate::Acknowledge);
+    }
+    if document.is_unpublished() {
+        results.publish_or_report_again(run, attempt, context.abort()).await?;
+    }
+    tell_if_nobody_may_have(context, &message).await?;
+    if !finish_cancelling(context.services, run, &document).await
+        && let Some(wait) = see_to_end_after(attempt)
+    {
+        let not_before = Some(platform.now() + milliseconds(wait));
+        let again = JobMessage { attempt: Some(attempt + 1), not_before, ..message };
+        publisher.forward_until_confirmed(again, context.retry).await?;
+    }
+    Ok(MessageFate::Acknowledge)
 }
 
 /// Whether another worker may have a lease that the store has forgotten.

@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::mutants::{Mutant, makes};
 use crate::protocol::message::JobMessage;
 use crate::record::{Document, Milestones, Teller};
-use crate::worker::cancelling::finish_cancelling;
 
 /// The milestones that this job announces before its node starts: that its run goes on, where no job has announced it.
 ///
@@ -39,17 +38,13 @@ fn teller(document: &Document, node: &str) -> Option<Teller> {
     Some(reserved.untold.as_ref()?.teller(&reserved.ledger, node))
 }
 
-/// Announces again how a message's run came to rest, since the first worker may have died before it did. Whoever cancelled the
-/// run may have died, too, before its children were cancelled.
+/// Announces again how a message's run came to rest, since the first worker may have died before it did.
 ///
 /// # Errors
 /// The worker aborts, or JavaScript is gone.
 pub async fn tell_if_nobody_may_have(context: &JobContext<'_>, message: &JobMessage) -> Result<()> {
     match message.untold || message.busy_since.is_some() {
-        true => {
-            context.retry.until_done(|| finish_cancelling(context.services, &message.run_id)).await?;
-            tell_again(context, &message.run_id).await
-        }
+        true => tell_again(context, &message.run_id).await,
         false => Ok(()),
     }
 }

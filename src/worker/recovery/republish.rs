@@ -101,12 +101,12 @@ async fn end_late_run(services: &Services, run: &str, document: &Document) -> Re
     let now = services.platform.now();
     if services.notices.are_heard()
         && let (Some(reserved), Some(blueprint)) = (&document.reserved, document.follows())
-        && let (Some(queue), Some((node, entry))) = (&reserved.queue, reserved.ledger.nodes.iter().next())
+        && let (Some(queue), Some(node)) = (&reserved.queue, reserved.ledger.nodes.keys().next())
         && services.registry.all_tell(queue).await
     {
-        let not_before = Some(now + milliseconds(TOLD_AGAIN));
-        let message = JobMessage::to_tell(run, &blueprint, node, entry.round);
-        services.publisher.forward(&[JobMessage { not_before, ..message }]).await?;
+        let at = now + milliseconds(TOLD_AGAIN);
+        let message = JobMessage::to_see_to_end(run, &blueprint, node, (at, 1));
+        services.publisher.forward(&[JobMessage { untold: true, ..message }]).await?;
     }
     let late = LateRun::new(run);
     match late.end(&services.runs, now).await {

@@ -29,6 +29,8 @@ pub struct Look {
     pub workers: Option<Vec<RegisteredWorker>>,
     /// Neither the coordination store nor the tables keep announcements.
     pub keeps_none: bool,
+    /// The broker did not answer for a queue.
+    pub is_broker_silent: bool,
     /// The consumers of each queue; none where there is no such queue, or where that could not be asked.
     pub consumers: BTreeMap<String, Option<u32>>,
 }
@@ -61,7 +63,7 @@ impl Gate<'_> {
     }
 
     /// Whether the last look shows a worker that cannot do it, or a consumer that has not said what it can; none where it is too
-    /// old to say, or nobody could be asked. Where no announcements are kept, nobody is a stranger.
+    /// old to say, or a server did not answer. Where no announcements are kept, strangers cannot be seen.
     pub fn has_stranger(&self, looks: &[Look], now: Duration) -> Option<bool> {
         let last = looks.last().filter(|look| now.saturating_sub(look.at) <= LONGEST_GAP)?;
         if last.keeps_none {
@@ -69,11 +71,14 @@ impl Gate<'_> {
         }
         let workers = last.workers.as_deref()?;
         let is_strange = |queue: &String| {
-            let Some(Some(consumers)) = last.consumers.get(queue) else { return false };
             let (count, are_able) = self.registered(workers, queue);
-            usize::try_from(*consumers).map_or(true, |consumers| consumers > count) || !are_able
+            let consumers = last.consumers.get(queue).copied().flatten().unwrap_or_default();
+            !are_able || usize::try_from(consumers).map_or(true, |consumers| consumers > count)
         };
-        Some(self.queues.iter().any(is_strange))
+        match self.queues.iter().any(is_strange) {
+            true => Some(true),
+            false => (!last.is_broker_silent).then_some(false),
+        }
     }
 
     /// Whether a look shows only workers that can do it, and nobody else.

@@ -224,14 +224,15 @@ impl Registry {
 
     async fn look_now(&self) {
         let queues = self.settings.queues.all();
-        let counts = join_all(queues.iter().map(|queue| self.consumers(queue)));
+        let counts = join_all(queues.iter().map(|queue| self.ask_for_consumers(queue)));
         let (registered, counts) = join(timeout(HEARTBEAT, self.registered()), counts).await;
         let registered = registered.ok().and_then(Result::ok);
         let look = Look {
             at: self.made.elapsed(),
             keeps_none: registered == Some(None),
             workers: registered.flatten(),
-            consumers: queues.into_iter().zip(counts).collect(),
+            is_broker_silent: counts.iter().any(Option::is_none),
+            consumers: queues.into_iter().zip(counts.into_iter().map(Option::flatten)).collect(),
         };
         self.with(|looks| {
             looks.push(look);
@@ -241,7 +242,12 @@ impl Registry {
     }
 
     async fn consumers(&self, queue: &str) -> Option<u32> {
-        timeout(HEARTBEAT, self.broker.consumers(queue)).await.ok()?.ok()?
+        self.ask_for_consumers(queue).await.flatten()
+    }
+
+    /// The consumers of a queue, if there is one; none where the broker does not answer.
+    async fn ask_for_consumers(&self, queue: &str) -> Option<Option<u32>> {
+        timeout(HEARTBEAT, self.broker.consumers(queue)).await.ok()?.ok()
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Vec<Look>) -> T) -> T {

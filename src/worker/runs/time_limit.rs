@@ -12,7 +12,7 @@ use crate::ports::record::Projection;
 use crate::workflow::ledger::{Event, NodeError};
 
 impl Runs {
-    /// Fails a run whose time is over. Whether it did: somebody else may have, or it may have ended.
+    /// Fails a run whose time is over. Whether it did: another worker may have, or the run may have ended.
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
@@ -54,7 +54,7 @@ impl LateRun {
         if !is_ended_now && may_be_done && runs.heard.notices.are_heard() {
             let document = runs.load(&self.run).await?;
             if let Some(mut reserved) = document.reserved.filter(|reserved| reserved.ledger.status.is_end()) {
-                // Where nobody is there to hear it any more, nobody missed it.
+                // Where JavaScript is gone, the end is told by the worker that comes to it next.
                 let _ = runs.heard.notices.tell_of(&self.run, reserved.milestones()).await;
             }
         }

@@ -21,7 +21,7 @@ fn looks(change: impl Fn(usize, &mut Look)) -> Vec<Look> {
         let consumers = [("q", Some(2)), ("r", Some(1))];
         let consumers = consumers.map(|(queue, count)| (queue.to_owned(), count)).into();
         let at = HEARTBEAT * u32::try_from(place).unwrap();
-        let mut look = Look { at, workers: two(), keeps_none: false, consumers };
+        let mut look = Look { at, workers: two(), keeps_none: false, is_broker_silent: false, consumers };
         change(place, &mut look);
         look
     };
@@ -128,11 +128,12 @@ fn a_stranger_is_a_worker_that_cannot_do_it_or_a_consumer_that_says_nothing() {
             look.consumers.insert("q".into(), count);
         }
     };
-    let changes: [(&str, Changing<'_>, Option<bool>); 8] = [
+    let changes: [(&str, Changing<'_>, Option<bool>); 9] = [
         ("all are able", &|_| {}, Some(false)),
         ("a foreign consumer", &consumers(Some(3)), Some(true)),
         ("one has died a moment ago", &consumers(Some(1)), Some(false)),
         ("nobody has declared the queue", &consumers(None), Some(false)),
+        ("the broker does not answer", &|look| look.is_broker_silent = true, None),
         ("the registry does not answer", &|look| look.workers = None, None),
         ("the registry was flushed", &|look| look.workers = Some(Vec::new()), Some(true)),
         ("nothing keeps announcements", &|look| (look.workers, look.keeps_none) = (None, true), Some(false)),
