@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { childRun } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { inMemory, openSharedServers, until } from '../fixtures/shared-servers.js'
+import { asking, childOf, decliningOnce, ENDS, failureOf, outputOf } from './support/child-runs.js'
 import { clientFor } from './support/clients.js'
 
 let servers
@@ -12,30 +13,13 @@ before(async () => {
 })
 after(() => servers.close())
 
-const ENDS = { timeoutMs: 20_000 }
-
-/** A child that waits for a word, and a parent of it. */
-const asking = createFlow('asking').wait('word', { params: { eventName: 'word' } })
+/** A parent of a child that waits for a word. */
 const parentOf = (id, options) => createFlow(id).node('ask', childRun('asking', options))
 
 async function scene(t, flows, options) {
   await servers.workerFor(t, flows, options)
   return clientFor(t, servers, flows, options?.queues && { queues: options.queues })
 }
-
-async function childOf(client, run, nodeId = 'ask') {
-  const waiting = () => run.describe().then(({ nodes }) => nodes.find((node) => node.nodeId === nodeId)?.waitsFor)
-  await until(async () => (await waiting()) !== undefined)
-  return client.run((await waiting()).details.childRunId)
-}
-
-const failureOf = (run) =>
-  run.result(ENDS).then(
-    () => assert.fail('it completed'),
-    (error) => error,
-  )
-
-const outputOf = async (run, nodeId) => (await run.result(ENDS)).context[`_outputs.${nodeId}`]
 
 describe('a child', () => {
   it('goes on where a person decides for its parent, and its end changes nothing', async (t) => {
@@ -66,11 +50,7 @@ describe('a child', () => {
   })
 
   it('that is tried again by itself does not bring back its parent', async (t) => {
-    let declines = 1
-    const once = createFlow('once').node('charge', async () => {
-      if (declines-- > 0) throw new Error('declined')
-      return { output: 'charged' }
-    })
+    const once = decliningOnce()
     const parent = createFlow('given-up').node('pay', childRun('once'))
     const client = await scene(t, [parent, once])
     const run = await client.start('given-up')

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { ChildRunError, childRun } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
-import { inMemory, openSharedServers, until } from '../fixtures/shared-servers.js'
+import { inMemory, openSharedServers } from '../fixtures/shared-servers.js'
+import { asking, childOf, decliningOnce, ENDS, failureOf, outputOf } from './support/child-runs.js'
 import { clientFor } from './support/clients.js'
 
 let servers
@@ -11,8 +12,6 @@ before(async () => {
   servers = await openSharedServers()
 })
 after(() => servers.close())
-
-const ENDS = { timeoutMs: 20_000 }
 
 const shipping = createFlow('shipping')
   .node('label', async ({ context }) => ({ output: `to ${await context.get('address')}` }))
@@ -34,8 +33,7 @@ const order = createFlow('order')
   .node('thank', async ({ input }) => ({ output: `sent ${input}` }))
   .edge('ship', 'thank')
 
-/** A child that waits for a word, and a parent of it. */
-const asking = createFlow('asking').wait('word', { params: { eventName: 'word' } })
+/** A parent of a child that waits for a word. */
 const patient = (id, options) => createFlow(id).node('ask', childRun('asking', options))
 
 const failing = createFlow('failing').node('charge', async () => {
@@ -47,21 +45,6 @@ async function scene(t, flows, options) {
   await servers.workerFor(t, flows, options)
   return clientFor(t, servers, flows)
 }
-
-/** The child that a node of a run waits for. */
-async function childOf(client, run, nodeId = 'ask') {
-  const waiting = () => run.describe().then(({ nodes }) => nodes.find((node) => node.nodeId === nodeId)?.waitsFor)
-  await until(async () => (await waiting()) !== undefined)
-  return client.run((await waiting()).details.childRunId)
-}
-
-const outputOf = async (run, nodeId) => (await run.result(ENDS)).context[`_outputs.${nodeId}`]
-
-const failureOf = (run) =>
-  run.result(ENDS).then(
-    () => assert.fail('it completed'),
-    (error) => error,
-  )
 
 describe('a child run', () => {
   it('has a row of its own, and its end is the output of the node that waits for it', async (t) => {
@@ -146,11 +129,7 @@ describe('a child run', () => {
   })
 
   it('is another one where the failed parent is tried again', async (t) => {
-    let declines = 1
-    const once = createFlow('once').node('charge', async () => {
-      if (declines-- > 0) throw new Error('declined')
-      return { output: 'charged' }
-    })
+    const once = decliningOnce()
     const parent = createFlow('again').node('pay', childRun('once'))
     const client = await scene(t, [parent, once])
     const run = await client.start('again')
