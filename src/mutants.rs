@@ -81,7 +81,7 @@ pub enum Mutant {
     TellsNothingAgain,
     /// The end of a child counts as published before its parent was told.
     MarksBeforeTelling,
-    /// The parent of a child is told of its end only as often as a result is tried to be published.
+    /// No message comes again for the end of a child that its parent could not be told of.
     ForgetsParent,
     /// A run whose time is over goes on.
     ForgetsDeadlines,

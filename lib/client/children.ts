@@ -49,7 +49,7 @@ async function start(
 
 /**
  * A child of one execution of a node: the same however often that is tried, and another one where a run of that id was removed and
- * started anew. A UUID, for tables whose ids are UUIDs.
+ * started again. A UUID, for tables whose ids are UUIDs.
  */
 function childOf({ runId, nodeId, round }: NodePlace, parentCreatedAt: Date | undefined): StartedChild {
   const name = JSON.stringify([runId, parentCreatedAt?.getTime() ?? null, nodeId, round, 'child'])

@@ -86,7 +86,7 @@ fn untold(world: &World) -> Vec<Broken> {
         let is_calm = world.plan.troubles.is_empty() && world.limit(&run).is_none();
         let mut wrong = world.tellings.wrong_of(&run, &status, is_calm);
         if !executed.contains(&run) {
-            // Its time was over before a node began. What is told again is how it ended.
+            // Its time was over before a node began. A worker tells again how it ended, and not that it began.
             wrong.retain(|what| *what != UNTOLD_BEGINNING);
         }
         if world.faults.lost_telling(&run) {

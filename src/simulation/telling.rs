@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::workflow::ledger::{Milestone, Numbered, Onward};
 
-/// Nobody has heard of the beginning of a run.
+/// The beginning of a run that no worker told.
 pub const UNTOLD_BEGINNING: &str = "that it began was not told";
-/// Nobody has heard of the end of a run.
+/// The end of a run that no worker told.
 pub const UNTOLD_END: &str = "how it ended was not told";
 
 /// What was told, by run, in the order in which it was heard.

@@ -97,7 +97,7 @@ impl Client {
         let copies = JobMessage::copies(run, &blueprint.id, &reserved.ledger.due(), document.at).into_iter();
         let copies: Vec<_> = copies.map(|job| job.carrying(carried.clone())).collect();
         match self.services.publisher.publish(&copies).await {
-            // The child is there: what a broker refuses for good is left to recovery, as for any start.
+            // The child exists. Recovery publishes what the broker refuses for good, as for any start.
             Err(error) if !error.is_transient() => {
                 recovery_sees_to(&self.services, run, "its jobs could not be published", &error);
                 Ok(())

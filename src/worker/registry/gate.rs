@@ -63,7 +63,7 @@ impl Gate<'_> {
     }
 
     /// Whether the last look shows a worker that cannot do it, or a consumer that has not said what it can; none where it is too
-    /// old to say, or a server did not answer. Where no announcements are kept, strangers cannot be seen.
+    /// old to say, or a server did not answer. Where no worker can announce itself, the engine cannot see a stranger.
     pub fn has_stranger(&self, looks: &[Look], now: Duration) -> Option<bool> {
         let last = looks.last().filter(|look| now.saturating_sub(look.at) <= LONGEST_GAP)?;
         if last.keeps_none {

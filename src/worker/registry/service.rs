@@ -49,7 +49,7 @@ pub struct Registry {
     made: Instant,
     is_asked: AtomicBool,
     looks: Mutex<Vec<Look>>,
-    /// A worker was seen that cannot do what was asked for, or nobody was seen yet.
+    /// The last look showed a worker that cannot do what was asked for; true before the first look.
     may_have_strangers: AtomicBool,
 }
 
@@ -202,8 +202,8 @@ impl Registry {
         false
     }
 
-    /// Whether no worker of this adapter's queues is known that cannot do it. For what may go on beside a queue that nobody has
-    /// declared, or with a store that keeps no announcements. Where nobody can be asked, what was seen last holds.
+    /// Whether the engine knows no worker of this adapter's queues that cannot do it. For what may go on beside a queue that is not
+    /// declared, or with a store that keeps no announcements. Where a server does not answer, the last look holds.
     pub async fn knows_no_stranger(&self, capability: &str) -> bool {
         let is_agreed = self.agrees_now(capability).await;
         let queues: Vec<String> = self.settings.queues.all().into_iter().collect();

@@ -132,7 +132,7 @@ fn a_stranger_is_a_worker_that_cannot_do_it_or_a_consumer_that_says_nothing() {
         ("all are able", &|_| {}, Some(false)),
         ("a foreign consumer", &consumers(Some(3)), Some(true)),
         ("one has died a moment ago", &consumers(Some(1)), Some(false)),
-        ("nobody has declared the queue", &consumers(None), Some(false)),
+        ("the queue is not declared", &consumers(None), Some(false)),
         ("the broker does not answer", &|look| look.is_broker_silent = true, None),
         ("the registry does not answer", &|look| look.workers = None, None),
         ("the registry was flushed", &|look| look.workers = Some(Vec::new()), Some(true)),
