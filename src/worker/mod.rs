@@ -73,6 +73,7 @@
 //!   registry: service                                who lives, and what every worker can do
 //!   health: service                                  what this worker knows of itself
 //!   limits: service                                  what is executed under limits
+//!   registry: census                                 one count of a queue's workers for all who ask within a second
 //!   retry, leases, liveness, notices, changes, meters, shutdown, settings, queues
 //! ```
 //!

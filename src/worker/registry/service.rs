@@ -12,6 +12,7 @@ use super::card::{
     CHILD_RUNS, Card, EVENTS, LIVE_CONTEXT, REGISTRY, RegisteredWorker, SUBFLOWS, all_tell,
     are_elders_possible, merged,
 };
+use super::census::{Census, Count};
 use super::elsewhere::{Elsewhere, WantedBlueprint};
 use super::gate::{ALIVE_FOR, Gate, HEARTBEAT, LOOKS, Look};
 use crate::error::Result;
@@ -49,6 +50,7 @@ pub struct Registry {
     made: Instant,
     is_asked: AtomicBool,
     looks: Mutex<Vec<Look>>,
+    census: Census,
     /// The last look showed a worker that cannot do what was asked for; true before the first look.
     may_have_strangers: AtomicBool,
 }
@@ -73,6 +75,7 @@ impl Registry {
             made,
             is_asked,
             looks,
+            census: Census::default(),
             may_have_strangers,
         }
     }
@@ -154,8 +157,9 @@ impl Registry {
 
     /// Whether a worker of this queue may have lived before a moment: milliseconds since 1970.
     pub async fn may_have_elders(&self, queue: &str, moment: u64) -> bool {
-        let asked = join(timeout(HEARTBEAT, self.workers()), self.consumers(queue)).await;
-        let (Ok(Ok(workers)), Some(consumers)) = asked else { return true };
+        let Some((workers, consumers)) = self.census.of(queue, self.count(queue)).await else {
+            return true;
+        };
         let moment = moment.saturating_sub(milliseconds(TOGETHER));
         are_elders_possible(&workers, (&self.settings.worker, queue), consumers, moment)
     }
@@ -239,6 +243,12 @@ impl Registry {
             let old = looks.len().saturating_sub(LOOKS);
             looks.drain(..old);
         });
+    }
+
+    async fn count(&self, queue: &str) -> Count {
+        let asked = join(timeout(HEARTBEAT, self.workers()), self.consumers(queue)).await;
+        let (Ok(Ok(workers)), Some(consumers)) = asked else { return None };
+        Some((workers, consumers))
     }
 
     async fn consumers(&self, queue: &str) -> Option<u32> {
