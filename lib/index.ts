@@ -48,6 +48,7 @@ export type {
   RunSummary,
   ThroughputOptions,
 } from './client/listing.js'
+export type { Pausable, Paused, PauseOptions } from './client/pausing.js'
 export type { RerunOptions, RunOrigin } from './client/rerun.js'
 export type { ResultOptions } from './client/result.js'
 export type {

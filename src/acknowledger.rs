@@ -71,12 +71,18 @@ impl Acknowledger {
         Box::new(ConsumerReceipt { tag, tags: self.tags.clone(), over: self.over.0.clone() })
     }
 
-    /// Waits until every acknowledgement has left, at most for `timeout`. Every receipt must be used or dropped.
-    pub async fn finish(self, timeout: Duration) {
+    /// Waits until every receipt is used or dropped and every acknowledgement has left; once `closed`, at most for `timeout`.
+    pub async fn finish(self, closed: impl Future<Output = ()>, timeout: Duration) {
         let Self { tags, ended, over } = self;
         drop(tags);
-        if tokio::time::timeout(timeout, ended).await.is_err() {
-            debug!("acknowledgements did not leave in time");
+        let too_late = async {
+            closed.await;
+            tokio::time::sleep(timeout).await;
+        };
+        tokio::select! {
+            biased;
+            _ = ended => {}
+            () = too_late => debug!("acknowledgements did not leave in time"),
         }
         drop(over);
     }

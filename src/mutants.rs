@@ -85,6 +85,8 @@ pub enum Mutant {
     ForgetsParent,
     /// A run whose time is over goes on.
     ForgetsDeadlines,
+    /// Nodes of a paused run are executed.
+    RunsPaused,
     /// How a late run ended is not told where the answer of that commit is lost.
     ForgetsDoubt,
 }
@@ -92,7 +94,8 @@ pub enum Mutant {
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
+        Self::RunsPaused,
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,

@@ -35,6 +35,10 @@ export interface RunDescription {
   parent?: { runId: string; nodeId: string }
   /** When it ended; absent while it goes on. */
   endedAt?: Date
+  /** When it fails if it is not over by then (`timeoutMs` of its start); absent where it has all the time, or is over. */
+  deadline?: Date
+  /** Since when it is paused, and why; absent where it is not. */
+  paused?: { since: Date; reason?: string }
   /** Every node that was ever reached. */
   nodes: NodeDescription[]
 }
@@ -105,12 +109,20 @@ type ToldNode = Moments<Omit<NodeDescription, 'lastError' | 'failedAttempts'>, N
   failedAttempts?: Moments<FailedAttempt, 'endedAt'>[]
 }
 
-type Told = Moments<Omit<RunDescription, 'nodes'>, 'createdAt' | 'updatedAt' | 'endedAt'> & { nodes: ToldNode[] }
+type Told = Moments<Omit<RunDescription, 'nodes' | 'paused'>, 'createdAt' | 'updatedAt' | 'endedAt' | 'deadline'> & {
+  paused?: { since: number; reason?: string }
+  nodes: ToldNode[]
+}
 
 /** A description as the engine says it. */
 export function readDescription(json: string): RunDescription {
-  const { nodes, createdAt, updatedAt, endedAt, ...told } = fromJson(json) as Told
-  return { ...told, ...dates({ createdAt, updatedAt, endedAt }), nodes: nodes.map(readNode) }
+  const { nodes, createdAt, updatedAt, endedAt, deadline, paused, ...told } = fromJson(json) as Told
+  return {
+    ...told,
+    ...dates({ createdAt, updatedAt, endedAt, deadline }),
+    ...(paused && { paused: { ...paused, since: new Date(paused.since) } }),
+    nodes: nodes.map(readNode),
+  }
 }
 
 function readNode(told: ToldNode): NodeDescription {

@@ -6,6 +6,7 @@ import { callOptions, type Names } from '../options/call-options.js'
 import { type RunDescription, readDescription } from './description.js'
 import { eventToSend, type SendEventOptions } from './events.js'
 import type { ClientHost } from './host.js'
+import { checkedReason } from './pausing.js'
 import { originOf, type RerunOptions, type RunOrigin, rerunFrom } from './rerun.js'
 import { type ResultOptions, resultOf } from './result.js'
 import type { StartOutcome } from './starting.js'
@@ -101,6 +102,40 @@ export class RunHandle<Context = Record<string, unknown>> {
   async cancel(reason = 'Cancelled'): Promise<boolean> {
     const { engine, answer } = this.#host
     return answer(engine.cancel(this.runId, reason))
+  }
+
+  /**
+   * Pauses the run: no further node of it is executed until {@link unpause}. What is being executed ends, and counts; events,
+   * resumes and a cancellation count too, and the run's time limit goes on. Workers of 2.0.0 do not heed it.
+   *
+   * @param reason Why: `describe()` has it.
+   * @returns Whether that changed something: false where it is paused already.
+   * @throws RunNotFoundError when there is no such run; RunEndedError when it is over.
+   *
+   * @example
+   * ```ts
+   * await client.run('order-17').pause('the customer disputes it')
+   * ```
+   */
+  async pause(reason?: string): Promise<boolean> {
+    const { engine, answer } = this.#host
+    return answer(engine.pauseRun(this.runId, checkedReason(reason)))
+  }
+
+  /**
+   * Lets the paused run go on: what is due by now is published.
+   *
+   * @returns Whether it was paused.
+   * @throws RunNotFoundError when there is no such run; RunEndedError when it is over.
+   *
+   * @example
+   * ```ts
+   * await client.run('order-17').unpause()
+   * ```
+   */
+  async unpause(): Promise<boolean> {
+    const { engine, answer } = this.#host
+    return answer(engine.unpauseRun(this.runId))
   }
 
   /**

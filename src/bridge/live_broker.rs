@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use napi::bindgen_prelude::Buffer;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::errors::from_js;
 use super::function::JsThread;
@@ -38,6 +39,8 @@ struct LiveConsumer {
     /// At most as many as the prefetch.
     deliveries: mpsc::UnboundedSender<Delivery>,
     lost: mpsc::UnboundedSender<ConsumerLoss>,
+    /// Deliveries that are not settled yet.
+    unsettled: TaskTracker,
 }
 
 /// A consumer is lost.
@@ -70,8 +73,9 @@ impl LiveBroker {
         body: Vec<u8>,
         (redelivered, LiveProperties { headers, priority }): (bool, LiveProperties),
     ) {
-        let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone() });
         if let Some(consumer) = self.consumers().get(queue) {
+            let unsettled = Some(consumer.unsettled.token());
+            let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone(), unsettled });
             let queue = consumer.queue.clone();
             let headers = headers.into_iter().collect();
             let delivery = Delivery { queue, body, headers, priority, redelivered, receipt };
@@ -146,7 +150,7 @@ impl broker::Broker for LiveBroker {
         &self,
         queue: &str,
         prefetch: u16,
-        Subscriber { deliveries, opened }: Subscriber,
+        Subscriber { deliveries, opened, cancelled: is_cancelled }: Subscriber,
         stop: CancellationToken,
     ) -> Result<()> {
         let (lost, mut losses) = mpsc::unbounded_channel();
@@ -160,7 +164,10 @@ impl broker::Broker for LiveBroker {
                 }
             }
         });
-        let consumer = LiveConsumer { queue: queue.into(), deliveries: arrived, lost };
+        let unsettled = TaskTracker::new();
+        unsettled.close();
+        let consumer =
+            LiveConsumer { queue: queue.into(), deliveries: arrived, lost, unsettled: unsettled.clone() };
         self.consumers().insert(queue.to_owned(), consumer);
         let lost = match self.open_consumer(queue, prefetch).await {
             Ok(()) => {
@@ -184,7 +191,11 @@ impl broker::Broker for LiveBroker {
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.thread.unless_ended(cancelled)).await;
         }
         self.consumers().remove(queue);
-        deliveries.closed().await;
+        is_cancelled();
+        tokio::select! {
+            () = unsettled.wait() => {}
+            () = deliveries.closed() => {}
+        }
         Ok(())
     }
 

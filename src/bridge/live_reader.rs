@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::function::JsThread;
 use super::live_functions::{LiveFunctions, LiveRead};
@@ -34,7 +35,7 @@ impl QueueReader for LiveReader {
                 headers: headers.into_iter().collect(),
                 priority: None,
                 redelivered: false,
-                receipt: Box::new(LiveReceipt { number, functions: self.functions.clone() }),
+                receipt: Box::new(LiveReceipt { number, functions: self.functions.clone(), unsettled: None }),
             }
         }))
     }
@@ -48,6 +49,8 @@ impl QueueReader for LiveReader {
 pub(super) struct LiveReceipt {
     pub number: u32,
     pub functions: Arc<LiveFunctions>,
+    /// Of a consumer: that it is not settled yet.
+    pub unsettled: Option<TaskTrackerToken>,
 }
 
 #[async_trait]

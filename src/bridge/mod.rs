@@ -24,6 +24,7 @@ mod memory;
 mod milestones;
 mod notices;
 mod outbox;
+mod pausing;
 mod runtime;
 mod schedules;
 mod settings;

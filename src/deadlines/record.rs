@@ -13,6 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
+use crate::ports::halting::{HaltWrite, StoredHalt};
 use crate::ports::host::Host;
 use crate::ports::record::{
     AwaitingPage, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
@@ -236,6 +237,14 @@ impl Record for PunctualRecord {
     ) -> Result<Option<ScheduleWritten>> {
         let limit = self.limit + time_to_insert(runs);
         self.watch.answer(limit, self.record.write_schedule(write, runs)).await
+    }
+
+    async fn halts(&self) -> Result<Option<Vec<StoredHalt>>> {
+        self.within(self.record.halts()).await
+    }
+
+    async fn write_halt(&self, write: &HaltWrite) -> Result<Option<bool>> {
+        self.within(self.record.write_halt(write)).await
     }
 
     fn let_go(&self) {

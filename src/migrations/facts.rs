@@ -29,6 +29,8 @@ pub struct Facts {
     pub workers: bool,
     /// Whether the table of schedules is there.
     pub schedules: bool,
+    /// Whether the table of what is paused is there.
+    pub paused: bool,
     /// Whether the column of tags is there.
     pub tags: bool,
     /// Whether the table of migrations is there.

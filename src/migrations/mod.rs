@@ -23,6 +23,7 @@ mod indexes;
 mod journal;
 mod names;
 mod open_runs;
+mod paused;
 mod plan;
 mod schedules;
 mod steps;
@@ -34,9 +35,10 @@ pub use act::{Act, PATIENCE, Statement};
 pub use facts::{Facts, Index, IndexState, LargeColumn, Relation, RelationKind};
 pub use forgetting::FORGET;
 pub use names::{PRESENT, TAGS_COLUMN, TAGS_OF_START, beside};
+pub use paused::PAUSED_TABLE;
 pub use plan::{Planned, plan, status, taking_back};
 pub use schedules::SCHEDULES_TABLE;
 pub use steps::{
-    COMPRESSION, FORGETTING, JOURNAL, LAST, MigrationStep, OPEN_RUNS, SCHEDULES, STEPS, TAGS, WORKERS,
+    COMPRESSION, FORGETTING, JOURNAL, LAST, MigrationStep, OPEN_RUNS, PAUSED, SCHEDULES, STEPS, TAGS, WORKERS,
 };
 pub use target::{Direction, StepReport, StepStatus, Target};

@@ -5,7 +5,7 @@
 
 use super::act::Act;
 use super::facts::Facts;
-use super::{compression, forgetting, journal, open_runs, schedules, tags, workers};
+use super::{compression, forgetting, journal, open_runs, paused, schedules, tags, workers};
 
 /// A step.
 #[derive(Debug)]
@@ -36,8 +36,10 @@ pub const FORGETTING: u32 = 5;
 pub const SCHEDULES: u32 = 6;
 /// The step that makes the column of tags.
 pub const TAGS: u32 = tags::STEP;
+/// The step that makes the table of what is paused.
+pub const PAUSED: u32 = 8;
 /// The last step.
-pub const LAST: u32 = TAGS;
+pub const LAST: u32 = PAUSED;
 
 /// Every step, in the order in which they are made.
 pub const STEPS: &[MigrationStep] = &[
@@ -84,4 +86,11 @@ pub const STEPS: &[MigrationStep] = &[
         lacks: |_| Vec::new(),
     },
     MigrationStep { number: TAGS, name: "tags", up: tags::up, down: tags::down, lacks: tags::lacks },
+    MigrationStep {
+        number: PAUSED,
+        name: "paused",
+        up: paused::up,
+        down: paused::down,
+        lacks: |_| Vec::new(),
+    },
 ];

@@ -83,11 +83,13 @@ pub struct Subscriber {
     pub deliveries: mpsc::Sender<Delivery>,
     /// Called once the broker has the consumer.
     pub opened: Arc<dyn Fn() + Send + Sync>,
+    /// Called once the broker delivers nothing more, while deliveries may still be unsettled.
+    pub cancelled: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl From<mpsc::Sender<Delivery>> for Subscriber {
     fn from(deliveries: mpsc::Sender<Delivery>) -> Self {
-        Self { deliveries, opened: Arc::new(|| {}) }
+        Self { deliveries, opened: Arc::new(|| {}), cancelled: Arc::new(|| {}) }
     }
 }
 
@@ -112,7 +114,7 @@ pub trait Broker: Send + Sync {
     async fn declare(&self, queue: &str) -> Result<()>;
 
     /// Consumes a queue for a subscriber until `stop`, with at most `prefetch` unsettled at a time. Returns when the broker has
-    /// cancelled the consumer.
+    /// cancelled the consumer, and every delivery is settled or the subscriber is gone.
     ///
     /// # Errors
     /// Transient, if the consumer was lost and another may be opened. Otherwise retrying does not help.

@@ -9,6 +9,7 @@ pub mod broker;
 pub mod company;
 pub mod coordination;
 pub mod delay;
+pub mod halting;
 pub mod host;
 pub mod inserting;
 pub mod keys;

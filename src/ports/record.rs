@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
+use crate::ports::halting::{HaltWrite, StoredHalt};
 pub use crate::ports::inserting::{Inserted, Insertion};
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
 use crate::ports::watching::{
@@ -298,6 +299,12 @@ pub trait Record: Send + Sync {
         write: &ScheduleWrite<'_>,
         runs: &[NewRun],
     ) -> Result<Option<ScheduleWritten>>;
+
+    /// What a person has paused for all workers, in the order of its names; none where there is no table for it.
+    async fn halts(&self) -> Result<Option<Vec<StoredHalt>>>;
+
+    /// Changes what is paused; whether that changed something. None where there is no table for it.
+    async fn write_halt(&self, write: &HaltWrite) -> Result<Option<bool>>;
 
     /// Closes the idle connections; the next use opens one again.
     fn let_go(&self);

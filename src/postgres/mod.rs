@@ -20,6 +20,7 @@ mod journal;
 mod locking;
 mod migrate;
 mod parameters;
+mod paused;
 mod pool;
 mod pooler;
 mod reader;

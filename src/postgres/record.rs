@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
+use crate::ports::halting::{HaltWrite, StoredHalt};
 use crate::ports::record::{
     AwaitingPage, Database, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
     Projection, Record, StaleRun, StaleSearch, Tables, Written,
@@ -251,6 +252,14 @@ impl Record for PostgresRecord {
         runs: &[NewRun],
     ) -> Result<Option<ScheduleWritten>> {
         self.session.write_schedule(write, runs).await
+    }
+
+    async fn halts(&self) -> Result<Option<Vec<StoredHalt>>> {
+        self.session.halts().await
+    }
+
+    async fn write_halt(&self, write: &HaltWrite) -> Result<Option<bool>> {
+        self.session.write_halt(write).await
     }
 
     fn let_go(&self) {

@@ -70,6 +70,12 @@ pub struct RunDescription {
     /// What it is found by.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// When it fails if it is not over by then: milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<u64>,
+    /// Since when a person has paused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<PauseDescription>,
     /// The node that started it and waits for its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentDescription>,
@@ -78,6 +84,17 @@ pub struct RunDescription {
     pub ended_at: Option<u64>,
     /// Every node that was ever reached, in the order of their ids.
     pub nodes: Vec<NodeDescription>,
+}
+
+/// Since when a run is paused, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PauseDescription {
+    /// Milliseconds since 1970.
+    pub since: u64,
+    /// What its person said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The node that started a run and waits for its end.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -28,6 +29,9 @@ use crate::error::{Code, Error, Result};
 use crate::ports::arguments::{self, Arguments, QueueType};
 use crate::ports::broker::{Broker, Outgoing, QueueReader, Subscriber};
 use crate::ports::platform::Platform;
+
+/// How long a delivery may be on its way once its consumer is cancelled.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
 
 /// What a consumer's errors say it was about.
 const CONSUMING: &str = "Consuming";
@@ -220,7 +224,7 @@ impl Broker for RabbitMq {
         &self,
         queue: &str,
         prefetch: u16,
-        Subscriber { deliveries, opened }: Subscriber,
+        Subscriber { deliveries, opened, cancelled: is_cancelled }: Subscriber,
         stop: CancellationToken,
     ) -> Result<()> {
         let (connection, channel, mut consumer) = self.open_consumer(queue, prefetch).await?;
@@ -255,8 +259,12 @@ impl Broker for RabbitMq {
         if let Ok(cancelled) = tokio::time::timeout(CLOSE_TIMEOUT, cancelled).await {
             cancelled.map_err(consume_error)?;
         }
-        deliveries.closed().await;
-        acknowledger.finish(CLOSE_TIMEOUT).await;
+        // What was on its way goes back at once: the channel may stay open for as long as a node is executed.
+        while let Ok(Some(Ok(delivery))) = tokio::time::timeout(ON_ITS_WAY, consumer.next()).await {
+            acknowledger.receipt(delivery.delivery_tag).requeue().await;
+        }
+        is_cancelled();
+        acknowledger.finish(deliveries.closed(), CLOSE_TIMEOUT).await;
         close(&connection).await;
         Ok(())
     }

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
 
 use crate::backoff::Backoff;
-use crate::error::Code;
+use crate::error::{Code, Result};
 use crate::ports::about::About;
 use crate::ports::broker::{Delivery, Subscriber};
 use crate::worker::job::delivery::{Lifetime, handle};
@@ -20,47 +20,111 @@ use crate::worker::services::Services;
 /// A consumer that lasted this long was a working one: the next wait is a short one again.
 const STEADY: Duration = Duration::from_secs(10);
 
-/// Keeps a consumer going: whatever ends one, another is opened, and the user hears of it.
+/// Keeps a consumer going, but while its queue is paused: whatever ends one, another is opened, and the user hears of it.
 pub async fn consume(
     services: Arc<Services>,
     queue: String,
     sender: mpsc::Sender<Delivery>,
     stop: CancellationToken,
 ) {
-    let concurrency = services.settings.concurrency;
-    let mut backoff = Backoff::new(&services.platform);
-    loop {
-        let begun = Instant::now();
-        let subscriber = subscriber(&services, &queue, sender.clone());
-        match services.broker.consume(&queue, concurrency, subscriber, stop.clone()).await {
-            Ok(()) => return,
-            Err(_) if stop.is_cancelled() => return,
-            Err(error) if error.code == Code::BrokerLost => {
-                services.own_health.has_lost(&queue, &error);
-                return services.notices.consumer_lost(&queue, &error);
+    let own = Consuming { services, queue, sender, stop, settling: TaskTracker::new() };
+    tokio::select! {
+        biased;
+        () = own.stop.cancelled() => {}
+        () = own.services.halts.until_known() => own.go_on().await,
+    }
+    // A channel stays open until what came over it is settled.
+    own.settling.close();
+    own.settling.wait().await;
+}
+
+/// The consumers of one queue, one after the other.
+struct Consuming {
+    services: Arc<Services>,
+    queue: String,
+    sender: mpsc::Sender<Delivery>,
+    stop: CancellationToken,
+    /// Consumers that deliver nothing more, while what they delivered is being executed.
+    settling: TaskTracker,
+}
+
+impl Consuming {
+    async fn go_on(&self) {
+        let Self { services, queue, stop, .. } = self;
+        let mut backoff = Backoff::new(&services.platform);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = services.halts.until_going(queue) => {}
             }
-            Err(error) => {
-                services.own_health.reopens(&queue, &error);
-                let words =
-                    format!("No jobs are received from '{queue}' for the moment. {error}; connecting again");
-                services.notices.warn(About::queue(&queue).error(&error), words);
+            let begun = Instant::now();
+            match self.consume_until_paused().await {
+                None => continue,
+                Some(Ok(())) => return,
+                Some(Err(_)) if stop.is_cancelled() => return,
+                Some(Err(error)) if error.code == Code::BrokerLost => {
+                    services.own_health.has_lost(queue, &error);
+                    return services.notices.consumer_lost(queue, &error);
+                }
+                Some(Err(error)) => {
+                    services.own_health.reopens(queue, &error);
+                    let words = format!(
+                        "No jobs are received from '{queue}' for the moment. {error}; connecting again"
+                    );
+                    services.notices.warn(About::queue(queue).error(&error), words);
+                }
+            }
+            if begun.elapsed() > STEADY {
+                backoff.reset();
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = backoff.wait() => {}
             }
         }
-        if begun.elapsed() > STEADY {
-            backoff.reset();
+    }
+
+    /// Consumes until the worker stops, or the consumer is lost; none where the queue was paused.
+    async fn consume_until_paused(&self) -> Option<Result<()>> {
+        let Self { services, queue, sender, stop, settling } = self;
+        let (until, cancelled) = (stop.child_token(), CancellationToken::new());
+        let subscriber = subscriber(services, queue, sender.clone(), cancelled.clone());
+        let (own, name, wanted) = (services.clone(), queue.clone(), until.clone());
+        let mut consuming =
+            Box::pin(
+                async move { own.broker.consume(&name, own.settings.concurrency, subscriber, wanted).await },
+            );
+        tokio::select! {
+            biased;
+            ended = &mut consuming => return Some(ended),
+            () = services.halts.until_halted(queue) => until.cancel(),
         }
         tokio::select! {
             biased;
-            () = stop.cancelled() => return,
-            () = backoff.wait() => {}
+            _ = &mut consuming => {}
+            () = cancelled.cancelled() => {
+                services.platform.spawn(settling.track_future(async move { drop(consuming.await) }));
+            }
         }
+        None
     }
 }
 
 /// Who takes what a queue delivers, and notes that it does.
-fn subscriber(services: &Arc<Services>, queue: &str, deliveries: mpsc::Sender<Delivery>) -> Subscriber {
+fn subscriber(
+    services: &Arc<Services>,
+    queue: &str,
+    deliveries: mpsc::Sender<Delivery>,
+    cancelled: CancellationToken,
+) -> Subscriber {
     let (services, queue) = (services.clone(), queue.to_owned());
-    Subscriber { deliveries, opened: Arc::new(move || services.own_health.consumes(&queue)) }
+    Subscriber {
+        deliveries,
+        opened: Arc::new(move || services.own_health.consumes(&queue)),
+        cancelled: Arc::new(move || cancelled.cancel()),
+    }
 }
 
 /// Hands each delivery to a task of its own; what arrives while stopping goes back.

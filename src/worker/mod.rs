@@ -50,6 +50,7 @@
 //!   consumer, engine, followed, client, retention    what RabbitMQ delivers; what adapters and applications ask for; what is
 //!                                                    old is removed
 //!   recovery: tick, scan, republish                  finds lost jobs
+//!   halts: keeping                                   looks what is paused for all workers
 //!   health: watching                                 tells of its health
 //!   schedules: beat, advance                         starts runs when they are due
 //!   client: publishing, keys                         what is told of runs that were started
@@ -67,11 +68,13 @@
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, waiting
 //!   runs: resuming, children, time_limit             what is decided on a run from outside, or because of another
+//!   runs: halting                                    what is paused, and goes on
 //!   runs: operations, beginning, failing, starting, scheduling, watching, claim, live, inside, putting_off
 //!   runs: updating, store
 //!                                                    the record
 //!   registry: service                                who lives, and what every worker can do
 //!   health: service                                  what this worker knows of itself
+//!   halts: known                                     what is paused, as far as this worker knows
 //!   limits: service                                  what is executed under limits
 //!   registry: census                                 one count of a queue's workers for all who ask within a second
 //!   retry, leases, liveness, notices, changes, meters, shutdown, settings, queues
@@ -92,6 +95,7 @@ mod consumer;
 mod dead_letters;
 mod engine;
 mod followed;
+mod halts;
 mod health;
 mod intake;
 pub mod job;

@@ -13,6 +13,7 @@ use crate::worker::active_nodes::ActiveNodes;
 use crate::worker::blueprints::Blueprints;
 use crate::worker::changes::Changes;
 use crate::worker::dead_letters::DeadLetters;
+use crate::worker::halts::known::KnownHalts;
 use crate::worker::health::service::{OwnHealth, Servers};
 use crate::worker::intake::Intake;
 use crate::worker::leases::service::Leases;
@@ -103,6 +104,8 @@ pub struct Services {
     pub intake: Intake,
     /// How it is.
     pub own_health: OwnHealth,
+    /// What is paused for all workers.
+    pub halts: KnownHalts,
     /// What is counted and measured.
     pub meters: Arc<Meters>,
 }
@@ -161,6 +164,7 @@ impl Services {
             host,
             notices,
             own_health,
+            halts: KnownHalts::default(),
             meters,
             active_nodes,
             leases,

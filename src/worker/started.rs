@@ -12,6 +12,7 @@ use crate::ports::about::About;
 use crate::worker::answering::answer;
 use crate::worker::consumer::{consume, dispatch};
 use crate::worker::engine::Engine;
+use crate::worker::halts::keeping::keep_halts;
 use crate::worker::health::watching::watch as watch_health;
 use crate::worker::job::delivery::Lifetime;
 use crate::worker::job::looking::Looking;
@@ -78,6 +79,7 @@ impl Worker {
             let consuming = consume(services.clone(), queue.clone(), sender.clone(), stop());
             worker.run(once_ready(ready.clone(), stop(), consuming));
         }
+        worker.run(once_ready(ready.clone(), stop(), keep_halts(services.clone(), stop())));
         worker.run(watch_health(services.clone(), stop()));
         let schedules = keep_schedules(services.clone(), stop());
         worker.run(once_ready(ready.clone(), stop(), schedules));

@@ -175,7 +175,7 @@ impl Broker for MemoryBroker {
         &self,
         queue: &str,
         prefetch: u16,
-        Subscriber { deliveries, opened }: Subscriber,
+        Subscriber { deliveries, opened, cancelled }: Subscriber,
         stop: CancellationToken,
     ) -> Result<()> {
         let link = self.connect("consumer").await?;
@@ -201,7 +201,7 @@ impl Broker for MemoryBroker {
                 None => return Err(lost("Consuming")),
             }
         }
-        consumer.stop().await
+        consumer.stop(mailbox, cancelled).await
     }
 
     async fn waiting(&self, queue: &str) -> Result<Option<u32>> {

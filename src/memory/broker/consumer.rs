@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::TaggedMessage;
+use super::connection::{Mail, TaggedMessage};
 use super::link::{Link, lost};
 use super::queue::{Message, Properties};
 use crate::acknowledger::Acknowledger;
@@ -67,10 +67,18 @@ impl MemoryConsumer {
     }
 
     /// Keeps the connection open until every delivery is settled and the broker knows it.
-    pub async fn stop(self) -> Result<()> {
+    pub async fn stop(
+        self,
+        mut mailbox: mpsc::UnboundedReceiver<Mail>,
+        cancelled: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<()> {
         self.link.cancel()?;
-        self.deliveries.closed().await;
-        self.acknowledger.finish(CLOSE_TIMEOUT).await;
+        // What was on its way goes back at once.
+        while let Ok(Mail::Message(arrival)) = mailbox.try_recv() {
+            self.acknowledger.receipt(arrival.tag).requeue().await;
+        }
+        cancelled();
+        self.acknowledger.finish(self.deliveries.closed(), CLOSE_TIMEOUT).await;
         self.link.close();
         Ok(())
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::mutants::{Mutant, makes};
+use crate::ports::halting::Haltable;
 use crate::record::{Document, NOT_AN_OBJECT, Patch, RESERVED_KEY, Revision, Values, to_raw};
 use crate::workflow::ledger::{NodeState, RunStatus};
 
@@ -43,6 +44,13 @@ pub struct ScheduleRow {
     pub revision: i64,
 }
 
+/// Something that is paused: since when, in milliseconds since 1970, and why.
+#[derive(Debug, Clone)]
+pub struct PausedRow {
+    pub since: u64,
+    pub reason: Option<String>,
+}
+
 /// A context table, with its journal if it has one.
 #[derive(Debug, Default)]
 pub struct Contexts {
@@ -55,6 +63,8 @@ pub struct Contexts {
     pub workers: Option<BTreeMap<String, WorkerRow>>,
     /// The table of schedules, if it was made.
     pub schedules: Option<BTreeMap<String, ScheduleRow>>,
+    /// The table of what is paused, if it was made.
+    pub paused: Option<BTreeMap<Haltable, PausedRow>>,
 }
 
 impl Content {

@@ -15,6 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
+use crate::ports::halting::{HaltWrite, StoredHalt};
 use crate::ports::platform::Clock;
 use crate::ports::record::{
     AwaitingPage, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
@@ -290,6 +291,17 @@ impl Record for MemoryRecord {
         let names: Vec<&str> = runs.iter().map(|new| new.run.as_str()).collect();
         self.transact(RecordOperation::Schedule, &names, |mut state, moment| {
             state.write_schedule(write, runs, moment)
+        })
+        .await
+    }
+
+    async fn halts(&self) -> Result<Option<Vec<StoredHalt>>> {
+        self.read(RecordOperation::Look, &[], |state, _| state.contexts.halts()).await
+    }
+
+    async fn write_halt(&self, write: &HaltWrite) -> Result<Option<bool>> {
+        self.transact(RecordOperation::Write, &[], |state, moment| {
+            Ok(state.contexts.write_halt(write, moment.at))
         })
         .await
     }

@@ -10,6 +10,7 @@ mod asking;
 mod contexts;
 mod facade;
 mod moment;
+mod paused;
 mod rows;
 mod schedules;
 mod starting;

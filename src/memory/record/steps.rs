@@ -7,8 +7,8 @@ use super::moment::Moment;
 use super::store::TablesState;
 use crate::error::{Code, Error, Result};
 use crate::migrations::{
-    COMPRESSION, Direction, FORGETTING, JOURNAL, LAST, OPEN_RUNS, SCHEDULES, STEPS, StepReport, StepStatus,
-    TAGS, Target, WORKERS,
+    COMPRESSION, Direction, FORGETTING, JOURNAL, LAST, OPEN_RUNS, PAUSED, SCHEDULES, STEPS, StepReport,
+    StepStatus, TAGS, Target, WORKERS,
 };
 
 impl TablesState<'_> {
@@ -53,6 +53,8 @@ impl TablesState<'_> {
             (WORKERS, Direction::Down) => self.contexts.workers = None,
             (SCHEDULES, Direction::Up) => drop(self.contexts.schedules.get_or_insert_default()),
             (SCHEDULES, Direction::Down) => self.contexts.schedules = None,
+            (PAUSED, Direction::Up) => drop(self.contexts.paused.get_or_insert_default()),
+            (PAUSED, Direction::Down) => self.contexts.paused = None,
             // Nothing is to be made of these: memory forgets, compresses and finds runs and tags as it is.
             (OPEN_RUNS | COMPRESSION | FORGETTING | TAGS, _) => {}
             (step, _) => {

@@ -43,6 +43,7 @@ fn complete() -> Facts {
         tags: true,
         workers: true,
         schedules: true,
+        paused: true,
         migrations: true,
         forgets: true,
         triggers: vec![r#""c_forget""#.into(), r#""c_forget_all""#.into()],

@@ -55,6 +55,7 @@ impl Session {
             workers: are_there[2],
             migrations: are_there[3],
             schedules: are_there[4],
+            paused: are_there[5],
             tags: statuses.look_for_tags(client).await?,
             pooled: self.own_connections().is_pooled() == Some(true),
             lz4: client.only_row(LZ4, &[]).await?.get(0),
@@ -76,8 +77,9 @@ impl Session {
 }
 
 async fn beside_contexts(client: &Connection, contexts: &str) -> Result<Vec<bool>> {
-    let names =
-        ["journal", "live", "workers", "migrations", "schedules"].map(|what| beside(contexts, what)).to_vec();
+    let names = ["journal", "live", "workers", "migrations", "schedules", "paused"]
+        .map(|what| beside(contexts, what))
+        .to_vec();
     let look = "SELECT to_regclass(name) IS NOT NULL FROM unnest($1::text[]) WITH ORDINALITY AS g (name, place) ORDER BY place";
     let rows = client.rows(look, &[&names]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())

@@ -3,11 +3,11 @@
 use crate::error::Result;
 use crate::ports::watching::StatusView;
 use crate::protocol::watch::{
-    FailedAttempt, NodeDescription, NodeFailure, ParentDescription, RunDescription, RunOutcome, StoredResult,
-    WaitsFor,
+    FailedAttempt, NodeDescription, NodeFailure, ParentDescription, PauseDescription, RunDescription,
+    RunOutcome, StoredResult, WaitsFor,
 };
 use crate::record::{Document, Parent, ReservedKey, blueprint_named_in, final_result, version_named_in};
-use crate::workflow::ledger::{FailedTries, FailedTry, Ledger, NodeEntry, NodeState, RunStatus};
+use crate::workflow::ledger::{FailedTries, FailedTry, Halt, Ledger, NodeEntry, NodeState, RunStatus};
 use crate::workflow::path::{Inside, shown};
 
 /// What is known of a run, by its record and its status row, of which there is one at least.
@@ -27,10 +27,16 @@ pub fn describe(run: &str, document: &Document, view: Option<&StatusView>) -> Ru
         created_at: reserved.and_then(|reserved| reserved.start.as_ref()).map(|start| start.at),
         updated_at: view.and_then(|view| view.updated_at),
         tags: tags(reserved, view),
+        deadline: reserved.and_then(ReservedKey::deadline),
+        paused: ledger.and_then(Ledger::halt).map(paused),
         parent: reserved.and_then(ReservedKey::parent).map(parent),
         ended_at: ledger.and_then(Ledger::ended_at),
         nodes: ledger.map(nodes).unwrap_or_default(),
     }
+}
+
+fn paused(Halt { since, reason }: &Halt) -> PauseDescription {
+    PauseDescription { since: *since, reason: reason.clone() }
 }
 
 fn parent(Parent { run, node, .. }: &Parent) -> ParentDescription {

@@ -5,6 +5,7 @@
 
 mod description;
 pub(super) mod keys;
+mod pausing;
 pub(super) mod publishing;
 pub mod remove;
 mod schedules;

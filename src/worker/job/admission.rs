@@ -179,6 +179,14 @@ pub fn is_waited_for(document: &Document, message: &JobMessage) -> bool {
     }
 }
 
+/// Whether the run waits for this message, and is paused: its ledger knows what is due. Once the run goes on, that is published.
+pub fn is_paused_for(document: &Document, message: &JobMessage) -> bool {
+    let paused = ledger_of(document).filter(|ledger| ledger.halt().is_some() && !ledger.is_unbegun());
+    paused.is_some_and(|ledger| {
+        ledger.waits_for(&message.node_id, message.round, message.attempt, message.wakes)
+    })
+}
+
 /// Whether the message comes back from the dead letters, and the run ended because of it.
 pub fn may_reopen(document: &Document, message: &JobMessage) -> bool {
     message.replayed && ledger_of(document).is_some_and(|ledger| ledger.was_abandoned_at(&message.node_id))

@@ -141,6 +141,10 @@ pub async fn admitted(
                 admitting.perform(step).await?;
                 tried.note(step);
             }
+            // The ledger knows what is due: who lets the blueprint go on publishes it.
+            Verdict::Run { .. } if context.services.halts.holds_blueprint(message.run_blueprint()) => {
+                return Ok(admitting.dispose(Disposal::Done).await);
+            }
             Verdict::Run { round } => return Ok(admitting.execute(round)),
             Verdict::Dispose(disposal) => return Ok(admitting.dispose(disposal).await),
         }

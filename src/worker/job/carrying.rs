@@ -157,6 +157,8 @@ fn goes_on(context: &JobContext<'_>, chain: &Chain<'_>, message: &JobMessage, fi
         && services.leases.is_seen(&message.run_id, chain.held)
         && services.settings.queues.of(&message.blueprint_id) == context.queue
         && services.intake.is_open()
+        && !services.halts.holds_queue(context.queue)
+        && !services.halts.holds_blueprint(message.run_blueprint())
         && !progress.is_over(services.intake.others_may_wait())
         && !is_of_version_1
 }

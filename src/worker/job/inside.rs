@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use crate::mutants::{Mutant, makes};
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
 use crate::worker::job::admission::{
-    admit, by_round, by_standing, is_waited_for, ledger_of, may_reopen, standing,
+    admit, by_round, by_standing, is_paused_for, is_waited_for, ledger_of, may_reopen, standing,
 };
 use crate::worker::job::reason::Reason;
 use crate::worker::job::verdict::{Disposal, Step, Tried, Verdict};
@@ -49,6 +50,9 @@ impl<'a> DecidedBy<'a> {
 
 /// What is to be done with a message, inside a subflow or not. `blueprint` is the one that it is decided by.
 pub fn admit_by(document: &Document, blueprint: &Blueprint, message: &JobMessage, tried: Tried) -> Verdict {
+    if is_paused_for(document, message) && !makes(Mutant::RunsPaused) {
+        return Verdict::Dispose(Disposal::Done);
+    }
     match Inside::of(&message.node_id) {
         None => admit(document, blueprint, message, tried),
         Some(inside) => admit_inside(document, (&inside, blueprint), message, tried),

@@ -69,6 +69,9 @@ pub async fn republish(
         return Ok(Some(BTreeSet::new()));
     }
     let blueprint = blueprint_of(services, run, &document).await?;
+    if how.queue.is_some() && services.halts.holds_blueprint(&blueprint) {
+        return Ok(Some(BTreeSet::new()));
+    }
     if how.queue.is_some() && !have_left_other_queues(services, &blueprint, &document, &how).await? {
         return Ok(Some(BTreeSet::new()));
     }

@@ -93,6 +93,10 @@ impl Ticks {
             Err(error) => return Err(error),
         }
         self.count = self.count.wrapping_add(1);
+        // What waits in it is not lost.
+        if services.halts.holds_queue(queue) {
+            return Ok(());
+        }
         let tick = Tick { queue, youngest: services.traffic.tick(queue) };
         self.recent.page(services, tick, RECENT).await?;
         self.rest = self.rest.saturating_sub(1);

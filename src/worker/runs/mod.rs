@@ -5,6 +5,7 @@ pub mod children;
 pub(super) mod claim;
 pub mod failing;
 pub mod finalize;
+pub mod halting;
 pub(super) mod inside;
 pub(super) mod live;
 pub mod operations;

@@ -229,14 +229,20 @@ pub(super) fn apply(ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
 }
 
 fn apply_by(blueprint: &Blueprint, ledger: &mut Ledger, event: Event) -> Result<Vec<DueJob>> {
-    ledger.apply(blueprint, event).map(|transition| transition.due).map_err(|refusal| {
-        let (code, why) = match refusal {
-            Refusal::Ended => (Code::RunEnded, format!("the run is over: it is {}", ledger.status.as_str())),
-            Refusal::NotDue | Refusal::NotAwaiting => {
-                (Code::NodeNotAwaiting, "the node does not wait to be resumed".to_owned())
-            }
-            Refusal::NotFailed => (Code::RunNotFailed, "the run has not failed".to_owned()),
-        };
-        Error::new(code, "Changing the run", why)
-    })
+    ledger
+        .apply(blueprint, event)
+        .map(|transition| transition.due)
+        .map_err(|refusal| refused(ledger, refusal))
+}
+
+/// Why a run cannot be changed so.
+pub(super) fn refused(ledger: &Ledger, refusal: Refusal) -> Error {
+    let (code, why) = match refusal {
+        Refusal::Ended => (Code::RunEnded, format!("the run is over: it is {}", ledger.status.as_str())),
+        Refusal::NotDue | Refusal::NotAwaiting => {
+            (Code::NodeNotAwaiting, "the node does not wait to be resumed".to_owned())
+        }
+        Refusal::NotFailed => (Code::RunNotFailed, "the run has not failed".to_owned()),
+    };
+    Error::new(code, "Changing the run", why)
 }

@@ -160,6 +160,7 @@ impl Ledger {
         }
         let errors = std::mem::take(&mut self.errors);
         self.status = RunStatus::Running;
+        self.halted = None;
         let failed = self.nodes.iter().filter(|(_, entry)| entry.state == NodeState::Failed);
         for id in failed.map(|(id, _)| id.clone()).collect::<Vec<NodeId>>() {
             let Some(entry) = self.entry_mut(&id) else { continue };

@@ -8,6 +8,7 @@ use imbl::ordmap::DiffItem;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Arrival, NodeEntry};
+use super::halt::Halt;
 use super::state::{Added, KeptEvent, Ledger, NodeError};
 use super::status::RunStatus;
 use super::times::RunTimes;
@@ -50,6 +51,8 @@ struct Rest {
     heard: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cancelled: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    halted: Option<Arc<Halt>>,
 }
 
 impl Ledger {
@@ -85,13 +88,15 @@ impl Ledger {
             && self.fallback_ran == before.fallback_ran
             && self.events == before.events
             && self.heard == before.heard
-            && self.cancelled == before.cancelled;
+            && self.cancelled == before.cancelled
+            && self.halted == before.halted;
         delta.rest = (!same).then(|| Rest {
             errors: self.errors.clone(),
             fallback_ran: self.fallback_ran,
             events: self.events.clone(),
             heard: self.heard.clone(),
             cancelled: self.cancelled.clone(),
+            halted: self.halted.clone(),
         });
         delta
     }
@@ -112,9 +117,10 @@ impl Ledger {
             }
         }
         self.times = times.or_else(|| self.times.take());
-        if let Some(Rest { errors, fallback_ran, events, heard, cancelled }) = rest {
+        if let Some(Rest { errors, fallback_ran, events, heard, cancelled, halted }) = rest {
             (self.errors, self.fallback_ran) = (errors, fallback_ran);
-            (self.events, self.heard, self.cancelled) = (events, heard, cancelled);
+            (self.events, self.heard) = (events, heard);
+            (self.cancelled, self.halted) = (cancelled, halted);
         }
     }
 }

@@ -58,8 +58,11 @@ impl Ledger {
             .all(|(id, entry)| !entry.adopted && (id.as_str() == node || !lives(entry) || !writes(id)))
     }
 
-    /// Every job in flight, and every timer that sleeping nodes wait for.
+    /// Every job in flight, and every timer that sleeping nodes wait for; none of a run that is paused.
     pub fn pending(&self) -> Vec<DueJob> {
+        if self.halt().is_some() {
+            return Vec::new();
+        }
         let sleeping = self.awaiting().filter(|(_, entry)| entry.not_before.is_some());
         let timers: Vec<DueJob> = sleeping.map(|(id, entry)| DueJob::of(id, entry)).collect();
         self.due().into_iter().chain(timers).collect()

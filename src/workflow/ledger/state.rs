@@ -6,6 +6,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{NodeEntry, NodeState};
+use super::halt::Halt;
 use super::status::RunStatus;
 use super::times::RunTimes;
 use super::written::Written;
@@ -70,6 +71,9 @@ pub struct Ledger {
     /// Why the run was cancelled; none if it was not, or no reason was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled: Option<String>,
+    /// Since when a person has paused it, and why. Version 2.0.0 drops it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Arc<Halt>>,
     /// What executions have written that are not answered yet, by node.
     #[serde(default, skip_serializing_if = "OrdMap::is_empty")]
     pub live: OrdMap<NodeId, Arc<Written>>,

@@ -197,7 +197,7 @@ async fn a_subscriber_hears_once_the_broker_has_its_consumer(world: &World) {
     let (deliveries, _received) = mpsc::channel(1);
     let heard = Arc::new(Notify::new());
     let tell = heard.clone();
-    let subscriber = Subscriber { deliveries, opened: Arc::new(move || tell.notify_one()) };
+    let subscriber = Subscriber { opened: Arc::new(move || tell.notify_one()), ..deliveries.into() };
     let (broker, name) = (client.broker.clone(), queue.clone());
     tokio::spawn(async move { broker.consume(&name, 1, subscriber, CancellationToken::new()).await });
     heard.notified().await;
