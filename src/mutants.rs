@@ -87,6 +87,8 @@ pub enum Mutant {
     ForgetsDeadlines,
     /// Nodes of a paused run are executed.
     RunsPaused,
+    /// What is due of a run that goes on again is not published.
+    PublishesNothingPaused,
     /// How a late run ended is not told where the answer of that commit is lost.
     ForgetsDoubt,
 }
@@ -94,8 +96,9 @@ pub enum Mutant {
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::RunsPaused,
+        Self::PublishesNothingPaused,
         Self::AcknowledgesBeforeConfirm,
         Self::PublishesBeforeCommit,
         Self::IgnoresRounds,

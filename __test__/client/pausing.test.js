@@ -118,7 +118,6 @@ describe('a paused run', () => {
   it('may be cancelled, and fails when its time is over', async (t) => {
     const { flow, begun, open } = gated('limited')
     await servers.workerFor(t, flow, { repairInterval: 200 })
-    t.after(open)
     const client = clientFor(t, servers, flow)
     const late = await client.start('limited', { context: { word: 'x' }, timeoutMs: 1_500 })
     await begun
@@ -132,6 +131,7 @@ describe('a paused run', () => {
     await assert.rejects(late.result(ENDS), { code: 'RUN_FAILED' })
     assert.equal((await late.describe()).deadline, undefined)
     assert.equal((await late.describe()).paused, undefined)
+    open()
   })
 
   it('is not paused where it is over, and goes on once it is retried', async (t) => {

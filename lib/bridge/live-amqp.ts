@@ -12,6 +12,8 @@ import { Broker, type LiveRead, type LiveMessage as Outgoing } from './native.js
 /** What the adapter's options say of it. */
 export interface LiveSettings {
   queueType: QueueType | undefined
+  /** The greatest priority that queues tell apart. */
+  maxPriority?: number | undefined
   /** How long it may take until a consumer is open, in milliseconds. */
   connectTimeout: number
   /** How long a confirm may take, in milliseconds. */
@@ -105,7 +107,10 @@ class LiveAmqp {
       closeReading: async (reading: number) => live().#closeReading(reading),
       close: async () => live().#close(),
     }
-    this.broker = Broker.live(functions, JSON.stringify(settings.queueType ?? null))
+    this.broker = Broker.live(
+      functions,
+      JSON.stringify({ queueType: settings.queueType, maxPriority: settings.maxPriority }),
+    )
   }
 
   /** The connection is lost and will not come back. */

@@ -27,15 +27,23 @@ export function linesOfRun(io: Io, run: RunDescription, flows: Flows, origin?: R
     ['run', run.runId],
     ['status', run.status, styleOf(run.status)],
     ['reason', reason, 'red'],
+    ['paused', pausedSince(run), 'yellow'],
     ['blueprint', blueprint],
     ['tags', run.tags?.map(oneLine).join(', ')],
     ['child of', run.parent && `node '${oneLine(run.parent.nodeId)}' of run '${oneLine(run.parent.runId)}'`],
     ['run again', origin && `from node '${oneLine(origin.nodeId)}' of run '${oneLine(origin.runId)}'`],
     ['started', moment(run.createdAt)],
+    ['time limit', moment(run.deadline)],
     ['last changed', moment(run.updatedAt)],
     ['ended', run.endedAt && `${moment(run.endedAt)}${lengthOfRun(run)}`],
   ])
   return [...head, '', ...linesOfNodes(io, run, graphOf(flows, blueprintId))]
+}
+
+function pausedSince({ paused }: RunDescription): string | undefined {
+  if (!paused) return undefined
+  const why = paused.reason === undefined ? '' : ` (${oneLine(paused.reason)})`
+  return `since ${moment(paused.since)}${why}; runs unpause lets it go on`
 }
 
 /** The graph of a blueprint, if it was given. */

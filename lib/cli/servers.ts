@@ -92,9 +92,10 @@ export class Servers {
   }
 
   broker(): Broker {
-    const { queueType } = this.settings
+    const { queueType, maxPriority } = this.settings
     const broker = openBroker(this.settings.amqp, {
       queueType,
+      maxPriority,
       connectTimeout: PATIENCE.connectTimeout,
       publishTimeout: 15_000,
     })
@@ -125,6 +126,7 @@ export class Servers {
       queue,
       queues,
       queueType,
+      maxPriority,
     } = this.settings
     return {
       amqpConnection: amqp,
@@ -135,6 +137,7 @@ export class Servers {
       queueName: queue,
       queues,
       ...(queueType && { queueType }),
+      ...(maxPriority && { maxPriority }),
       ...PATIENCE,
       blueprints,
       ...(this.#codec && { codec: this.#codec }),

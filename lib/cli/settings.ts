@@ -26,6 +26,7 @@ export interface Settings {
   queue: string
   queues: Record<string, string>
   queueType?: 'classic' | 'quorum'
+  maxPriority?: number
   /** A module with the blueprints: a path. */
   blueprints?: string
   /** A module with the workers' codec: a path. */
@@ -56,6 +57,7 @@ export const FILE_SCHEMA = {
   queueName: { ...only(ADAPTER_SCHEMA.queueName), takes: queueName() },
   queues: { ...only(ADAPTER_SCHEMA.queues), takes: queuesByBlueprint() },
   queueType: only(ADAPTER_SCHEMA.queueType),
+  maxPriority: only(ADAPTER_SCHEMA.maxPriority),
   blueprints: {
     takes: text({ atLeast: 1 }),
     words: 'A module that exports the blueprints; a path from the folder of this file.',
@@ -104,6 +106,7 @@ export function settingsOf(parsed: Parsed, env: NodeJS.ProcessEnv = process.env)
     queue: parsed.text('queue') ?? said.queueName ?? ADAPTER_SCHEMA.queueName.default,
     queues: said.queues ?? {},
     ...(said.queueType && { queueType: said.queueType }),
+    ...(said.maxPriority && { maxPriority: said.maxPriority }),
     ...(blueprints !== undefined && { blueprints }),
     ...(codec !== undefined && { codec }),
     from: { amqp: amqpFrom, database: databaseFrom, redis: redisFrom },
@@ -121,6 +124,7 @@ interface FromFile {
   queueName?: string
   queues?: Record<string, string>
   queueType?: 'classic' | 'quorum'
+  maxPriority?: number
   blueprints?: string
   codec?: string
 }

@@ -61,8 +61,8 @@ export function openClientHost(options: RabbitMqClientOptions): { host: ClientHo
   })
   const logger = linesOf(harmlessLogger(checked.logger ?? new ConsoleLogger()))
   const say = (message: string) => logger.warn(`[Client] ${message}`)
-  const { connectTimeout, statementTimeout, publishTimeout, queueType } = checked
-  const broker = openBroker(amqpConnection, { queueType, connectTimeout, publishTimeout })
+  const { connectTimeout, statementTimeout, publishTimeout, queueType, maxPriority } = checked
+  const broker = openBroker(amqpConnection, { queueType, maxPriority, connectTimeout, publishTimeout })
   const database = openDatabase(pgClient, 'pgClient', { connectTimeout, statementTimeout })
   const blueprints = blueprintsOf(checked.blueprints ?? {})
   const { queues, queueName } = checked

@@ -38,6 +38,11 @@ export interface RunToStart<Context = Record<string, unknown>> {
    * fails, whatever it does or waits for; nodes that are executed get their signal. Retried, it has all the time. Default: none.
    */
   timeoutMs?: number
+  /**
+   * How urgent its jobs are: 0 to 255, the greater the sooner, up to the `maxPriority` of its queue. A queue without priorities works
+   * all in their order. Default: 0.
+   */
+  priority?: number
   /** What the run is found by: at most 20 texts of 1 to 64 characters, without control characters. Default: none. */
   tags?: readonly string[]
 }
@@ -50,7 +55,7 @@ export interface StartManyOptions {
   version?: string
 }
 
-/** How a run is started: what `RunToStart` has (`runId`, `context`, `startAt`, `tags`), and these. */
+/** How a run is started: what `RunToStart` has (`runId`, `context`, `startAt`, `timeoutMs`, `priority`, `tags`), and these. */
 export interface StartOptions<Context = Record<string, unknown>> extends RunToStart<Context> {
   /** What becomes of a start whose run id there is already. Default: `reject`. */
   onConflict?: OnConflict
@@ -63,7 +68,14 @@ export interface StartOptions<Context = Record<string, unknown>> extends RunToSt
   transaction?: TransactionLike
 }
 
-const OF_A_RUN: Names<RunToStart> = { context: true, runId: true, startAt: true, timeoutMs: true, tags: true }
+const OF_A_RUN: Names<RunToStart> = {
+  context: true,
+  runId: true,
+  startAt: true,
+  timeoutMs: true,
+  priority: true,
+  tags: true,
+}
 const OF_A_START: Names<StartOptions> = { ...OF_A_RUN, onConflict: true, version: true, transaction: true }
 const OF_MANY: Names<StartManyOptions> = { onConflict: true, version: true }
 
@@ -87,12 +99,13 @@ export function conflictPolicy(given: unknown = 'reject'): OnConflict {
 /** A run as it crosses: JSON. */
 export function runToJson(
   blueprintId: string,
-  { context = {}, runId = newRunId(), startAt, timeoutMs, tags }: RunToStart<object>,
+  { context = {}, runId = newRunId(), startAt, timeoutMs, priority, tags }: RunToStart<object>,
   { values, version, traceparent, parent }: RunOfCall & { values: Values },
 ): string {
   checkedRunId(runId)
   const json = contextToJson(context, values, { of: `run '${runId}'`, place: (key) => placeOf(runId, key) })
-  return startJson({ blueprintId, context: json, runId, startAt, timeoutMs, tags }, { version, traceparent, parent })
+  const run = { blueprintId, context: json, runId, startAt, timeoutMs, priority, tags }
+  return startJson(run, { version, traceparent, parent })
 }
 
 /** What a run that starts has of the call that starts it. */
@@ -110,12 +123,13 @@ interface StartText {
   readonly runId?: string | undefined
   readonly startAt?: Date | number | undefined
   readonly timeoutMs?: number | undefined
+  readonly priority?: number | undefined
   readonly tags?: readonly string[] | undefined
 }
 
 /** A run as it crosses, by its context as JSON text. */
 export function startJson(
-  { blueprintId, context, runId = newRunId(), startAt, timeoutMs, tags }: StartText,
+  { blueprintId, context, runId = newRunId(), startAt, timeoutMs, priority, tags }: StartText,
   { version, traceparent, parent }: RunOfCall,
 ): string {
   const fields = [
@@ -130,8 +144,19 @@ export function startJson(
   const checked = checkedTags(tags, `The tags of run '${runId}'`)
   if (checked.length > 0) fields.push(`"tags":${JSON.stringify(checked)}`)
   if (parent) fields.push(`"parent":${JSON.stringify(parent)}`)
-  if (traceparent !== undefined) fields.push(`"carried":${JSON.stringify({ headers: { traceparent } })}`)
+  const carried = carriedBy(priority, traceparent)
+  if (carried) fields.push(`"carried":${JSON.stringify(carried)}`)
   return `{${fields.join()}}`
+}
+
+/** What goes along with the jobs of a run; undefined where nothing does. */
+function carriedBy(priority: unknown, traceparent: string | undefined): object | undefined {
+  const isPriority = typeof priority === 'number' && Number.isInteger(priority) && priority >= 0 && priority <= 255
+  if (priority !== undefined && !isPriority) {
+    throw mistake('INVALID_ARGUMENT', 'The priority of a run is a whole number from 0 to 255')
+  }
+  if (priority === undefined && traceparent === undefined) return undefined
+  return { ...(traceparent !== undefined && { headers: { traceparent } }), ...(priority !== undefined && { priority }) }
 }
 
 function checkedTimeout(timeoutMs: unknown): number {

@@ -20,10 +20,10 @@ const DEFAULTS: LiveSettings = {
 /** Makes the broker; opens no connection. */
 export function openBroker(option: unknown, settingsOfAll: LiveSettings = DEFAULTS): Broker {
   if (isLiveConnection(option)) return liveBroker(promised(option), settingsOfAll)
-  const { queueType, connectTimeout } = settingsOfAll
+  const { queueType, maxPriority, connectTimeout } = settingsOfAll
   const memory = memoryName(option)
-  if (memory !== undefined) return Broker.memory(memory, JSON.stringify(queueType ?? null))
-  const settings = { ...describe(option), queueType, connectTimeout }
+  if (memory !== undefined) return Broker.memory(memory, JSON.stringify({ queueType, maxPriority }))
+  const settings = { ...describe(option), queueType, maxPriority, connectTimeout }
   try {
     return Broker.rabbitmq(JSON.stringify(settings))
   } catch {

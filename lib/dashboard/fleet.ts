@@ -1,4 +1,6 @@
 /** The fleet: workers, queues, what nobody works, and which server does not answer. */
+
+import type { Paused } from '../client/pausing.js'
 import { type Depth, depthOf, type Waiting, waitingRuns } from '../client/queue-facts.js'
 import { type RegisteredWorker, workersOf } from '../client/workers.js'
 import type { Board } from './board.js'
@@ -20,7 +22,7 @@ export interface QueueFacts {
 
 /** Something that somebody should look at. */
 export interface Warning {
-  code: 'NO_CONSUMER' | 'NO_WORKER' | 'DEAD_LETTERS' | 'STALE' | 'NO_QUEUE' | 'UNKNOWN'
+  code: 'PAUSED' | 'NO_CONSUMER' | 'NO_WORKER' | 'DEAD_LETTERS' | 'STALE' | 'NO_QUEUE' | 'UNKNOWN'
   message: string
 }
 
@@ -44,13 +46,14 @@ export function fleet(board: Board): Promise<Fleet> {
     const depths = names.map(async (queue) => {
       return [queue, await depthOf(broker, queue), await depthOf(broker, `${queue}.dead`)] as const
     })
-    const [workers, waiting, found] = await Promise.all([
+    const [workers, waiting, found, paused] = await Promise.all([
       orNone('Workers', answer(workersOf(engine))),
       orNone('Running runs', answer(waitingRuns(database, { contexts, statuses }))),
       orNone('Queues', Promise.all(depths)),
+      orNone('Paused queues', board.client.paused()),
     ])
     const queues = found.map((depth) => queueFacts(depth, waiting))
-    return { workers, queues, warnings: [...unknown, ...warningsOf({ workers, queues, waiting })] }
+    return { workers, queues, warnings: [...unknown, ...warningsOf({ workers, queues, waiting, paused })] }
   })
 }
 
@@ -77,16 +80,19 @@ export function warningsOf({
   workers,
   queues,
   waiting,
+  paused = [],
 }: {
   workers: readonly RegisteredWorker[]
   queues: readonly QueueFacts[]
   waiting: readonly Waiting[]
+  paused?: readonly Paused[]
 }): Warning[] {
-  const warnings: Warning[] = []
+  const warnings: Warning[] = paused.map((each) => ({ code: 'PAUSED', message: pausedWords(each) }))
+  const isPaused = (name: string) => paused.some(({ queue }) => queue === name)
   for (const { queue, exists, waiting: messages, consumers, deadLetters, running = 0, oldest = 0 } of queues) {
     const warn = (code: Warning['code'], message: string) => warnings.push({ code, message })
     if (!exists) warn('NO_QUEUE', `There is no queue ${queue}. The first worker that starts declares it.`)
-    else if (consumers === 0) {
+    else if (consumers === 0 && !isPaused(queue)) {
       const what = messages > 0 || running > 0 ? `: ${said(messages, 'message')} and ${said(running, 'run')} wait` : ''
       warn('NO_CONSUMER', `Nobody works the queue ${queue}${what}. Start a worker on it.`)
     }
@@ -110,6 +116,13 @@ export function warningsOf({
     })
   }
   return warnings
+}
+
+function pausedWords({ queue, blueprintId, since, reason }: Paused): string {
+  const [what, flag] = queue === undefined ? [`blueprint ${blueprintId}`, 'blueprint'] : [`queue ${queue}`, 'of-queue']
+  const why = reason === undefined ? '' : `: ${reason}`
+  const todo = `flowcraft-rabbitmq unpause --${flag} ${queue ?? blueprintId} lets it go on.`
+  return `The ${what} is paused since ${since.toISOString()}${why}. ${todo}`
 }
 
 function said(count: number, one: string): string {

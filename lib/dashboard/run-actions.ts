@@ -13,6 +13,8 @@ interface RunActionRule {
 /** Those that are done to many runs at a time too, by their names. */
 export const RUN_ACTIONS = {
   cancel: { role: 'operate', statuses: ['running', 'awaiting'] },
+  pause: { role: 'operate', statuses: ['running', 'awaiting'] },
+  unpause: { role: 'operate', statuses: ['running', 'awaiting'] },
   retry: { role: 'operate', statuses: ['failed'] },
   delete: { role: 'administer', statuses: ['completed', 'failed', 'cancelled'] },
 } as const satisfies Record<string, RunActionRule>
@@ -22,8 +24,11 @@ export type RunAction = keyof typeof RUN_ACTIONS
 /** Does it; answers with the nodes that go on. */
 export async function act(run: RunHandle, action: RunAction, input: Input): Promise<{ nodes?: string[] }> {
   if (action === 'retry') return { nodes: [...(await run.retry())] }
+  const reason = input.text('reason')
   if (action === 'delete') await run.delete()
-  else await run.cancel(input.text('reason'))
+  else if (action === 'pause') await run.pause(reason)
+  else if (action === 'unpause') await run.unpause()
+  else await run.cancel(reason)
   return {}
 }
 

@@ -167,6 +167,16 @@ export const ADAPTER_SCHEMA = {
     otherwise: "the broker's own",
     example: "queueType: 'quorum'",
   },
+  maxPriority: {
+    group: 'queues',
+    takes: wholeNumber({ from: 1, to: 255 }),
+    words:
+      'The greatest priority that the queues of jobs tell apart: runs started with a greater `priority` are worked first. Such ' +
+      'queues are classic ones. RabbitMQ keeps a queue for each priority, so take few, such as 5. A queue that exists stays as ' +
+      'it is: to give it priorities, it has to be declared anew.',
+    otherwise: 'none',
+    example: 'maxPriority: 5',
+  },
   concurrency: {
     group: 'worker',
     takes: wholeNumber({ from: 1, to: 10_000 }),

@@ -170,6 +170,19 @@ export interface RabbitMqAdapterOptions {
    */
   queueType?: QueueType
   /**
+   * The greatest priority that the queues of jobs tell apart: runs started with a greater `priority` are worked
+   * first. Such queues are classic ones. RabbitMQ keeps a queue for each priority, so take few, such as 5. A queue
+   * that exists stays as it is: to give it priorities, it has to be declared anew.
+   *
+   * @defaultValue none
+   *
+   * @example
+   * ```ts
+   * maxPriority: 5
+   * ```
+   */
+  maxPriority?: number
+  /**
    * How many nodes this worker runs at a time. It is the prefetch of each of its queues. A hundred serve nodes that
    * wait for others and chains of short ones; take fewer where nodes compute for long, since they share one thread,
    * and `limits` where a server that they call takes few calls at a time.

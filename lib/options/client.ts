@@ -157,6 +157,19 @@ export interface RabbitMqClientOptions {
    */
   queueType?: QueueType
   /**
+   * The greatest priority that the queues of jobs tell apart: runs started with a greater `priority` are worked
+   * first. Such queues are classic ones. RabbitMQ keeps a queue for each priority, so take few, such as 5. A queue
+   * that exists stays as it is: to give it priorities, it has to be declared anew.
+   *
+   * @defaultValue none
+   *
+   * @example
+   * ```ts
+   * maxPriority: 5
+   * ```
+   */
+  maxPriority?: number
+  /**
    * How long RabbitMQ and PostgreSQL may take to answer a new connection and to log the adapter in. Each of several
    * URLs of RabbitMQ has that time, each of several hosts of PostgreSQL at most three seconds of it.
    *
@@ -274,6 +287,7 @@ export const CLIENT_SCHEMA = {
   queueName: ofAdapter(ADAPTER_SCHEMA.queueName),
   queues: ofAdapter(ADAPTER_SCHEMA.queues),
   queueType: ofAdapter(ADAPTER_SCHEMA.queueType),
+  maxPriority: ofAdapter(ADAPTER_SCHEMA.maxPriority),
   connectTimeout: ofAdapter(ADAPTER_SCHEMA.connectTimeout),
   statementTimeout: ofAdapter(ADAPTER_SCHEMA.statementTimeout),
   publishTimeout: ofAdapter(ADAPTER_SCHEMA.publishTimeout),

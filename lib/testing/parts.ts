@@ -15,7 +15,7 @@ const WEBHOOK = { baseUrl: 'http://localhost/webhooks', secret: 'of a test envir
 /** The client of an environment. What an adapter is told and a client too, both are told. */
 export function clientOf<F extends Flows>(options: TestEnvironmentOptions<F>, servers: ServerOptions) {
   const { serializer } = options.runtime ?? {}
-  const { strictValues = false, codec, queues, queueType, telemetry } = options.adapter ?? {}
+  const { strictValues = false, codec, queues, queueType, maxPriority, telemetry } = options.adapter ?? {}
   return createRabbitMqClient<F>({
     ...servers,
     blueprints: options.flows,
@@ -25,6 +25,7 @@ export function clientOf<F extends Flows>(options: TestEnvironmentOptions<F>, se
     ...(codec && { codec }),
     ...(queues && { queues }),
     ...(queueType && { queueType }),
+    ...(maxPriority && { maxPriority }),
     ...(telemetry && { telemetry }),
   })
 }

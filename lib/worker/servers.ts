@@ -17,12 +17,20 @@ export interface WorkerServers {
 /** @throws TypeError where some are in memory and others are not. */
 export function serversOf(
   { coordinationStore }: Pick<RabbitMqAdapterOptions, 'coordinationStore'>,
-  { amqpConnection, pgClient, queueType, connectTimeout, publishTimeout, statementTimeout }: CheckedOptions,
+  {
+    amqpConnection,
+    pgClient,
+    queueType,
+    maxPriority,
+    connectTimeout,
+    publishTimeout,
+    statementTimeout,
+  }: CheckedOptions,
 ): WorkerServers {
   const memory = memoryName(amqpConnection)
   refuseMixture({ amqpConnection: memory, pgClient: memoryName(pgClient), ...memoryOfStore(coordinationStore) })
   return {
-    broker: openBroker(amqpConnection, { queueType, connectTimeout, publishTimeout }),
+    broker: openBroker(amqpConnection, { queueType, maxPriority, connectTimeout, publishTimeout }),
     database: openDatabase(pgClient, 'pgClient', { connectTimeout, statementTimeout }),
     areInMemory: memory !== undefined,
   }

@@ -12,6 +12,7 @@ use super::live_broker::{ConsumerLoss, LiveBroker};
 use super::live_functions::{LiveFunctions, LiveProperties};
 use super::memory;
 use super::runtime::promise;
+use crate::ports::arguments::QueueStyle;
 use crate::ports::broker;
 use crate::rabbitmq::{AmqpSettings, RabbitMq};
 use crate::record::to_raw;
@@ -35,20 +36,20 @@ impl Broker {
         Ok(Self { inner: rabbitmq.clone(), live: None, rabbitmq: Some(rabbitmq) })
     }
 
-    /// The user's live connection; `queue_type` is the type of the queues that are declared (JSON).
+    /// The user's live connection; `style` says how queues are declared (JSON).
     #[napi(factory)]
-    pub fn live(env: Env, functions: LiveFunctions, queue_type: String) -> napi::Result<Self> {
-        let queue_type = settings(&env, &queue_type)?;
-        let live = Arc::new(LiveBroker::new(functions, JsThread::of(&env)?, queue_type));
+    pub fn live(env: Env, functions: LiveFunctions, style: String) -> napi::Result<Self> {
+        let style: QueueStyle = settings(&env, &style)?;
+        let live = Arc::new(LiveBroker::new(functions, JsThread::of(&env)?, style));
         Ok(Self { inner: live.clone(), live: Some(live), rabbitmq: None })
     }
 
-    /// The memory of that name; `queue_type` is the type of the queues that are declared (JSON).
+    /// The memory of that name; `style` says how queues are declared (JSON).
     #[napi(factory)]
-    pub fn memory(env: Env, name: String, queue_type: String) -> napi::Result<Self> {
-        let queue_type = settings(&env, &queue_type)?;
+    pub fn memory(env: Env, name: String, style: String) -> napi::Result<Self> {
+        let style: QueueStyle = settings(&env, &style)?;
         let server = memory::server(&name);
-        let broker = server.broker(memory::CLIENT, memory::platform(&server), queue_type);
+        let broker = server.broker(memory::CLIENT, memory::platform(&server), style);
         Ok(Self { inner: Arc::new(broker), live: None, rabbitmq: None })
     }
 

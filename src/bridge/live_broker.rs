@@ -16,7 +16,7 @@ use super::function::JsThread;
 use super::live_functions::{LiveFunctions, LiveMessage, LiveProperties};
 use super::live_reader::{LiveReader, LiveReceipt, READING};
 use crate::error::{Code, Error, Result};
-use crate::ports::arguments::{self, Arguments, QueueType};
+use crate::ports::arguments::{self, Arguments, QueueStyle};
 use crate::ports::broker::{self, Delivery, Outgoing, QueueReader, Subscriber};
 
 /// How long a channel may take to close before it is left to its connection.
@@ -29,7 +29,7 @@ pub struct LiveBroker {
     is_blocked: AtomicBool,
     functions: Arc<LiveFunctions>,
     thread: JsThread,
-    queue_type: Option<QueueType>,
+    style: QueueStyle,
     /// Where deliveries of the present consumers go, by queue.
     consumers: Mutex<HashMap<String, LiveConsumer>>,
 }
@@ -54,10 +54,10 @@ pub struct ConsumerLoss {
 
 impl LiveBroker {
     /// The live connection of these functions.
-    pub fn new(functions: LiveFunctions, thread: JsThread, queue_type: Option<QueueType>) -> Self {
+    pub fn new(functions: LiveFunctions, thread: JsThread, style: QueueStyle) -> Self {
         let (functions, is_blocked, consumers) =
             (Arc::new(functions), AtomicBool::new(false), Mutex::default());
-        Self { is_blocked, functions, thread, queue_type, consumers }
+        Self { is_blocked, functions, thread, style, consumers }
     }
 
     /// RabbitMQ lets nobody publish over it, or does again.
@@ -98,7 +98,7 @@ impl LiveBroker {
     }
 
     async fn open_consumer(&self, queue: &str, prefetch: u16) -> Result<()> {
-        let declared = as_json(&arguments::of_queue(self.queue_type)).to_string();
+        let declared = as_json(&arguments::of_queue(self.style)).to_string();
         let arguments = (queue.to_owned(), declared, u32::from(prefetch)).into();
         self.thread.ask(("Consuming", Code::BrokerUnreachable), &self.functions.consume, arguments).await
     }
@@ -111,7 +111,7 @@ impl broker::Broker for LiveBroker {
         let mut confirms = Vec::with_capacity(messages.len());
         for message in messages {
             let queues: serde_json::Map<String, serde_json::Value> = message
-                .queues(self.queue_type)
+                .queues(self.style)
                 .iter()
                 .map(|(queue, arguments)| (queue.clone(), as_json(arguments)))
                 .collect();
@@ -140,7 +140,7 @@ impl broker::Broker for LiveBroker {
     }
 
     async fn declare(&self, queue: &str) -> Result<()> {
-        let declared = as_json(&arguments::of_queue(self.queue_type)).to_string();
+        let declared = as_json(&arguments::of_queue(self.style)).to_string();
         let arguments = (queue.to_owned(), declared).into();
         let asked = ("Declaring the queue", Code::BrokerUnreachable);
         self.thread.ask(asked, &self.functions.declare, arguments).await

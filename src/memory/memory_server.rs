@@ -13,7 +13,7 @@ use super::listeners::Listeners;
 use super::outages::{Outages, Server};
 use super::record::{GivenRun, MemoryDatabase, RecordStore, RunRow};
 use crate::error::Result;
-use crate::ports::arguments::QueueType;
+use crate::ports::arguments::QueueStyle;
 use crate::ports::platform::{Clock, Platform};
 use crate::ports::record::Tables;
 use crate::time::milliseconds;
@@ -101,14 +101,14 @@ impl MemoryServer {
         running.into_iter().filter_map(lost).collect()
     }
 
-    /// A client of the broker. Its tasks are those of `platform`; `queue_type` is the type of the queues it declares.
+    /// A client of the broker. Its tasks are those of `platform`; `style` says how it declares queues.
     pub fn broker(
         self: &Arc<Self>,
         client: &str,
         platform: Platform,
-        queue_type: Option<QueueType>,
+        style: impl Into<QueueStyle>,
     ) -> MemoryBroker {
-        MemoryBroker::new(self.broker.clone(), client, platform, queue_type)
+        MemoryBroker::new(self.broker.clone(), client, platform, style.into())
     }
 
     /// A client of the coordination store.

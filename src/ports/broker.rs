@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 
-use super::arguments::{self, Arguments, QueueType};
+use super::arguments::{self, Arguments, QueueStyle};
 use super::delay;
 
 /// A message to publish: persistent, JSON, to a queue by name.
@@ -38,11 +38,11 @@ impl Outgoing {
     }
 
     /// The queues it needs, and what they are declared with.
-    pub fn queues(&self, queue_type: Option<QueueType>) -> Vec<(String, Arguments)> {
-        let target = (self.queue.clone(), arguments::of_queue(queue_type));
-        let on_the_way = self.delay.map(|delay| {
-            (self.first_queue().into_owned(), arguments::of_delay(queue_type, &self.queue, delay))
-        });
+    pub fn queues(&self, style: QueueStyle) -> Vec<(String, Arguments)> {
+        let target = (self.queue.clone(), arguments::of_queue(style));
+        let on_the_way = self
+            .delay
+            .map(|delay| (self.first_queue().into_owned(), arguments::of_delay(style, &self.queue, delay)));
         std::iter::once(target).chain(on_the_way).collect()
     }
 }

@@ -83,6 +83,11 @@ pub struct JobMessage {
 }
 
 impl JobMessage {
+    /// The priority that it is published with: the greater, the sooner it is delivered where its queue tells priorities apart.
+    pub fn priority(&self) -> u8 {
+        self.carried.as_ref().and_then(|carried| carried.priority).unwrap_or(0)
+    }
+
     /// Reads a message body.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use super::queues::{LapinReader, ensure, passive, received};
 use super::uri::AmqpSettings;
 use crate::acknowledger::Acknowledger;
 use crate::error::{Code, Error, Result};
-use crate::ports::arguments::{self, Arguments, QueueType};
+use crate::ports::arguments::{self, Arguments, QueueStyle, QueueType};
 use crate::ports::broker::{Broker, Outgoing, QueueReader, Subscriber};
 use crate::ports::platform::Platform;
 
@@ -39,7 +39,7 @@ const CONSUMING: &str = "Consuming";
 /// RabbitMQ, by URL.
 pub struct RabbitMq {
     pub(super) cluster: Cluster,
-    queue_type: Option<QueueType>,
+    style: QueueStyle,
     /// The channel that publishes. It is opened when first needed, and again after it was lost.
     publisher: Mutex<Option<Publisher>>,
     /// Somebody stopped waiting for an answer over that channel: nobody uses it again.
@@ -65,7 +65,7 @@ impl RabbitMq {
     pub fn new(settings: &AmqpSettings) -> Result<Self> {
         Ok(Self {
             cluster: Cluster::new(settings)?,
-            queue_type: settings.queue_type,
+            style: settings.style(),
             publisher: Mutex::new(None),
             is_suspect: AtomicBool::new(false),
             status: std::sync::Mutex::default(),
@@ -98,7 +98,7 @@ impl RabbitMq {
     /// Declares queues unless they exist, with whatever arguments. Quorum queues over a connection of its own, since the broker
     /// closes the one over which it fails.
     async fn ensure(&self, publishing: &Connection, queues: &Queues) -> Result<()> {
-        if self.queue_type != Some(QueueType::Quorum) {
+        if self.style.queue_type != Some(QueueType::Quorum) {
             return Ok(ensure_all(publishing, queues).await?);
         }
         let mut asked = Asked::default();
@@ -133,7 +133,7 @@ impl RabbitMq {
         prefetch: u16,
     ) -> BrokerAnswer<(Channel, Consumer)> {
         let failed = BrokerFailure::of(CONSUMING);
-        ensure(connection, queue, arguments::of_queue(self.queue_type)).await?;
+        ensure(connection, queue, arguments::of_queue(self.style)).await?;
         let channel = connection.create_channel().await.map_err(failed)?;
         channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(failed)?;
         let options = BasicConsumeOptions::default();
@@ -170,7 +170,7 @@ impl RabbitMq {
     async fn declare(&self, publisher: &mut Publisher, messages: &[Outgoing]) -> Result<()> {
         let is_declared = |message: &&Outgoing| publisher.declared.contains(message.first_queue().as_ref());
         let missing = messages.iter().filter(|message| !is_declared(message));
-        let queues: Queues = missing.flat_map(|message| message.queues(self.queue_type)).collect();
+        let queues: Queues = missing.flat_map(|message| message.queues(self.style)).collect();
         if !queues.is_empty() {
             self.ensure(&publisher.connection, &queues).await?;
             publisher.declared.extend(queues.into_keys());
@@ -215,7 +215,7 @@ impl Broker for RabbitMq {
     }
 
     async fn declare(&self, queue: &str) -> Result<()> {
-        let arguments = arguments::of_queue(self.queue_type);
+        let arguments = arguments::of_queue(self.style);
         let connection = self.publishing_connection().await?;
         self.ensure(&connection, &Queues::from([(queue.to_owned(), arguments)])).await
     }

@@ -147,7 +147,7 @@ async fn differs(connection: &Connection, queue: &str) -> Result<Option<String>>
     let mut said = None;
     for queue_type in [None, Some(QueueType::Classic), Some(QueueType::Quorum)] {
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        let arguments = table(arguments::of_queue(queue_type));
+        let arguments = table(arguments::of_queue(queue_type.into()));
         let declared = channel(connection).await?.queue_declare(queue.into(), durable, arguments).await;
         match declared {
             Ok(_) => return Ok(None),

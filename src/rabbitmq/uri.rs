@@ -7,7 +7,7 @@ use lapin::uri::{AMQPScheme, AMQPUri};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::ports::arguments::QueueType;
+use crate::ports::arguments::{QueueStyle, QueueType};
 
 /// The connection options, as JavaScript normalised them.
 #[derive(Clone, Deserialize)]
@@ -30,6 +30,9 @@ pub struct AmqpSettings {
     /// The type of the queues that are declared; default the broker's.
     #[serde(default)]
     pub queue_type: Option<QueueType>,
+    /// The greatest priority that queues of jobs tell apart; default none.
+    #[serde(default)]
+    pub max_priority: Option<u8>,
 }
 
 /// One parsed address.
@@ -37,6 +40,11 @@ pub struct AmqpSettings {
 pub struct AmqpAddress(AMQPUri);
 
 impl AmqpSettings {
+    /// How queues are declared.
+    pub fn style(&self) -> QueueStyle {
+        QueueStyle { queue_type: self.queue_type, max_priority: self.max_priority }
+    }
+
     /// Parses every URL.
     ///
     /// # Errors
@@ -101,6 +109,7 @@ mod tests {
             key: None,
             connect_timeout: None,
             queue_type: None,
+            max_priority: None,
         }
     }
 

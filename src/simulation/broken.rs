@@ -15,6 +15,8 @@ pub enum Broken {
     Twice { run: String, node: String, round: u32, attempt: u32 },
     /// A worker that had stopped started a node.
     AfterStop { worker: String, run: String, node: String },
+    /// A node of a paused run was executed.
+    WhilePaused { run: String, node: String },
     /// Messages are left in the queue.
     Left { queue: String, messages: usize },
     /// A message went to the dead letters.
@@ -47,6 +49,7 @@ impl Broken {
             Self::Wrong { .. } => "a run came to something else",
             Self::Twice { .. } => "a node was executed twice",
             Self::AfterStop { .. } => "a stopped worker started a node",
+            Self::WhilePaused { .. } => "a node of a paused run was executed",
             Self::Left { .. } => "messages are left",
             Self::DeadLetter { .. } => "a message went to the dead letters",
             Self::Missed { .. } => "a run failed for what another worker had",

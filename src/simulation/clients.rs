@@ -9,6 +9,7 @@ use super::child;
 use super::engines::SimulatedEngine;
 use super::flow_set::{POISON, is_begun_by_nodes};
 use super::history::Expected;
+use super::pausing::pause_for_a_while;
 use super::plan::Trouble;
 use super::schedules::{SCHEDULED, insist, keep};
 use super::world::World;
@@ -40,8 +41,13 @@ pub fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
                 true => call(&world, &run, &flow, number).await,
                 false => world.start_run(&run, &flow).await,
             }
+            let pausing =
+                world.plan.pauses.then(|| tokio::spawn(pause_for_a_while(world.clone(), run.clone())));
             tokio::time::sleep(Duration::from_millis(event)).await;
             tell_events(&world, &run, &flow).await;
+            if let Some(pausing) = pausing {
+                pausing.await.expect("who pauses a run does not panic");
+            }
         })
     });
     let mut all: Vec<_> = runs.chain(others).collect();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::child::is_child;
 use super::flows::Flow;
+use super::pausing::Pause;
 use super::schedules::{KeptSchedule, SCHEDULED, is_scheduled};
 use super::world::{World, tables};
 
@@ -34,6 +35,8 @@ pub struct History {
     pub schedules: Vec<KeptSchedule>,
     /// When a client asked for a run of limited time, and how long it may take.
     pub limits: BTreeMap<String, (Duration, Duration)>,
+    /// When runs were paused.
+    pub pauses: Vec<Pause>,
     /// Their contexts, as they were inserted.
     pub inserted: BTreeMap<String, String>,
     /// The flows that replaced those at the beginning.
@@ -82,6 +85,16 @@ impl World {
     /// When a client asked for a run, and how long that may take; none where that is not limited.
     pub fn limit(&self, run: &str) -> Option<(Duration, Duration)> {
         self.with(|workers| workers.history.limits.get(run).copied())
+    }
+
+    /// A run was paused.
+    pub fn note_pause(&self, pause: Pause) {
+        self.with(|workers| workers.history.pauses.push(pause));
+    }
+
+    /// When runs were paused.
+    pub fn pauses(&self) -> Vec<Pause> {
+        self.with(|workers| workers.history.pauses.clone())
     }
 
     /// A run's context, as it was inserted.

@@ -26,6 +26,7 @@ mod host;
 mod messages;
 mod oracle;
 mod outputs;
+mod pausing;
 mod plan;
 mod promises;
 mod results;

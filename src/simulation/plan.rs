@@ -101,6 +101,8 @@ pub struct Plan {
     pub parents: bool,
     /// Whether clients start runs by the engine's own call, some for a limited time.
     pub calls: bool,
+    /// Whether clients pause runs for a while.
+    pub pauses: bool,
     /// How many schedules there are.
     pub schedules: usize,
     /// Whether somebody listens to events.
@@ -170,6 +172,7 @@ impl Plan {
         // A deployment takes nodes from runs that have begun, and the tables go with the journal.
         let may_have_schedules =
             !troubles.iter().any(|trouble| matches!(trouble, Trouble::Deploy | Trouble::Journal));
+        let pauses = Rng::with_seed(seed ^ 0x9a05e).u8(..3) == 0;
         let schedules =
             if may_have_schedules && of_schedules.u8(..3) == 0 { of_schedules.usize(1..4) } else { 0 };
         Self {
@@ -182,12 +185,15 @@ impl Plan {
             // A worker may die between a due time and its messages.
             recovery: random.bool()
                 || schedules > 0
+                // What is due when a run goes on may not be published.
+                || (pauses && !troubles.is_empty())
                 || troubles.iter().any(|trouble| needs_recovery(*trouble)),
             continuation: Rng::with_seed(seed ^ 0xca11).f64() < 0.8,
             reads: Rng::with_seed(seed ^ 0x4ead).bool(),
             nests: Rng::with_seed(seed ^ 0x5ebf).bool(),
             parents: Rng::with_seed(seed ^ 0xc41d).bool(),
             calls: Rng::with_seed(seed ^ 0xca15).bool(),
+            pauses,
             schedules,
             listens: Rng::with_seed(seed ^ 0xe4e7).bool(),
             troubles,

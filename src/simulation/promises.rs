@@ -7,6 +7,7 @@ use super::broken::Broken;
 use super::executions::{after_stop, blamed, kills, sleeps, twice};
 use super::history::Expected;
 use super::messages::left;
+use super::pausing::executed_while_paused;
 use super::results::{ends, unended};
 use super::schedules::{are_over, due_times};
 use super::telling::{UNTOLD_BEGINNING, UNTOLD_END};
@@ -45,6 +46,7 @@ pub async fn check(world: &World) -> Vec<Broken> {
     broken.extend(sleeps(world));
     broken.extend(twice(&world.executions.all(), &world.excuses()));
     broken.extend(after_stop(&world.executions.all(), &world.stopped()));
+    broken.extend(executed_while_paused(world));
     broken.extend(left(world));
     broken.extend(due_times(world));
     broken.extend(blamed(world));

@@ -38,6 +38,9 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     if plan.parents {
         candidates.push(Plan { parents: false, ..plan.clone() });
     }
+    if plan.pauses {
+        candidates.push(Plan { pauses: false, ..plan.clone() });
+    }
     if plan.calls {
         candidates.push(Plan { calls: false, ..plan.clone() });
     }

@@ -36,7 +36,9 @@ struct QueueTraffic {
 impl Traffic {
     /// A message was delivered.
     pub fn delivered(&self, queue: &str, job: &JobMessage, redelivered: bool) {
-        let Some(at) = job.at.filter(|_| !redelivered && !job.repeated && job.not_before.is_none()) else {
+        // One of a greater priority has overtaken others.
+        let is_in_order = !redelivered && !job.repeated && job.not_before.is_none() && job.priority() == 0;
+        let Some(at) = job.at.filter(|_| is_in_order) else {
             return;
         };
         self.queue(queue, |queue| {
@@ -84,6 +86,7 @@ impl Traffic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Carried;
 
     fn job(at: u64) -> JobMessage {
         JobMessage {
@@ -123,6 +126,20 @@ mod tests {
         traffic.delivered("q", &JobMessage { repeated: true, ..job(5_000) }, false);
         traffic.delivered("q", &JobMessage { not_before: Some(1), ..job(5_000) }, false);
         assert_eq!(traffic.tick("q"), None);
+    }
+
+    #[test]
+    fn a_message_that_overtakes_others_proves_nothing() {
+        let traffic = Traffic::default();
+        let of_priority = |priority| {
+            let carried = Carried { priority: Some(priority), ..Carried::default() };
+            JobMessage { carried: Some(carried.into()), ..job(5_000) }
+        };
+        traffic.delivered("q", &of_priority(1), false);
+        assert_eq!(traffic.tick("q"), None);
+        let traffic = Traffic::default();
+        traffic.delivered("q", &of_priority(0), false);
+        assert_eq!(traffic.tick("q"), Some(5_000));
     }
 
     #[test]

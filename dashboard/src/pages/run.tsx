@@ -102,7 +102,8 @@ function OneRun({ id }: { id: string }) {
 }
 
 function Head({ run, refresh }: { run: Run; refresh: () => void }) {
-  const { runId, status, blueprintId, version, reason, createdAt, updatedAt, endedAt, nodes, tags, parent } = run
+  const { runId, status, blueprintId, version, reason, createdAt, updatedAt, endedAt, nodes, tags, parent, paused } =
+    run
   const origin = usePolled('run/origin', { id: runId }, 0).data?.origin
   const over = status !== 'running' && status !== 'awaiting'
   const end = endedAt ?? (over ? updatedAt : undefined)
@@ -157,6 +158,12 @@ function Head({ run, refresh }: { run: Run; refresh: () => void }) {
           </span>
         )}
       </p>
+      {paused && (
+        <p className="reason">
+          Paused since <Moment at={paused.since} />
+          {paused.reason !== undefined && `: ${paused.reason}`}. No further node is executed until it is unpaused.
+        </p>
+      )}
       {reason !== undefined && <p className="reason">{reason}</p>}
     </div>
   )

@@ -13,6 +13,13 @@ const ACTIONS = {
     role: 'operate',
     words: 'Nothing new of them starts. It cannot be undone.',
   },
+  pause: {
+    verb: 'Pause',
+    done: 'paused',
+    role: 'operate',
+    words: 'No further node of them is executed until you unpause them.',
+  },
+  unpause: { verb: 'Unpause', done: 'unpaused', role: 'operate', words: 'What is due of them by now is executed.' },
   retry: { verb: 'Retry', done: 'retried', role: 'operate', words: 'They go on from the nodes that failed.' },
   delete: {
     verb: 'Delete',

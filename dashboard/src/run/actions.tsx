@@ -6,7 +6,7 @@ import { toast } from '../parts/toasts.js'
 import { go, hrefOf } from '../route.js'
 import { useMay } from '../session.js'
 
-type Kind = 'cancel' | 'retry' | 'delete' | 'send-event'
+type Kind = 'cancel' | 'pause' | 'unpause' | 'retry' | 'delete' | 'send-event'
 
 const WORDS: Record<Kind, { verb: string; done: string; role: DashboardRole; words: string }> = {
   retry: {
@@ -21,6 +21,13 @@ const WORDS: Record<Kind, { verb: string; done: string; role: DashboardRole; wor
     role: 'operate',
     words: 'Nodes that wait for it go on. While none waits, it is kept for the first that will.',
   },
+  pause: {
+    verb: 'Pause',
+    done: 'is paused',
+    role: 'operate',
+    words: 'No further node of it is executed until you unpause it. What is being executed ends, and counts.',
+  },
+  unpause: { verb: 'Unpause', done: 'goes on', role: 'operate', words: 'What is due by now is executed.' },
   cancel: {
     verb: 'Cancel',
     done: 'is cancelled',
@@ -36,9 +43,14 @@ const WORDS: Record<Kind, { verb: string; done: string; role: DashboardRole; wor
 }
 
 /** Which are of use. */
-function kindsOf({ status }: Run): Kind[] {
-  if (status === 'running' || status === 'awaiting') return ['send-event', 'cancel']
+function kindsOf({ status, paused }: Run): Kind[] {
+  if (status === 'running' || status === 'awaiting') return [paused ? 'unpause' : 'pause', 'send-event', 'cancel']
   return status === 'failed' ? ['retry', 'delete'] : ['delete']
+}
+
+/** Whether the run goes on by it. */
+function isWay(kind: Kind): boolean {
+  return kind === 'retry' || kind === 'unpause'
 }
 
 export function Actions({ run, done }: { run: Run; done: () => void }) {
@@ -52,7 +64,7 @@ export function Actions({ run, done }: { run: Run; done: () => void }) {
           <button
             key={kind}
             type="button"
-            className={kind === 'cancel' || kind === 'delete' ? 'danger' : kind === 'retry' ? 'primary' : ''}
+            className={kind === 'cancel' || kind === 'delete' ? 'danger' : isWay(kind) ? 'primary' : ''}
             onClick={() => setAsked(kind)}
           >
             {WORDS[kind].verb} …
@@ -88,8 +100,13 @@ function AskAction({ kind, run, close, done }: { kind: Kind; run: Run; close: ()
       isReady={kind !== 'send-event' || event.trim() !== ''}
     >
       <p>{words}</p>
-      {kind === 'cancel' && (
-        <TextField label="Why, for those who look later" value={reason} set={setReason} placeholder="Cancelled" />
+      {(kind === 'cancel' || kind === 'pause') && (
+        <TextField
+          label="Why, for those who look later"
+          value={reason}
+          set={setReason}
+          placeholder={kind === 'cancel' ? 'Cancelled' : ''}
+        />
       )}
       {kind === 'send-event' && (
         <>

@@ -37,6 +37,7 @@ export const run: Run = (call) =>
       queues: rabbitmq.examination?.queues,
       workers: postgres.isUsable && isRedisReached ? await unlessRefused(workersOf(servers.host().engine)) : undefined,
       waiting: postgres.isUsable ? await unlessRefused(waitingRuns(servers.database(), servers.settings)) : undefined,
+      paused: postgres.isUsable ? ((await unlessRefused(servers.client().paused())) ?? []) : [],
       ...bounds,
     })
     const findings = [...rabbitmq.findings, ...postgres.findings, ...redis, ...fleet]

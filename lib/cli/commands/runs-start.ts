@@ -21,7 +21,7 @@ async function optionsOf({ parsed }: Call) {
   const context = await contextOf(parsed)
   const [runId, version, startAt] = [parsed.text('run-id'), parsed.text('version-of'), parsed.moment('start-at')]
   const tags = parsed.texts('tag')
-  const timeoutMs = parsed.duration('time-limit')
+  const [timeoutMs, priority] = [parsed.duration('time-limit'), parsed.number('priority', { from: 0, to: 255 })]
   return {
     ...(tags.length > 0 && { tags }),
     ...(context !== undefined && { context }),
@@ -29,6 +29,7 @@ async function optionsOf({ parsed }: Call) {
     ...(version !== undefined && { version }),
     ...(startAt && { startAt }),
     ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(priority !== undefined && { priority }),
     onConflict: (parsed.text('on-conflict') ?? 'reject') as OnConflict,
   }
 }

@@ -27,6 +27,24 @@ export const RUN_ACTIONS: readonly Command[] = [
     ],
     load: () => import('../commands/runs-cancel.js'),
   }),
+  action('runs pause', {
+    summary: 'Pauses runs: no further node of them is executed until they are unpaused.',
+    words: [
+      'What is being executed ends, and counts. A run that is paused has its status still; runs show says since when.',
+    ],
+    flags: { all: ALL, reason: { words: 'why, for those who look later', value: 'text' } },
+    examples: [
+      { line: "runs pause order-17 --reason 'the customer disputes it'", words: 'one' },
+      { line: 'runs pause --tag customer:42', words: 'all that go on of a customer' },
+    ],
+    load: () => import('../commands/runs-pause.js'),
+  }),
+  action('runs unpause', {
+    summary: 'Lets paused runs go on where they are.',
+    flags: { all: ALL },
+    examples: [{ line: 'runs unpause order-17', words: 'one' }],
+    load: () => import('../commands/runs-unpause.js'),
+  }),
   action('runs retry', {
     summary: 'Starts failed runs again from the nodes that failed, keeping what is done.',
     flags: { all: ALL },

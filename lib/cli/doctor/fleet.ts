@@ -1,5 +1,6 @@
 /** The fleet: what waits, who works, and what nobody works. */
 
+import type { Paused } from '../../client/pausing.js'
 import type { Waiting } from '../../client/queue-facts.js'
 import type { RegisteredWorker } from '../../client/workers.js'
 import { lengthOf } from '../durations.js'
@@ -19,12 +20,15 @@ export interface Fleet {
   workers: readonly RegisteredWorker[] | undefined
   /** Running runs; undefined where that could not be asked. */
   waiting: readonly Waiting[] | undefined
+  /** Queues and blueprints that are paused. */
+  paused: readonly Paused[]
   maxBacklog: number | undefined
   maxAge: number | undefined
 }
 
 export function judgeFleet(fleet: Fleet): Finding[] {
   return [
+    ...fleet.paused.map(judgePaused),
     ...judgeBacklog(fleet),
     ...judgeDead(fleet),
     ...judgeWorkers(fleet),
@@ -33,12 +37,24 @@ export function judgeFleet(fleet: Fleet): Finding[] {
   ]
 }
 
-function judgeBacklog({ queues = [], workers = [], maxBacklog }: Fleet): Finding[] {
+/** It was wished, and may have been forgotten. */
+function judgePaused({ queue, blueprintId, since, reason }: Paused): Finding {
+  const [what, flag] = queue === undefined ? [`blueprint '${blueprintId}'`, 'blueprint'] : [`queue '${queue}'`, 'of-queue']
+  const why = reason === undefined ? '' : ` (${reason})`
+  const age = lengthOf(Math.max(0, Date.now() - since.getTime()))
+  return note(
+    'paused',
+    `the ${what} has been paused for ${age}${why}`,
+    `let it go on when it may: flowcraft-rabbitmq unpause --${flag} ${queue ?? blueprintId}`,
+  )
+}
+
+function judgeBacklog({ queues = [], workers = [], maxBacklog, paused }: Fleet): Finding[] {
   const jobs = queues.filter(({ name, messages }) => messages !== null && !name.endsWith('.dead'))
   return jobs.map(({ name, messages, consumers }) => {
     const waiting = messages ?? 0
     const jobs = counted(waiting, 'job')
-    if (consumers === 0) {
+    if (consumers === 0 && !paused.some(({ queue }) => queue === name)) {
       const elsewhere = [...new Set(workers.flatMap((worker) => worker.queues))].filter((queue) => queue !== name)
       const hint =
         elsewhere.length > 0 ? [`the registered workers take jobs from ${elsewhere.join(', ')}: is --queue right?`] : []

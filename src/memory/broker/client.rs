@@ -15,7 +15,7 @@ use super::reading::MemoryReader;
 use super::server::BrokerServer;
 use crate::error::{Code, Error, Result};
 use crate::memory::faults::{self, ServerEvent};
-use crate::ports::arguments::{self, QueueType};
+use crate::ports::arguments::{self, QueueStyle};
 use crate::ports::broker::{Broker, Outgoing, QueueReader, Subscriber};
 use crate::ports::platform::Platform;
 
@@ -25,7 +25,7 @@ pub struct MemoryBroker {
     server: Arc<BrokerServer>,
     client: Client,
     platform: Platform,
-    queue_type: Option<QueueType>,
+    style: QueueStyle,
     reachable: AtomicBool,
     /// Opened when first needed and again after it was lost.
     publisher: Mutex<Option<Publisher>>,
@@ -44,12 +44,12 @@ impl MemoryBroker {
         server: Arc<BrokerServer>,
         name: &str,
         platform: Platform,
-        queue_type: Option<QueueType>,
+        style: QueueStyle,
     ) -> Self {
         let number = server.with(|broker, _| broker.next_number());
         let client = Client { number, name: name.into() };
         let (reachable, publisher) = (AtomicBool::new(true), Mutex::default());
-        Self { server, client, platform, queue_type, reachable, publisher }
+        Self { server, client, platform, style, reachable, publisher }
     }
 
     /// Breaks this client's connections: their messages go back to the queues, their consumers are lost, and requests under way
@@ -94,7 +94,7 @@ impl MemoryBroker {
     /// Publishes one message, and waits for its confirm.
     async fn publish_one(&self, publisher: &Publisher, message: Outgoing) -> Result<()> {
         const OPERATION: &str = "Publishing";
-        publisher.declare(&message, self.queue_type);
+        publisher.declare(&message, self.style);
         publisher.unblocked(OPERATION, true).await?;
         let (first, target, delay) =
             (message.first_queue().into_owned(), message.queue.clone(), message.delay);
@@ -117,12 +117,12 @@ impl MemoryBroker {
 
 impl Publisher {
     /// Makes sure, once for the connection, that the queues of a message exist.
-    fn declare(&self, message: &Outgoing, queue_type: Option<QueueType>) {
+    fn declare(&self, message: &Outgoing, style: QueueStyle) {
         let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
         if declared.contains(&*message.first_queue()) {
             return;
         }
-        for (queue, arguments) in message.queues(queue_type) {
+        for (queue, arguments) in message.queues(style) {
             self.link.server.with(|broker, _| broker.declare(&queue, &arguments));
             declared.insert(queue);
         }
@@ -167,7 +167,7 @@ impl Broker for MemoryBroker {
 
     async fn declare(&self, queue: &str) -> Result<()> {
         self.publisher().await?;
-        self.server.with(|broker, _| broker.declare(queue, &arguments::of_queue(self.queue_type)));
+        self.server.with(|broker, _| broker.declare(queue, &arguments::of_queue(self.style)));
         Ok(())
     }
 
@@ -179,7 +179,7 @@ impl Broker for MemoryBroker {
         stop: CancellationToken,
     ) -> Result<()> {
         let link = self.connect("consumer").await?;
-        self.server.with(|broker, _| broker.declare(queue, &arguments::of_queue(self.queue_type)));
+        self.server.with(|broker, _| broker.declare(queue, &arguments::of_queue(self.style)));
         let mut mailbox = link.consume(queue, prefetch)?;
         opened();
         let consumer = MemoryConsumer::new(queue, link, deliveries, &self.platform);

@@ -1,5 +1,6 @@
 //! One queue: its ready messages, their order, and where a message goes when it expires.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::ports::arguments::{Argument, Arguments, QueueType};
@@ -11,7 +12,6 @@ const RETRY: u64 = 180_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Properties {
     pub headers: BTreeMap<String, String>,
-    /// Passed on only: queues that are declared here have no priorities.
     pub priority: Option<u8>,
 }
 
@@ -48,8 +48,10 @@ pub(super) struct Queue {
     pub expiry: Option<Expiry>,
     /// The connections that consume it, the one whose turn it is first.
     pub consumers: VecDeque<u64>,
-    /// By their numbers.
-    ready: BTreeMap<u64, Message>,
+    /// The greatest priority that it tells apart; 0 where it knows none.
+    most: u8,
+    /// By their places: those of greater priority first, and each kind in the order of its numbers.
+    ready: BTreeMap<(Reverse<u8>, u64), Message>,
     /// Requeued messages of a quorum queue, which delivers them before all others.
     returned: VecDeque<Message>,
     /// Expired messages of a quorum queue whose target was missing, and when to try again.
@@ -63,14 +65,13 @@ impl Queue {
             Some("quorum") => QueueType::Quorum,
             _ => QueueType::Classic,
         };
-        let after = arguments.iter().find_map(|(name, argument)| match argument {
-            Argument::Number(after) if *name == "x-message-ttl" => u64::try_from(*after).ok(),
-            _ => None,
-        });
+        let after = number_of(arguments, "x-message-ttl").and_then(|after| u64::try_from(after).ok());
+        let most =
+            number_of(arguments, "x-max-priority").and_then(|most| u8::try_from(most).ok()).unwrap_or(0);
         let target = text(arguments, "x-dead-letter-routing-key").map(str::to_owned);
         let expiry = after.zip(target).map(|(after, target)| Expiry { after, target });
         let (consumers, ready, returned, kept) = Default::default();
-        Self { number, kind, expiry, consumers, ready, returned, kept }
+        Self { number, kind, expiry, consumers, most, ready, returned, kept }
     }
 
     /// How many messages are ready.
@@ -85,16 +86,20 @@ impl Queue {
 
     /// A message arrives, at the end.
     pub fn arrive(&mut self, message: Message) {
-        self.ready.insert(message.number, message);
+        self.ready.insert(self.place(&message), message);
     }
 
     /// Requeues a message that was delivered: into its old place, or before all that were never delivered.
     pub fn put_back(&mut self, mut message: Message) {
         message.redelivered = true;
         match self.kind {
-            QueueType::Classic => drop(self.ready.insert(message.number, message)),
+            QueueType::Classic => drop(self.ready.insert(self.place(&message), message)),
             QueueType::Quorum => self.returned.push_back(message),
         }
+    }
+
+    fn place(&self, message: &Message) -> (Reverse<u8>, u64) {
+        (Reverse(message.properties.priority.unwrap_or(0).min(self.most)), message.number)
     }
 
     /// The next message to be delivered, or to expire.
@@ -133,6 +138,13 @@ impl Queue {
     pub fn ready(&self) -> impl Iterator<Item = &Message> {
         self.returned.iter().chain(self.ready.values())
     }
+}
+
+fn number_of(arguments: &Arguments, wanted: &str) -> Option<i64> {
+    arguments.iter().find_map(|(name, argument)| match argument {
+        Argument::Number(number) if *name == wanted => Some(*number),
+        _ => None,
+    })
 }
 
 fn text<'a>(arguments: &'a Arguments, wanted: &str) -> Option<&'a str> {

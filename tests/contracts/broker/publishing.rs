@@ -1,5 +1,6 @@
 //! What becomes of a message that is published.
 
+use flowcraft_rabbitmq_adapter::ports::arguments::{QueueStyle, QueueType};
 use flowcraft_rabbitmq_adapter::ports::broker::Outgoing;
 use futures_util::future::join_all;
 
@@ -7,6 +8,7 @@ use super::world::{World, body, message, new};
 
 super::promises! {
     messages_keep_their_order,
+    the_greater_priority_comes_first_where_a_queue_is_declared_for_it,
     what_is_confirmed_is_in_the_queue,
     bodies_arrive_as_they_were,
     headers_arrive_as_they_were,
@@ -29,6 +31,24 @@ async fn messages_keep_their_order(world: &World) {
     let mut consumer = client.consume(&queue, 100);
     let (seen, _taken) = consumer.take(60).await;
     assert_eq!(seen.into_iter().map(|(body, _)| body).collect::<Vec<_>>(), bodies);
+}
+
+async fn the_greater_priority_comes_first_where_a_queue_is_declared_for_it(world: &World) {
+    let style = QueueStyle { queue_type: Some(QueueType::Classic), max_priority: Some(5) };
+    let (client, queue) = (world.client_of(style).await, world.queue("urgent"));
+    for (body, priority) in
+        [("a", None), ("b", Some(2)), ("c", Some(0)), ("d", Some(9)), ("e", Some(5)), ("f", Some(2))]
+    {
+        client.broker.publish(vec![Outgoing { priority, ..message(&queue, body) }]).await.unwrap();
+    }
+    let mut consumer = client.consume(&queue, 1);
+    let mut order = Vec::new();
+    for _ in 0..6 {
+        let delivery = consumer.next().await;
+        order.push(body(&delivery));
+        delivery.receipt.ack().await;
+    }
+    assert_eq!(order, ["d", "e", "b", "f", "a", "c"]);
 }
 
 async fn a_queue_is_declared_once_and_taken_as_it_is(world: &World) {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flowcraft_rabbitmq_adapter::error::Result;
 use flowcraft_rabbitmq_adapter::memory::{MemoryBroker, MemoryServer};
-use flowcraft_rabbitmq_adapter::ports::arguments::QueueType;
+use flowcraft_rabbitmq_adapter::ports::arguments::{QueueStyle, QueueType};
 use flowcraft_rabbitmq_adapter::ports::broker::{Broker, Delivery, Outgoing};
 use flowcraft_rabbitmq_adapter::ports::delay;
 use flowcraft_rabbitmq_adapter::ports::platform::Platform;
@@ -87,12 +87,18 @@ impl World {
     }
 
     pub async fn client(&self) -> Client {
+        let (Self::Memory { queue_type, .. } | Self::Real { queue_type, .. }) = self;
+        self.client_of((*queue_type).into()).await
+    }
+
+    /// A client that declares queues in this style.
+    pub async fn client_of(&self, style: QueueStyle) -> Client {
         match self {
-            Self::Memory { server, queue_type } => {
-                let broker = Arc::new(server.broker("client", Platform::default(), *queue_type));
+            Self::Memory { server, .. } => {
+                let broker = Arc::new(server.broker("client", Platform::default(), style));
                 Client { broker: broker.clone(), way: Way::Memory(broker) }
             }
-            Self::Real { url, queue_type, .. } => {
+            Self::Real { url, .. } => {
                 let AMQPUri { authority, .. } = url.parse().unwrap();
                 let server = format!("{}:{}", authority.host, authority.port);
                 let proxy = Proxy::before(server.clone()).await;
@@ -104,7 +110,8 @@ impl World {
                     cert: None,
                     key: None,
                     connect_timeout: Some(PATIENCE.as_millis() as u64),
-                    queue_type: *queue_type,
+                    queue_type: style.queue_type,
+                    max_priority: style.max_priority,
                 };
                 Client { broker: Arc::new(RabbitMq::new(&settings).unwrap()), way: Way::Real(proxy) }
             }

@@ -3,6 +3,7 @@
 mod changes;
 mod contexts;
 mod migrations;
+mod paused;
 mod schedules;
 mod starting;
 mod statuses;

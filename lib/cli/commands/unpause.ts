@@ -1,0 +1,2 @@
+/** `unpause`. */
+export { unpause as run } from './pause.js'
