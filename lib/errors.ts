@@ -51,6 +51,7 @@ export type ErrorCode =
   | 'INVALID_OPTION'
   | 'INVALID_ARGUMENT'
   | 'NODE_KILLED_WORKERS'
+  | 'HEARTBEAT_TIMEOUT'
   | 'NOT_READY'
   | 'STOPPING'
   | 'INTERNAL'
@@ -147,6 +148,17 @@ export class ValueUnreadableError extends FlowcraftAdapterError {
   }
 }
 
+/**
+ * A node with a `config.heartbeatMs` did not call `job.heartbeat` for that long: its attempt failed with this, and its `signal` has
+ * it as its reason. The code is `HEARTBEAT_TIMEOUT`.
+ *
+ * @example
+ * ```ts
+ * if (signal.reason instanceof HeartbeatTimeoutError) await connection.close()
+ * ```
+ */
+export class HeartbeatTimeoutError extends FlowcraftAdapterError {}
+
 /** The run, or the node, does not wait to be resumed. */
 export class NotAwaitingError extends FlowcraftAdapterError {}
 
@@ -163,6 +175,7 @@ const CLASSES = {
   RunEndedError,
   RunFailedError,
   ValueUnreadableError,
+  HeartbeatTimeoutError,
   NotAwaitingError,
   ConnectionError,
   SetupError,
@@ -182,6 +195,7 @@ const BY_CODE: Partial<Record<ErrorCode, typeof FlowcraftAdapterError>> = {
   RUN_STALLED: RunFailedError,
   VALUE_KEY_MISSING: ValueUnreadableError,
   VALUE_UNREADABLE: ValueUnreadableError,
+  HEARTBEAT_TIMEOUT: HeartbeatTimeoutError,
   NODE_NOT_AWAITING: NotAwaitingError,
   DATABASE_UNREACHABLE: ConnectionError,
   DATABASE_BUSY: ConnectionError,

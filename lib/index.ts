@@ -34,7 +34,7 @@ export { RedisCoordinationStore } from './api/redis-coordination-store.js'
 export type { WebhookRequest } from './api/webhooks.js'
 export { RabbitMqClient } from './client/client.js'
 export { createRabbitMqClient } from './client/create.js'
-export type { FailedAttempt, NodeDescription, RunDescription, RunStatus } from './client/description.js'
+export type { FailedAttempt, NodeDescription, NodeProgress, RunDescription, RunStatus } from './client/description.js'
 export type { SendEventOptions } from './client/events.js'
 export type { ContextOf, Flow, Flows } from './client/flows.js'
 export type { RunHandle } from './client/handle.js'
@@ -79,6 +79,7 @@ export {
   type ErrorCode,
   type ErrorDetails,
   FlowcraftAdapterError,
+  HeartbeatTimeoutError,
   type NodeFailure,
   NotAwaitingError,
   RunEndedError,
@@ -89,6 +90,7 @@ export {
   ValueUnreadableError,
 } from './errors.js'
 export { ChildRunError, type OnCancel } from './execution/child-runs.js'
+export type { HeartbeatNodeConfig } from './execution/heartbeats.js'
 export type { LimitedNodeConfig } from './execution/limits.js'
 export type { NodeJob } from './execution/node-job.js'
 export type { QueueRetryOptions } from './execution/retries.js'

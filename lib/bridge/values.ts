@@ -69,8 +69,13 @@ export class Values {
    * @throws TypeError where the value cannot be stored, or would change and must not.
    */
   toJson(value: unknown, { what, giver, place }: Given): string | undefined {
-    const json = this.#json(value, what, giver)
+    const json = this.unsealed(value, { what, giver })
     return json === undefined ? undefined : this.#sealing.seal(json, place)
+  }
+
+  /** The same before the codec. */
+  unsealed(value: unknown, { what, giver }: Omit<Given, 'place'>): string | undefined {
+    return this.#json(value, what, giver)
   }
 
   /** JSON text that is to be stored as it is, but for the codec. */

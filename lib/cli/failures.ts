@@ -37,6 +37,7 @@ const BY_CODE: Record<KnownCode, readonly [exit: number, ...todo: string[]]> = {
   CONTEXT_UNREADABLE: [EXIT.notSo, 'somebody wrote into the run’s row: mend its context_data'],
   WRITE_REFUSED: [EXIT.notSo],
   NODE_KILLED_WORKERS: [EXIT.notSo, 'runs show <run-id> says which node'],
+  HEARTBEAT_TIMEOUT: [EXIT.notSo, 'runs show <run-id> --errors says which node'],
   RESULT_NOT_PUBLISHED: [EXIT.notSo, 'the adapter’s own publishFinalResult failed: its log says why'],
   RESERVED_KEY: [EXIT.usage],
   VALUE_NOT_STORABLE: [EXIT.usage],

@@ -62,6 +62,11 @@ export interface NodeDescription {
   error?: string
   /** It failed, and its fallback took its place. */
   replaced?: true
+  /**
+   * How far it is, where it is `due` and has said so to `job.heartbeat` in this execution. Only `describe()` knows it, with the
+   * workers' coordination store, and of the first 500 nodes that are due.
+   */
+  progress?: NodeProgress
   /** When it became due, in this execution. */
   reachedAt?: Date
   /** When a worker began to execute it; known once that has answered. Of a node that retries, the attempt that was the last. */
@@ -78,6 +83,18 @@ export interface NodeDescription {
   lastError?: FailedAttempt
   /** Every attempt at it that failed, the oldest first; of more than ten the first and the last nine. */
   failedAttempts?: FailedAttempt[]
+}
+
+/** How far a node is that is executed, or was until its last attempt failed. */
+export interface NodeProgress {
+  /** What it said. `[encrypted]` where this client's codec cannot read it. */
+  value: unknown
+  /** When it said so, by the clock of its worker. */
+  at: Date
+  /** Which attempt said so, from 1. */
+  attempt: number
+  /** On which worker, by the `id` that `client.workers()` has for it. */
+  worker: string
 }
 
 /** An attempt at a node that failed. */
@@ -105,7 +122,7 @@ type Moments<T, K extends keyof T> = Omit<T, K> & { [P in K]?: number }
 
 type NodeMoment = 'dueAt' | 'reachedAt' | 'startedAt' | 'awaitingSince' | 'resumedAt' | 'endedAt'
 
-type ToldNode = Moments<Omit<NodeDescription, 'lastError' | 'failedAttempts'>, NodeMoment> & {
+type ToldNode = Moments<Omit<NodeDescription, 'lastError' | 'failedAttempts' | 'progress'>, NodeMoment> & {
   failedAttempts?: Moments<FailedAttempt, 'endedAt'>[]
 }
 
@@ -155,9 +172,9 @@ export function goesOn(status: RunStatus): boolean {
   return status === 'running' || status === 'awaiting'
 }
 
-/** What tells two states of a run apart. A worker renews `updatedAt` while a node takes long. */
-export function withoutHeartbeat({ updatedAt: _, ...state }: RunDescription): string {
-  return JSON.stringify(state)
+/** What tells two states of a run apart. A worker renews `updatedAt` while a node takes long, and the node says how far it is. */
+export function withoutHeartbeat({ updatedAt: _, nodes, ...state }: RunDescription): string {
+  return JSON.stringify({ ...state, nodes: nodes.map(({ progress: _, ...node }) => node) })
 }
 
 /** Milliseconds since 1970 as dates; what is absent stays absent. */

@@ -7,6 +7,7 @@ import { type RunDescription, readDescription } from './description.js'
 import { eventToSend, type SendEventOptions } from './events.js'
 import type { ClientHost } from './host.js'
 import { checkedReason } from './pausing.js'
+import { withProgress } from './progress.js'
 import { originOf, type RerunOptions, type RunOrigin, rerunFrom } from './rerun.js'
 import { type ResultOptions, resultOf } from './result.js'
 import type { StartOutcome } from './starting.js'
@@ -55,7 +56,8 @@ export class RunHandle<Context = Record<string, unknown>> {
   }
 
   /**
-   * What is known of the run now: its status and reason, its blueprint, and of every node that was reached how it stands.
+   * What is known of the run now: its status and reason, its blueprint, and of every node that was reached how it stands, and how far
+   * it says that it is.
    *
    * @throws RunNotFoundError when there is no such run.
    *
@@ -67,7 +69,7 @@ export class RunHandle<Context = Record<string, unknown>> {
    */
   async describe(): Promise<RunDescription> {
     const { engine, answer } = this.#host
-    return readDescription(await answer(engine.describe(this.runId)))
+    return withProgress(this.#host, readDescription(await answer(engine.describe(this.runId))))
   }
 
   /**

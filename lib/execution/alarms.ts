@@ -5,8 +5,10 @@ import { memoryName } from '../options/memory.js'
 
 /** Sets alarms. */
 export interface Alarms {
-  /** Rings after so many milliseconds, unless what it answers with is called before. */
-  set(milliseconds: number, ring: () => void): () => void
+  /** Rings after so many milliseconds, unless what it answers with is called before. `owner`: whose it is, one of several perhaps. */
+  set(milliseconds: number, ring: () => void, owner?: object): () => void
+  /** Milliseconds of the clock that alarms go by: only differences mean something. */
+  now(): number
   /**
    * A moment as code of this process has it, by the clock of the servers where a test has moved that. Both in milliseconds
    * since 1970.
@@ -20,6 +22,7 @@ const OWN: Alarms = {
     const timer = setTimeout(ring, milliseconds)
     return () => clearTimeout(timer)
   },
+  now: () => performance.now(),
   // The engine does it: it has asked the servers for their time.
   moment: (own) => own,
 }
@@ -30,22 +33,26 @@ const NEGLIGIBLE = 50
 /** By the clock of a memory: whoever moves it says so. */
 export class MemoryAlarms implements Alarms {
   readonly #memory: Memory
-  readonly #waiting = new Set<{ due: number; ring: () => void; stop: () => boolean }>()
+  readonly #waiting = new Set<{ due: number; ring: () => void; stop: () => boolean; owner: object | undefined }>()
 
   constructor(name: string) {
     this.#memory = new Memory(name)
   }
 
-  set(milliseconds: number, ring: () => void): () => void {
+  set(milliseconds: number, ring: () => void, owner?: object): () => void {
     const stop = () => {
       clearTimer(timer)
       return this.#waiting.delete(alarm)
     }
-    const alarm = { due: this.#memory.now() + milliseconds, ring: () => stop() && ring(), stop }
+    const alarm = { due: this.#memory.now() + milliseconds, ring: () => stop() && ring(), stop, owner }
     // The timer of the process, which no test replaces: the clock of a memory runs on by itself.
     const timer = setTimer(alarm.ring, milliseconds).unref()
     this.#waiting.add(alarm)
     return stop
+  }
+
+  now(): number {
+    return this.#memory.now()
   }
 
   moment(own: number): number {
@@ -58,9 +65,9 @@ export class MemoryAlarms implements Alarms {
     for (const { stop } of this.#waiting) stop()
   }
 
-  /** How many are set. */
-  get size(): number {
-    return this.#waiting.size
+  /** How many jobs one is set for. */
+  get owners(): number {
+    return new Set([...this.#waiting].map((alarm) => alarm.owner ?? alarm)).size
   }
 
   /** When the next one rings, in milliseconds since 1970; undefined where none is set. */

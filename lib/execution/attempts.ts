@@ -19,8 +19,10 @@ import {
   type WorkflowState,
 } from 'flowcraft'
 import { Beside } from './beside.js'
+import { isCoresOwn } from './cores-own.js'
 import { type Attempt, attempted, counted, putsOff } from './counted.js'
 import { tell } from './events.js'
+import { heartbeatIn, isHeartbeat, watched } from './heartbeats.js'
 import { TellingJob } from './node-job.js'
 
 /** The fallback that takes over if no attempt of its node succeeds, and whether the event bus has heard of that. */
@@ -39,6 +41,7 @@ type ExecutionContext = Parameters<Runtime['getExecutorForNode']>[1]
 type Strategy = ConstructorParameters<typeof NodeExecutor>[0]['strategy']
 
 export class Attempts {
+  readonly #runtime: Runtime
   readonly #bus: IEventBus
   /** By the state their execution has to itself. */
   readonly #known = new Beside<Attempt>()
@@ -47,6 +50,7 @@ export class Attempts {
 
   /** Has the runtime execute nodes by their attempts. */
   constructor(runtime: Runtime) {
+    this.#runtime = runtime
     this.#bus = runtime.eventBus
     const factory: Factory = {
       createExecutorForNode: (nodeId, context) => this.#executor(nodeId, context),
@@ -73,10 +77,13 @@ export class Attempts {
     const nodeDef = context.blueprint.nodes.find(({ id }) => id === nodeId)
     const about = { nodeId, blueprintId: context.blueprint.id, executionId: context.executionId }
     if (!nodeDef) throw new FlowcraftError(`Node '${nodeId}' not found in blueprint.`, { ...about, isFatal: false })
-    const implementation = context.nodeRegistry.get(nodeDef.uses)
-    if (!implementation) {
+    const registered = context.nodeRegistry.get(nodeDef.uses)
+    if (!registered) {
       throw new FlowcraftError(`Implementation for '${nodeDef.uses}' not found.`, { ...about, isFatal: true })
     }
+    const heartbeatMs = heartbeatIn(nodeDef)
+    const hasDeadline = isHeartbeat(heartbeatMs) && !isCoresOwn(this.#runtime, nodeDef)
+    const implementation = hasDeadline ? watched(registered, heartbeatMs) : registered
     const takeOver = this.#takeOvers.get(context.state)
     const job = this.#jobs.get(context.state)
     const known = job ? withJob(job, context) : withoutJob(context)

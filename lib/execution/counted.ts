@@ -74,7 +74,7 @@ export function attempted(implementation: NodeFunction | NodeClass, attempt: Att
 }
 
 /** A class whose nodes are the user's, but for some of core's calls. */
-function passedOn(implementation: NodeClass, some: (node: Lifecycle) => Partial<Lifecycle>): NodeClass {
+export function passedOn(implementation: NodeClass, some: (node: Lifecycle) => Partial<Lifecycle>): NodeClass {
   function PassedOn(...args: ConstructorParameters<NodeClass>): Lifecycle {
     const node = new (implementation as unknown as ConcreteClass)(...args)
     return {
@@ -102,7 +102,8 @@ async function noting(context: NodeContext, run: Run): Promise<NodeResult> {
   }
 }
 
-function jobOf({ dependencies }: NodeContext): Partial<TellingJob> | undefined {
+/** The job that a node finds, where it has one. */
+export function jobOf({ dependencies }: NodeContext): Partial<TellingJob> | undefined {
   return (dependencies as { job?: Partial<TellingJob> }).job
 }
 

@@ -9,7 +9,9 @@ import type { ChildAsked, NodePlace, StartedChild } from './child-runs.js'
 import type { Attempt } from './counted.js'
 import type { FailedTries } from './failed-tries.js'
 import type { JobContext, Stored } from './job-context.js'
+import type { TellingJob } from './node-job.js'
 import type { NodeView } from './node-view.js'
+import type { Keys } from './progress-store.js'
 import { attemptsOf, type QueueRetryOptions } from './retries.js'
 import type { KeyWaits } from './unreadable.js'
 
@@ -24,6 +26,8 @@ export interface JobHost {
   readonly attempts: Attempts
   readonly values: Values
   readonly keyWaits: KeyWaits
+  /** Where nodes record their progress. */
+  readonly keys: Keys
   readonly alarms: Alarms
   /** This worker's name. */
   readonly worker: string
@@ -46,6 +50,8 @@ export interface Execution extends NodeView {
   signal: AbortSignal
   /** The attempts that fail within the job. */
   tries: FailedTries
+  /** What the node's code sees of the job, once that has begun. */
+  telling?: TellingJob
   /** Where the node's retries go through the queue. */
   attempt?: Attempt
   /** Where a fallback takes over if it fails. */

@@ -2,7 +2,8 @@
  * The attempts at a node that fail within one job. Core tries a node again without leaving it, and the `fallback` of a class may take
  * the place of its last error: the run is done, and whoever looks at it later is to see what went wrong on the way.
  */
-import { describeError, stackOf } from '../thrown.js'
+import { HeartbeatTimeoutError } from '../errors.js'
+import { causesOf, describeError, stackOf } from '../thrown.js'
 import type { FailedTry, JobAnswer } from './answer.js'
 
 /** So many are kept: the first, and the last of the others. The run keeps no more. */
@@ -60,8 +61,13 @@ export class FailedTries {
   }
 
   #tried({ number, error, at }: Noted): FailedTry {
-    const stack = stackOf(error)
+    const stack = placeOfError(error)
     const message = [...describeError(error, this.#nodeId)].slice(0, LONGEST_MESSAGE).join('')
     return { number, message, ...(stack !== undefined && { stack }), agoMs: Math.max(0, performance.now() - at) }
   }
+}
+
+/** Where in the user's code an error was thrown; nowhere, where a timer of ours made it. */
+export function placeOfError(thrown: unknown): string | undefined {
+  return causesOf(thrown).some((error) => error instanceof HeartbeatTimeoutError) ? undefined : stackOf(thrown)
 }

@@ -1,12 +1,13 @@
 /** The answer of a node that failed: another attempt, its fallback, or the failure. */
 import { FlowcraftError } from 'flowcraft'
 import { fieldsOf } from '../log.js'
-import { describeError, stackOf, textOf } from '../thrown.js'
+import { describeError, textOf } from '../thrown.js'
 import type { JobAnswer } from './answer.js'
 import { tellTakeOver } from './attempts.js'
 import { ChildRunError } from './child-runs.js'
 import { tell, tellOutput } from './events.js'
 import { busOf, type Execution, isLastAttempt } from './execution.js'
+import { placeOfError } from './failed-tries.js'
 import { pathBeside } from './paths.js'
 import { waitAfter } from './retries.js'
 import { retryAfterOf } from './retry-after.js'
@@ -17,7 +18,7 @@ export async function failed(execution: Execution, thrown: unknown, isLate: bool
   const { runId, blueprintId, nodeId } = job
   const message = describeError(thrown, nodeId)
   // Of a node that took too long, and of a subflow, the error was made here.
-  const stack = isLate || job.failed ? undefined : stackOf(thrown)
+  const stack = isLate || job.failed ? undefined : placeOfError(thrown)
   const why = { message, ...(stack !== undefined && { stack }) }
   const about = { ...fieldsOf({ run: runId, node: pathBeside(job, nodeId) }) }
   const asked = isLate ? undefined : retryAfterOf(thrown)

@@ -15,6 +15,7 @@ import type { Origin } from '../bridge/sealing.js'
 import type { Alarms } from './alarms.js'
 import type { JobAnswer } from './answer.js'
 import { childOutputOf, outputOfChild } from './child-runs.js'
+import { isCoresOwn } from './cores-own.js'
 import { type Execution, isLastAttempt, type JobHost } from './execution.js'
 import { failed } from './failed.js'
 import { FailedTries } from './failed-tries.js'
@@ -22,7 +23,7 @@ import { finished } from './finished.js'
 import { lackedInside, lackedToResume } from './inner-blueprints.js'
 import { JobContext } from './job-context.js'
 import { atOneMoment, noteContext } from './moments.js'
-import { TellingJob } from './node-job.js'
+import { END_JOB, TellingJob } from './node-job.js'
 import { nodeViewOf } from './node-view.js'
 import { notePlace, pathBeside } from './paths.js'
 import { type Pause, pausedInside, pauseOf, resumeInside } from './pauses.js'
@@ -65,6 +66,14 @@ export async function runJob(
   const tries = new FailedTries(job.nodeId)
   const { signal } = abort
   const execution: Execution = { host, job, blueprint, node, fallback, onward, context, signal, tries }
+  const answer = await answerInTime(execution, abort)
+  await execution.telling?.[END_JOB](answer.outcome === 'retry')
+  return answer
+}
+
+/** The answer of a job, by the end of its node's `config.timeout`. */
+async function answerInTime(execution: Execution, abort: AbortController): Promise<JobAnswer> {
+  const { host, job, node, context, tries } = execution
   const timeLimit = limitTime(node, abort, host.alarms)
   try {
     const answer = timeLimit ? Promise.race([answerOf(execution), timeLimit.expired]) : answerOf(execution)
@@ -86,7 +95,8 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   const state = new WorkflowState<Record<string, unknown>>({}, context)
   noteContext(state.getContext(), context)
   notePlace(state, job)
-  host.attempts.noteJob(state, new TellingJob(job, host, tries))
+  execution.telling = new TellingJob({ job, teller: host, tries, signal: execution.signal })
+  host.attempts.noteJob(state, execution.telling)
   if (node && job.failed) throw failureOf(host.runtime, job.failed, node)
   if (job.resumed && node) return resume(execution, node, state)
   if (node && canOpen(host.runtime, node) && (await host.opensSubflows())) return open(execution, node, state)
@@ -109,13 +119,6 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
     return { outcome: 'paused', ...byServers(host, pause), ...context.writes() }
   }
   return finished(execution, state.getContext(), result)
-}
-
-/** Nodes that core brings along, and whose keys are written with their answers. */
-const CORES_OWN = new Set(['batch-scatter', 'batch-gather', 'loop-controller', 'subflow', 'wait', 'sleep', 'webhook'])
-
-function isCoresOwn(runtime: JobHost['runtime'], node: NodeDefinition): boolean {
-  return CORES_OWN.has(node.uses) || isSubflow(runtime, node) || isWebhookClass(runtime.registry.get(node.uses))
 }
 
 /** The node's subflow becomes jobs of the run. */
@@ -161,11 +164,15 @@ function limitTime(node: NodeDefinition | undefined, abort: AbortController, ala
   let error: Error | undefined
   let clear = () => {}
   const expired = new Promise<never>((_, reject) => {
-    clear = alarms.set(milliseconds, () => {
-      error = new FlowcraftError(`Node '${node?.id}' timed out after ${milliseconds} ms`)
-      abort.abort(error)
-      reject(error)
-    })
+    clear = alarms.set(
+      milliseconds,
+      () => {
+        error = new FlowcraftError(`Node '${node?.id}' timed out after ${milliseconds} ms`)
+        abort.abort(error)
+        reject(error)
+      },
+      abort.signal,
+    )
   })
   abort.signal.addEventListener('abort', () => abort.signal.reason instanceof WorkerKilled && clear(), { once: true })
   return { expired, error: () => error, clear }

@@ -2,9 +2,14 @@
 import { createHash } from 'node:crypto'
 import type { ILogger } from 'flowcraft'
 import type { Job } from '../bridge/channel.js'
+import type { Values } from '../bridge/values.js'
+import type { Alarms } from './alarms.js'
 import { type ChildAsked, type NodePlace, START_CHILD, type StartedChild } from './child-runs.js'
+import { Deadline } from './deadline.js'
 import type { FailedTries } from './failed-tries.js'
 import { pathBeside } from './paths.js'
+import { Progress } from './progress.js'
+import type { Keys } from './progress-store.js'
 
 /**
  * The job that runs a node: its node function finds it as `dependencies.job`. It is absent where core runs the workflow in
@@ -42,12 +47,45 @@ export interface NodeJob {
   /** The runtime's logger. Each line carries `run`, `node` (the path), `blueprint`, `attempt` and `worker` beside what it
    * is given. */
   readonly logger: ILogger
+  /**
+   * Says that the node goes on: an attempt at a node with a `config.heartbeatMs` fails when it is not called for that long. It
+   * returns at once, never throws, and may be called as often as you like.
+   *
+   * @param progress How far the node is: what JSON holds, at most 16 KiB of it. `run.describe()` shows it while the node is executed,
+   * and {@link lastProgress} gives it to the next attempt. It is recorded as it is at the call, in the coordination store, at most
+   * once in 300 ms: the last value counts. One that is larger, or that JSON does not hold, is not recorded, and the log says so once
+   * a job. Default: what was recorded before stays.
+   *
+   * @example
+   * ```ts
+   * for (const page of pages) {
+   *   await load(page)
+   *   job.heartbeat({ page: page.number, of: pages.length })
+   * }
+   * ```
+   */
+  heartbeat(progress?: unknown): void
+  /**
+   * What was recorded last of this execution's progress, by an earlier attempt or by this one. Never rejects.
+   *
+   * @returns `undefined` where nothing was recorded, where the coordination store has lost it or does not answer, and where it cannot
+   * be read here: the node begins then at its beginning.
+   *
+   * @example
+   * ```ts
+   * const { page = 0 } = (await job.lastProgress<{ page: number }>()) ?? {}
+   * ```
+   */
+  lastProgress<T = unknown>(): Promise<T | undefined>
 }
 
 /** What of a worker its jobs tell. */
 export interface Teller {
   readonly worker: string
   readonly logger: ILogger
+  readonly values: Values
+  readonly alarms: Alarms
+  readonly keys: Keys
   /** Starts a run that one of its nodes waits for, unless it is there. */
   startChild(child: ChildAsked, place: NodePlace): Promise<StartedChild>
 }
@@ -58,18 +96,42 @@ export const NEXT_ATTEMPT = Symbol('next attempt')
 /** Notes that an attempt within the job has failed. */
 export const FAILED_TRY = Symbol('failed try')
 
+/** Begins to watch whether the attempt that was begun last sends heartbeats. */
+export const BEGIN_WATCHED = Symbol('begin watched')
+
+/** The job has its answer. */
+export const END_JOB = Symbol('end job')
+
+/** What the attempts within one job share. */
+export interface Telling {
+  readonly job: Job
+  readonly teller: Teller
+  readonly tries: FailedTries
+  readonly signal: AbortSignal
+  progress?: Progress
+  /** Of the attempt that is watched. */
+  deadline?: Deadline
+  isOver?: true
+}
+
 /** The job of one execution. What costs something is made when it is asked for. */
 export class TellingJob implements NodeJob {
+  readonly #telling: Telling
   readonly #job: Job
   readonly #teller: Teller
   readonly #tries: FailedTries
-  #further = -1
+  /** Of this attempt alone. */
+  readonly #deadline: Deadline | undefined
+  #further: number
   #logger: ILogger | undefined
 
-  constructor(job: Job, teller: Teller, tries: FailedTries) {
-    this.#job = job
-    this.#teller = teller
-    this.#tries = tries
+  constructor(telling: Telling, further = -1) {
+    this.#telling = telling
+    this.#job = telling.job
+    this.#teller = telling.teller
+    this.#tries = telling.tries
+    this.#deadline = telling.deadline
+    this.#further = further
   }
 
   get runId(): string {
@@ -110,6 +172,16 @@ export class TellingJob implements NodeJob {
     return this.#logger
   }
 
+  heartbeat(progress?: unknown): void {
+    if (this.#telling.isOver || this.#deadline?.hasPassed) return
+    this.#deadline?.beat()
+    this.#progress.note(progress, this.attempt)
+  }
+
+  async lastProgress<T = unknown>(): Promise<T | undefined> {
+    return (await this.#progress.last()) as T | undefined
+  }
+
   /** Starts the child of this execution, however often it is asked to. */
   [START_CHILD](asked: ChildAsked): Promise<StartedChild> {
     return this.#teller.startChild(asked, { runId: this.runId, nodeId: this.path, round: this.execution })
@@ -122,6 +194,32 @@ export class TellingJob implements NodeJob {
 
   [FAILED_TRY](error: unknown): void {
     this.#tries.note(error)
+  }
+
+  /** The job as the attempt sees it that was begun last, and how long that may go on without a heartbeat. */
+  [BEGIN_WATCHED](heartbeatMs: number, signal: AbortSignal | undefined): { job: TellingJob; deadline: Deadline } {
+    const { runId, path } = this
+    const deadline = new Deadline({ runId, path, heartbeatMs, alarms: this.#teller.alarms, signal })
+    this.#telling.deadline = deadline
+    return { job: new TellingJob(this.#telling, this.#further), deadline }
+  }
+
+  /** The job has its answer. Resolves once the next attempt, if one follows, finds the progress of this one. */
+  async [END_JOB](isToBeTriedAgain: boolean): Promise<void> {
+    const { progress, deadline } = this.#telling
+    this.#telling.isOver = true
+    deadline?.end()
+    await progress?.end(isToBeTriedAgain)
+  }
+
+  get #progress(): Progress {
+    const { runId, path, execution } = this
+    const { signal } = this.#telling
+    this.#telling.progress ??= new Progress(
+      { runId, path, execution },
+      { teller: this.#teller, logger: this.logger, signal },
+    )
+    return this.#telling.progress
   }
 
   #boundLogger(): ILogger {

@@ -29,7 +29,7 @@ const SLOW = 100
 
 /**
  * Waits until nothing is left that can be done at this moment of the clock. While a server is out of reach, until the
- * engine only waits for it. Nodes with a `config.timeout` that do not end are left to the clock.
+ * engine only waits for it. Nodes with a `config.timeout` or `config.heartbeatMs` that do not end are left to the clock.
  *
  * @param runId Only nodes of this run are waited for. Default: those of all.
  * @throws AssertionError when code of a node without one does not end.
@@ -48,7 +48,7 @@ export async function settle(looked: Looked, runId?: string): Promise<void> {
     const sight = `${load.held} ${jobs.length} ${workers.begun} ${memory.nextDue()}`
     if (sight !== seen) [seen, since] = [sight, now()]
     if (looked.isOut() && now() - since > QUIET) break
-    if (isIdle && alarms.size >= jobs.length && jobs.every((job) => ages.of(job) > SLOW)) break
+    if (isIdle && alarms.owners >= jobs.length && jobs.every((job) => ages.of(job) > SLOW)) break
     if (now() - since > patience || waitedFor.some((job) => ages.of(job) > patience)) throw unsettled(looked)
     await turn(count)
   }

@@ -198,6 +198,7 @@ export class Worker {
       retryMaxDelay: this.#checked.retryMaxDelay,
       values: this.values,
       keyWaits: new KeyWaits(),
+      keys: this.store,
       attempts: new Attempts(owner.runtime),
       alarms: alarmsOf(this.#checked.pgClient),
       worker: this.#name,

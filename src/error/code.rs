@@ -135,6 +135,8 @@ codes! {
     InvalidArgument = "INVALID_ARGUMENT", Setup;
     /// Workers died, again and again, while they executed the node.
     NodeKilledWorkers = "NODE_KILLED_WORKERS", Data;
+    /// The node did not say in time that it goes on.
+    HeartbeatTimeout = "HEARTBEAT_TIMEOUT", Transient;
     /// The worker does not take jobs within the time that was waited for.
     NotReady = "NOT_READY", Transient;
     /// The engine is stopping.

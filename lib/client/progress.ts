@@ -1,0 +1,77 @@
+/** How far the nodes of a run are that are executed, as they say in the coordination store. */
+import { clearTimeout as clearTimer, setTimeout as setTimer } from 'node:timers'
+import type { Store } from '../bridge/native.js'
+import { isEncrypted } from '../bridge/sealing.js'
+import type { Values } from '../bridge/values.js'
+import { placeOfProgress, type Recorded, readProgress } from '../execution/progress-store.js'
+import type { NodeDescription, NodeProgress, RunDescription } from './description.js'
+import type { ClientHost } from './host.js'
+
+/** Of so many nodes it is looked for. */
+const MOST = 500
+/** How long the store may take, in milliseconds: what is known of a run without it is more. */
+const PATIENCE = 500
+/** What is shown of a value that cannot be read here. */
+const HIDDEN = '[encrypted]'
+
+/** A description with the progress of the nodes that are due, as far as the store gives it at once. */
+export async function withProgress(host: ClientHost, run: RunDescription): Promise<RunDescription> {
+  const { store } = host.beside
+  const due = run.nodes.filter(({ state }) => state === 'due').slice(0, MOST)
+  if (!store || due.length === 0) return run
+  const found = await inTime(host.answer(progressOf(store, run.runId, due)))
+  if (!found || found.size === 0) return run
+  const nodes = run.nodes.map((node) => {
+    const recorded = found.get(node)
+    return recorded
+      ? { ...node, progress: shown(recorded, { runId: run.runId, path: node.nodeId }, host.values) }
+      : node
+  })
+  return { ...run, nodes }
+}
+
+async function progressOf(
+  store: Store,
+  runId: string,
+  due: readonly NodeDescription[],
+): Promise<Map<NodeDescription, Recorded>> {
+  const found = new Map<NodeDescription, Recorded>()
+  const look = async (node: NodeDescription) => {
+    const { latest } = await readProgress(store, { runId, path: node.nodeId, execution: node.execution })
+    if (latest) found.set(node, latest)
+  }
+  await Promise.all(due.map(look))
+  return found
+}
+
+function shown(
+  { stored, at, attempt, worker }: Recorded,
+  place: { runId: string; path: string },
+  values: Values,
+): NodeProgress {
+  return { value: readable(stored, place, values), at: new Date(at), attempt, worker }
+}
+
+function readable(stored: unknown, place: { runId: string; path: string }, values: Values): unknown {
+  if (!values.encodes && isEncrypted(stored)) return HIDDEN
+  try {
+    return values.ofStored(stored, placeOfProgress(place))
+  } catch {
+    return HIDDEN
+  }
+}
+
+/** What it resolves with in time; nothing where it does not, or rejects. */
+async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimer> | undefined
+  const patience = new Promise<undefined>((resolve) => {
+    timer = setTimer(resolve, PATIENCE, undefined)
+  })
+  try {
+    return await Promise.race([work, patience])
+  } catch {
+    return undefined
+  } finally {
+    clearTimer(timer)
+  }
+}
