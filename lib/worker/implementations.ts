@@ -25,7 +25,8 @@ export function missingImplementations(
   })
 }
 
-function nodesOf(blueprints: Record<string, WorkflowBlueprint> | undefined, id: string): NodeDefinition[] {
+/** The nodes of a blueprint; none where it is malformed. */
+export function nodesOf(blueprints: Record<string, WorkflowBlueprint> | undefined, id: string): NodeDefinition[] {
   try {
     return findBlueprint(blueprints, id)?.nodes ?? []
   } catch {

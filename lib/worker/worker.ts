@@ -30,6 +30,7 @@ import { jobLine } from './job-line.js'
 import { type FinalResult, finalResult } from './results.js'
 import type { WorkerServers } from './servers.js'
 import { storedOf } from './stored.js'
+import { unusableHeartbeats } from './unusable-heartbeats.js'
 
 /** How often the event loop says that it turns, in milliseconds: several times within the shortest `eventLoopTimeout`. */
 const BEAT = 250
@@ -138,7 +139,10 @@ export class Worker {
       this.#hearing.warn(['The servers are in memory: nothing is durable, and every run ends with this process'])
     }
     const { options, registry } = this.#owner.runtime
-    this.#hearing.warn(missingImplementations(options.blueprints, registry))
+    this.#hearing.warn([
+      ...missingImplementations(options.blueprints, registry),
+      ...unusableHeartbeats(options.blueprints),
+    ])
     this.engine.start()
     this.operating.starts()
     this.#keepAlive ??= setInterval(() => this.engine.beat(), BEAT)
