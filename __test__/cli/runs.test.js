@@ -1,7 +1,9 @@
 // Runs by the command line, on real servers.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { createFlow } from 'flowcraft'
 import { clientFor } from '../client/support/clients.js'
+import { deferred } from '../fixtures/deferred.js'
 import { onServers, openSharedServers, until } from '../fixtures/shared-servers.js'
 import { flows } from './programs/flows.js'
 import { cliOf, FLOWS } from './support/cli.js'
@@ -189,6 +191,29 @@ describe('runs', onServers('the command line is a process of its own'), () => {
     const cancelled = await run(['runs', 'cancel', runId, '--yes'])
     assert.equal(cancelled.code, 0, cancelled.stderr)
     assert.match((await run(`runs show ${child}`)).stdout, /^status +cancelled$/m)
+  })
+
+  it('show how far a node says that it is', async (t) => {
+    const letGo = deferred()
+    const flow = createFlow('import').node('pages', async ({ dependencies: { job } }) => {
+      job.heartbeat({ page: 3, note: '\u009bhidden', long: 'x'.repeat(300) })
+      await letGo.promise
+      return {}
+    })
+    await servers.workerFor(t, flow)
+    const client = clientFor(t, servers, flow)
+    const { runId } = await client.start('import')
+    await until(async () => (await client.run(runId).describe()).nodes[0].progress)
+    const shown = await run(`runs show ${runId}`)
+    assert.match(
+      shown.stdout,
+      /▶ pages +due .*progress \{"page":3,"note":"\\u009bhidden","long":"x{20,100}…, [\d ms]+ ago\n/,
+    )
+    const { progress } = (await run.json(`runs show ${runId}`)).nodes[0]
+    assert.deepEqual([progress.value.page, progress.value.long.length, progress.attempt], [3, 300, 1])
+    letGo.resolve()
+    await client.run(runId).result({ timeoutMs: 20_000 })
+    assert.doesNotMatch((await run(`runs show ${runId}`)).stdout, /progress/)
   })
 
   it('that are not there end with 1, whatever is asked of them', async () => {

@@ -189,6 +189,39 @@ describe('the progress of a node', () => {
     assert.deepEqual(before, [undefined, undefined])
   })
 
+  it('before a run failed is none once it is retried', async (t) => {
+    const before = []
+    const flow = createFlow('mended').node('work', async ({ dependencies: { job } }) => {
+      before.push(await job.lastProgress())
+      job.heartbeat('as far as this')
+      if (before.length === 1) throw new Error('not yet')
+      return {}
+    })
+    const client = await scene(t, flow)
+    const run = await client.start('mended')
+    await assert.rejects(run.result(ENDS), { code: 'RUN_FAILED' })
+    await run.retry()
+    await run.result(ENDS)
+    assert.deepEqual(before, [undefined, undefined])
+  })
+
+  it('is looked for of the first 500 nodes that are due', async (t) => {
+    const ids = Array.from({ length: 501 }, (_, at) => `n${at}`)
+    const wide = ids.reduce((flow, id) => flow.node(id, async () => ({})), createFlow('wide'))
+    const client = clientFor(t, servers, wide)
+    const run = await client.start('wide')
+    const write = (path) =>
+      writeProgress(
+        store,
+        { runId: run.runId, path, execution: 1 },
+        { slot: 1, count: 1 },
+        { json: '1', attempt: 1, at: 0, worker: 'w' },
+      )
+    await Promise.all(ids.map(write))
+    const { nodes } = await run.describe()
+    assert.deepEqual([nodes.length, nodes.filter(({ progress }) => progress).length], [501, 500])
+  })
+
   it('expires within an hour of its last write', onServers('a time to live'), async (t) => {
     const { flow, letGo } = telling('one')
     const client = await scene(t, flow)
@@ -365,6 +398,20 @@ describe('a store that fails', () => {
     const run = await client.start('lost')
     await run.result(ENDS)
     assert.deepEqual(seen, [undefined, undefined])
+  })
+
+  it('does not answer: a description comes without progress', async (t) => {
+    const { flow, letGo } = telling('here')
+    const silent = { ...ownStore(), get: () => new Promise(() => {}) }
+    const client = await scene(t, flow)
+    const blind = clientFor(t, servers, flow, { coordinationStore: silent })
+    const run = await client.start('telling')
+    await until(() => progressOf(run))
+    const asked = performance.now()
+    assert.equal(await progressOf(blind.run(run.runId)), undefined)
+    assert.ok(performance.now() - asked < 4_000)
+    letGo()
+    await run.result(ENDS)
   })
 
   it('for a while has the last value once it is back, without another call', async (t) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createFlow, NullLogger } from 'flowcraft'
+import { until } from '../fixtures/until.js'
 import { ask, boardFor, orders, quick } from './support/board.js'
 
 describe('what is shown', () => {
@@ -75,6 +76,24 @@ describe('what is shown', () => {
     const { lastError, worker } = body.nodes.find(({ nodeId }) => nodeId === 'card')
     assert.match(lastError.message, /card \*\*\*\* declined/)
     assert.deepEqual([lastError.worker, Date.parse(lastError.endedAt) > 0], [worker, true])
+  })
+
+  it('is redacted where a node says how far it is', async (t) => {
+    const seen = []
+    const redact = (path, value, place) => {
+      seen.push(`${place} ${path.join('.')}`)
+      return path.at(-1) === 'card' ? '•••' : value
+    }
+    const charging = createFlow('charging').node('charge', async ({ dependencies: { job }, signal }) => {
+      job.heartbeat({ card: '4111', done: 3 })
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve({})))
+    })
+    const { env, get } = await boardFor(t, { flows: { charging }, redact })
+    await env.client.start('charging', { runId: 'c' })
+    const shown = await until(async () => (await get('run', { id: 'c' })).body.nodes[0].progress)
+    assert.deepEqual([shown.value, shown.attempt], [{ card: '•••', done: 3 }, 1])
+    assert.ok(seen.includes('node charge.progress.card'))
+    await env.client.run('c').cancel()
   })
 
   it('of a large context is little', async (t) => {

@@ -72,14 +72,20 @@ const HERE = {
 
   'docs/in-a-node.md': async (t) => {
     const answers = [{ status: 429, retryAfterSeconds: 60 }, { text: 'hello' }]
+    const loaded = []
     const scope = {
       payments: { charge: async (amount, { idempotencyKey }) => ({ amount, idempotencyKey }) },
       model: async () => answers.shift(),
+      load: async (page) => {
+        loaded.push(page)
+        if (loaded.length === 42) throw new Error('page 42 does not come')
+      },
     }
     const code = blocksOf(await pageOf('docs/in-a-node.md'), 'js').join('\n')
-    const { charge, ask } = await programOf(`${code}\nreturn { charge, ask }`, Object.keys(scope))(scope)
+    const program = programOf(`${code}\nreturn { charge, ask, imports }`, Object.keys(scope))
+    const { charge, ask, imports } = await program(scope)
     const order = createFlow('order').node('charge', charge).node('ask', ask).edge('charge', 'ask')
-    const { client, clock, expectRun } = await environmentFor(t, { order })
+    const { client, clock, expectRun } = await environmentFor(t, { order, imports })
     const { runId } = await client.start('order', { context: { order: { amount: 7 } } })
     await clock.advance('50 seconds')
     assert.equal(answers.length, 1)
@@ -88,6 +94,9 @@ const HERE = {
     assert.equal(context['_outputs.charge'].amount, 7)
     assert.match(context['_outputs.charge'].idempotencyKey, /^[\w-]{43}$/)
     await expectRun(runId).toHaveCompleted({ outputs: { ask: 'hello' } })
+    const imported = await client.start('imports')
+    await expectRun(imported).toHaveCompleted({ outputs: { pages: 'imported' } })
+    assert.deepEqual([loaded.length, loaded[40], loaded[41], loaded[42], loaded.at(-1)], [101, 41, 42, 42, 100])
   },
 
   'docs/limits.md': async (t) => {

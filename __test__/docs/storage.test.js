@@ -5,6 +5,8 @@ import { before, describe, it } from 'node:test'
 import { pageOf, sectionOf } from '../fixtures/pages.js'
 
 const SRC = new URL('../../src/', import.meta.url)
+/** What of `lib` workers execute. */
+const EXECUTION = new URL('../../lib/execution/', import.meta.url)
 
 /** The texts of the engine's own files, without those of its tests. */
 async function sources() {
@@ -12,6 +14,13 @@ async function sources() {
   const rust = files.filter((file) => file.endsWith('.rs') && !/test/.test(file))
   const texts = await Promise.all(rust.map((file) => readFile(new URL(file.split(/[\\/]/).join('/'), SRC), 'utf8')))
   return texts.map((text) => text.split('#[cfg(test)]')[0]).join('\n')
+}
+
+/** The texts of its files. */
+async function executed() {
+  const files = (await readdir(EXECUTION)).filter((file) => file.endsWith('.ts'))
+  const texts = files.map((file) => readFile(new URL(file, EXECUTION), 'utf8'))
+  return (await Promise.all(texts)).join('\n')
 }
 
 const unique = (texts) => [...new Set(texts)].sort()
@@ -39,9 +48,10 @@ describe('docs/storage.md', () => {
     assert.deepEqual(unique(sectionOf(page, 'A message').match(/x-flowcraft-\w+/g)), headers)
   })
 
-  it('has the keys in Redis', () => {
+  it('has the keys in Redis', async () => {
     const kind = (key) => key.split(':')[1].replace(/\W.*/, '')
-    const written = unique((code.match(/flowcraft:[a-z]+/g) ?? []).map(kind))
+    const all = `${code}\n${await executed()}`
+    const written = unique((all.match(/flowcraft:[a-z]+/g) ?? []).map(kind))
     assert.deepEqual(
       unique(
         sectionOf(page, 'Keys in Redis')

@@ -130,7 +130,7 @@ describe('the tarball', () => {
     const { stdout } = await run(process.execPath, ['-e', code], { cwd: bare, env: withoutRust })
     assert.equal(
       stdout.trim(),
-      'ChildRunError,ConnectionError,FlowcraftAdapterError,MissingKeyError,NotAwaitingError,PostgresContext,RabbitMqAdapter,RabbitMqClient,RedisCoordinationStore,RetryAfter,RunEndedError,RunExistsError,RunFailedError,RunNotFoundError,SetupError,ValueUnreadableError,childRun,createAesCodec,createRabbitMqClient,createRabbitMqReconciler,migrate,migrationStatus',
+      'ChildRunError,ConnectionError,FlowcraftAdapterError,HeartbeatTimeoutError,MissingKeyError,NotAwaitingError,PostgresContext,RabbitMqAdapter,RabbitMqClient,RedisCoordinationStore,RetryAfter,RunEndedError,RunExistsError,RunFailedError,RunNotFoundError,SetupError,ValueUnreadableError,childRun,createAesCodec,createRabbitMqClient,createRabbitMqReconciler,migrate,migrationStatus',
     )
   })
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { HeartbeatTimeoutError } from '@flowcraft/rabbitmq-adapter'
-import { BaseNode, createFlow } from 'flowcraft'
+import { BaseNode, createFlow, SubflowNode } from 'flowcraft'
 import { deferred } from '../fixtures/deferred.js'
 import { openSharedServers } from '../fixtures/shared-servers.js'
 import { environmentFor } from '../testing/support.js'
@@ -208,6 +208,22 @@ describe('a node with heartbeatMs', () => {
     blueprint.nodes[0].config = { heartbeatMs: 1 }
     const own = { toBlueprint: () => blueprint, getFunctionRegistry: () => flow.getFunctionRegistry() }
     assert.equal((await ran(t, own)).status, 'completed')
+  })
+
+  it('that has no job, inside a subflow that runs whole, has none', async (t) => {
+    let job = 'unknown'
+    const inner = createFlow('inner').node(
+      'nap',
+      async ({ dependencies }) => {
+        job = dependencies.job
+        await sleep(60)
+        return {}
+      },
+      { config: { heartbeatMs: 1 } },
+    )
+    const outer = createFlow('outer').node('sub', SubflowNode, { params: { blueprintId: 'inner' } })
+    assert.equal((await ran(t, [outer, inner], { subflows: 'whole' })).status, 'completed')
+    assert.equal(job, undefined)
   })
 
   for (const heartbeatMs of [0, -1, 1.5, '30', 2 ** 31]) {

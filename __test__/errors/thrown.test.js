@@ -21,10 +21,12 @@ import { promised } from './table.js'
 const OF_A_CLIENT = ['RUN_EXISTS', 'RUN_NOT_ENDED', 'RUN_FAILED', 'RUN_CANCELLED', 'RUN_STALLED', 'RESULT_TIMEOUT']
 /** Schedules throw these (schedules/api). */
 const OF_SCHEDULES = ['SCHEDULE_NOT_FOUND', 'SCHEDULE_EXISTS', 'SCHEDULE_INVALID', 'BACKFILL_TOO_LARGE']
+/** A node fails with this one (durable/heartbeat). */
+const OF_NODES = ['HEARTBEAT_TIMEOUT']
 /** These come of races, of a pooler (servers/pooler), of a worker that is not ready (operating/health), of a process that ends,
  * and of our own mistakes. */
 const OF_CHANCE = ['RUN_BUSY', 'POOLER_UNFIT', 'NODE_KILLED_WORKERS', 'NOT_READY', 'STOPPING', 'INTERNAL']
-const NOT_CAUSED_HERE = [...OF_A_CLIENT, ...OF_SCHEDULES, ...OF_CHANCE]
+const NOT_CAUSED_HERE = [...OF_A_CLIENT, ...OF_SCHEDULES, ...OF_NODES, ...OF_CHANCE]
 
 const exported = new Map(Object.entries(everything))
 

@@ -1,5 +1,5 @@
 /** A run, drawn for people: what is known of it, and its nodes as a tree. */
-import type { NodeDescription, RunDescription } from '../client/description.js'
+import type { NodeDescription, NodeProgress, RunDescription } from '../client/description.js'
 import type { Flow, Flows } from '../client/flows.js'
 import type { RunOrigin } from '../client/rerun.js'
 import { isObject } from '../is-object.js'
@@ -18,6 +18,9 @@ const MARKS: Record<NodeDescription['state'], readonly [string, Style | undefine
   due: ['▶', 'yellow'],
   idle: ['·', 'dim'],
 }
+
+/** As much of a node's progress is shown in its line: characters of JSON. */
+const LONGEST_PROGRESS = 120
 
 /** The lines of a run. */
 export function linesOfRun(io: Io, run: RunDescription, flows: Flows, origin?: RunOrigin): string[] {
@@ -91,7 +94,7 @@ function lineOf(io: Io, { id, branch, joins }: TreeRow, { node, width, known, ti
 }
 
 function notesOf(node: NodeDescription): string[] {
-  const { execution, attempt, dueAt, action, waitsFor, error, replaced, state } = node
+  const { execution, attempt, dueAt, action, waitsFor, progress, error, replaced, state } = node
   const left = dueAt ? dueAt.getTime() - Date.now() : 0
   return [
     ...(execution > 1 ? [`execution ${execution}`] : []),
@@ -99,11 +102,19 @@ function notesOf(node: NodeDescription): string[] {
     ...(dueAt && left > 0 ? [`due at ${clock(dueAt)}, in ${lengthOf(left)}`] : []),
     ...(action !== undefined ? [`action '${oneLine(action)}'`] : []),
     ...waitOf(waitsFor),
+    ...(progress ? [progressIn(progress)] : []),
     ...(state === 'awaiting' && waitsFor?.event === undefined && !dueAt ? ['waits to be resumed'] : []),
     ...(replaced ? ['its fallback took its place'] : []),
     ...triedOf(node).map(oneLine),
     ...(error !== undefined ? [oneLine(error)] : []),
   ]
+}
+
+/** How far the node says that it is, and when it said so. */
+function progressIn({ value, at }: NodeProgress): string {
+  const json = shownJson(value)
+  const short = json.length > LONGEST_PROGRESS ? `${json.slice(0, LONGEST_PROGRESS)}…` : json
+  return `progress ${oneLine(short)}, ${lengthOf(Date.now() - at.getTime())} ago`
 }
 
 function waitOf(waitsFor: NodeDescription['waitsFor']): string[] {

@@ -42,7 +42,7 @@ export function shownRun(board: Board, { nodes, reason, ...run }: RunDescription
 }
 
 function shownNode(board: Board, blueprintId: string | undefined, node: NodeDescription): ShownNode {
-  const { nodeId, error, lastError, failedAttempts, waitsFor, state } = node
+  const { nodeId, error, lastError, failedAttempts, waitsFor, progress, state } = node
   const { redaction } = board
   const actions = state === 'awaiting' ? actionsOf(board, blueprintId, nodeId) : undefined
   const shownError = (text: string) => redaction.value(text, [nodeId, 'error'], 'node')
@@ -58,6 +58,9 @@ function shownNode(board: Board, blueprintId: string | undefined, node: NodeDesc
     ...(failedAttempts && { failedAttempts: failedAttempts.map(shownAttempt) }),
     ...(waitsFor && {
       waitsFor: { ...waitsFor, details: redaction.value(waitsFor.details, [nodeId, 'details'], 'node') },
+    }),
+    ...(progress && {
+      progress: { ...progress, value: redaction.value(progress.value, [nodeId, 'progress'], 'node') },
     }),
     ...(actions && { actions }),
   }

@@ -3,7 +3,11 @@ import {
   createAesCodec,
   createRabbitMqClient,
   type FailedAttempt,
+  type HeartbeatNodeConfig,
+  HeartbeatTimeoutError,
   type NodeDescription,
+  type NodeJob,
+  type NodeProgress,
   PostgresContext,
   type RabbitMqAdapter,
   type RabbitMqClient,
@@ -16,7 +20,7 @@ import {
   type TransactionLike,
   type ValueCodec,
 } from '@flowcraft/rabbitmq-adapter'
-import { createFlow, type WorkflowBlueprint } from 'flowcraft'
+import { createFlow, type NodeContext, type WorkflowBlueprint } from 'flowcraft'
 
 const servers = {
   amqpConnection: 'amqp://localhost',
@@ -104,6 +108,9 @@ async function untyped(adapter: RabbitMqAdapter, blueprint: WorkflowBlueprint, t
     attempt: 1,
   }
   console.log(startedAt?.toISOString(), worker?.length, tried?.endedAt)
+  const progress: NodeProgress | undefined = described.nodes[0]?.progress
+  is<Equal<NodeProgress['value'], unknown>>(true)
+  console.log(progress?.at.toISOString(), progress?.attempt, progress?.worker)
   const page: RunPage = await client.list({
     status: ['failed', 'cancelled'],
     updatedBefore: moment ?? 0,
@@ -126,5 +133,19 @@ async function untyped(adapter: RabbitMqAdapter, blueprint: WorkflowBlueprint, t
       console.log(error.code, error.reason, error.nodeErrors?.[0]?.nodeId, next, removed)
   }
 }
+
+async function inANode({ dependencies, signal }: NodeContext) {
+  const { job } = dependencies as { job?: NodeJob }
+  const last = await job?.lastProgress<{ next: number }>()
+  is<Equal<typeof last, { next: number } | undefined>>(true)
+  const unknown: unknown = await job?.lastProgress()
+  is<Equal<ReturnType<NodeJob['heartbeat']>, void>>(true)
+  job?.heartbeat()
+  job?.heartbeat({ next: (last?.next ?? 0) + 1, unknown })
+  if (signal?.reason instanceof HeartbeatTimeoutError) console.log(signal.reason.code, signal.reason.nodeId)
+  return { output: 1 }
+}
+
+createFlow('beating').node('work', inANode, { config: { heartbeatMs: 30_000, maxRetries: 3 } as HeartbeatNodeConfig })
 
 export { typed, untyped }

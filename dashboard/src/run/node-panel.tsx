@@ -23,7 +23,7 @@ export function NodePanel({
   close: () => void
   done: () => void
 }) {
-  const { nodeId, state, execution, attempt, dueAt, action, error, waitsFor, replaced } = node
+  const { nodeId, state, execution, attempt, dueAt, action, error, waitsFor, progress, replaced } = node
   return (
     <aside className="panel" aria-label={`Node ${nodeId}`}>
       <header>
@@ -53,6 +53,15 @@ export function NodePanel({
       </dl>
       {state === 'awaiting' && dueAt === undefined && waitsFor?.childRunId === undefined && (
         <ResumeButtons runId={run.runId} node={node} done={done} />
+      )}
+      {progress !== undefined && (
+        <section>
+          <h3>Progress</h3>
+          <p className="dim">
+            <Moment at={progress.at} /> on {progress.worker}, attempt {progress.attempt}
+          </p>
+          <Tree view={ofPlain(progress.value)} path={[]} isOpen />
+        </section>
       )}
       {canRerun && <Rerun key={nodeId} runId={run.runId} nodeId={nodeId} />}
       {error !== undefined && (
