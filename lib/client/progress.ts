@@ -4,7 +4,7 @@ import type { Store } from '../bridge/native.js'
 import { isEncrypted } from '../bridge/sealing.js'
 import type { Values } from '../bridge/values.js'
 import { placeOfProgress, type Recorded, readProgress } from '../execution/progress-store.js'
-import type { NodeDescription, NodeProgress, RunDescription } from './description.js'
+import { goesOn, type NodeDescription, type NodeProgress, type RunDescription } from './description.js'
 import type { ClientHost } from './host.js'
 
 /** Of so many nodes it is looked for. */
@@ -18,7 +18,7 @@ const HIDDEN = '[encrypted]'
 export async function withProgress(host: ClientHost, run: RunDescription): Promise<RunDescription> {
   const { store } = host.beside
   const due = run.nodes.filter(({ state }) => state === 'due').slice(0, MOST)
-  if (!store || due.length === 0) return run
+  if (!store || due.length === 0 || !goesOn(run.status)) return run
   const found = await inTime(host.answer(progressOf(store, run.runId, due)))
   if (!found || found.size === 0) return run
   const nodes = run.nodes.map((node) => {

@@ -67,7 +67,8 @@ export async function runJob(
   const { signal } = abort
   const execution: Execution = { host, job, blueprint, node, fallback, onward, context, signal, tries }
   const answer = await answerInTime(execution, abort)
-  await execution.telling?.[END_JOB](answer.outcome === 'retry')
+  const ending = execution.telling?.[END_JOB](answer.outcome === 'retry')
+  if (ending) await ending
   return answer
 }
 

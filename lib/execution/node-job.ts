@@ -205,11 +205,11 @@ export class TellingJob implements NodeJob {
   }
 
   /** The job has its answer. Resolves once the next attempt, if one follows, finds the progress of this one. */
-  async [END_JOB](isToBeTriedAgain: boolean): Promise<void> {
+  [END_JOB](isToBeTriedAgain: boolean): Promise<void> | undefined {
     const { progress, deadline } = this.#telling
     this.#telling.isOver = true
     deadline?.end()
-    await progress?.end(isToBeTriedAgain)
+    return progress?.end(isToBeTriedAgain)
   }
 
   get #progress(): Progress {

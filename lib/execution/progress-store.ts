@@ -89,11 +89,10 @@ export async function writeProgress(
   await keys.setIfNotExist(key, text, KEPT)
 }
 
-/** Removes what was recorded of an execution; `by`: by which worker alone. */
-export async function removeProgress(keys: Keys, place: ExecutionPlace, by?: string): Promise<void> {
+/** Removes what was recorded of an execution. */
+export async function removeProgress(keys: Keys, place: ExecutionPlace): Promise<void> {
   for (const slot of SLOTS) {
-    const found = await foundIn(keys, place, slot)
-    if (found && (by === undefined || found.worker === by)) await keys.delete(keyOf(slot, place.runId, place.path))
+    if (await foundIn(keys, place, slot)) await keys.delete(keyOf(slot, place.runId, place.path))
   }
 }
 

@@ -3,8 +3,7 @@
  * what the node said last by then. Nothing here fails the node: its work goes on also where nobody can see how far it is.
  */
 import { clearTimeout as clearTimer, setTimeout as setTimer } from 'node:timers'
-import type { ILogger } from 'flowcraft'
-import { WorkerKilled } from '../bridge/channel.js'
+import { FlowcraftError, type ILogger } from 'flowcraft'
 import { fromJson } from '../bridge/json.js'
 import type { Values } from '../bridge/values.js'
 import { textOf } from '../thrown.js'
@@ -100,9 +99,8 @@ export class Progress {
   async end(isToBeTriedAgain: boolean): Promise<void> {
     this.#isOver = true
     clearTimer(this.#timer)
-    const { signal } = this.#parts
-    // A worker that is dead does nothing more.
-    if (signal.reason instanceof WorkerKilled) return
+    // Another worker may execute the node by now, and goes on from what is written.
+    if (this.#isTakenAway) return
     if (isToBeTriedAgain) await withinPatience(this.#finish())
     else void this.#remove()
   }
@@ -167,24 +165,23 @@ export class Progress {
 
   async #finish(): Promise<void> {
     await this.#writing
-    if (this.#isWaiting && !this.#isTakenAway) await this.#write()
+    if (this.#isWaiting) await this.#write()
   }
 
-  /** The execution is over. A worker that has lost it removes nothing of the one that has it now. */
+  /** The execution is over. */
   async #remove(): Promise<void> {
-    const { keys, worker } = this.#parts.teller
     await this.#writing
     try {
-      await removeProgress(keys, this.#place, this.#isTakenAway ? worker : undefined)
+      await removeProgress(this.#parts.teller.keys, this.#place)
     } catch {
       // It expires.
     }
   }
 
-  /** The engine took the job from this worker, or ended its run: an abort of ours says why. */
+  /** The worker stops or is dead, has lost the job, or its run is over: only a time limit of the node itself is none of these. */
   get #isTakenAway(): boolean {
     const { aborted, reason } = this.#parts.signal as { aborted: boolean; reason?: unknown }
-    return aborted && reason instanceof DOMException
+    return aborted && !(reason instanceof FlowcraftError)
   }
 }
 

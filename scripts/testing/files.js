@@ -36,6 +36,7 @@ export const ON_MEMORY = [
 /** Files of those suites that take seconds each: `npm run test:unit` leaves them out, unless FLOWCRAFT_LONG=1. */
 const SLOW_ON_MEMORY = [
   'client/failed-attempts.test.js',
+  'client/progress.test.js',
   'client/rerun.test.js',
   'client/start.test.js',
   'client/told.test.js',
@@ -44,7 +45,9 @@ const SLOW_ON_MEMORY = [
   'demo/memory.test.js',
   'differential',
   'durable/control.test.js',
+  'durable/heartbeat.test.js',
   'durable/inner-blueprints.test.js',
+  'durable/last-progress.test.js',
   'durable/other-queues.test.js',
   'durable/sleep.test.js',
   'durable/subflows.test.js',
