@@ -34,6 +34,7 @@ export const navigation = [
     text: 'Operations',
     items: [
       docs('Day by day', 'operations'),
+      docs('Pause', 'pausing'),
       docs('Dashboard', 'dashboard'),
       docs('Observability', 'observability'),
       docs('Servers, tables, queues', 'servers'),

@@ -64,6 +64,24 @@ const HERE = {
     await expectRun(runId).toHaveCompleted({ outputs: { after: { by: 'ada' }, paid: { amount: 42 } } })
   },
 
+  'docs/pausing.md': async (t) => {
+    const order = createFlow('order').wait('approval')
+    const { client, expectRun } = await environmentFor(t, { order })
+    const run = await client.start('order', { runId: 'order-17' })
+    await expectRun(run).toAwait('approval')
+    const said = []
+    await runs('docs/pausing.md', { client, console: { log: (...words) => said.push(words) } })
+    assert.deepEqual(
+      said.map(([name, since, reason]) => [name, since instanceof Date, reason]),
+      [
+        ['order', true, undefined],
+        ['mails', true, 'the provider is down'],
+      ],
+    )
+    assert.deepEqual(await client.paused(), [])
+    assert.equal((await run.describe()).paused, undefined)
+  },
+
   'docs/child-runs.md': async () => {
     const said = []
     await runs('docs/child-runs.md', { console: { log: (words) => said.push(words) } })

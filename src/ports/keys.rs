@@ -52,6 +52,11 @@ pub fn cancel(run: &str, node: &str) -> String {
     format!("flowcraft:fanin:cancel:{run}:{node}")
 }
 
+/// What a node, by its place in the run, has recorded of its progress: one of two, written in turns by JavaScript.
+pub fn progress(slot: u8, run: &str, place: &str) -> String {
+    format!("flowcraft:progress:{slot}:{run}:{place}")
+}
+
 /// Changes when the store forgets everything; version 1 has no such key.
 pub const EPOCH: &str = "flowcraft:epoch";
 /// How long it lives, in seconds: thirty days.

@@ -39,7 +39,8 @@ export function judgeFleet(fleet: Fleet): Finding[] {
 
 /** It was wished, and may have been forgotten. */
 function judgePaused({ queue, blueprintId, since, reason }: Paused): Finding {
-  const [what, flag] = queue === undefined ? [`blueprint '${blueprintId}'`, 'blueprint'] : [`queue '${queue}'`, 'of-queue']
+  const [what, flag] =
+    queue === undefined ? [`blueprint '${blueprintId}'`, 'blueprint'] : [`queue '${queue}'`, 'of-queue']
   const why = reason === undefined ? '' : ` (${reason})`
   const age = lengthOf(Math.max(0, Date.now() - since.getTime()))
   return note(
