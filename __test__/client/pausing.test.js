@@ -4,11 +4,9 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
-import { hostOf } from '../../dist/client/client.js'
-import { depthOf } from '../../dist/client/queue-facts.js'
-import { deferred } from '../fixtures/deferred.js'
 import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { asking, clientFor, failing, single } from './support/clients.js'
+import { byNumber, consumersOf, counting, gated, numbered } from './support/pausing.js'
 
 let servers
 before(async () => {
@@ -17,37 +15,6 @@ before(async () => {
 after(() => servers.close())
 
 const ENDS = { timeoutMs: 30_000 }
-/** Longer than a worker takes to hear of it. */
-const HEARD = 3_000
-
-/** A flow of two nodes, the first of which ends when it is told to. */
-function gated(id = 'gated') {
-  const [begun, gate] = [deferred(), deferred()]
-  const executed = []
-  const flow = createFlow(id)
-    .node('first', async ({ context }) => {
-      executed.push('first')
-      begun.resolve()
-      await gate.promise
-      return { output: await context.get('word') }
-    })
-    .node('second', async ({ input }) => {
-      executed.push('second')
-      return { output: `${input} and on` }
-    })
-    .edge('first', 'second')
-  return { flow, begun: begun.promise, open: gate.resolve, executed }
-}
-
-const counting = (id, executed) =>
-  createFlow(id).node('count', async ({ context }) => {
-    executed.push(await context.get('n'))
-    return {}
-  })
-
-const numbered = (count) => Array.from({ length: count }, (_, n) => ({ context: { n } }))
-const byNumber = (a, b) => a - b
-
 describe('a paused run', () => {
   it('ends what it executes, starts nothing more, and goes on where it was', async (t) => {
     const { flow, begun, open, executed } = gated()
@@ -72,26 +39,6 @@ describe('a paused run', () => {
     assert.equal((await run.result(ENDS)).context['_outputs.second'], 'on and on')
     assert.deepEqual(executed, ['first', 'second'])
     assert.equal((await run.describe()).paused, undefined)
-  })
-
-  it('is left alone by recovery, also once its worker is gone', async (t) => {
-    const { flow, begun, open, executed } = gated('left')
-    const adapter = await servers.workerFor(t, flow, { repairInterval: 200, leaseSeconds: 1 })
-    const client = clientFor(t, servers, flow)
-    const run = await client.start('left', { context: { word: 'on' } })
-    await begun
-    await run.pause()
-    open()
-    await until(async () => (await run.describe()).nodes.length === 2)
-    await adapter.stop()
-    const another = servers.adapter(flow, { repairInterval: 200, leaseSeconds: 1 })
-    t.after(() => another.stop())
-    // A run counts as stale after five seconds, and is looked at twice.
-    await sleep(7_000)
-    assert.deepEqual(executed, ['first'])
-    await run.unpause()
-    await run.result(ENDS)
-    assert.deepEqual(executed, ['first', 'second'])
   })
 
   it('hears events and resumes meanwhile, and its timers are not lost', async (t) => {
@@ -223,29 +170,6 @@ describe('a paused queue or blueprint', () => {
     assert.deepEqual(executed.sort(byNumber), [...numbered(20).map(({ context }) => context.n), 100])
   })
 
-  it('a queue is paused for workers that start later, and while a node takes long', async (t) => {
-    const { flow, begun, open, executed } = gated('long')
-    const adapter = await servers.workerFor(t, flow)
-    const client = clientFor(t, servers, flow)
-    const { queue } = servers
-    const run = await client.start('long', { context: { word: 'on' } })
-    await begun
-    await client.pause({ queue })
-    await until(async () => (await consumersOf(client, queue)) === 0, { what: 'no consumer' })
-    const later = servers.adapter(flow)
-    t.after(() => later.stop())
-    await sleep(HEARD)
-    assert.equal(await consumersOf(client, queue), 0)
-    open()
-    await until(async () => (await run.describe()).nodes.length === 2)
-    await sleep(500)
-    assert.deepEqual(executed, ['first'], 'the worker does not go on with what waits in the queue')
-    await client.unpause({ queue })
-    await run.result(ENDS)
-    assert.deepEqual(executed, ['first', 'second'])
-    await adapter.stop()
-  })
-
   it('a worker stops while its queue is paused and a node takes long, and hands nothing on twice', async (t) => {
     const { flow, begun, open, executed } = gated('stopped')
     const adapter = await servers.workerFor(t, flow)
@@ -264,48 +188,4 @@ describe('a paused queue or blueprint', () => {
     await run.result(ENDS)
     assert.deepEqual(executed, ['first', 'second'])
   })
-
-  it('a blueprint executes nothing, whatever starts, and goes on where each run was', async (t) => {
-    const executed = []
-    const [held, other] = [counting('stilled', executed), counting('lively', executed)]
-    await servers.workerFor(t, [held, other], { repairInterval: 200, leaseSeconds: 1 })
-    const client = clientFor(t, servers, [held, other])
-    await client.pause({ blueprintId: 'stilled' })
-    await sleep(HEARD)
-    const runs = await client.startMany('stilled', numbered(20))
-    const [paused] = runs
-    await paused.pause()
-    const [free] = await client.startMany('lively', [{ context: { n: 100 } }])
-    await free.result(ENDS)
-    // Recovery takes none of them for lost.
-    await sleep(7_000)
-    assert.deepEqual(executed, [100])
-    assert.equal(await client.unpause({ blueprintId: 'stilled' }), true)
-    for (const run of runs.slice(1)) await run.result(ENDS)
-    assert.equal(executed.length, 20, 'a run that is paused itself stays so')
-    await paused.unpause()
-    await paused.result(ENDS)
-    assert.deepEqual(executed.sort(byNumber), [...numbered(20).map(({ context }) => context.n), 100])
-  })
-
-  it('a blueprint that went on while nothing published its jobs is found by recovery', async (t) => {
-    const executed = []
-    const flow = counting('forgotten', executed)
-    await servers.workerFor(t, flow, { repairInterval: 200, leaseSeconds: 1 })
-    const client = clientFor(t, servers, flow)
-    await client.pause({ blueprintId: 'forgotten' })
-    await sleep(HEARD)
-    const run = await client.start('forgotten', { context: { n: 1 } })
-    await sleep(1_000)
-    const dying = client.unpause({ blueprintId: 'forgotten' })
-    await until(async () => (await client.paused()).length === 0)
-    await client.close()
-    await dying.catch(() => {})
-    await clientFor(t, servers).run(run.runId).result(ENDS)
-    assert.deepEqual(executed, [1])
-  })
 })
-
-async function consumersOf(client, queue) {
-  return (await depthOf(hostOf(client).beside.broker, queue)).consumers
-}

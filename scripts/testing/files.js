@@ -36,6 +36,7 @@ export const ON_MEMORY = [
 /** Files of those suites that take seconds each: `npm run test:unit` leaves them out, unless FLOWCRAFT_LONG=1. */
 const SLOW_ON_MEMORY = [
   'client/failed-attempts.test.js',
+  'client/pausing.test.js',
   'client/progress.test.js',
   'client/rerun.test.js',
   'client/start.test.js',
@@ -88,6 +89,7 @@ const LONGEST = [
 export const LONG = [
   'cli/bulk.test.js',
   'cli/dead.test.js',
+  'client/pausing-and-recovery.test.js',
   'cli/doctor.test.js',
   'cli/fleet.test.js',
   'cli/frame.test.js',

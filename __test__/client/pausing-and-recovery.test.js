@@ -1,0 +1,104 @@
+// What is paused is taken for lost by nothing that looks for lost jobs, and is found where it was left.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { migrate } from '@flowcraft/rabbitmq-adapter'
+import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
+import { clientFor } from './support/clients.js'
+import { byNumber, consumersOf, counting, gated, HEARD, numbered } from './support/pausing.js'
+
+let servers
+before(async () => {
+  servers = await openSharedServers()
+  const { contextTable: contextTableName, statusTable: statusTableName } = servers
+  await migrate({ pgClient: urls.database, contextTableName, statusTableName })
+  servers.migrated = contextTableName
+})
+after(() => servers.close())
+
+const ENDS = { timeoutMs: 30_000 }
+
+describe('beside recovery', () => {
+  it('a run is left alone by recovery, also once its worker is gone', async (t) => {
+    const { flow, begun, open, executed } = gated('left')
+    const adapter = await servers.workerFor(t, flow, { repairInterval: 200, leaseSeconds: 1 })
+    const client = clientFor(t, servers, flow)
+    const run = await client.start('left', { context: { word: 'on' } })
+    await begun
+    await run.pause()
+    open()
+    await until(async () => (await run.describe()).nodes.length === 2)
+    await adapter.stop()
+    const another = servers.adapter(flow, { repairInterval: 200, leaseSeconds: 1 })
+    t.after(() => another.stop())
+    // A run counts as stale after five seconds, and is looked at twice.
+    await sleep(7_000)
+    assert.deepEqual(executed, ['first'])
+    await run.unpause()
+    await run.result(ENDS)
+    assert.deepEqual(executed, ['first', 'second'])
+  })
+
+  it('a queue is paused for workers that start later, and while a node takes long', async (t) => {
+    const { flow, begun, open, executed } = gated('long')
+    const adapter = await servers.workerFor(t, flow)
+    const client = clientFor(t, servers, flow)
+    const { queue } = servers
+    const run = await client.start('long', { context: { word: 'on' } })
+    await begun
+    await client.pause({ queue })
+    await until(async () => (await consumersOf(client, queue)) === 0, { what: 'no consumer' })
+    const later = servers.adapter(flow)
+    t.after(() => later.stop())
+    await sleep(HEARD)
+    assert.equal(await consumersOf(client, queue), 0)
+    open()
+    await until(async () => (await run.describe()).nodes.length === 2)
+    await sleep(500)
+    assert.deepEqual(executed, ['first'], 'the worker does not go on with what waits in the queue')
+    await client.unpause({ queue })
+    await run.result(ENDS)
+    assert.deepEqual(executed, ['first', 'second'])
+    await adapter.stop()
+  })
+
+  it('a blueprint executes nothing, whatever starts, and goes on where each run was', async (t) => {
+    const executed = []
+    const [held, other] = [counting('stilled', executed), counting('lively', executed)]
+    await servers.workerFor(t, [held, other], { repairInterval: 200, leaseSeconds: 1 })
+    const client = clientFor(t, servers, [held, other])
+    await client.pause({ blueprintId: 'stilled' })
+    await sleep(HEARD)
+    const runs = await client.startMany('stilled', numbered(20))
+    const [paused] = runs
+    await paused.pause()
+    const [free] = await client.startMany('lively', [{ context: { n: 100 } }])
+    await free.result(ENDS)
+    // Recovery takes none of them for lost.
+    await sleep(7_000)
+    assert.deepEqual(executed, [100])
+    assert.equal(await client.unpause({ blueprintId: 'stilled' }), true)
+    for (const run of runs.slice(1)) await run.result(ENDS)
+    assert.equal(executed.length, 20, 'a run that is paused itself stays so')
+    await paused.unpause()
+    await paused.result(ENDS)
+    assert.deepEqual(executed.sort(byNumber), [...numbered(20).map(({ context }) => context.n), 100])
+  })
+
+  it('a blueprint that went on while nothing published its jobs is found by recovery', async (t) => {
+    const executed = []
+    const flow = counting('forgotten', executed)
+    await servers.workerFor(t, flow, { repairInterval: 200, leaseSeconds: 1 })
+    const client = clientFor(t, servers, flow)
+    await client.pause({ blueprintId: 'forgotten' })
+    await sleep(HEARD)
+    const run = await client.start('forgotten', { context: { n: 1 } })
+    await sleep(1_000)
+    const dying = client.unpause({ blueprintId: 'forgotten' })
+    await until(async () => (await client.paused()).length === 0)
+    await client.close()
+    await dying.catch(() => {})
+    await clientFor(t, servers).run(run.runId).result(ENDS)
+    assert.deepEqual(executed, [1])
+  })
+})
