@@ -50,15 +50,22 @@ function hurdles(seed) {
   return { beforeNode: wait, afterNode: wait }
 }
 
-export function runtimeOptions(blueprints, middleware, eventBus) {
+/**
+ * An event bus that takes its time whenever a node starts or ends. Workers are slow by it, and not by middleware: beside
+ * middleware a subflow is executed whole.
+ */
+export function slowBus(longest, seed, bus) {
+  const cast = dice(seed)
   return {
-    blueprints,
-    registry,
-    evaluator: new UnsafeEvaluator(),
-    logger: new NullLogger(),
-    middleware: [middleware],
-    eventBus,
+    emit: async (event) => {
+      bus.emit(event)
+      if (event.type === 'node:start' || event.type === 'node:finish') await sleep(cast.upTo(longest + 1))
+    },
   }
+}
+
+export function runtimeOptions(blueprints, { middleware = [], eventBus }) {
+  return { blueprints, registry, evaluator: new UnsafeEvaluator(), logger: new NullLogger(), middleware, eventBus }
 }
 
 export const blueprintsOf = (one) => Object.fromEntries([one.blueprint, ...one.subs].map((each) => [each.id, each]))
@@ -70,7 +77,7 @@ export async function inMemory(one, seed = 0, pace = delays(3, seedOf(one.name, 
   const recorder = new Recorder()
   // Everything of one runtime is one run: subflows have its id, too.
   const bus = { emit: (event) => recorder.emit({ ...event, payload: { ...event.payload, executionId: 'this' } }) }
-  const runtime = new FlowRuntime(runtimeOptions(blueprintsOf(one), pace, bus))
+  const runtime = new FlowRuntime(runtimeOptions(blueprintsOf(one), { middleware: [pace], eventBus: bus }))
   try {
     const result = await runtime.run(one.blueprint, structuredClone(one.context), { concurrency: 100 })
     const { executed, arrivals } = recorder.of('this')

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { openSharedServers } from '../fixtures/shared-servers.js'
-import { blueprintsOf, delays, distributedOutcome, Recorder, runtimeOptions, startsOf } from './compare.js'
+import { blueprintsOf, distributedOutcome, Recorder, runtimeOptions as optionsOf, slowBus, startsOf } from './compare.js'
 
 export class ManyRuns {
   /** What the workers know; blueprints may be added at any time. */
@@ -13,8 +13,10 @@ export class ManyRuns {
     const runs = new ManyRuns()
     runs.servers = await openSharedServers()
     for (let index = 0; index < workers; index++) {
-      const runtime = runtimeOptions(runs.blueprints, delays(longest, seed + index), runs.recorder)
-      const adapter = new RabbitMqAdapter({ ...runs.servers.options([]), runtimeOptions: runtime, concurrency })
+      const eventBus = slowBus(longest, seed + index, runs.recorder)
+      const runtimeOptions = optionsOf(runs.blueprints, { eventBus })
+      const options = { ...runs.servers.options([]), runtimeOptions, concurrency, subflows: 'jobs' }
+      const adapter = new RabbitMqAdapter(options)
       runs.servers.adapters.push(adapter)
       adapter.start()
     }
