@@ -3,10 +3,13 @@
 //   FLOWCRAFT_DIFFERENTIAL_RUNS=5000 FLOWCRAFT_DIFFERENTIAL_SEED=7 node --test __test__/differential/differential.test.js
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { differences, inMemory, memoryOutcomes, short } from './compare.js'
-import { generate, seedOf } from './generate.js'
-import { JOIN_BEHIND_LOOP, KNOWN, knownIn, readsAhead } from './known.js'
+import { differences, short } from './compare.js'
+import { seedOf } from './dice.js'
+import { generate } from './generate.js'
+import { JOIN_BEHIND_LOOP, KNOWN, knownIn } from './known.js'
 import { ManyRuns } from './many-runs.js'
+import { inMemory, memoryOutcomes } from './memory.js'
+import { readsAhead } from './races.js'
 import { print, shrink } from './shrink.js'
 
 const RUNS = Number(process.env.FLOWCRAFT_DIFFERENTIAL_RUNS ?? 400)
@@ -27,6 +30,7 @@ async function prepared(one) {
   const outcomes = await Promise.all([1, 2, 3].map((seed) => inMemory(one, seed)))
   const known = knownIn(one, outcomes[0])
   if (known.length > 0) return { one, skipped: known[0] }
+  if (outcomes[0].status.startsWith('threw')) return { one, skipped: 'threw' }
   if (outcomes.some((other) => differences(one, outcomes[0], other).length > 0)) return { one, skipped: 'order' }
   return { one, memory: outcomes[0] }
 }
@@ -43,7 +47,7 @@ const kinds = (found) => new Set(found.map((line) => line.split(':')[0]))
 async function fails(one, ways) {
   if (readsAhead(one)) return false
   const { skipped, memory } = await prepared(one)
-  if (skipped || memory.status.startsWith('threw')) return false
+  if (skipped) return false
   const outcomes = await fleet.run([one, one, one], { timeout: 3000 })
   const alike = (other) => [...kinds(differences(one, memory, other))].some((kind) => ways.has(kind))
   return outcomes.some(alike) && isCertain(one, 15)

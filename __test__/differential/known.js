@@ -1,35 +1,9 @@
 // The differences between core in memory and a distributed run that are known. Each has a sentence, a test whether a
 // case shows it (then it is not compared), and the shortest case that does.
+import { bodyOf, into, isAny, isLoop, nodeOf, outOf, reachable } from './graph.js'
 
-const isLoop = (node) => node.uses === 'loop-controller'
-const isAny = (node) => node.config?.joinStrategy === 'any'
-const into = (blueprint, id) => blueprint.edges.filter((edge) => edge.target === id)
-const outOf = (blueprint, id) => blueprint.edges.filter((edge) => edge.source === id)
-const nodeOf = (blueprint, id) => blueprint.nodes.find((node) => node.id === id)
-
-/** Everything edges lead to from here; a fallback also has the edges of its primary. */
-export function reachable(blueprint, from) {
-  const reached = new Set()
-  const ahead = [from]
-  while (ahead.length > 0) {
-    const id = ahead.pop()
-    const next = outOf(blueprint, id).map(({ target }) => target)
-    const fallback = nodeOf(blueprint, id)?.config?.fallback
-    for (const target of fallback ? [...next, fallback] : next) {
-      if (!reached.has(target)) ahead.push(target)
-      reached.add(target)
-    }
-  }
-  return reached
-}
-
-/** The nodes of a loop: what its `continue` edge leads to, short of itself. */
-function bodyOf(blueprint, { id }) {
-  const first = outOf(blueprint, id).find(({ action }) => action === 'continue')?.target
-  if (first === undefined) return new Set()
-  const graph = { ...blueprint, edges: blueprint.edges.filter(({ source }) => source !== id) }
-  return reachable(graph, first).add(first)
-}
+/** Whether a node leaves something else in the context when it runs once more. */
+const counts = ({ params = {} }) => params.count || params.touches?.length > 0
 
 /** Whether an edge may not be taken although its source has run: by its own words, or since that chose another one's action. */
 function mayBeLeft(blueprint, { source, action, condition }) {
@@ -78,11 +52,9 @@ export const KNOWN = [
           const edges = into(blueprint, id)
           return !isAny(nodeOf(blueprint, id)) && edges.length > 1 && edges.some((each) => mayBeLeft(blueprint, each))
         }
-        const repeats = (id) => isLoop(nodeOf(blueprint, id)) || nodeOf(blueprint, id).params?.count
+        const repeats = (id) => isLoop(nodeOf(blueprint, id)) || counts(nodeOf(blueprint, id))
         const fed = !node.inputs || into(blueprint, node.id).some(({ transform }) => transform)
-        return (
-          fed || behind.has(node.id) || node.params?.count || [...behind].some(repeats) || [...behind].some(mayPass)
-        )
+        return fed || behind.has(node.id) || counts(node) || [...behind].some(repeats) || [...behind].some(mayPass)
       }),
     example: {
       nodes: [work('a'), work('b'), work('c', { base: 30 }), { ...work('j'), config: { joinStrategy: 'any' } }],
@@ -165,9 +137,10 @@ export const KNOWN = [
     name: 'mapped-to-nothing',
     sentence:
       'A transform is given the output of its edge’s source; in memory, where `inputs` names a node without output, nothing.',
-    applies: ({ blueprint }, { executed, context }) =>
+    applies: ({ blueprint }, { executed, gave }) =>
       blueprint.nodes.some(({ id, inputs }) => {
-        const isNothing = executed[`${blueprint.id} ${inputs}`] > 0 && !(`_outputs.${inputs}` in context)
+        const source = `${blueprint.id} ${inputs}`
+        const isNothing = executed[source] > 0 && !gave.has(source)
         return isNothing && into(blueprint, id).some(({ source, transform }) => transform && source !== inputs)
       }),
     example: {
@@ -180,12 +153,14 @@ export const KNOWN = [
     name: 'failed-fallback-at-join',
     sentence:
       'An `all` join waits for the fallback of its predecessor, and does not run if that fails; in memory it runs.',
-    applies: ({ blueprint }, { executed, errors }) =>
+    applies: ({ blueprint }, { executed, failed }) =>
       blueprint.nodes.some(({ id, config }) => {
         const other = nodeOf(blueprint, config?.fallback)
         if (!other || !executed[`${blueprint.id} ${other.id}`]) return false
-        const failed = errors.includes(other.id) || executed[`${blueprint.id} ${other.config?.fallback}`]
-        return failed && outOf(blueprint, id).some(({ target }) => into(blueprint, target).length > 1)
+        return (
+          failed.has(`${blueprint.id} ${other.id}`) &&
+          outOf(blueprint, id).some(({ target }) => into(blueprint, target).length > 1)
+        )
       }),
     example: {
       nodes: [
@@ -329,54 +304,9 @@ export const JOIN_BEHIND_LOOP = {
   },
 }
 
-/**
- * Whether a node reads what nothing makes sure is done before it: its outcome then depends on who is faster. Cases are
- * not generated so; while one is shrunk it may become so.
- */
-export function readsAhead({ blueprint }) {
-  const isBefore = (graph, from, to) => from === to || reachable(graph, from).has(to)
-  const loops = blueprint.nodes.filter(isLoop).map((loop) => ({
-    body: bodyOf(blueprint, loop),
-    round: { ...blueprint, edges: blueprint.edges.filter(({ source }) => source !== loop.id) },
-  }))
-  const writers = new Map()
-  for (const { id, params = {} } of blueprint.nodes) {
-    for (const key of [id, params.write, params.count, params.outputKey, ...Object.keys(params.outputs ?? {})]) {
-      if (key) writers.set(key, id)
-    }
-  }
-  /** Two of one round of a loop, with no order between them, are under way at once, though the way round connects them. */
-  const areAtOnce = (one, other) =>
-    loops.some(
-      ({ body, round }) =>
-        body.has(one) && body.has(other) && !isBefore(round, one, other) && !isBefore(round, other, one),
-    )
-  const isDone = (writer, reader) => {
-    const primaries = blueprint.nodes.filter(({ config }) => config?.fallback === writer).map(({ id }) => id)
-    return [writer, ...primaries].some((id) => isBefore(blueprint, id, reader) && !areAtOnce(id, reader))
-  }
-  const alike = (one, other) => {
-    const [edges, others] = [one, other].map((id) => into(blueprint, id))
-    const isPlain = ({ action, condition }) => action === undefined && condition === undefined
-    const sources = others.map(({ source }) => source)
-    if (edges.length !== others.length || ![...edges, ...others].every(isPlain)) return false
-    return edges.every(({ source }) => sources.includes(source))
-  }
-  return blueprint.nodes.some(({ id, inputs = {}, params = {} }) => {
-    // In memory a level ends before the next begins: whoever waits for a later one waits in vain.
-    if (params.until && !(writers.has(params.until) && alike(id, writers.get(params.until)))) return true
-    const mapped = typeof inputs === 'string' ? [inputs] : Object.values(inputs)
-    const brought = into(blueprint, id).flatMap(({ transform = '' }) => [...transform.matchAll(/context\["(.*?)"\]/g)])
-    const names = [
-      ...mapped,
-      ...(params.read ?? []),
-      ...Object.values(params.inputs ?? {}),
-      ...brought.map(([, name]) => name),
-    ]
-    return names.some((name) => writers.has(name) && !isDone(writers.get(name), id))
-  })
+/** The names of the known differences a case shows, in its blueprint or in one that it runs as a subflow. */
+export function knownIn(one, memory) {
+  const cases = [one.blueprint, ...one.subs].map((blueprint) => ({ ...one, blueprint }))
+  const shows = ({ applies }) => cases.some((each) => applies(each, memory))
+  return [...KNOWN, JOIN_BEHIND_LOOP].filter(shows).map(({ name }) => name)
 }
-
-/** The names of the known differences a case shows. */
-export const knownIn = (one, memory) =>
-  [...KNOWN, JOIN_BEHIND_LOOP].filter(({ applies }) => applies(one, memory)).map(({ name }) => name)

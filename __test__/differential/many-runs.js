@@ -1,8 +1,11 @@
 // Several workers in this process, and a client that starts many runs at once and waits for all of them.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
+import { ENDED } from '../fixtures/corner.js'
 import { openSharedServers } from '../fixtures/shared-servers.js'
-import { blueprintsOf, distributedOutcome, Recorder, runtimeOptions as optionsOf, slowBus, startsOf } from './compare.js'
+import { distributedOutcome, Recorder } from './compare.js'
+import { blueprintsOf, runtimeOptions as optionsOf, startsOf } from './memory.js'
+import { slowBus } from './pace.js'
 
 export class ManyRuns {
   /** What the workers know; blueprints may be added at any time. */
@@ -36,17 +39,54 @@ export class ManyRuns {
     const jobsOf = (one, index) =>
       startsOf(one).map((nodeId) => ({ runId: ids[index], blueprintId: one.blueprint.id, nodeId }))
     await servers.sendMany(cases.flatMap(jobsOf))
-    await this.#ended(ids, timeout)
+    const pausing = new Map(cases.map(({ pauses = {} }, index) => [ids[index], { ...pauses }]))
+    await this.#ended(ids, { pausing, deadline: Date.now() + timeout })
     return this.#outcomes(ids)
   }
 
-  /** Waits until all have ended, or for so long that the rest never will. */
-  async #ended(ids, timeout) {
-    const deadline = Date.now() + timeout
+  /** Waits until all have ended, or for so long that the rest never will; what pauses meanwhile is resumed. */
+  async #ended(ids, { pausing, deadline }) {
+    await this.#sendEarly(pausing)
     while (Date.now() < deadline) {
+      await this.#resumeThose(pausing)
       if ((await this.servers.openAmong(ids)) === 0) return
       await sleep(Math.min(50, ids.length))
     }
+  }
+
+  /** Events that come before their node waits are kept for it. */
+  async #sendEarly(pausing) {
+    for (const [runId, pauses] of pausing) {
+      for (const { event, early, output } of Object.values(pauses)) {
+        if (early) await this.adapter.sendEvent(runId, event, output)
+      }
+    }
+  }
+
+  /** Resumes what waits, each node once. */
+  async #resumeThose(pausing) {
+    for (const [runId, pauses] of pausing) if (Object.keys(pauses).length === 0) pausing.delete(runId)
+    const ids = [...pausing.keys()]
+    const seen = ids.length > 0 ? await this.servers.lookAtMany(ids) : []
+    for (const [index, { status, context }] of seen.entries()) {
+      const runId = ids[index]
+      if (ENDED.includes(status)) pausing.delete(runId)
+      for (const id of (status === 'awaiting' && context._awaitingNodeIds) || []) {
+        const pause = pausing.get(runId)[id]
+        delete pausing.get(runId)[id]
+        if (pause && !pause.early && !pause.timer) await this.#resume(runId, id, pause)
+      }
+    }
+  }
+
+  async #resume(runId, nodeId, { event, action = '', output }) {
+    if (event) await this.adapter.sendEvent(runId, event, output)
+    else await this.adapter.resumeWithAction(runId, action, output, nodeId)
+  }
+
+  /** The one of the workers that tells runs of what came. */
+  get adapter() {
+    return this.servers.adapters[0]
   }
 
   async #outcomes(ids) {

@@ -3,12 +3,13 @@
 //   action           the action it returns, or a list of them: by turns, counted by the key in `count`
 //   read             context keys that go into the output
 //   write, count     context keys it sets, and counts up
+//   touches          what it does to context keys that other nodes use too, in order: `{ op, key }`
 //   until            a context key that it waits for, and that goes into the output
 //   fails            true: always; a number: so many attempts; { key, is }: when this context key has this value
 //   fatal            its failures are fatal
 //   rescue           (class) its own `fallback` method answers in its place
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BaseNode, FlowcraftError } from 'flowcraft'
+import { BaseNode, FlowcraftError, SubflowNode } from 'flowcraft'
 
 /** How long a node waits for a key, in milliseconds. */
 const LONGEST_WAIT = 10_000
@@ -30,6 +31,10 @@ async function work(node) {
   const read = []
   for (const key of params.read ?? []) read.push((await context.get(key)) ?? 'none')
   if (params.until) read.push(await appearing(context, params.until))
+  for (const { op, key } of params.touches ?? []) {
+    const value = await touch[op](context, key, (base + total(input) + total(read)) % 997)
+    if (value !== undefined) read.push(value)
+  }
   const v = (base + count * 7 + total(input) + total(read)) % 997
   if (params.write) await context.set(params.write, v)
 
@@ -56,6 +61,39 @@ const shapes = {
   sometimes: ({ v }) => (v % 2 ? v : undefined),
 }
 
+/** What a node does to a key that others use too; what it reads of it goes into its output. */
+const touch = {
+  get: async (context, key) => (await context.get(key)) ?? 'none',
+  has: (context, key) => context.has(key),
+  json: async (context, key) => (await context.toJSON())[key] ?? 'none',
+  set: (context, key, v) => context.set(key, { v }),
+  /** Not waited for: what it sets is there for what follows all the same. */
+  loose(context, key, v) {
+    void context.set(key, [v])
+  },
+  async add(context, key, v) {
+    await context.set(key, (total(await context.get(key)) + v) % 997)
+  },
+  delete: (context, key) => context.delete(key),
+  patch: (context, key, v) =>
+    patched(context, [
+      { op: 'delete', key },
+      { op: 'set', key: `${key}_patched`, value: v },
+      { op: 'set', key, value: { v, by: 'patch' } },
+      { op: 'delete', key: `${key}_patched` },
+    ]),
+}
+
+/** In memory a context has no `patch`: there its operations are done one by one. */
+async function patched(context, operations) {
+  try {
+    await context.patch(operations)
+  } catch (error) {
+    if (error.message !== 'Patch operations not supported by AsyncContextView') throw error
+    for (const { op, key, value } of operations) await (op === 'set' ? context.set(key, value) : context.delete(key))
+  }
+}
+
 /** The value of a key that another node sets, once it is there. */
 async function appearing(context, key) {
   for (const deadline = Date.now() + LONGEST_WAIT; Date.now() < deadline; await sleep(1 + Math.random() * 5)) {
@@ -65,9 +103,11 @@ async function appearing(context, key) {
   return 'never'
 }
 
-/** Run ids are not of the same length everywhere. */
+/** What a subflow gives may have in it what core keeps there: run ids, and inputs, of which the last to arrive stays. */
+export const isCores = (key) => key === '_executionId' || key.startsWith('_inputs.')
+
 function isLong(value) {
-  return JSON.stringify(value, (key, each) => (key === '_executionId' ? undefined : each))?.length > 300
+  return JSON.stringify(value, (key, each) => (isCores(key) ? undefined : each))?.length > 300
 }
 
 /** One number for any JSON: what a node was given shows in what it returns. */
@@ -81,7 +121,7 @@ function totalOf(json) {
   if (typeof json === 'boolean') return json ? 3 : 5
   if (json === null) return 11
   // Not by the order of the keys: PostgreSQL's JSONB has its own.
-  const keys = Object.keys(json).filter((key) => key !== '_executionId')
+  const keys = Object.keys(json).filter((key) => !isCores(key))
   return keys.sort().reduce((sum, key, index) => sum + (index + 1) * totalOf(json[key]), 13)
 }
 
@@ -106,7 +146,36 @@ class Work extends BaseNode {
 async function item({ input, context }) {
   if (input.fails) throw new Error('a bad item')
   if (input.write) await context.set(input.write, input.v)
-  return { output: input.none ? undefined : { v: input.v * 2 } }
+  const read = input.reads ? total(await context.get(input.reads)) : 0
+  return { output: input.none ? undefined : { v: input.v * 2 + read } }
 }
 
-export const registry = { work, Work, item }
+/** The worker of a batch that runs a subflow for every item. */
+class ItemFlow extends SubflowNode {
+  constructor(_params, nodeId) {
+    super({ blueprintId: ITEM_FLOW.id }, nodeId)
+  }
+}
+
+export const ITEM_FLOW = {
+  id: 'item-flow',
+  nodes: [
+    { id: 'one', uses: 'inItem', params: { write: 'said' } },
+    { id: 'two', uses: 'inItem', params: { read: 'said' } },
+    { id: 'three', uses: 'inItem', inputs: 'two' },
+  ],
+  edges: [
+    { source: 'one', target: 'two' },
+    { source: 'two', target: 'three' },
+  ],
+}
+
+/** The nodes of that subflow. Each item's has a context of its own. */
+async function inItem({ input, params, context }) {
+  if (input?.fails) throw new Error('a bad item')
+  if (params.write) await context.set(params.write, total(input))
+  const read = params.read ? await context.get(params.read) : 0
+  return { output: input?.none ? { v: read } : { v: total(input) % 997, read } }
+}
+
+export const registry = { work, Work, item, inItem, ItemFlow, SubflowNode }

@@ -1,8 +1,10 @@
 // Mixed flows, made from seeds as in the differential suite, for workers of several processes: each node that starts is
 // noted in a file.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
-import { blueprintsOf, delays, Recorder, runtimeOptions } from '../../differential/compare.js'
+import { Recorder } from '../../differential/compare.js'
 import { generate } from '../../differential/generate.js'
+import { blueprintsOf, runtimeOptions } from '../../differential/memory.js'
+import { delays } from '../../differential/pace.js'
 
 const LONGEST_DELAY = 20
 
@@ -12,7 +14,10 @@ export function generatedFlows({ seeds, file, worker }) {
   const emit = (event) => {
     if (event.type === 'node:start') appendFileSync(file, `${JSON.stringify({ ...event, worker })}\n`)
   }
-  const { logger: _, ...runtime } = runtimeOptions(blueprints, delays(LONGEST_DELAY, process.pid), { emit })
+  const { logger: _, ...runtime } = runtimeOptions(blueprints, {
+    middleware: [delays(LONGEST_DELAY, process.pid)],
+    eventBus: { emit },
+  })
   return runtime
 }
 
