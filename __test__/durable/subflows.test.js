@@ -183,6 +183,29 @@ describe('a pause inside a subflow', () => {
     })
   }
 
+  for (const subflows of ['jobs', 'whole']) {
+    it(`tells its run's id in every event (${subflows})`, async (t) => {
+      const heard = []
+      const emit = async ({ type, payload }) =>
+        void heard.push([type, payload.nodeId ?? payload.key, payload.executionId])
+      const outer = around('heard', { blueprintId: 'reviewing' })
+      const adapter = await servers.workerFor(t, [outer, reviewing()], { subflows, runtime: { eventBus: { emit } } })
+      const runId = await servers.begin(outer)
+      await awaiting(runId)
+      await adapter.resumeWithAction(runId, 'approve', 'Bob')
+      assert.equal((await servers.settled(runId)).status, 'completed')
+      const ofTheRun = heard.filter(([, , executionId]) => executionId === runId)
+      const has = (type, about) => ofTheRun.some(([one, other]) => one === type && other === about)
+      assert.ok(
+        has('node:start', 'approve') && has('node:finish', 'approve') && has('context:change', '_inputs.approve'),
+      )
+      assert.deepEqual(
+        heard.filter(([, , executionId]) => executionId !== undefined && executionId !== runId),
+        [],
+      )
+    })
+  }
+
   it('may be followed by another', async (t) => {
     const inner = createFlow('twice')
       .wait('first')

@@ -202,7 +202,8 @@ async function resume(
   if (nested !== undefined) {
     const output = context.opened(stored, RESUME_OUTPUT, ofEvent(execution, node))
     const resumed = { output, ...(action !== undefined && { action }) }
-    const inside = await resumeInside(host.runtime, node, context, nested, resumed, signal)
+    const within = { signal, runId: job.runId }
+    const inside = await resumeInside(host.runtime, node, context, nested, resumed, within)
     const stillPaused = await pausedInside(context, job.nodeId)
     if (stillPaused !== undefined) {
       return { outcome: 'paused', ...byServers(host, inside as Pause), ...context.writes() }

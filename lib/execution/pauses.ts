@@ -16,6 +16,7 @@ import type { JobContext } from './job-context.js'
 import { isWebhookDetails, webhookOutput } from './webhook-nodes.js'
 
 type State = WorkflowState<Record<string, unknown>>
+type ExecutionContext = Parameters<Runtime['orchestrator']['run']>[0]
 type Runtime = FlowRuntime<Record<string, unknown>, Record<string, unknown>>
 export type Pause = Pick<JobAnswer, 'details' | 'event' | 'until' | 'output'>
 
@@ -131,9 +132,9 @@ export async function resumeInside(
   context: JobContext,
   serialized: string,
   resumed: Resumed,
-  signal: AbortSignal,
+  within: Within,
 ): Promise<NodeResult | Pause> {
-  const outcome = await resumeSubflow(runtime, node, serialized, resumed, signal)
+  const outcome = await resumeSubflow(runtime, node, serialized, resumed, within)
   if (outcome.status === 'awaiting') {
     await context.set(subflowKey(node.id), outcome.serializedContext)
     return nestedPause(runtime, node, outcome.serializedContext)
@@ -142,6 +143,12 @@ export async function resumeInside(
   const { output, keys } = subflowOutput(runtime, node, outcome)
   for (const [key, value] of Object.entries(keys)) await context.set(key, value)
   return { output }
+}
+
+/** The job that goes on inside a subflow, and the run whose events tell of it. */
+interface Within {
+  signal: AbortSignal
+  runId: string
 }
 
 /** What a node is resumed with. */
@@ -162,7 +169,7 @@ async function resumeSubflow(
   node: NodeDefinition,
   serialized: string,
   resumed: Resumed,
-  signal: AbortSignal,
+  within: Within,
 ): Promise<WorkflowResult> {
   const blueprint = subBlueprint(runtime, node)
   if (!blueprint) throw new Error(`The sub-blueprint of node '${node.id}' is not in the runtime`)
@@ -172,7 +179,7 @@ async function resumeSubflow(
   const nested = inside && inner[subflowKey(inside.id)]
   let answer = delivered(resumed, detailsInside(inner, waiting))
   if (inside && typeof nested === 'string') {
-    const outcome = await resumeSubflow(runtime, inside, nested, resumed, signal)
+    const outcome = await resumeSubflow(runtime, inside, nested, resumed, within)
     if (outcome.status === 'awaiting') {
       inner[subflowKey(inside.id)] = outcome.serializedContext
       return { ...outcome, serializedContext: runtime.serializer.serialize(inner) }
@@ -185,7 +192,8 @@ async function resumeSubflow(
   const state = runtime.serializer.serialize(inner)
   // Core's own resume would look for the state of a `SubflowNode` again.
   const nodes = blueprint.nodes.map((each) => (each.id === waiting ? { ...each, uses: 'wait' } : each))
-  const routed = routing(runtime, blueprint, waiting, answer.action)
+  const { signal, runId } = within
+  const routed = routing(runtime, blueprint, { nodeId: waiting, action: answer.action, runId })
   const outcome = await routed.resume({ ...blueprint, nodes }, state, { output: answer.output }, waiting, { signal })
   if (outcome.status !== 'completed' && outcome.status !== 'awaiting') {
     const reason = describeError(outcome.errors?.[0] ?? 'unknown error', waiting ?? node.id)
@@ -194,24 +202,29 @@ async function resumeSubflow(
   return outcome
 }
 
+/** Which node goes on, by which of its edges, and the run that it is of. */
+interface Route {
+  nodeId: string | undefined
+  action: string | undefined
+  runId: string
+}
+
 /**
  * A runtime that decides the edges of one node with an action. Core's `resume` drops the action, and starts every
- * node whose predecessors are done, also behind edges that were not taken: such nodes are left out here.
+ * node whose predecessors are done, also behind edges that were not taken: such nodes are left out here. And it makes up
+ * an id for what goes on: events tell the run's here.
  */
-function routing(
-  runtime: Runtime,
-  blueprint: WorkflowBlueprint,
-  nodeId: string | undefined,
-  action: string | undefined,
-): Runtime {
+function routing(runtime: Runtime, blueprint: WorkflowBlueprint, { nodeId, action, runId }: Route): Runtime {
   const chosen = new Set<string>()
-  const determineNextNodes: Runtime['determineNextNodes'] = async (graph, id, result, context, executionId) => {
-    if (id !== nodeId) return runtime.determineNextNodes(graph, id, result, context, executionId)
+  const determineNextNodes: Runtime['determineNextNodes'] = async (graph, id, result, context) => {
+    if (id !== nodeId) return runtime.determineNextNodes(graph, id, result, context, runId)
     const decided = action === undefined ? result : { ...result, action }
-    const next = await runtime.determineNextNodes(graph, id, decided, context, executionId)
+    const next = await runtime.determineNextNodes(graph, id, decided, context, runId)
     for (const { node } of next) chosen.add(node.id)
     return next
   }
+  const applyEdgeTransform: Runtime['applyEdgeTransform'] = (edge, result, target, context, predecessors) =>
+    runtime.applyEdgeTransform(edge, result, target, context, predecessors, runId)
   const bound = (id: string) => {
     const incoming = blueprint.edges.filter((edge) => edge.target === id)
     return incoming.length > 0 && incoming.every((edge) => edge.action !== undefined || edge.condition !== undefined)
@@ -220,13 +233,20 @@ function routing(
     run: (execution, traverser) => {
       const ready = traverser.getReadyNodes().map((each) => each.nodeId)
       for (const id of ready) if (chosen.has(id) || !bound(id)) traverser.addToFrontier(id)
-      return runtime.orchestrator.run(execution, traverser)
+      return runtime.orchestrator.run(asRun(execution, runId), traverser)
     },
   }
   return Object.create(runtime, {
     determineNextNodes: { value: determineNextNodes },
+    applyEdgeTransform: { value: applyEdgeTransform },
     orchestrator: { value: orchestrator },
   }) as Runtime
+}
+
+/** The same execution, by the id of its run. */
+function asRun(execution: ExecutionContext, executionId: string): ExecutionContext {
+  execution.state.setEventEmitter(execution.services.eventBus, executionId)
+  return Object.assign(Object.create(Object.getPrototypeOf(execution)) as ExecutionContext, execution, { executionId })
 }
 
 /** A subflow's output, and the keys it gives its parent: core's rules for its subflow node. */
