@@ -53,7 +53,7 @@ function cycle(maker, block) {
 function pair(maker, block) {
   const { cast, flow } = maker
   const [head, join] = [maker.id('h'), maker.id('j')]
-  // In this order in their queue too: whoever waits holds a slot.
+  // In this order in their queue too: the one that waits holds a slot.
   const [sets, waits] = [maker.id('u'), maker.id('w')]
   const key = `key_${sets}`
   const known = [...block.known, head]

@@ -12,7 +12,7 @@ import { inMemory, memoryOutcomes } from './memory.js'
 import { readsAhead } from './races.js'
 import { print, shrink } from './shrink.js'
 
-const RUNS = Number(process.env.FLOWCRAFT_DIFFERENTIAL_RUNS ?? 400)
+const RUNS = Number(process.env.FLOWCRAFT_DIFFERENTIAL_RUNS ?? 300)
 const SEED = Number(process.env.FLOWCRAFT_DIFFERENTIAL_SEED ?? 1)
 const AT_ONCE = 400
 const MOST_SKIPPED = 0.15

@@ -50,7 +50,7 @@ function writersOf({ nodes }) {
   return writers
 }
 
-/** In memory a level ends before the next begins: whoever waits for a later one waits in vain. */
+/** In memory a level ends before the next begins: a node that waits for a later one waits in vain. */
 function waitsInVain(blueprint) {
   const writers = writersOf(blueprint)
   const isPlain = ({ action, condition }) => action === undefined && condition === undefined
@@ -72,7 +72,7 @@ function readsTooEarly(blueprint, order) {
     const brought = into(blueprint, id).flatMap(({ transform = '' }) => [...transform.matchAll(/context\["(.*?)"\]/g)])
     const given = Object.values(params.inputs ?? {})
     const names = [...mapped, ...(params.read ?? []), ...given, ...brought.map(([, name]) => name)]
-    // Whoever is behind one that waited for a key reads it after it was set.
+    // What is behind a node that waited for a key reads it after it was set.
     const seers = (name) => blueprint.nodes.filter((node) => node.params?.until === name).map((node) => node.id)
     const isThere = (name) => [writers.get(name), ...seers(name)].some((node) => order.isDoneBefore(node, id))
     return names.some((name) => writers.has(name) && !isThere(name))

@@ -1,6 +1,6 @@
 // The guide's page "Middleware", and what "Observability" says of tracing.
 import assert from 'node:assert/strict'
-import { createFlow } from 'flowcraft'
+import { createFlow, SubflowNode } from 'flowcraft'
 import { openPage, pass, value } from './support.js'
 
 const page = openPage({
@@ -245,4 +245,113 @@ page.runs(
   ({ memory, distributed }) => {
     for (const { keys } of [memory, distributed]) assert.deepEqual([keys.seen, keys.doubled], [true, [2, 4]])
   },
+)
+
+/** Says when it is before, around and after which node. */
+const nested = (log) => ({
+  beforeNode: (_, nodeId) => void log.push(`before ${nodeId}`),
+  afterNode: (_, nodeId, result, error) =>
+    void log.push(`after ${nodeId}: ${error ? 'failed' : JSON.stringify(result?.output)}`),
+  aroundNode: async (_, nodeId, next) => {
+    log.push(`into ${nodeId}`)
+    try {
+      return await next()
+    } finally {
+      log.push(`out of ${nodeId}`)
+    }
+  },
+})
+
+const nesting = (params = {}, config = {}) =>
+  createFlow('nesting')
+    .node('first', value(1))
+    .node('sub', SubflowNode, { params: { blueprintId: 'inner', ...params }, config })
+    .node('last', pass)
+    .edge('first', 'sub')
+    .edge('sub', 'last')
+
+/** What is logged of a node that gives `output`. */
+const logOf = (nodeId, output, inside = []) => [
+  `into ${nodeId}`,
+  `before ${nodeId}`,
+  ...inside,
+  `after ${nodeId}: ${output}`,
+  `out of ${nodeId}`,
+]
+
+logged(
+  'it is around a node that runs a subflow, and within that around each node inside',
+  { status: 'completed', outputs: { first: 1, sub: 2, last: 2 } },
+  (log) => ({
+    flow: nesting(),
+    also: [
+      createFlow('inner')
+        .node('a', pass)
+        .node('b', async ({ input }) => ({ output: input + 1 }))
+        .edge('a', 'b'),
+    ],
+    runtime: { middleware: [nested(log)] },
+    adapter: { subflows: 'jobs' },
+  }),
+  (log) =>
+    assert.deepEqual(log, [
+      ...logOf('first', 1),
+      ...logOf('sub', 2, [...logOf('a', 1), ...logOf('b', 2)]),
+      ...logOf('last', 2),
+    ]),
+)
+
+logged(
+  'it hears of a failure inside a subflow from the inside out, at each attempt within the container',
+  { status: 'failed', errors: ['sub'], outputs: { first: 1 } },
+  (log) => ({
+    flow: nesting({}, { maxRetries: 2 }),
+    also: [createFlow('inner').node('a', async () => Promise.reject(new Error('no')))],
+    runtime: { middleware: [nested(log)] },
+    adapter: { subflows: 'jobs' },
+  }),
+  (log) => {
+    const inside = logOf('a', 'x').with(2, 'after a: failed')
+    assert.deepEqual(log, [
+      ...logOf('first', 1),
+      ...logOf('sub', 'x', [...inside, ...inside]).with(-2, 'after sub: failed'),
+    ])
+  },
+)
+
+page.runs(
+  'what it writes around a node inside a subflow stays in the context of that',
+  { status: 'completed', keys: { 'by first': true, 'by sub': true, 'by last': true, given: true, 'a reads': null } },
+  () => ({
+    flow: nesting({ outputs: { given: 'by a', 'a reads': 'b' } }),
+    also: [
+      createFlow('inner')
+        .node('a', pass)
+        .node('b', async ({ context }) => ({ output: (await context.get('by first')) ?? null }))
+        .edge('a', 'b'),
+    ],
+    runtime: { middleware: [{ beforeNode: (context, nodeId) => context.set(`by ${nodeId}`, true) }] },
+    adapter: { subflows: 'jobs' },
+  }),
+)
+
+logged(
+  'a container that was paused is not gone around again; what goes on inside is',
+  { status: 'completed', outputs: { first: 1, sub: 'yes', last: 'yes' } },
+  (log) => ({
+    flow: nesting(),
+    also: [
+      createFlow('inner').node('ask', pass).wait('review').node('b', pass).edge('ask', 'review').edge('review', 'b'),
+    ],
+    steps: [{ node: 'sub', output: 'yes' }],
+    runtime: { middleware: [nested(log)] },
+    adapter: { subflows: 'jobs' },
+  }),
+  (log) =>
+    assert.deepEqual(log, [
+      ...logOf('first', 1),
+      ...logOf('sub', undefined, [...logOf('ask', 1), ...logOf('review', undefined)]),
+      ...logOf('b', '"yes"'),
+      ...logOf('last', '"yes"'),
+    ]),
 )
