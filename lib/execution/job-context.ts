@@ -134,7 +134,7 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
       ? this.#shown?.json
       : this.json(value, `The context key '${key}' of node '${this.#job.nodeId}'`, stored)
     const removes =
-      json === undefined && (this.#has(stored) || !this.#isCurrent() || this.#live?.isRecorded(stored) === true)
+      json === undefined && (this.#has(stored) || !this.#isCurrent() || this.#live?.hasLeft(stored) === true)
     this.#written.set(stored, { value, json, removes })
     if (json !== undefined || removes) await this.#writeLive(stored, json)
   }
@@ -146,8 +146,8 @@ export class JobContext implements IAsyncContext<Record<string, unknown>> {
     const present = this.#isOver ? await this.has(key) : this.hasSeen(key)
     const write = this.#written.get(key)
     // Where there is nothing to remove, a later write of another node stays.
-    if (this.#storedAs(key) !== undefined || write?.removes || this.#live?.isRecorded(key)) {
-      const removes = this.#has(key) || write?.removes === true || this.#live?.isRecorded(key) === true
+    if (this.#storedAs(key) !== undefined || write?.removes || this.#live?.hasLeft(key)) {
+      const removes = this.#has(key) || write?.removes === true || this.#live?.hasLeft(key) === true
       this.#written.set(key, { value: undefined, json: undefined, removes })
       if (removes) await this.#writeLive(key, undefined)
     } else {

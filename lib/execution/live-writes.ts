@@ -26,6 +26,8 @@ export class LiveWrites {
   readonly #onRecord: (key: string) => void
   /** What is not on record, and on its way nowhere. */
   #waiting = new Map<string, Written>()
+  /** What is on its way. */
+  #sent: ReadonlyMap<string, Written> | undefined
   /** What is on record. */
   readonly #recorded = new Set<string>()
   /** Leaves with what waits by then. */
@@ -61,6 +63,11 @@ export class LiveWrites {
     return this.#recorded.has(key)
   }
 
+  /** Whether a key is on record, or may be before long: an earlier write of it is on its way. */
+  hasLeft(key: string): boolean {
+    return this.#recorded.has(key) || this.#sent?.has(key) === true
+  }
+
   /** The node's code is over. Resolves when nothing is on its way any more. */
   async end(): Promise<void> {
     this.#isOver = true
@@ -83,7 +90,9 @@ export class LiveWrites {
     if (this.#isOver || this.#waiting.size === 0) return
     const sent = this.#waiting
     this.#waiting = new Map()
+    this.#sent = sent
     const isRecorded = await this.#record(sent)
+    this.#sent = undefined
     const isShared = isRecorded && !this.#recorder.isAlone(this.#job)
     for (const [key, json] of sent) {
       // Written again meanwhile: that is what counts.
