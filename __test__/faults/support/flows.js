@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { childRun } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, SubflowNode, UnsafeEvaluator } from 'flowcraft'
+import { writing } from './live-writes.js'
 
 const ROUNDS = 3
 
@@ -13,17 +14,21 @@ function milliseconds(run, node) {
   return hash % 40
 }
 
+/** What a node does, after a while. */
+const slowed =
+  (id, work) =>
+  async (call, { run }) => {
+    await sleep(milliseconds(run, id))
+    return work(call)
+  }
+
 /**
  * Everything at once: fan-out, `all` and `any` joins, a loop, a sleep, a wait and a subflow. From a context with `n`.
  *
  * @param {(node: string, work: Function) => Function} recorded
  */
 function everything(recorded) {
-  const node = (id, work) =>
-    recorded(id, async (call, { run }) => {
-      await sleep(milliseconds(run, id))
-      return work(call)
-    })
+  const node = (id, work) => recorded(id, writing(id, slowed(id, work)))
   const n = (call) => call.context.get('n')
   return createFlow('everything')
     .node(
@@ -98,11 +103,10 @@ function everything(recorded) {
 
 /** Runs inside `everything`: a fan-out, a sleep and a join. */
 function nested(recorded) {
-  const node = (id, output) =>
-    recorded(id, async ({ context }, { run }) => {
-      await sleep(milliseconds(run, id))
-      return { output: await output((key) => context.get(key)) }
-    })
+  const node = (id, output) => {
+    const work = async ({ context }) => ({ output: await output((key) => context.get(key)) })
+    return recorded(id, writing(id, slowed(id, work)))
+  }
   return createFlow('nested')
     .node(
       'in-start',

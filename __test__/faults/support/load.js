@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { counted } from '../../fixtures/executions.js'
 import { outcomes } from './flows.js'
+import { assertOnlyCountedWrites } from './live-writes.js'
 
 const PACE = 40
 
@@ -93,7 +94,10 @@ export class Load {
     }
   }
 
-  /** Every one of these runs has the right output, and every node's result is in it just as often as it should be. */
+  /**
+   * Every one of these runs has the right output, and every node's result is in it just as often as it should be; and of what
+   * nodes wrote while they ran, what the executions wrote that count.
+   */
   async verify(runs) {
     for (const run of runs) {
       const { status, context } = await this.#servers.look(run)
@@ -101,6 +105,7 @@ export class Load {
       assert.equal(status, 'completed', run)
       assert.deepEqual(context['_outputs.end'], output, run)
       assert.deepEqual(counted(context), nodes, run)
+      assertOnlyCountedWrites(context, run)
     }
   }
 
