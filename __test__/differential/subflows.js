@@ -57,7 +57,13 @@ function mappings({ cast, shared, keys }, block, { id, inner }) {
 
 /** A node that waits, sleeps, or runs a subflow with a node inside that waits. All else of its run is over by then. */
 export function pause(maker, block) {
-  const kind = maker.cast.weighed({ wait: 5, sleep: maker.depth === 0 ? 2 : 0, inside: maker.depth < 2 ? 4 : 0 })
+  // A sleep that is given nothing gives nothing: core would run it again after the next pause.
+  const isLast = maker.pausesLeft === 1
+  const kind = maker.cast.weighed({
+    wait: 5,
+    sleep: isLast && maker.depth === 0 ? 2 : 0,
+    inside: maker.depth < 2 ? 4 : 0,
+  })
   const id = maker.id(kind === 'sleep' ? 'z' : 'a')
   block.entry = id
   block.exit = id
