@@ -108,7 +108,7 @@ describe('migrations', onServers('PostgreSQL has tables'), () => {
     assert.deepEqual([before.length >= 5, before.some(({ done }) => done)], [true, false])
     const dry = await run('migrate up --dry-run --show-sql')
     assert.match(dry.stdout, /-- step 1\n.*CREATE TABLE IF NOT EXISTS.*;\n/s)
-    assert.match(dry.stderr, /7 steps would be taken\./)
+    assert.match(dry.stderr, /8 steps would be taken\./)
     assert.deepEqual(await run.json('migrate status'), before)
     const two = await run.json('migrate up --to 2')
     assert.deepEqual(

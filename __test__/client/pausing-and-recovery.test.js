@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate } from '@flowcraft/rabbitmq-adapter'
-import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
+import amqplib from 'amqplib'
+import { onServers, openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { clientFor } from './support/clients.js'
 import { byNumber, consumersOf, counting, gated, HEARD, numbered } from './support/pausing.js'
 
@@ -100,5 +101,73 @@ describe('beside recovery', () => {
     await dying.catch(() => {})
     await clientFor(t, servers).run(run.runId).result(ENDS)
     assert.deepEqual(executed, [1])
+  })
+})
+
+describe('over a live connection', onServers('amqplib connects to RabbitMQ'), () => {
+  it('a queue is paused again and again while a node takes long, and no channel is left', async (t) => {
+    const connection = await amqplib.connect(urls.amqp)
+    const channels = watchChannels(connection)
+    t.after(() => connection.close())
+    const { flow, begun, open, executed } = gated('lively')
+    const short = counting('short', executed)
+    await servers.freshQueue()
+    const adapter = servers.adapter([flow, short], { amqpConnection: connection, concurrency: 3 })
+    t.after(() => adapter.stop())
+    await adapter.ready()
+    const [client, { queue }] = [clientFor(t, servers, [flow, short]), servers]
+    const long = await client.start('lively', { context: { word: 'on' } })
+    await begun
+    for (let round = 1; round <= 2; round++) {
+      await client.pause({ queue })
+      await until(async () => (await consumersOf(client, queue)) === 0, { what: 'no consumer' })
+      const { warnings, ready } = adapter.health()
+      assert.deepEqual([ready, warnings.map(({ code }) => code)], [true, ['PAUSED']])
+      const run = await client.start('short', { context: { n: round } })
+      await client.unpause({ queue })
+      await run.result(ENDS)
+      assert.equal(await consumersOf(client, queue), 1)
+    }
+    const before = channels.open()
+    open()
+    await long.result(ENDS)
+    assert.deepEqual(executed, ['first', 1, 2, 'second'])
+    await until(() => channels.open() < before, { what: 'the channel of the first consumer is closed' })
+    assert.equal(await consumersOf(client, queue), 1, 'the consumer that came last is not lost with it')
+  })
+})
+
+/** How many channels of a connection are open. */
+function watchChannels(connection) {
+  let open = 0
+  const create = connection.createChannel.bind(connection)
+  connection.createChannel = async () => {
+    const channel = await create()
+    open += 1
+    channel.once('close', () => {
+      open -= 1
+    })
+    return channel
+  }
+  return { open: () => open }
+}
+
+describe('a worker that starts while its queue is paused', () => {
+  it('is ready, with a warning, and takes jobs once the queue goes on', async (t) => {
+    const executed = []
+    const flow = counting('late', executed)
+    await servers.freshQueue()
+    const client = clientFor(t, servers, flow)
+    const { queue } = servers
+    await client.pause({ queue })
+    const adapter = servers.adapter(flow)
+    t.after(() => adapter.stop())
+    await adapter.ready({ timeoutMs: 10_000 })
+    const [warning] = adapter.health().warnings
+    assert.deepEqual([warning.code, warning.queue], ['PAUSED', queue])
+    const run = await client.start('late', { context: { n: 1 } })
+    await client.unpause({ queue })
+    await run.result(ENDS)
+    await until(() => adapter.health().warnings.length === 0)
   })
 })

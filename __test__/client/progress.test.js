@@ -1,4 +1,4 @@
-// How far a node is: it says so, and whoever describes its run sees it while it is executed.
+// How far a node is: it says so, and a client that describes its run sees it while it is executed.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
@@ -221,7 +221,7 @@ describe('the progress of a node', () => {
 describe('with a codec', () => {
   const [codec, other] = [1, 2].map(() => createAesCodec({ keys: { k: randomBytes(32) }, current: 'k' }))
 
-  it('nobody reads it without the key', async (t) => {
+  it('no client reads it without the key', async (t) => {
     const letGo = deferred()
     const flow = createFlow('secret').node(
       'work',

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import * as timers from 'node:timers/promises'
 import { inspect } from 'node:util'
-import { migrationStatus, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
+import { migrate, migrationStatus, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, NullLogger } from 'flowcraft'
 import { blocksOf, pageOf, pages, programOf } from '../fixtures/pages.js'
 import { AROUND, counting, environmentFor } from '../testing/support.js'
@@ -66,7 +66,8 @@ const HERE = {
 
   'docs/pausing.md': async (t) => {
     const order = createFlow('order').wait('approval')
-    const { client, expectRun } = await environmentFor(t, { order })
+    const { client, expectRun, servers } = await environmentFor(t, { order })
+    await migrate(servers)
     const run = await client.start('order', { runId: 'order-17' })
     await expectRun(run).toAwait('approval')
     const said = []

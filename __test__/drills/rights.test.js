@@ -81,6 +81,8 @@ it('a worker and a client need the rights of docs/security.md, and no others', a
     await client.schedules.create({ id: 'often', everyMs: 1000, blueprintId: 'order' })
     await until(async () => (await client.schedules.describe('often')).counts.started > 0)
     await client.schedules.delete('often')
+    await client.pause({ queue: 'another' })
+    await client.unpause({ queue: 'another' })
     await worker.enqueueJob({ runId: 'o-2', blueprintId: 'order', nodeId: 'ship' })
     await until(async () => (await worker.listDeadLetters()).length === 1)
     await client.purge({ olderThan: 0 })

@@ -83,7 +83,7 @@ const entries = async () => Number((await sql(`SELECT count(*) FROM ${servers.co
 describe('what it makes', () => {
   after(() => go('down'))
 
-  it('is a journal, a view, two indexes and three tables, once; and it takes them away again, once', async () => {
+  it('is a journal, a view, two indexes and four tables, once; and it takes them away again, once', async () => {
     assert.deepEqual(await tables(), ['contexts', 'statuses'])
     await go('up')
     await go('up')
@@ -92,6 +92,7 @@ describe('what it makes', () => {
       'contexts_journal',
       'contexts_live',
       'contexts_migrations',
+      'contexts_paused',
       'contexts_schedules',
       'contexts_schedules_due',
       'contexts_workers',

@@ -39,7 +39,18 @@ describe('without an option', () => {
     blueprintTimeout: 5_000,
     writeTimeout: 600_000,
   }
-  const absent = ['codec', 'eventBus', 'onError', 'consume', 'queueType', 'limits', 'retention', 'telemetry', 'webhook']
+  const absent = [
+    'codec',
+    'eventBus',
+    'onError',
+    'consume',
+    'queueType',
+    'maxPriority',
+    'limits',
+    'retention',
+    'telemetry',
+    'webhook',
+  ]
   const required = adapterOptions.filter((option) => option.required).map(({ name }) => name)
 
   it('its default holds', () => {
@@ -70,6 +81,7 @@ describe('a number', () => {
     assert.deepEqual(
       numbers.map(({ name, from, to }) => [name, from, to]),
       [
+        ['maxPriority', 1, 255],
         ['concurrency', 1, 10_000],
         ['stopTimeout', 0, 2 ** 31 - 1],
         ['eventLoopTimeout', 1_000, 2 ** 31 - 1],

@@ -70,7 +70,9 @@ class LiveAmqp {
   readonly #settings: LiveSettings
   readonly #publisher: LivePublisher
   /** By queue. */
-  readonly #consumers = new Map<string, { channel: LiveChannel; tag: string }>()
+  readonly #consumers = new Map<string, { channel: LiveChannel; tag: string; forget: () => void }>()
+  /** Channels of consumers that are cancelled: each closes once all that came over it is settled. */
+  readonly #cancelled = new Set<LiveChannel>()
   /** Unsettled deliveries by their number; those of a lost channel are forgotten with it. */
   readonly #delivered = new Map<number, Delivered>()
   /** Queues being looked at, by their number. */
@@ -144,7 +146,12 @@ class LiveAmqp {
     }
     const channel = await this.#connection.createChannel()
     let open = true
+    // Nothing of it is told any more: another consumer may have its queue.
+    const forget = () => {
+      open = false
+    }
     const lost = (reason: string) => {
+      this.#cancelled.delete(channel)
       if (!open) return
       open = false
       for (const [number, delivered] of this.#delivered)
@@ -168,7 +175,7 @@ class LiveAmqp {
       open = false
       return void channel.close().catch(() => {})
     }
-    this.#consumers.set(queue, { channel, tag: consumerTag })
+    this.#consumers.set(queue, { channel, tag: consumerTag, forget })
   }
 
   async #openReading(queue: string): Promise<number | null> {
@@ -207,16 +214,33 @@ class LiveAmqp {
     } catch {
       // The channel is closed: the broker delivers the message again, and its work is found done.
     }
+    this.#closeIfSettled(delivered.channel)
+  }
+
+  /** Closes the channel of a cancelled consumer once nothing that came over it is left. */
+  #closeIfSettled(channel: LiveChannel): void {
+    if (!this.#cancelled.has(channel)) return
+    for (const delivered of this.#delivered.values()) if (delivered.channel === channel) return
+    this.#cancelled.delete(channel)
+    channel.close().catch(() => {})
   }
 
   async #cancel(queue: string): Promise<void> {
     const consumer = this.#consumers.get(queue)
-    if (consumer) await consumer.channel.cancel(consumer.tag).catch(() => {})
+    if (!consumer) return
+    const { channel, tag, forget } = consumer
+    await channel.cancel(tag).catch(() => {})
+    // One that has come in its place meanwhile stays.
+    if (this.#consumers.get(queue) === consumer) this.#consumers.delete(queue)
+    forget()
+    this.#cancelled.add(channel)
+    this.#closeIfSettled(channel)
   }
 
   async #close(): Promise<void> {
-    const consumers = [...this.#consumers.values()]
+    const channels = [...[...this.#consumers.values()].map(({ channel }) => channel), ...this.#cancelled]
     this.#consumers.clear()
-    await this.#publisher.close(Promise.all(consumers.map(({ channel }) => channel.close().catch(() => {}))))
+    this.#cancelled.clear()
+    await this.#publisher.close(Promise.all(channels.map((channel) => channel.close().catch(() => {}))))
   }
 }

@@ -33,7 +33,7 @@ export class Deadline {
     this.passed = new Promise<never>((_, reject) => {
       this.#reject = reject
     })
-    // Where nobody waits for it any more, it fails nothing.
+    // It fails nothing where the attempt does not wait for it any more.
     this.passed.catch(() => {})
     of.signal?.addEventListener('abort', this.#abort, { once: true })
     if (of.signal?.aborted) this.#forward()

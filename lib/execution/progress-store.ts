@@ -1,6 +1,6 @@
 /**
  * What nodes record of their progress, in the coordination store. A store cannot replace a value, so an execution has two keys, and
- * writes the older one again: whoever reads finds the newer one there, also where a worker dies between removing and writing.
+ * writes the older one again: a reader finds the newer one there, also where a worker dies between removing and writing.
  */
 import { fromJson } from '../bridge/json.js'
 import { placeOf } from '../bridge/places.js'
@@ -43,7 +43,7 @@ export interface Recorded {
 /** A write that is there, and where. */
 interface Found extends Recorded {
   readonly slot: Slot
-  /** The how manieth write of its execution it is. */
+  /** How many writes of its execution there were, this one included. */
   readonly count: number
 }
 
@@ -108,7 +108,7 @@ async function foundIn(keys: Keys, { runId, path, execution }: ExecutionPlace, s
   return { slot, attempt: Number(attempt), count: Number(count), at: Number(at), worker: String(worker), stored: value }
 }
 
-/** What a key holds. What somebody else wrote there is as nothing. */
+/** What a key holds. What another program wrote there counts as nothing. */
 function parsed(text: string | null): unknown {
   try {
     return typeof text === 'string' ? fromJson(text) : undefined

@@ -1,6 +1,6 @@
 /**
  * What a node records of its progress while it is executed. Calls come as often as the node likes; one write at a time leaves, and
- * what the node said last by then. Nothing here fails the node: its work goes on also where nobody can see how far it is.
+ * what the node said last by then. Nothing here fails the node: its work goes on also where a client cannot see how far it is.
  */
 import { clearTimeout as clearTimer, setTimeout as setTimer } from 'node:timers'
 import { FlowcraftError, type ILogger } from 'flowcraft'

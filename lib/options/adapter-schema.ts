@@ -173,7 +173,7 @@ export const ADAPTER_SCHEMA = {
     words:
       'The greatest priority that the queues of jobs tell apart: runs started with a greater `priority` are worked first. Such ' +
       'queues are classic ones. RabbitMQ keeps a queue for each priority, so take few, such as 5. A queue that exists stays as ' +
-      'it is: to give it priorities, it has to be declared anew.',
+      'it is: to give it priorities, delete it and start the workers again.',
     otherwise: 'none',
     example: 'maxPriority: 5',
   },

@@ -25,10 +25,18 @@ export interface WorkerPayload {
  * - `NOT_STARTED`: nobody called `start()`, or `stop()` is done
  * - `STARTING`: it looks at its tables, or opens its consumers
  * - `NO_CONSUMER`: a queue has no consumer of this worker at the moment
+ * - `PAUSED`: a person has paused a queue; a warning, and the worker stays ready
  * - `EVENT_LOOP_STUCK`: JavaScript has not run for longer than `eventLoopTimeout`
  * - `STOPPING`: `stop()` is under way
  */
-export type HealthCode = ErrorCode | 'NOT_STARTED' | 'STARTING' | 'NO_CONSUMER' | 'EVENT_LOOP_STUCK' | 'STOPPING'
+export type HealthCode =
+  | ErrorCode
+  | 'NOT_STARTED'
+  | 'STARTING'
+  | 'NO_CONSUMER'
+  | 'PAUSED'
+  | 'EVENT_LOOP_STUCK'
+  | 'STOPPING'
 
 /** Why a worker is not as it should be. */
 export interface HealthReason {

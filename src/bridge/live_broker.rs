@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use napi::bindgen_prelude::Buffer;
+use napi::threadsafe_function::ThreadsafeFunctionCallMode::NonBlocking;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -75,12 +76,16 @@ impl LiveBroker {
     ) {
         if let Some(consumer) = self.consumers().get(queue) {
             let unsettled = Some(consumer.unsettled.token());
-            let receipt = Box::new(LiveReceipt { number, functions: self.functions.clone(), unsettled });
+            let receipt =
+                Box::new(LiveReceipt { number, functions: self.functions.clone(), _unsettled: unsettled });
             let queue = consumer.queue.clone();
             let headers = headers.into_iter().collect();
             let delivery = Delivery { queue, body, headers, priority, redelivered, receipt };
             // Nothing is lost where the worker listens no more: the channel closes, and the broker takes it back.
             let _ = consumer.deliveries.send(delivery);
+        } else {
+            // It was on its way when its consumer was cancelled.
+            self.functions.settle.call((number, false).into(), NonBlocking);
         }
     }
 

@@ -35,7 +35,11 @@ impl QueueReader for LiveReader {
                 headers: headers.into_iter().collect(),
                 priority: None,
                 redelivered: false,
-                receipt: Box::new(LiveReceipt { number, functions: self.functions.clone(), unsettled: None }),
+                receipt: Box::new(LiveReceipt {
+                    number,
+                    functions: self.functions.clone(),
+                    _unsettled: None,
+                }),
             }
         }))
     }
@@ -50,7 +54,7 @@ pub(super) struct LiveReceipt {
     pub number: u32,
     pub functions: Arc<LiveFunctions>,
     /// Of a consumer: that it is not settled yet.
-    pub unsettled: Option<TaskTrackerToken>,
+    pub _unsettled: Option<TaskTrackerToken>,
 }
 
 #[async_trait]

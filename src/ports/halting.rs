@@ -42,7 +42,7 @@ pub struct StoredHalt {
     pub what: Haltable,
     /// By the record's clock: milliseconds since 1970.
     pub since: u64,
-    /// What its person said.
+    /// Why, if the caller said it.
     pub reason: Option<String>,
 }
 

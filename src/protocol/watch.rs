@@ -92,7 +92,7 @@ pub struct RunDescription {
 pub struct PauseDescription {
     /// Milliseconds since 1970.
     pub since: u64,
-    /// What its person said.
+    /// Why, if the caller said it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -234,15 +234,24 @@ impl Broker for RabbitMq {
             (Arc::<str>::from(queue), Acknowledger::of(channel.clone(), &Platform::default()));
         loop {
             let next = tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 next = consumer.next() => next,
             };
             match next {
                 Some(Ok(delivery)) => {
                     let receipt = acknowledger.receipt(delivery.delivery_tag);
-                    if deliveries.send(received(from.clone(), delivery, receipt)).await.is_err() {
+                    // Other queues may have all the slots: a queue that is paused meanwhile takes none.
+                    let place = tokio::select! {
+                        biased;
+                        () = stop.cancelled() => None,
+                        place = deliveries.reserve() => place.ok(),
+                    };
+                    let Some(place) = place else {
+                        receipt.requeue().await;
                         break;
-                    }
+                    };
+                    place.send(received(from.clone(), delivery, receipt));
                 }
                 Some(Err(error)) => return Err(consume_error(error)),
                 None => {
@@ -258,10 +267,10 @@ impl Broker for RabbitMq {
         let cancelled = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
         if let Ok(cancelled) = tokio::time::timeout(CLOSE_TIMEOUT, cancelled).await {
             cancelled.map_err(consume_error)?;
-        }
-        // What was on its way goes back at once: the channel may stay open for as long as a node is executed.
-        while let Ok(Some(Ok(delivery))) = tokio::time::timeout(ON_ITS_WAY, consumer.next()).await {
-            acknowledger.receipt(delivery.delivery_tag).requeue().await;
+            // What was on its way goes back at once: the channel may stay open for as long as a node is executed.
+            while let Ok(Some(Ok(delivery))) = tokio::time::timeout(ON_ITS_WAY, consumer.next()).await {
+                acknowledger.receipt(delivery.delivery_tag).requeue().await;
+            }
         }
         is_cancelled();
         acknowledger.finish(deliveries.closed(), CLOSE_TIMEOUT).await;

@@ -53,10 +53,13 @@ impl Consuming {
         let Self { services, queue, stop, .. } = self;
         let mut backoff = Backoff::new(&services.platform);
         loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = services.halts.until_going(queue) => {}
+            if services.halts.holds_queue(queue) {
+                services.own_health.pauses(queue);
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = services.halts.until_going(queue) => services.own_health.goes_on(queue),
+                }
             }
             let begun = Instant::now();
             match self.consume_until_paused().await {
@@ -103,7 +106,11 @@ impl Consuming {
         }
         tokio::select! {
             biased;
-            _ = &mut consuming => {}
+            // A connection that is lost for good does not come back because the queue goes on.
+            ended = &mut consuming => match ended {
+                Err(error) if error.code == Code::BrokerLost => return Some(Err(error)),
+                _ => {}
+            },
             () = cancelled.cancelled() => {
                 services.platform.spawn(settling.track_future(async move { drop(consuming.await) }));
             }

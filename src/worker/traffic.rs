@@ -11,6 +11,11 @@ use crate::protocol::message::JobMessage;
 /// Deliveries this soon after a tick may have left the queue before it.
 const UNDER_WAY: Duration = Duration::from_secs(1);
 
+/// From this priority on a quorum queue takes messages for urgent.
+const URGENT: u8 = 5;
+/// How long a worker remembers that it met one.
+const URGENT_STAYS: Duration = Duration::from_secs(3600);
+
 /// What was seen of the queues so far.
 #[derive(Debug, Default)]
 pub struct Traffic {
@@ -31,18 +36,25 @@ struct QueueTraffic {
     ticked: Option<Instant>,
     /// The youngest message delivered since then, by the moment it was made due: milliseconds since 1970.
     youngest: Option<u64>,
+    /// When a message was delivered that quorum queues take for urgent.
+    urgent: Option<Instant>,
 }
 
 impl Traffic {
     /// A message was delivered.
     pub fn delivered(&self, queue: &str, job: &JobMessage, redelivered: bool) {
+        if job.priority() >= URGENT {
+            self.queue(queue, |queue| queue.urgent = Some(Instant::now()));
+        }
         // One of a greater priority has overtaken others.
         let is_in_order = !redelivered && !job.repeated && job.not_before.is_none() && job.priority() == 0;
         let Some(at) = job.at.filter(|_| is_in_order) else {
             return;
         };
         self.queue(queue, |queue| {
-            if queue.ticked.is_none_or(|ticked| ticked.elapsed() > UNDER_WAY) {
+            // A quorum queue lets others pass urgent messages, so that those do not wait for ever.
+            let is_fifo = queue.urgent.is_none_or(|urgent| urgent.elapsed() > URGENT_STAYS);
+            if is_fifo && queue.ticked.is_none_or(|ticked| ticked.elapsed() > UNDER_WAY) {
                 queue.youngest = queue.youngest.max(Some(at));
             }
         });
@@ -140,6 +152,10 @@ mod tests {
         let traffic = Traffic::default();
         traffic.delivered("q", &of_priority(0), false);
         assert_eq!(traffic.tick("q"), Some(5_000));
+        let traffic = Traffic::default();
+        traffic.delivered("q", &of_priority(URGENT), false);
+        traffic.delivered("q", &of_priority(0), false);
+        assert_eq!(traffic.tick("q"), None, "a quorum queue may have let it pass");
     }
 
     #[test]

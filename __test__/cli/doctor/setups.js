@@ -612,7 +612,7 @@ export const POSTGRES = [
     todo: /^GRANT DELETE ON world_\d+\.statuses TO "world_\d+_keeper";$/,
     mend: (world, finding) => world.obeySql(finding),
   },
-  ...['schedules', 'journal', 'workers'].map((suffix) => ({
+  ...['schedules', 'journal', 'workers', 'paused'].map((suffix) => ({
     what: `the user may not read the ${suffix}, a table that migrate made`,
     works: false,
     break: async (world) => {
@@ -646,7 +646,7 @@ export const POSTGRES = [
     break: (world) => world.run('migrate down --yes'),
     check: 'postgres.migrations',
     level: 'note',
-    found: /7 of 7 steps of migrate are not done: 1 \(journal\)/,
+    found: /8 of 8 steps of migrate are not done: 1 \(journal\)/,
     todo: /^flowcraft-rabbitmq migrate up/,
     mend: (world, finding) => world.obeyCommand(finding),
   },

@@ -1,5 +1,6 @@
 /** `pause` and `unpause`: a queue, or a blueprint, for all workers. */
 import type { Pausable } from '../../client/pausing.js'
+import { type RegisteredWorker, workersOf } from '../../client/workers.js'
 import type { Call, Run } from '../command.js'
 import { usage } from '../exit.js'
 import type { Parsed } from '../parsed.js'
@@ -9,9 +10,17 @@ export const run: Run = (call) =>
   Servers.use(call, ['database'], async (servers) => {
     const [what, reason] = [pausable(call.parsed), call.parsed.text('reason')]
     const changed = await servers.client().pause({ ...what, ...(reason !== undefined && { reason }) })
-    note(call, what, changed ? 'is paused: workers heed it within two seconds' : 'was paused already')
+    note(call, what, changed ? 'is paused: workers heed it within about two seconds' : 'was paused already')
+    const workers = await workersOf(servers.host().engine).catch(() => [])
+    if (workers.length > 0 && !workers.some((worker) => works(worker, what))) {
+      call.io.note('No registered worker works it: is the name right? See flowcraft-rabbitmq workers.', 'yellow')
+    }
     return undefined
   })
+
+function works({ queues, blueprints }: RegisteredWorker, { queue, blueprintId = '' }: Pausable): boolean {
+  return queue === undefined ? Object.hasOwn(blueprints, blueprintId) : queues.includes(queue)
+}
 
 export const unpause: Run = (call) =>
   Servers.use(call, ['amqp', 'database'], async (servers) => {

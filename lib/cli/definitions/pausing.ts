@@ -13,7 +13,7 @@ export const PAUSING_COMMANDS: readonly Command[] = [
     words: [
       'Of a paused queue workers take no jobs: these wait in it. Of a paused blueprint they execute no node: its runs keep what is due. ' +
         'What is being executed ends, and counts.',
-      'Workers heed it within two seconds; those of 2.0.0 do not. Needs the table of step 8 of migrate.',
+      'Workers heed it within about two seconds; those of 2.0.0 do not. Needs the table of step 8 of migrate.',
     ],
     flags: { ...WHAT, reason: { words: 'why, for those who look later', value: 'text' } },
     groups: ['output', 'servers'],
@@ -26,7 +26,9 @@ export const PAUSING_COMMANDS: readonly Command[] = [
   {
     name: 'unpause',
     summary: 'Lets a paused queue, or blueprint, go on.',
-    words: ['Of a blueprint it publishes what is due of its runs. Interrupted, call it again.'],
+    words: [
+      'Of a blueprint it publishes what is due of its runs and not executed, which takes three seconds and longer. Interrupted, call it again.',
+    ],
     flags: WHAT,
     groups: ['output', 'servers'],
     examples: [{ line: 'unpause --of-queue flowcraft-jobs', words: 'its workers take jobs again' }],

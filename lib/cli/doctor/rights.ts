@@ -31,6 +31,7 @@ const OWN_TABLES = {
   journal: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   workers: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   schedules: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  paused: ['SELECT', 'INSERT', 'DELETE'],
   live: ['SELECT'],
   migrations: ['SELECT'],
 }

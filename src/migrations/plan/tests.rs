@@ -71,25 +71,30 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
         (
             Target::UP,
             untouched(),
-            &[(1, false), (2, false), (3, false), (4, false), (5, false), (6, false), (7, false)][..],
+            &[(1, false), (2, false), (3, false), (4, false), (5, false), (6, false), (7, false), (8, false)]
+                [..],
         ),
         (Target::UP, complete(), &none),
         (
             Target::UP,
             of_2_0_0(),
-            &[(1, true), (2, true), (3, true), (4, false), (5, false), (6, false), (7, false)],
+            &[(1, true), (2, true), (3, true), (4, false), (5, false), (6, false), (7, false), (8, false)],
         ),
         (to(Direction::Up, 2), untouched(), &[(1, false), (2, false)]),
         (to(Direction::Up, 2), complete(), &none),
         (
             Target::DOWN,
             complete(),
-            &[(7, false), (6, false), (5, false), (4, false), (3, false), (2, false), (1, false)],
+            &[(8, false), (7, false), (6, false), (5, false), (4, false), (3, false), (2, false), (1, false)],
         ),
         (Target::DOWN, of_2_0_0(), &[(3, false), (2, false), (1, false)]),
         (Target::DOWN, untouched(), &none),
-        (to(Direction::Down, 2), complete(), &[(7, false), (6, false), (5, false), (4, false), (3, false)]),
-        (to(Direction::Down, 7), complete(), &none),
+        (
+            to(Direction::Down, 2),
+            complete(),
+            &[(8, false), (7, false), (6, false), (5, false), (4, false), (3, false)],
+        ),
+        (to(Direction::Down, 8), complete(), &none),
     ] {
         assert_eq!(steps(target, &facts), expected, "{target:?} {facts:?}");
     }
@@ -98,17 +103,17 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
 #[test]
 fn a_step_is_done_if_it_is_there_and_recorded_or_of_version_2_0_0() {
     let done = |facts: &Facts| status(facts).iter().map(|step| step.done).collect::<Vec<_>>();
-    assert_eq!(done(&untouched()), [false; 7]);
-    assert_eq!(done(&complete()), [true; 7]);
-    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false, false, false]);
+    assert_eq!(done(&untouched()), [false; 8]);
+    assert_eq!(done(&complete()), [true; 8]);
+    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false, false, false, false]);
     // Version 2.0.0 took it away.
     assert_eq!(
         done(&Facts { journal: false, live: false, ..complete() }),
-        [false, true, true, true, true, true, true]
+        [false, true, true, true, true, true, true, true]
     );
     let mut invalid = complete();
     invalid.statuses[0].open.index = Index::Invalid;
-    assert_eq!(done(&invalid), [true, false, true, true, true, true, true]);
+    assert_eq!(done(&invalid), [true, false, true, true, true, true, true, true]);
 }
 
 #[test]
@@ -212,7 +217,7 @@ fn tags_of_earlier_runs_are_filled_in_last_and_go_with_their_column() {
     ];
     let places: Vec<Option<usize>> = wanted.iter().map(|wanted| up.find(wanted)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in {up}");
-    let down = sql_of(&plan(to(Direction::Down, 6), &complete())[0]);
+    let down = sql_of(&plan(to(Direction::Down, 6), &complete())[1]);
     assert!(down.contains(r#"ALTER TABLE "s" DROP COLUMN flowcraft_tags"#), "{down}");
 }
 
@@ -229,7 +234,7 @@ fn a_migration_that_ended_before_the_tags_were_filled_in_fills_them_in() {
 fn a_status_table_that_is_a_view_keeps_its_columns() {
     let mut facts = untouched();
     facts.statuses[0].kind = RelationKind::Other;
-    let planned = plan(Target::UP, &facts);
+    let planned = plan(to(Direction::Up, 7), &facts);
     let last = planned.last().unwrap();
     assert_eq!((last.step.number, last.report.notes.len()), (7, 1));
     assert!(!last.report.sql.join(";").contains("flowcraft_tags"));

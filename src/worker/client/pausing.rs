@@ -11,7 +11,8 @@ use crate::ports::watching::RunSearch;
 use crate::run_store::patiently;
 use crate::worker::cancelling::recovery_sees_to;
 use crate::worker::halts::keeping::LOOKS;
-use crate::worker::runs::halting::GoOn;
+use crate::worker::recovery::judgement::Eligible;
+use crate::worker::recovery::republish::{Republishing, republish};
 use crate::workflow::ledger::{Halt, RunStatus};
 
 /// Runs of a blueprint that are let go on at a time, and read at a time.
@@ -36,7 +37,7 @@ impl Client {
     /// There is no such run, it is over, or PostgreSQL is out of reach.
     pub async fn unpause_run(&self, run: &str) -> Result<bool> {
         self.services.runs.set_the_clock(run).await?;
-        self.go_on(run, GoOn::Itself).await
+        self.go_on(run).await
     }
 
     /// Pauses a queue or a blueprint for all workers; whether that changed something.
@@ -89,19 +90,22 @@ impl Client {
         }
     }
 
-    /// A run that has ended or is gone meanwhile is no trouble.
+    /// Publishes what is due of a run, and what no worker executes. A run that has ended or is gone meanwhile is no trouble.
     async fn run_goes_on(&self, run: String) -> Result<()> {
-        match self.go_on(&run, GoOn::WithItsBlueprint).await {
+        let document = self.services.runs.load_ledger(&run).await?;
+        let Some(queue) = document.reserved.and_then(|reserved| reserved.queue) else { return Ok(()) };
+        let eligible = Eligible::DueBy(self.services.platform.now());
+        let how = Republishing { queue: Some(&queue), stale: None, eligible };
+        match republish(&self.services, &run, how).await {
             Err(error) if error.is_transient() => Err(error),
             _ => Ok(()),
         }
     }
 
     /// Whether it was to go on. That it does is recorded: where its messages cannot be published, recovery sees to it.
-    async fn go_on(&self, run: &str, how: GoOn) -> Result<bool> {
-        let (services, now) = (&self.services, self.services.platform.now());
-        let Some(follow_up) = patiently(&services.platform, || services.runs.go_on(run, now, how)).await?
-        else {
+    async fn go_on(&self, run: &str) -> Result<bool> {
+        let services = &self.services;
+        let Some(follow_up) = patiently(&services.platform, || services.runs.go_on(run)).await? else {
             return Ok(false);
         };
         if makes(Mutant::PublishesNothingPaused) {

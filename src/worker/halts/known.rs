@@ -1,10 +1,11 @@
 //! The queues and blueprints that are paused, as far as this worker knows.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::ports::halting::{Haltable, StoredHalt};
 
@@ -14,14 +15,19 @@ const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// What is paused, each with its reason.
 type Halts = BTreeMap<Haltable, Option<String>>;
 
+/// A look that is older says nothing of what is let go on meanwhile.
+const FRESH: Duration = Duration::from_millis(2_500);
+
 /// What this worker knows; nothing before the first look.
 pub struct KnownHalts {
     known: watch::Sender<Option<Halts>>,
+    /// When the worker looked last.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl Default for KnownHalts {
     fn default() -> Self {
-        Self { known: watch::Sender::new(None) }
+        Self { known: watch::Sender::new(None), looked: Mutex::default() }
     }
 }
 
@@ -35,8 +41,9 @@ pub enum HaltChange {
 }
 
 impl KnownHalts {
-    /// Notes what is paused; what is new of it.
-    pub fn note(&self, stored: Vec<StoredHalt>) -> Vec<HaltChange> {
+    /// Notes what was paused when the worker began to look; what is new of it.
+    pub fn note(&self, stored: Vec<StoredHalt>, looked: Instant) -> Vec<HaltChange> {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(looked);
         let now: Halts = stored.into_iter().map(|halt| (halt.what, halt.reason)).collect();
         let before = self.known.send_replace(Some(now.clone())).unwrap_or_default();
         let lifted = before.keys().filter(|what| !now.contains_key(what)).cloned().map(HaltChange::Lifted);
@@ -55,6 +62,12 @@ impl KnownHalts {
         // Most of the time nothing is paused, and every job asks.
         known.as_ref().is_some_and(|halts| !halts.is_empty())
             && holds(known.as_ref(), &Haltable::Blueprint(blueprint.to_owned()))
+    }
+
+    /// Whether what is known is new enough to acknowledge a message by it.
+    pub fn is_fresh(&self) -> bool {
+        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        looked.is_some_and(|looked| looked.elapsed() < FRESH)
     }
 
     /// Waits for the first look, and not without end: a worker that cannot look works.
@@ -94,21 +107,25 @@ mod tests {
         StoredHalt { what, since: 7, reason: None }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_worker_hears_once_of_each_change() {
         let (queue, blueprint) = (|| Haltable::Queue("q".into()), || Haltable::Blueprint("b".into()));
-        let known = KnownHalts::default();
+        let (known, now) = (KnownHalts::default(), Instant::now());
+        assert!(!known.is_fresh());
         assert!(!known.holds_queue("q") && !known.holds_blueprint("b"), "nothing is known yet");
         assert_eq!(known.until_halted("q").now_or_never(), None);
-        assert_eq!(known.note(vec![halt(queue())]), [HaltChange::Paused(queue(), None)]);
+        assert_eq!(known.note(vec![halt(queue())], now), [HaltChange::Paused(queue(), None)]);
         known.until_halted("q").await;
         known.until_going("r").await;
         assert_eq!(known.until_going("q").now_or_never(), None);
         assert!(known.holds_queue("q") && !known.holds_queue("b") && !known.holds_blueprint("q"));
-        assert_eq!(known.note(vec![halt(queue())]), []);
-        let changes = known.note(vec![halt(blueprint())]);
+        assert_eq!(known.note(vec![halt(queue())], now), []);
+        let changes = known.note(vec![halt(blueprint())], now);
         assert_eq!(changes, [HaltChange::Lifted(queue()), HaltChange::Paused(blueprint(), None)]);
         known.until_going("q").await;
         assert!(known.holds_blueprint("b"));
+        assert!(known.is_fresh());
+        tokio::time::advance(FRESH).await;
+        assert!(!known.is_fresh() && known.holds_blueprint("b"));
     }
 }

@@ -38,6 +38,8 @@ pub enum ConsumerState {
     Closed(Option<Error>),
     /// It takes jobs.
     Open,
+    /// A person has paused the queue: the worker takes nothing from it on purpose.
+    Paused,
     /// It is lost, and nothing that this process does brings it back.
     Lost(Error),
 }
@@ -169,6 +171,12 @@ impl Health {
         for (queue, consumer, since) in &facts.consumers {
             let why = match consumer {
                 ConsumerState::Open => continue,
+                ConsumerState::Paused => {
+                    let message = format!("The queue '{queue}' is paused: no job is taken from it");
+                    let queue = Some(queue.clone());
+                    self.warnings.push(HealthReason { queue, ..reason("PAUSED", message, *since) });
+                    continue;
+                }
                 ConsumerState::Closed(None) if !matches!(facts.tables.0, TablesFitness::Fit) => continue,
                 ConsumerState::Closed(None) => format!("No consumer of '{queue}' is open yet"),
                 ConsumerState::Closed(Some(error)) | ConsumerState::Lost(error) => {

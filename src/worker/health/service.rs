@@ -104,6 +104,16 @@ impl OwnHealth {
         self.consumer(queue, ConsumerState::Open);
     }
 
+    /// A queue is paused.
+    pub fn pauses(&self, queue: &str) {
+        self.consumer(queue, ConsumerState::Paused);
+    }
+
+    /// A queue is to have its consumer again.
+    pub fn goes_on(&self, queue: &str) {
+        self.consumer(queue, ConsumerState::Closed(None));
+    }
+
     /// A queue has lost its consumer, for the moment.
     pub fn reopens(&self, queue: &str, error: &Error) {
         self.consumer(queue, ConsumerState::Closed(Some(error.clone())));

@@ -19,6 +19,7 @@ use crate::ports::view::{LiveAttempt, Seen};
 use crate::protocol::message::JobMessage;
 use crate::record::{Document, Milestones};
 use crate::worker::blueprints::Analysed;
+use crate::worker::halts::keeping::holds_blueprint_for_sure;
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::runs::beginning::FirstMessage;
 use crate::worker::runs::operations::FollowUp;
@@ -141,8 +142,8 @@ pub async fn admitted(
                 admitting.perform(step).await?;
                 tried.note(step);
             }
-            // The ledger knows what is due: who lets the blueprint go on publishes it.
-            Verdict::Run { .. } if context.services.halts.holds_blueprint(message.run_blueprint()) => {
+            // The ledger knows what is due: the call that lets the blueprint go on publishes it.
+            Verdict::Run { .. } if is_paused(context, message).await? => {
                 return Ok(admitting.dispose(Disposal::Done).await);
             }
             Verdict::Run { round } => return Ok(admitting.execute(round)),
@@ -250,6 +251,15 @@ impl Admitting<'_> {
         }
         let (at, revision) = (self.document.at, Some(self.analysed.revision));
         Admitted::Dispose(Box::new(Disposed { disposal, at, revision }))
+    }
+}
+
+/// Whether the blueprint of a message is paused. Where its table cannot be read, nothing is.
+async fn is_paused(context: &JobContext<'_>, message: &JobMessage) -> Result<bool> {
+    let holds = || holds_blueprint_for_sure(context.services, message.run_blueprint());
+    match context.retry.unless(|error| !error.is_transient(), holds).await {
+        Err(error) if matches!(error.kind(), Kind::Setup | Kind::Refused) => Ok(false),
+        answer => answer,
     }
 }
 

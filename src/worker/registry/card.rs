@@ -37,6 +37,9 @@ pub struct Card {
     pub queues: Vec<String>,
     /// The blueprints it has, each with its revision; while its JavaScript is busy, those that it had before, and those that it has met.
     pub blueprints: BTreeMap<String, String>,
+    /// Those of them that are paused: it takes none from them for now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<String>,
     /// How many nodes it executes at a time.
     pub slots: u16,
     /// What it can do, in short words.

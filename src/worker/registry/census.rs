@@ -28,7 +28,7 @@ struct Taken {
 }
 
 impl Census {
-    /// The count of a queue: one of the last second, or a new one. Who asks while it is being taken waits for it.
+    /// The count of a queue: one of the last second, or a new one. A job that asks while it is being taken waits for it.
     pub async fn of(&self, queue: &str, take: impl Future<Output = Count>) -> Count {
         self.current(queue).get_or_init(|| take).await.clone()
     }

@@ -95,12 +95,14 @@ impl Gate<'_> {
         usize::try_from(*consumers).is_ok_and(|consumers| consumers == count) && are_able
     }
 
-    /// How many workers of a queue are registered, and whether all of them can do it.
+    /// How many registered workers consume a queue, and whether all that work it can do it. Of a queue that is paused they take nothing.
     fn registered(&self, workers: &[RegisteredWorker], queue: &str) -> (usize, bool) {
-        let of_queue = || workers.iter().filter(|worker| worker.card.queues.iter().any(|own| own == queue));
+        let has = |queues: &[String]| queues.iter().any(|own| own == queue);
+        let of_queue = || workers.iter().filter(|worker| has(&worker.card.queues));
         let is_able =
             |worker: &RegisteredWorker| worker.card.capabilities.iter().any(|own| own == self.capability);
-        (of_queue().count(), of_queue().all(is_able))
+        let consuming = of_queue().filter(|worker| !has(&worker.card.paused));
+        (consuming.count(), of_queue().all(is_able))
     }
 }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::card::Card;
 use super::gate::HEARTBEAT;
 use crate::worker::services::Services;
 
 /// Says again and again that this worker lives, and looks at its fleet; removes it at the end.
 pub async fn keep_registered(services: Arc<Services>, stop: CancellationToken) {
-    let Services { registry, blueprints, host, .. } = &*services;
+    let Services { registry, blueprints, host, halts, .. } = &*services;
     let since = registry.now();
     let mut known = BTreeMap::new();
     while !stop.is_cancelled() {
@@ -22,7 +23,9 @@ pub async fn keep_registered(services: Arc<Services>, stop: CancellationToken) {
                 // JavaScript may be busy: then those it had, and those that were met.
                 _ => known.extend(blueprints.met()),
             }
-            registry.announce(&registry.card(since, known.clone())).await;
+            let card = registry.card(since, known.clone());
+            let paused = card.queues.iter().filter(|queue| halts.holds_queue(queue)).cloned().collect();
+            registry.announce(&Card { paused, ..card }).await;
             registry.look().await;
             tokio::time::sleep_until(next).await;
         };

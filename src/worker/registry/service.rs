@@ -90,6 +90,7 @@ impl Registry {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             queues: queues.consumed().to_vec(),
             blueprints,
+            paused: Vec::new(),
             slots: *concurrency,
             capabilities: [
                 Some(REGISTRY),

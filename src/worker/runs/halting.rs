@@ -11,15 +11,6 @@ use crate::workflow::ledger::Halt;
 const PAUSING: &str = "Pausing the run";
 const LETTING_GO_ON: &str = "Letting the run go on";
 
-/// What becomes of a run that is to go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GoOn {
-    /// Its own pause ends. If it was not paused, nothing follows.
-    Itself,
-    /// Its blueprint goes on: what is due is published, unless the run itself is paused.
-    WithItsBlueprint,
-}
-
 impl Runs {
     /// Pauses a run; whether that changed something.
     ///
@@ -35,25 +26,21 @@ impl Runs {
         self.update(run, Projection::Ledger, pause).await.map(|committed| committed.answer)
     }
 
-    /// Lets a run go on; what is due of it by `now`, in milliseconds since 1970. None where it was not paused.
+    /// Lets a paused run go on; what is due of it, also later: the worker that made that due may have died before it published it. None
+    /// where the run was not paused.
     ///
     /// # Errors
     /// There is no such run, it is over, or the server is out of reach.
-    pub async fn go_on(&self, run: &str, now: u64, how: GoOn) -> Result<Option<FollowUp>> {
+    pub async fn go_on(&self, run: &str) -> Result<Option<FollowUp>> {
         let go_on = |state: &mut RunState| {
             state.require_row(LETTING_GO_ON)?;
             let ledger = state.ledger();
-            let was_paused = match how {
-                GoOn::Itself => ledger.lift_halt().map_err(|refusal| refused(ledger, refusal))?,
-                GoOn::WithItsBlueprint => false,
-            };
-            if how == GoOn::Itself && !was_paused {
+            if !ledger.lift_halt().map_err(|refusal| refused(ledger, refusal))? {
                 return Ok(Decision::Leave(None));
             }
-            let due = ledger.pending_by(now);
+            let due = ledger.pending();
             let blueprint = state.follows().unwrap_or_default();
-            let answer = Some((due, blueprint, state.reserved.carried.clone()));
-            Ok(if was_paused { Decision::Write(answer) } else { Decision::Leave(answer) })
+            Ok(Decision::Write(Some((due, blueprint, state.reserved.carried.clone()))))
         };
         let committed = self.update(run, Projection::Ledger, go_on).await?;
         let at = committed.at;

@@ -1,14 +1,13 @@
 //! A run that a person has paused: what is due stays due, and no worker executes it until the run is to go on.
 //!
-//! A paused run has no messages. A worker that gets one acknowledges it: the ledger knows what is due. Once the run goes on, the
-//! jobs that are due by then are published from the ledger. What happens to the run meanwhile counts: results of nodes that were
+//! A paused run needs no messages. A worker that gets one acknowledges it: the ledger knows what is due. Once the run goes on, the
+//! jobs that are due are published from the ledger. What happens to the run meanwhile counts: results of nodes that were
 //! being executed, events, resumes, a cancellation.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::due::DueJob;
 use super::event::Refusal;
 use super::state::Ledger;
 
@@ -17,7 +16,7 @@ use super::state::Ledger;
 pub struct Halt {
     /// Milliseconds since 1970, by the clock of the record.
     pub since: u64,
-    /// What its person said.
+    /// Why, if the caller said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -51,11 +50,6 @@ impl Ledger {
             false => Ok(self.halted.take().is_some()),
         }
     }
-
-    /// The jobs and timers whose time has come by then, in milliseconds since 1970. Messages of later ones are on their way.
-    pub fn pending_by(&self, now: u64) -> Vec<DueJob> {
-        self.pending().into_iter().filter(|due| due.not_before.is_none_or(|at| at <= now)).collect()
-    }
 }
 
 #[cfg(test)]
@@ -75,7 +69,7 @@ mod tests {
         halted(&mut story);
         assert!(story.ledger.pending().is_empty() && story.ledger.due_by("a").is_empty());
         assert_eq!(story.ledger.lift_halt(), Ok(true));
-        let due: Vec<_> = story.ledger.pending_by(0).into_iter().map(|due| due.node).collect();
+        let due: Vec<_> = story.ledger.pending().into_iter().map(|due| due.node).collect();
         assert_eq!(due, ["b"]);
         assert_eq!(story.ledger.lift_halt(), Ok(false), "it goes on already");
     }

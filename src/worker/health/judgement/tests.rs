@@ -21,6 +21,14 @@ fn codes(facts: &WorkerFacts) -> (bool, bool, Vec<&'static str>, Vec<&'static st
 }
 
 #[test]
+fn a_worker_whose_queue_is_paused_is_ready_and_says_so() {
+    let consumers = vec![("jobs".into(), ConsumerState::Paused, Duration::from_secs(1))];
+    let health = Health::of(&WorkerFacts { consumers, ..working() });
+    assert!(health.live && health.ready && health.reasons.is_empty());
+    assert_eq!((health.warnings[0].code, health.warnings[0].queue.as_deref()), ("PAUSED", Some("jobs")));
+}
+
+#[test]
 fn every_fact_has_its_reason() {
     let consumer = |consumer| WorkerFacts {
         consumers: vec![("jobs".into(), consumer, Duration::from_secs(1))],

@@ -56,6 +56,26 @@ fn it_is_open_where_every_consumer_is_registered_and_able() {
     }
 }
 
+#[test]
+fn workers_do_not_consume_a_queue_that_is_paused() {
+    let paused = |look: &mut Look, consumers: u32| {
+        for worker in look.workers.iter_mut().flatten() {
+            worker.card.paused = vec!["q".to_owned()];
+        }
+        look.consumers.insert("q".into(), Some(consumers));
+    };
+    let open = |consumers| is_open("x", &["q", "r"], &looks(|_, look| paused(look, consumers)));
+    assert!(open(0), "as it is while the queue is paused");
+    assert!(!open(1), "a foreign worker heeds no pause");
+    let unable = |place: usize, look: &mut Look| {
+        paused(look, 0);
+        if place == 3 {
+            look.workers.as_mut().unwrap()[1].card.capabilities.clear();
+        }
+    };
+    assert!(!is_open("x", &["q"], &looks(unable)), "it will work the queue once that goes on");
+}
+
 /// What somebody does to a look.
 type Changing<'a> = &'a dyn Fn(&mut Look);
 
