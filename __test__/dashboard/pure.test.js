@@ -144,6 +144,11 @@ describe('warnings', () => {
   for (const [name, given, expected] of [
     ['none where all is well', {}, []],
     ['a queue without a worker', { queues: [{ ...queue, consumers: 0, waiting: 3 }] }, ['NO_CONSUMER']],
+    [
+      'a queue that is paused, and takes no worker for missing',
+      { queues: [{ ...queue, consumers: 0, waiting: 3 }], paused: [{ queue: 'jobs', since: new Date(0) }] },
+      ['PAUSED'],
+    ],
     ['a queue that is not there', { queues: [{ ...queue, exists: false, consumers: 0 }] }, ['NO_QUEUE']],
     ['dead letters', { queues: [{ ...queue, deadLetters: 2 }] }, ['DEAD_LETTERS']],
     ['a run that does not move', { queues: [{ ...queue, running: 1, oldest: 3_600_000 }] }, ['STALE']],

@@ -93,6 +93,7 @@ export const LONG = [
   'cli/doctor.test.js',
   'cli/fleet.test.js',
   'cli/frame.test.js',
+  'cli/pausing.test.js',
   'cli/schedules.test.js',
   'cli/terminal.test.js',
   'client/crash.test.js',
