@@ -1,9 +1,10 @@
 // Run after `napi build`: the loader that it writes blames npm where it finds no addon. Most who see that installed on another
-// machine, or without optional packages. Here it says so.
+// machine, or without optional packages. Here it says so. Comments of what is generated stay out: every install would carry them.
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
 const FILE = new URL('../binding.js', import.meta.url)
+const TYPES = new URL('../binding.d.ts', import.meta.url)
 const GENERATED = /`Cannot find native binding\. ` \+\n.*\n.*\n/
 const MARK = 'has no addon for this machine here'
 
@@ -23,4 +24,18 @@ export function withHelp(text) {
   return text.replace(GENERATED, () => HELP)
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(FILE, withHelp(await readFile(FILE, 'utf8')))
+/** Code without lines of comments, and without indents. */
+function compact(text) {
+  const lines = text.split('\n').map((line) => line.trim())
+  return lines.filter((line) => line !== '' && (!line.startsWith('//') || line.startsWith('// @ts-'))).join('\n')
+}
+
+/** Declarations without comments. */
+function bare(text) {
+  return text.replace(/^ *\/\*\*[^]*?\*\/\n/gm, '')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await writeFile(FILE, `${compact(withHelp(await readFile(FILE, 'utf8')))}\n`)
+  await writeFile(TYPES, bare(await readFile(TYPES, 'utf8')))
+}

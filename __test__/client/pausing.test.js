@@ -154,7 +154,8 @@ describe('a paused queue or blueprint', () => {
     const executed = []
     const [held, other] = [counting('held', executed), counting('other', executed)]
     const otherQueue = `${servers.name}_other`
-    await servers.workerFor(t, [held, other], { queues: { other: otherQueue } })
+    const adapter = await servers.workerFor(t, [held, other], { queues: { other: otherQueue } })
+    await adapter.ready()
     t.after(() => servers.deleteQueue(otherQueue))
     const client = clientFor(t, servers, [held, other], { queues: { other: otherQueue } })
     const { queue } = servers

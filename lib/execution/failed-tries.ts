@@ -69,5 +69,14 @@ export class FailedTries {
 
 /** Where in the user's code an error was thrown; nowhere, where a timer of ours made it. */
 export function placeOfError(thrown: unknown): string | undefined {
-  return causesOf(thrown).some((error) => error instanceof HeartbeatTimeoutError) ? undefined : stackOf(thrown)
+  return causesOf(thrown).some(isOurTimer) ? undefined : stackOf(thrown)
+}
+
+/** A revoked proxy, say, does not let itself be asked. */
+function isOurTimer(error: unknown): boolean {
+  try {
+    return error instanceof HeartbeatTimeoutError
+  } catch {
+    return false
+  }
 }

@@ -50,7 +50,7 @@
 //!   consumer, engine, followed, client, retention    what RabbitMQ delivers; what adapters and applications ask for; what is
 //!                                                    old is removed
 //!   recovery: tick, scan, republish                  finds lost jobs
-//!   halts: keeping                                   looks what is paused for all workers
+//!   halts: keeping                                   looks again and again what is paused
 //!   health: watching                                 tells of its health
 //!   schedules: beat, advance                         starts runs when they are due
 //!   client: publishing, keys                         what is told of runs that were started
@@ -64,6 +64,7 @@
 //!   job: cut_short, leftovers, rescheduling, disposition, abandoning, dead_lettering, storing, coming_again, telling
 //!                                                    what becomes of a message that does not go the straight way
 //!   job: trouble, looking, clock, context, place, limit_key  what the steps stand on
+//!   halts: looking                                   looks what is paused for all workers
 //!   cancelling                                       ends a run from outside, and its children
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, waiting

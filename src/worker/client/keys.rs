@@ -37,8 +37,8 @@ pub async fn forget(services: &Services, run: &str, nodes: &[NodeId]) {
             keys::poison(run, node),
             keys::cancel(run, node),
             keys::started(&keys::node_lock(run, node)),
-            keys::progress(1, run, &shown(node)),
-            keys::progress(2, run, &shown(node)),
+            keys::progress(1, run, shown(node)),
+            keys::progress(2, run, shown(node)),
         ]
     };
     let all: Vec<String> = nodes.iter().flat_map(of_node).chain([keys::blueprint(run)]).collect();

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::known::HaltChange;
-use crate::error::{Error, Kind, Result};
+use super::looking::look;
+use crate::error::{Error, Kind};
 use crate::ports::about::About;
-use crate::ports::halting::Haltable;
 use crate::worker::services::Services;
 
 /// How often a worker looks.
@@ -43,27 +41,6 @@ pub async fn keep_halts(services: Arc<Services>, stop: CancellationToken) {
     }
 }
 
-/// Whether a blueprint is paused, for who acknowledges a message because of it: by a look that is new enough.
-///
-/// # Errors
-/// The record is out of reach, or its table cannot be read.
-pub async fn holds_blueprint_for_sure(services: &Services, blueprint: &str) -> Result<bool> {
-    if services.halts.holds_blueprint(blueprint) && !services.halts.is_fresh() {
-        look(services).await?;
-    }
-    Ok(services.halts.holds_blueprint(blueprint))
-}
-
-/// Looks once; whether there is a table to look at.
-async fn look(services: &Services) -> Result<bool> {
-    let begun = Instant::now();
-    let halts = services.runs.halts().await?;
-    let has_table = halts.is_some();
-    let changes = services.halts.note(halts.unwrap_or_default(), begun);
-    changes.iter().for_each(|change| tell(services, change));
-    Ok(has_table)
-}
-
 /// Says it once where retrying does not help.
 fn cannot_look(services: &Services, error: &Error, is_told: bool) -> bool {
     if matches!(error.kind(), Kind::Setup | Kind::Refused) && !is_told {
@@ -77,34 +54,4 @@ fn cannot_look(services: &Services, error: &Error, is_told: bool) -> bool {
     }
     debug!(%error, "could not look what is paused");
     is_told
-}
-
-fn tell(services: &Services, change: &HaltChange) {
-    let words = match change {
-        HaltChange::Paused(what, reason) => {
-            let why = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-            let name = what.name();
-            match what {
-                Haltable::Queue(_) => {
-                    format!(
-                        "Queue '{name}' is paused{why}: this worker takes no job from it until it goes on"
-                    )
-                }
-                Haltable::Blueprint(_) => {
-                    format!(
-                        "Blueprint '{name}' is paused{why}: this worker executes no node of its runs until it goes on"
-                    )
-                }
-            }
-        }
-        HaltChange::Lifted(Haltable::Queue(name)) => format!("Queue '{name}' goes on"),
-        HaltChange::Lifted(Haltable::Blueprint(name)) => format!("Blueprint '{name}' goes on"),
-    };
-    let about = match change {
-        HaltChange::Paused(Haltable::Queue(queue), _) | HaltChange::Lifted(Haltable::Queue(queue)) => {
-            About::queue(queue)
-        }
-        _ => About::default(),
-    };
-    services.notices.info(about, words);
 }

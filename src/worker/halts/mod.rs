@@ -5,3 +5,4 @@
 
 pub mod keeping;
 pub mod known;
+pub mod looking;

@@ -19,7 +19,7 @@ use crate::ports::view::{LiveAttempt, Seen};
 use crate::protocol::message::JobMessage;
 use crate::record::{Document, Milestones};
 use crate::worker::blueprints::Analysed;
-use crate::worker::halts::keeping::holds_blueprint_for_sure;
+use crate::worker::halts::looking::holds_blueprint_for_sure;
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::runs::beginning::FirstMessage;
 use crate::worker::runs::operations::FollowUp;

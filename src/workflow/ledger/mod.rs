@@ -32,6 +32,7 @@ mod entry;
 mod event;
 mod follow;
 mod halt;
+mod halting;
 mod inside;
 mod instance;
 mod join;
