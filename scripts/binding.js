@@ -32,7 +32,7 @@ function compact(text) {
 
 /** Declarations without comments. */
 function bare(text) {
-  return text.replace(/^ *\/\*\*[^]*?\*\/\n/gm, '')
+  return text.replace(/^ *\/\*\*[\s\S]*?\*\/\n/gm, '')
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
