@@ -88,6 +88,12 @@ impl Connection {
         row.ok_or_else(|| Error::new(Code::Internal, OPERATION, "a statement answered with no row"))
     }
 
+    /// Whether there is a table, or a view, of a quoted name.
+    pub async fn has_table(&self, name: &str) -> Result<bool> {
+        let found = self.only_row("SELECT to_regclass($1) IS NOT NULL", &[&name]).await?;
+        Ok(found.get(0))
+    }
+
     /// How many rows a statement alone changed.
     pub async fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<u64> {
         self.alone(self.execute_within(sql, parameters)).await

@@ -50,8 +50,6 @@ impl Session {
     /// The table's quoted name, if it is there.
     async fn paused(&self, client: &Connection) -> Result<Option<String>> {
         let table = beside(&self.contexts(client).await?.sql, PAUSED_TABLE);
-        let found = client.only_row("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?;
-        let is_there: bool = found.get(0);
-        Ok(is_there.then_some(table))
+        Ok(client.has_table(&table).await?.then_some(table))
     }
 }

@@ -130,8 +130,7 @@ impl Session {
     async fn schedules_table(&self, client: &Connection) -> Result<Option<String>> {
         let table = beside(&self.contexts(client).await?.sql, SCHEDULES_TABLE);
         if !self.schedules.is_there() {
-            let found = client.only_row("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?;
-            self.schedules.note(found.get(0));
+            self.schedules.note(client.has_table(&table).await?);
         }
         Ok(self.schedules.is_there().then_some(table))
     }
