@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { migrate } from '@flowcraft/rabbitmq-adapter'
 import amqplib from 'amqplib'
 import { onServers, openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { clientFor } from './support/clients.js'
@@ -11,9 +10,7 @@ import { byNumber, consumersOf, counting, gated, HEARD, numbered } from './suppo
 let servers
 before(async () => {
   servers = await openSharedServers()
-  const { contextTable: contextTableName, statusTable: statusTableName } = servers
-  await migrate({ pgClient: urls.database, contextTableName, statusTableName })
-  servers.migrated = contextTableName
+  await servers.migrate()
 })
 after(() => servers.close())
 

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { migrate } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
-import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
+import { openSharedServers, until } from '../fixtures/shared-servers.js'
 import { asking, clientFor, failing, single } from './support/clients.js'
 import { byNumber, consumersOf, counting, gated, numbered } from './support/pausing.js'
 
@@ -114,6 +113,8 @@ describe('a paused run', () => {
 })
 
 describe('without the table of what is paused', () => {
+  before(() => servers.migrate('down'))
+
   it('nothing can be paused for all, and the error says what to do', async (t) => {
     const client = clientFor(t, servers)
     assert.deepEqual(await client.paused(), [])
@@ -125,13 +126,9 @@ describe('without the table of what is paused', () => {
 })
 
 describe('a paused queue or blueprint', () => {
-  before(async () => {
-    const { contextTable: contextTableName, statusTable: statusTableName } = servers
-    await migrate({ pgClient: urls.database, contextTableName, statusTableName })
-    servers.migrated = contextTableName
-  })
+  before(() => servers.migrate())
 
-  it('is told of as it is, and only once', async (t) => {
+  it('is listed once, since when and why', async (t) => {
     const client = clientFor(t, servers)
     assert.equal(await client.pause({ queue: 'mails', reason: 'the provider is down' }), true)
     assert.equal(await client.pause({ queue: 'mails', reason: 'again' }), false)

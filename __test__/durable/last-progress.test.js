@@ -165,7 +165,7 @@ describe('the next attempt goes on from there', () => {
 })
 
 describe('a store that fails', () => {
-  it('breaks nothing: the node goes on, and nobody sees how far it is', async (t) => {
+  it('breaks nothing: the node goes on, and no client sees how far it is', async (t) => {
     const own = ownStore({ refuses: () => true })
     const letGo = deferred()
     const flow = createFlow('failing').node('work', async ({ dependencies: { job } }) => {

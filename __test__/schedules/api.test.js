@@ -1,22 +1,15 @@
 // Schedules as an application handles them: what is refused and why, what is told, and what needs no blueprint.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { FlowcraftAdapterError, migrate, SetupError } from '@flowcraft/rabbitmq-adapter'
+import { FlowcraftAdapterError, SetupError } from '@flowcraft/rabbitmq-adapter'
 import { clientFor } from '../client/support/clients.js'
-import { openSharedServers, sharedServersFor, until, urls } from '../fixtures/shared-servers.js'
+import { openSharedServers, sharedServersFor, until } from '../fixtures/shared-servers.js'
 import { ticking } from './programs/flows.js'
-
-/** Makes the tables of the package. */
-async function migrated(servers) {
-  const { contextTable: contextTableName, statusTable: statusTableName } = servers
-  await migrate({ pgClient: urls.database, contextTableName, statusTableName })
-  servers.migrated = contextTableName
-}
 
 let servers
 before(async () => {
   servers = await openSharedServers()
-  await migrated(servers)
+  await servers.migrate()
 })
 after(() => servers.close())
 
@@ -25,8 +18,7 @@ const HOURLY = { everyMs: 3_600_000, blueprintId: 'ticking' }
 describe('without the table', () => {
   it('every call says that migrate makes it', async (t) => {
     const own = await sharedServersFor(t)
-    const { contextTable: contextTableName, statusTable: statusTableName } = own
-    await migrate({ pgClient: urls.database, contextTableName, statusTableName, direction: 'down' })
+    await own.migrate('down')
     const { schedules } = clientFor(t, own, ticking)
     const range = { from: 0, to: 1 }
     for (const call of [
@@ -117,7 +109,7 @@ describe('a schedule', () => {
 
   it('is paused, resumed, listed and removed by a client that knows no blueprint', async (t) => {
     const own = await sharedServersFor(t)
-    await migrated(own)
+    await own.migrate()
     const { schedules } = clientFor(t, own)
     for (const id of ['c', 'a', 'b']) await schedules.create({ id, ...HOURLY })
     await schedules.create({ id: 'd', ...HOURLY, blueprintId: 'other' })

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { migrate } from '@flowcraft/rabbitmq-adapter'
 import { clientFor } from '../client/support/clients.js'
 import { onServers, openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { WorkerProcess } from '../fixtures/worker-process.js'
@@ -13,9 +12,7 @@ const PROGRAM = new URL('./programs/worker.js', import.meta.url)
 let servers
 before(async () => {
   servers = await openSharedServers()
-  const { contextTable: contextTableName, statusTable: statusTableName } = servers
-  await migrate({ pgClient: urls.database, contextTableName, statusTableName })
-  servers.migrated = contextTableName
+  await servers.migrate()
 })
 after(() => servers.close())
 
