@@ -190,6 +190,10 @@ impl CoordinationStore for Coalesced {
         self.store.listen().await
     }
 
+    fn keeps_limits(&self) -> bool {
+        self.store.keeps_limits()
+    }
+
     async fn limit(&self, request: &LimitRequest<'_>) -> Result<Turn> {
         self.store.limit(request).await
     }

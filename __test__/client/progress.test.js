@@ -1,11 +1,11 @@
 // How far a node is: it says so, and a client that describes its run sees it while it is executed.
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { createAesCodec } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, SubflowNode, UnsafeEvaluator } from 'flowcraft'
 import Redis from 'ioredis'
-import { writeProgress } from '../../dist/execution/progress-store.js'
+import { readProgress, removeProgress, writeProgress } from '../../dist/execution/progress-store.js'
 import { deferred } from '../fixtures/deferred.js'
 import { onServers, openSharedServers, until, urls } from '../fixtures/shared-servers.js'
 import { clientFor } from './support/clients.js'
@@ -154,6 +154,31 @@ describe('the progress of a node', () => {
     letGo.resolve()
     await run.result(ENDS)
     assert.deepEqual(before, [undefined, undefined])
+  })
+
+  it('is not taken away by the removal of what an earlier execution recorded, however late', async () => {
+    const place = { runId: randomUUID(), path: 'work' }
+    const write = (execution, slot) =>
+      writeProgress(
+        store,
+        { ...place, execution },
+        { slot, count: slot },
+        { json: `${execution}`, attempt: 1, at: 0, worker: 'w' },
+      )
+    await Promise.all([write(1, 1), write(1, 2)])
+    // The next execution records between a removal's look at a key and its deletion.
+    const late = {
+      get: (key) => store.get(key),
+      delete: async (key) => {
+        await Promise.all([write(2, 1), write(2, 2)])
+        await store.delete(key)
+      },
+    }
+    await removeProgress(late, { ...place, execution: 1 })
+    assert.equal((await readProgress(store, { ...place, execution: 1 })).latest, undefined)
+    assert.equal((await readProgress(store, { ...place, execution: 2 })).latest?.stored, 2)
+    await removeProgress(store, { ...place, execution: 2 })
+    assert.ok(await isGone(place, place.path))
   })
 
   it('before a run failed is none once it is retried', async (t) => {

@@ -68,7 +68,44 @@ async function distributed(t, { flow, counted }, resumes) {
   return { status: row.status, attempts: counted.attempts, output: row.context['_outputs.attempt'] }
 }
 
+/** A cycle that goes round three times, and an `any` join behind it and beside it. */
+function joined() {
+  const counted = { attempts: 0, joins: 0 }
+  const any = { config: { joinStrategy: 'any' } }
+  const attempt = async () => {
+    counted.attempts += 1
+    return { output: counted.attempts, action: counted.attempts < 3 ? 'again' : 'done' }
+  }
+  const join = async () => {
+    counted.joins += 1
+    return { output: 'joined' }
+  }
+  const flow = createFlow('cycle and join')
+    .node('first', async () => ({ output: 1 }))
+    .node('attempt', attempt, any)
+    .node('between', async () => ({ output: 'between' }), any)
+    .node('behind', async () => ({ output: 'behind' }))
+    .node('beside', async () => ({ output: 'beside' }))
+    .node('join', join, any)
+    .edge('first', 'attempt')
+    .edge('first', 'beside')
+    .edge('attempt', 'between', { action: 'again' })
+    .edge('between', 'attempt')
+    .edge('attempt', 'behind', { action: 'done' })
+    .edge('behind', 'join')
+    .edge('beside', 'join')
+  return { flow, counted }
+}
+
 describe('a cycle', () => {
+  it('has an any join behind it run at every arrival: each may be of another lap', async (t) => {
+    const [here, memory] = [joined(), joined()]
+    await distributed(t, here)
+    await inMemory(memory)
+    assert.deepEqual(here.counted, memory.counted)
+    assert.deepEqual(here.counted, { attempts: 3, joins: 2 })
+  })
+
   for (const [middle, add] of Object.entries(middles)) {
     for (const [entry, how] of Object.entries(entries)) {
       it(`through ${middle}, entered by ${entry}`, async (t) => {

@@ -37,6 +37,7 @@ export function linesOfRun(io: Io, run: RunDescription, flows: Flows, origin?: R
     ['run again', origin && `from node '${oneLine(origin.nodeId)}' of run '${oneLine(origin.runId)}'`],
     ['started', moment(run.createdAt)],
     ['time limit', moment(run.deadline)],
+    ['concurrency', run.concurrency === undefined ? undefined : `${run.concurrency} at a time`],
     ['last changed', moment(run.updatedAt)],
     ['ended', run.endedAt && `${moment(run.endedAt)}${lengthOfRun(run)}`],
   ])

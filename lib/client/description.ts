@@ -37,6 +37,8 @@ export interface RunDescription {
   endedAt?: Date
   /** When it fails if it is not over by then (`timeoutMs` of its start); absent where it has all the time, or is over. */
   deadline?: Date
+  /** How many of its nodes are executed at a time (`concurrency` of its start); absent for any number. */
+  concurrency?: number
   /** Since when it is paused, and why; absent where it is not. */
   paused?: { since: Date; reason?: string }
   /** Every node that was ever reached. */

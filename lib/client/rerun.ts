@@ -109,8 +109,9 @@ async function newRun(
     context.set(`_inputs.${nodeId}`, json)
   }
   context.set(RERUN_OF, JSON.stringify({ runId, nodeId } satisfies RunOrigin))
-  const { tags } = description
-  const begun = { blueprintId, context: jsonObject(context), runId: started, tags }
+  const { tags, concurrency } = description
+  const kept = { ...(tags && { tags }), ...(concurrency && { concurrency }) }
+  const begun = { blueprintId, context: jsonObject(context), runId: started, ...kept }
   const json = startJson(begun, { version, traceparent })
   return { runId: started, json, arrivals: arrivalsOf(graph, plan) }
 }

@@ -43,6 +43,11 @@ export interface RunToStart<Context = Record<string, unknown>> {
    * all in their order. Default: 0.
    */
   priority?: number
+  /**
+   * How many of its nodes are executed at a time, on all workers together: 1 to 100000. Jobs that wait for their turn hold no place.
+   * It needs a `RedisCoordinationStore` on the workers. Default: any number.
+   */
+  concurrency?: number
   /** What the run is found by: at most 20 texts of 1 to 64 characters, without control characters. Default: none. */
   tags?: readonly string[]
 }
@@ -55,7 +60,7 @@ export interface StartManyOptions {
   version?: string
 }
 
-/** How a run is started: what `RunToStart` has (`runId`, `context`, `startAt`, `timeoutMs`, `priority`, `tags`), and these. */
+/** How a run is started: what `RunToStart` has (`runId`, `context`, `startAt`, `timeoutMs`, `priority`, `concurrency`, `tags`), and these. */
 export interface StartOptions<Context = Record<string, unknown>> extends RunToStart<Context> {
   /** What becomes of a start whose run id there is already. Default: `reject`. */
   onConflict?: OnConflict
@@ -74,6 +79,7 @@ const OF_A_RUN: Names<RunToStart> = {
   startAt: true,
   timeoutMs: true,
   priority: true,
+  concurrency: true,
   tags: true,
 }
 const OF_A_START: Names<StartOptions> = { ...OF_A_RUN, onConflict: true, version: true, transaction: true }
@@ -99,13 +105,12 @@ export function conflictPolicy(given: unknown = 'reject'): OnConflict {
 /** A run as it crosses: JSON. */
 export function runToJson(
   blueprintId: string,
-  { context = {}, runId = newRunId(), startAt, timeoutMs, priority, tags }: RunToStart<object>,
+  { context = {}, runId = newRunId(), ...own }: RunToStart<object>,
   { values, version, traceparent, parent }: RunOfCall & { values: Values },
 ): string {
   checkedRunId(runId)
   const json = contextToJson(context, values, { of: `run '${runId}'`, place: (key) => placeOf(runId, key) })
-  const run = { blueprintId, context: json, runId, startAt, timeoutMs, priority, tags }
-  return startJson(run, { version, traceparent, parent })
+  return startJson({ ...own, blueprintId, context: json, runId }, { version, traceparent, parent })
 }
 
 /** What a run that starts has of the call that starts it. */
@@ -117,19 +122,14 @@ interface RunOfCall {
 }
 
 /** A run whose context is JSON text already. */
-interface StartText {
+interface StartText extends Omit<RunToStart, 'context'> {
   readonly blueprintId: string
   readonly context: string
-  readonly runId?: string | undefined
-  readonly startAt?: Date | number | undefined
-  readonly timeoutMs?: number | undefined
-  readonly priority?: number | undefined
-  readonly tags?: readonly string[] | undefined
 }
 
 /** A run as it crosses, by its context as JSON text. */
 export function startJson(
-  { blueprintId, context, runId = newRunId(), startAt, timeoutMs, priority, tags }: StartText,
+  { blueprintId, context, runId = newRunId(), startAt, timeoutMs, priority, concurrency, tags }: StartText,
   { version, traceparent, parent }: RunOfCall,
 ): string {
   const fields = [
@@ -141,6 +141,7 @@ export function startJson(
   const due = momentOf('startAt', startAt)
   if (due !== undefined) fields.push(`"startAt":${due}`)
   if (timeoutMs !== undefined) fields.push(`"timeoutMs":${checkedTimeout(timeoutMs)}`)
+  if (concurrency !== undefined) fields.push(`"concurrency":${checkedConcurrency(concurrency)}`)
   const checked = checkedTags(tags, `The tags of run '${runId}'`)
   if (checked.length > 0) fields.push(`"tags":${JSON.stringify(checked)}`)
   if (parent) fields.push(`"parent":${JSON.stringify(parent)}`)
@@ -162,6 +163,12 @@ function carriedBy(priority: unknown, traceparent: string | undefined): object |
 function checkedTimeout(timeoutMs: unknown): number {
   if (typeof timeoutMs === 'number' && Number.isSafeInteger(timeoutMs) && timeoutMs > 0) return timeoutMs
   throw mistake('INVALID_ARGUMENT', 'timeoutMs of a run is a whole number of milliseconds from 1 to 2^53 - 1')
+}
+
+function checkedConcurrency(concurrency: unknown): number {
+  const isNumber = typeof concurrency === 'number' && Number.isInteger(concurrency)
+  if (isNumber && concurrency >= 1 && concurrency <= 100_000) return concurrency
+  throw mistake('INVALID_ARGUMENT', 'The concurrency of a run is a whole number from 1 to 100000')
 }
 
 function checkedRunId(runId: unknown): string {

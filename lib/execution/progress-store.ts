@@ -1,6 +1,7 @@
 /**
  * What nodes record of their progress, in the coordination store. A store cannot replace a value, so an execution has two keys, and
- * writes the older one again: a reader finds the newer one there, also where a worker dies between removing and writing.
+ * writes the older one again: a reader finds the newer one there, also where a worker dies between removing and writing. Nor can a
+ * store compare before it deletes: the next execution of a node has two keys of its own, so that no late removal takes its values.
  */
 import { fromJson } from '../bridge/json.js'
 import { placeOf } from '../bridge/places.js'
@@ -78,11 +79,12 @@ export function after({ slot, count }: Next): Next {
 /** Writes what is recorded. `json`: its value, as it is to be stored. */
 export async function writeProgress(
   keys: Keys,
-  { runId, path, execution }: ExecutionPlace,
+  place: ExecutionPlace,
   { slot, count }: Next,
   { json, ...about }: Omit<Recorded, 'stored'> & { json: string },
 ): Promise<void> {
-  const key = keyOf(slot, runId, path)
+  const key = keyOf(slot, place)
+  const { path, execution } = place
   const { attempt, at, worker } = about
   const text = `${JSON.stringify({ node: path, execution, attempt, count, at, worker }).slice(0, -1)},"value":${json}}`
   await keys.delete(key)
@@ -92,16 +94,19 @@ export async function writeProgress(
 /** Removes what was recorded of an execution. */
 export async function removeProgress(keys: Keys, place: ExecutionPlace): Promise<void> {
   for (const slot of SLOTS) {
-    if (await foundIn(keys, place, slot)) await keys.delete(keyOf(slot, place.runId, place.path))
+    if (await foundIn(keys, place, slot)) await keys.delete(keyOf(slot, place))
   }
 }
 
-function keyOf(slot: Slot, runId: string, path: string): string {
-  return `flowcraft:progress:${slot}:${runId}:${path}`
+/** Executions use the first two keys and the last two in turns. */
+function keyOf(slot: Slot, { runId, path, execution }: ExecutionPlace): string {
+  const number = execution % 2 === 1 ? slot : slot + SLOTS.length
+  return `flowcraft:progress:${number}:${runId}:${path}`
 }
 
-async function foundIn(keys: Keys, { runId, path, execution }: ExecutionPlace, slot: Slot): Promise<Found | undefined> {
-  const written = parsed(await keys.get(keyOf(slot, runId, path)))
+async function foundIn(keys: Keys, place: ExecutionPlace, slot: Slot): Promise<Found | undefined> {
+  const { path, execution } = place
+  const written = parsed(await keys.get(keyOf(slot, place)))
   // Ids may have colons: the key of a run's node may be that of another one's.
   if (!isObject(written) || written.node !== path || written.execution !== execution) return undefined
   const { attempt, count, at, worker, value } = written

@@ -125,6 +125,10 @@ impl CoordinationStore for PunctualStore {
         self.within(self.store.listen()).await
     }
 
+    fn keeps_limits(&self) -> bool {
+        self.store.keeps_limits()
+    }
+
     async fn limit(&self, request: &LimitRequest<'_>) -> Result<Turn> {
         self.within(self.store.limit(request)).await
     }

@@ -154,6 +154,10 @@ impl CoordinationStore for MemoryStore {
         self.reached().map(|server| Some(server.listeners.join()))
     }
 
+    fn keeps_limits(&self) -> bool {
+        true
+    }
+
     async fn limit(&self, request: &LimitRequest<'_>) -> Result<Turn> {
         let operation = match request.what {
             LimitStep::Start(_) | LimitStep::Keep { .. } => Operation::Acquire,

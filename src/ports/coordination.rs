@@ -201,6 +201,11 @@ pub trait CoordinationStore: Send + Sync {
         Err(Error::new(Code::CoordinationStoreFailed, "Keeping a limit", what))
     }
 
+    /// Whether [`limit`](Self::limit) counts.
+    fn keeps_limits(&self) -> bool {
+        false
+    }
+
     /// Closes the connections once everything that was sent has arrived; the next use opens them again.
     async fn close(&self) {}
 

@@ -52,9 +52,10 @@ pub fn cancel(run: &str, node: &str) -> String {
     format!("flowcraft:fanin:cancel:{run}:{node}")
 }
 
-/// What a node, by its place in the run, has recorded of its progress: one of two, written in turns by JavaScript.
-pub fn progress(slot: u8, run: &str, place: &str) -> String {
-    format!("flowcraft:progress:{slot}:{run}:{place}")
+/// Where JavaScript keeps what a node, by its place in the run, has recorded of its progress: an execution writes two of these in
+/// turns, and the next one the other two.
+pub fn progress(run: &str, place: &str) -> [String; 4] {
+    [1, 2, 3, 4].map(|number| format!("flowcraft:progress:{number}:{run}:{place}"))
 }
 
 /// Changes when the store forgets everything; version 1 has no such key.
@@ -72,6 +73,17 @@ pub const CHANGES: &str = "flowcraft:changes";
 
 /// How the keys begin in which executions under a limit are counted; version 1 has no such keys.
 pub const LIMIT: &str = "flowcraft:limit:";
+
+/// The key of a limit under which the executions of a run count that was started with one. No name of rules has its first sign.
+pub fn run_limit(run: &str) -> String {
+    format!("@run:{run}")
+}
+
+/// The keys of a limit's key, in the order of the scripts: what they hold is in `redis/limits.rs`. Braces keep all of them in one
+/// place of a Cluster.
+pub fn of_limit(key: &str) -> [String; 5] {
+    ["held", "starts", "line", "due", "facts"].map(|part| format!("{LIMIT}{{{key}}}:{part}"))
+}
 
 /// How the key begins of the worker that looks for lost jobs.
 pub const REPAIR: &str = "flowcraft:repair:";

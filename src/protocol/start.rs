@@ -40,6 +40,9 @@ pub struct StartRun {
     /// How long it may take from when its start nodes are due, in milliseconds; absent for any time.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
+    /// How many of its nodes are executed at a time; absent for any number.
+    #[serde(default)]
+    pub concurrency: Option<u32>,
     /// The node that waits for its end.
     #[serde(default)]
     pub parent: Option<Parent>,

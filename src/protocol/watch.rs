@@ -73,6 +73,9 @@ pub struct RunDescription {
     /// When it fails if it is not over by then: milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<u64>,
+    /// How many of its nodes are executed at a time; none for any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
     /// Since when a person has paused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<PauseDescription>,

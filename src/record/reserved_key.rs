@@ -58,6 +58,22 @@ pub struct ClientStart {
     /// When it fails if it is not over by then: milliseconds since 1970, by the database's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<u64>,
+    /// How many of its nodes are executed at a time; none for any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+}
+
+/// What one of the runs of a call has for itself.
+#[derive(Debug, Clone, Default)]
+pub struct OwnStart {
+    /// What it is found by.
+    pub tags: Vec<String>,
+    /// The node that waits for it.
+    pub parent: Option<Parent>,
+    /// When it fails if it is not over by then.
+    pub deadline: Option<u64>,
+    /// How many of its nodes are executed at a time.
+    pub concurrency: Option<u32>,
 }
 
 /// A node that waits for the end of a run that it has started.
@@ -77,16 +93,12 @@ pub struct Parent {
 }
 
 impl ClientStart {
-    /// The start of one of the runs of a call, which has tags, a parent and a deadline of its own.
-    pub fn of_run(
-        self: &Arc<Self>,
-        tags: Vec<String>,
-        parent: Option<Parent>,
-        deadline: Option<u64>,
-    ) -> Arc<Self> {
-        match tags.is_empty() && parent.is_none() && deadline.is_none() {
+    /// The start of one of the runs of a call.
+    pub fn of_run(self: &Arc<Self>, own: OwnStart) -> Arc<Self> {
+        let OwnStart { tags, parent, deadline, concurrency } = own;
+        match tags.is_empty() && parent.is_none() && deadline.is_none() && concurrency.is_none() {
             true => self.clone(),
-            false => Arc::new(Self { tags, parent, deadline, ..(**self).clone() }),
+            false => Arc::new(Self { tags, parent, deadline, concurrency, ..(**self).clone() }),
         }
     }
 }
@@ -153,6 +165,11 @@ impl ReservedKey {
     /// When it fails if it is not over by then; none where it has all the time.
     pub fn deadline(&self) -> Option<u64> {
         self.start.as_ref()?.deadline.filter(|_| !self.ledger.status.is_end())
+    }
+
+    /// How many of its nodes are executed at a time; none for any number.
+    pub fn concurrency(&self) -> Option<u32> {
+        self.start.as_ref()?.concurrency
     }
 
     /// Whether its time is over, and it is not.

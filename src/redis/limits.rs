@@ -146,8 +146,8 @@ impl LimitScripts {
     pub async fn step(&self, LimitRequest { key, what }: &LimitRequest<'_>) -> Result<Turn> {
         let stays = milliseconds(FACTS_STAY);
         let mut invocation = self.script_of(what).prepare_invoke();
-        for part in ["held", "starts", "line", "due", "facts"] {
-            invocation.key(format!("{}{}{{{key}}}:{part}", self.prefix, keys::LIMIT));
+        for name in keys::of_limit(key) {
+            invocation.key(format!("{}{name}", self.prefix));
         }
         match what {
             LimitStep::Start(entrant) => return self.start(invocation, entrant).await,

@@ -157,6 +157,10 @@ impl CoordinationStore for RedisStore {
         self.changes.listen().await
     }
 
+    fn keeps_limits(&self) -> bool {
+        true
+    }
+
     async fn limit(&self, request: &LimitRequest<'_>) -> Result<Turn> {
         self.limits.step(request).await
     }

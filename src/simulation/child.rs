@@ -71,6 +71,7 @@ pub fn run_to_start(run_id: String, blueprint: &str) -> StartRun {
         tags: Vec::new(),
         timeout_ms: None,
         parent: None,
+        concurrency: None,
     }
 }
 

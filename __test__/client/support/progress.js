@@ -31,7 +31,7 @@ export const progressOf = async (run, nodeId = 'work') =>
 
 /** What the store holds of a node. */
 export async function held(run, path = 'work') {
-  const keys = [1, 2].map((slot) => `flowcraft:progress:${slot}:${run.runId}:${path}`)
+  const keys = [1, 2, 3, 4].map((slot) => `flowcraft:progress:${slot}:${run.runId}:${path}`)
   return (await Promise.all(keys.map((key) => store.get(key)))).filter((text) => text !== undefined)
 }
 

@@ -22,6 +22,7 @@ async function optionsOf({ parsed }: Call) {
   const [runId, version, startAt] = [parsed.text('run-id'), parsed.text('version-of'), parsed.moment('start-at')]
   const tags = parsed.texts('tag')
   const [timeoutMs, priority] = [parsed.duration('time-limit'), parsed.number('priority', { from: 0, to: 255 })]
+  const concurrency = parsed.number('concurrency', { from: 1, to: 100_000 })
   return {
     ...(tags.length > 0 && { tags }),
     ...(context !== undefined && { context }),
@@ -30,6 +31,7 @@ async function optionsOf({ parsed }: Call) {
     ...(startAt && { startAt }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(priority !== undefined && { priority }),
+    ...(concurrency !== undefined && { concurrency }),
     onConflict: (parsed.text('on-conflict') ?? 'reject') as OnConflict,
   }
 }

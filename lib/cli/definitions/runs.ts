@@ -103,6 +103,7 @@ export const RUNS_COMMANDS: readonly Command[] = [
       'on-conflict': ON_CONFLICT,
       'start-at': { words: 'when it begins: a date', value: 'time' },
       'time-limit': { words: 'how long it may take: it fails if it is not over by then', value: 'time' },
+      concurrency: { words: 'how many of its nodes are executed at a time: 1 to 100000', value: 'number' },
       priority: { words: 'how urgent its jobs are: 0 to 255, the greater the sooner', value: 'number' },
       'version-of': { words: 'the version that the blueprint has to have', value: 'version' },
       ...WAIT,

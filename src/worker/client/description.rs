@@ -28,6 +28,7 @@ pub fn describe(run: &str, document: &Document, view: Option<&StatusView>) -> Ru
         updated_at: view.and_then(|view| view.updated_at),
         tags: tags(reserved, view),
         deadline: reserved.and_then(ReservedKey::deadline),
+        concurrency: reserved.and_then(ReservedKey::concurrency),
         paused: ledger.and_then(Ledger::halt).map(paused),
         parent: reserved.and_then(ReservedKey::parent).map(parent),
         ended_at: ledger.and_then(Ledger::ended_at),

@@ -31,17 +31,17 @@ pub fn tell_blueprints(services: &Arc<Services>, runs: Vec<(String, String)>) {
 /// expires within the hour.
 pub async fn forget(services: &Services, run: &str, nodes: &[NodeId]) {
     let of_node = |node: &NodeId| {
-        [
+        let joins = [
             keys::fan_in(run, node),
             keys::join_lock(run, node),
             keys::poison(run, node),
             keys::cancel(run, node),
             keys::started(&keys::node_lock(run, node)),
-            keys::progress(1, run, shown(node)),
-            keys::progress(2, run, shown(node)),
-        ]
+        ];
+        joins.into_iter().chain(keys::progress(run, shown(node)))
     };
-    let all: Vec<String> = nodes.iter().flat_map(of_node).chain([keys::blueprint(run)]).collect();
+    let of_run = keys::of_limit(&keys::run_limit(run)).into_iter().chain([keys::blueprint(run)]);
+    let all: Vec<String> = nodes.iter().flat_map(of_node).chain(of_run).collect();
     for some in all.chunks(AT_A_TIME) {
         let removed = join_all(some.iter().map(|key| services.store.delete(key))).await;
         if let Some(Err(error)) = removed.into_iter().find(Result::is_err) {

@@ -15,7 +15,7 @@ use crate::fault_points;
 use crate::ports::record::{Inserted, Insertion};
 use crate::protocol::message::JobMessage;
 use crate::protocol::start::{OnConflict, StartOutcome, StartRequest, StartRun, Started};
-use crate::record::{ClientStart, NewRun};
+use crate::record::{ClientStart, NewRun, OwnStart};
 use crate::worker::cancelling::recovery_sees_to;
 use crate::worker::runs::starting::{Beginning, Begun, Restarted};
 use crate::workflow::blueprint::Blueprint;
@@ -139,6 +139,7 @@ impl Client {
             tags,
             parent,
             timeout_ms,
+            concurrency,
         } in runs
         {
             let blueprint = match known.get(&blueprint_id) {
@@ -158,7 +159,7 @@ impl Client {
             }
             let begins = due.unwrap_or_default().max(platform.now());
             let deadline = timeout_ms.map(|timeout| begins.saturating_add(timeout));
-            let start = start.of_run(tags, parent, deadline);
+            let start = start.of_run(OwnStart { tags, parent, deadline, concurrency });
             let carried = carried.map(Arc::new);
             beginnings.push(Beginning { run, blueprint, values: context, not_before, start, carried });
         }

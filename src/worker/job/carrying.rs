@@ -203,8 +203,8 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
     let attempt = LiveAttempt::new(message.node_id.clone(), round);
     let mut to_execute =
         ToExecute { document, since, analysed, round, attempt, has_begun: false, onward: None };
-    let running = match enter(context, &message, &to_execute).await? {
-        Entrance::Open(running) => running,
+    let places = match enter(context, &message, &to_execute).await? {
+        Entrance::Open(places) => places,
         Entrance::Closed(fate) => return Ok(Hop::Over(fate)),
     };
     if clear(context, &message, &mut to_execute).await? != Clearance::Granted
@@ -219,8 +219,8 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
         Some(Reply::Outdated | Reply::Lacking { .. }) => give_away(context, &message, &due).await,
         Some(Reply::Answered(answer)) => {
             fault_points::point("after-call");
-            heed(context, running.as_ref(), &answer).await;
-            drop(running);
+            heed(context, &places, &answer).await;
+            drop(places);
             let after = message.after(answer.trace.as_deref());
             let executed = Executed { node: to_execute, answer, begun, held: chain.held, started };
             let finished = finish(context, &after, executed).await?;

@@ -17,7 +17,7 @@ use super::disposition::dead_letter_job;
 use super::execution::{Executed, finish};
 use super::fate::MessageFate;
 use super::leftovers::{looking_after, publish_leftovers};
-use super::limiting::{Entrance, enter, heed};
+use super::limiting::{Entrance, Places, enter, heed};
 use super::rescheduling::{Lack, lacks_inner_blueprint, reschedule};
 use super::storing::refuse_while_locked;
 use super::taking_over::take_over;
@@ -31,7 +31,6 @@ use crate::ports::host::Reply;
 use crate::ports::view::Seen;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::{Answer, Outcome};
-use crate::worker::limits::service::Running;
 use crate::worker::runs::failing::RunFailure;
 use crate::workflow::path::shown;
 
@@ -105,10 +104,10 @@ async fn admit_and_execute(
     publish_others(context, message, &to_execute).await?;
     if under.deaths.is_some() && !to_execute.has_begun {
         // It is not executed.
-        return execute_in_turn(context, message, (to_execute, None), under).await;
+        return execute_in_turn(context, message, (to_execute, Places::default()), under).await;
     }
     match enter(context, message, &to_execute).await? {
-        Entrance::Open(running) => execute_in_turn(context, message, (to_execute, running), under).await,
+        Entrance::Open(places) => execute_in_turn(context, message, (to_execute, places), under).await,
         Entrance::Closed(fate) => Ok(Some(fate)),
     }
 }
@@ -117,7 +116,7 @@ async fn admit_and_execute(
 async fn execute_in_turn(
     context: &JobContext<'_>,
     message: &JobMessage,
-    (mut to_execute, running): (Box<ToExecute>, Option<Running>),
+    (mut to_execute, places): (Box<ToExecute>, Places),
     Under { begun, deaths }: Under,
 ) -> Result<Option<MessageFate>> {
     let mut clearance = clear(context, message, &mut to_execute).await?;
@@ -151,8 +150,8 @@ async fn execute_in_turn(
         None => Ok(Some(MessageFate::Requeue)),
         Some(Reply::Answered(answer)) => {
             fault_points::point("after-call");
-            heed(context, running.as_ref(), &answer).await;
-            drop(running);
+            heed(context, &places, &answer).await;
+            drop(places);
             answered(context, message, executed(*to_execute, answer)).await.map(Some)
         }
         Some(Reply::Lacking { blueprint }) => {

@@ -1,5 +1,5 @@
-//! The turn of a node that has a limit: it is executed, or its job comes again when the store says, and holds no place until
-//! then. A short wait is a copy of the message; a longer one is recorded too, so that recovery takes nothing for lost.
+//! The turn of a node that has a limit, or whose run has one: it is executed, or its job comes again when the store says, and holds
+//! no place until then. A short wait is a copy of the message; a longer one is recorded too, so that recovery takes nothing for lost.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::admitting::ToExecute;
 use super::coming_again::{LONGEST_WAIT, Return, return_after};
 use super::context::JobContext;
 use super::fate::MessageFate;
-use super::limit_key::limited;
+use super::limit_key::{Limited, limited, limited_by_run};
 use super::trouble::is_passing_trouble;
 use crate::error::Result;
 use crate::protocol::message::JobMessage;
@@ -20,10 +20,19 @@ const KEPT_ALIVE: Duration = Duration::from_millis(500);
 
 /// Whether it is a node's turn.
 pub enum Entrance {
-    /// It may be executed. Where it has a limit, it counts until what this holds is dropped.
-    Open(Option<Running>),
+    /// It may be executed. Where it has limits, it counts until what this holds is dropped.
+    Open(Places),
     /// Not yet: this becomes of its message.
     Closed(MessageFate),
+}
+
+/// Where an execution counts while it goes on.
+#[derive(Default)]
+pub struct Places {
+    /// Among the executions of its run, where that has a limit.
+    of_run: Option<Running>,
+    /// Under the key of its own limit.
+    of_node: Option<Running>,
 }
 
 /// Asks whether it is the turn of a node. It counts from then on.
@@ -33,22 +42,35 @@ pub enum Entrance {
 pub async fn enter(
     context: &JobContext<'_>,
     message: &JobMessage,
-    ToExecute { document, analysed, round, .. }: &ToExecute,
+    to_execute: &ToExecute,
 ) -> Result<Entrance> {
-    let limits = &context.services.key_limits;
-    let Some(limited) = limited(context, message, document, (&analysed.blueprint, *round)) else {
-        return Ok(Entrance::Open(None));
-    };
-    let Some(rules) = limits.rules(&limited.limit) else { return Ok(Entrance::Open(None)) };
-    match limits.start(&limited.key, rules, &limited.ticket).await {
-        Started::Now(running) => Ok(Entrance::Open(Some(running))),
-        Started::After(wait) => wait_for_turn(context, message, (*round, wait)).await.map(Entrance::Closed),
+    let ToExecute { document, analysed, round, .. } = to_execute;
+    let (limits, mut places) = (&context.services.key_limits, Places::default());
+    if let Some(Limited { key, rules, ticket }) = limited_by_run(context, message, document, *round) {
+        match limits.start(&key, rules, &ticket).await {
+            Started::Now(running) => places.of_run = Some(running),
+            Started::After(wait) => return wait_for_turn(context, message, (*round, wait)).await,
+        }
     }
+    if let Some(Limited { key, rules, ticket }) =
+        limited(context, message, document, (&analysed.blueprint, *round))
+    {
+        match limits.start(&key, rules, &ticket).await {
+            Started::Now(running) => places.of_node = Some(running),
+            Started::After(wait) => {
+                // Others of the run may go on meanwhile.
+                places.of_run.map(Running::give_back);
+                return wait_for_turn(context, message, (*round, wait)).await;
+            }
+        }
+    }
+    Ok(Entrance::Open(places))
 }
 
 /// Pauses the key of a limit for a while, where the node's answer asks for that.
-pub async fn heed(context: &JobContext<'_>, running: Option<&Running>, answer: &Answer) {
-    if let (Some(running), Outcome::Retry { after, postponed: true, .. }) = (running, &answer.outcome) {
+pub async fn heed(context: &JobContext<'_>, places: &Places, answer: &Answer) {
+    if let (Some(running), Outcome::Retry { after, postponed: true, .. }) = (&places.of_node, &answer.outcome)
+    {
         context.services.key_limits.pause(running.key(), *after).await;
     }
 }
@@ -58,13 +80,13 @@ async fn wait_for_turn(
     context: &JobContext<'_>,
     message: &JobMessage,
     (round, wait): (u32, Duration),
-) -> Result<MessageFate> {
+) -> Result<Entrance> {
     let services = context.services;
     if wait <= LONGEST_WAIT {
         let random = services.platform.random(|random| random.f64());
         let keeps_alive = KEPT_ALIVE.mul_f64(random) < wait;
         let again = Return { wait, reason: "its limit is reached", keeps_alive };
-        return return_after(context, message, again).await;
+        return return_after(context, message, again).await.map(Entrance::Closed);
     }
     let execution = LeasedExecution { run: message.run_id.clone(), node: message.node_id.clone(), round };
     let put_off = || services.runs.put_off(&execution, wait);
@@ -73,5 +95,5 @@ async fn wait_for_turn(
         let job = job.carrying(message.carried.clone());
         services.publisher.forward_until_confirmed(job, context.retry).await?;
     }
-    Ok(MessageFate::Acknowledge)
+    Ok(Entrance::Closed(MessageFate::Acknowledge))
 }

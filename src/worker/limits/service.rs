@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -35,6 +35,8 @@ struct Shared {
     platform: Platform,
     /// What goes on, each with its key.
     held: Mutex<BTreeMap<String, String>>,
+    /// What is over, each with its key, until the store has heard of it.
+    ending: Mutex<BTreeMap<String, (String, CancellationToken)>>,
     asked: AtomicU64,
     /// What was warned of already.
     warned: Mutex<BTreeSet<String>>,
@@ -56,7 +58,8 @@ pub struct Running {
     holder: String,
     /// The key it counts under.
     key: String,
-    begun: Instant,
+    /// None where it was never executed.
+    begun: Option<Instant>,
 }
 
 impl KeyLimits {
@@ -67,9 +70,14 @@ impl KeyLimits {
         notices: Notices,
         platform: Platform,
     ) -> Self {
-        let (held, asked, warned, is_lost) = Default::default();
-        let shared = Shared { store, settings, notices, platform, held, asked, warned, is_lost };
+        let (held, ending, asked, warned, is_lost) = Default::default();
+        let shared = Shared { store, settings, notices, platform, held, ending, asked, warned, is_lost };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Whether the store counts.
+    pub fn are_kept(&self) -> bool {
+        self.shared.store.keeps_limits()
     }
 
     /// Whether there are any.
@@ -101,6 +109,7 @@ impl KeyLimits {
     /// Asks for the start of an execution. `ticket` is its name in the line of its key.
     pub async fn start(&self, key: &str, rules: LimitRules, ticket: &str) -> Started {
         let Shared { settings, asked, is_lost, notices, .. } = &*self.shared;
+        self.shared.have_ended(key).await;
         let ttl = Duration::from_secs(settings.lease_seconds);
         let holder = format!("{}#{}:{ticket}", settings.worker, asked.fetch_add(1, Ordering::Relaxed));
         let entrant = Entrant { rules, ticket, holder: &holder, ttl };
@@ -169,13 +178,27 @@ impl KeyLimits {
 
     fn running(&self, key: &str, holder: String) -> Running {
         self.shared.with_held(|held| held.insert(holder.clone(), key.to_owned()));
-        Running { shared: self.shared.clone(), holder, key: key.to_owned(), begun: Instant::now() }
+        Running { shared: self.shared.clone(), holder, key: key.to_owned(), begun: Some(Instant::now()) }
     }
 }
 
 impl Shared {
     fn with_held<T>(&self, act: impl FnOnce(&mut BTreeMap<String, String>) -> T) -> T {
         act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn ending(&self) -> MutexGuard<'_, BTreeMap<String, (String, CancellationToken)>> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves when the store has heard of all that is over by now under a key: the next node of a chain needs the place of the
+    /// one before it.
+    async fn have_ended(&self, key: &str) {
+        let of_key: Vec<CancellationToken> =
+            self.ending().values().filter(|(of, _)| of == key).map(|(_, told)| told.clone()).collect();
+        for told in of_key {
+            told.cancelled().await;
+        }
     }
 }
 
@@ -184,21 +207,49 @@ impl Running {
     pub fn key(&self) -> &str {
         &self.key
     }
+
+    /// It is not executed after all: its time says nothing of how long executions take.
+    pub fn give_back(mut self) {
+        self.begun = None;
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let (holder, key, took) =
-            (std::mem::take(&mut self.holder), std::mem::take(&mut self.key), self.begun.elapsed());
+        let (holder, key) = (std::mem::take(&mut self.holder), std::mem::take(&mut self.key));
+        let took = self.begun.map(|begun| begun.elapsed());
         self.shared.with_held(|held| held.remove(&holder));
-        let store = self.shared.store.clone();
-        // Nobody waits for it: where it does not arrive, the place runs out by itself.
+        let ending = Ending::new(self.shared.clone(), holder, key);
+        // Where it does not arrive, the place runs out by itself.
         self.shared.platform.spawn(async move {
-            let what = LimitStep::End { holder: &holder, took: Some(took) };
-            let told = store.limit(&LimitRequest { key: &key, what }).await;
+            let Ending { shared, holder, key } = &ending;
+            let what = LimitStep::End { holder, took };
+            let told = shared.store.limit(&LimitRequest { key, what }).await;
             if let Err(error) = told {
                 debug!(%error, key, "the store did not get the end of an execution; its count expires");
             }
         });
+    }
+}
+
+/// The end of an execution on its way to the store. Dropped, it has arrived, or never will.
+struct Ending {
+    shared: Arc<Shared>,
+    holder: String,
+    key: String,
+}
+
+impl Ending {
+    fn new(shared: Arc<Shared>, holder: String, key: String) -> Self {
+        shared.ending().insert(holder.clone(), (key.clone(), CancellationToken::new()));
+        Self { shared, holder, key }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some((_, told)) = self.shared.ending().remove(&self.holder) {
+            told.cancel();
+        }
     }
 }

@@ -28,9 +28,15 @@ struct Taken {
 }
 
 impl Census {
-    /// The count of a queue: one of the last second, or a new one. A job that asks while it is being taken waits for it.
+    /// The count of a queue: one of the last second, or a new one. A job that asks while it is being taken waits for it. Where a
+    /// server did not answer, those that waited are told; who asks then has it taken again.
     pub async fn of(&self, queue: &str, take: impl Future<Output = Count>) -> Count {
-        self.current(queue).get_or_init(|| take).await.clone()
+        let current = self.current(queue);
+        let count = current.get_or_init(|| take).await.clone();
+        if count.is_none() {
+            self.forget(queue, &current);
+        }
+        count
     }
 
     fn current(&self, queue: &str) -> Arc<OnceCell<Count>> {
@@ -42,6 +48,14 @@ impl Census {
         let count = Arc::<OnceCell<Count>>::default();
         counts.insert(queue.to_owned(), Taken { at: now, count: count.clone() });
         count
+    }
+
+    /// Keeps this count no longer.
+    fn forget(&self, queue: &str, count: &Arc<OnceCell<Count>>) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.get(queue).is_some_and(|taken| Arc::ptr_eq(&taken.count, count)) {
+            counts.remove(queue);
+        }
     }
 }
 
@@ -68,6 +82,13 @@ mod tests {
         assert_eq!(count("b").await, Some(1), "another queue is counted by itself");
         sleep(HOLDS).await;
         assert_eq!(count("a").await, Some(2), "a count holds for a second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_count_without_an_answer_is_not_kept() {
+        let census = Census::default();
+        assert!(census.of("a", async { None }).await.is_none());
+        assert!(census.of("a", async { Some((Vec::new(), 7)) }).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
