@@ -87,6 +87,8 @@ pub enum Mutant {
     ForgetsDeadlines,
     /// Nodes of a paused run are executed.
     RunsPaused,
+    /// A run has as many of its nodes executed at a time as there are, whatever its start said.
+    ForgetsConcurrency,
     /// What is due of a run that goes on again is not published.
     PublishesNothingPaused,
     /// How a late run ended is not told where the answer of that commit is lost.
@@ -96,7 +98,8 @@ pub enum Mutant {
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
+        Self::ForgetsConcurrency,
         Self::RunsPaused,
         Self::PublishesNothingPaused,
         Self::AcknowledgesBeforeConfirm,

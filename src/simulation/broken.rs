@@ -17,6 +17,8 @@ pub enum Broken {
     AfterStop { worker: String, run: String, node: String },
     /// A node of a paused run was executed.
     WhilePaused { run: String, node: String },
+    /// More nodes of a run were executed at a time than it may have.
+    Crowded { run: String, times: usize, most: u32 },
     /// Messages are left in the queue.
     Left { queue: String, messages: usize },
     /// A message went to the dead letters.
@@ -50,6 +52,7 @@ impl Broken {
             Self::Twice { .. } => "a node was executed twice",
             Self::AfterStop { .. } => "a stopped worker started a node",
             Self::WhilePaused { .. } => "a node of a paused run was executed",
+            Self::Crowded { .. } => "too many nodes of a run were executed at a time",
             Self::Left { .. } => "messages are left",
             Self::DeadLetter { .. } => "a message went to the dead letters",
             Self::Missed { .. } => "a run failed for what another worker had",

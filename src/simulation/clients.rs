@@ -6,6 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::child;
+use super::crowding::concurrency_of;
 use super::engines::SimulatedEngine;
 use super::flow_set::{POISON, is_begun_by_nodes};
 use super::history::Expected;
@@ -68,10 +69,12 @@ async fn call(world: &Arc<World>, run: &str, flow: &str, number: usize) {
     let mut random = Rng::with_seed(world.plan.seed ^ 0x11e5 ^ (number as u64) << 32);
     let limit = (random.u8(..4) == 0).then(|| Duration::from_millis(random.u64(1_000..120_000)));
     let SimulatedEngine { engine, .. } = world.engine(&format!("caller of {run}"), world.plan.seed);
-    world.note_called(run, flow, limit);
+    let concurrency = concurrency_of(&world.plan, number);
+    world.note_called(run, flow, (limit, concurrency));
     let request = || StartRequest {
         runs: vec![StartRun {
             timeout_ms: limit.map(milliseconds),
+            concurrency,
             ..child::run_to_start(run.to_owned(), flow)
         }],
         on_conflict: OnConflict::UseExisting,

@@ -35,6 +35,8 @@ pub struct History {
     pub schedules: Vec<KeptSchedule>,
     /// When a client asked for a run of limited time, and how long it may take.
     pub limits: BTreeMap<String, (Duration, Duration)>,
+    /// How many nodes of a run are executed at a time.
+    pub concurrencies: BTreeMap<String, u32>,
     /// When runs were paused.
     pub pauses: Vec<Pause>,
     /// Their contexts, as they were inserted.
@@ -85,6 +87,11 @@ impl World {
     /// When a client asked for a run, and how long that may take; none where that is not limited.
     pub fn limit(&self, run: &str) -> Option<(Duration, Duration)> {
         self.with(|workers| workers.history.limits.get(run).copied())
+    }
+
+    /// How many nodes of each run are executed at a time, where a client said so.
+    pub fn concurrencies(&self) -> BTreeMap<String, u32> {
+        self.with(|workers| workers.history.concurrencies.clone())
     }
 
     /// A run was paused.

@@ -15,6 +15,7 @@ mod broken;
 mod chaos;
 mod child;
 mod clients;
+mod crowding;
 mod engines;
 mod excuses;
 mod executions;

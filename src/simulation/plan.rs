@@ -101,6 +101,8 @@ pub struct Plan {
     pub parents: bool,
     /// Whether clients start runs by the engine's own call, some for a limited time.
     pub calls: bool,
+    /// Whether some of these calls limit how many nodes of their run are executed at a time.
+    pub crowds: bool,
     /// Whether clients pause runs for a while.
     pub pauses: bool,
     /// How many schedules there are.
@@ -193,6 +195,7 @@ impl Plan {
             nests: Rng::with_seed(seed ^ 0x5ebf).bool(),
             parents: Rng::with_seed(seed ^ 0xc41d).bool(),
             calls: Rng::with_seed(seed ^ 0xca15).bool(),
+            crowds: Rng::with_seed(seed ^ 0xc40d).bool(),
             pauses,
             schedules,
             listens: Rng::with_seed(seed ^ 0xe4e7).bool(),

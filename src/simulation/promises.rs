@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::broken::Broken;
+use super::crowding::crowded;
 use super::executions::{after_stop, blamed, kills, sleeps, twice};
 use super::history::Expected;
 use super::messages::left;
@@ -47,6 +48,7 @@ pub async fn check(world: &World) -> Vec<Broken> {
     broken.extend(twice(&world.executions.all(), &world.excuses()));
     broken.extend(after_stop(&world.executions.all(), &world.stopped()));
     broken.extend(executed_while_paused(world));
+    broken.extend(crowded(world));
     broken.extend(left(world));
     broken.extend(due_times(world));
     broken.extend(blamed(world));

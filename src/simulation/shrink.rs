@@ -41,6 +41,9 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     if plan.pauses {
         candidates.push(Plan { pauses: false, ..plan.clone() });
     }
+    if plan.crowds {
+        candidates.push(Plan { crowds: false, ..plan.clone() });
+    }
     if plan.calls {
         candidates.push(Plan { calls: false, ..plan.clone() });
     }

@@ -218,6 +218,7 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
         Mutant::ForgetsParent => {
             Plan { parents: true, recovery: false, troubles: vec![Trouble::Locks], ..plan }
         }
+        Mutant::ForgetsConcurrency => Plan { calls: true, crowds: true, troubles: Vec::new(), ..plan },
         Mutant::RunsPaused => Plan { pauses: true, ..plan },
         Mutant::PublishesNothingPaused => {
             Plan { pauses: true, recovery: false, troubles: Vec::new(), ..plan }

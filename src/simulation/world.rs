@@ -254,12 +254,13 @@ impl World {
     }
 
     /// A client asks for a run, which may take so long.
-    pub fn note_called(&self, run: &str, flow: &str, limit: Option<Duration>) {
+    pub fn note_called(&self, run: &str, flow: &str, (limit, concurrency): (Option<Duration>, Option<u32>)) {
         let limited = limit.map_or_else(String::new, |limit| format!(" for {} ms", limit.as_millis()));
         self.story.tell(format!("client starts {run}, a run of {flow}{limited}"));
         let now = self.story.elapsed();
         self.with(|workers| {
             workers.history.expected.insert(run.to_owned(), Expected::Follows(flow.to_owned()));
+            workers.history.concurrencies.extend(concurrency.map(|most| (run.to_owned(), most)));
             workers.history.limits.extend(limit.map(|limit| (run.to_owned(), (now, limit))));
         });
     }

@@ -43,7 +43,11 @@ pub async fn keep_halts(services: Arc<Services>, stop: CancellationToken) {
 
 /// Says it once where retrying does not help.
 fn cannot_look(services: &Services, error: &Error, is_told: bool) -> bool {
-    if matches!(error.kind(), Kind::Setup | Kind::Refused) && !is_told {
+    if matches!(error.kind(), Kind::Setup | Kind::Refused) {
+        services.halts.note_blind();
+        if is_told {
+            return true;
+        }
         let words = format!(
             "This worker does not hear what is paused or goes on: it cannot read that table, and tries again every {} s. Until then it \
              keeps to what it knew. {error}",

@@ -1,7 +1,6 @@
 //! The queues and blueprints that are paused, as far as this worker knows.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -20,14 +19,20 @@ const FRESH: Duration = Duration::from_millis(2_500);
 
 /// What this worker knows; nothing before the first look.
 pub struct KnownHalts {
-    known: watch::Sender<Option<Halts>>,
-    /// When the worker looked last.
-    looked: Mutex<Option<Instant>>,
+    known: watch::Sender<Option<Look>>,
+}
+
+/// What a worker saw.
+#[derive(Debug, Clone, Default)]
+struct Look {
+    halts: Halts,
+    /// When it began to look; none where it cannot.
+    at: Option<Instant>,
 }
 
 impl Default for KnownHalts {
     fn default() -> Self {
-        Self { known: watch::Sender::new(None), looked: Mutex::default() }
+        Self { known: watch::Sender::new(None) }
     }
 }
 
@@ -43,12 +48,21 @@ pub enum HaltChange {
 impl KnownHalts {
     /// Notes what was paused when the worker began to look; what is new of it.
     pub fn note(&self, stored: Vec<StoredHalt>, looked: Instant) -> Vec<HaltChange> {
-        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(looked);
         let now: Halts = stored.into_iter().map(|halt| (halt.what, halt.reason)).collect();
-        let before = self.known.send_replace(Some(now.clone())).unwrap_or_default();
+        let look = Look { halts: now.clone(), at: Some(looked) };
+        let before = self.known.send_replace(Some(look)).unwrap_or_default().halts;
         let lifted = before.keys().filter(|what| !now.contains_key(what)).cloned().map(HaltChange::Lifted);
         let paused = now.iter().filter(|(what, _)| !before.contains_key(what));
         lifted.chain(paused.map(|(what, reason)| HaltChange::Paused(what.clone(), reason.clone()))).collect()
+    }
+
+    /// The worker cannot look, and retrying may not help: it works by what it knows.
+    pub fn note_blind(&self) {
+        self.known.send_if_modified(|known| {
+            let is_new = known.is_none();
+            known.get_or_insert_default();
+            is_new
+        });
     }
 
     /// Whether a queue is paused.
@@ -60,14 +74,14 @@ impl KnownHalts {
     pub fn holds_blueprint(&self, blueprint: &str) -> bool {
         let known = self.known.borrow();
         // Most of the time nothing is paused, and every job asks.
-        known.as_ref().is_some_and(|halts| !halts.is_empty())
+        known.as_ref().is_some_and(|look| !look.halts.is_empty())
             && holds(known.as_ref(), &Haltable::Blueprint(blueprint.to_owned()))
     }
 
     /// Whether what is known is new enough to acknowledge a message by it.
     pub fn is_fresh(&self) -> bool {
-        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        looked.is_some_and(|looked| looked.elapsed() < FRESH)
+        let known = self.known.borrow();
+        known.as_ref().and_then(|look| look.at).is_some_and(|looked| looked.elapsed() < FRESH)
     }
 
     /// Waits for the first look, and not without end: a worker that cannot look works.
@@ -87,14 +101,14 @@ impl KnownHalts {
         self.until(|known| !holds(known.as_ref(), &queue)).await;
     }
 
-    async fn until(&self, is_met: impl FnMut(&Option<Halts>) -> bool) {
+    async fn until(&self, is_met: impl FnMut(&Option<Look>) -> bool) {
         // The sender lives as long as this does.
         let _ = self.known.subscribe().wait_for(is_met).await;
     }
 }
 
-fn holds(known: Option<&Halts>, what: &Haltable) -> bool {
-    known.is_some_and(|halts| halts.contains_key(what))
+fn holds(known: Option<&Look>, what: &Haltable) -> bool {
+    known.is_some_and(|look| look.halts.contains_key(what))
 }
 
 #[cfg(test)]
@@ -127,5 +141,16 @@ mod tests {
         assert!(known.is_fresh());
         tokio::time::advance(FRESH).await;
         assert!(!known.is_fresh() && known.holds_blueprint("b"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_cannot_look_works_at_once_and_keeps_to_what_it_knew() {
+        let (known, queue) = (KnownHalts::default(), Haltable::Queue("q".into()));
+        known.note_blind();
+        assert_eq!(known.until_known().now_or_never(), Some(()));
+        assert!(!known.is_fresh() && !known.holds_queue("q"));
+        assert_eq!(known.note(vec![halt(queue.clone())], Instant::now()), [HaltChange::Paused(queue, None)]);
+        known.note_blind();
+        assert!(known.holds_queue("q"));
     }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::context::JobContext;
 use crate::ids::NodeId;
+use crate::mutants::{Mutant, makes};
 use crate::ports::keys;
 use crate::ports::limits::LimitRules;
 use crate::protocol::message::JobMessage;
@@ -46,7 +47,7 @@ pub fn limited_by_run(
     round: u32,
 ) -> Option<Limited> {
     let concurrency = document.reserved.as_ref()?.concurrency()?;
-    if only_decides(document, &message.node_id) {
+    if only_decides(document, &message.node_id) || makes(Mutant::ForgetsConcurrency) {
         return None;
     }
     let limits = &context.services.key_limits;
