@@ -59,7 +59,9 @@ pub async fn enter(
             Started::Now(running) => places.of_node = Some(running),
             Started::After(wait) => {
                 // Others of the run may go on meanwhile.
-                places.of_run.map(Running::give_back);
+                if let Some(place) = places.of_run {
+                    place.give_back();
+                }
                 return wait_for_turn(context, message, (*round, wait)).await;
             }
         }
