@@ -11,9 +11,14 @@ before(async () => {
 })
 after(() => servers.close())
 
-/** A state in a word: the status, and the nodes that are done. */
-const inShort = ({ status, nodes }) =>
-  `${status}: ${nodes.flatMap(({ nodeId, state }) => (state === 'done' ? [nodeId] : [])).join(' ')}`
+/** A node in a word, if it is done, or was resumed and is not. */
+const nodeInShort = ({ nodeId, state, resumedAt }) => {
+  if (state === 'done') return [nodeId]
+  return resumedAt ? [`${nodeId} (resumed)`] : []
+}
+
+/** A state in a word: the status, and the nodes that are done or resumed. */
+const inShort = ({ status, nodes }) => `${status}: ${nodes.flatMap(nodeInShort).join(' ')}`
 
 describe('watch', () => {
   it('says how the run stands, then what changes, until it is over', async (t) => {

@@ -66,6 +66,8 @@ async function onPlain(servers, construct) {
   const worker = await PlainWorker.start({
     runtimeOptions,
     ...urls,
+    // Its own client is not what a pooler is tried with.
+    database: urls.direct,
     queue: servers.queue,
     contexts: servers.contextTable,
     statuses: servers.statusTable,
