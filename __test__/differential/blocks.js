@@ -84,21 +84,23 @@ function pair(maker, block) {
 function batch(maker, block) {
   const { cast } = maker
   const id = maker.id('b')
+  const isFlow = cast.chance(0.15)
   let inputKey
   if (block.known.length > 0 && !maker.isBeforePause && cast.chance(0.08)) {
     inputKey = cast.pick(block.known)
   } else {
     inputKey = `items_${id}`
-    maker.put(inputKey, itemsOf(maker, block, id))
+    maker.put(inputKey, itemsOf(maker, block, { id, isFlow }))
   }
-  maker.flow.batch(id, cast.chance(0.15) ? registry.ItemFlow : registry.item, { inputKey, outputKey: `all_${id}` })
+  maker.flow.batch(id, isFlow ? registry.ItemFlow : registry.item, { inputKey, outputKey: `all_${id}` })
   block.entry = `${id}_scatter`
   block.exit = `${id}_gather`
   block.members.push(`${id}_gather`)
   block.writes.push(`all_${id}`)
 }
 
-function itemsOf({ cast, shared, isBeforePause }, block, id) {
+/** Of a batch's workers only those have retries that run a subflow: core's batch says nothing else of its workers. */
+function itemsOf({ cast, shared, isBeforePause }, block, { id, isFlow }) {
   const fails = !isBeforePause && cast.chance(0.12)
   // The items are over once they are gathered.
   const reads = cast.chance(0.3) ? shared.takeFor(`${id}_gather`, block.known, false) : undefined
@@ -106,6 +108,7 @@ function itemsOf({ cast, shared, isBeforePause }, block, id) {
     v: index + 1,
     ...(cast.chance(0.1) && { none: true }),
     ...(cast.chance(0.1) && { write: `key_${id}_${index}` }),
+    ...(isFlow && cast.chance(0.3) && { fails: cast.between(1, 2) }),
     ...(reads && { reads }),
   }))
   if (fails && items.length > 0) cast.pick(items).fails = true

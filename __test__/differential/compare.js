@@ -9,15 +9,21 @@ const OWN = new Set(['_executionId', 'blueprintId', 'blueprintVersion', '_flowcr
 /** What edges brought, and what a run was resumed with: the adapter keeps the latter, core does not. */
 const KEPT = /^_(inputs|resume)\./
 
-/** Notes which node ran how often, by run; which failed, and which gave an output; and which edges led where. */
+/** Notes which node ran how often, by run, and after how many attempts; which failed, and which gave an output; and which edges led where. */
 export class Recorder {
   runs = new Map()
 
   of(runId) {
     if (!this.runs.has(runId)) {
-      this.runs.set(runId, { executed: {}, failed: new Set(), gave: new Set(), arrivals: {} })
+      this.runs.set(runId, { executed: {}, attempts: {}, failed: new Set(), gave: new Set(), arrivals: {} })
     }
     return this.runs.get(runId)
+  }
+
+  /** Notes an attempt, by where its node notes it. */
+  attempted(runId, key) {
+    const { attempts } = this.of(runId)
+    attempts[key] = (attempts[key] ?? 0) + 1
   }
 
   emit({ type, payload }) {
@@ -39,10 +45,10 @@ export class Recorder {
 }
 
 /** The outcome of a run's rows: its status, its final result, its context. */
-export function distributedOutcome({ status, result, context }, executed) {
+export function distributedOutcome({ status, result, context }, { executed, attempts }) {
   const final = status === 'completed' ? result?.payload?.context : context
   const reason = status === 'failed' ? `${result?.reason}`.replace(UUID, '*') : undefined
-  return { status, executed, context: comparable(final ?? {}), reason }
+  return { status, executed, attempts, context: comparable(final ?? {}), reason }
 }
 
 /** Outputs and user keys, as JSON, with the random ids of batches taken out. */
@@ -72,14 +78,14 @@ export function differences(one, memory, other) {
   const found = []
   if (memory.status !== other.status) found.push(`status: ${memory.status} in memory, then ${other.status}`)
   const counted = !repeatsInMemory(one)
-  const names = new Set([...Object.keys(memory.executed), ...Object.keys(other.executed)])
-  for (const name of [...names].sort()) {
-    const [here, there] = [memory.executed[name] ?? 0, other.executed[name] ?? 0]
-    if (counted ? here !== there : !here !== !there)
-      found.push(`executed: ${name} ${here} times in memory, then ${there}`)
+  for (const count of ['executed', 'attempts']) {
+    for (const name of keysOf(memory[count], other[count])) {
+      const [here, there] = [memory[count][name] ?? 0, other[count][name] ?? 0]
+      if (counted ? here !== there : !here !== !there)
+        found.push(`${count}: ${name} ${here} times in memory, then ${there}`)
+    }
   }
-  const keys = new Set([...Object.keys(memory.context), ...Object.keys(other.context)])
-  for (const key of [...keys].sort()) {
+  for (const key of keysOf(memory.context, other.context)) {
     const [here, there] = [memory.context[key], other.context[key]]
     if (!isDeepStrictEqual(here, there)) found.push(`context: ${key} is ${short(here)} in memory, then ${short(there)}`)
   }
@@ -92,6 +98,8 @@ export function differences(one, memory, other) {
   }
   return found
 }
+
+const keysOf = (one, other) => [...new Set([...Object.keys(one), ...Object.keys(other)])].sort()
 
 /** In memory an `any` join runs once for every arrival, and what is behind it may, too: there, how often is not compared. */
 function repeatsInMemory({ blueprint, subs }) {

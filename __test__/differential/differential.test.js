@@ -5,9 +5,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { differences, short } from './compare.js'
 import { seedOf } from './dice.js'
+import { Fleets } from './fleets.js'
 import { generate } from './generate.js'
 import { JOIN_BEHIND_LOOP, KNOWN, knownIn } from './known.js'
-import { ManyRuns } from './many-runs.js'
 import { inMemory, memoryOutcomes } from './memory.js'
 import { readsAhead } from './races.js'
 import { print, shrink } from './shrink.js'
@@ -19,11 +19,11 @@ const MOST_SKIPPED = 0.15
 /** After so many failures the rest says nothing new. */
 const MOST_SHOWN = 5
 
-let fleet
+let fleets
 before(async () => {
-  fleet = await ManyRuns.open({ seed: SEED })
+  fleets = await Fleets.open({ seed: SEED })
 })
-after(() => fleet.close())
+after(() => fleets.close())
 
 /** A case whose outcome in memory is one and the same, or why it is not compared. */
 async function prepared(one) {
@@ -48,7 +48,7 @@ async function fails(one, ways) {
   if (readsAhead(one)) return false
   const { skipped, memory } = await prepared(one)
   if (skipped) return false
-  const outcomes = await fleet.run([one, one, one], { timeout: 3000 })
+  const outcomes = await fleets.run([one, one, one], { timeout: 3000 })
   const alike = (other) => [...kinds(differences(one, memory, other))].some((kind) => ways.has(kind))
   return outcomes.some(alike) && isCertain(one, 15)
 }
@@ -57,7 +57,7 @@ async function report({ one, seed, found }) {
   const ways = kinds(found)
   const smallest = await shrink(one, (less) => fails(less, ways.has('executed') ? new Set(['executed']) : ways))
   const memory = await inMemory(smallest)
-  const outcomes = await fleet.run([smallest, smallest, smallest], { timeout: 3000 })
+  const outcomes = await fleets.run([smallest, smallest, smallest], { timeout: 3000 })
   const other = outcomes.find((each) => differences(smallest, memory, each).length > 0) ?? outcomes[0]
   const lines = ({ status, executed, context, reason }) => [
     `  status    ${status}${reason ? `: ${reason}` : ''}`,
@@ -86,7 +86,7 @@ describe('a distributed run', () => {
       const cases = await Promise.all(seeds.map(async (seed) => ({ seed, ...(await prepared(generate(seed))) })))
       for (const { skipped: why } of cases) if (why) skipped[why] = (skipped[why] ?? 0) + 1
       const rest = cases.filter((each) => !each.skipped)
-      const outcomes = await fleet.run(rest.map(({ one }) => one))
+      const outcomes = await fleets.run(rest.map(({ one }) => one))
       for (const [index, { one, seed, memory }] of rest.entries()) {
         const found = differences(one, memory, outcomes[index])
         if (found.length === 0) compared += 1
@@ -116,7 +116,7 @@ describe('known differences', () => {
       const one = { name, context, subs, blueprint: { id: `known-${name}`, ...example } }
       const memory = await inMemory(one)
       assert.ok(knownIn(one, memory).includes(name), 'recognised')
-      const [other] = await fleet.run([one], { timeout: 5000 })
+      const [other] = await fleets.run([one], { timeout: 5000 })
       // Here every execution counts, also of `any` joins.
       const exact = {
         ...one,
@@ -129,7 +129,7 @@ describe('known differences', () => {
   it('an `all` join of a loop and something else runs once the loop has ended', async () => {
     const { name, example, context } = JOIN_BEHIND_LOOP
     const one = { name, context, subs: [], blueprint: { id: `known-${name}`, ...example } }
-    const outcomes = await fleet.run(Array(10).fill(one), { timeout: 45_000 })
+    const outcomes = await fleets.run(Array(10).fill(one), { timeout: 45_000 })
     // Its input is how often the loop went round.
     const seen = new Set(outcomes.map((outcome) => outcome.context['_outputs.j']))
     assert.deepEqual([...seen], [1 + 13 + 6])

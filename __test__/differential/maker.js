@@ -2,6 +2,7 @@
 // nodes one of which waits for what the other sets, a pause), each behind some earlier ones. What a node reads of the context is
 // always done before it, whichever worker is faster, but for the one that waits.
 import { createFlow } from 'flowcraft'
+import { drawFailures } from './attempts.js'
 import { BLOCKS } from './blocks.js'
 import { edgeOf } from './edges.js'
 import { registry } from './nodes.js'
@@ -140,13 +141,7 @@ export class Maker {
     if (cast.chance(0.15)) params.write = `key_${id}`
     if (cast.chance(0.3)) params.touches = this.shared.touches(id, known)
     const config = { ...options.config }
-    if (!isBeforePause && cast.chance(mayFail)) {
-      params.fails = true
-      if (cast.chance(0.2)) params.fatal = true
-    } else if (cast.chance(0.06)) {
-      params.fails = 1
-      config.maxRetries = cast.between(isBeforePause ? 2 : 1, 3)
-    }
+    drawFailures(this, { id, params, config }, mayFail)
     return { ...options, params, ...(Object.keys(config).length > 0 && { config }) }
   }
 

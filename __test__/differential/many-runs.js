@@ -1,4 +1,4 @@
-// Several workers in this process, and a client that starts many runs at once and waits for all of them.
+// Several workers in this process, a fleet, and a client that starts many runs at once and waits for all of them.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { ENDED } from '../fixtures/corner.js'
@@ -12,13 +12,15 @@ export class ManyRuns {
   blueprints = {}
   recorder = new Recorder()
 
-  static async open({ workers = 3, concurrency = 40, seed = 0, longest = 20 } = {}) {
+  /** @param options of the adapter, beside those that every fleet has */
+  static async open({ workers = 3, concurrency = 40, seed = 0, longest = 20, ...more } = {}) {
     const runs = new ManyRuns()
     runs.servers = await openSharedServers()
+    const attempted = (runId, key) => runs.recorder.attempted(runId, key)
     for (let index = 0; index < workers; index++) {
       const eventBus = slowBus(longest, seed + index, runs.recorder)
-      const runtimeOptions = optionsOf(runs.blueprints, { eventBus })
-      const options = { ...runs.servers.options([]), runtimeOptions, concurrency, subflows: 'jobs' }
+      const runtimeOptions = optionsOf(runs.blueprints, { eventBus, attempted })
+      const options = { ...runs.servers.options([]), runtimeOptions, concurrency, subflows: 'jobs', ...more }
       const adapter = new RabbitMqAdapter(options)
       runs.servers.adapters.push(adapter)
       adapter.start()
@@ -91,6 +93,6 @@ export class ManyRuns {
 
   async #outcomes(ids) {
     const seen = await this.servers.lookAtMany(ids)
-    return ids.map((id, index) => distributedOutcome(seen[index], this.recorder.of(id).executed))
+    return ids.map((id, index) => distributedOutcome(seen[index], this.recorder.of(id)))
   }
 }

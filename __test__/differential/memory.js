@@ -6,8 +6,11 @@ import { seedOf } from './dice.js'
 import { ITEM_FLOW, registry } from './nodes.js'
 import { delays, hurdles } from './pace.js'
 
-export function runtimeOptions(blueprints, { middleware = [], eventBus }) {
-  return { blueprints, registry, evaluator: new UnsafeEvaluator(), logger: new NullLogger(), middleware, eventBus }
+/** @param {(runId: string, key: string) => void} more.attempted hears of every attempt */
+export function runtimeOptions(blueprints, { middleware = [], eventBus, attempted }) {
+  const dependencies = { attempted }
+  const evaluator = new UnsafeEvaluator()
+  return { blueprints, registry, evaluator, logger: new NullLogger(), middleware, eventBus, dependencies }
 }
 
 export const blueprintsOf = (one) =>
@@ -58,8 +61,9 @@ export async function inMemory(one, seed = 0, pace = delays(3, seedOf(one.name, 
   const recorder = new Recorder()
   // Everything of one runtime is one run: subflows have its id, too.
   const bus = { emit: (event) => recorder.emit({ ...event, payload: { ...event.payload, executionId: 'this' } }) }
+  const attempted = (_, key) => recorder.attempted('this', key)
   const runtime = new Resuming(
-    runtimeOptions(structuredClone(blueprintsOf(one)), { middleware: [pace], eventBus: bus }),
+    runtimeOptions(structuredClone(blueprintsOf(one)), { middleware: [pace], eventBus: bus, attempted }),
   )
   try {
     const result = await runtime.runThrough(one)

@@ -6,21 +6,20 @@
 //   touches          what it does to context keys that other nodes use too, in order: `{ op, key }`
 //   until            a context key that it waits for, and that goes into the output
 //   fails            true: always; a number: so many attempts; { key, is }: when this context key has this value
+//   tries            where its attempts are noted, and how many an execution has: `{ key, of }`
 //   fatal            its failures are fatal
 //   rescue           (class) its own `fallback` method answers in its place
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BaseNode, FlowcraftError, SubflowNode } from 'flowcraft'
+import { beginAttempt, endAttempts } from './attempts.js'
 
 /** How long a node waits for a key, in milliseconds. */
 const LONGEST_WAIT = 10_000
 
-const attempts = new WeakMap()
-
 async function work(node) {
   const { params, context, input } = node
   const { base = 1, shape = 'number' } = params
-  const attempt = (attempts.get(node) ?? 0) + 1
-  attempts.set(node, attempt)
+  const attempt = await beginAttempt(node)
 
   let count = 0
   if (params.count) {
@@ -40,8 +39,11 @@ async function work(node) {
 
   const { fails } = params
   if (fails === true || attempt <= fails || (fails?.key && (await context.get(fails.key)) === fails.is)) {
-    throw params.fatal ? new FlowcraftError('on purpose, fatally', { isFatal: true }) : new Error('on purpose')
+    if (!params.fatal) throw new Error('on purpose')
+    await endAttempts(node)
+    throw new FlowcraftError('on purpose, fatally', { isFatal: true })
   }
+  await endAttempts(node)
   if (shape === 'nothing') return undefined
   const action = Array.isArray(params.action) ? params.action[count % params.action.length] : params.action
   return { output: shapes[shape]({ v, input, read, base }), ...(action && { action }) }
@@ -160,7 +162,12 @@ class ItemFlow extends SubflowNode {
 export const ITEM_FLOW = {
   id: 'item-flow',
   nodes: [
-    { id: 'one', uses: 'inItem', params: { write: 'said' } },
+    {
+      id: 'one',
+      uses: 'inItem',
+      params: { write: 'said', tries: { key: 'tries_item', of: 3 } },
+      config: { maxRetries: 3, retryDelay: 2 },
+    },
     { id: 'two', uses: 'inItem', params: { read: 'said' } },
     { id: 'three', uses: 'inItem', inputs: 'two' },
   ],
@@ -171,9 +178,12 @@ export const ITEM_FLOW = {
 }
 
 /** The nodes of that subflow. Each item's has a context of its own. */
-async function inItem({ input, params, context }) {
-  if (input?.fails) throw new Error('a bad item')
-  if (params.write) await context.set(params.write, total(input))
+async function inItem(node) {
+  const { input, params, context } = node
+  const attempt = await beginAttempt(node)
+  if (input?.fails === true || attempt <= input?.fails) throw new Error('a bad item')
+  await endAttempts(node)
+  if (params.write) await context.set(params.write, total(input) + attempt)
   const read = params.read ? await context.get(params.read) : 0
   return { output: input?.none ? { v: read } : { v: total(input) % 997, read } }
 }

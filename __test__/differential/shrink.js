@@ -12,6 +12,10 @@ function* smaller(one) {
     const used = all.some(({ nodes }) => nodes.some(({ params }) => params?.blueprintId === sub.id))
     if (!used) yield { ...one, subs: without(one.subs, index) }
   }
+  if (one.fleet) {
+    const { fleet: _, ...rest } = one
+    yield rest
+  }
   if (Object.keys(one.context).length > 1) yield { ...one, context: {} }
   for (const [which, { nodes, edges }] of all.entries()) {
     for (const [index, { id }] of nodes.entries()) {
@@ -113,7 +117,7 @@ function named(one, name) {
 /** A case in lines: one a node, one an edge. */
 export function print(one) {
   const words = (value) => Object.entries(value).map(([key, each]) => `${key}=${JSON.stringify(each)}`)
-  const lines = [`context ${JSON.stringify(one.context)}`]
+  const lines = [`fleet ${one.fleet ?? 'plain'}`, `context ${JSON.stringify(one.context)}`]
   for (const { id, nodes, edges, metadata } of [one.blueprint, ...one.subs]) {
     lines.push(`blueprint ${id}${metadata ? ` ${JSON.stringify(metadata)}` : ''}`)
     for (const { id, uses, params = {}, ...more } of nodes) {

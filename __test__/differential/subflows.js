@@ -21,7 +21,8 @@ function configOf(maker, block, id) {
   const { cast } = maker
   const config = {}
   if (cast.chance(0.15)) config.inProcess = true
-  if (!maker.isBeforePause && cast.chance(0.12)) config.maxRetries = 2
+  if (!maker.isBeforePause && cast.chance(0.12))
+    Object.assign(config, { maxRetries: 2, retryDelay: cast.between(0, 30) })
   // In memory a fallback takes over in one round of a loop.
   const isInLoop = block.kind === undefined
   if (!maker.isWithoutFallbacks && !isInLoop && cast.chance(0.25)) {

@@ -1,0 +1,41 @@
+// The fleets that cases are run on. Each has its own workers, queue and tables, and options that others do not have.
+import { ManyRuns } from './many-runs.js'
+
+/** By their names, which cases name. */
+const OPTIONS = {
+  plain: {},
+  /** Every attempt is a job, of any worker. */
+  queue: { retryMode: 'queue' },
+}
+
+export class Fleets {
+  #fleets = new Map()
+
+  static async open({ seed }) {
+    const fleets = new Fleets()
+    for (const [name, options] of Object.entries(OPTIONS)) {
+      fleets.#fleets.set(name, await ManyRuns.open({ seed, ...options }))
+    }
+    return fleets
+  }
+
+  async close() {
+    for (const fleet of this.#fleets.values()) await fleet.close()
+  }
+
+  /** Runs every case once on its fleet, all at the same time; answers with an outcome for each. */
+  async run(cases, options) {
+    const outcomes = []
+    const runOn = async ([name, fleet]) => {
+      const places = [...cases.keys()].filter((index) => (cases[index].fleet ?? 'plain') === name)
+      if (places.length === 0) return
+      const own = await fleet.run(
+        places.map((index) => cases[index]),
+        options,
+      )
+      for (const [at, index] of places.entries()) outcomes[index] = own[at]
+    }
+    await Promise.all([...this.#fleets].map(runOn))
+    return outcomes
+  }
+}
