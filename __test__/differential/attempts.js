@@ -7,17 +7,17 @@
  */
 export async function beginAttempt({ params: { tries }, context, dependencies }) {
   if (!tries) return 1
-  const { all = 0, now = 0 } = (await context.get(tries.key)) ?? {}
+  const now = (await context.get(tries.key)) ?? 0
   // The one before was the last of an execution that failed.
   const attempt = now >= tries.of ? 1 : now + 1
-  await context.set(tries.key, { all: all + 1, now: attempt })
+  await context.set(tries.key, attempt)
   dependencies.attempted(dependencies.runtime.executionId, tries.key)
   return attempt
 }
 
 /** No other attempt follows this one, whatever number it has: the next is the first of another execution. */
 export async function endAttempts({ params: { tries }, context }) {
-  if (tries) await context.set(tries.key, { all: (await context.get(tries.key)).all, now: 0 })
+  if (tries) await context.set(tries.key, 0)
 }
 
 /**

@@ -100,7 +100,8 @@ function batch(maker, block) {
 }
 
 /** Of a batch's workers only those have retries that run a subflow: core's batch says nothing else of its workers. */
-function itemsOf({ cast, shared, isBeforePause }, block, { id, isFlow }) {
+function itemsOf(maker, block, { id, isFlow }) {
+  const { cast, shared, isBeforePause, isOdd } = maker
   const fails = !isBeforePause && cast.chance(0.12)
   // The items are over once they are gathered.
   const reads = cast.chance(0.3) ? shared.takeFor(`${id}_gather`, block.known, false) : undefined
@@ -110,6 +111,7 @@ function itemsOf({ cast, shared, isBeforePause }, block, { id, isFlow }) {
     ...(cast.chance(0.1) && { write: `key_${id}_${index}` }),
     ...(isFlow && cast.chance(0.3) && { fails: cast.between(1, 2) }),
     ...(reads && { reads }),
+    ...(isOdd && cast.chance(0.3) && { odd: maker.value() }),
   }))
   if (fails && items.length > 0) cast.pick(items).fails = true
   return items

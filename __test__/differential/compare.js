@@ -1,6 +1,7 @@
 // The outcome of a case, in memory and distributed, in a form in which the two are equal or different.
 import { isDeepStrictEqual } from 'node:util'
-import { isCores } from './nodes.js'
+import { plain, plainRow } from './odd-values.js'
+import { isCores } from './totals.js'
 
 export const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 /** What either side keeps for itself, and the engine's own key. */
@@ -45,17 +46,17 @@ export class Recorder {
 }
 
 /** The outcome of a run's rows: its status, its final result, its context. */
-export function distributedOutcome({ status, result, context }, { executed, attempts }) {
+export function distributedOutcome({ status, result, context }, { executed, attempts }, serializer) {
   const final = status === 'completed' ? result?.payload?.context : context
   const reason = status === 'failed' ? `${result?.reason}`.replace(UUID, '*') : undefined
-  return { status, executed, attempts, context: comparable(final ?? {}), reason }
+  return { status, executed, attempts, context: comparable(plainRow(final ?? {}, serializer)), reason }
 }
 
 /** Outputs and user keys, as JSON, with the random ids of batches taken out. */
-export function comparable(context) {
+export function comparable(context, serializer) {
   // The random id of a batch gives way to the name of its scatter node.
   const batches = new Map()
-  let text = JSON.stringify(context)
+  let text = JSON.stringify(plain(context, serializer))
   for (const [, scatter, id] of text.matchAll(/"_batch\.([^"]*?)_([0-9a-f-]{36})_item_/g)) batches.set(id, scatter)
   text = text.replace(UUID, (id) => batches.get(id) ?? '*')
   const json = JSON.parse(text)

@@ -69,7 +69,7 @@ function transform(cast, known) {
     '[input ?? 0]',
     '({ wrapped: input })',
     'input ?? "nothing"',
-    '(input ?? 0) + (context.start ?? 0)',
+    'typeof input === "bigint" ? 1 : (input ?? 0) + (context.start ?? 0)',
     ...known.slice(-2).map((name) => `context["${name}"]`),
   ])
 }

@@ -1,11 +1,14 @@
 // The fleets that cases are run on. Each has its own workers, queue and tables, and options that others do not have.
 import { ManyRuns } from './many-runs.js'
+import { serializerOf } from './odd-values.js'
 
 /** By their names, which cases name. */
 const OPTIONS = {
   plain: {},
   /** Every attempt is a job, of any worker. */
   queue: { retryMode: 'queue' },
+  /** What JSON does not hold comes back as it was. */
+  serializer: { retryMode: 'queue', serializer: serializerOf({ fleet: 'serializer' }) },
 }
 
 export class Fleets {

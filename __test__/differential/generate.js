@@ -6,7 +6,7 @@ import { Maker } from './maker.js'
 export function generate(seed) {
   const name = `g${seed.toString(36)}`
   const cast = dice(seed)
-  const fleet = cast.weighed({ plain: 6, queue: 4 })
+  const fleet = cast.weighed({ plain: 4, queue: 3, serializer: 3 })
   const context = { flag: cast.chance(0.5), start: cast.upTo(50) }
   const one = { name, fleet, context, subs: [], pauses: {} }
   const maker = new Maker({ name, cast, one, depth: 0 })

@@ -3,7 +3,7 @@
 import { bodyOf, into, isAny, isLoop, nodeOf, outOf, reachable } from './graph.js'
 
 /** Whether a node leaves something else in the context when it runs once more. */
-const counts = ({ params = {} }) => params.count || params.tries || params.touches?.length > 0
+const counts = ({ params = {} }) => params.count || params.touches?.length > 0
 
 /** Whether an edge may not be taken although its source has run: by its own words, or since that chose another one's action. */
 function mayBeLeft(blueprint, { source, action, condition }) {

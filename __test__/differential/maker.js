@@ -6,6 +6,7 @@ import { drawFailures } from './attempts.js'
 import { BLOCKS } from './blocks.js'
 import { edgeOf } from './edges.js'
 import { registry } from './nodes.js'
+import { KINDS, serializerOf } from './odd-values.js'
 import { SharedKeys } from './shared-keys.js'
 
 const WEIGHTS = { node: 58, fallback: 10, loop: 8, cycle: 3, batch: 8, subflow: 9, pair: 6 }
@@ -19,9 +20,12 @@ export class Maker {
     this.flow = createFlow(name)
     const names = ['a', 'b', 'c'].map((letter) => `${prefix}shared_${letter}`)
     this.shared = new SharedKeys(cast, names)
+    /** Whether its values may be such that JSON does not hold them. */
+    this.isOdd = serializerOf(one) !== undefined
     /** What was put into the starting context for this blueprint. */
     this.keys = ['flag', 'start']
-    if (cast.chance(0.5)) this.put(names[0], { v: cast.upTo(90) })
+    if (cast.chance(0.5)) this.put(names[0], this.value())
+    if (this.isOdd) this.put(`${prefix}odd`, this.value())
     /** Its context begins with keys of the one around it, and those are there. */
     this.isGiven = true
     this.hasKeys = true
@@ -138,6 +142,10 @@ export class Maker {
     const { cast, isBeforePause } = this
     const params = { base: cast.between(1, 40), shape: cast.weighed(isBeforePause ? STORED_SHAPES : SHAPES), ...more }
     if (known.length > 0 && cast.chance(0.2)) params.read = cast.some(known, cast.between(1, 2))
+    if (this.isOdd && cast.chance(0.4)) {
+      params.odd = cast.pick(KINDS)
+      if (cast.chance(0.6)) params.shape = 'odd'
+    }
     if (cast.chance(0.15)) params.write = `key_${id}`
     if (cast.chance(0.3)) params.touches = this.shared.touches(id, known)
     const config = { ...options.config }
@@ -188,6 +196,12 @@ export class Maker {
   put(key, value) {
     this.one.context[key] = value
     this.keys.push(key)
+  }
+
+  /** What a case has of a value that a run is given. */
+  value() {
+    const v = this.cast.between(1, 90)
+    return this.isOdd && this.cast.chance(0.6) ? { $odd: this.cast.pick(KINDS), v } : { v }
   }
 
   /** The edges that leave a block. */

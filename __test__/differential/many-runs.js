@@ -5,6 +5,7 @@ import { ENDED } from '../fixtures/corner.js'
 import { openSharedServers } from '../fixtures/shared-servers.js'
 import { distributedOutcome, Recorder } from './compare.js'
 import { blueprintsOf, runtimeOptions as optionsOf, startsOf } from './memory.js'
+import { revived, rowOf } from './odd-values.js'
 import { slowBus } from './pace.js'
 
 export class ManyRuns {
@@ -13,13 +14,14 @@ export class ManyRuns {
   recorder = new Recorder()
 
   /** @param options of the adapter, beside those that every fleet has */
-  static async open({ workers = 3, concurrency = 40, seed = 0, longest = 20, ...more } = {}) {
+  static async open({ workers = 3, concurrency = 40, seed = 0, longest = 20, serializer, ...more } = {}) {
     const runs = new ManyRuns()
+    runs.serializer = serializer
     runs.servers = await openSharedServers()
     const attempted = (runId, key) => runs.recorder.attempted(runId, key)
     for (let index = 0; index < workers; index++) {
       const eventBus = slowBus(longest, seed + index, runs.recorder)
-      const runtimeOptions = optionsOf(runs.blueprints, { eventBus, attempted })
+      const runtimeOptions = optionsOf(runs.blueprints, { eventBus, attempted, serializer })
       const options = { ...runs.servers.options([]), runtimeOptions, concurrency, subflows: 'jobs', ...more }
       const adapter = new RabbitMqAdapter(options)
       runs.servers.adapters.push(adapter)
@@ -34,14 +36,15 @@ export class ManyRuns {
 
   /** Runs every case once, all at the same time; answers with an outcome for each. */
   async run(cases, { timeout = 60_000 } = {}) {
-    const { servers } = this
+    const { servers, serializer } = this
     for (const one of cases) Object.assign(this.blueprints, blueprintsOf(one))
     const ids = cases.map(() => servers.runId())
-    await servers.insertMany(new Map(cases.map(({ context }, index) => [ids[index], context])))
+    const rowOfCase = ({ context }) => rowOf(revived(context), serializer)
+    await servers.insertMany(new Map(cases.map((one, index) => [ids[index], rowOfCase(one)])))
     const jobsOf = (one, index) =>
       startsOf(one).map((nodeId) => ({ runId: ids[index], blueprintId: one.blueprint.id, nodeId }))
     await servers.sendMany(cases.flatMap(jobsOf))
-    const pausing = new Map(cases.map(({ pauses = {} }, index) => [ids[index], { ...pauses }]))
+    const pausing = new Map(cases.map(({ pauses = {} }, index) => [ids[index], revived(pauses)]))
     await this.#ended(ids, { pausing, deadline: Date.now() + timeout })
     return this.#outcomes(ids)
   }
@@ -93,6 +96,6 @@ export class ManyRuns {
 
   async #outcomes(ids) {
     const seen = await this.servers.lookAtMany(ids)
-    return ids.map((id, index) => distributedOutcome(seen[index], this.recorder.of(id)))
+    return ids.map((id, index) => distributedOutcome(seen[index], this.recorder.of(id), this.serializer))
   }
 }

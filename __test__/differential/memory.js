@@ -4,13 +4,14 @@ import { FlowRuntime, GraphTraverser, NullLogger, UnsafeEvaluator } from 'flowcr
 import { comparable, differences, Recorder, UUID } from './compare.js'
 import { seedOf } from './dice.js'
 import { ITEM_FLOW, registry } from './nodes.js'
+import { plain, revived, serializerOf } from './odd-values.js'
 import { delays, hurdles } from './pace.js'
 
 /** @param {(runId: string, key: string) => void} more.attempted hears of every attempt */
-export function runtimeOptions(blueprints, { middleware = [], eventBus, attempted }) {
-  const dependencies = { attempted }
+export function runtimeOptions(blueprints, { attempted, serializer, ...more }) {
+  const dependencies = { attempted, plain: (value) => plain(value, serializer) }
   const evaluator = new UnsafeEvaluator()
-  return { blueprints, registry, evaluator, logger: new NullLogger(), middleware, eventBus, dependencies }
+  return { blueprints, registry, evaluator, logger: new NullLogger(), serializer, dependencies, ...more }
 }
 
 export const blueprintsOf = (one) =>
@@ -27,12 +28,12 @@ class Resuming extends FlowRuntime {
 
   /** Runs a case until it pauses no more: each pause with its result, and in the end the result of the whole. */
   async runThrough({ blueprint, context, pauses }) {
-    let result = await this.run(structuredClone(blueprint), structuredClone(context), { concurrency: 100 })
+    let result = await this.run(structuredClone(blueprint), revived(context), { concurrency: 100 })
     const errors = [...(result.errors ?? [])]
     for (let left = MOST_PAUSES; result.status === 'awaiting' && left > 0; left--) {
       const [id] = result.context._awaitingNodeIds
       this.#answer = pauses[id]
-      const output = structuredClone(this.#answer.output)
+      const output = revived(this.#answer.output)
       // Core writes into the blueprint that it resumes.
       result = await this.resume(structuredClone(blueprint), result.serializedContext, { output }, id)
       errors.push(...(result.errors ?? []))
@@ -62,16 +63,16 @@ export async function inMemory(one, seed = 0, pace = delays(3, seedOf(one.name, 
   // Everything of one runtime is one run: subflows have its id, too.
   const bus = { emit: (event) => recorder.emit({ ...event, payload: { ...event.payload, executionId: 'this' } }) }
   const attempted = (_, key) => recorder.attempted('this', key)
-  const runtime = new Resuming(
-    runtimeOptions(structuredClone(blueprintsOf(one)), { middleware: [pace], eventBus: bus, attempted }),
-  )
+  const serializer = serializerOf(one)
+  const options = { middleware: [pace], eventBus: bus, attempted, serializer }
+  const runtime = new Resuming(runtimeOptions(structuredClone(blueprintsOf(one)), options))
   try {
     const result = await runtime.runThrough(one)
     const errors = result.errors.map(({ nodeId }) => nodeId.replace(UUID, '*'))
     return {
       status: result.status,
       ...recorder.of('this'),
-      context: comparable(result.context),
+      context: comparable(result.context, serializer),
       errors: [...new Set(errors)].sort(),
     }
   } catch (error) {

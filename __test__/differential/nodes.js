@@ -1,5 +1,6 @@
 // What the nodes of a generated blueprint do. All of it is data in `params`, so that a blueprint is plain JSON:
 //   base, shape      what the output is made of; 'nothing' returns no result at all
+//   odd              the kind of the values that JSON does not hold: of the output, if that is its shape, and of the keys it sets
 //   action           the action it returns, or a list of them: by turns, counted by the key in `count`
 //   read             context keys that go into the output
 //   write, count     context keys it sets, and counts up
@@ -12,13 +13,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BaseNode, FlowcraftError, SubflowNode } from 'flowcraft'
 import { beginAttempt, endAttempts } from './attempts.js'
+import { odd } from './odd-values.js'
+import { isLong, totalBy } from './totals.js'
 
 /** How long a node waits for a key, in milliseconds. */
 const LONGEST_WAIT = 10_000
 
 async function work(node) {
-  const { params, context, input } = node
+  const { params, context, input, dependencies } = node
   const { base = 1, shape = 'number' } = params
+  const total = totalBy(dependencies)
   const attempt = await beginAttempt(node)
 
   let count = 0
@@ -31,11 +35,15 @@ async function work(node) {
   for (const key of params.read ?? []) read.push((await context.get(key)) ?? 'none')
   if (params.until) read.push(await appearing(context, params.until))
   for (const { op, key } of params.touches ?? []) {
-    const value = await touch[op](context, key, (base + total(input) + total(read)) % 997)
+    const value = await touch[op](context, key, {
+      v: (base + total(input) + total(read)) % 997,
+      total,
+      kind: params.odd,
+    })
     if (value !== undefined) read.push(value)
   }
   const v = (base + count * 7 + total(input) + total(read)) % 997
-  if (params.write) await context.set(params.write, v)
+  if (params.write) await context.set(params.write, params.odd ? odd(params.odd, v) : v)
 
   const { fails } = params
   if (fails === true || attempt <= fails || (fails?.key && (await context.get(fails.key)) === fails.is)) {
@@ -46,17 +54,18 @@ async function work(node) {
   await endAttempts(node)
   if (shape === 'nothing') return undefined
   const action = Array.isArray(params.action) ? params.action[count % params.action.length] : params.action
-  return { output: shapes[shape]({ v, input, read, base }), ...(action && { action }) }
+  return { output: shapes[shape]({ v, input, read, params, dependencies }), ...(action && { action }) }
 }
 
 const shapes = {
   number: ({ v }) => v,
   object: ({ v, read }) => ({ v, text: `v${v}`, list: [v, v + 1], read }),
-  echo: ({ v, input, base }) => ({
+  echo: ({ v, input, params: { base = 1 }, dependencies }) => ({
     v,
-    got: isLong(input) ? total(input) : (input ?? null),
+    got: isLong(input, dependencies) ? totalBy(dependencies)(input) : (input ?? null),
     base,
   }),
+  odd: ({ v, params }) => odd(params.odd, v),
   list: ({ v }) => Array.from({ length: v % 4 }, (_, index) => ({ v: v + index })),
   null: () => null,
   none: () => undefined,
@@ -68,20 +77,20 @@ const touch = {
   get: async (context, key) => (await context.get(key)) ?? 'none',
   has: (context, key) => context.has(key),
   json: async (context, key) => (await context.toJSON())[key] ?? 'none',
-  set: (context, key, v) => context.set(key, { v }),
+  set: (context, key, { v, kind }) => context.set(key, kind ? odd(kind, v) : { v }),
   /** Not waited for: what it sets is there for what follows all the same. */
-  loose(context, key, v) {
+  loose(context, key, { v }) {
     void context.set(key, [v])
   },
-  async add(context, key, v) {
+  async add(context, key, { v, total }) {
     await context.set(key, (total(await context.get(key)) + v) % 997)
   },
   delete: (context, key) => context.delete(key),
-  patch: (context, key, v) =>
+  patch: (context, key, { v, kind }) =>
     patched(context, [
       { op: 'delete', key },
       { op: 'set', key: `${key}_patched`, value: v },
-      { op: 'set', key, value: { v, by: 'patch' } },
+      { op: 'set', key, value: { v, by: kind ? odd(kind, v) : 'patch' } },
       { op: 'delete', key: `${key}_patched` },
     ]),
 }
@@ -105,28 +114,6 @@ async function appearing(context, key) {
   return 'never'
 }
 
-/** What a subflow gives may have in it what core keeps there: run ids, and inputs, of which the last to arrive stays. */
-export const isCores = (key) => key === '_executionId' || key.startsWith('_inputs.')
-
-function isLong(value) {
-  return JSON.stringify(value, (key, each) => (isCores(key) ? undefined : each))?.length > 300
-}
-
-/** One number for any JSON: what a node was given shows in what it returns. */
-function total(value) {
-  return value === undefined ? 0 : totalOf(JSON.parse(JSON.stringify(value)))
-}
-
-function totalOf(json) {
-  if (typeof json === 'number') return json
-  if (typeof json === 'string') return json.length
-  if (typeof json === 'boolean') return json ? 3 : 5
-  if (json === null) return 11
-  // Not by the order of the keys: PostgreSQL's JSONB has its own.
-  const keys = Object.keys(json).filter((key) => !isCores(key))
-  return keys.sort().reduce((sum, key, index) => sum + (index + 1) * totalOf(json[key]), 13)
-}
-
 class Work extends BaseNode {
   async exec(_prepared, context) {
     return work(context)
@@ -145,11 +132,12 @@ class Work extends BaseNode {
 }
 
 /** The worker of every batch; what it does is in the item. */
-async function item({ input, context }) {
+async function item({ input, context, dependencies }) {
+  const total = totalBy(dependencies)
   if (input.fails) throw new Error('a bad item')
   if (input.write) await context.set(input.write, input.v)
   const read = input.reads ? total(await context.get(input.reads)) : 0
-  return { output: input.none ? undefined : { v: input.v * 2 + read } }
+  return { output: input.none ? undefined : { v: input.v * 2 + read + total(input.odd) } }
 }
 
 /** The worker of a batch that runs a subflow for every item. */
@@ -180,6 +168,7 @@ export const ITEM_FLOW = {
 /** The nodes of that subflow. Each item's has a context of its own. */
 async function inItem(node) {
   const { input, params, context } = node
+  const total = totalBy(node.dependencies)
   const attempt = await beginAttempt(node)
   if (input?.fails === true || attempt <= input?.fails) throw new Error('a bad item')
   await endAttempts(node)

@@ -12,7 +12,8 @@ function* smaller(one) {
     const used = all.some(({ nodes }) => nodes.some(({ params }) => params?.blueprintId === sub.id))
     if (!used) yield { ...one, subs: without(one.subs, index) }
   }
-  if (one.fleet) {
+  // Other fleets do not keep the values of that one.
+  if (one.fleet && one.fleet !== 'serializer') {
     const { fleet: _, ...rest } = one
     yield rest
   }

@@ -73,10 +73,11 @@ export function pause(maker, block) {
 }
 
 const PAUSES = {
-  wait({ cast, flow, one }, block, id) {
+  wait(maker, block, id) {
+    const { cast, flow, one } = maker
     const event = cast.chance(0.4) ? `event_${id}` : undefined
     flow.wait(id, event && { params: { eventName: event } })
-    const output = cast.pick([cast.between(1, 90), { v: cast.between(1, 90) }, [1, { v: 2 }], 'said', null, false])
+    const output = cast.pick([cast.between(1, 90), maker.value(), [1, maker.value()], 'said', null, false])
     const answer = { at: id, output, ...(event && { event, early: cast.chance(0.3) }) }
     one.pauses[id] = answer
     // An event has no action.
