@@ -1,24 +1,41 @@
 // The outcome of a case, in memory and distributed, in a form in which the two are equal or different.
 import { isDeepStrictEqual } from 'node:util'
+import { deferred } from '../fixtures/deferred.js'
+import { differencesHeard, lineOf, UUID } from './events.js'
 import { plain, plainRow } from './odd-values.js'
 import { isCores } from './totals.js'
 
-export const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 /** What either side keeps for itself, and the engine's own key. */
 const OWN = new Set(['_executionId', 'blueprintId', 'blueprintVersion', '_flowcraft'])
 
 /** What edges brought, and what a run was resumed with: the adapter keeps the latter, core does not. */
 const KEPT = /^_(inputs|resume)\./
 
-/** Notes which node ran how often, by run, and after how many attempts; which failed, and which gave an output; and which edges led where. */
+/**
+ * Notes of each run which node ran how often, and how many attempts that took; which failed, and which gave an output; which edges
+ * led where; and what all listeners hear.
+ */
 export class Recorder {
   runs = new Map()
+  #serializer
+
+  constructor(serializer) {
+    this.#serializer = serializer
+  }
 
   of(runId) {
     if (!this.runs.has(runId)) {
-      this.runs.set(runId, { executed: {}, attempts: {}, failed: new Set(), gave: new Set(), arrivals: {} })
+      const counts = { executed: {}, attempts: {}, arrivals: {}, heard: [] }
+      this.runs.set(runId, { ...counts, failed: new Set(), gave: new Set(), finished: deferred() })
     }
     return this.runs.get(runId)
+  }
+
+  /** What is noted of a run that has ended; it is kept no longer. */
+  take(runId) {
+    const noted = this.of(runId)
+    this.runs.delete(runId)
+    return noted
   }
 
   /** Notes an attempt, by where its node notes it. */
@@ -27,8 +44,12 @@ export class Recorder {
     attempts[key] = (attempts[key] ?? 0) + 1
   }
 
-  emit({ type, payload }) {
-    const { executed, failed, gave } = this.of(payload.executionId)
+  emit(event) {
+    const { type, payload } = event
+    const { executed, failed, gave, heard, finished } = this.of(payload.executionId)
+    const line = lineOf(event, this.#serializer)
+    if (line) heard.push(line)
+    if (type === 'workflow:finish') finished.resolve()
     const name = `${payload.blueprintId} ${payload.nodeId}`.replace(UUID, '*')
     if (type === 'node:start') {
       executed[name] = (executed[name] ?? 0) + 1
@@ -46,10 +67,10 @@ export class Recorder {
 }
 
 /** The outcome of a run's rows: its status, its final result, its context. */
-export function distributedOutcome({ status, result, context }, { executed, attempts }, serializer) {
+export function distributedOutcome({ status, result, context }, { executed, attempts, heard }, serializer) {
   const final = status === 'completed' ? result?.payload?.context : context
   const reason = status === 'failed' ? `${result?.reason}`.replace(UUID, '*') : undefined
-  return { status, executed, attempts, context: comparable(plainRow(final ?? {}, serializer)), reason }
+  return { status, executed, attempts, heard, context: comparable(plainRow(final ?? {}, serializer)), reason }
 }
 
 /** Outputs and user keys, as JSON, with the random ids of batches taken out. */
@@ -97,7 +118,7 @@ export function differences(one, memory, other) {
     const missing = memory.errors.filter((node) => !other.reason.includes(`'${node}'`))
     if (missing.length > 0) found.push(`reason: does not name ${missing}: ${other.reason}`)
   }
-  return found
+  return [...found, ...differencesHeard(one, memory, other)]
 }
 
 const keysOf = (one, other) => [...new Set([...Object.keys(one), ...Object.keys(other)])].sort()

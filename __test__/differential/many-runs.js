@@ -8,21 +8,30 @@ import { blueprintsOf, runtimeOptions as optionsOf, startsOf } from './memory.js
 import { revived, rowOf } from './odd-values.js'
 import { slowBus } from './pace.js'
 
+/** How long it takes at most until the end of a run is told, in milliseconds. */
+const LONGEST_TELLING = 5000
+
 export class ManyRuns {
   /** What the workers know; blueprints may be added at any time. */
   blueprints = {}
-  recorder = new Recorder()
 
   /** @param options of the adapter, beside those that every fleet has */
   static async open({ workers = 3, concurrency = 40, seed = 0, longest = 20, serializer, ...more } = {}) {
     const runs = new ManyRuns()
     runs.serializer = serializer
+    runs.recorder = new Recorder(serializer)
     runs.servers = await openSharedServers()
     const attempted = (runId, key) => runs.recorder.attempted(runId, key)
     for (let index = 0; index < workers; index++) {
       const eventBus = slowBus(longest, seed + index, runs.recorder)
       const runtimeOptions = optionsOf(runs.blueprints, { eventBus, attempted, serializer })
-      const options = { ...runs.servers.options([]), runtimeOptions, concurrency, subflows: 'jobs', ...more }
+      const options = {
+        ...runs.servers.options([]),
+        runtimeOptions,
+        concurrency,
+        subflows: 'jobs',
+        ...more,
+      }
       const adapter = new RabbitMqAdapter(options)
       runs.servers.adapters.push(adapter)
       adapter.start()
@@ -54,9 +63,15 @@ export class ManyRuns {
     await this.#sendEarly(pausing)
     while (Date.now() < deadline) {
       await this.#resumeThose(pausing)
-      if ((await this.servers.openAmong(ids)) === 0) return
+      if ((await this.servers.openAmong(ids)) === 0) return this.#told(ids)
       await sleep(Math.min(50, ids.length))
     }
+  }
+
+  /** How a run ended is told once it is recorded. One of which it never is differs in that. */
+  async #told(ids) {
+    const finished = ids.map((id) => this.recorder.of(id).finished.promise)
+    await Promise.race([Promise.all(finished), sleep(LONGEST_TELLING, undefined, { ref: false })])
   }
 
   /** Events that come before their node waits are kept for it. */
@@ -96,6 +111,6 @@ export class ManyRuns {
 
   async #outcomes(ids) {
     const seen = await this.servers.lookAtMany(ids)
-    return ids.map((id, index) => distributedOutcome(seen[index], this.recorder.of(id), this.serializer))
+    return ids.map((id, index) => distributedOutcome(seen[index], this.recorder.take(id), this.serializer))
   }
 }

@@ -1,8 +1,9 @@
 // A case in memory: run by core, and resumed by it where it pauses.
 import { randomInt } from 'node:crypto'
 import { FlowRuntime, GraphTraverser, NullLogger, UnsafeEvaluator } from 'flowcraft'
-import { comparable, differences, Recorder, UUID } from './compare.js'
+import { comparable, differences, Recorder } from './compare.js'
 import { seedOf } from './dice.js'
+import { UUID } from './events.js'
 import { ITEM_FLOW, registry } from './nodes.js'
 import { plain, revived, serializerOf } from './odd-values.js'
 import { delays, hurdles } from './pace.js'
@@ -59,11 +60,11 @@ class Resuming extends FlowRuntime {
 
 /** A case's outcome in memory; `seed` decides who is faster within a level. */
 export async function inMemory(one, seed = 0, pace = delays(3, seedOf(one.name, 'memory', seed))) {
-  const recorder = new Recorder()
+  const serializer = serializerOf(one)
+  const recorder = new Recorder(serializer)
   // Everything of one runtime is one run: subflows have its id, too.
   const bus = { emit: (event) => recorder.emit({ ...event, payload: { ...event.payload, executionId: 'this' } }) }
   const attempted = (_, key) => recorder.attempted('this', key)
-  const serializer = serializerOf(one)
   const options = { middleware: [pace], eventBus: bus, attempted, serializer }
   const runtime = new Resuming(runtimeOptions(structuredClone(blueprintsOf(one)), options))
   try {

@@ -95,13 +95,17 @@ const touch = {
     ]),
 }
 
-/** In memory a context has no `patch`: there its operations are done one by one. */
+/**
+ * In memory a context has no `patch`: there its operations are done one by one. Nothing is told of them, as of those of a
+ * context that has it.
+ */
 async function patched(context, operations) {
   try {
     await context.patch(operations)
   } catch (error) {
     if (error.message !== 'Patch operations not supported by AsyncContextView') throw error
-    for (const { op, key, value } of operations) await (op === 'set' ? context.set(key, value) : context.delete(key))
+    const quiet = context.innerContext
+    for (const { op, key, value } of operations) await (op === 'set' ? quiet.set(key, value) : quiet.delete(key))
   }
 }
 
