@@ -1,12 +1,12 @@
 // Several workers in this process, a fleet, and a client that starts many runs at once and waits for all of them.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { ENDED } from '../fixtures/corner.js'
 import { openSharedServers } from '../fixtures/shared-servers.js'
 import { distributedOutcome, Recorder } from './compare.js'
 import { blueprintsOf, runtimeOptions as optionsOf, startsOf } from './memory.js'
 import { revived, rowOf } from './odd-values.js'
 import { slowBus } from './pace.js'
+import { wantedVersion } from './version.js'
 
 /** How long it takes at most until the end of a run is told, in milliseconds. */
 const LONGEST_TELLING = 5000
@@ -21,6 +21,7 @@ export class ManyRuns {
     runs.serializer = serializer
     runs.recorder = new Recorder(serializer)
     runs.servers = await openSharedServers()
+    const { RabbitMqAdapter, options: ofVersion } = await wantedVersion()
     const attempted = (runId, key) => runs.recorder.attempted(runId, key)
     for (let index = 0; index < workers; index++) {
       const eventBus = slowBus(longest, seed + index, runs.recorder)
@@ -30,6 +31,7 @@ export class ManyRuns {
         runtimeOptions,
         concurrency,
         subflows: 'jobs',
+        ...ofVersion,
         ...more,
       }
       const adapter = new RabbitMqAdapter(options)
