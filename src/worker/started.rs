@@ -113,7 +113,7 @@ impl Worker {
             keeper.leases.keep(|| keeper.liveness.is_responsive(), claim, stop).await;
         });
         let (keeper, stop) = (self.services.clone(), self.shutdown.abort.clone());
-        if keeper.key_limits.are_set() {
+        if keeper.key_limits.are_kept() {
             self.services.platform.spawn(async move {
                 keeper.key_limits.keep(|| keeper.liveness.is_responsive(), stop).await;
             });
