@@ -11,7 +11,8 @@ use super::plan::{Plan, Trouble};
 use super::world::World;
 
 /// With these, places are lost or given up while a node is still executed; or a dead worker's node is, for all that is known.
-const LOSE_PLACES: [Trouble; 9] = [
+const LOSE_PLACES: [Trouble; 10] = [
+    Trouble::Deploy,
     Trouble::Kill,
     Trouble::Freeze,
     Trouble::Stop,
