@@ -28,7 +28,7 @@ pub fn tell_blueprints(services: &Arc<Services>, runs: Vec<(String, String)>) {
 }
 
 /// Removes what the store may keep of a run that is over: workers of version 1 count arrivals there. What cannot be removed
-/// expires within the hour.
+/// expires within a day.
 pub async fn forget(services: &Services, run: &str, nodes: &[NodeId]) {
     let of_node = |node: &NodeId| {
         let joins = [
