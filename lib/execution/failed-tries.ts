@@ -44,6 +44,8 @@ export class FailedTries {
   /** The answer of the job, with what failed before it. Nothing is noted any more. */
   told(answer: JobAnswer): JobAnswer {
     this.#isOver = true
+    // One moment for all: a stack may take a while to be read.
+    const now = performance.now()
     const number = this.#last
     const hasFailed = answer.outcome === 'failed' || answer.outcome === 'retry'
     // What the last try failed with is the answer's own, whatever core has made of it.
@@ -52,7 +54,7 @@ export class FailedTries {
     return {
       ...answer,
       ...(number > 1 && { lastTry: number }),
-      ...(before.length > 0 && { tries: before.map((noted) => this.#tried(noted)) }),
+      ...(before.length > 0 && { tries: before.map((noted) => this.#tried(noted, now)) }),
     }
   }
 
@@ -60,10 +62,10 @@ export class FailedTries {
     return Math.max(1, this.#begun)
   }
 
-  #tried({ number, error, at }: Noted): FailedTry {
+  #tried({ number, error, at }: Noted, now: number): FailedTry {
     const stack = placeOfError(error)
     const message = [...describeError(error, this.#nodeId)].slice(0, LONGEST_MESSAGE).join('')
-    return { number, message, ...(stack !== undefined && { stack }), agoMs: Math.max(0, performance.now() - at) }
+    return { number, message, ...(stack !== undefined && { stack }), agoMs: Math.max(0, now - at) }
   }
 }
 
