@@ -20,10 +20,7 @@ export async function endAttempts({ params: { tries }, context }) {
   if (tries) await context.set(tries.key, 0)
 }
 
-/**
- * Draws whether a node fails, at which of its attempts, and how many it has. Before a pause no node fails for good: core could
- * not go on.
- */
+/** Draws how many attempts a node has, and which of them fail. Before a pause no node fails all: core cannot resume such a run. */
 export function drawFailures({ cast, isBeforePause }, { id, params, config }, mayFail) {
   if (!isBeforePause && cast.chance(mayFail)) {
     params.fails = true

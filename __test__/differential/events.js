@@ -29,8 +29,8 @@ function inOrder(json) {
 }
 
 /**
- * How what is heard of a run differs: a sentence for each line. Of a run that pauses, core tells other things; and what runs more
- * often in memory, as an `any` join, is told more often.
+ * How the two streams of a run differ: a sentence for each line. Not compared: a run that pauses, of which core tells other things,
+ * and a run that executes a node more often in memory (an `any` join), since core tells each execution.
  */
 export function differencesHeard({ pauses = {} }, memory, other) {
   if (Object.keys(pauses).length > 0 || !isDeepStrictEqual(memory.executed, other.executed)) return []

@@ -1,5 +1,5 @@
-// Makes cases out of a seed. A case is plain JSON: the fleet that runs it, a blueprint, its sub-blueprints, the context it starts with, and what its
-// nodes that pause are resumed with.
+// Makes cases out of a seed. A case is plain JSON: the fleet that runs it, a blueprint, its sub-blueprints, the context it starts
+// with, and what its nodes that pause are resumed with.
 import { dice } from './dice.js'
 import { Maker } from './maker.js'
 

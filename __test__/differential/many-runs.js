@@ -8,7 +8,7 @@ import { revived, rowOf } from './odd-values.js'
 import { slowBus } from './pace.js'
 import { wantedVersion } from './version.js'
 
-/** How long it takes at most until the end of a run is told, in milliseconds. */
+/** How long a worker may take to tell the end of a run, in milliseconds. */
 const LONGEST_TELLING = 5000
 
 export class ManyRuns {
@@ -70,7 +70,7 @@ export class ManyRuns {
     }
   }
 
-  /** How a run ended is told once it is recorded. One of which it never is differs in that. */
+  /** A worker records how a run ended, then tells it. Where no worker does, the comparison finds that difference. */
   async #told(ids) {
     const finished = ids.map((id) => this.recorder.of(id).finished.promise)
     await Promise.race([Promise.all(finished), sleep(LONGEST_TELLING, undefined, { ref: false })])

@@ -96,8 +96,8 @@ const touch = {
 }
 
 /**
- * In memory a context has no `patch`: there its operations are done one by one. Nothing is told of them, as of those of a
- * context that has it.
+ * In memory a context has no `patch`: this does the operations one by one, past the part of core that tells each change. Core
+ * tells nothing of a `patch` either.
  */
 async function patched(context, operations) {
   try {

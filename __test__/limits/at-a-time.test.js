@@ -6,7 +6,7 @@ import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { deferred } from '../fixtures/deferred.js'
 import { openSharedServers, until } from '../fixtures/shared-servers.js'
-import { limited, mostAtATime, mostWithin } from './support.js'
+import { limited, mostAtATime, mostWithin, timing, workersFor } from './support.js'
 
 let servers
 before(async () => {
@@ -23,23 +23,8 @@ function named() {
 
 /** A flow whose node takes its time, and what is known of it. */
 function timed(limit, ms) {
-  const spans = []
-  const work = async ({ context }) => {
-    const span = { n: await context.get('n'), from: performance.now(), to: Number.POSITIVE_INFINITY }
-    spans.push(span)
-    await sleep(ms)
-    span.to = performance.now()
-    return {}
-  }
+  const { work, spans } = timing(ms, async ({ context }) => ({ n: await context.get('n') }))
   return { flow: limited('timed', limit, work), spans }
-}
-
-/** Workers on a fresh queue, stopped with the test. */
-async function workersFor(t, flows, options, count = 3) {
-  await servers.freshQueue()
-  const adapters = Array.from({ length: count }, () => servers.adapter(flows, options))
-  t.after(() => Promise.all(adapters.map((adapter) => adapter.stop())))
-  return adapters
 }
 
 const begin = (flow, contexts) => Promise.all(contexts.map((context) => servers.begin(flow, context)))
@@ -49,7 +34,7 @@ describe('a limit', () => {
   it('is never exceeded, and is used, on three workers', async (t) => {
     const limit = named()
     const { flow, spans } = timed(limit, 100)
-    await workersFor(t, flow, { limits: { [limit]: { concurrency: 4 } } })
+    await workersFor(t, servers, flow, { limits: { [limit]: { concurrency: 4 } } })
     const begun = performance.now()
     const runs = await begin(flow, numbered(60))
     await Promise.all(runs.map((run) => servers.settled(run)))
@@ -65,7 +50,7 @@ describe('a limit', () => {
       starts.push(performance.now())
       return {}
     })
-    await workersFor(t, flow, { limits: { [limit]: { rate: { count: 10, perMs: 2_000 } } } })
+    await workersFor(t, servers, flow, { limits: { [limit]: { rate: { count: 10, perMs: 2_000 } } } })
     const runs = await begin(flow, numbered(30))
     await Promise.all(runs.map((run) => servers.settled(run)))
     assert.equal(starts.length, 30)
@@ -85,7 +70,7 @@ describe('a limit', () => {
     }
     const flow = limited('calls', `${limit}:\${key}`, work)
     const free = createFlow('free').node('a', () => ({}))
-    await workersFor(t, [flow, free], { limits: { [limit]: { concurrency: 1 } }, concurrency: 2 }, 1)
+    await workersFor(t, servers, [flow, free], { limits: { [limit]: { concurrency: 1 } }, concurrency: 2 }, 1)
     const full = await begin(
       flow,
       Array.from({ length: 20 }, () => ({ key: 'full' })),
@@ -121,7 +106,7 @@ describe('a limit', () => {
       blueprint.nodes.find(({ id }) => id === 'each_scatter').config = { limit }
       return blueprint
     }
-    await workersFor(t, flow, { limits: { [limit]: { concurrency: 2 } } })
+    await workersFor(t, servers, flow, { limits: { [limit]: { concurrency: 2 } } })
     const { status, context } = await servers.run(flow)
     assert.equal(status, 'completed')
     assert.deepEqual(context.doubled, [2, 4, 6, 8, 10, 12])
@@ -140,7 +125,7 @@ describe('a limit', () => {
     const params = { blueprintId: 'inner', inputs: { customer: 'who' } }
     const blueprint = { id: 'outer', nodes: [{ id: 'sub', uses: 'subflow', params }], edges: [] }
     const outer = { toBlueprint: () => blueprint, getFunctionRegistry: () => new Map() }
-    await workersFor(t, [outer, inner], { limits: { [limit]: { concurrency: 1 } }, subflows: 'jobs' })
+    await workersFor(t, servers, [outer, inner], { limits: { [limit]: { concurrency: 1 } }, subflows: 'jobs' })
     const runs = await begin(
       outer,
       Array.from({ length: 6 }, () => ({ who: 'c7' })),
@@ -160,7 +145,7 @@ describe('a limit', () => {
       return {}
     }
     const flow = limited('retried', limit, work, { maxRetries: 2, retryDelay: 1 })
-    await workersFor(t, flow, { limits: { [limit]: { concurrency: 1 } }, retryMode: 'queue' })
+    await workersFor(t, servers, flow, { limits: { [limit]: { concurrency: 1 } }, retryMode: 'queue' })
     const runs = await begin(flow, numbered(4))
     for (const run of runs) assert.equal((await servers.settled(run)).status, 'completed')
     assert.deepEqual([spans.length, mostAtATime(spans)], [8, 1])
@@ -171,7 +156,7 @@ describe('a limit', () => {
     const lines = []
     const logger = { debug() {}, info() {}, error() {}, warn: (line) => lines.push(line) }
     const { flow, spans } = timed(`${limit}:\${customer}`, 30)
-    await workersFor(t, flow, { limits: { [limit]: { concurrency: 1 } }, runtime: { logger } }, 1)
+    await workersFor(t, servers, flow, { limits: { [limit]: { concurrency: 1 } }, runtime: { logger } }, 1)
     const runs = await begin(flow, [{}, { customer: null }, { customer: { a: 1 } }])
     await Promise.all(runs.map((run) => servers.settled(run)))
     assert.equal(mostAtATime(spans), 1)
@@ -194,7 +179,7 @@ describe('without rules', () => {
   it('at all a node runs, and the log says once that it has none', async (t) => {
     const lines = []
     const logger = { debug() {}, info() {}, error() {}, warn: (line) => lines.push(line) }
-    await workersFor(t, flow, { runtime: { logger } }, 1)
+    await workersFor(t, servers, flow, { runtime: { logger } }, 1)
     for (const run of await begin(flow, numbered(3))) assert.equal((await servers.settled(run)).status, 'completed')
     assert.equal(lines.filter((line) => /the option limits has no 'unknown'/.test(line)).length, 1)
   })
@@ -222,7 +207,7 @@ describe('a worker that stops', () => {
     }
     const flow = limited('held', limit, work)
     const limits = { [limit]: { concurrency: 1 } }
-    const [first] = await workersFor(t, flow, { limits, stopTimeout: 0, leaseSeconds: 120 }, 1)
+    const [first] = await workersFor(t, servers, flow, { limits, stopTimeout: 0, leaseSeconds: 120 }, 1)
     await servers.begin(flow)
     await until(() => executing === 1)
     await first.stop()

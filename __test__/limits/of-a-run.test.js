@@ -8,7 +8,7 @@ import { clientFor } from '../client/support/clients.js'
 import { ownStore } from '../client/support/progress.js'
 import { deferred } from '../fixtures/deferred.js'
 import { onServers, openSharedServers, until, urls } from '../fixtures/shared-servers.js'
-import { mostAtATime } from './support.js'
+import { mostAtATime, timing, workersFor } from './support.js'
 
 const ENDS = { timeoutMs: 30_000 }
 
@@ -20,14 +20,7 @@ after(() => servers.close())
 
 /** A node that leads to `width` others, which take their time, and when each was executed, by its run. */
 function fan(width, ms) {
-  const spans = []
-  const work = async ({ dependencies: { job } }) => {
-    const span = { runId: job.runId, from: performance.now(), to: Number.POSITIVE_INFINITY }
-    spans.push(span)
-    await sleep(ms)
-    span.to = performance.now()
-    return {}
-  }
+  const { work, spans } = timing(ms, ({ dependencies: { job } }) => ({ runId: job.runId }))
   let flow = createFlow('fan').node('begin', async () => ({}))
   for (let n = 0; n < width; n += 1) flow = flow.node(`n${n}`, work).edge('begin', `n${n}`)
   return { flow, spans }
@@ -35,9 +28,7 @@ function fan(width, ms) {
 
 /** Three workers on a fresh queue, and a client. */
 async function fleet(t, flow, options = {}) {
-  await servers.freshQueue()
-  const adapters = [1, 2, 3].map(() => servers.adapter(flow, options))
-  t.after(() => Promise.all(adapters.map((adapter) => adapter.stop())))
+  await workersFor(t, servers, flow, options)
   return clientFor(t, servers, flow)
 }
 
@@ -126,11 +117,9 @@ describe('a run with a concurrency', () => {
 
   it('has none on a worker whose store keeps no limits, and its log says so once', async (t) => {
     const { flow, spans } = fan(4, 300)
-    await servers.freshQueue()
     const warnings = []
     const logger = { debug() {}, info() {}, warn: (words) => warnings.push(words), error() {} }
-    const adapter = servers.adapter(flow, { coordinationStore: ownStore(), runtime: { logger } })
-    t.after(() => adapter.stop())
+    await workersFor(t, servers, flow, { coordinationStore: ownStore(), runtime: { logger } }, 1)
     const client = clientFor(t, servers, flow)
     const run = await client.start('fan', { concurrency: 1 })
     await run.result(ENDS)

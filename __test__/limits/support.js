@@ -1,5 +1,27 @@
 // Nodes that say when they begin and end, and what is read from that.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlow } from 'flowcraft'
+
+/** Workers on a fresh queue, stopped with the test. */
+export async function workersFor(t, servers, flows, options = {}, count = 3) {
+  await servers.freshQueue()
+  const adapters = Array.from({ length: count }, () => servers.adapter(flows, options))
+  t.after(() => Promise.all(adapters.map((adapter) => adapter.stop())))
+  return adapters
+}
+
+/** A node's function that takes its time, and from when to when it was executed: each with what `about` says of the node. */
+export function timing(ms, about) {
+  const spans = []
+  const work = async (node) => {
+    const span = { ...(await about(node)), from: performance.now(), to: Number.POSITIVE_INFINITY }
+    spans.push(span)
+    await sleep(ms)
+    span.to = performance.now()
+    return {}
+  }
+  return { work, spans }
+}
 
 /** One node, `work`, with a limit. */
 export function limited(id, limit, work, config = {}) {

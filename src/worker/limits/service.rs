@@ -35,7 +35,7 @@ struct Shared {
     platform: Platform,
     /// What goes on, each with its key.
     held: Mutex<BTreeMap<String, String>>,
-    /// What is over, each with its key, until the store has heard of it.
+    /// Executions that have ended, each with its key, until the store knows it.
     ending: Mutex<BTreeMap<String, (String, CancellationToken)>>,
     asked: AtomicU64,
     /// What was warned of already.
@@ -191,8 +191,8 @@ impl Shared {
         self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Resolves when the store has heard of all that is over by now under a key: the next node of a chain needs the place of the
-    /// one before it.
+    /// Waits until the store knows every execution under a key that has ended by now. The next node of a chain needs the place of
+    /// the one before it.
     async fn have_ended(&self, key: &str) {
         let of_key: Vec<CancellationToken> =
             self.ending().values().filter(|(of, _)| of == key).map(|(_, told)| told.clone()).collect();
