@@ -27,6 +27,10 @@ pub enum Mutant {
     TrustsFlushedStore,
     /// A worker that aborts still starts a node.
     StartsWhileAborting,
+    /// What a node answers to the signal of a worker that aborts counts.
+    CountsBrokenOff,
+    /// The end of a child counts as published although the job of its parent's node was not.
+    SwallowsRefusal,
     /// A redelivered message is taken for a new one.
     ForgetsRepetition,
     /// A due node names itself as the one that made it due.
@@ -98,7 +102,7 @@ pub enum Mutant {
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 46] = [
         Self::ForgetsConcurrency,
         Self::RunsPaused,
         Self::PublishesNothingPaused,
@@ -113,6 +117,8 @@ impl Mutant {
         Self::IgnoresClaims,
         Self::TrustsFlushedStore,
         Self::StartsWhileAborting,
+        Self::CountsBrokenOff,
+        Self::SwallowsRefusal,
         Self::ForgetsRepetition,
         Self::NamesWrongOrigin,
         Self::ForgetsSibling,

@@ -84,6 +84,26 @@ describe('stop()', () => {
     await other.stop()
   })
 
+  it('fails no run by what a node answers to its signal', async () => {
+    await servers.freshQueue()
+    let executions = 0
+    const flow = createFlow('aborted').node('a', async ({ signal }) => {
+      executions += 1
+      if (executions <= 8) await sleep(60_000, undefined, { signal })
+      return { output: 'another worker' }
+    })
+    const adapter = servers.adapter(flow, { stopTimeout: 100 })
+    const runs = await Promise.all(Array.from({ length: 8 }, () => servers.begin(flow)))
+    await until(() => executions === 8)
+    await adapter.stop()
+    const other = servers.adapter(flow)
+    for (const runId of runs) {
+      const { status, context } = await servers.settled(runId)
+      assert.deepEqual([status, context['_outputs.a']], ['completed', 'another worker'])
+    }
+    await other.stop()
+  })
+
   it('may be called twice, without a start, and be followed by another start', async () => {
     await servers.freshQueue()
     const flow = slow('again', 1)

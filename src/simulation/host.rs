@@ -19,6 +19,7 @@ use crate::error::{Code, Result};
 use crate::json::Json;
 use crate::memory::MemoryServer;
 use crate::ports::host::{BlueprintRevision, Call, Described, Host, Level, Notice, Reply};
+use crate::protocol::outcome::{Answer, Outcome};
 use crate::record::{Milestones, OUTPUTS, Patch};
 use crate::workflow::ledger::RunStatus;
 
@@ -150,6 +151,12 @@ impl SimulatedHost {
         })
     }
 
+    /// A node that gets its signal breaks off, as one does that passes it on to what it waits for.
+    fn heed(&self, what: &str) -> Answer {
+        self.story.tell(format!("{} breaks off {what}", self.worker));
+        Answer::of(Outcome::Failed { why: "it broke off".into(), recoverable: true })
+    }
+
     /// A node takes its time, and may read the outputs of the run's other nodes meanwhile.
     async fn pass(&self, latency: Duration, call: &mut Call, (round, number): (u32, usize)) {
         let at = self.reads.as_ref().and_then(|random| {
@@ -248,7 +255,12 @@ impl Host for SimulatedHost {
         let what = format!("{}/{}@{round}.{attempt}", job.run_id, job.node_id);
         self.story.tell(format!("{} runs {what}", self.worker));
         let latency = flow.latency(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner));
-        self.pass(latency, &mut call, (round, number)).await;
+        let signal = call.cancelled.clone();
+        tokio::select! {
+            biased;
+            () = self.pass(latency, &mut call, (round, number)) => {}
+            () = signal.cancelled() => return Ok(Reply::Answered(self.heed(&what))),
+        }
         let Call { attempt, failed, .. } = &call;
         if flow.behaviour(&node) == Behaviour::Poison {
             self.story.tell(format!("{} is killed by {what}", self.worker));

@@ -128,6 +128,22 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
             troubles: vec![Trouble::Freeze, Trouble::Stop, Trouble::Record],
             ..plan
         },
+        Mutant::CountsBrokenOff => {
+            Plan { workers: plan.workers.max(2), runs: 5, troubles: vec![Trouble::Stop], ..plan }
+        }
+        Mutant::SwallowsRefusal => Plan {
+            workers: 1,
+            runs: 5,
+            parents: true,
+            calls: false,
+            pauses: false,
+            schedules: 0,
+            max_deaths: 9,
+            recovery: false,
+            troubles: vec![Trouble::Alarm, Trouble::Kill, Trouble::Freeze, Trouble::Stop, Trouble::Partition],
+            stormy: Duration::from_secs(90),
+            ..plan
+        },
         Mutant::IgnoresExpiry | Mutant::RevivesLease => Plan {
             workers: plan.workers.max(2),
             runs: 5,
@@ -270,12 +286,14 @@ fn each_mistake_is_found() {
     let alone = std::env::var("FLOWCRAFT_SIMULATION_MUTANT").ok();
     let is_wanted = |mutant: &Mutant| alone.as_ref().is_none_or(|alone| *alone == format!("{mutant:?}"));
     let mut missed = Vec::new();
-    // Thousands of seeds pass before one has the race of these; `leases` and `coming_again` have tests of their own for them.
+    // Thousands of seeds pass before one has the race of these; `leases`, `coming_again` and `children` have tests of their own
+    // for them.
     let rare = [
         Mutant::IgnoresExpiry,
         Mutant::RevivesLease,
         Mutant::TellsStagesInDisorder,
         Mutant::WaitsByItsOwnClock,
+        Mutant::SwallowsRefusal,
     ];
     let is_rare = |mutant: &Mutant| rare.contains(mutant) && limit < 10_000;
     for mutant in Mutant::ALL.into_iter().filter(|mutant| is_wanted(mutant) && !is_rare(mutant)) {

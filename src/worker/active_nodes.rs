@@ -83,8 +83,9 @@ impl ActiveNodes {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(INTERVAL) => {}
             }
-            let active: Vec<String> =
-                self.with(|nodes| nodes.active.values().map(|active| active.run.clone()).collect());
+            // What begins from here on may belong to a later round of its node than the record is about to say.
+            let (latest, active): (u64, Vec<String>) = self
+                .with(|nodes| (nodes.last, nodes.active.values().map(|active| active.run.clone()).collect()));
             let lasting: Vec<String> = active.iter().filter(|run| seen.contains(run)).cloned().collect();
             seen = active;
             if lasting.is_empty() {
@@ -96,17 +97,23 @@ impl ActiveNodes {
                 let _ = kept.inspect_err(|error| debug!(%error, "could not keep the active runs fresh"));
             }
             match runs.cancelled(&lasting).await {
-                Ok(cancelled) => self.cancel(&cancelled),
+                Ok(cancelled) => self.cancel(&cancelled, latest),
                 Err(error) => debug!(%error, "could not ask for cancelled runs"),
             }
-            self.cancel_inside(runs, &lasting).await;
+            self.cancel_inside(runs, &lasting, latest).await;
             self.end_late_runs(runs, &lasting, &mut ending).await;
         }
     }
 
-    fn cancel(&self, runs: &[String]) {
+    /// Passes on that runs were cancelled, to the executions up to number `latest`: those that there were when the record was asked.
+    fn cancel(&self, runs: &[String], latest: u64) {
+        self.signal(latest, |active| runs.contains(&active.run));
+    }
+
+    /// Gives their signal to the executions up to number `latest` that `are_over`.
+    fn signal(&self, latest: u64, are_over: impl Fn(&Active) -> bool) {
         self.with(|nodes| {
-            for active in nodes.active.values().filter(|active| runs.contains(&active.run)) {
+            for (_, active) in nodes.active.range(..=latest).filter(|(_, active)| are_over(active)) {
                 active.signal.cancel();
             }
         });
@@ -116,10 +123,10 @@ impl ActiveNodes {
     async fn end_late_runs(&self, runs: &Runs, lasting: &[String], ending: &mut BTreeMap<String, LateRun>) {
         ending.retain(|run, _| lasting.contains(run));
         let now = runs.now();
-        let late: BTreeSet<String> = self.with(|nodes| {
+        let (latest, late): (u64, BTreeSet<String>) = self.with(|nodes| {
             let is_late = |active: &&Active| active.deadline.is_some_and(|deadline| deadline <= now);
             let late = nodes.active.values().filter(is_late).map(|active| active.run.clone());
-            late.filter(|run| lasting.contains(run)).collect()
+            (nodes.last, late.filter(|run| lasting.contains(run)).collect())
         });
         for run in late {
             let late = ending.entry(run.clone()).or_insert_with(|| LateRun::new(&run));
@@ -130,7 +137,7 @@ impl ActiveNodes {
                 Err(error) => Err(error),
             };
             match ended {
-                Ok(true) => self.cancel(&[run]),
+                Ok(true) => self.cancel(&[run], latest),
                 Ok(false) => {}
                 Err(error) => debug!(%error, run, "a run whose time is over was not ended"),
             }
@@ -138,7 +145,7 @@ impl ActiveNodes {
     }
 
     /// Passes on that subflows ended while nodes inside are executed: the time of a container was up.
-    async fn cancel_inside(&self, runs: &Runs, lasting: &[String]) {
+    async fn cancel_inside(&self, runs: &Runs, lasting: &[String], latest: u64) {
         let inside: BTreeSet<String> = self.with(|nodes| {
             let inside = nodes.active.values().filter(|active| active.inside.is_some());
             inside.map(|active| active.run.clone()).filter(|run| lasting.contains(run)).collect()
@@ -148,13 +155,7 @@ impl ActiveNodes {
             let Some(ledger) = document.reserved.map(|reserved| reserved.ledger) else { continue };
             let is_over =
                 |(node, round): &(NodeId, u32)| ledger.standing(node, Some(*round)) != Standing::Due(*round);
-            self.with(|nodes| {
-                for active in nodes.active.values().filter(|active| active.run == run) {
-                    if active.inside.as_ref().is_some_and(is_over) {
-                        active.signal.cancel();
-                    }
-                }
-            });
+            self.signal(latest, |active| active.run == run && active.inside.as_ref().is_some_and(is_over));
         }
     }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::backoff::Backoff;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fault_points;
 use crate::mutants::{Mutant, makes};
 use crate::ports::about::About;
@@ -98,30 +98,43 @@ impl Results {
         abort: &CancellationToken,
     ) -> Result<()> {
         let mut backoff = Backoff::new(&self.platform);
-        for attempt in 1..=ATTEMPTS {
+        let mut attempts = 0;
+        loop {
             let error = match self.try_to_publish(run).await {
                 Err(error) if error.kind() != Kind::Stopping => error,
-                Ok(Published::ByAnother) => {
-                    // That worker may die of it, or have died.
-                    self.is_to_come_again(run, tried).await;
-                    return Ok(());
-                }
+                // That worker may die of it, or have died.
+                Ok(Published::ByAnother) => match self.is_to_come_again(run, tried).await {
+                    Ok(_) => return Ok(()),
+                    Err(error) => error,
+                },
                 published => return published.map(drop),
             };
             if abort.is_cancelled() {
                 return Err(error.while_stopping());
             }
-            if attempt == ATTEMPTS {
-                let comes = error.kind() != Kind::Data && self.is_to_come_again(run, tried).await;
-                let who = if comes { "a message of it" } else { "recovery" };
-                let words =
-                    format!("The result of run '{run}' could not be published; {who} tries again. {error}");
-                self.notices.error(About::run(run).error(&error), words);
+            attempts += 1;
+            if attempts >= ATTEMPTS && self.is_left_to_others(run, tried, &error).await {
                 return Ok(());
             }
             backoff.wait().await;
         }
-        Ok(())
+    }
+
+    /// Leaves a result that could not be published to a message of it, or to recovery, and says so. Where that message cannot be
+    /// published either, this worker goes on trying: there may be no recovery, and it holds the last message of the run.
+    async fn is_left_to_others(&self, run: &str, tried: u32, error: &Error) -> bool {
+        let comes = match error.kind() {
+            Kind::Data => Ok(false),
+            _ => self.is_to_come_again(run, tried).await,
+        };
+        let who = match comes {
+            Ok(true) => "a message of it",
+            Ok(false) => "recovery",
+            Err(_) => "this worker",
+        };
+        let words = format!("The result of run '{run}' could not be published; {who} tries again. {error}");
+        self.notices.error(About::run(run).error(error), words);
+        comes.is_ok()
     }
 
     /// Publishes the result of a run that a caller has just ended, or has a worker come back to it.
@@ -131,30 +144,36 @@ impl Results {
     pub async fn publish_or_come_back(&self, run: &str) -> Result<()> {
         match self.try_to_publish(run).await {
             Ok(Published::Already) => Ok(()),
-            Ok(Published::ByAnother) => {
-                self.is_to_come_again(run, 0).await;
-                Ok(())
-            }
-            Err(error) if error.kind() != Kind::Data && self.is_to_come_again(run, 0).await => Ok(()),
-            Err(error) => Err(error),
+            Ok(Published::ByAnother) => self.is_to_come_again(run, 0).await.map(drop),
+            Err(error) if error.kind() == Kind::Data => Err(error),
+            Err(error) => match self.is_to_come_again(run, 0).await {
+                Ok(true) => Ok(()),
+                _ => Err(error),
+            },
         }
     }
 
     /// Has a worker come back to a run whose parent waits for its end. A message does that, also where there is no recovery; later
-    /// each time, and not for ever.
-    async fn is_to_come_again(&self, run: &str, tried: u32) -> bool {
-        let Some(wait) = see_to_end_after(tried) else { return false };
-        let Ok(document) = self.runs.load_ledger(run).await else { return false };
-        let (Some(reserved), Some(blueprint)) = (&document.reserved, document.follows()) else {
-            return false;
+    /// each time, and not for ever. Whether one does.
+    ///
+    /// # Errors
+    /// The message could not be published, or the run could not be read for the moment.
+    async fn is_to_come_again(&self, run: &str, tried: u32) -> Result<bool> {
+        let Some(wait) = see_to_end_after(tried) else { return Ok(false) };
+        let document = match self.runs.load_ledger(run).await {
+            Err(error) if error.kind() == Kind::Data => return Ok(false),
+            document => document?,
         };
-        let Some(node) = reserved.parent().and(reserved.ledger.nodes.keys().next()) else { return false };
+        let (Some(reserved), Some(blueprint)) = (&document.reserved, document.follows()) else {
+            return Ok(false);
+        };
+        let Some(node) = reserved.parent().and(reserved.ledger.nodes.keys().next()) else { return Ok(false) };
         if makes(Mutant::ForgetsParent) {
-            return false;
+            return Ok(false);
         }
         let at = self.platform.now() + milliseconds(wait);
         let message = JobMessage::to_see_to_end(run, &blueprint, node, (at, tried + 1));
-        self.publisher.forward(std::slice::from_ref(&message)).await.is_ok()
+        self.publisher.forward(std::slice::from_ref(&message)).await.map(|()| true)
     }
 
     /// Publishes the result of a run, if it has ended and its result is not published yet.
@@ -233,25 +252,38 @@ impl Results {
         let Ok(document) = self.runs.load_ledger(run).await else { return };
         let Some(parent) = document.reserved.as_ref().and_then(ReservedKey::parent) else { return };
         let end = ChildEnd { run_id: run, status: RunStatus::Failed.as_str(), reason };
-        if let Err(error) = self.tell_parent(parent, end).await {
-            let words = format!(
-                "Run '{run}' failed, and its parent, run '{}', could not be told: resume its node '{}'. {error}",
-                parent.run, parent.node
-            );
-            self.notices.error(About::run(run).error(&error), words);
-        }
+        let error = match self.told(parent, &end).await {
+            Ok(jobs) => {
+                if let Err(error) = self.publisher.publish(&jobs).await {
+                    // The parent's row says what is due: recovery publishes it.
+                    debug!(%error, parent = parent.run, "the parent's jobs were not published");
+                }
+                return;
+            }
+            Err(error) => error,
+        };
+        let words = format!(
+            "Run '{run}' failed, and its parent, run '{}', could not be told: resume its node '{}'. {error}",
+            parent.run, parent.node
+        );
+        self.notices.error(About::run(run).error(&error), words);
     }
 
     /// Tells the node that waits for a run of its end; the jobs that follow are published.
     async fn tell_parent(&self, parent: &Parent, end: ChildEnd<'_>) -> Result<()> {
-        let Some(followed) = self.runs.tell_parent(parent, &to_raw(&end)?).await? else {
-            debug!(run = end.run_id, parent = parent.run, "nobody waits for the end of this run any more");
-            return Ok(());
-        };
-        if let Err(error) = self.publisher.publish(&followed.messages(&parent.run)).await {
-            // The parent's row says what is due: recovery publishes it.
-            debug!(%error, parent = parent.run, "the parent's jobs were not published");
+        let jobs = self.told(parent, &end).await?;
+        match self.publisher.publish(&jobs).await {
+            Err(_) if makes(Mutant::SwallowsRefusal) => Ok(()),
+            published => published,
         }
-        Ok(())
+    }
+
+    /// Tells the node that waits for a run of its end. The jobs that follow.
+    async fn told(&self, parent: &Parent, end: &ChildEnd<'_>) -> Result<Vec<JobMessage>> {
+        let Some(followed) = self.runs.tell_parent(parent, &to_raw(end)?).await? else {
+            debug!(run = end.run_id, parent = parent.run, "no node waits for the end of this run any more");
+            return Ok(Vec::new());
+        };
+        Ok(followed.messages(&parent.run))
     }
 }

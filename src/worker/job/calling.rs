@@ -16,7 +16,8 @@ use crate::worker::meters::kinds::{Counter, Measure};
 use crate::workflow::path::{Inside, shown};
 
 /// Has JavaScript execute the node; none when the worker aborts first, or was so slow that its lease may have run out:
-/// another worker may be executing the node by now.
+/// another worker may be executing the node by now. What a node answers to the signal of a worker that aborts counts for
+/// nothing: it may be half of its work.
 ///
 /// # Errors
 /// The host's own, when JavaScript is gone.
@@ -47,7 +48,7 @@ pub async fn execute(
             if let Some(Reply::Answered(answer)) = reply {
                 meters.measure(Measure::Node, of.ended(answer.outcome.word()), begun.elapsed());
             }
-        }),
+        }).map(|reply| reply.filter(|_| !context.abort().is_cancelled() || makes(Mutant::CountsBrokenOff))),
         () = context.abort().cancelled() => Ok(None),
     }
 }

@@ -5,9 +5,10 @@ use serde::Deserialize;
 use super::operations::{FollowUp, apply};
 use super::store::Runs;
 use crate::error::{Code, Result};
+use crate::ids::NodeId;
 use crate::json::Json;
 use crate::record::Parent;
-use crate::workflow::ledger::{Event, Ledger, NodeState};
+use crate::workflow::ledger::{DueJob, Event, Ledger, NodeState};
 
 const OPERATION: &str = "Telling the parent of a run's end";
 
@@ -41,28 +42,51 @@ pub fn child_to_cancel(details: &Json) -> Option<String> {
     (child.reason == "child_run" && child.on_cancel == OnCancel::Cancel).then_some(child.child_run_id)
 }
 
-/// Whether a node waits for its child's end, or will. In any other state it was told, or is past it.
-fn will_hear(ledger: &Ledger, parent: &Parent) -> bool {
-    let is_told_already = || ledger.events.iter().any(|kept| kept.name == parent.event);
-    let waits = ledger.entry(&ledger.named(&parent.node)).is_some_and(|entry| {
-        let is_open = matches!(entry.state, NodeState::Due | NodeState::Awaiting);
-        is_open && entry.round == parent.round && entry.resumed.is_none()
-    });
-    waits && !is_told_already()
+/// What a node knows of the end of its child.
+#[derive(Debug, PartialEq, Eq)]
+enum Hearing {
+    /// It waits for it, or will.
+    Open,
+    /// It was told, and is due because of that.
+    Told(NodeId),
+    /// It is past it, or waits for something else.
+    Over,
+}
+
+fn hearing(ledger: &Ledger, parent: &Parent) -> Hearing {
+    let node = ledger.named(&parent.node);
+    let Some(entry) = ledger.entry(&node) else { return Hearing::Over };
+    let is_kept = || ledger.events.iter().any(|kept| kept.name == parent.event);
+    match (entry.state, &entry.resumed) {
+        (NodeState::Due | NodeState::Awaiting, None) if entry.round == parent.round && !is_kept() => {
+            Hearing::Open
+        }
+        // A node that is resumed is in its next round.
+        (NodeState::Due, Some(_)) if entry.round == parent.round + 1 => Hearing::Told(node),
+        _ => Hearing::Over,
+    }
+}
+
+/// The job of a node that was told, unless its run is paused.
+fn job_of(ledger: &Ledger, node: &NodeId) -> Option<Vec<DueJob>> {
+    let due: Vec<_> = ledger.pending().into_iter().filter(|due| due.node == *node).collect();
+    (!due.is_empty()).then_some(due)
 }
 
 impl Runs {
-    /// Tells the node that waits for it of a run's end, once. What follows; none where nobody waits any more.
+    /// Tells the node that waits for it of a run's end, once. What follows, also where the node was told before and its job
+    /// may never have been published; none where no node waits any more.
     ///
     /// # Errors
     /// The server is out of reach, or the parent's row cannot be read or written for the moment.
     pub async fn tell_parent(&self, parent: &Parent, end: &Json) -> Result<Option<FollowUp>> {
-        let told = self.happen(&parent.run, OPERATION, |state| {
-            if !will_hear(state.ledger(), parent) {
-                return Ok(None);
+        let told = self.happen(&parent.run, OPERATION, |state| match hearing(state.ledger(), parent) {
+            Hearing::Open => {
+                let (name, payload) = (parent.event.clone(), Some(end.clone()));
+                apply(state.ledger(), Event::Happened { name, payload, node: None }).map(Some)
             }
-            let (name, payload) = (parent.event.clone(), Some(end.clone()));
-            apply(state.ledger(), Event::Happened { name, payload, node: None }).map(Some)
+            Hearing::Told(node) => Ok(job_of(state.ledger(), &node)),
+            Hearing::Over => Ok(None),
         });
         match told.await {
             Err(error) if matches!(error.code, Code::RunEnded | Code::RunNotFound) => Ok(None),
@@ -75,7 +99,7 @@ impl Runs {
 mod tests {
     use super::*;
     use crate::workflow::blueprint::Blueprint;
-    use crate::workflow::ledger::{Pause, tests::support::Story};
+    use crate::workflow::ledger::{Halt, Pause, tests::support::Story};
 
     const DETAILS: &str = r#"{"reason":"child_run","childRunId":"c","blueprintId":"flow","event":"e"}"#;
 
@@ -96,17 +120,27 @@ mod tests {
     fn a_node_hears_of_its_childs_end_once_and_only_in_its_round() {
         let happened = || Event::Happened { name: "e".into(), payload: None, node: None };
         let begun = Story::of("a, b").ledger;
-        assert!(will_hear(&begun, &parent(1)), "it has yet to pause");
-        assert!(
-            !will_hear(&begun, &parent(2)) && !will_hear(&begun, &Parent { node: "z".into(), ..parent(1) })
-        );
+        assert_eq!(hearing(&begun, &parent(1)), Hearing::Open, "it has yet to pause");
+        assert_eq!(hearing(&begun, &parent(2)), Hearing::Over);
+        assert_eq!(hearing(&begun, &Parent { node: "z".into(), ..parent(1) }), Hearing::Over);
         let mut early = begun;
         early.apply(&Blueprint::unknown(""), happened()).unwrap();
-        assert!(!will_hear(&early, &parent(1)), "it is kept already");
+        assert_eq!(hearing(&early, &parent(1)), Hearing::Over, "it is kept already");
         let mut waiting = paused(DETAILS);
-        assert!(will_hear(&waiting, &parent(1)));
+        assert_eq!(hearing(&waiting, &parent(1)), Hearing::Open);
         waiting.apply(&Blueprint::unknown(""), happened()).unwrap();
-        assert!(!will_hear(&waiting, &parent(1)), "it goes on");
+        assert_eq!(hearing(&waiting, &parent(1)), Hearing::Told("a".into()), "it goes on");
+    }
+
+    #[test]
+    fn the_job_of_a_node_that_was_told_is_published_again_unless_its_run_is_paused() {
+        let mut told = paused(DETAILS);
+        told.apply(&Blueprint::unknown(""), Event::Happened { name: "e".into(), payload: None, node: None })
+            .unwrap();
+        let job = job_of(&told, &"a".into()).unwrap();
+        assert_eq!(job.iter().map(|due| &*due.node).collect::<Vec<_>>(), ["a"], "and none of its siblings");
+        told.halt_for(Halt::default()).unwrap();
+        assert_eq!(job_of(&told, &"a".into()), None);
     }
 
     #[test]
