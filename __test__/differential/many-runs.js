@@ -14,6 +14,8 @@ const LONGEST_TELLING = 5000
 export class ManyRuns {
   /** What the workers know; blueprints may be added at any time. */
   blueprints = {}
+  /** Why what was to go on was refused, by run. */
+  #refused = new Map()
 
   /** @param options of the adapter, beside those that every fleet has */
   static async open({ workers = 3, concurrency = 40, seed = 0, longest = 20, serializer, ...more } = {}) {
@@ -65,7 +67,8 @@ export class ManyRuns {
     await this.#sendEarly(pausing)
     while (Date.now() < deadline) {
       await this.#resumeThose(pausing)
-      if ((await this.servers.openAmong(ids)) === 0) return this.#told(ids)
+      const waitedFor = ids.filter((id) => !this.#refused.has(id))
+      if ((await this.servers.openAmong(waitedFor)) === 0) return this.#told(waitedFor)
       await sleep(Math.min(50, ids.length))
     }
   }
@@ -80,7 +83,7 @@ export class ManyRuns {
   async #sendEarly(pausing) {
     for (const [runId, pauses] of pausing) {
       for (const { event, early, output } of Object.values(pauses)) {
-        if (early) await this.adapter.sendEvent(runId, event, output)
+        if (early) await this.#happens(runId, () => this.adapter.sendEvent(runId, event, output))
       }
     }
   }
@@ -96,8 +99,17 @@ export class ManyRuns {
       for (const id of (status === 'awaiting' && context._awaitingNodeIds) || []) {
         const pause = pausing.get(runId)[id]
         delete pausing.get(runId)[id]
-        if (pause && !pause.early && !pause.timer) await this.#resume(runId, id, pause)
+        if (pause && !pause.early && !pause.timer) await this.#happens(runId, () => this.#resume(runId, id, pause))
       }
+    }
+  }
+
+  /** What a run is told: where that is refused, its outcome says so, and other runs are compared all the same. */
+  async #happens(runId, tell) {
+    try {
+      await tell()
+    } catch (error) {
+      this.#refused.set(runId, `refused ${error.message}`)
     }
   }
 
@@ -113,6 +125,9 @@ export class ManyRuns {
 
   async #outcomes(ids) {
     const seen = await this.servers.lookAtMany(ids)
-    return ids.map((id, index) => distributedOutcome(seen[index], this.recorder.take(id), this.serializer))
+    return ids.map((id, index) => {
+      const status = this.#refused.get(id) ?? seen[index].status
+      return distributedOutcome({ ...seen[index], status }, this.recorder.take(id), this.serializer)
+    })
   }
 }
