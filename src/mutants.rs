@@ -87,6 +87,8 @@ pub enum Mutant {
     MarksBeforeTelling,
     /// No message comes again for the end of a child that its parent could not be told of.
     ForgetsParent,
+    /// The runs that the nodes of a cancelled run wait for go on.
+    LeavesChildren,
     /// A run whose time is over goes on.
     ForgetsDeadlines,
     /// Nodes of a paused run are executed.
@@ -102,7 +104,7 @@ pub enum Mutant {
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::ForgetsConcurrency,
         Self::RunsPaused,
         Self::PublishesNothingPaused,
@@ -147,6 +149,7 @@ impl Mutant {
         Self::TellsNothingAgain,
         Self::MarksBeforeTelling,
         Self::ForgetsParent,
+        Self::LeavesChildren,
         Self::ForgetsDeadlines,
         Self::ForgetsDoubt,
     ];

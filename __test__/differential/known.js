@@ -108,7 +108,10 @@ export const KNOWN = [
         const plain = ({ action, condition, transform }) => !action && !condition && !transform
         const swept = ({ target }) => {
           const edges = into(blueprint, target)
-          return edges.every(({ condition }) => !condition) && (edges.length === 1 || nodeOf(blueprint, target).inputs)
+          const to = nodeOf(blueprint, target)
+          // An `any` join behind a cycle runs at every arrival, and in memory such a node does not arrive.
+          const isOne = edges.length === 1 || (to.inputs && !isAny(to))
+          return edges.every(({ condition }) => !condition) && isOne
         }
         return inherits || !outOf(blueprint, node.id).every((each) => plain(each) && swept(each))
       }),

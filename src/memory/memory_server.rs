@@ -170,6 +170,13 @@ impl MemoryServer {
         });
     }
 
+    /// Makes the table of what is paused, as a migration does.
+    pub fn make_paused(&self, tables: &Tables) {
+        self.record.with(tables, |state| {
+            state.contexts.paused.get_or_insert_default();
+        });
+    }
+
     /// The schedules, each with the moment at which somebody has to look at it: milliseconds since 1970.
     pub fn scheduled(&self, tables: &Tables) -> Vec<(String, u64)> {
         self.record.with(tables, |state| {

@@ -20,7 +20,7 @@ mod store;
 mod view;
 
 pub use change::ChangeOutcome;
-pub use patience::patiently;
+pub use patience::{patiently, until_certain};
 pub use requests::CommitOutcome;
 pub use store::RunStore;
 

@@ -17,6 +17,8 @@ pub enum Broken {
     AfterStop { worker: String, run: String, node: String },
     /// A node of a paused run was executed.
     WhilePaused { run: String, node: String },
+    /// A node of a cancelled run, or of one that ends with it, was executed.
+    AfterCancel { run: String, node: String },
     /// More nodes of a run were executed at a time than it may have.
     Crowded { run: String, times: usize, most: u32 },
     /// Messages are left in the queue.
@@ -52,6 +54,7 @@ impl Broken {
             Self::Twice { .. } => "a node was executed twice",
             Self::AfterStop { .. } => "a stopped worker started a node",
             Self::WhilePaused { .. } => "a node of a paused run was executed",
+            Self::AfterCancel { .. } => "a node of a cancelled run was executed",
             Self::Crowded { .. } => "too many nodes of a run were executed at a time",
             Self::Left { .. } => "messages are left",
             Self::DeadLetter { .. } => "a message went to the dead letters",

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::cancelling::cancel_at_some_time;
 use super::child;
 use super::crowding::concurrency_of;
 use super::engines::SimulatedEngine;
 use super::flow_set::{POISON, is_begun_by_nodes};
+use super::halting::halt_for_a_while;
 use super::history::Expected;
 use super::pausing::pause_for_a_while;
 use super::plan::Trouble;
@@ -44,15 +46,20 @@ pub fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
             }
             let pausing =
                 world.plan.pauses.then(|| tokio::spawn(pause_for_a_while(world.clone(), run.clone())));
+            let cancelling = tokio::spawn(cancel_at_some_time(world.clone(), run.clone(), number));
             tokio::time::sleep(Duration::from_millis(event)).await;
             tell_events(&world, &run, &flow).await;
             if let Some(pausing) = pausing {
                 pausing.await.expect("who pauses a run does not panic");
             }
+            cancelling.await.expect("who cancels a run does not panic");
         })
     });
     let mut all: Vec<_> = runs.chain(others).collect();
     all.extend((0..world.plan.schedules).map(|number| tokio::spawn(keep(world.clone(), number))));
+    if world.plan.halts {
+        all.push(tokio::spawn(halt_for_a_while(world.clone())));
+    }
     if world.plan.has(Trouble::Poison) {
         let (start, world) = (world.random(|random| random.u64(..10_000)), world.clone());
         all.push(tokio::spawn(async move {

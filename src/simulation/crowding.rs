@@ -52,7 +52,7 @@ fn most_at_a_time(executions: &[ExecutedNode], run: &str) -> usize {
     let spans: Vec<(Duration, Duration)> = executions
         .iter()
         .filter(of_run)
-        .map(|each| (each.begun, each.ended.unwrap_or(Duration::MAX)))
+        .map(|each| (each.begun, each.ended.or(each.broke_off).unwrap_or(Duration::MAX)))
         .collect();
     let begins: BTreeSet<Duration> = spans.iter().map(|(begun, _)| *begun).collect();
     let at = |moment: &Duration| {

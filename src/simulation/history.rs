@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cancelling::Cancellation;
 use super::child::is_child;
 use super::flows::Flow;
+use super::halting::Halted;
 use super::pausing::Pause;
 use super::schedules::{KeptSchedule, SCHEDULED, is_scheduled};
 use super::world::{World, tables};
@@ -39,6 +41,10 @@ pub struct History {
     pub concurrencies: BTreeMap<String, u32>,
     /// When runs were paused.
     pub pauses: Vec<Pause>,
+    /// When a queue or a blueprint was paused.
+    pub halted: Vec<Halted>,
+    /// The calls that cancel runs, by run.
+    pub cancellations: BTreeMap<String, Cancellation>,
     /// Their contexts, as they were inserted.
     pub inserted: BTreeMap<String, String>,
     /// The flows that replaced those at the beginning.
@@ -102,6 +108,28 @@ impl World {
     /// When runs were paused.
     pub fn pauses(&self) -> Vec<Pause> {
         self.with(|workers| workers.history.pauses.clone())
+    }
+
+    /// A queue or a blueprint was paused.
+    pub fn note_halted(&self, halted: Halted) {
+        self.with(|workers| workers.history.halted.push(halted));
+    }
+
+    /// When a queue or a blueprint was paused.
+    pub fn halted(&self) -> Vec<Halted> {
+        self.with(|workers| workers.history.halted.clone())
+    }
+
+    /// A client asks to cancel a run, or is answered.
+    pub fn note_cancellation(&self, cancellation: Cancellation) {
+        self.with(|workers| {
+            workers.history.cancellations.insert(cancellation.run.clone(), cancellation);
+        });
+    }
+
+    /// The calls that cancel runs.
+    pub fn cancellations(&self) -> Vec<Cancellation> {
+        self.with(|workers| workers.history.cancellations.values().cloned().collect())
     }
 
     /// A run's context, as it was inserted.

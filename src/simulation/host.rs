@@ -42,8 +42,10 @@ pub struct ExecutedNode {
     pub resumed: bool,
     pub worker: String,
     pub begun: Duration,
-    /// None if its worker died first.
+    /// None if its worker died first, or it broke off.
     pub ended: Option<Duration>,
+    /// When it broke off, by its signal.
+    pub broke_off: Option<Duration>,
     /// It killed its worker.
     pub kills: bool,
     /// It has written keys before its answer.
@@ -144,6 +146,7 @@ impl SimulatedHost {
                 worker: self.worker.clone(),
                 begun: self.story.elapsed(),
                 ended: None,
+                broke_off: None,
                 kills: false,
                 wrote: false,
             });
@@ -152,7 +155,8 @@ impl SimulatedHost {
     }
 
     /// A node that gets its signal breaks off, as one does that passes it on to what it waits for.
-    fn heed(&self, what: &str) -> Answer {
+    fn break_off(&self, what: &str, number: usize) -> Answer {
+        self.executions.with(|all| all[number].broke_off = Some(self.story.elapsed()));
         self.story.tell(format!("{} breaks off {what}", self.worker));
         Answer::of(Outcome::Failed { why: "it broke off".into(), recoverable: true })
     }
@@ -259,7 +263,7 @@ impl Host for SimulatedHost {
         tokio::select! {
             biased;
             () = self.pass(latency, &mut call, (round, number)) => {}
-            () = signal.cancelled() => return Ok(Reply::Answered(self.heed(&what))),
+            () = signal.cancelled() => return Ok(Reply::Answered(self.break_off(&what, number))),
         }
         let Call { attempt, failed, .. } = &call;
         if flow.behaviour(&node) == Behaviour::Poison {

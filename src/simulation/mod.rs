@@ -12,6 +12,7 @@
 //! covered here: the suites on real servers test it.
 
 mod broken;
+mod cancelling;
 mod chaos;
 mod child;
 mod clients;
@@ -22,6 +23,7 @@ mod executions;
 mod faults;
 mod flow_set;
 mod flows;
+mod halting;
 mod history;
 mod host;
 mod messages;

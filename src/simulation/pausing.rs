@@ -43,13 +43,13 @@ pub async fn pause_for_a_while(world: Arc<World>, run: String) {
 }
 
 /// Calls until it is answered; none where the run is over, or is not there.
-async fn until_answered<F: Future<Output = Result<bool, Error>>>(call: impl Fn() -> F) -> Option<bool> {
+pub async fn until_answered<F: Future<Output = Result<bool, Error>>>(call: impl Fn() -> F) -> Option<bool> {
     loop {
         match call().await {
             Ok(answer) => return Some(answer),
             Err(error) if matches!(error.code, Code::RunEnded | Code::RunNotFound) => return None,
             Err(error) if error.is_transient() => tokio::time::sleep(Duration::from_millis(500)).await,
-            Err(error) => panic!("who pauses a run is refused: {error}"),
+            Err(error) => panic!("the call is refused: {error}"),
         }
     }
 }

@@ -105,6 +105,10 @@ pub struct Plan {
     pub crowds: bool,
     /// Whether clients pause runs for a while.
     pub pauses: bool,
+    /// Whether a client pauses the queue, or a blueprint, for a while.
+    pub halts: bool,
+    /// Whether clients cancel some of their runs.
+    pub cancels: bool,
     /// How many schedules there are.
     pub schedules: usize,
     /// Whether somebody listens to events.
@@ -175,6 +179,9 @@ impl Plan {
         let may_have_schedules =
             !troubles.iter().any(|trouble| matches!(trouble, Trouble::Deploy | Trouble::Journal));
         let pauses = Rng::with_seed(seed ^ 0x9a05e).u8(..3) == 0;
+        // The table goes with the journal.
+        let halts = !troubles.contains(&Trouble::Journal) && Rng::with_seed(seed ^ 0x4a17).u8(..4) == 0;
+        let cancels = Rng::with_seed(seed ^ 0xca9ce1).u8(..3) == 0;
         let schedules =
             if may_have_schedules && of_schedules.u8(..3) == 0 { of_schedules.usize(1..4) } else { 0 };
         Self {
@@ -188,7 +195,9 @@ impl Plan {
             recovery: random.bool()
                 || schedules > 0
                 // What is due when a run goes on may not be published.
-                || (pauses && !troubles.is_empty())
+                || ((pauses || halts) && !troubles.is_empty())
+                // The children of a run that is cancelled may be left to it.
+                || (cancels && !troubles.is_empty())
                 || troubles.iter().any(|trouble| needs_recovery(*trouble)),
             continuation: Rng::with_seed(seed ^ 0xca11).f64() < 0.8,
             reads: Rng::with_seed(seed ^ 0x4ead).bool(),
@@ -197,6 +206,8 @@ impl Plan {
             calls: Rng::with_seed(seed ^ 0xca15).bool(),
             crowds: Rng::with_seed(seed ^ 0xc40d).bool(),
             pauses,
+            halts,
+            cancels,
             schedules,
             listens: Rng::with_seed(seed ^ 0xe4e7).bool(),
             troubles,

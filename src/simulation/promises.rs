@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::broken::Broken;
+use super::cancelling::{may_be_cancelled, not_cancelled};
 use super::crowding::crowded;
 use super::executions::{after_stop, blamed, kills, sleeps, twice};
+use super::halting::executed_while_halted;
 use super::history::Expected;
 use super::messages::left;
 use super::pausing::executed_while_paused;
@@ -38,7 +40,7 @@ pub async fn check(world: &World) -> Vec<Broken> {
         }
     }
     // Gives the workers time to consume late copies of jobs that are done, and the messages that come when a run's time is over.
-    let limited = world.expected().into_keys().any(|run| world.limit(&run).is_some());
+    let limited = world.plan.cancels || world.expected().into_keys().any(|run| world.limit(&run).is_some());
     tokio::time::sleep(Duration::from_secs(if limited { 180 } else { 60 })).await;
     let mut broken = unended(world);
     broken.extend(ends(world));
@@ -48,6 +50,8 @@ pub async fn check(world: &World) -> Vec<Broken> {
     broken.extend(twice(&world.executions.all(), &world.excuses()));
     broken.extend(after_stop(&world.executions.all(), &world.stopped()));
     broken.extend(executed_while_paused(world));
+    broken.extend(executed_while_halted(world));
+    broken.extend(not_cancelled(world));
     broken.extend(crowded(world));
     broken.extend(left(world));
     broken.extend(due_times(world));
@@ -86,11 +90,14 @@ fn untold(world: &World) -> Vec<Broken> {
         let Some(status) = status.filter(|_| world.plan.listens && expected != Expected::Fails) else {
             continue;
         };
-        // One that is cut short may end while it pauses.
-        let is_calm = world.plan.troubles.is_empty() && world.limit(&run).is_none();
+        // One that is cut short, or cancelled, may end while it pauses. One that is paused with its queue has two messages.
+        let is_calm = world.plan.troubles.is_empty()
+            && !(world.plan.halts && world.plan.pauses)
+            && world.limit(&run).is_none()
+            && !may_be_cancelled(world, &run);
         let mut wrong = world.tellings.wrong_of(&run, &status, is_calm);
         if !executed.contains(&run) {
-            // Its time was over before a node began. A worker tells again how it ended, and not that it began.
+            // Its time was over, or it was cancelled, before a node began. A worker tells again how it ended, and not that it began.
             wrong.retain(|what| *what != UNTOLD_BEGINNING);
         }
         if world.faults.lost_telling(&run) {

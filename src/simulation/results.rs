@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::broken::Broken;
+use super::cancelling::may_be_cancelled;
 use super::child::is_descendant;
 use super::executions::unfairly_blamed;
 use super::history::Expected;
@@ -26,9 +27,16 @@ pub fn unended(world: &World) -> Vec<Broken> {
 /// Each result counts once: a run has the result that its rules say, and its status row says so.
 pub fn ends(world: &World) -> Vec<Broken> {
     let mut broken = Vec::new();
+    let cancelled = RunStatus::Cancelled.as_str();
     for (run, expected) in world.expected() {
         let Ok(row) = world.server.row(&tables(), &run) else { continue };
         let result = row.result.as_ref().map(|result| result.get().to_owned()).unwrap_or_default();
+        if row.status.as_deref() == Some(cancelled) && may_be_cancelled(world, &run) {
+            if !result.contains(cancelled) {
+                broken.push(Broken::Wrong { run, what: format!("it is cancelled with {result}") });
+            }
+            continue;
+        }
         let flow = match expected {
             Expected::Fails if row.status.as_deref() == Some("failed") && result.contains("reason\":\"") => {
                 continue;

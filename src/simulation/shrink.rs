@@ -41,6 +41,12 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     if plan.pauses {
         candidates.push(Plan { pauses: false, ..plan.clone() });
     }
+    if plan.halts {
+        candidates.push(Plan { halts: false, ..plan.clone() });
+    }
+    if plan.cancels {
+        candidates.push(Plan { cancels: false, ..plan.clone() });
+    }
     if plan.crowds {
         candidates.push(Plan { crowds: false, ..plan.clone() });
     }

@@ -132,6 +132,9 @@ impl World {
         if plan.schedules > 0 {
             server.make_schedules(&tables());
         }
+        if plan.halts {
+            server.make_paused(&tables());
+        }
         let story = Arc::new(Story::new());
         let faults = Arc::new(SeededFaults::new(plan, story.clone()));
         server.set_faults(Some(faults.clone()));

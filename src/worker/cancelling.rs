@@ -8,10 +8,11 @@ use tracing::debug;
 
 use crate::error::{Error, Result};
 use crate::fault_points;
+use crate::mutants::{Mutant, makes};
 use crate::ports::about::About;
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
-use crate::run_store::patiently;
+use crate::run_store::until_certain;
 use crate::time::milliseconds;
 use crate::worker::runs::children::children_to_cancel;
 use crate::worker::services::Services;
@@ -39,7 +40,11 @@ pub async fn cancel(services: &Services, run: &str, reason: &str) -> Result<bool
 /// Ends a run alone. Whether it was still going on, and the run as it is then, if it can be looked at.
 async fn cancel_one(services: &Services, run: &str, reason: &str) -> Result<(bool, Option<Document>)> {
     let Services { platform, runs, results, notices, .. } = services;
-    let cancelled = patiently(platform, || runs.cancel(run, reason)).await?;
+    let attempt = |is_in_doubt| async move {
+        let cancelled = runs.cancel(run, reason).await?;
+        Ok(cancelled || (is_in_doubt && was_cancelled_by_this(services, run, reason).await?))
+    };
+    let cancelled = until_certain(platform, attempt).await?;
     fault_points::point("run-cancelled");
     if let Err(error) = results.publish_or_come_back(run).await {
         recovery_sees_to(services, run, "its result could not be published", &error);
@@ -49,6 +54,19 @@ async fn cancel_one(services: &Services, run: &str, reason: &str) -> Result<(boo
         have_told(services, run, document).await;
     }
     Ok((cancelled, document))
+}
+
+/// Whether an attempt whose answer was lost has cancelled the run. How it ended is told then.
+async fn was_cancelled_by_this(services: &Services, run: &str, reason: &str) -> Result<bool> {
+    if makes(Mutant::ForgetsDoubt) {
+        return Ok(false);
+    }
+    let reserved = services.runs.load_ledger(run).await?.reserved;
+    let is_own = reserved.is_some_and(|reserved| reserved.ledger.cancelled.as_deref() == Some(reason));
+    if is_own {
+        services.runs.tell_end_again(run).await?;
+    }
+    Ok(is_own)
 }
 
 /// Before a run with children is cancelled: the caller may die before it has cancelled them, and a worker sees to them then.
@@ -77,6 +95,9 @@ pub async fn finish_cancelling(services: &Services, run: &str, document: &Docume
 
 /// Also where the run was cancelled before: that call may have been cut short. Whether nothing is left to do.
 async fn cancel_children(services: &Services, (run, document): (&str, &Document), reason: &str) -> bool {
+    if makes(Mutant::LeavesChildren) {
+        return true;
+    }
     let mut is_complete = true;
     let mut known = BTreeSet::from([run.to_owned()]);
     let mut waiting = children_of(run, document);

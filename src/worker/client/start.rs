@@ -2,29 +2,22 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::keys::{forget, tell_blueprints};
 use super::publishing::{JobsToPublish, publish};
 use super::service::Client;
-use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result};
 use crate::fault_points;
 use crate::ports::record::{Inserted, Insertion};
 use crate::protocol::message::JobMessage;
 use crate::protocol::start::{OnConflict, StartOutcome, StartRequest, StartRun, Started};
 use crate::record::{ClientStart, NewRun, OwnStart};
+use crate::run_store::until_certain;
 use crate::worker::cancelling::recovery_sees_to;
 use crate::worker::runs::starting::{Beginning, Begun, Restarted};
 use crate::workflow::blueprint::Blueprint;
 
 pub(super) const OPERATION: &str = "Starting the run";
-/// For how long PostgreSQL is asked again: an answer that was lost leaves the start in doubt.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest wait between two attempts.
-const LONGEST: Duration = Duration::from_millis(500);
 
 impl Client {
     /// Starts runs. Resolves when their rows are committed and their messages confirmed, or left to recovery.
@@ -108,7 +101,7 @@ impl Client {
 
     async fn restart(&self, beginning: &Beginning, jobs: &mut Vec<JobsToPublish>) -> Result<StartOutcome> {
         let runs = &self.services.runs;
-        let committed = self.in_doubt(|_| runs.begin_again(beginning)).await?;
+        let committed = until_certain(&self.services.platform, |_| runs.begin_again(beginning)).await?;
         let Restarted::Anew { due, former } = committed.answer else { return Ok(StartOutcome::Existing) };
         let run = beginning.run.clone();
         forget(&self.services, &run, &former).await;
@@ -186,17 +179,17 @@ impl Client {
         if new.is_empty() {
             return Ok(Inserted::default());
         }
-        let inserted = self
-            .in_doubt(|in_doubt| {
-                let new = &new;
-                async move {
-                    let mut inserted = self.services.runs.insert(new, which).await?;
-                    if in_doubt {
-                        self.add_own(beginnings, &mut inserted).await?;
-                    }
-                    Ok(inserted)
+        let attempt = |is_in_doubt| {
+            let new = &new;
+            async move {
+                let mut inserted = self.services.runs.insert(new, which).await?;
+                if is_in_doubt {
+                    self.add_own(beginnings, &mut inserted).await?;
                 }
-            })
+                Ok(inserted)
+            }
+        };
+        let inserted = until_certain(&self.services.platform, attempt)
             .await
             .map_err(|error| if let [new] = new.as_slice() { error.of_run(&new.run) } else { error })?;
         match inserted.there.first() {
@@ -220,24 +213,6 @@ impl Client {
             }
         }
         Ok(())
-    }
-
-    /// Asks PostgreSQL until it answers, for a while; the attempt is told whether an earlier one may have counted.
-    async fn in_doubt<T, F>(&self, attempt: impl Fn(bool) -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let (begun, mut is_in_doubt) = (Instant::now(), false);
-        let mut backoff = Backoff::up_to(LONGEST, &self.services.platform);
-        loop {
-            match attempt(is_in_doubt).await {
-                Err(error) if error.is_transient() && begun.elapsed() < PATIENCE => {
-                    is_in_doubt |= error.code != Code::RunBusy;
-                    backoff.wait().await;
-                }
-                answer => return answer,
-            }
-        }
     }
 }
 

@@ -51,12 +51,8 @@ impl LateRun {
     pub async fn end(&self, runs: &Runs, now: u64) -> Result<bool> {
         let may_be_done = self.in_doubt.swap(true, Ordering::Relaxed) && !makes(Mutant::ForgetsDoubt);
         let is_ended_now = runs.time_out(&self.run, now).await?;
-        if !is_ended_now && may_be_done && runs.heard.notices.are_heard() {
-            let document = runs.load(&self.run).await?;
-            if let Some(mut reserved) = document.reserved.filter(|reserved| reserved.ledger.status.is_end()) {
-                // Where JavaScript is gone, the end is told by the worker that comes to it next.
-                let _ = runs.heard.notices.tell_of(&self.run, reserved.milestones()).await;
-            }
+        if !is_ended_now && may_be_done {
+            runs.tell_end_again(&self.run).await?;
         }
         self.in_doubt.store(false, Ordering::Relaxed);
         Ok(is_ended_now)

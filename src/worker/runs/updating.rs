@@ -59,6 +59,22 @@ impl Runs {
         Ok(committed)
     }
 
+    /// Tells how a run ended whose end this process may have recorded without hearing of it, if somebody listens here.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn tell_end_again(&self, run: &str) -> Result<()> {
+        if !self.heard.notices.are_heard() {
+            return Ok(());
+        }
+        let ended = self.load(run).await?.reserved.filter(|reserved| reserved.ledger.status.is_end());
+        if let Some(mut reserved) = ended {
+            // Where JavaScript is gone, the end is told by the worker that comes to it next.
+            let _ = self.heard.notices.tell_of(run, reserved.milestones()).await;
+        }
+        Ok(())
+    }
+
     /// Has the job of one node tell what is still to be told of a run. Answers with the run as it is then.
     ///
     /// # Errors

@@ -303,6 +303,19 @@ fn before_the_run_has_begun_the_blueprint_and_version_in_its_context_are_the_use
 }
 
 #[test]
+fn so_they_are_in_a_run_that_was_cancelled_before_it_began() {
+    let cancelled = |key: &str, value: &str| {
+        let mut reserved = ReservedKey::default();
+        reserved.ledger.apply(&Blueprint::unknown(""), Event::Cancelled { reason: "late".into() }).unwrap();
+        let mut given = row("a").with(key, value);
+        given.document.reserved = Some(reserved);
+        given
+    };
+    cancelled("blueprintId", "\"house-7\"").admits("a", "done");
+    cancelled("blueprintVersion", "\"3\"").admits("a", "done");
+}
+
+#[test]
 fn what_a_node_writes_there_is_the_users_too() {
     let began = || run(Story::of("a")).following("story", "null");
     began().with("blueprintId", "\"mine\"").admits("a/1", "run 1");
