@@ -9,13 +9,17 @@ use super::broken::Broken;
 use super::child::is_descendant;
 use super::engines::SimulatedEngine;
 use super::pausing::until_answered;
-use super::plan::Plan;
+use super::plan::{Plan, Trouble};
 use super::world::{World, tables};
 
 /// How long a node may be on its way to its start when its run is cancelled: its worker may stand still, and servers are late.
 const ON_ITS_WAY: Duration = Duration::from_secs(180);
 /// The same where nothing goes wrong.
 const ON_ITS_WAY_IN_PEACE: Duration = Duration::from_secs(1);
+
+/// With these, a worker may be gone before it has said which child its node has started: the cancelled run does not know of it.
+const LEAVE_CHILDREN: [Trouble; 5] =
+    [Trouble::Kill, Trouble::Freeze, Trouble::Stop, Trouble::Deploy, Trouble::Poison];
 
 /// A client's call that cancels a run.
 #[derive(Debug, Clone)]
@@ -55,6 +59,7 @@ pub fn may_be_cancelled(world: &World, run: &str) -> bool {
 pub fn not_cancelled(world: &World) -> Vec<Broken> {
     let executions = world.executions.all();
     let on_its_way = if world.plan.troubles.is_empty() { ON_ITS_WAY_IN_PEACE } else { ON_ITS_WAY };
+    let leaves_children = LEAVE_CHILDREN.into_iter().any(|trouble| world.plan.has(trouble));
     let mut broken = Vec::new();
     for Cancellation { run, answer } in world.cancellations() {
         let Some((answered, true)) = answer else { continue };
@@ -63,7 +68,8 @@ pub fn not_cancelled(world: &World) -> Vec<Broken> {
             broken.push(Broken::Wrong { run: run.clone(), what: format!("it is {status:?}, not cancelled") });
         }
         let late = executions.iter().filter(|each| {
-            (each.run == run || is_descendant(&each.run, &run)) && each.begun > answered + on_its_way
+            (each.run == run || (!leaves_children && is_descendant(&each.run, &run)))
+                && each.begun > answered + on_its_way
         });
         broken
             .extend(late.map(|each| Broken::AfterCancel { run: each.run.clone(), node: each.node.clone() }));
