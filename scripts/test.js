@@ -66,7 +66,7 @@ const { files, leftOut } = await chosenFiles(wanted, { long })
 if (files.length === 0) throw new Error(`No file of tests has ${wanted.join(' or ')} in its name`)
 await report.part('set-up', async () => {
   await prepare({ log })
-  if (files.some((file) => file.endsWith('dashboard/browser.test.js'))) await prepareBrowser({ log })
+  if (files.some((file) => file.includes('dashboard/browser'))) await prepareBrowser({ log })
   if (process.env.FLOWCRAFT_BESIDE_2_0_0) await version200({ log })
 })
 if (wanted.length === 0) await report.part('checks and Rust tests', () => Promise.all([rust(), javascript()]))

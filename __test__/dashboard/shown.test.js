@@ -96,6 +96,23 @@ describe('what is shown', () => {
     await env.client.run('c').cancel()
   })
 
+  it('has the limits of a run as they are, whatever is hidden', async (t) => {
+    const { env, get } = await boardFor(t, { redact: () => '•••' })
+    const [bounded, free] = [{ runId: 'bounded', timeoutMs: 3_600_000, concurrency: 2 }, { runId: 'free' }]
+    for (const options of [bounded, free]) await env.client.start('order', options)
+    await env.settle()
+    const { deadline } = await env.client.run('bounded').describe()
+    const limitsOf = async (id) => {
+      const { body } = await get('run', { id })
+      return [body.status, body.deadline, body.concurrency]
+    }
+    assert.deepEqual(await limitsOf('bounded'), ['awaiting', deadline.toISOString(), 2])
+    assert.deepEqual(await limitsOf('free'), ['awaiting', undefined, undefined])
+    await env.client.run('bounded').resume({ action: 'approve' })
+    await env.settle()
+    assert.deepEqual(await limitsOf('bounded'), ['completed', undefined, 2])
+  })
+
   it('of a large context is little', async (t) => {
     const { env, get } = await boardFor(t, { env: { workers: 0 } })
     const big = Object.fromEntries(Array.from({ length: 70 }, (_, at) => [`k${at}`, ['"}{'.repeat(30_000)]]))

@@ -99,6 +99,7 @@ export const LONG = [
   'cli/schedules.test.js',
   'cli/terminal.test.js',
   'client/crash.test.js',
+  'dashboard/browser-runs.test.js',
   'dashboard/browser.test.js',
   'drills',
   'durable/deployed-blueprints.test.js',

@@ -1,7 +1,7 @@
 /** One run: what it is, its graph, its nodes, its context. */
 import { useState } from 'react'
 import type { Run } from '../api.js'
-import { lengthOf } from '../format.js'
+import { clock, counted, lengthOf } from '../format.js'
 import { Graph } from '../graph/graph.js'
 import { drawingOf } from '../graph/model.js'
 import { Copy, Dialog, Failure, Moment, Scroll, Stale, Status, Tags } from '../parts/basics.js'
@@ -145,6 +145,7 @@ function Head({ run, refresh }: { run: Run; refresh: () => void }) {
           </span>
         )}
         {took !== undefined && <span>took {lengthOf(took)}</span>}
+        <Bounds run={run} />
         {parent && (
           <span>
             child of <a href={hrefOf('run', { id: parent.runId, node: parent.nodeId })}>{parent.nodeId}</a> of{' '}
@@ -166,6 +167,20 @@ function Head({ run, refresh }: { run: Run; refresh: () => void }) {
       )}
       {reason !== undefined && <p className="reason">{reason}</p>}
     </div>
+  )
+}
+
+/** What its start allows it: how long it may take, and how much of it goes on at a time. */
+function Bounds({ run: { deadline, concurrency } }: { run: Run }) {
+  return (
+    <>
+      {deadline !== undefined && (
+        <span>
+          fails if not over by {clock(deadline)} (<Moment at={deadline} />)
+        </span>
+      )}
+      {concurrency !== undefined && <span>at most {counted(concurrency, 'node')} at a time</span>}
+    </>
   )
 }
 
