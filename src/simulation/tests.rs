@@ -193,7 +193,24 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
             stormy: Duration::from_secs(60),
             ..plan
         },
-        Mutant::StartsUnasked | Mutant::AnswersNobody | Mutant::ForgetsClaims => Plan {
+        // A claim has to run out while its node is executed, and another worker to come by without seeing its lease.
+        Mutant::ForgetsClaims => Plan {
+            recovery: true,
+            reads: false,
+            calls: false,
+            pauses: false,
+            crowds: false,
+            schedules: 0,
+            nests: false,
+            parents: false,
+            workers: 3,
+            runs: 5,
+            concurrency: 3,
+            troubles: vec![Trouble::Cut, Trouble::Partition, Trouble::Reconcile, Trouble::Broker],
+            stormy: Duration::from_secs(120),
+            ..plan
+        },
+        Mutant::StartsUnasked | Mutant::AnswersNobody => Plan {
             workers: 2,
             runs: 5,
             concurrency: 10,
