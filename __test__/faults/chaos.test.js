@@ -6,6 +6,8 @@
 //   FLOWCRAFT_CHAOS_RUNS=50       runs begun for each fault in turn (16)
 //   FLOWCRAFT_CHAOS_ONLY=broker   only the faults whose name has this in it
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openPrivateServers, until } from '../fixtures/private-servers.js'
@@ -28,16 +30,23 @@ let servers
 let proxy
 let fleet
 let load
+let website
 
 before(async () => {
   servers = await openPrivateServers()
   proxy = await startSilentProxy(servers.urls.database)
-  fleet = new Fleet(servers, { size: 3, pgClient: proxy.url, statementTimeout: 1000, subflows: 'jobs' })
+  website = createServer().listen(0, '127.0.0.1')
+  await once(website, 'listening')
+  const webhook = { baseUrl: `http://127.0.0.1:${website.address().port}/hooks`, secret: 'a secret of the website' }
+  fleet = new Fleet(servers, { size: 3, pgClient: proxy.url, statementTimeout: 1000, subflows: 'jobs', webhook })
   await fleet.start()
-  load = new Load(servers, servers.adapter(flowsFor(servers.executions), { started: false }))
+  const adapter = servers.adapter(flowsFor(servers.executions), { started: false, webhook })
+  website.on('request', adapter.webhookHandler())
+  load = new Load(servers, adapter)
 })
 after(async () => {
   await load?.stop()
+  website?.close()
   await fleet?.stop()
   proxy?.close()
   await servers?.close()

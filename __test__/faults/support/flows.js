@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { childRun } from '@flowcraft/rabbitmq-adapter'
-import { createFlow, SubflowNode, UnsafeEvaluator } from 'flowcraft'
+import { createFlow, SubflowNode, UnsafeEvaluator, WebhookNode } from 'flowcraft'
 import { writing } from './live-writes.js'
 
 const ROUNDS = 3
@@ -101,7 +101,7 @@ function everything(recorded) {
     .edge('nested', 'end')
 }
 
-/** Runs inside `everything`: a fan-out, a sleep and a join. */
+/** Runs inside `everything`: a fan-out, a sleep, a webhook and a join. */
 function nested(recorded) {
   const node = (id, output) => {
     const work = async ({ context }) => ({ output: await output((key) => context.get(key)) })
@@ -123,13 +123,27 @@ function nested(recorded) {
     )
     .node(
       'in-end',
-      node('in-end', async (get) => [await get('in-left'), await get('in-right')]),
+      node('in-end', async (get) => [await get('in-left'), await get('in-right'), await get('in-hooked')]),
+    )
+    .node('in-hook', WebhookNode)
+    .node(
+      'in-hooked',
+      recorded(
+        'in-hooked',
+        writing(
+          'in-hooked',
+          slowed('in-hooked', async ({ input }) => ({ output: input.request.body })),
+        ),
+      ),
     )
     .edge('in-start', 'in-left')
     .edge('in-start', 'in-nap')
     .edge('in-nap', 'in-right')
     .edge('in-left', 'in-end')
     .edge('in-right', 'in-end')
+    .edge('in-start', 'in-hook')
+    .edge('in-hook', 'in-hooked')
+    .edge('in-hooked', 'in-end')
 }
 
 /** The diamonds, inside a subflow. */
@@ -287,11 +301,11 @@ export const outcomes = {
       either: `either ${n}`,
       trail: [0, 1, 2],
       approval: { of: n },
-      inside: [n + 1, 2 * n],
+      inside: [n + 1, 2 * n, { delivered: n }],
     },
     nodes: {
       ...{ start: 1, double: 1, next: 1, square: 1, sum: 1, either: 1, round: ROUNDS, end: 1 },
-      ...{ 'in-start': 1, 'in-left': 1, 'in-right': 1, 'in-end': 1 },
+      ...{ 'in-start': 1, 'in-left': 1, 'in-right': 1, 'in-hooked': 1, 'in-end': 1 },
     },
   }),
   diamonds: ({ n }) => ({

@@ -1,5 +1,5 @@
-// Runs begun at a steady pace while a fleet is hit by faults: begins them, resumes those that wait, notes when each is
-// done, and tells in the end whether each came out right.
+// Runs begun at a steady pace while a fleet is hit by faults: begins them, resumes those that wait and delivers
+// their webhooks, notes when each is done, and tells in the end whether each came out right.
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { counted } from '../../fixtures/executions.js'
@@ -12,6 +12,7 @@ export class Load {
   #servers
   #resumer
   #resuming = new Set()
+  #delivered = new Set()
   #open = new Set()
   #begun = 0
   #beginning = 0
@@ -118,17 +119,36 @@ export class Load {
     while (!this.#over) {
       await sleep(30)
       const rows = await this.#servers.sql(
-        `SELECT run_id, status, context_data->'_awaitingNodeIds' ? 'approval' AS waits
+        `SELECT run_id, status, context_data->'_awaitingNodeIds' ? 'approval' AS waits,
+                context_data->'_awaitingNodeIds' ? 'nested' AS hooks
          FROM contexts JOIN statuses USING (run_id) WHERE run_id = ANY ($1)`,
         [[...this.#open]],
       )
       const now = Date.now()
-      for (const { run_id: run, status, waits } of rows) {
+      for (const { run_id: run, status, waits, hooks } of rows) {
         if (waits && !this.#resuming.has(run)) this.#resume(run)
+        if (hooks && !this.#delivered.has(run)) this.#deliver(run)
         if (status === 'running' || status === 'awaiting') continue
         this.runs.get(run).done = now
         this.#open.delete(run)
       }
+    }
+  }
+
+  /** As a provider would: sends again until it is answered that the delivery was taken, or that the run is over. */
+  async #deliver(run) {
+    this.#delivered.add(run)
+    const body = JSON.stringify({ delivered: this.runs.get(run).n })
+    const headers = { 'content-type': 'application/json' }
+    while (!this.#over) {
+      try {
+        const { url } = await this.#resumer.registerWebhookEndpoint(run, 'in-hook')
+        const { status } = await fetch(url, { method: 'POST', headers, body })
+        if (status === 202 || status === 409) return
+      } catch {
+        // A server is out of reach.
+      }
+      await sleep(50)
     }
   }
 
