@@ -11,7 +11,7 @@ import { inBrowser, openBrowser, pageFor, picture, SIZES, violationsOf } from '.
 
 const MARKUP = '<img src=x onerror=alert(1)>'
 
-/** `first -> second`: the first node ends when it is told to, and `executed` has what began. */
+/** `first -> second`: `open` lets the first node end, and `executed` lists the nodes that have begun. */
 function gated() {
   const gate = deferred()
   const executed = []
@@ -29,7 +29,7 @@ function gated() {
   return { flow, executed, open: gate.resolve }
 }
 
-/** A node that does what it is told to: `say` is its progress, `fail` and `end` are its end. */
+/** A node that the test steers: `say` has it report progress, `fail` has it throw, `end` has it return. */
 function told() {
   const [orders, waiting] = [[], []]
   const give = (order) => (waiting.length > 0 ? waiting.shift().resolve(order) : orders.push(order))
@@ -195,7 +195,7 @@ describe('runs that go on, in a browser', inBrowser, () => {
     await env.client.pause({ blueprintId: 'order' })
     const { page, wrong } = await pageFor(t, browser)
     await page.goto(`${url}/#/overview`)
-    const warnings = page.getByRole('list', { name: 'What needs somebody' })
+    const warnings = page.getByRole('list', { name: 'What needs attention' })
     await warnings
       .getByText(/^The queue jobs is paused since .*: the provider is down <img .*--of-queue jobs/)
       .waitFor()

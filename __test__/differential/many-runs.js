@@ -14,7 +14,7 @@ const LONGEST_TELLING = 5000
 export class ManyRuns {
   /** What the workers know; blueprints may be added at any time. */
   blueprints = {}
-  /** Why what was to go on was refused, by run. */
+  /** By run: why the adapter refused an event or a resume. */
   #refused = new Map()
 
   /** @param options of the adapter, beside those that every fleet has */
@@ -104,7 +104,7 @@ export class ManyRuns {
     }
   }
 
-  /** What a run is told: where that is refused, its outcome says so, and other runs are compared all the same. */
+  /** Tells a run something. A refusal becomes the outcome of that run, and does not end the test of the others. */
   async #happens(runId, tell) {
     try {
       await tell()

@@ -12,9 +12,7 @@ use super::pausing::until_answered;
 use super::plan::{Plan, Trouble};
 use super::world::{World, tables};
 
-/// How long a node may be on its way to its start when its run is cancelled: its worker may stand still, and servers are late.
-const ON_ITS_WAY: Duration = Duration::from_secs(180);
-/// The same where nothing goes wrong.
+/// How long a node may be on its way to its start where nothing goes wrong.
 const ON_ITS_WAY_IN_PEACE: Duration = Duration::from_secs(1);
 
 /// With these, a worker may be gone before it has said which child its node has started: the cancelled run does not know of it.
@@ -58,8 +56,8 @@ pub fn may_be_cancelled(world: &World, run: &str) -> bool {
 /// A run that a client was told to have cancelled is cancelled, and nothing of it or of its children starts afterwards.
 pub fn not_cancelled(world: &World) -> Vec<Broken> {
     let executions = world.executions.all();
-    let on_its_way = if world.plan.troubles.is_empty() { ON_ITS_WAY_IN_PEACE } else { ON_ITS_WAY };
-    let leaves_children = LEAVE_CHILDREN.into_iter().any(|trouble| world.plan.has(trouble));
+    let on_its_way = world.plan.grace(ON_ITS_WAY_IN_PEACE);
+    let leaves_children = world.plan.has_any(&LEAVE_CHILDREN);
     let mut broken = Vec::new();
     for Cancellation { run, answer } in world.cancellations() {
         let Some((answered, true)) = answer else { continue };

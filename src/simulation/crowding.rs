@@ -35,7 +35,7 @@ pub fn concurrency_of(plan: &Plan, number: usize) -> Option<u32> {
 
 /// Never more than a run may have, where no place can be lost.
 pub fn crowded(world: &World) -> Vec<Broken> {
-    if LOSE_PLACES.into_iter().any(|trouble| world.plan.has(trouble)) {
+    if world.plan.has_any(&LOSE_PLACES) {
         return Vec::new();
     }
     let (executions, runs) = (world.executions.all(), world.concurrencies());

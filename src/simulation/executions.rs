@@ -90,7 +90,7 @@ pub fn blamed(world: &World) -> Vec<Broken> {
 pub fn kills(world: &World) -> Vec<Broken> {
     let loses =
         [Trouble::Flush, Trouble::Partition, Trouble::Absence, Trouble::Coordination, Trouble::Silence];
-    if !world.plan.has(Trouble::Poison) || loses.into_iter().any(|trouble| world.plan.has(trouble)) {
+    if !world.plan.has(Trouble::Poison) || world.plan.has_any(&loses) {
         return Vec::new();
     }
     let mut times: BTreeMap<(String, u32), usize> = BTreeMap::new();

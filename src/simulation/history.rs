@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::cancelling::Cancellation;
 use super::child::is_child;
 use super::flows::Flow;
-use super::halting::Halted;
 use super::pausing::Pause;
 use super::schedules::{KeptSchedule, SCHEDULED, is_scheduled};
 use super::world::{World, tables};
@@ -39,10 +38,8 @@ pub struct History {
     pub limits: BTreeMap<String, (Duration, Duration)>,
     /// How many nodes of a run are executed at a time.
     pub concurrencies: BTreeMap<String, u32>,
-    /// When runs were paused.
+    /// What was paused, and when.
     pub pauses: Vec<Pause>,
-    /// When a queue or a blueprint was paused.
-    pub halted: Vec<Halted>,
     /// The calls that cancel runs, by run.
     pub cancellations: BTreeMap<String, Cancellation>,
     /// Their contexts, as they were inserted.
@@ -100,24 +97,14 @@ impl World {
         self.with(|workers| workers.history.concurrencies.clone())
     }
 
-    /// A run was paused.
+    /// Something was paused.
     pub fn note_pause(&self, pause: Pause) {
         self.with(|workers| workers.history.pauses.push(pause));
     }
 
-    /// When runs were paused.
+    /// What was paused, and when.
     pub fn pauses(&self) -> Vec<Pause> {
         self.with(|workers| workers.history.pauses.clone())
-    }
-
-    /// A queue or a blueprint was paused.
-    pub fn note_halted(&self, halted: Halted) {
-        self.with(|workers| workers.history.halted.push(halted));
-    }
-
-    /// When a queue or a blueprint was paused.
-    pub fn halted(&self) -> Vec<Halted> {
-        self.with(|workers| workers.history.halted.clone())
     }
 
     /// A client asks to cancel a run, or is answered.

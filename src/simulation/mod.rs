@@ -23,7 +23,6 @@ mod executions;
 mod faults;
 mod flow_set;
 mod flows;
-mod halting;
 mod history;
 mod host;
 mod messages;

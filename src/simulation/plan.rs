@@ -78,6 +78,9 @@ impl Trouble {
     ];
 }
 
+/// How long a node may be on its way to its start where something goes wrong.
+const ON_ITS_WAY: Duration = Duration::from_secs(180);
+
 /// A simulation, as a seed has it or as it was shrunk.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -222,6 +225,16 @@ impl Plan {
             true => Timeouts::default(),
             false => Timeouts { statement: NEVER, publish: NEVER, lease: NEVER },
         }
+    }
+
+    /// How long a node may be on its way to its start: its worker may stand still, and servers are late.
+    pub fn grace(&self, in_peace: Duration) -> Duration {
+        if self.troubles.is_empty() { in_peace } else { ON_ITS_WAY }
+    }
+
+    /// Whether one of these may go wrong in it.
+    pub fn has_any(&self, troubles: &[Trouble]) -> bool {
+        self.troubles.iter().any(|trouble| troubles.contains(trouble))
     }
 
     /// Whether something may go wrong in it.

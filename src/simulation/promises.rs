@@ -7,7 +7,6 @@ use super::broken::Broken;
 use super::cancelling::{may_be_cancelled, not_cancelled};
 use super::crowding::crowded;
 use super::executions::{after_stop, blamed, kills, sleeps, twice};
-use super::halting::executed_while_halted;
 use super::history::Expected;
 use super::messages::left;
 use super::pausing::executed_while_paused;
@@ -50,7 +49,6 @@ pub async fn check(world: &World) -> Vec<Broken> {
     broken.extend(twice(&world.executions.all(), &world.excuses()));
     broken.extend(after_stop(&world.executions.all(), &world.stopped()));
     broken.extend(executed_while_paused(world));
-    broken.extend(executed_while_halted(world));
     broken.extend(not_cancelled(world));
     broken.extend(crowded(world));
     broken.extend(left(world));

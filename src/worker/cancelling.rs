@@ -56,7 +56,8 @@ async fn cancel_one(services: &Services, run: &str, reason: &str) -> Result<(boo
     Ok((cancelled, document))
 }
 
-/// Whether an attempt whose answer was lost has cancelled the run. How it ended is told then.
+/// Whether an earlier attempt of this call, whose answer was lost, has cancelled the run. If it has, the listeners here hear how the
+/// run ended.
 async fn was_cancelled_by_this(services: &Services, run: &str, reason: &str) -> Result<bool> {
     if makes(Mutant::ForgetsDoubt) {
         return Ok(false);

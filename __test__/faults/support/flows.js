@@ -104,7 +104,7 @@ function everything(recorded) {
 /** Runs inside `everything`: a fan-out, a sleep, a webhook and a join. */
 function nested(recorded) {
   const node = (id, output) => {
-    const work = async ({ context }) => ({ output: await output((key) => context.get(key)) })
+    const work = async ({ context, input }) => ({ output: await output((key) => context.get(key), input) })
     return recorded(id, writing(id, slowed(id, work)))
   }
   return createFlow('nested')
@@ -128,13 +128,7 @@ function nested(recorded) {
     .node('in-hook', WebhookNode)
     .node(
       'in-hooked',
-      recorded(
-        'in-hooked',
-        writing(
-          'in-hooked',
-          slowed('in-hooked', async ({ input }) => ({ output: input.request.body })),
-        ),
-      ),
+      node('in-hooked', (_, input) => input.request.body),
     )
     .edge('in-start', 'in-left')
     .edge('in-start', 'in-nap')

@@ -136,33 +136,31 @@ export class Load {
   }
 
   /** As a provider would: sends again until it is answered that the delivery was taken, or that the run is over. */
-  async #deliver(run) {
+  #deliver(run) {
     this.#delivered.add(run)
     const body = JSON.stringify({ delivered: this.runs.get(run).n })
     const headers = { 'content-type': 'application/json' }
-    while (!this.#over) {
-      try {
-        const { url } = await this.#resumer.registerWebhookEndpoint(run, 'in-hook')
-        const { status } = await fetch(url, { method: 'POST', headers, body })
-        if (status === 202 || status === 409) return
-      } catch {
-        // A server is out of reach.
-      }
-      await sleep(50)
-    }
+    return this.#insist(async () => {
+      const { url } = await this.#resumer.registerWebhookEndpoint(run, 'in-hook')
+      const { status } = await fetch(url, { method: 'POST', headers, body })
+      return status === 202 || status === 409
+    })
   }
 
   /** As a person would: presses the button until it worked. */
-  async #resume(run) {
+  #resume(run) {
     this.#resuming.add(run)
-    while (!this.#over) {
-      try {
-        await this.#resumer.resumeWithAction(run, 'approved', { of: this.runs.get(run).n }, 'approval')
-        return
-      } catch (error) {
-        if (/does not wait|is over/.test(error.message)) return
-        await sleep(50)
-      }
-    }
+    const of = this.runs.get(run).n
+    return this.#insist(() =>
+      this.#resumer.resumeWithAction(run, 'approved', { of }, 'approval').then(
+        () => true,
+        (error) => /does not wait|is over/.test(error.message),
+      ),
+    )
+  }
+
+  /** Acts until that has worked: servers may be out of reach. */
+  async #insist(act) {
+    while (!this.#over && !(await act().catch(() => false))) await sleep(50)
   }
 }

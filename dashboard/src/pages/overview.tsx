@@ -45,7 +45,7 @@ function Warnings({ warnings }: { warnings: Fleet['warnings'] }) {
     )
   }
   return (
-    <ul className="warnings" aria-label="What needs somebody">
+    <ul className="warnings" aria-label="What needs attention">
       {warnings.map(({ code, message }) => (
         <li key={message}>
           <Icon name="warning" />

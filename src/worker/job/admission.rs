@@ -117,7 +117,7 @@ pub fn other_version(document: &Document, blueprint: &Blueprint) -> Option<Reaso
     };
     match own_word(document) {
         Some(follows) => (follows.version != blueprint.version).then(|| other(follows.version.clone())),
-        None if was_never_begun(document, blueprint) => None,
+        None if !was_begun(document, blueprint) => None,
         None => version_named_in(&document.values).filter(|version| *version != blueprint.version).map(other),
     }
 }
@@ -155,7 +155,8 @@ fn misplaced(document: &Document, blueprint: &Blueprint, message: &JobMessage) -
     if !document.found && message.round.is_some() {
         return dead(Reason::UnknownRun { run, node });
     }
-    if blueprint.starts.contains(&node) || is_begun_by_others(document, blueprint) {
+    let is_over = standing(document, message) == Standing::Ended;
+    if is_over || blueprint.starts.contains(&node) || was_begun(document, blueprint) {
         return None;
     }
     if !document.found {
@@ -197,7 +198,7 @@ fn other_blueprint(document: &Document, blueprint: &Blueprint, message: &JobMess
     let is_other = |id: &Arc<str>| **id != *blueprint.id;
     match own_word(document) {
         Some(follows) => Some(follows.id.clone()).filter(is_other),
-        None if was_never_begun(document, blueprint) => None,
+        None if !was_begun(document, blueprint) => None,
         // What the context says may be a word of the user's. A message with a round is the engine's own.
         None if message.round.is_some() && matches!(standing(document, message), Standing::Due(_)) => None,
         None => blueprint_named_in(&document.values).filter(is_other),
@@ -209,17 +210,11 @@ fn own_word(document: &Document) -> Option<&FollowedBlueprint> {
     document.reserved.as_ref().and_then(|reserved| reserved.blueprint.as_deref())
 }
 
-/// Whether version 1 or 2.0.0 began the run: what its context says of its blueprint is their word. In a run that nobody has
-/// begun it is the user's, and the message decides.
-fn is_begun_by_others(document: &Document, blueprint: &Blueprint) -> bool {
-    !is_unbegun(document) || document.outputs(blueprint).next().is_some()
-}
-
-/// Whether nothing began the run, not even if it is over: it may have been cancelled before. What its context says of a blueprint is
-/// the user's word then.
-fn was_never_begun(document: &Document, blueprint: &Blueprint) -> bool {
-    ledger_of(document).is_none_or(|ledger| ledger.nodes.is_empty())
-        && document.outputs(blueprint).next().is_none()
+/// Whether a worker began the run. What its context says of a blueprint is the word of version 1 or 2.0.0 then. In a run that none
+/// has begun, also if it was cancelled since, it is the user's, and the message decides.
+fn was_begun(document: &Document, blueprint: &Blueprint) -> bool {
+    ledger_of(document).is_some_and(|ledger| !ledger.nodes.is_empty())
+        || document.outputs(blueprint).next().is_some()
 }
 
 fn is_unbegun(document: &Document) -> bool {

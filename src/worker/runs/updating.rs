@@ -59,7 +59,7 @@ impl Runs {
         Ok(committed)
     }
 
-    /// Tells how a run ended whose end this process may have recorded without hearing of it, if somebody listens here.
+    /// Tells the listeners of this process how a run ended. It recorded that end without getting PostgreSQL's answer, and told nothing.
     ///
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
@@ -69,7 +69,7 @@ impl Runs {
         }
         let ended = self.load(run).await?.reserved.filter(|reserved| reserved.ledger.status.is_end());
         if let Some(mut reserved) = ended {
-            // Where JavaScript is gone, the end is told by the worker that comes to it next.
+            // Where JavaScript is gone, the worker that comes to the run next tells its end.
             let _ = self.heard.notices.tell_of(run, reserved.milestones()).await;
         }
         Ok(())
