@@ -185,10 +185,9 @@ fn analysed(
 ) -> HashMap<NodeId, Node> {
     let depths = graph.depths(starts);
     let analysed = |node: &DescribedNode| {
-        let edges_in = edges.iter().filter(|edge| edge.target == node.id).count();
         let place = Node {
             join: if node.any { Join::Any } else { Join::All },
-            edges_in: u32::try_from(edges_in).unwrap_or(u32::MAX),
+            edges_in: graph.edges_in.get(node.id.as_str()).copied().unwrap_or_default(),
             fallback: node.fallback.clone(),
             loop_body: graph.loop_body(node, described, edges, &depths),
             predecessors: BTreeSet::new(),

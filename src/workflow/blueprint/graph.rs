@@ -15,14 +15,22 @@ pub(super) struct Graph<'a> {
     /// of the node it replaces.
     paths: BTreeMap<&'a str, Vec<&'a str>>,
     pub sources: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// How many edges lead to a node.
+    pub edges_in: HashMap<&'a str, u32>,
 }
 
 impl<'a> Graph<'a> {
     pub fn new(nodes: &'a [DescribedNode], edges: &'a [DescribedEdge]) -> Self {
-        let mut graph = Self { targets: BTreeMap::new(), paths: BTreeMap::new(), sources: BTreeMap::new() };
+        let mut graph = Self {
+            targets: BTreeMap::new(),
+            paths: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            edges_in: HashMap::new(),
+        };
         for edge in edges {
             graph.targets.entry(&edge.source).or_default().push(&edge.target);
             graph.sources.entry(&edge.target).or_default().insert(&edge.source);
+            *graph.edges_in.entry(&edge.target).or_default() += 1;
         }
         graph.paths.clone_from(&graph.targets);
         for node in nodes {
