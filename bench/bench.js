@@ -69,7 +69,7 @@ async function chooseSettings(players, { quick, urls, log }) {
     }
     let best
     const tried = []
-    for (const setting of quick ? settings.slice(1, 2) : settings) {
+    for (const setting of quick ? [settings[1] ?? settings[0]] : settings) {
       const { report, error } = quick ? {} : await takeTurn({ id, shape, setting, scale: 0.5, urls })
       const rate = report?.jobsPerSecond ?? 0
       tried.push(`${told(setting)}: ${error ? 'failed' : `${Math.round(rate)} jobs/s`}`)
