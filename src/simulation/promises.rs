@@ -88,9 +88,11 @@ fn untold(world: &World) -> Vec<Broken> {
         let Some(status) = status.filter(|_| world.plan.listens && expected != Expected::Fails) else {
             continue;
         };
-        // One that is cut short, or cancelled, may end while it pauses. One that is paused with its queue has two messages.
+        // One that is cut short, or cancelled, may end while it pauses. One that goes on after a pause may have two messages of a
+        // job, and the later of them tells again how it ended.
         let is_calm = world.plan.troubles.is_empty()
-            && !(world.plan.halts && world.plan.pauses)
+            && !world.plan.halts
+            && !world.plan.pauses
             && world.limit(&run).is_none()
             && !may_be_cancelled(world, &run);
         let mut wrong = world.tellings.wrong_of(&run, &status, is_calm);

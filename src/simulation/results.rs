@@ -9,7 +9,7 @@ use super::executions::unfairly_blamed;
 use super::history::Expected;
 use super::oracle::{End, end_of};
 use super::outputs::outputs_of;
-use super::plan::Trouble;
+use super::plan::{Plan, Trouble};
 use super::world::{World, since_the_beginning, tables};
 use crate::workflow::ledger::RunStatus;
 use crate::workflow::path::INNER;
@@ -86,12 +86,13 @@ fn is_cut_short(result: &str) -> bool {
 }
 
 /// A run fails for taking too long only once it has; soon afterwards where nothing goes wrong and a worker has a place free for the
-/// message that says so.
+/// message that says so, which waits in a paused queue as any other.
 fn cut_short(world: &World, run: &str, (called, limit): (Duration, Duration)) -> Option<Broken> {
     let failed = since_the_beginning(world.server.row(&tables(), run).ok()?.updated_at?);
     let (earliest, latest) = (called + limit, called + limit + Duration::from_secs(10));
-    let is_right = earliest <= failed
-        && (failed <= latest || !world.plan.troubles.is_empty() || world.plan.concurrency < 10);
+    let Plan { ref troubles, concurrency, halts, .. } = world.plan;
+    let may_be_late = !troubles.is_empty() || concurrency < 10 || halts;
+    let is_right = earliest <= failed && (failed <= latest || may_be_late);
     let what = || format!("it was cut short at {failed:?}, and not at {earliest:?}");
     (!is_right).then(|| Broken::Wrong { run: run.to_owned(), what: what() })
 }
