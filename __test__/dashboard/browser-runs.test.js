@@ -7,7 +7,7 @@ import { createFlow } from 'flowcraft'
 import { deferred } from '../fixtures/deferred.js'
 import { until } from '../fixtures/until.js'
 import { boardFor } from './support/board.js'
-import { inBrowser, openBrowser, pageFor, picture, SIZES, violationsOf } from './support/browser.js'
+import { assertInOrder, inBrowser, openBrowser, pageFor, picture, SIZES } from './support/browser.js'
 
 const MARKUP = '<img src=x onerror=alert(1)>'
 
@@ -65,12 +65,6 @@ function runOn(page) {
   const panel = page.getByRole('complementary', { name: 'Node pages' })
   const section = (name) => panel.locator('section', { has: page.getByRole('heading', { name }) })
   return { head, facts: head.locator('.facts'), panel, progress: section('Progress'), failed: section(/attempt/i) }
-}
-
-/** Nothing of the page is wrong for axe, or wider than the screen. */
-async function assertInOrder(page) {
-  assert.deepEqual(await violationsOf(page), [])
-  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)) <= 0)
 }
 
 describe('runs that go on, in a browser', inBrowser, () => {

@@ -1,6 +1,7 @@
 /** What can be done to a run. */
 import type { RunStatus } from '../client/description.js'
 import type { RunHandle } from '../client/handle.js'
+import { errorOf } from '../errors.js'
 import type { Input } from './input.js'
 import type { DashboardRole } from './options.js'
 
@@ -28,8 +29,14 @@ export async function act(run: RunHandle, action: RunAction, input: Input): Prom
   if (action === 'delete') await run.delete()
   else if (action === 'pause') await run.pause(reason)
   else if (action === 'unpause') await run.unpause()
-  else await run.cancel(reason)
+  else if (!(await run.cancel(reason))) throw isOver(run.runId)
   return {}
+}
+
+/** It ended before it could be cancelled: to say that it is cancelled would be wrong. */
+function isOver(runId: string): Error {
+  const message = `To cancel run '${runId}' comes too late: it is over, and stays as it is`
+  return errorOf(message, { code: 'RUN_ENDED', retryable: false, runId })
 }
 
 /** Lets paused nodes go on. */

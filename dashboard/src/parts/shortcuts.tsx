@@ -19,7 +19,9 @@ const KEYS: readonly (readonly [string, string])[] = [
 
 /** Whether somebody is writing: letters are letters then. */
 export function isWriting(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  // In a box to check there is nothing to write.
+  if (target instanceof HTMLInputElement) return target.type !== 'checkbox'
+  return target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName))
 }
 
 export function useShortcuts({ palette, help }: { palette: () => void; help: () => void }): void {
