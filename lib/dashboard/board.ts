@@ -6,6 +6,7 @@ import { harmlessLogger } from '../harmless.js'
 import { linesOf } from '../log.js'
 import { Live } from './live.js'
 import type { DashboardSettings } from './options.js'
+import { Readings } from './readings.js'
 import { Redaction } from './redaction.js'
 import { Shared } from './shared.js'
 
@@ -17,6 +18,8 @@ export interface Board {
   readonly logger: ILogger
   /** Answers that many viewers share: they read tables whole, or ask every server. */
   readonly shared: Shared
+  /** What was read of contexts. */
+  readonly readings: Readings
   /** What pages follow. */
   readonly live: Live
 }
@@ -26,5 +29,6 @@ export function boardOf(settings: DashboardSettings): Board {
   const host = hostOf(client)
   const logger = linesOf(harmlessLogger(settings.logger ?? host.beside.logger))
   const redaction = new Redaction(settings.redact)
-  return { client, host, settings, redaction, logger, shared: new Shared(), live: new Live() }
+  const keeping = { shared: new Shared(), readings: new Readings(), live: new Live() }
+  return { client, host, settings, redaction, logger, ...keeping }
 }

@@ -8,9 +8,12 @@ import {
   keyDifferences,
 } from '../client/differences.js'
 import { cursorOf } from '../client/paging.js'
+import { isEngines } from '../client/rerun-context.js'
 import type { Board } from './board.js'
+import { contextValue, quietly } from './context.js'
+import { printsOf, revisionOf, shallowViews } from './glance.js'
 import type { Input } from './input.js'
-import { contextValue, describeRun, originOf, type ShownRun } from './run.js'
+import { describeRun, originOf, type ShownRun } from './run.js'
 import { shallowView, type ValueView } from './value-view.js'
 
 /** So many keys are answered at once. */
@@ -41,16 +44,24 @@ export interface ShownDifference {
   other?: ValueView
 }
 
+/** A page of differences. */
+export interface Differences {
+  differences: ShownDifference[]
+  total: number
+  same: number
+  hidden: number
+  next?: number
+}
+
 /**
  * The differences from a place on; `total` is how many there are, `same` how many keys have equal values, `hidden` how
  * many are encrypted in both.
  */
-export async function compareContexts(
-  board: Board,
-  input: Input,
-): Promise<{ differences: ShownDifference[]; total: number; same: number; hidden: number; next?: number }> {
+export async function compareContexts(board: Board, input: Input): Promise<Differences> {
   const from = input.number('from', { from: 0, to: Number.MAX_SAFE_INTEGER }) ?? 0
-  const ids = [input.required('one'), input.required('other')]
+  const ids: [string, string] = [input.required('one'), input.required('other')]
+  const told = await toldDifferences(board, ids, from)
+  if (told) return told
   const [one = '{}', other = '{}'] = await Promise.all(ids.map((id) => contextValue(board, id, [])))
   const { redaction } = board
   // Whether two hidden values are equal is hidden too.
@@ -72,6 +83,33 @@ export async function compareContexts(
   const next = from + MOST_KEYS
   const counts = { total: differences.length, same, hidden: hidden.length }
   return { differences: page, ...counts, ...(next < differences.length && { next }) }
+}
+
+/** The same, as PostgreSQL tells it: no value crosses that is not shown. */
+async function toldDifferences(board: Board, ids: [string, string], from: number): Promise<Differences | undefined> {
+  const [ones, others] = await Promise.all([sharedPrints(board, ids[0]), sharedPrints(board, ids[1])])
+  if (!ones || !others) return undefined
+  const keys = [...new Set([...ones.keys(), ...others.keys()])].filter((key) => !isEngines(key)).sort()
+  const different = keys.filter((key) => ones.get(key) !== others.get(key))
+  const next = from + MOST_KEYS
+  const page = different.slice(from, next)
+  const [before, after] = await Promise.all(ids.map((id) => shallowViews(board, id, page)))
+  const differences = page.map((key): ShownDifference => {
+    const [one, other] = [before?.get(key), after?.get(key)]
+    const change = !ones.has(key) ? 'added' : !others.has(key) ? 'removed' : 'changed'
+    return { key, change, ...(one && { one }), ...(other && { other }) }
+  })
+  const counts = { total: different.length, same: keys.length - different.length, hidden: 0 }
+  return { differences, ...counts, ...(next < different.length && { next }) }
+}
+
+async function sharedPrints(board: Board, runId: string): Promise<Map<string, string> | undefined> {
+  const revision = await quietly(() => revisionOf(board, runId))
+  if (revision === undefined) return undefined
+  return board.readings.get(JSON.stringify(['prints', runId]), revision, async () => {
+    const answer = await quietly(() => printsOf(board, runId))
+    return { answer, weight: 100 * (answer?.size ?? 0) }
+  })
 }
 
 /** What a run is compared with where no other is named: the run it was run again from, else the one before it of its blueprint. */

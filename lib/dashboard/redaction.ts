@@ -13,6 +13,11 @@ export class Redaction {
     this.#redact = redact
   }
 
+  /** Whether anything may be hidden. */
+  get isOn(): boolean {
+    return this.#redact !== undefined
+  }
+
   /** The text of a value as it may be shown, without a look at what is inside it. */
   outside(json: string, path: readonly string[], place: DashboardPlace): string {
     const redact = this.#redact

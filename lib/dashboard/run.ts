@@ -1,19 +1,10 @@
-/** One run: how it stands, its graph, and its context. */
-
-import { childOf } from '../bridge/json-slices.js'
-import { ContextTable } from '../bridge/native.js'
-import { placeOf } from '../bridge/places.js'
+/** One run: how it stands, and its graph. */
 import type { FailedAttempt, NodeDescription, RunDescription } from '../client/description.js'
 import type { RunOrigin } from '../client/rerun.js'
 import { RERUN_OF } from '../client/rerun-context.js'
 import { actionsOf, type DrawnBlueprint, drawnBlueprint } from './blueprints.js'
 import type { Board } from './board.js'
 import type { Input } from './input.js'
-import { Refusal } from './refusal.js'
-import { type ValueView, viewOf } from './value-view.js'
-
-/** The largest value that is given out whole, in characters of JSON. */
-const MOST = 5_000_000
 
 export type ShownNode = NodeDescription & {
   /** The actions that decide its edges, while it waits; absent where its blueprint is not known. */
@@ -77,50 +68,4 @@ export async function graphOf(board: Board, input: Input): Promise<{ blueprints:
     wanted.push(...drawn.nodes.flatMap(({ subflow }) => (subflow === undefined ? [] : [subflow])))
   }
   return { blueprints: [...found.values()] }
-}
-
-/** A value of the context, or the whole, as far as it is to be seen at once; nothing where there is none. */
-export async function viewContext(board: Board, input: Input): Promise<{ value?: ValueView }> {
-  const path = input.texts('path')
-  const from = input.number('from', { from: 0, to: Number.MAX_SAFE_INTEGER }) ?? 0
-  const json = await contextValue(board, input.required('id'), path)
-  return json === undefined ? {} : { value: viewOf(json, { redaction: board.redaction, path, from }) }
-}
-
-/** A value whole, as JSON text: numbers are as they are stored. */
-export async function copyContext(board: Board, input: Input): Promise<{ json: string }> {
-  const path = input.texts('path')
-  const json = await contextValue(board, input.required('id'), path)
-  if (json === undefined) throw new Refusal('NOT_FOUND', 'The context has no such value')
-  if (json.length > MOST) {
-    const message = `The value has ${json.length} characters, more than ${MOST}: flowcraft-rabbitmq runs show --with-context has it`
-    throw new Refusal('VALUE_TOO_LARGE', message)
-  }
-  const { redaction } = board
-  if (path.length > 0) return { json: redaction.whole(json, path, 'context') }
-  // What is at the top has no path.
-  const whole = redaction.whole(`{"":${json}}`, [], 'context')
-  return { json: childOf(whole, '') ?? 'null' }
-}
-
-/** The text of a value, if there is one, redacted on its outside and on that of everything around it. */
-export async function contextValue(
-  { host, redaction }: Board,
-  runId: string,
-  path: readonly string[],
-): Promise<string | undefined> {
-  const { database, contexts } = host.beside
-  const table = new ContextTable(database, contexts)
-  const [key] = path
-  const whole = async () => host.values.shownContext(await host.answer(table.toJSON(runId)), runId)
-  const one = async (name: string) => {
-    const json = await host.answer(table.get(runId, name))
-    return json === null ? undefined : host.values.shown(json, placeOf(runId, name))
-  }
-  let value = key === undefined ? await whole() : await one(key)
-  for (const [at, part] of path.entries()) {
-    if (at > 0 && value !== undefined) value = childOf(value, part)
-    if (value !== undefined) value = redaction.outside(value, path.slice(0, at + 1), 'context')
-  }
-  return value
 }

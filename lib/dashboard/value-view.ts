@@ -3,11 +3,11 @@ import { childrenOf, type JsonKind, kindOf } from '../bridge/json-slices.js'
 import type { Redaction } from './redaction.js'
 
 /** How much of a text is shown at once, in characters. */
-const LONGEST_TEXT = 2_000
+export const LONGEST_TEXT = 2_000
 /** How many children are shown at once. */
-const MOST_CHILDREN = 100
+export const MOST_CHILDREN = 100
 /** Up to this size, in characters of JSON, what is inside is shown with it. */
-const SMALL = 4_000
+export const SMALL = 4_000
 
 export interface ValueView {
   kind: JsonKind
@@ -18,13 +18,20 @@ export interface ValueView {
   /** The text is longer. */
   isCut?: true
   /** Of an object or an array. */
-  children?: { key: string; value: ValueView }[]
+  children?: ChildView[]
   /** There are children after those: the place of the next. */
   next?: number
 }
 
+/** A child, by its key or its place. */
+export interface ChildView {
+  key: string
+  value: ValueView
+}
+
 export interface ViewRequest {
-  readonly redaction: Redaction
+  /** Absent where nothing is hidden. */
+  readonly redaction?: Redaction
   readonly path: readonly string[]
   /** The place of the first child. */
   readonly from?: number
@@ -56,8 +63,9 @@ function childViews(json: string, { redaction, path, from = 0 }: ViewRequest): P
     if (at <= from) continue
     if (children.length === MOST_CHILDREN) return { children, next: at - 1 }
     const inner = [...path, key]
-    const value = redaction.outside(json.slice(start, to), inner, 'context')
-    children.push({ key, value: shallowView(value, { redaction, path: inner }) })
+    const slice = json.slice(start, to)
+    const value = redaction ? redaction.outside(slice, inner, 'context') : slice
+    children.push({ key, value: shallowView(value, { ...(redaction && { redaction }), path: inner }) })
   }
   return { children }
 }
