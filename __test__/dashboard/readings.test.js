@@ -57,7 +57,7 @@ describe('what is read', () => {
     const { begun, ask, turn } = readsOf(new Readings())
     const [one, other] = [ask('1'), ask('1')]
     await turn()
-    begun[0].reject(new Error('away'))
+    begun[0].resolve(Promise.reject(new Error('away')))
     await assert.rejects(one, /away/)
     await assert.rejects(other, /away/)
     const again = ask('1')

@@ -192,6 +192,57 @@ describe('a token', () => {
     assert.equal((await ask(`${url}/api/session`, { headers: { cookie: `${cookie.split('=')[0]}=x` } })).status, 401)
   })
 
+  const inverted = (text) => text.replace(/[a-z]/g, (letter) => (letter === 'z' ? 'a' : 'z'))
+
+  it('that is wrong opens nothing, also where it is as long as the right one', async (t) => {
+    const { env, url } = await boardFor(t, { token })
+    await env.client.start('order', { runId: 'victim' })
+    await env.settle()
+    const [cookie] = (await raw(url, `/?token=${encodeURIComponent(token)}`)).headers['set-cookie']
+    const [name, value] = cookie.split(';')[0].split('=')
+    const wrong = [
+      { authorization: `Bearer ${inverted(token)}` },
+      { authorization: `Bearer ${token.slice(0, -1)}` },
+      { authorization: `Bearer ${token}x` },
+      { authorization: token },
+      { authorization: `Basic ${token}` },
+      { cookie: `${name}=${inverted(value)}` },
+      { cookie: `${name}=${token}` },
+    ]
+    for (const headers of wrong) {
+      const said = JSON.stringify(headers)
+      for (const path of ['/', '/api/session', '/api/runs', '/api/live?call=runs', '/api/live?call=run&id=victim']) {
+        const { status, body } = await ask(url + path, { headers })
+        assert.equal(status, 401, `${path} ${said}`)
+        assert.doesNotMatch(JSON.stringify(body), /victim|horse/)
+      }
+      const cancel = await ask(`${url}/api/run/cancel`, { ...CANCEL, headers: { ...WRITE, ...headers } })
+      assert.deepEqual([cancel.status, cancel.body.error.code], [401, 'NOT_AUTHORIZED'], said)
+    }
+    assert.equal((await ask(`${url}/?token=${encodeURIComponent(inverted(token))}`)).status, 401)
+    assert.equal((await env.client.run('victim').describe()).status, 'awaiting')
+  })
+
+  it('opens a stream, with a header as with its cookie', async (t) => {
+    const { env, url } = await boardFor(t, { token })
+    await env.client.start('order', { runId: 'order-1' })
+    await env.settle()
+    const [cookie] = (await raw(url, `/?token=${encodeURIComponent(token)}`)).headers['set-cookie']
+    for (const headers of [{ authorization: `Bearer ${token}` }, { cookie: cookie.split(';')[0] }]) {
+      const response = await fetch(`${url}/api/live?call=run&id=order-1`, { headers })
+      assert.deepEqual(
+        [response.status, response.headers.get('content-type')],
+        [200, 'text/event-stream; charset=utf-8'],
+      )
+      let text = ''
+      for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+        text += chunk
+        if (text.includes('event: state')) break
+      }
+      assert.match(text, /event: state\ndata: .*"runId":"order-1"/)
+    }
+  })
+
   it('is Secure behind HTTPS', async (t) => {
     const { url } = await boardFor(t, { token })
     const headers = { 'x-forwarded-proto': 'https' }

@@ -1,9 +1,10 @@
 // What is published: types that every resolution finds, nothing that a linter of packages minds, and no more than its size.
 import assert from 'node:assert/strict'
 import { readFile, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import { gzipSync } from 'node:zlib'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { build } from 'esbuild'
 import { publint } from 'publint'
@@ -59,6 +60,17 @@ describe('the package', () => {
     assert.ok(size(rest) < 2, `${size(rest).toFixed(2)} MB of code and pages`)
     // As it is built for tests, with its fault points; what is published is a third of that.
     assert.ok(size(addons) < 32, `${size(addons).toFixed(1)} MB of addon`)
+  })
+
+  it('has a dashboard whose page loads no more than 300 kB, compressed', async () => {
+    const page = packed.files.filter(({ path }) => path.startsWith('dist/dashboard/ui/'))
+    // Licences are for those who ask for them.
+    const loaded = page.filter(({ path }) => !path.endsWith('.txt'))
+    const kinds = new Set(loaded.map(({ path }) => extname(path)))
+    assert.deepEqual([...kinds].sort(), ['.css', '.html', '.js', '.svg'])
+    const texts = await Promise.all(loaded.map(({ path }) => readFile(join(repository, path))))
+    const size = texts.reduce((sum, text) => sum + gzipSync(text, { level: 9 }).length, 0)
+    assert.ok(size <= 300 * 1024, `${(size / 1024).toFixed(1)} kB in ${loaded.length} files`)
   })
 
   it('has every file that its package.json names', () => {
