@@ -1,6 +1,7 @@
 // Actions on many runs: previewed, asked for, done with how far they are, interrupted and gone on with.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { createFlow } from 'flowcraft'
 import { clientFor } from '../client/support/clients.js'
 import { onServers, openSharedServers, until } from '../fixtures/shared-servers.js'
 import { flows } from './programs/flows.js'
@@ -87,6 +88,85 @@ describe('an action on many runs', onServers('the command line is a process of i
     assert.equal(second.stdout, '')
     const { code, stdout } = await run(`runs list --prefix ${prefix} --status running -o jsonl`)
     assert.deepEqual([code, stdout], [0, ''])
+  })
+
+  describe('retries 5,000 failed runs', () => {
+    /** A worker whose node fails while the bank is away, and for some runs always; runs that failed by it. */
+    async function failedRuns(t) {
+      const world = { isAway: true }
+      const executed = new Map()
+      const isStubborn = (runId) => runId.endsWith('7')
+      const charging = createFlow('charging').node('charge', async ({ dependencies: { job } }) => {
+        executed.set(job.runId, (executed.get(job.runId) ?? 0) + 1)
+        if (world.isAway || isStubborn(job.runId)) throw new Error('The bank is away')
+        return { output: 'charged' }
+      })
+      await servers.freshQueue()
+      await servers.workerFor(t, charging)
+      client = clientFor(t, servers, [charging])
+      const prefix = `${servers.runId()}-`
+      const ids = Array.from({ length: 5_000 }, (_, at) => `${prefix}${String(at).padStart(5, '0')}`)
+      await client.startMany(
+        'charging',
+        ids.map((runId) => ({ runId })),
+      )
+      const counts = async () => {
+        const { rows } = await servers.pg.query(
+          `SELECT status, count(*)::int AS count FROM ${servers.statusTable} WHERE starts_with(run_id, $1) GROUP BY 1`,
+          [prefix],
+        )
+        return Object.fromEntries(rows.map(({ status, count }) => [status, count]))
+      }
+      const settled = async () => {
+        await until(async () => ((await counts()).running ?? 0) === 0, {
+          timeout: 120_000,
+          what: 'the end of all runs',
+        })
+        return counts()
+      }
+      assert.deepEqual(await settled(), { failed: 5_000 })
+      world.isAway = false
+      return { prefix, ids, executed, settled, stubborn: ids.filter(isStubborn).length }
+    }
+
+    /** Retries them until it is interrupted half-way; how many it retried. */
+    async function interrupted(prefix) {
+      const going = run.start(`runs retry --prefix ${prefix} --yes -o jsonl`)
+      await until(() => going.printed.stdout.split('\n').length > 2_000, { timeout: 120_000 })
+      going.child.kill('SIGINT')
+      const { code, stdout, stderr } = await going.done
+      assert.equal(code, 130, stderr)
+      const [, count] = stderr.match(/Interrupted after (\d+) of 5000; the same command goes on/)
+      assert.equal(stdout.trim().split('\n').length, Number(count))
+      assert.ok(count < 5_000)
+      return stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).runId)
+    }
+
+    it('until it is interrupted: the same command retries the rest, and those that failed again', async (t) => {
+      const { prefix, executed, settled, stubborn } = await failedRuns(t)
+      const first = new Set(await interrupted(prefix))
+      const again = [...first].filter((id) => id.endsWith('7')).length
+      assert.deepEqual(await settled(), { completed: first.size - again, failed: 5_000 - first.size + again })
+      const second = await run(`runs retry --prefix ${prefix} --yes`)
+      assert.equal(second.code, 0, second.stderr)
+      assert.match(second.stderr, new RegExp(`${(5_000 - first.size + again).toLocaleString('en')} runs retried`))
+      assert.deepEqual(await settled(), { completed: 5_000 - stubborn, failed: stubborn })
+      for (const [id, times] of executed) assert.equal(times, id.endsWith('7') && first.has(id) ? 3 : 2, id)
+    })
+
+    it('and with the moment at which it began those alone that have not been retried', async (t) => {
+      const { prefix, executed, settled, stubborn } = await failedRuns(t)
+      const { rows } = await servers.pg.query('SELECT clock_timestamp() AS now')
+      await interrupted(prefix)
+      await settled()
+      const second = await run(`runs retry --prefix ${prefix} --updated-before ${rows[0].now.toISOString()} --yes`)
+      assert.equal(second.code, 0, second.stderr)
+      assert.deepEqual(await settled(), { completed: 5_000 - stubborn, failed: stubborn })
+      assert.deepEqual([...new Set(executed.values())], [2])
+    })
   })
 
   it('purges what has been over for a while', async (t) => {

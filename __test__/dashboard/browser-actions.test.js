@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createFlow } from 'flowcraft'
 import { deferred } from '../fixtures/deferred.js'
-import { boardFor } from './support/board.js'
+import { boardFor, orders } from './support/board.js'
 import { assertInOrder, inBrowser, openBrowser, pageFor, picture, SIZES } from './support/browser.js'
 
 const approved = createFlow('approved')
@@ -150,6 +150,50 @@ describe('what is done to runs, in a browser', inBrowser, () => {
     assert.deepEqual([...new Set(Object.values(statuses))], ['cancelled'])
     assert.deepEqual(wrong, [])
   })
+
+  for (const size of Object.keys(SIZES)) {
+    it(`resumes many by an action, and tells many of an event, at ${size} width`, async (t) => {
+      const { env, url } = await boardFor(t, { flows: { ...flows, order: orders() } })
+      for (const runId of named(12)) await env.client.start('order', { runId })
+      for (const runId of ['paid-1', 'paid-2']) await env.client.start('paid', { runId })
+      await env.settle()
+      const { page, wrong } = await pageFor(t, browser, { size })
+      const { dialog, press } = dialogOf(page)
+      await page.goto(`${url}/#/runs?blueprint=order`)
+      await page.getByText('order-012').waitFor()
+      await page.getByRole('button', { name: 'Resume …' }).click()
+      await dialog.getByText('and 4 others').waitFor()
+      await assertInOrder(page)
+      await dialog.getByLabel('Action, which decides their edges').fill('approve')
+      await dialog.getByLabel('Output of the nodes, as JSON').fill('{ by: ada }')
+      await press('Resume 12 runs')
+      await dialog.getByRole('alert').getByText('The output is no JSON').waitFor()
+      await dialog.getByLabel('Output of the nodes, as JSON').fill('{ "by": "ada" }')
+      await press('Resume 12 runs')
+      await dialog.getByText('12 of 12 runs resumed').waitFor()
+      await press('Close')
+      await env.settle()
+      for (const runId of named(12)) await env.expectRun(runId).toHaveCompleted({ outputs: { ship: { by: 'ada' } } })
+
+      await page.goto(`${url}/#/runs?blueprint=paid`)
+      await page.getByText('paid-2').waitFor()
+      await page.getByRole('button', { name: 'Send event …' }).click()
+      await dialog.getByText('paid-1').waitFor()
+      const send = dialog.getByRole('button', { name: 'Send event 2 runs' })
+      assert.equal(await send.isDisabled(), true)
+      await dialog.getByLabel('Name of the event').fill('paid')
+      await dialog.getByLabel('Payload, as JSON').fill('{ "amount": 7 }')
+      await assertInOrder(page)
+      await send.click()
+      await dialog.getByText('2 of 2 runs told').waitFor()
+      await press('Close')
+      await env.settle()
+      for (const runId of ['paid-1', 'paid-2']) {
+        await env.expectRun(runId).toHaveCompleted({ outputs: { ship: { amount: 7 } } })
+      }
+      assert.deepEqual(wrong, [])
+    })
+  }
 
   it('deletes those that are chosen, and leaves the others', async (t) => {
     const { env, url } = await boardFor(t, { flows })

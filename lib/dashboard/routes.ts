@@ -8,7 +8,7 @@ import { fleet, health } from './fleet.js'
 import type { Input } from './input.js'
 import type { DashboardRole } from './options.js'
 import { describeRun, graphOf, originOf } from './run.js'
-import { act, RUN_ACTIONS, type RunAction, rerun, resume, sendEvent } from './run-actions.js'
+import { act, RUN_ACTIONS, type RunAction, rerun } from './run-actions.js'
 import { actOnRuns, countRuns, listRuns, previewAction } from './runs.js'
 import { listSchedules, pauseSchedule, resumeSchedule, triggerSchedule } from './schedules.js'
 import { throughput } from './throughput.js'
@@ -46,6 +46,8 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'runs/pause': bulk('pause'),
   'runs/unpause': bulk('unpause'),
   'runs/retry': bulk('retry'),
+  'runs/resume': bulk('resume'),
+  'runs/send-event': bulk('send-event'),
   'runs/delete': bulk('delete'),
   run: read(describeRun),
   'run/graph': read(graphOf),
@@ -58,8 +60,8 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'run/unpause': onRun('unpause'),
   'run/retry': onRun('retry'),
   'run/delete': onRun('delete'),
-  'run/resume': change('operate', (board, input) => resume(board.client.run(input.required('id')), input)),
-  'run/send-event': change('operate', (board, input) => sendEvent(board.client.run(input.required('id')), input)),
+  'run/resume': onRun('resume'),
+  'run/send-event': onRun('send-event'),
   'run/rerun': change('operate', async (board, input) => {
     const started = await rerun(board.client.run(input.required('id')), input)
     board.shared.forget()

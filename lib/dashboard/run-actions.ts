@@ -17,6 +17,8 @@ export const RUN_ACTIONS = {
   pause: { role: 'operate', statuses: ['running', 'awaiting'] },
   unpause: { role: 'operate', statuses: ['running', 'awaiting'] },
   retry: { role: 'operate', statuses: ['failed'] },
+  resume: { role: 'operate', statuses: ['awaiting'] },
+  'send-event': { role: 'operate', statuses: ['running', 'awaiting'] },
   delete: { role: 'administer', statuses: ['completed', 'failed', 'cancelled'] },
 } as const satisfies Record<string, RunActionRule>
 
@@ -25,6 +27,8 @@ export type RunAction = keyof typeof RUN_ACTIONS
 /** Does it; answers with the nodes that go on. */
 export async function act(run: RunHandle, action: RunAction, input: Input): Promise<{ nodes?: string[] }> {
   if (action === 'retry') return { nodes: [...(await run.retry())] }
+  if (action === 'resume') return resume(run, input)
+  if (action === 'send-event') return sendEvent(run, input)
   const reason = input.text('reason')
   if (action === 'delete') await run.delete()
   else if (action === 'pause') await run.pause(reason)
@@ -40,7 +44,7 @@ function isOver(runId: string): Error {
 }
 
 /** Lets paused nodes go on. */
-export async function resume(run: RunHandle, input: Input): Promise<{ nodes: string[] }> {
+async function resume(run: RunHandle, input: Input): Promise<{ nodes: string[] }> {
   const [action, nodeId] = [input.text('decision'), input.text('nodeId')]
   const output = input.get('output')
   const nodes = await run.resume({
@@ -51,7 +55,7 @@ export async function resume(run: RunHandle, input: Input): Promise<{ nodes: str
   return { nodes: [...nodes] }
 }
 
-export async function sendEvent(run: RunHandle, input: Input): Promise<{ nodes: string[] }> {
+async function sendEvent(run: RunHandle, input: Input): Promise<{ nodes: string[] }> {
   return { nodes: [...(await run.sendEvent(input.required('event'), input.get('payload')))] }
 }
 

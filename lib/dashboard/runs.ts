@@ -67,6 +67,8 @@ export async function actOnRuns(board: Board, input: Input): Promise<{ outcomes:
   }
   actionOf(input)
   const name = input.required('action') as RunAction
+  // Else each of them would be refused for it.
+  if (name === 'send-event') input.required('event')
   const outcomes: Outcome[] = []
   const left = ids.values()
   const line = async () => {

@@ -88,10 +88,10 @@ function membersOf(lines) {
   const members = []
   let depth = 0
   for (const [index, line] of lines.slice(0, -1).entries()) {
-    if (index > 0 && depth === 0 && /^ {4}[\w[<]/.test(line)) {
+    if (index > 0 && depth === 0 && /^ {2}[\w[<]/.test(line)) {
       members.push({ comment: commentBefore(lines, index), signature: '' })
     }
-    if (members.length > 0 && !/^ {4} \*|^ {4}\/\*\*/.test(line)) members.at(-1).signature += ` ${line.trim()}`
+    if (members.length > 0 && !/^ {2} \*|^ {2}\/\*\*/.test(line)) members.at(-1).signature += ` ${line.trim()}`
     if (index > 0 && !/^\s*(\/\*|\*)/.test(line)) depth += count(line, '{') - count(line, '}')
   }
   return members

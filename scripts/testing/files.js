@@ -104,6 +104,7 @@ export const LONG = [
   'dashboard/browser-reading.test.js',
   'dashboard/browser-runs.test.js',
   'dashboard/browser.test.js',
+  'dashboard/bulk-retry.test.js',
   'dashboard/large-contexts.test.js',
   'drills',
   'durable/deployed-blueprints.test.js',

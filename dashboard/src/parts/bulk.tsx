@@ -3,6 +3,7 @@ import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { change, type DashboardRole, type Outcome, type Params, type Reads, read } from '../api.js'
 import { counted, numberOf } from '../format.js'
 import { useMay } from '../session.js'
+import { JsonField, TextField, written } from './ask.js'
 import { Dialog, Status } from './basics.js'
 import { toast } from './toasts.js'
 
@@ -20,7 +21,19 @@ const ACTIONS = {
     words: 'No further node of them is executed until you unpause them.',
   },
   unpause: { verb: 'Unpause', done: 'unpaused', role: 'operate', words: 'What is due of them by now is executed.' },
-  retry: { verb: 'Retry', done: 'retried', role: 'operate', words: 'They go on from the nodes that failed.' },
+  retry: {
+    verb: 'Retry',
+    done: 'retried',
+    role: 'operate',
+    words: 'They go on from the nodes that failed. One that fails again meanwhile is not retried again.',
+  },
+  resume: { verb: 'Resume', done: 'resumed', role: 'operate', words: 'Every node of them that awaits goes on.' },
+  'send-event': {
+    verb: 'Send event',
+    done: 'told',
+    role: 'operate',
+    words: 'Nodes that wait for it go on. A run in which none waits keeps it for the first that will.',
+  },
   delete: {
     verb: 'Delete',
     done: 'deleted',
@@ -29,6 +42,22 @@ const ACTIONS = {
   },
 } as const satisfies Record<string, { verb: string; done: string; role: DashboardRole; words: string }>
 type Action = keyof typeof ACTIONS
+
+/** Those by which nothing stops or goes. */
+const HARMLESS: readonly Action[] = ['unpause', 'retry', 'resume', 'send-event']
+
+/** What some actions are asked with, as somebody writes it. */
+interface Said {
+  decision: string
+  event: string
+  value: string
+}
+
+/** The same, as the server takes it. */
+function bodyOf(action: Action, { decision, event, value }: Said): object {
+  if (action === 'resume') return { decision: decision.trim() || undefined, output: written(value, 'output') }
+  return action === 'send-event' ? { event, payload: written(value, 'payload') } : {}
+}
 
 /** So many in a request: the bar moves, and whoever stops it waits for few. */
 const BATCH = 50
@@ -97,6 +126,7 @@ function BulkDialog({
   const [found, setFound] = useState<Reads['runs/preview'] | undefined>(ids && { ids, first: [], isMore: false })
   const [work, setWork] = useState<Work | undefined>()
   const [failure, setFailure] = useState('')
+  const [said, setSaid] = useState<Said>({ decision: '', event: '', value: '' })
   const isStopped = useRef(false)
   const request = useRef(filters)
   useEffect(() => {
@@ -114,14 +144,21 @@ function BulkDialog({
     [],
   )
 
-  const start = async (all: string[]) => {
+  const start = async (all: string[]): Promise<void> => {
     isStopped.current = false
     setFailure('')
+    let more: object
+    try {
+      more = bodyOf(action, said)
+    } catch (error) {
+      return setFailure((error as Error).message)
+    }
     const state: Work = work ? { ...work, left: all, isOn: true } : { done: 0, refused: [], left: all, isOn: true }
     try {
       while (state.left.length > 0 && !isStopped.current) {
         setWork({ ...state })
         const { outcomes } = await change<{ outcomes: Outcome[] }>(`runs/${action}`, {
+          ...more,
           ids: state.left.slice(0, BATCH),
         })
         state.left = state.left.slice(BATCH)
@@ -155,6 +192,7 @@ function BulkDialog({
       {found?.isMore && (
         <p className="stale">There are more: these are the first {numberOf(count)}. Do it again for the rest.</p>
       )}
+      {found && count > 0 && !work && <Fields action={action} said={said} set={setSaid} />}
       {work && (
         <>
           <progress max={total} value={total - work.left.length} aria-label="How far it is" />
@@ -171,7 +209,11 @@ function BulkDialog({
           )}
         </>
       )}
-      {failure && <p className="bad">{failure}</p>}
+      {failure && (
+        <p className="bad" role="alert">
+          {failure}
+        </p>
+      )}
       <footer>
         {work?.isOn ? (
           <button
@@ -190,7 +232,8 @@ function BulkDialog({
             {found && count > 0 && (!work || work.left.length > 0) && (
               <button
                 type="button"
-                className={action === 'retry' ? 'primary' : 'primary danger'}
+                className={HARMLESS.includes(action) ? 'primary' : 'primary danger'}
+                disabled={action === 'send-event' && said.event.trim() === ''}
                 onClick={() => void start(work?.left ?? found.ids)}
               >
                 {work ? `Go on with ${numberOf(work.left.length)}` : `${verb} ${counted(count, 'run')}`}
@@ -200,5 +243,29 @@ function BulkDialog({
         )}
       </footer>
     </Dialog>
+  )
+}
+
+/** What is asked for besides, where an action needs it. */
+function Fields({ action, said, set }: { action: Action; said: Said; set: (said: Said) => void }) {
+  if (action !== 'resume' && action !== 'send-event') return null
+  return (
+    <>
+      {action === 'resume' ? (
+        <TextField
+          label="Action, which decides their edges"
+          value={said.decision}
+          set={(decision) => set({ ...said, decision })}
+          placeholder="none"
+        />
+      ) : (
+        <TextField label="Name of the event" value={said.event} set={(event) => set({ ...said, event })} />
+      )}
+      <JsonField
+        label={action === 'resume' ? 'Output of the nodes, as JSON' : 'Payload, as JSON'}
+        value={said.value}
+        set={(value) => set({ ...said, value })}
+      />
+    </>
   )
 }

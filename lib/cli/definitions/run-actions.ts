@@ -47,6 +47,10 @@ export const RUN_ACTIONS: readonly Command[] = [
   }),
   action('runs retry', {
     summary: 'Starts failed runs again from the nodes that failed, keeping what is done.',
+    words: [
+      'Each is retried once. The same command finds those too that have failed again since; with --updated-before and the moment at ' +
+        'which the first one began it does not.',
+    ],
     flags: { all: ALL },
     examples: [
       { line: 'runs retry order-17', words: 'one' },
