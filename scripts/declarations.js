@@ -1,6 +1,5 @@
-// Removes from dist/ the declarations that nobody can import: those of files that no entry of the package leads to. The others are
-// indented by two spaces, not by the compiler's four: the package has a size to keep.
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+// Removes from dist/ the declarations that nobody can import: those of files that no entry of the package leads to.
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -20,11 +19,5 @@ for (const file of reached) {
 }
 for (const name of readdirSync(DIST, { recursive: true })) {
   const file = join(DIST, name)
-  if (!name.endsWith('.d.ts')) continue
-  if (!reached.has(file)) rmSync(file)
-  else
-    writeFileSync(
-      file,
-      readFileSync(file, 'utf8').replace(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 2)),
-    )
+  if (name.endsWith('.d.ts') && !reached.has(file)) rmSync(file)
 }

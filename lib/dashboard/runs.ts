@@ -5,6 +5,7 @@ import type { Board } from './board.js'
 import type { Input } from './input.js'
 import { Refusal, toldOf } from './refusal.js'
 import { act, RUN_ACTIONS, type RunAction } from './run-actions.js'
+import { WHOLE_TABLES } from './shared.js'
 
 const PAGE = 50
 /** How many runs an action may concern: what is more is for the command line. */
@@ -23,7 +24,7 @@ export function listRuns({ client }: Board, input: Input): Promise<RunPage> {
 
 /** Reads both tables whole: all viewers share it. */
 export function countRuns({ client, shared }: Board): Promise<{ counts: RunCount[]; at: number }> {
-  return shared.get('counts', 3_000, async () => ({ counts: await client.counts(), at: Date.now() }))
+  return shared.get('counts', 5_000, async () => ({ counts: await client.counts(), at: Date.now() }), WHOLE_TABLES)
 }
 
 /** Which runs the filters find, for an action: it is asked before anything is done. */

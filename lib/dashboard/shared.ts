@@ -1,5 +1,8 @@
 /** Answers that many viewers share: however many look, a server is asked once in a while. */
 
+/** Of an answer for which tables are read whole: however many look, a server is busy with it for a twentieth of the time. */
+export const WHOLE_TABLES = 20
+
 interface Kept {
   readonly answer: Promise<unknown>
   /** When it is asked again, by the clock of this process. */
@@ -12,9 +15,9 @@ export class Shared {
   /**
    * The answer of the last while, or a new one.
    *
-   * @param atLeast How long it is kept, in milliseconds; one that took long is kept ten times as long as it took.
+   * @param atLeast How long it is kept, in milliseconds; one that took long is kept so many `times` as long as it took.
    */
-  get<T>(name: string, atLeast: number, ask: () => Promise<T>): Promise<T> {
+  get<T>(name: string, atLeast: number, ask: () => Promise<T>, times = 10): Promise<T> {
     const known = this.#kept.get(name)
     if (known && performance.now() < known.until) return known.answer as Promise<T>
     const begun = performance.now()
@@ -23,7 +26,7 @@ export class Shared {
     kept.answer.then(
       () => {
         const now = performance.now()
-        kept.until = now + Math.max(atLeast, 10 * (now - begun))
+        kept.until = now + Math.max(atLeast, times * (now - begun))
       },
       () => {
         kept.until = performance.now() + Math.min(atLeast, 1_000)

@@ -106,6 +106,7 @@ export const LONG = [
   'dashboard/browser.test.js',
   'dashboard/bulk-retry.test.js',
   'dashboard/large-contexts.test.js',
+  'dashboard/speed.test.js',
   'drills',
   'durable/deployed-blueprints.test.js',
   'durable/restart.test.js',
@@ -133,7 +134,12 @@ export const LONG = [
  * Files that have the machine to themselves: their tests say how long something may take, or write so much in one statement that
  * an index that another test makes waits for it.
  */
-const TIMED = ['faults/locked-rows.test.js', 'input/too-large.test.js']
+const TIMED = [
+  'dashboard/large-contexts.test.js',
+  'dashboard/speed.test.js',
+  'faults/locked-rows.test.js',
+  'input/too-large.test.js',
+]
 
 /** The files that may run side by side, and those that may not. */
 export function sideBySide(files) {
