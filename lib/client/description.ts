@@ -1,5 +1,7 @@
 /** What is known of a run, as an application sees it. */
+import { keepText, maySayMore } from '../bridge/exact.js'
 import { fromJson } from '../bridge/json.js'
+import { childOf, childrenOf } from '../bridge/json-slices.js'
 import { isChildDetails } from '../execution/child-runs.js'
 
 /** The status of a run. Programs of your own may have written other words. */
@@ -136,11 +138,22 @@ type Told = Moments<Omit<RunDescription, 'nodes' | 'paused'>, 'createdAt' | 'upd
 /** A description as the engine says it. */
 export function readDescription(json: string): RunDescription {
   const { nodes, createdAt, updatedAt, endedAt, deadline, paused, ...told } = fromJson(json) as Told
+  if (maySayMore(json)) keepDetails(json, nodes)
   return {
     ...told,
     ...dates({ createdAt, updatedAt, endedAt, deadline }),
     ...(paused && { paused: { ...paused, since: new Date(paused.since) } }),
     nodes: nodes.map(readNode),
+  }
+}
+
+/** The texts of the details of waits stay known: they may have numbers that no double holds. */
+function keepDetails(json: string, nodes: readonly ToldNode[]): void {
+  const texts = childOf(json, 'nodes') ?? '[]'
+  for (const { key, from, to } of childrenOf(texts)) {
+    const { waitsFor } = nodes[Number(key)] ?? {}
+    const details = waitsFor && childOf(childOf(texts.slice(from, to), 'waitsFor') ?? '{}', 'details')
+    if (details !== undefined) keepText(waitsFor as object, details)
   }
 }
 

@@ -1,5 +1,7 @@
 /** How far the nodes of a run are that are executed, as they say in the coordination store. */
 import { clearTimeout as clearTimer, setTimeout as setTimer } from 'node:timers'
+import { isDeepStrictEqual } from 'node:util'
+import { keepText } from '../bridge/exact.js'
 import type { Store } from '../bridge/native.js'
 import { isEncrypted } from '../bridge/sealing.js'
 import type { Values } from '../bridge/values.js'
@@ -45,11 +47,14 @@ async function progressOf(
 }
 
 function shown(
-  { stored, at, attempt, worker }: Recorded,
+  { stored, text, at, attempt, worker }: Recorded,
   place: { runId: string; path: string },
   values: Values,
 ): NodeProgress {
-  return { value: readable(stored, place, values), at: new Date(at), attempt, worker }
+  const progress = { value: readable(stored, place, values), at: new Date(at), attempt, worker }
+  // A codec or a serializer may have made another value of it.
+  if (text !== undefined && isDeepStrictEqual(progress.value, stored)) keepText(progress, text)
+  return progress
 }
 
 function readable(stored: unknown, place: { runId: string; path: string }, values: Values): unknown {

@@ -1,12 +1,21 @@
 /** One run: how it stands, and its graph. */
+import { exactText } from '../bridge/exact.js'
 import type { FailedAttempt, NodeDescription, RunDescription } from '../client/description.js'
 import type { RunOrigin } from '../client/rerun.js'
 import { RERUN_OF } from '../client/rerun-context.js'
 import { actionsOf, type DrawnBlueprint, drawnBlueprint } from './blueprints.js'
 import type { Board } from './board.js'
 import type { Input } from './input.js'
+import { type ValueView, wholeView } from './value-view.js'
 
-export type ShownNode = NodeDescription & {
+/** The value that this holds, where it has numbers that a page's `JSON.parse` would round. */
+interface Exact {
+  exact?: ValueView
+}
+
+export type ShownNode = Omit<NodeDescription, 'waitsFor' | 'progress'> & {
+  waitsFor?: NonNullable<NodeDescription['waitsFor']> & Exact
+  progress?: NonNullable<NodeDescription['progress']> & Exact
   /** The actions that decide its edges, while it waits; absent where its blueprint is not known. */
   actions?: string[]
 }
@@ -36,6 +45,10 @@ function shownNode(board: Board, blueprintId: string | undefined, node: NodeDesc
   const { nodeId, error, lastError, failedAttempts, waitsFor, progress, state } = node
   const { redaction } = board
   const actions = state === 'awaiting' ? actionsOf(board, blueprintId, nodeId) : undefined
+  const exactly = (holder: object, name: string): Exact => {
+    const json = exactText(holder)
+    return json === undefined ? {} : { exact: wholeView(redaction.whole(json, [nodeId, name], 'node')) }
+  }
   const shownError = (text: string) => redaction.value(text, [nodeId, 'error'], 'node')
   const shownAttempt = ({ message, stack, ...attempt }: FailedAttempt): FailedAttempt => ({
     ...attempt,
@@ -48,10 +61,18 @@ function shownNode(board: Board, blueprintId: string | undefined, node: NodeDesc
     ...(lastError && { lastError: shownAttempt(lastError) }),
     ...(failedAttempts && { failedAttempts: failedAttempts.map(shownAttempt) }),
     ...(waitsFor && {
-      waitsFor: { ...waitsFor, details: redaction.value(waitsFor.details, [nodeId, 'details'], 'node') },
+      waitsFor: {
+        ...waitsFor,
+        details: redaction.value(waitsFor.details, [nodeId, 'details'], 'node'),
+        ...exactly(waitsFor, 'details'),
+      },
     }),
     ...(progress && {
-      progress: { ...progress, value: redaction.value(progress.value, [nodeId, 'progress'], 'node') },
+      progress: {
+        ...progress,
+        value: redaction.value(progress.value, [nodeId, 'progress'], 'node'),
+        ...exactly(progress, 'progress'),
+      },
     }),
     ...(actions && { actions }),
   }

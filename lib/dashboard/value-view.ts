@@ -55,6 +55,16 @@ export function shallowView(json: string, request: ViewRequest): ValueView {
   return isOpen ? viewOf(json, request) : { kind: kindOf(json), size: json.length }
 }
 
+/** All of a value. */
+export function wholeView(json: string): ValueView {
+  const kind = kindOf(json)
+  const view: ValueView = { kind, size: json.length }
+  if (kind === 'string') return { ...view, text: JSON.parse(json) as string }
+  if (kind !== 'object' && kind !== 'array') return { ...view, text: json.trim() }
+  const children = [...childrenOf(json)].map(({ key, from, to }) => ({ key, value: wholeView(json.slice(from, to)) }))
+  return { ...view, children }
+}
+
 function childViews(json: string, { redaction, path, from = 0 }: ViewRequest): Pick<ValueView, 'children' | 'next'> {
   const children: ValueView['children'] = []
   let at = 0

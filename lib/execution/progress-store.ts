@@ -4,6 +4,7 @@
  * store compare before it deletes: the next execution of a node has two keys of its own, so that no late removal takes its values.
  */
 import { fromJson } from '../bridge/json.js'
+import { childOf } from '../bridge/json-slices.js'
 import { placeOf } from '../bridge/places.js'
 import { isObject } from '../is-object.js'
 import type { ValuePlace } from '../options/codec.js'
@@ -39,6 +40,8 @@ export interface Recorded {
   readonly worker: string
   /** The value, as it is stored. */
   readonly stored: unknown
+  /** The text of that, of what was read. */
+  readonly text?: string | undefined
 }
 
 /** A write that is there, and where. */
@@ -81,7 +84,7 @@ export async function writeProgress(
   keys: Keys,
   place: ExecutionPlace,
   { slot, count }: Next,
-  { json, ...about }: Omit<Recorded, 'stored'> & { json: string },
+  { json, ...about }: Omit<Recorded, 'stored' | 'text'> & { json: string },
 ): Promise<void> {
   const key = keyOf(slot, place)
   const { path, execution } = place
@@ -106,11 +109,20 @@ function keyOf(slot: Slot, { runId, path, execution }: ExecutionPlace): string {
 
 async function foundIn(keys: Keys, place: ExecutionPlace, slot: Slot): Promise<Found | undefined> {
   const { path, execution } = place
-  const written = parsed(await keys.get(keyOf(slot, place)))
+  const all = await keys.get(keyOf(slot, place))
+  const written = parsed(all)
   // Ids may have colons: the key of a run's node may be that of another one's.
   if (!isObject(written) || written.node !== path || written.execution !== execution) return undefined
   const { attempt, count, at, worker, value } = written
-  return { slot, attempt: Number(attempt), count: Number(count), at: Number(at), worker: String(worker), stored: value }
+  return {
+    slot,
+    attempt: Number(attempt),
+    count: Number(count),
+    at: Number(at),
+    worker: String(worker),
+    stored: value,
+    text: childOf(all ?? '', 'value'),
+  }
 }
 
 /** What a key holds. What another program wrote there counts as nothing. */

@@ -57,7 +57,9 @@ export function Approvals() {
                     waits for the event <code>{node.waitsFor.event}</code>
                   </p>
                 )}
-                {says(node.waitsFor?.details) && <Tree view={ofPlain(node.waitsFor?.details)} path={[]} />}
+                {says(node.waitsFor?.details) && (
+                  <Tree view={node.waitsFor?.exact ?? ofPlain(node.waitsFor?.details)} path={[]} />
+                )}
               </div>
               <ResumeButtons runId={runId} node={node} done={refresh} />
             </li>

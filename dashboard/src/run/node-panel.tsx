@@ -60,7 +60,7 @@ export function NodePanel({
           <p className="dim">
             <Moment at={progress.at} /> on {progress.worker}, attempt {progress.attempt}
           </p>
-          <Tree view={ofPlain(progress.value)} path={[]} isOpen />
+          <Tree view={progress.exact ?? ofPlain(progress.value)} path={[]} isOpen />
         </section>
       )}
       {canRerun && <Rerun key={nodeId} runId={run.runId} nodeId={nodeId} />}
@@ -76,7 +76,7 @@ export function NodePanel({
       {waitsFor?.childRunId === undefined && says(waitsFor?.details) && (
         <section>
           <h3>Details of the wait</h3>
-          <Tree view={ofPlain(waitsFor?.details)} path={[]} isOpen />
+          <Tree view={waitsFor?.exact ?? ofPlain(waitsFor?.details)} path={[]} isOpen />
         </section>
       )}
       <Stored key={`in ${nodeId} ${execution} ${state}`} title="Input" runId={run.runId} name={`_inputs.${nodeId}`} />
