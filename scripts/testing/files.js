@@ -103,6 +103,7 @@ export const LONG = [
   'dashboard/browser-graph.test.js',
   'dashboard/browser-reading.test.js',
   'dashboard/browser-runs.test.js',
+  'dashboard/browser-servers.test.js',
   'dashboard/browser.test.js',
   'dashboard/bulk-retry.test.js',
   'dashboard/large-contexts.test.js',
