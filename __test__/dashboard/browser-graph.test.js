@@ -38,6 +38,34 @@ describe('graphs in a browser', inBrowser, () => {
   })
   after(() => browser.close())
 
+  it('show a node that is clicked or chosen by keys, until it is closed', async (t) => {
+    const { env, url } = await boardFor(t, { flows: { rounds: rounds() } })
+    await env.client.start('rounds', { runId: 'rounds-1' })
+    await env.settle()
+    const { page, wrong } = await pageFor(t, browser)
+    const node = (title) => page.locator('.react-flow__node', { has: page.getByText(title, { exact: true }) })
+    const panel = page.getByRole('complementary')
+    await page.goto(`${url}/#/run?id=rounds-1`)
+    await node('check').click()
+    await panel.getByRole('heading', { name: 'check' }).waitFor()
+    await page.getByRole('button', { name: 'Close the node' }).click()
+    await panel.waitFor({ state: 'detached' })
+    // Another layout draws all boxes again.
+    await page.getByRole('button', { name: 'Fold work', exact: true }).click()
+    await node('work …').waitFor()
+    assert.equal(await panel.count(), 0)
+    await node('end').focus()
+    await page.keyboard.press('Enter')
+    await panel.getByRole('heading', { name: 'end' }).waitFor()
+    await node('begin').focus()
+    await page.keyboard.press('Enter')
+    await panel.getByRole('heading', { name: 'begin' }).waitFor()
+    await node('work …').click()
+    await panel.waitFor({ state: 'detached' })
+    assert.match(await page.evaluate(() => window.location.hash), /id=rounds-1$/)
+    assert.deepEqual(wrong, [])
+  })
+
   for (const size of Object.keys(SIZES)) {
     it(`draw more than 400 nodes when that is asked for, at ${size} width`, async (t) => {
       const { env, url } = await boardFor(t, { flows: { wide: wideFlow(419) } })

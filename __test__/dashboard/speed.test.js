@@ -196,6 +196,7 @@ describe('how fast the dashboard is', options, () => {
       () => page.getByRole('complementary', { name: 'Node begin' }).getByText('Took').waitFor(),
     )
     await page.getByRole('button', { name: 'Close the node' }).click()
+    await page.getByRole('complementary').waitFor({ state: 'detached' })
     await page.getByRole('button', { name: 'Fit View' }).click()
     const unfold = page.getByRole('button', { name: 'Unfold each item' })
     const unfolded = await timed(

@@ -7,6 +7,7 @@ import {
   MarkerType,
   MiniMap,
   type Node,
+  type NodeChange,
   type NodeProps,
   Position,
   ReactFlow,
@@ -82,6 +83,11 @@ export function Graph({ run, blueprints, chosen, choose }: Props) {
     if (!next.delete(id)) next.add(id)
     setTurned(next)
   }
+  // Keys select a box, and click none.
+  const chooseSelected = (changes: NodeChange<BoxNode>[]) => {
+    const selected = changes.find((change) => change.type === 'select' && change.selected)
+    if (selected?.type === 'select' && nodes.some(({ nodeId }) => nodeId === selected.id)) choose(selected.id)
+  }
   if (drawing.boxes.length === 0) return <p className="empty">No node was reached yet.</p>
   if (!isAsked) {
     return (
@@ -102,7 +108,7 @@ export function Graph({ run, blueprints, chosen, choose }: Props) {
         edges={shownEdges}
         nodeTypes={TYPES}
         onNodeClick={(_, node) => choose(node.data.box.node ? node.id : undefined)}
-        onSelectionChange={({ nodes: [first] }) => first && first.id !== chosen && choose(first.id)}
+        onNodesChange={chooseSelected}
         onPaneClick={() => choose(undefined)}
         onlyRenderVisibleElements={drawing.boxes.length > 100}
         nodesDraggable={false}
