@@ -8,7 +8,7 @@ import { ask, quick, serve } from './support/board.js'
 const MEGABYTE = 1024 * 1024
 const VIEWERS = 20
 /** What a slow machine that does other things too may need, in milliseconds: for a first look, and for one that shows nothing new. */
-const [FIRST, NEXT] = [60_000, 1_000]
+const [FIRST, NEXT] = [60_000, 3_000]
 /** How much more memory this process may take, in megabytes. One viewer who reads all of it takes several hundred. */
 const MORE = 150
 

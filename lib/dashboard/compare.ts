@@ -60,7 +60,7 @@ export interface Differences {
 export async function compareContexts(board: Board, input: Input): Promise<Differences> {
   const from = input.number('from', { from: 0, to: Number.MAX_SAFE_INTEGER }) ?? 0
   const ids: [string, string] = [input.required('one'), input.required('other')]
-  const told = await toldDifferences(board, ids, from)
+  const told = await sharedDifferences(board, ids, from)
   if (told) return told
   const [one = '{}', other = '{}'] = await Promise.all(ids.map((id) => contextValue(board, id, [])))
   const { redaction } = board
@@ -85,7 +85,16 @@ export async function compareContexts(board: Board, input: Input): Promise<Diffe
   return { differences: page, ...counts, ...(next < differences.length && { next }) }
 }
 
-/** The same, as PostgreSQL tells it: no value crosses that is not shown. */
+/** The same, as PostgreSQL tells it: no value crosses that is not shown. Told once for each state of the two runs. */
+async function sharedDifferences(board: Board, ids: [string, string], from: number): Promise<Differences | undefined> {
+  const [one, other] = await Promise.all(ids.map((id) => quietly(() => revisionOf(board, id))))
+  if (one === undefined || other === undefined) return undefined
+  return board.readings.get(JSON.stringify(['differences', ids, from]), `${one} ${other}`, async () => {
+    const answer = await quietly(() => toldDifferences(board, ids, from))
+    return { answer, weight: JSON.stringify(answer ?? '').length }
+  })
+}
+
 async function toldDifferences(board: Board, ids: [string, string], from: number): Promise<Differences | undefined> {
   const [ones, others] = await Promise.all([sharedPrints(board, ids[0]), sharedPrints(board, ids[1])])
   if (!ones || !others) return undefined
