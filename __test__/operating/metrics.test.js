@@ -10,7 +10,8 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import { createFlow } from 'flowcraft'
 import { until } from '../fixtures/until.js'
-import { freshMemory, QUEUE } from '../memory/support.js'
+import { freshMemory, QUEUE, TABLES } from '../memory/support.js'
+import { counting, environmentFor, held } from '../testing/support.js'
 import { seriesOf, served } from './support.js'
 
 let tries = 0
@@ -40,6 +41,13 @@ async function worked({ begin, memory, settled }) {
   memory.publish(QUEUE, Buffer.from('no job'))
   await settled('r')
   await settled('d')
+}
+
+/** A counter of one blueprint. */
+async function counted(ask, name, blueprint) {
+  const series = seriesOf(await (await ask('/metrics')).text())
+  const [, count] = Object.entries(series).find(([each]) => each.startsWith(`${name}{blueprint="${blueprint}"`)) ?? []
+  return count
 }
 
 describe('the metrics of Prometheus', () => {
@@ -85,6 +93,31 @@ describe('the metrics of Prometheus', () => {
       'each bucket holds those below it',
     )
     assert.equal(counts.at(-1), 3)
+  })
+
+  it('count a node that another worker takes over from one that died', async (t) => {
+    const { flow, letGo } = held()
+    const env = await environmentFor(t, { held: flow })
+    const run = await env.client.start('held')
+    await env.untilExecuting('hold')
+    await env.killWorker({ executing: 'hold', replace: false })
+    const survivor = await env.startWorker()
+    const ask = await served(t, survivor.metricsHandler())
+    await env.untilExecuting('hold')
+    letGo(1)
+    await env.expectRun(run).toHaveCompleted()
+    assert.equal(await counted(ask, 'flowcraft_takeovers_total', 'held'), 1)
+  })
+
+  it('count a lost job that is published again', async (t) => {
+    const { memory, settled, worker } = freshMemory(t)
+    const adapter = worker(counting)
+    const ask = await served(t, adapter.metricsHandler())
+    // Its client died before it published the job.
+    memory.insert(TABLES, 'r', JSON.stringify({ blueprintId: 'counting' }), 'running')
+    assert.deepEqual(await adapter.reconcile('r'), new Set(['first']))
+    assert.equal((await settled('r')).status, 'completed')
+    assert.equal(await counted(ask, 'flowcraft_jobs_republished_total', 'counting'), 1)
   })
 
   it('are text of its format, with words for each', async (t) => {
@@ -152,5 +185,13 @@ describe('the metrics of OpenTelemetry', () => {
       values('flowcraft.worker.ready').map(({ value }) => value),
       [1],
     )
+    const ofQueue = (name) => values(`flowcraft.queue.${name}`)
+    for (const [name, value] of [
+      ['messages', 0],
+      ['consumers', 1],
+      ['oldest_age', 0],
+    ]) {
+      assert.deepEqual(ofQueue(name), [{ 'messaging.destination.name': QUEUE, value }], name)
+    }
   })
 })

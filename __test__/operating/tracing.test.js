@@ -1,25 +1,14 @@
 // A run's trace: from a client's start through three workers, a retry, a wait and a webhook, to its last node.
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { describe, it } from 'node:test'
+import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { createFlow } from 'flowcraft'
 import { until } from '../fixtures/until.js'
 import { freshMemory, QUEUE, TABLES } from '../memory/support.js'
 import { environmentFor } from '../testing/support.js'
+import { collectSpans, named, one, workerOf } from './spans.js'
 
-const exporter = new InMemorySpanExporter()
-const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
-before(() => {
-  trace.setGlobalTracerProvider(provider)
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
-})
-after(async () => {
-  trace.disable()
-  context.disable()
-  await provider.shutdown()
-})
+const collected = collectSpans()
 
 /** Code of a user's that is instrumented by itself. */
 const instrumented = async (name) => {
@@ -46,7 +35,7 @@ const blueprint = {
 
 /** Sends a run on its way, and answers with its spans. */
 async function travelled(t, mode, options = {}) {
-  exporter.reset()
+  collected.reset()
   let tries = 0
   const registry = {
     fetch: async () => {
@@ -80,31 +69,9 @@ async function travelled(t, mode, options = {}) {
   })
   assert.equal(status, 202)
   await env.expectRun(runId).toHaveCompleted()
-  const commits = () => named(spansOf(), 'commit').length
+  const commits = () => named(collected.spans(), 'commit').length
   await until(() => commits() >= 6, { what: 'every commit to be told' })
-  return { spans: spansOf(), runId }
-}
-
-/** The spans that have ended, as a test compares them. */
-function spansOf() {
-  return exporter.getFinishedSpans().map((span) => ({
-    name: span.name,
-    kind: span.kind,
-    status: span.status.code,
-    attributes: span.attributes,
-    trace: span.spanContext().traceId,
-    id: span.spanContext().spanId,
-    parent: span.parentSpanContext?.spanId,
-    links: span.links.map(({ context }) => context.spanId),
-    ended: span.endTime,
-  }))
-}
-
-const named = (spans, name) => spans.filter((span) => span.name === name)
-const one = (spans, name) => {
-  const found = named(spans, name)
-  assert.equal(found.length, 1, name)
-  return found[0]
+  return { spans: collected.spans(), runId }
 }
 
 describe('a run as one trace', () => {
@@ -138,6 +105,11 @@ describe('a run as one trace', () => {
       )
       assert.deepEqual(named(spans, 'journey/sleep').map(cause)[0], 'journey/fetch')
       assert.equal(cause(one(spans, 'journey/last')), 'journey/callback')
+      // The queue gives its messages to the three in turn.
+      assert.equal(new Set(nodes.map(workerOf)).size, 3)
+      const [first, second] = named(spans, 'journey/fetch').map(workerOf)
+      assert.notEqual(first, second, 'another worker tries again')
+      for (const node of nodes) assert.equal(workerOf(byId.get(node.parent)), workerOf(node))
       // What came from outside is linked.
       const webhook = one(spans, 'webhook')
       assert.equal(webhook.parent, one(spans, 'POST /webhooks').id)
@@ -157,7 +129,14 @@ describe('a run as one trace', () => {
     const after = spans.filter(({ parent }) => parent === fetched.id).map(({ name }) => name)
     assert.deepEqual(after.sort(), ['GET /prices', 'commit', 'process jobs', 'publish jobs'])
     const published = named(spans, 'publish jobs')[0]
-    assert.deepEqual([published.kind, published.attributes['messaging.system']], [SpanKind.PRODUCER, 'rabbitmq'])
+    assert.equal(published.kind, SpanKind.PRODUCER)
+    const messaging = Object.entries(published.attributes).filter(([name]) => name.startsWith('messaging.'))
+    assert.deepEqual(Object.fromEntries(messaging), {
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.name': 'publish',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': QUEUE,
+    })
   })
 })
 

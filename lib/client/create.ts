@@ -66,7 +66,10 @@ export function openClientHost(options: RabbitMqClientOptions): { host: ClientHo
   const database = openDatabase(pgClient, 'pgClient', { connectTimeout, statementTimeout })
   const blueprints = blueprintsOf(checked.blueprints ?? {})
   const { queues, queueName } = checked
-  const spans = spansFor(checkedTelemetry(checked.telemetry), (id) => queues[id] ?? queueName)
+  const spans = spansFor(checkedTelemetry(checked.telemetry), {
+    queues: everyQueueOf(queueName, queues),
+    queueOf: (id) => queues[id] ?? queueName,
+  })
   const channel = new Channel(() => engine, { run: () => {}, hear: (notice) => hear(notice, logger, spans) })
   const store = coordinationStore && openStore(coordinationStore)
   const engine: Engine = new Engine(

@@ -17,8 +17,10 @@ export type Label = keyof typeof LABELS
 export interface Instrument {
   /** In Prometheus. */
   readonly name: string
-  /** In OpenTelemetry; absent where it is told by others, or by the metrics of RabbitMQ itself. */
-  readonly otel?: string
+  /** In OpenTelemetry. */
+  readonly otel: string
+  /** Of a gauge that does not count. */
+  readonly unit?: string
   readonly help: string
   readonly labels: readonly Label[]
 }
@@ -137,16 +139,20 @@ export const GAUGES = {
   },
   depth: {
     name: 'flowcraft_queue_messages',
+    otel: 'flowcraft.queue.messages',
     help: 'Messages that wait in a queue. Of a started worker only.',
     labels: ['queue'],
   },
   consumers: {
     name: 'flowcraft_queue_consumers',
+    otel: 'flowcraft.queue.consumers',
     help: 'Consumers of a queue, whoever they are. Of a started worker only.',
     labels: ['queue'],
   },
   oldest: {
     name: 'flowcraft_queue_oldest_age_seconds',
+    otel: 'flowcraft.queue.oldest_age',
+    unit: 's',
     help: 'How long the oldest job in a queue has waited, at most: since the last that came from it was due.',
     labels: ['queue'],
   },

@@ -10,9 +10,9 @@ import { tellMetrics } from './otel-metrics.js'
 import { type Handler, healthHandler, textHandler } from './probes.js'
 import { CONTENT_TYPE, prometheusText } from './prometheus.js'
 import { QueueReadings } from './queues.js'
-import { gaugesOf, type Readings, type Sample } from './readings.js'
+import { gaugesOf, gaugesOfQueues, type QueueReading, type Readings, type Sample } from './readings.js'
 import type { Spans } from './spans.js'
-import { Tracing } from './tracing.js'
+import { Tracing, type TracingOptions } from './tracing.js'
 
 /** What a worker is to those who operate it. */
 export interface Operated extends WorkerPayload {
@@ -25,10 +25,10 @@ export interface Operated extends WorkerPayload {
 /** The one who collects traces, if the option asks for one. */
 export function spansFor(
   { traces }: Pick<CheckedTelemetry, 'traces'>,
-  queueOf: (blueprintId: string) => string,
+  of: Omit<TracingOptions, 'mode'>,
 ): Spans | undefined {
   if (traces === 'off') return undefined
-  return new Tracing(openTelemetry('telemetry.traces'), { mode: traces, queueOf })
+  return new Tracing(openTelemetry('telemetry.traces'), { mode: traces, ...of })
 }
 
 export class Operating {
@@ -52,6 +52,7 @@ export class Operating {
         readings: () => this.#readings,
         samples: () => fromJson(engine.takeSamples()) as Sample[],
         health: () => this.readiness.health,
+        queues: (readings) => this.#lookAtQueues(readings),
       })
     }
   }
@@ -109,8 +110,12 @@ export class Operating {
   async #text(): Promise<string> {
     const { health } = this
     const readings = this.#readings
-    // One that takes no jobs opens no connection for this.
-    const queues = health.ready ? await this.#queues.read(readings.youngest) : []
-    return prometheusText(readings, gaugesOf(readings, health, queues))
+    const queues = await this.#lookAtQueues(readings)
+    return prometheusText(readings, [...gaugesOf(readings, health), ...gaugesOfQueues(queues)])
+  }
+
+  /** One that takes no jobs opens no connection for this. */
+  async #lookAtQueues({ youngest }: Readings): Promise<QueueReading[]> {
+    return this.health.ready ? this.#queues.read(youngest) : []
   }
 }

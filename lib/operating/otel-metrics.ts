@@ -12,7 +12,15 @@ import {
   LABELS,
 } from './instruments.js'
 import { type Api, SCOPE } from './open-telemetry.js'
-import { gaugesOf, type Labels, labelsOf, type Readings, type Sample } from './readings.js'
+import {
+  gaugesOf,
+  gaugesOfQueues,
+  type Labels,
+  labelsOf,
+  type QueueReading,
+  type Readings,
+  type Sample,
+} from './readings.js'
 
 /** How often single measurements are passed on, in milliseconds. */
 const PASSES_ON = 1_000
@@ -22,13 +30,17 @@ export interface MetricsSource {
   readings(): Readings
   samples(): Sample[]
   health(): Health
+  /** What waits in the queues; nothing of a worker that takes no jobs. */
+  queues(readings: Readings): Promise<QueueReading[]>
 }
 
 /** Tells them from now on, until what it answers with is called. */
 export function tellMetrics({ metrics }: Api, source: MetricsSource): () => void {
   const meter = metrics.getMeter(SCOPE)
   const counters = byKey(COUNTERS, (otel, { help }) => meter.createObservableCounter(otel, { description: help }))
-  const gauges = byKey(GAUGES, (otel, { help }) => meter.createObservableGauge(otel, { description: help }))
+  const gauges = byKey(GAUGES, (otel, { help, unit }) =>
+    meter.createObservableGauge(otel, { description: help, ...(unit !== undefined && { unit }) }),
+  )
   const histograms = byKey(HISTOGRAMS, (otel, { help }) =>
     meter.createHistogram(otel, { description: help, unit: 's' }),
   )
@@ -38,17 +50,22 @@ export function tellMetrics({ metrics }: Api, source: MetricsSource): () => void
     }
   }
   const observed: Observable[] = [...counters.values(), ...gauges.values()]
-  const observe: Parameters<typeof meter.addBatchObservableCallback>[0] = (result) => {
+  const observe: Parameters<typeof meter.addBatchObservableCallback>[0] = async (result) => {
+    const tell = (told: [GaugeKey, Labels, number][]) => {
+      for (const [key, labels, value] of told) {
+        const gauge = gauges.get(key)
+        if (gauge) result.observe(gauge, value, attributesOf(GAUGES[key], labels))
+      }
+    }
     passOn()
     const readings = source.readings()
     for (const [key, labels, count] of readings.counters) {
       const counter = counters.get(key)
       if (counter) result.observe(counter, count, attributesOf(COUNTERS[key], labelsOf(key, labels)))
     }
-    for (const [key, labels, value] of gaugesOf(readings, source.health())) {
-      const gauge = gauges.get(key)
-      if (gauge) result.observe(gauge, value, attributesOf(GAUGES[key], labels))
-    }
+    tell(gaugesOf(readings, source.health()))
+    // Last: RabbitMQ may take its time to answer.
+    tell(gaugesOfQueues(await source.queues(readings)))
   }
   meter.addBatchObservableCallback(observe, observed)
   const timer = setInterval(passOn, PASSES_ON).unref()
@@ -65,13 +82,11 @@ function byKey<K extends Keys, T extends Observable | Histogram>(
   instruments: Record<K, Instrument>,
   make: (otel: string, instrument: Instrument) => T,
 ): Map<K, T> {
-  const made = (Object.entries(instruments) as [K, Instrument][]).flatMap(([key, instrument]): [K, T][] =>
-    instrument.otel === undefined ? [] : [[key, make(instrument.otel, instrument)]],
-  )
-  return new Map(made)
+  const all = Object.entries(instruments) as [K, Instrument][]
+  return new Map(all.map(([key, instrument]) => [key, make(instrument.otel, instrument)]))
 }
 
-function attributesOf({ otel = '' }: Instrument, labels: Labels): Attributes {
+function attributesOf({ otel }: Instrument, labels: Labels): Attributes {
   const own = Object.entries(labels).map(([label, value]) => [LABELS[label as keyof Labels], value])
   const system = otel.startsWith('messaging.') ? { 'messaging.system': 'rabbitmq', ...MESSAGING[otel] } : {}
   return { ...Object.fromEntries(own), ...system }

@@ -44,7 +44,6 @@ export function labelsOf(key: CounterKey | HistogramKey, { word, ...labels }: En
 export function gaugesOf(
   { slots }: Pick<Readings, 'slots'>,
   { live, ready, reasons, warnings }: Health,
-  queues: readonly QueueReading[] = [],
 ): [GaugeKey, Labels, number][] {
   const codes = new Set([...reasons, ...warnings].map(({ code }) => code))
   return [
@@ -53,10 +52,14 @@ export function gaugesOf(
     ['live', {}, Number(live)],
     ['ready', {}, Number(ready)],
     ...[...codes].map((code): [GaugeKey, Labels, number] => ['reasons', { code }, 1]),
-    ...queues.flatMap(({ queue, messages, consumers, oldest }): [GaugeKey, Labels, number][] => [
-      ['depth', { queue }, messages],
-      ['consumers', { queue }, consumers],
-      ...(oldest === undefined ? [] : [['oldest', { queue }, oldest] satisfies [GaugeKey, Labels, number]]),
-    ]),
   ]
+}
+
+/** The gauges of a worker's queues. */
+export function gaugesOfQueues(queues: readonly QueueReading[]): [GaugeKey, Labels, number][] {
+  return queues.flatMap(({ queue, messages, consumers, oldest }): [GaugeKey, Labels, number][] => [
+    ['depth', { queue }, messages],
+    ['consumers', { queue }, consumers],
+    ...(oldest === undefined ? [] : [['oldest', { queue }, oldest] satisfies [GaugeKey, Labels, number]]),
+  ])
 }

@@ -6,7 +6,7 @@
  *                       or is a            ▼
  *                       child of)      the next job's message carries it
  */
-import type { Link, Span, SpanContext, Tracer } from '@opentelemetry/api'
+import type { Attributes, Link, Span, SpanContext, Tracer } from '@opentelemetry/api'
 import type { EngineSpan } from '../bridge/channel.js'
 import { type Api, SCOPE } from './open-telemetry.js'
 import type { Asked, Spans, TracedAnswer, TracedJob } from './spans.js'
@@ -17,11 +17,18 @@ const TRACEPARENT = 'traceparent'
 /** A header of our own: another span that led to it. */
 const LINK = 'flowcraft-link'
 
+/** The queue that a message is published to, or came from. */
+const DESTINATION = 'messaging.destination.name'
+
 /** How spans of one run belong together: each job is a trace of its own that links to what led to it, or all are one. */
 export type TraceMode = 'links' | 'parent'
 
 export interface TracingOptions {
   readonly mode: TraceMode
+  /** The worker that tells its spans; a client has none. */
+  readonly worker?: string
+  /** All queues that jobs go to. */
+  readonly queues: readonly string[]
   /** The queue of a blueprint's jobs. */
   queueOf(blueprintId: string): string
 }
@@ -29,10 +36,20 @@ export interface TracingOptions {
 export class Tracing implements Spans {
   readonly #api: Api
   readonly #options: TracingOptions
+  /** As an attribute. */
+  readonly #worker: Attributes
+  /** The attributes of publishing. The engine names no queue: it is known where there is only one. */
+  readonly #publish: Attributes
 
   constructor(api: Api, options: TracingOptions) {
     this.#api = api
     this.#options = options
+    this.#worker = options.worker === undefined ? {} : { 'flowcraft.worker': options.worker }
+    const [queue, ...others] = options.queues
+    this.#publish = {
+      ...operation('publish', 'send'),
+      ...(queue !== undefined && others.length === 0 && { [DESTINATION]: queue }),
+    }
   }
 
   /** Asked for each time: the user's SDK may be started after the adapter is made. */
@@ -45,7 +62,7 @@ export class Tracing implements Spans {
     const process = this.#process(job)
     const node = this.#tracer.startSpan(
       `${job.blueprintId}/${job.nodeId}`,
-      { kind: SpanKind.INTERNAL, attributes: attributesOf(job) },
+      { kind: SpanKind.INTERNAL, attributes: this.#attributesOf(job) },
       trace.setSpan(ROOT_CONTEXT, process),
     )
     try {
@@ -67,7 +84,8 @@ export class Tracing implements Spans {
     const attributes = {
       'flowcraft.run.id': runId,
       'flowcraft.node.id': nodeId,
-      ...(isPublish ? operation('publish', 'send') : { 'db.system.name': 'postgresql', 'db.operation.name': 'commit' }),
+      ...this.#worker,
+      ...(isPublish ? this.#publish : { 'db.system.name': 'postgresql', 'db.operation.name': 'commit' }),
     }
     const kind = isPublish ? SpanKind.PRODUCER : SpanKind.CLIENT
     this.#tracer
@@ -116,12 +134,22 @@ export class Tracing implements Spans {
       .filter((context): context is SpanContext => context !== undefined)
       .map((context) => ({ context }))
     const attributes = {
-      ...attributesOf(job),
+      ...this.#attributesOf(job),
       ...operation('process', 'process'),
-      'messaging.destination.name': this.#options.queueOf(job.blueprintId),
+      [DESTINATION]: this.#options.queueOf(job.blueprintId),
     }
     const parent = isChild ? trace.setSpanContext(ROOT_CONTEXT, cause) : ROOT_CONTEXT
     return this.#tracer.startSpan('process jobs', { kind: SpanKind.CONSUMER, attributes, links }, parent)
+  }
+
+  #attributesOf({ runId, blueprintId, nodeId, attempt }: TracedJob) {
+    return {
+      'flowcraft.run.id': runId,
+      'flowcraft.blueprint.id': blueprintId,
+      'flowcraft.node.id': nodeId,
+      'flowcraft.node.attempt': attempt,
+      ...this.#worker,
+    }
   }
 
   #note(node: Span, { outcome, message }: TracedAnswer): void {
@@ -130,15 +158,6 @@ export class Tracing implements Spans {
     const { SpanStatusCode } = this.#api
     node.setAttribute('error.type', outcome)
     node.setStatus({ code: SpanStatusCode.ERROR, ...(message !== undefined && { message }) })
-  }
-}
-
-function attributesOf({ runId, blueprintId, nodeId, attempt }: TracedJob) {
-  return {
-    'flowcraft.run.id': runId,
-    'flowcraft.blueprint.id': blueprintId,
-    'flowcraft.node.id': nodeId,
-    'flowcraft.node.attempt': attempt,
   }
 }
 

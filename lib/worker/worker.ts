@@ -7,6 +7,7 @@ import { Channel, type Job } from '../bridge/channel.js'
 import { type Broker, type Database, Engine, type Store } from '../bridge/native.js'
 import { Values } from '../bridge/values.js'
 import { startChild } from '../client/children.js'
+import { everyQueueOf } from '../client/host.js'
 import { unknownParameters } from '../connections/postgres.js'
 import { alarmsOf } from '../execution/alarms.js'
 import { outdatedLine } from '../execution/answer.js'
@@ -85,7 +86,8 @@ export class Worker {
     this.#warnsOfMemory = servers.areInMemory
     const { logger, eventBus, queueName } = owner
     const telemetry = checkedTelemetry(checked.telemetry)
-    this.spans = spansFor(telemetry, (blueprintId) => checked.queues[blueprintId] ?? queueName)
+    const queueOf = (blueprintId: string) => checked.queues[blueprintId] ?? queueName
+    this.spans = spansFor(telemetry, { worker: this.#name, queues: everyQueueOf(queueName, checked.queues), queueOf })
     const told = { logger, eventBus, queueName, worker: this.#name, onError: checked.onError, spans: this.spans }
     this.#hearing = new Hearing({ ...told, operating: () => this.operating })
     this.values = new Values({

@@ -24,7 +24,7 @@ function metricsTable() {
       `\`${name}\``,
       kind,
       labels.join(', '),
-      otel ? `\`${otel}\`` : '',
+      `\`${otel}\``,
       escaped(help.replace(/\.$/, '')),
     ]),
   )
