@@ -7,6 +7,7 @@ import { startServers } from './servers/index.js'
 import { prepareBrowser } from './testing/browser.js'
 import { cargoArguments } from './testing/cargo.js'
 import { chosenFiles, sideBySide } from './testing/files.js'
+import { preparePromtool } from './testing/promtool.js'
 import { Report } from './testing/report.js'
 import { tool } from './testing/run.js'
 import { version200 } from './version-2-0-0.js'
@@ -67,6 +68,7 @@ if (files.length === 0) throw new Error(`No file of tests has ${wanted.join(' or
 await report.part('set-up', async () => {
   await prepare({ log })
   if (files.some((file) => file.includes('dashboard/browser'))) await prepareBrowser({ log })
+  if (files.some((file) => file.includes('operating/promtool'))) await preparePromtool({ log })
   if (process.env.FLOWCRAFT_BESIDE_2_0_0) await version200({ log })
 })
 if (wanted.length === 0) await report.part('checks and Rust tests', () => Promise.all([rust(), javascript()]))

@@ -13,6 +13,7 @@ const PACKAGES = {
   redis: 'redis-server',
   pgbouncer: 'pgbouncer',
   chromium: 'chromium',
+  promtool: 'prometheus',
 }
 
 // Debian starts a service as soon as its package is installed, unless a policy-rc.d says no (101). We only
@@ -32,7 +33,7 @@ apt-get install -y -q --no-install-recommends "$@"
 `
 
 /**
- * @param {string[]} names of the servers, or of the browser, whose programs are missing
+ * @param {string[]} names of the servers, or of the other programs that tests need, that are missing
  * @param {(line: string) => void} log
  * @returns {Promise<boolean>} whether something was installed
  */
