@@ -9,8 +9,9 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 export function collectSpans() {
   const exporter = new InMemorySpanExporter()
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
+  const begin = () => trace.setGlobalTracerProvider(provider)
   before(() => {
-    trace.setGlobalTracerProvider(provider)
+    begin()
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   })
   after(async () => {
@@ -20,6 +21,8 @@ export function collectSpans() {
   })
   return {
     reset: () => exporter.reset(),
+    /** After a test without an SDK. */
+    again: begin,
     /** The spans that have ended, as a test compares them. */
     spans: () => exporter.getFinishedSpans().map(shown),
   }

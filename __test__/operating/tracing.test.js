@@ -74,6 +74,12 @@ async function travelled(t, mode, options = {}) {
   return { spans: collected.spans(), runId }
 }
 
+/** The messages that wait in one of the queues of delays: second attempts. */
+function delayed(memory) {
+  const delays = Array.from({ length: 12 }, (_, step) => `${QUEUE}.delay.${100 * 2 ** step}`)
+  return delays.flatMap((queue) => memory.queue(queue)?.ready ?? [])
+}
+
 describe('a run as one trace', () => {
   for (const continuation of [false, true]) {
     it(`goes from a client's start to the last node ${continuation ? 'where workers go on with it' : 'job by job'}`, async (t) => {
@@ -161,6 +167,40 @@ describe('a run as traces that link to each other', () => {
   })
 })
 
+describe('a process that collects no spans, or not those of a run', () => {
+  /** The trace that a run's messages carry: of its start, and of the next attempt of its node. */
+  async function carried(t, traceparent) {
+    const { memory, worker } = freshMemory(t)
+    const failing = createFlow('failing').node(
+      'first',
+      () => {
+        throw new Error('no')
+      },
+      { config: { maxRetries: 2, retryDelay: 60_000 } },
+    )
+    worker(failing, { retryMode: 'queue', telemetry: { traces: 'parent' } })
+    memory.insert(TABLES, 'r', '{}', 'running')
+    const body = Buffer.from(JSON.stringify({ runId: 'r', blueprintId: 'failing', nodeId: 'first' }))
+    memory.publish(QUEUE, body, { traceparent })
+    const [message] = await until(() => delayed(memory).length > 0 && delayed(memory), { what: 'the next attempt' })
+    return message.headers.traceparent
+  }
+  const [traceId, spanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331']
+
+  it('hands on the trace that it was given where it has no SDK', async (t) => {
+    trace.disable()
+    t.after(() => collected.again())
+    assert.equal(await carried(t, `00-${traceId}-${spanId}-01`), `00-${traceId}-${spanId}-01`)
+  })
+
+  it('hands on that a trace is not kept, and has no spans of it', async (t) => {
+    collected.reset()
+    const [, id, , flags] = (await carried(t, `00-${traceId}-${spanId}-00`)).split('-')
+    assert.deepEqual([id, flags], [traceId, '00'])
+    assert.deepEqual(collected.spans(), [])
+  })
+})
+
 describe('what a message carries', () => {
   it('goes along: the headers of the message that started the run, but for those of the broker', async (t) => {
     const { memory, worker } = freshMemory(t)
@@ -178,10 +218,7 @@ describe('what a message carries', () => {
     memory.insert(TABLES, 'r', '{}', 'running')
     const body = Buffer.from(JSON.stringify({ runId: 'r', blueprintId: 'retried', nodeId: 'before' }))
     memory.publish(QUEUE, body, { tenant: 'a', 'x-other': 'b' })
-    // Its second attempt waits in one of the queues of delays.
-    const delays = Array.from({ length: 12 }, (_, step) => `${QUEUE}.delay.${100 * 2 ** step}`)
-    const waiting = () => delays.flatMap((queue) => memory.queue(queue)?.ready ?? [])
-    const [message] = await until(() => waiting().length > 0 && waiting(), { what: 'the next attempt to wait' })
+    const [message] = await until(() => delayed(memory).length > 0 && delayed(memory), { what: 'the next attempt' })
     assert.deepEqual(message.headers, { tenant: 'a' })
   })
 })

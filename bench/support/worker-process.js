@@ -94,6 +94,6 @@ export class WorkerProcess {
 }
 
 /** A worker written in JavaScript. */
-export function nodeWorker(url) {
-  return { file: process.execPath, args: [fileURLToPath(url)] }
+export function nodeWorker(url, args = []) {
+  return { file: process.execPath, args: [fileURLToPath(url), ...args] }
 }

@@ -1,6 +1,7 @@
-// A worker as the README shows it: URLs, and the concurrency.
+// A worker as the README shows it: URLs, and the concurrency. Its argument names the telemetry it has, if any.
 import { packageUnderTest } from '../support/package.js'
 import { contest, runtimeOptions, serve } from './serve.js'
+import { telemetryOptions } from './telemetry.js'
 
 const { RabbitMqAdapter, RedisCoordinationStore } = await packageUnderTest()
 const { name, urls, setting } = contest
@@ -13,6 +14,7 @@ const adapter = new RabbitMqAdapter({
   statusTableName: `${name}.statuses`,
   queueName: name,
   ...setting,
+  ...(await telemetryOptions(process.argv[2])),
 })
 adapter.start()
 await serve({ stop: () => adapter.stop() })

@@ -6,7 +6,7 @@ import type { AdapterEventBus, WorkerPayload } from '../options/event-bus.js'
 import type { CheckedTelemetry } from '../options/telemetry.js'
 import { type Health, Readiness, readHealth } from './health.js'
 import { openTelemetry } from './open-telemetry.js'
-import { tellMetrics } from './otel-metrics.js'
+import { areMetricsTaken, tellMetrics } from './otel-metrics.js'
 import { type Handler, healthHandler, textHandler } from './probes.js'
 import { CONTENT_TYPE, prometheusText } from './prometheus.js'
 import { QueueReadings } from './queues.js'
@@ -46,8 +46,10 @@ export class Operating {
     this.#queues = new QueueReadings(of.broker, of.queues)
     if (!of.telemetry.metrics) return
     const api = openTelemetry('telemetry.metrics')
-    this.#measure(true)
+    this.#measure(false)
     this.#tells = () => {
+      if (!areMetricsTaken(api)) return
+      this.#measure(true)
       this.#hasEnded ??= tellMetrics(api, {
         readings: () => this.#readings,
         samples: () => fromJson(engine.takeSamples()) as Sample[],

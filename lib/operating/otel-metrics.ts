@@ -13,6 +13,7 @@ import {
 } from './instruments.js'
 import { type Api, SCOPE } from './open-telemetry.js'
 import {
+  type EngineLabels,
   gaugesOf,
   gaugesOfQueues,
   type Labels,
@@ -34,6 +35,11 @@ export interface MetricsSource {
   queues(readings: Readings): Promise<QueueReading[]>
 }
 
+/** Whether an SDK takes metrics; one that is started later gets none of a meter that is made before. */
+export function areMetricsTaken({ metrics, createNoopMeter }: Api): boolean {
+  return metrics.getMeter(SCOPE) !== createNoopMeter()
+}
+
 /** Tells them from now on, until what it answers with is called. */
 export function tellMetrics({ metrics }: Api, source: MetricsSource): () => void {
   const meter = metrics.getMeter(SCOPE)
@@ -45,9 +51,8 @@ export function tellMetrics({ metrics }: Api, source: MetricsSource): () => void
     meter.createHistogram(otel, { description: help, unit: 's' }),
   )
   const passOn = () => {
-    for (const [key, labels, seconds] of source.samples()) {
-      histograms.get(key)?.record(seconds, attributesOf(HISTOGRAMS[key], labelsOf(key, labels)))
-    }
+    const attributes = attributesOfSamples()
+    for (const [key, labels, seconds] of source.samples()) histograms.get(key)?.record(seconds, attributes(key, labels))
   }
   const observed: Observable[] = [...counters.values(), ...gauges.values()]
   const observe: Parameters<typeof meter.addBatchObservableCallback>[0] = async (result) => {
@@ -73,6 +78,19 @@ export function tellMetrics({ metrics }: Api, source: MetricsSource): () => void
     clearInterval(timer)
     passOn()
     meter.removeBatchObservableCallback(observe, observed)
+  }
+}
+
+/** The attributes of samples. Many have the same: they are made once. */
+function attributesOfSamples(): (key: HistogramKey, labels: EngineLabels) => Attributes {
+  const made = new Map<string, Attributes>()
+  return (key, labels) => {
+    const name = `${key} ${labels.queue} ${labels.word} ${labels.blueprint}`
+    const known = made.get(name)
+    if (known) return known
+    const attributes = attributesOf(HISTOGRAMS[key], labelsOf(key, labels))
+    made.set(name, attributes)
+    return attributes
   }
 }
 

@@ -6,8 +6,9 @@
  *                       or is a            ▼
  *                       child of)      the next job's message carries it
  */
-import type { Attributes, Link, Span, SpanContext, Tracer } from '@opentelemetry/api'
+import type { Attributes, Link, Span, Tracer } from '@opentelemetry/api'
 import type { EngineSpan } from '../bridge/channel.js'
+import { Collector } from './collector.js'
 import { type Api, SCOPE } from './open-telemetry.js'
 import type { Asked, Spans, TracedAnswer, TracedJob } from './spans.js'
 import { spanContextOf, traceparentOf } from './traceparent.js'
@@ -36,59 +37,52 @@ export interface TracingOptions {
 export class Tracing implements Spans {
   readonly #api: Api
   readonly #options: TracingOptions
-  /** As an attribute. */
-  readonly #worker: Attributes
-  /** The attributes of publishing. The engine names no queue: it is known where there is only one. */
-  readonly #publish: Attributes
+  /** The queue that jobs are published to, where there is only one: the engine does not tell which. */
+  readonly #onlyQueue: string | undefined
+  readonly #collector: Collector
 
   constructor(api: Api, options: TracingOptions) {
     this.#api = api
     this.#options = options
-    this.#worker = options.worker === undefined ? {} : { 'flowcraft.worker': options.worker }
     const [queue, ...others] = options.queues
-    this.#publish = {
-      ...operation('publish', 'send'),
-      ...(queue !== undefined && others.length === 0 && { [DESTINATION]: queue }),
-    }
-  }
-
-  /** Asked for each time: the user's SDK may be started after the adapter is made. */
-  get #tracer(): Tracer {
-    return this.#api.trace.getTracer(SCOPE)
+    this.#onlyQueue = others.length === 0 ? queue : undefined
+    this.#collector = new Collector(api)
   }
 
   async job<A extends TracedAnswer>(job: TracedJob, execute: () => Promise<A>): Promise<A> {
-    const { context, trace, ROOT_CONTEXT, SpanKind } = this.#api
-    const process = this.#process(job)
-    const node = this.#tracer.startSpan(
-      `${job.blueprintId}/${job.nodeId}`,
-      { kind: SpanKind.INTERNAL, attributes: this.#attributesOf(job) },
-      trace.setSpan(ROOT_CONTEXT, process),
-    )
+    const tracer = this.#collector.tracer
+    if (!tracer) return this.#passOn(job, await execute())
+    const { context, trace, ROOT_CONTEXT, INVALID_TRACEID } = this.#api
+    const process = this.#process(tracer, job)
+    // Of a trace that is not kept, what is inside is not kept either: the node has no span, and the trace goes on.
+    const node = process.isRecording() ? this.#node(tracer, job, process) : undefined
+    const inner = node ?? process
     try {
-      const answer = await context.with(trace.setSpan(ROOT_CONTEXT, node), execute)
-      this.#note(node, answer)
-      const own = node.spanContext()
-      return trace.isSpanContextValid(own) ? { ...answer, trace: traceparentOf(own) } : answer
+      const answer = await context.with(trace.setSpan(ROOT_CONTEXT, inner), execute)
+      if (node) this.#note(node, answer)
+      const own = inner.spanContext()
+      return own.traceId === INVALID_TRACEID ? answer : { ...answer, trace: traceparentOf(own) }
     } finally {
-      node.end()
+      node?.end()
       process.end()
     }
   }
 
   done({ span, after, runId, nodeId, ended, took }: EngineSpan): void {
-    const { trace, ROOT_CONTEXT, SpanKind } = this.#api
-    const parent = spanContextOf(after)
-    if (!parent) return
+    const tracer = this.#collector.tracer
+    const parent = tracer && spanContextOf(after)
+    const { trace, ROOT_CONTEXT, SpanKind, TraceFlags } = this.#api
+    if (!parent || (parent.traceFlags & TraceFlags.SAMPLED) === 0) return
     const isPublish = span === 'publish'
-    const attributes = {
-      'flowcraft.run.id': runId,
-      'flowcraft.node.id': nodeId,
-      ...this.#worker,
-      ...(isPublish ? this.#publish : { 'db.system.name': 'postgresql', 'db.operation.name': 'commit' }),
-    }
+    const attributes: Attributes = isPublish
+      ? operation('publish', 'send')
+      : { 'db.system.name': 'postgresql', 'db.operation.name': 'commit' }
+    attributes['flowcraft.run.id'] = runId
+    attributes['flowcraft.node.id'] = nodeId
+    if (this.#options.worker !== undefined) attributes['flowcraft.worker'] = this.#options.worker
+    if (isPublish && this.#onlyQueue !== undefined) attributes[DESTINATION] = this.#onlyQueue
     const kind = isPublish ? SpanKind.PRODUCER : SpanKind.CLIENT
-    this.#tracer
+    tracer
       .startSpan(
         isPublish ? 'publish jobs' : 'commit',
         { kind, attributes, startTime: ended - took },
@@ -107,7 +101,8 @@ export class Tracing implements Spans {
       ...(runId !== undefined && { 'flowcraft.run.id': runId }),
       ...(blueprintId !== undefined && { 'flowcraft.blueprint.id': blueprintId }),
     }
-    const span = this.#tracer.startSpan(blueprintId ? `${what} ${blueprintId}` : what, {
+    const tracer = this.#collector.tracer ?? trace.getTracer(SCOPE)
+    const span = tracer.startSpan(blueprintId ? `${what} ${blueprintId}` : what, {
       kind: SpanKind.PRODUCER,
       attributes,
     })
@@ -125,31 +120,46 @@ export class Tracing implements Spans {
     }
   }
 
-  /** The span of a message that is processed. */
-  #process(job: TracedJob): Span {
-    const { trace, ROOT_CONTEXT, SpanKind } = this.#api
-    const [cause, other] = [spanContextOf(job.headers?.[TRACEPARENT]), spanContextOf(job.headers?.[LINK])]
-    const isChild = this.#options.mode === 'parent' && cause !== undefined
-    const links: Link[] = (isChild ? [other] : [cause, other])
-      .filter((context): context is SpanContext => context !== undefined)
-      .map((context) => ({ context }))
-    const attributes = {
-      ...this.#attributesOf(job),
-      ...operation('process', 'process'),
-      [DESTINATION]: this.#options.queueOf(job.blueprintId),
-    }
-    const parent = isChild ? trace.setSpanContext(ROOT_CONTEXT, cause) : ROOT_CONTEXT
-    return this.#tracer.startSpan('process jobs', { kind: SpanKind.CONSUMER, attributes, links }, parent)
+  /** Nobody collects spans here: a trace that is one for the whole run goes on past this job. */
+  #passOn<A extends TracedAnswer>(job: TracedJob, answer: A): A {
+    const cause = spanContextOf(job.headers?.[TRACEPARENT])
+    return this.#options.mode === 'parent' && cause ? { ...answer, trace: traceparentOf(cause) } : answer
   }
 
-  #attributesOf({ runId, blueprintId, nodeId, attempt }: TracedJob) {
-    return {
+  /** The span of a message that is processed. */
+  #process(tracer: Tracer, job: TracedJob): Span {
+    const { trace, ROOT_CONTEXT, SpanKind } = this.#api
+    const cause = spanContextOf(job.headers?.[TRACEPARENT])
+    const other = spanContextOf(job.headers?.[LINK])
+    const isChild = this.#options.mode === 'parent' && cause !== undefined
+    const links: Link[] = []
+    if (cause && !isChild) links.push({ context: cause })
+    if (other) links.push({ context: other })
+    const attributes: Attributes = this.#attributesOf(job)
+    attributes['messaging.system'] = 'rabbitmq'
+    attributes['messaging.operation.name'] = 'process'
+    attributes['messaging.operation.type'] = 'process'
+    attributes[DESTINATION] = this.#options.queueOf(job.blueprintId)
+    const parent = isChild ? trace.setSpanContext(ROOT_CONTEXT, cause) : ROOT_CONTEXT
+    return tracer.startSpan('process jobs', { kind: SpanKind.CONSUMER, attributes, links }, parent)
+  }
+
+  /** The span of the node, within that of its message. */
+  #node(tracer: Tracer, job: TracedJob, process: Span): Span {
+    const { trace, ROOT_CONTEXT, SpanKind } = this.#api
+    const options = { kind: SpanKind.INTERNAL, attributes: this.#attributesOf(job) }
+    return tracer.startSpan(`${job.blueprintId}/${job.nodeId}`, options, trace.setSpan(ROOT_CONTEXT, process))
+  }
+
+  #attributesOf({ runId, blueprintId, nodeId, attempt }: TracedJob): Attributes {
+    const attributes: Attributes = {
       'flowcraft.run.id': runId,
       'flowcraft.blueprint.id': blueprintId,
       'flowcraft.node.id': nodeId,
       'flowcraft.node.attempt': attempt,
-      ...this.#worker,
     }
+    if (this.#options.worker !== undefined) attributes['flowcraft.worker'] = this.#options.worker
+    return attributes
   }
 
   #note(node: Span, { outcome, message }: TracedAnswer): void {
@@ -161,6 +171,6 @@ export class Tracing implements Spans {
   }
 }
 
-function operation(name: string, type: 'send' | 'create' | 'process') {
+function operation(name: string, type: 'send' | 'create'): Attributes {
   return { 'messaging.system': 'rabbitmq', 'messaging.operation.name': name, 'messaging.operation.type': type }
 }
