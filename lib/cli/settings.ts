@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { isObject } from '../is-object.js'
 import { ADAPTER_SCHEMA } from '../options/adapter-schema.js'
 import { type AmqpOptions, amqpServer } from '../options/amqp.js'
-import { queueName, queuesByBlueprint, tableName, text } from '../options/kinds.js'
+import { httpUrl, isHttpUrl, queueName, queuesByBlueprint, tableName, text } from '../options/kinds.js'
 import { memoryName } from '../options/memory.js'
 import { type PostgresOptions, postgresServer } from '../options/postgres.js'
 import { type RedisOptions, redisServer } from '../options/redis.js'
@@ -27,6 +27,8 @@ export interface Settings {
   queues: Record<string, string>
   queueType?: 'classic' | 'quorum'
   maxPriority?: number
+  /** Where RabbitMQ's management plugin answers, with the login. */
+  management?: string
   /** A module with the blueprints: a path. */
   blueprints?: string
   /** A module with the workers' codec: a path. */
@@ -58,6 +60,11 @@ export const FILE_SCHEMA = {
   queues: { ...only(ADAPTER_SCHEMA.queues), takes: queuesByBlueprint() },
   queueType: only(ADAPTER_SCHEMA.queueType),
   maxPriority: only(ADAPTER_SCHEMA.maxPriority),
+  managementUrl: {
+    takes: httpUrl(),
+    words: "RabbitMQ's management plugin, from which `queues` has its rates: a URL with a login.",
+    example: "managementUrl: 'http://monitor:secret@localhost:15672'",
+  },
   blueprints: {
     takes: text({ atLeast: 1 }),
     words: 'A module that exports the blueprints; a path from the folder of this file.',
@@ -94,6 +101,11 @@ export function settingsOf(parsed: Parsed, env: NodeJS.ProcessEnv = process.env)
   const [amqp, amqpFrom] = pick('amqp', 'AMQP_URL', said.amqpConnection)
   const [database, databaseFrom] = pick('database', 'DATABASE_URL', said.pgClient)
   const [redis, redisFrom] = pick('redis', 'REDIS_URL', said.redis)
+  const [management, managementFrom] = pick('management-url', 'RABBITMQ_MANAGEMENT_URL', said.managementUrl)
+  if (management !== undefined && !isHttpUrl(management)) {
+    // Never with what was given: it may hold a password.
+    throw usage(`${managementFrom} takes a URL that begins with http:// or https://`)
+  }
   const blueprints = parsed.text('blueprints') ?? (said.blueprints && resolve(dirname(path), said.blueprints))
   const codec = parsed.text('codec') ?? (said.codec && resolve(dirname(path), said.codec))
   const urls = typeof amqp === 'string' && amqp.includes(',') ? amqp.split(',') : amqp
@@ -107,6 +119,7 @@ export function settingsOf(parsed: Parsed, env: NodeJS.ProcessEnv = process.env)
     queues: said.queues ?? {},
     ...(said.queueType && { queueType: said.queueType }),
     ...(said.maxPriority && { maxPriority: said.maxPriority }),
+    ...(management !== undefined && { management }),
     ...(blueprints !== undefined && { blueprints }),
     ...(codec !== undefined && { codec }),
     from: { amqp: amqpFrom, database: databaseFrom, redis: redisFrom },
@@ -125,6 +138,7 @@ interface FromFile {
   queues?: Record<string, string>
   queueType?: 'classic' | 'quorum'
   maxPriority?: number
+  managementUrl?: string
   blueprints?: string
   codec?: string
 }

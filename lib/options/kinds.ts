@@ -77,6 +77,14 @@ export function url(): Kind<string> {
   return kind('a URL', (value) => typeof value === 'string' && URL.canParse(value))
 }
 
+export function isHttpUrl(value: unknown): value is string {
+  return typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
+}
+
+export function httpUrl(): Kind<string> {
+  return kind('a URL that begins with http:// or https://', isHttpUrl)
+}
+
 export function tableName(): Kind<string> {
   return kind('the name of a table', (value) => isWellFormed(value) && value !== '')
 }

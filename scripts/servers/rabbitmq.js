@@ -24,24 +24,28 @@ const ERLANG_FLAGS = '-start_epmd false -kernel inet_dist_use_interface {127,0,0
  * @param {string} context.folder
  * @param {import('./account.js').Account} [context.account]
  * @param {import('./cleanup.js').Cleanup} context.cleanup
+ * @param {boolean} [context.withManagement] with its management plugin, whose URL is `management` then; takes longer to start
  */
-export async function startRabbitmq({ programs, folder, account, cleanup }) {
+export async function startRabbitmq({ programs, folder, account, cleanup, withManagement = false }) {
   const epmd = await startEpmd({ programs, folder: ownFolder(folder, 'epmd', account), account, cleanup })
   const id = `flowcraft-${randomBytes(6).toString('hex')}`
-  const scripts = homeWithoutPlugins(programs.rabbitmq, folder)
+  const scripts = withManagement ? undefined : homeWithoutPlugins(programs.rabbitmq, folder)
   const env = nodeEnvironment({ id, epmdPort: epmd.ports[0], scripts, folder, account })
 
   const server = new ServerProcess(
     {
       name: 'RabbitMQ',
       folder,
-      portCount: 2,
+      portCount: withManagement ? 3 : 2,
       endSignal: 'SIGKILL',
-      command: ([port, distributionPort]) => ({
-        file: join(programs.rabbitmq, 'rabbitmq-server'),
-        args: [],
-        env: { ...env, RABBITMQ_NODE_PORT: String(port), RABBITMQ_DIST_PORT: String(distributionPort) },
-      }),
+      command: ([port, distributionPort, managementPort]) => {
+        if (withManagement) enableManagement(env, managementPort)
+        return {
+          file: join(programs.rabbitmq, 'rabbitmq-server'),
+          args: [],
+          env: { ...env, RABBITMQ_NODE_PORT: String(port), RABBITMQ_DIST_PORT: String(distributionPort) },
+        }
+      },
       isReady: ({ ports: [port] }) =>
         probe({ port, question: AMQP_HEADER, accept: (answer) => isConnectionStart(answer, id) }),
     },
@@ -52,11 +56,17 @@ export async function startRabbitmq({ programs, folder, account, cleanup }) {
   return {
     server,
     url: `amqp://guest:guest@127.0.0.1:${server.ports[0]}`,
+    ...(withManagement && { management: `http://guest:guest@127.0.0.1:${server.ports[2]}` }),
     /** Runs rabbitmqctl against this node and returns what it printed. */
     ctl(...args) {
       return runTool(join(programs.rabbitmq, 'rabbitmqctl'), args, { cwd: folder, env, account, cleanup })
     },
   }
+}
+
+function enableManagement({ RABBITMQ_CONFIG_FILE, RABBITMQ_ENABLED_PLUGINS_FILE }, port) {
+  writeFileSync(RABBITMQ_ENABLED_PLUGINS_FILE, '[rabbitmq_management].\n')
+  writeFileSync(RABBITMQ_CONFIG_FILE, `management.tcp.port = ${port}\nmanagement.tcp.ip = 127.0.0.1\n`)
 }
 
 async function startEpmd({ programs, folder, account, cleanup }) {

@@ -37,9 +37,19 @@ export const FLEET_COMMANDS: readonly Command[] = [
     words: [
       'Messages and consumers come from RabbitMQ, the age from the record: only the 10,000 running runs that changed least recently count. ' +
         'Messages that a worker holds do not count as waiting.',
+      "With the address of RabbitMQ's management plugin it shows what each queue takes and gives a second, and what workers hold.",
     ],
+    flags: {
+      'management-url': {
+        words: 'URL of the management plugin, with a login (RABBITMQ_MANAGEMENT_URL)',
+        value: 'url',
+      },
+    },
     groups: ['output', 'servers'],
-    examples: [{ line: 'queues', words: 'the queue of jobs and its dead letters' }],
+    examples: [
+      { line: 'queues', words: 'the queue of jobs and its dead letters' },
+      { line: 'queues --management-url http://monitor:secret@localhost:15672', words: 'with rates' },
+    ],
     load: () => import('../commands/queues.js'),
   },
   {
