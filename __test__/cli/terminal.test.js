@@ -1,11 +1,11 @@
 // What a terminal, a pipe and a hostile name make of the output: nothing.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { after, before, describe, it } from 'node:test'
 import { clientFor } from '../client/support/clients.js'
 import { onServers, openSharedServers } from '../fixtures/shared-servers.js'
 import { flows } from './programs/flows.js'
-import { cliOf, FLOWS, MAIN, SERVERS } from './support/cli.js'
+import { cliOf, FLOWS } from './support/cli.js'
+import { ON_A_TERMINAL, terminalCommand } from './support/terminal.js'
 
 let servers
 let run
@@ -24,29 +24,7 @@ const HOSTILE = '\u001b[2J\u001b]0;owned\u0007\u009b31m\u202eevil\r\u2028x\ttab'
 
 const where = () => ['--contexts', servers.contextTable, '--statuses', servers.statusTable, '--queue', servers.queue]
 
-/** On a terminal of its own, as `script` makes one. */
-/** A command on a terminal: `input` is typed once it asks, `on` is called once it has printed that text. */
-async function onTerminal(args, { input = '', env = {}, on } = {}) {
-  const line = [process.execPath, MAIN, ...args, ...where()]
-    .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
-    .join(' ')
-  const { NO_COLOR, CI, FORCE_COLOR, ...bare } = process.env
-  const child = spawn('script', ['-qec', line, '/dev/null'], { env: { ...bare, ...SERVERS, TERM: 'xterm', ...env } })
-  let printed = ''
-  child.stdout.on('data', (text) => {
-    printed += text
-    if (input && printed.includes('[y/N]')) {
-      child.stdin.write(input)
-      input = ''
-    }
-    if (on && printed.includes(on.text)) {
-      on.act()
-      on = undefined
-    }
-  })
-  const code = await new Promise((resolve) => child.on('close', resolve))
-  return { code, printed }
-}
+const onTerminal = (args, options) => terminalCommand([...args, ...where()], options)
 
 describe('hostile names', onServers('the command line is a process of its own'), () => {
   it('act upon no terminal, in any format, and come back from JSON as they were', async (t) => {
@@ -146,13 +124,7 @@ describe('a pipe', onServers('the command line is a process of its own'), () => 
   })
 })
 
-const hasScript = await new Promise((resolve) => {
-  const child = spawn('script', ['--version'])
-  child.on('error', () => resolve(false))
-  child.on('close', (code) => resolve(code === 0))
-})
-
-describe('a terminal', { skip: !hasScript && 'there is no script of util-linux' }, () => {
+describe('a terminal', ON_A_TERMINAL, () => {
   it('is coloured, unless NO_COLOR is set', async () => {
     assert.match((await onTerminal(['runs', 'counts'])).printed, new RegExp(`${ESC}\\[2mBLUEPRINT`))
     assert.doesNotMatch(

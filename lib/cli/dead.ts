@@ -9,6 +9,7 @@ import { showOne } from './output.js'
 import type { Parsed } from './parsed.js'
 import { Servers } from './servers.js'
 import { counted, formatOf, moment } from './shown.js'
+import { inSteps } from './steps.js'
 
 const SHOWN = 5
 
@@ -58,9 +59,14 @@ export function take(call: Call, kind: 'replay' | 'discard'): Promise<number> {
       if (chosen.length > SHOWN) io.note(`  and ${counted(chosen.length - SHOWN, 'other')}`)
       await confirm(call, `${verb} ${counted(chosen.length, 'dead letter')}?`)
     }
-    const ids = chosen.map(({ id }) => id)
-    const count = ids.length > 0 ? await engine[kind](ids, ALL) : 0
+    const { count, isInterrupted } = await inSteps(call, {
+      all: chosen.map(({ id }) => id),
+      what: 'dead letter',
+      done,
+      // With a limit, the engine reads no further than to the last of them.
+      act: (ids) => engine[kind]([...ids], ids.length),
+    })
     await showOne(io, formatOf(parsed), { count }, () => [`${counted(count, 'dead letter')} ${done}`])
-    return EXIT.done
+    return isInterrupted ? EXIT.interrupted : EXIT.done
   })
 }

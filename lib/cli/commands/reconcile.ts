@@ -7,7 +7,7 @@ import { EXIT, usage } from '../exit.js'
 import { loadFlows } from '../modules.js'
 import { type Column, Rows } from '../output.js'
 import { loggerOf, Servers } from '../servers.js'
-import { formatOf } from '../shown.js'
+import { counted, formatOf } from '../shown.js'
 
 const STALE = 5 * 60_000
 
@@ -42,8 +42,14 @@ export const run: Run = (call) =>
     }
     const [every, stale] = [parsed.duration('every'), parsed.duration('stale') ?? STALE]
     const { engine } = servers.host(await loadFlows(blueprints))
+    let looked = 0
+    const reconcile = async (runId: string) => {
+      looked += 1
+      io.progress(`${counted(looked, 'stale run')} looked at so far ...`)
+      return new Set(await engine.reconcile(runId))
+    }
     const reconciler = createRabbitMqReconciler({
-      adapter: { reconcile: async (runId) => new Set(await engine.reconcile(runId)) },
+      adapter: { reconcile },
       pgClient: database,
       statusTableName: statuses,
       stalledThresholdSeconds: stale / 1_000,
@@ -52,7 +58,9 @@ export const run: Run = (call) =>
     const rows = new Rows(io, formatOf(parsed), COLUMNS)
     let failed = 0
     do {
+      looked = 0
       const { stalledRuns, reconciledRuns, failedRuns } = await reconciler.run()
+      io.endProgress()
       failed += failedRuns
       await rows.add([{ at: new Date(), stalled: stalledRuns, reconciled: reconciledRuns, failed: failedRuns }])
       if (every !== undefined) await sleep(every, undefined, { signal }).catch(() => {})

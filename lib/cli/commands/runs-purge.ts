@@ -5,11 +5,12 @@ import { oneLine } from '../../log.js'
 import type { Call, Run } from '../command.js'
 import { confirm } from '../confirm.js'
 import { lengthOf } from '../durations.js'
-import { usage } from '../exit.js'
+import { EXIT, usage } from '../exit.js'
 import { pagesOf } from '../filters.js'
 import { showOne } from '../output.js'
 import { Servers } from '../servers.js'
 import { counted, formatOf } from '../shown.js'
+import { inSteps } from '../steps.js'
 
 const ENDS = ['completed', 'failed', 'cancelled'] as const
 type End = (typeof ENDS)[number]
@@ -23,14 +24,16 @@ export const run: Run = (call) =>
     const client = servers.client()
     const tags = parsed.texts('tag')
     const list = { status, updatedBefore: Date.now() - olderThan, ...(tags.length > 0 && { tags }) }
-    let count = 0
+    const changes: number[] = []
     let first: string | undefined
     for await (const runs of pagesOf(client, { list, limit: Number.POSITIVE_INFINITY }, signal)) {
       first ??= runs[0]?.runId
-      count += runs.length
+      for (const { updatedAt } of runs) changes.push(updatedAt?.getTime() ?? 0)
+      const count = changes.length
       io.progress(`${counted(count, 'run')} found so far ...`)
     }
     signal.throwIfAborted()
+    const count = changes.length
     if (count > 0) {
       io.note(
         `Remove for good: ${counted(count, 'run')} (${status.join(', ')})${tagged(tags)} that changed last ${lengthOf(olderThan)} ago or before`,
@@ -39,10 +42,19 @@ export const run: Run = (call) =>
       io.note(`  the first of them: ${oneLine(first ?? '')}`)
       await confirm(call, `Remove ${counted(count, 'run')}?`)
     }
-    const removed = count > 0 ? await client.purge({ status, olderThan, ...(tags.length > 0 && { tags }) }) : 0
+    // From the oldest: each step removes those that changed last before the youngest of its own.
+    const { count: removed, isInterrupted } = await inSteps(call, {
+      all: changes.sort((one, other) => one - other),
+      what: 'run',
+      done: 'removed',
+      act: (some, isLast) => {
+        const age = isLast ? olderThan : Math.max(olderThan, Date.now() - (some.at(-1) ?? 0))
+        return client.purge({ status, olderThan: age, ...(tags.length > 0 && { tags }) })
+      },
+    })
     if (tags.length > 0) await sayWhatIsLeft(call, client, tags)
     await showOne(io, formatOf(parsed), { removed }, () => [`${counted(removed, 'run')} removed`])
-    return undefined
+    return isInterrupted ? EXIT.interrupted : undefined
   })
 
 function tagged(tags: readonly string[]): string {
