@@ -20,6 +20,14 @@ export interface QueueFacts {
   oldest?: number
 }
 
+/** The running runs of a blueprint. */
+export interface BlueprintFacts {
+  blueprint: string
+  running: number
+  /** How long the one that has not changed for longest has not, in milliseconds. */
+  oldest: number
+}
+
 /** Something that somebody should look at. */
 export interface Warning {
   code: 'PAUSED' | 'NO_CONSUMER' | 'NO_WORKER' | 'DEAD_LETTERS' | 'STALE' | 'NO_QUEUE' | 'UNKNOWN'
@@ -29,6 +37,8 @@ export interface Warning {
 export interface Fleet {
   workers: RegisteredWorker[]
   queues: QueueFacts[]
+  /** Those that have running runs. */
+  blueprints: BlueprintFacts[]
   warnings: Warning[]
 }
 
@@ -53,7 +63,8 @@ export function fleet(board: Board): Promise<Fleet> {
       orNone('Paused queues', board.client.paused()),
     ])
     const queues = found.map((depth) => queueFacts(depth, waiting))
-    return { workers, queues, warnings: [...unknown, ...warningsOf({ workers, queues, waiting, paused })] }
+    const blueprints = blueprintFacts(waiting)
+    return { workers, queues, blueprints, warnings: [...unknown, ...warningsOf({ workers, queues, waiting, paused })] }
   })
 }
 
@@ -73,6 +84,17 @@ function queueFacts(
       oldest: Math.round(Math.max(...runs.map(({ age }) => age))),
     }),
   }
+}
+
+/** What runs by blueprint, whatever its queues. Pure. */
+export function blueprintFacts(waiting: readonly Waiting[]): BlueprintFacts[] {
+  const facts = new Map<string, BlueprintFacts>()
+  for (const { blueprint, runs, age } of waiting) {
+    if (blueprint === null) continue
+    const { running, oldest } = facts.get(blueprint) ?? { running: 0, oldest: 0 }
+    facts.set(blueprint, { blueprint, running: running + runs, oldest: Math.round(Math.max(oldest, age)) })
+  }
+  return [...facts.values()]
 }
 
 /** What somebody should look at. Pure. */

@@ -2,6 +2,7 @@
 import type { Fleet, RunCount } from '../api.js'
 import { lengthOf, numberOf, useNow } from '../format.js'
 import { Columns, Failure, Icon, Scroll, Stale, Status } from '../parts/basics.js'
+import { Due } from '../parts/due.js'
 import { Throughput } from '../parts/throughput.js'
 import { usePolled } from '../polled.js'
 import { hrefOf } from '../route.js'
@@ -23,9 +24,10 @@ export function Overview() {
       {counts.data && <Counts counts={counts.data.counts} />}
       <Throughput />
       <div className="columns">
-        {counts.data && <ByBlueprint counts={counts.data.counts} />}
+        {counts.data && <ByBlueprint counts={counts.data.counts} running={fleet.data?.blueprints ?? []} />}
         {fleet.data && <Queues queues={fleet.data.queues} />}
       </div>
+      <Due />
       {fleet.data && <Workers workers={fleet.data.workers} />}
     </>
   )
@@ -74,7 +76,8 @@ function Counts({ counts }: { counts: RunCount[] }) {
   )
 }
 
-function ByBlueprint({ counts }: { counts: RunCount[] }) {
+function ByBlueprint({ counts, running }: { counts: RunCount[]; running: Fleet['blueprints'] }) {
+  const oldest = new Map(running.map((each) => [each.blueprint, each.oldest]))
   const rows = new Map<string, Map<string, number>>()
   for (const { blueprintId = '', status = '?', count } of counts) {
     const row = rows.get(blueprintId) ?? new Map<string, number>()
@@ -90,7 +93,7 @@ function ByBlueprint({ counts }: { counts: RunCount[] }) {
       ) : (
         <Scroll label="Runs by blueprint">
           <table className="rows numbers">
-            <Columns names={['Blueprint', ...STATUSES]} />
+            <Columns names={['Blueprint', ...STATUSES, 'oldest change']} />
             <tbody>
               {sorted.map(([id, row]) => (
                 <tr key={id}>
@@ -113,6 +116,7 @@ function ByBlueprint({ counts }: { counts: RunCount[] }) {
                       </td>
                     )
                   })}
+                  <td>{oldest.has(id) ? `${lengthOf(oldest.get(id) ?? 0)} ago` : <span className="dim">–</span>}</td>
                 </tr>
               ))}
             </tbody>
