@@ -6,6 +6,7 @@ import { judgeVersion } from '../../dist/cli/doctor/version.js'
 import { openPrivateServers } from '../fixtures/private-servers.js'
 import { onServers } from '../fixtures/shared-servers.js'
 import { missingPooler } from '../servers/support/pooler.js'
+import { CERTIFICATES } from './doctor/certificates.js'
 import { FLEET, POSTGRES, QUEUES, RABBITMQ, REDIS } from './doctor/setups.js'
 import { World } from './doctor/world.js'
 
@@ -107,7 +108,7 @@ describe('the doctor', onServers('the command line is a process of its own'), ()
     assert.deepEqual(await seen(), before)
   })
 
-  for (const [title, setups] of Object.entries({ RABBITMQ, QUEUES, POSTGRES, REDIS, FLEET })) {
+  for (const [title, setups] of Object.entries({ RABBITMQ, QUEUES, POSTGRES, REDIS, CERTIFICATES, FLEET })) {
     // An alarm of RabbitMQ concerns every case that runs beside it.
     const concurrency = title === 'RABBITMQ' ? 1 : 3
     describe(`names the fault and the mend (${title.toLowerCase()})`, { concurrency }, () => {
@@ -116,7 +117,7 @@ describe('the doctor', onServers('the command line is a process of its own'), ()
   }
 
   it('is tried on thirty broken set-ups at least', () => {
-    const all = [RABBITMQ, QUEUES, POSTGRES, REDIS, FLEET].flat()
+    const all = [RABBITMQ, QUEUES, POSTGRES, REDIS, CERTIFICATES, FLEET].flat()
     assert.ok(all.length >= 30 && new Set(all.map(({ what }) => what)).size === all.length)
   })
 })

@@ -1,59 +1,23 @@
 // Broken set-ups, each made on purpose: how it is broken, what the doctor has to find, and how what it says is done. Where
 // nothing is said of it, the fault is the only one, and mended it is healthy.
 
-import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
 import net from 'node:net'
-import { join } from 'node:path'
 import { createRabbitMqClient } from '@flowcraft/rabbitmq-adapter'
 import amqplib from 'amqplib'
 import { NullLogger } from 'flowcraft'
 import Redis from 'ioredis'
 import { startPostgres } from '../../../scripts/servers/postgres.js'
 import { startRedis } from '../../../scripts/servers/redis.js'
-import { front, pem } from '../../security/support/fronts.js'
+import { front } from '../../security/support/fronts.js'
 import { openPooler } from '../../servers/support/pooler.js'
 import { openPlace } from '../../servers/support/servers.js'
 import { flows } from '../programs/flows.js'
-
-/** Another address in a URL. */
-function at(url, change) {
-  const changed = new URL(url)
-  Object.assign(changed, change)
-  return changed.href
-}
+import { start, WORKER } from '../support/cli.js'
+import { authority } from './certificates.js'
+import { at, correct, listener, name, right, unstarted } from './mends.js'
 
 const back = (name) => (world) => {
-  world.env[name] = {
-    AMQP_URL: world.servers.urls.amqp,
-    DATABASE_URL: world.servers.urls.direct,
-    REDIS_URL: world.servers.urls.redis,
-  }[name]
-}
-const NOBODY = '1'
-
-/** A listener until the test ends. */
-async function listener(t, onSocket) {
-  const sockets = new Set()
-  const server = net.createServer((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-    onSocket(socket)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
-  })
-  return server.address().port
-}
-
-/** The file of the authority that signed the certificate of a front. */
-async function authority(world) {
-  const file = join(world.servers.folder, 'ca.pem')
-  await writeFile(file, pem('ca'))
-  return file
+  world.env[name] = right(world, name)
 }
 
 async function startRuns(world, blueprintId, count) {
@@ -95,13 +59,10 @@ async function obeyRedis({ todo }, client) {
 export const RABBITMQ = [
   {
     what: 'nothing listens at the port of RabbitMQ',
-    break: (world) => {
-      world.env.AMQP_URL = at(world.env.AMQP_URL, { port: NOBODY })
-    },
+    ...unstarted('AMQP_URL'),
     check: 'rabbitmq.reach',
-    found: /nothing listens at 127\.0\.0\.1:1$/,
+    found: /nothing listens at 127\.0\.0\.1:\d+$/,
     todo: /start RabbitMQ, or correct host and port in AMQP_URL/,
-    mend: back('AMQP_URL'),
   },
   {
     what: 'there is no host of that name',
@@ -111,7 +72,7 @@ export const RABBITMQ = [
     check: 'rabbitmq.reach',
     found: /there is no host named nobody\.invalid/,
     todo: /correct host and port in AMQP_URL/,
-    mend: back('AMQP_URL'),
+    mend: correct('AMQP_URL', 'hostname'),
   },
   {
     what: 'the password of RabbitMQ is wrong',
@@ -121,7 +82,7 @@ export const RABBITMQ = [
     check: 'rabbitmq.login',
     found: /refuses the login/,
     todo: /correct user, password and virtual host in AMQP_URL/,
-    mend: back('AMQP_URL'),
+    mend: correct('AMQP_URL', 'password'),
   },
   {
     what: 'there is no such virtual host',
@@ -131,7 +92,14 @@ export const RABBITMQ = [
     check: 'rabbitmq.login',
     found: /virtual host does not exist/,
     todo: /rabbitmqctl add_vhost/,
-    mend: back('AMQP_URL'),
+    mend: async (world, { todo }) => {
+      // What it leaves open is the name, and whose password.
+      const line = todo.find((each) => each.includes('add_vhost')).replaceAll("'…'", "'nowhere'")
+      for (const [command] of line.matchAll(/rabbitmqctl (add_vhost|set_permissions)( -p)?( '[^']*')+/g)) {
+        await world.obeyCtl({ todo: [command] })
+      }
+      world.t.after(() => world.ctl('delete_vhost', 'nowhere'))
+    },
   },
   {
     what: 'the user may neither publish, consume nor declare',
@@ -192,9 +160,9 @@ export const RABBITMQ = [
       world.env.AMQP_URL = at(world.env.AMQP_URL, { port: new URL(world.env.REDIS_URL).port })
     },
     check: 'rabbitmq.reach',
-    found: /./,
+    found: /^Connecting to RabbitMQ: 127\.0\.0\.1:\d+: no answer within 5 s/,
     todo: /check host, port and protocol in AMQP_URL/,
-    mend: back('AMQP_URL'),
+    mend: correct('AMQP_URL', 'port'),
   },
   {
     what: 'whoever listens at the port of RabbitMQ says nothing',
@@ -204,7 +172,7 @@ export const RABBITMQ = [
     check: 'rabbitmq.reach',
     found: /no answer within 5 s/,
     todo: /check host, port and protocol in AMQP_URL/,
-    mend: back('AMQP_URL'),
+    mend: correct('AMQP_URL', 'port'),
   },
   {
     what: 'RabbitMQ is short of memory',
@@ -230,10 +198,12 @@ export const RABBITMQ = [
           const text = bytes.toString('latin1')
           socket.write(
             Buffer.from(
-              text.replace(
-                /(versionS\0\0\0)(.)(\d+\.\d+\.\d+)/s,
-                (_, name, length, version) => `${name}${length}${'3.8.9'.padEnd(version.length, '0')}`,
-              ),
+              world.isUpgraded
+                ? text
+                : text.replace(
+                    /(versionS\0\0\0)(.)(\d+\.\d+\.\d+)/s,
+                    (_, name, length, version) => `${name}${length}${'3.8.9'.padEnd(version.length, '0')}`,
+                  ),
               'latin1',
             ),
           )
@@ -245,7 +215,10 @@ export const RABBITMQ = [
     check: 'rabbitmq.version',
     found: /RabbitMQ is 3\.8\.9.*; 3\.10 is the oldest that will do/,
     todo: /upgrade RabbitMQ to 3\.10 or newer/,
-    mend: back('AMQP_URL'),
+    mend: (world, { todo }) => {
+      if (!/^upgrade RabbitMQ/.test(todo[0])) throw new Error(todo.join())
+      world.isUpgraded = true
+    },
   },
 ]
 
@@ -345,13 +318,10 @@ export const QUEUES = [
 export const POSTGRES = [
   {
     what: 'nothing listens at the port of PostgreSQL',
-    break: (world) => {
-      world.env.DATABASE_URL = at(world.env.DATABASE_URL, { port: NOBODY })
-    },
+    ...unstarted('DATABASE_URL'),
     check: 'postgres.reach',
-    found: /nothing listens at 127\.0\.0\.1:1$/,
+    found: /nothing listens at 127\.0\.0\.1:\d+$/,
     todo: /start PostgreSQL, or correct host and port in DATABASE_URL/,
-    mend: back('DATABASE_URL'),
   },
   {
     what: 'whoever listens at the port of PostgreSQL says nothing',
@@ -361,7 +331,7 @@ export const POSTGRES = [
     check: 'postgres.reach',
     found: /did not answer within 5 s/,
     todo: /check host, port and sslmode in DATABASE_URL/,
-    mend: back('DATABASE_URL'),
+    mend: correct('DATABASE_URL', 'port'),
   },
   {
     what: 'there is no such database',
@@ -388,7 +358,18 @@ export const POSTGRES = [
     check: 'postgres.login',
     found: /world_\d+_nobody/,
     todo: /CREATE ROLE "world_\d+_nobody" LOGIN PASSWORD/,
-    mend: back('DATABASE_URL'),
+    mend: async (world, finding) => {
+      const role = `${world.name}_nobody`
+      world.t.after(() => world.sql(`DROP OWNED BY ${role}; DROP ROLE ${role}`))
+      await world.obeySql(finding)
+      // Created, it may do nothing yet: what is said then is done too.
+      for (let left = await world.doctor(); left.faults.length > 0; left = await world.doctor()) {
+        await world.obeySql(left.faults[0])
+      }
+      const { findings } = await world.doctor()
+      for (const each of findings.filter(({ level, todo }) => level === 'note' && todo.length > 0))
+        await world.obeySql(each)
+    },
   },
   {
     what: 'the password of PostgreSQL is wrong',
@@ -491,7 +472,7 @@ export const POSTGRES = [
     check: /postgres\.(writes|reach|login)/,
     found: /standby|writes/,
     todo: /name the primary/,
-    mend: back('DATABASE_URL'),
+    mend: name('primary', 'DATABASE_URL'),
   },
   {
     what: 'there is no context table',
@@ -582,6 +563,19 @@ export const POSTGRES = [
     },
   },
   {
+    what: 'the user may not look into the schema of the tables',
+    break: async (world) => {
+      const role = `${world.name}_outsider`
+      await world.sql(`CREATE ROLE ${role} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA $n TO ${role}`)
+      world.t.after(() => world.sql(`DROP OWNED BY ${role}; DROP ROLE ${role}`))
+      world.env.DATABASE_URL = at(world.env.DATABASE_URL, { username: role })
+    },
+    check: 'postgres.tables',
+    found: /permission denied for schema world_\d+ /,
+    todo: /^GRANT USAGE ON SCHEMA "world_\d+" TO world_\d+_outsider;$/,
+    mend: (world, finding) => world.obeySql(finding),
+  },
+  {
     what: 'the user may not write the status table',
     break: async (world) => {
       const role = `${world.name}_reader`
@@ -651,6 +645,15 @@ export const POSTGRES = [
     mend: (world, finding) => world.obeyCommand(finding),
   },
   {
+    what: 'migrate was left half done: its last steps are missing',
+    break: (world) => world.sql('DROP TABLE $c_paused CASCADE'),
+    check: 'postgres.migrations',
+    level: 'note',
+    found: /^1 of 8 steps of migrate (is|are) not done: 8 /,
+    todo: /^flowcraft-rabbitmq migrate up/,
+    mend: (world, finding) => world.obeyCommand(finding),
+  },
+  {
     what: 'an index was left half made',
     break: (world) =>
       world.sql(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = '$n.statuses_open'::regclass`),
@@ -673,18 +676,28 @@ export const POSTGRES = [
       world.node = []
     },
   },
+  {
+    what: 'the clock of this machine is two hours ahead',
+    break: (world) => {
+      const shift = 'const now = Date.now; Date.now = () => now() + 7_200_000'
+      world.node = ['--import', `data:text/javascript,${encodeURIComponent(shift)}`]
+    },
+    check: 'postgres.clock',
+    found: /the clock of this machine is (2 h|1 h 59 m) ahead of that of PostgreSQL/,
+    todo: /NTP/,
+    mend: (world) => {
+      world.node = []
+    },
+  },
 ]
 
 export const REDIS = [
   {
     what: 'nothing listens at the port of Redis',
-    break: (world) => {
-      world.env.REDIS_URL = at(world.env.REDIS_URL, { port: NOBODY })
-    },
+    ...unstarted('REDIS_URL'),
     check: 'redis.reach',
-    found: /nothing listens at 127\.0\.0\.1:1$/,
+    found: /nothing listens at 127\.0\.0\.1:\d+$/,
     todo: /start Redis, or correct host and port in REDIS_URL/,
-    mend: back('REDIS_URL'),
   },
   {
     what: 'whoever listens at the port of Redis says nothing',
@@ -692,9 +705,9 @@ export const REDIS = [
       world.env.REDIS_URL = at(world.env.REDIS_URL, { port: await listener(world.t, () => {}) })
     },
     check: 'redis.reach',
-    found: /./,
+    found: /^Talking to Redis: timed out$/,
     todo: /check host, port and database in REDIS_URL/,
-    mend: back('REDIS_URL'),
+    mend: correct('REDIS_URL', 'port'),
   },
   {
     what: 'nobody says where Redis is',
@@ -813,9 +826,12 @@ export const REDIS = [
       world.env.REDIS_URL = world.env.REDIS_URL.replace('redis:', 'rediss:')
     },
     check: 'redis.tls',
-    found: /./,
-    todo: /redis:\/\/ in place of rediss:\/\//,
-    mend: back('REDIS_URL'),
+    found: /^Redis at 127\.0\.0\.1:\d+ speaks without TLS$/,
+    todo: /^write redis:\/\/ in place of rediss:\/\/ in REDIS_URL$/,
+    mend: (world, { todo }) => {
+      const [, write, given] = todo.join('\n').match(/(redis:\/\/) in place of (rediss:\/\/)/)
+      world.env.REDIS_URL = world.env.REDIS_URL.replace(given, write)
+    },
   },
 ]
 
@@ -862,6 +878,34 @@ export const FLEET = [
     found: /no worker is registered for 'world_\d+-jobs', but 1 consumer works there/,
     todo: /compare REDIS_URL with that of the workers/,
     mend: back('REDIS_URL'),
+  },
+  {
+    what: 'the only worker was killed, and is still registered',
+    works: false,
+    break: async (world) => {
+      const settings = {
+        amqpConnection: world.env.AMQP_URL,
+        pgClient: world.env.DATABASE_URL,
+        redis: world.env.REDIS_URL,
+        contextTableName: world.contextTable,
+        statusTableName: world.statusTable,
+        queueName: world.queue,
+      }
+      const env = { ...world.env, SETTINGS: JSON.stringify(settings) }
+      const worker = start(['worker', WORKER], { env })
+      world.t.after(() => worker.child.kill('SIGKILL'))
+      await world.isRegistered(world.queue)
+      worker.child.kill('SIGKILL')
+      await worker.done
+      await startRuns(world, 'single', 2)
+    },
+    check: 'queue.consumers',
+    found: /^nobody consumes the queue 'world_\d+-jobs'; 2 jobs wait$/,
+    todo: /^start a worker with queueName: 'world_\d+-jobs', or see why it does not run/,
+    mend: async (world) => {
+      await world.worker()
+      await world.settledDown()
+    },
   },
   {
     what: 'there are no workers at all',

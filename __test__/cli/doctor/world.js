@@ -62,14 +62,14 @@ export class World {
     adapter.start()
     this.adapter = adapter
     this.t.after(() => adapter.stop())
-    await this.#isRegistered(queue, redis)
+    await this.isRegistered(queue, redis)
     // It registers before it consumes. In a set-up that is broken it may never do that.
     await adapter.ready({ timeoutMs: 5_000 }).catch(() => {})
     return adapter
   }
 
   /** Waits for a worker of the queue in the registry. */
-  async #isRegistered(queue, redis) {
+  async isRegistered(queue, redis = this.servers.urls.redis) {
     // Not by the command line: a process for every look would take longer than all the rest.
     const { host, close } = openClientHost({ ...this.#places(redis), logger: new NullLogger() })
     try {

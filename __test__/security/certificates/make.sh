@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes every certificate here anew, valid from 2020 to 2120. Needs openssl 3; the tests do not need it.
+# Makes every certificate here anew, valid from 2020 to 2120, `expired` to 2021. Needs openssl 3; the tests do not need it.
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -42,6 +42,9 @@ $here" $by_authority
 issue elsewhere elsewhere.example 'basicConstraints = critical,CA:FALSE
 extendedKeyUsage = serverAuth
 subjectAltName = DNS:elsewhere.example' $by_authority
+issue expired localhost "basicConstraints = critical,CA:FALSE
+extendedKeyUsage = serverAuth
+$here" $by_authority -enddate 20210101000000Z
 issue client 'flowcraft client' 'basicConstraints = critical,CA:FALSE
 extendedKeyUsage = clientAuth' $by_authority
 issue self-signed 'vouches for itself' "basicConstraints = critical,CA:FALSE

@@ -8,6 +8,7 @@ import { lengthOf } from '../durations.js'
 import { codeOf } from '../failures.js'
 import type { Servers } from '../servers.js'
 import { type Address, addressOf, whyDeaf } from './address.js'
+import { certificateFault } from './certificate.js'
 import { type Finding, fault, note, ok } from './finding.js'
 import { deletions, rightsOfOwn } from './rights.js'
 import { judgeVersion } from './version.js'
@@ -41,7 +42,10 @@ export async function lookAtPostgres(servers: Servers): Promise<PostgresReport> 
     facts = (fromJson((await database.ask(FACTS, [])) ?? '[]') as ServerFacts[])[0]
   } catch (error) {
     const { database: setting, from } = servers.settings
-    return { findings: [await whyNot(error as Error, addressOf(setting), from.database)], isUsable: false }
+    return {
+      findings: [await whyNot(error as Error, addressOf(setting), { setting, from: from.database })],
+      isUsable: false,
+    }
   }
   if (!facts) return { findings: [], isUsable: false }
   const findings = [judgeServer(facts), judgePooler(database.isPooled ?? false), await clockOf(database)]
@@ -68,7 +72,11 @@ function loginTodo(sqlState: string | undefined, address: Address | undefined, f
   return [`check user, password and database in ${from}`]
 }
 
-async function whyNot(error: Error, address: Address | undefined, from = 'DATABASE_URL'): Promise<Finding> {
+async function whyNot(
+  error: Error,
+  address: Address | undefined,
+  { setting, from = 'DATABASE_URL' }: { setting: unknown; from: string | undefined },
+): Promise<Finding> {
   const code = codeOf(error)
   const sqlState = error instanceof FlowcraftAdapterError ? error.sqlState : undefined
   const as = address
@@ -94,6 +102,8 @@ async function whyNot(error: Error, address: Address | undefined, from = 'DATABA
     const todo = `start PostgreSQL, or correct host and port in ${from} (5432 is usual)`
     return fault('postgres.reach', `PostgreSQL cannot be reached: ${deaf}`, todo)
   }
+  const certificate = address?.isEncrypted && (await certificateFault(address, { isPostgres: true, setting, from }))
+  if (certificate) return fault('postgres.tls', certificate.found, certificate.todo)
   const check = `check host, port and sslmode in ${from}`
   return address?.isEncrypted
     ? fault('postgres.tls', error.message, TLS_TODO, check)
@@ -170,17 +180,38 @@ async function tablesOf(database: Database, { settings: { contexts, statuses } }
       ...(await rightsOfOwn(database, contexts)),
     ]
   } catch (error) {
+    const finding = refusal('postgres.tables', error as Error)
+    const shut = isForbidden(error) ? await shutSchemas(database, [contexts, statuses]) : []
+    if (shut.length > 0) return [{ ...finding, todo: shut }]
     const schemas = codeOf(error) === 'TABLE_MISSING' ? await missingSchemas(database, [contexts, statuses]) : []
-    const { todo, ...finding } = refusal('postgres.tables', error as Error)
-    return [{ ...finding, todo: [...schemas.map((schema) => `CREATE SCHEMA ${schema};`), ...todo] }]
+    return [{ ...finding, todo: [...schemas.map((schema) => `CREATE SCHEMA ${schema};`), ...finding.todo] }]
   }
+}
+
+/** The user lacks a privilege. */
+function isForbidden(error: unknown): boolean {
+  return error instanceof FlowcraftAdapterError && error.sqlState === '42501'
+}
+
+/** What opens the schemas of tables that this user may not look into. */
+async function shutSchemas(database: Database, tables: readonly string[]): Promise<string[]> {
+  const query = `
+    SELECT format('GRANT USAGE ON SCHEMA %s TO %I;', name, current_user) AS todo FROM unnest($1::text[]) AS g (name)
+    WHERE NOT has_schema_privilege(to_regnamespace(name)::oid, 'USAGE')`
+  const rows = fromJson((await database.ask(query, schemasOf(tables))) ?? '[]') as { todo: string }[]
+  return rows.map(({ todo }) => todo)
+}
+
+/** The quoted names of the schemas that tables are to be in, where they say one. */
+function schemasOf(tables: readonly string[]): string[] {
+  const schemas = tables.flatMap((table) => readingsOf(table)[0].match(/^("(?:[^"]|"")*")\./)?.[1] ?? [])
+  return [...new Set(schemas)]
 }
 
 /** The quoted names of schemas that tables are to be in, and that are not there. */
 async function missingSchemas(database: Database, tables: readonly string[]): Promise<string[]> {
-  const schemas = tables.flatMap((table) => readingsOf(table)[0].match(/^("(?:[^"]|"")*")\./)?.[1] ?? [])
   const query = 'SELECT name FROM unnest($1::text[]) AS g (name) WHERE to_regnamespace(name) IS NULL'
-  const rows = fromJson((await database.ask(query, [...new Set(schemas)])) ?? '[]') as { name: string }[]
+  const rows = fromJson((await database.ask(query, schemasOf(tables))) ?? '[]') as { name: string }[]
   return rows.map(({ name }) => name)
 }
 

@@ -5,6 +5,7 @@ import { fromJson } from '../../bridge/json.js'
 import { codeOf } from '../failures.js'
 import type { Servers } from '../servers.js'
 import { type Address, addressOf, whyDeaf } from './address.js'
+import { certificateFault } from './certificate.js'
 import { type Finding, fault, note, ok } from './finding.js'
 import { type Greeting, greetingOf } from './greeting.js'
 import { judgeVersion } from './version.js'
@@ -52,7 +53,9 @@ export async function lookAtRabbitMq(servers: Servers): Promise<RabbitMqReport> 
     const examination = fromJson((await asked) ?? 'null') as Examination
     return { findings: [...version, ...judgeRights(examination), ...judgeQueues(examination)], examination }
   } catch (error) {
-    return { findings: [...version, await whyNot(error as Error, address, from.amqp)] }
+    return {
+      findings: [...version, await whyNot(error as Error, address, { setting: [amqp].flat()[0], from: from.amqp })],
+    }
   }
 }
 
@@ -71,7 +74,11 @@ function clusterOf(cluster: string | undefined): string {
 }
 
 /** Why it is not reached, and what to do. */
-async function whyNot(error: Error, address: Address | undefined, from = 'AMQP_URL'): Promise<Finding> {
+async function whyNot(
+  error: Error,
+  address: Address | undefined,
+  { setting, from = 'AMQP_URL' }: { setting: unknown; from: string | undefined },
+): Promise<Finding> {
   const user = address?.user ?? 'guest'
   if (codeOf(error) === 'BROKER_REFUSED') {
     return fault(
@@ -99,6 +106,8 @@ async function whyNot(error: Error, address: Address | undefined, from = 'AMQP_U
       `write ${write} in ${from}, or take the port that speaks as it says (5672 is usual, with TLS 5671)`,
     )
   }
+  const certificate = address?.isEncrypted && (await certificateFault(address, { setting, from }))
+  if (certificate) return fault('rabbitmq.tls', certificate.found, certificate.todo)
   const tls = address?.isEncrypted ? ['with a certificate of your own authority: NODE_EXTRA_CA_CERTS=ca.pem'] : []
   return fault('rabbitmq.reach', error.message, `check host, port and protocol in ${from}`, ...tls)
 }

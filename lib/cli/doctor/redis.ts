@@ -6,11 +6,13 @@ import type { Store } from '../../bridge/native.js'
 import { codeOf } from '../failures.js'
 import type { Servers } from '../servers.js'
 import { type Address, addressOf, firstLineOf, whyDeaf } from './address.js'
+import { certificateFault } from './certificate.js'
 import { type Finding, fault, note, ok } from './finding.js'
 import { judgeVersion } from './version.js'
 
 const PROBE = 'flowcraft:doctor'
 const FOR_A_SECOND = 1
+const PING = 'PING\r\n'
 /** How long it may take to connect and to answer, in milliseconds. */
 const PATIENCE = 5_000
 
@@ -30,7 +32,7 @@ export async function lookAtRedis(servers: Servers): Promise<Finding[]> {
   try {
     await withinTime(store.ask(['PING']), PATIENCE, `Redis does not answer within ${PATIENCE / 1_000} s`)
   } catch (error) {
-    return [await whyNot(error as Error, address, from.redis)]
+    return [await whyNot(error as Error, address, { setting: redis, from: from.redis })]
   }
   const info = await infoOf(store)
   return [
@@ -56,7 +58,11 @@ async function infoOf(store: Store): Promise<Map<string, string>> {
   }
 }
 
-async function whyNot(error: Error, address: Address | undefined, from = 'REDIS_URL'): Promise<Finding> {
+async function whyNot(
+  error: Error,
+  address: Address | undefined,
+  { setting, from = 'REDIS_URL' }: { setting: unknown; from: string | undefined },
+): Promise<Finding> {
   const deaf = address && (await whyDeaf(address))
   if (deaf)
     return fault(
@@ -73,8 +79,17 @@ async function whyNot(error: Error, address: Address | undefined, from = 'REDIS_
       "redis-cli ACL SETUSER <user> on '>password' '~*' '+@all' makes a user that may do all that is needed",
     )
   }
+  if (address?.isEncrypted && /^[+-]/.test((await firstLineOf(address, PING)) ?? '')) {
+    return fault(
+      'redis.tls',
+      `Redis at ${address.host}:${address.port} speaks without TLS`,
+      `write redis:// in place of rediss:// in ${from}`,
+    )
+  }
+  const certificate = address?.isEncrypted && (await certificateFault(address, { setting, from }))
+  if (certificate) return fault('redis.tls', certificate.found, certificate.todo)
   const tls = address?.isEncrypted
-    ? 'if Redis has no TLS there: redis:// in place of rediss://; if its certificate is of an authority of your own: NODE_EXTRA_CA_CERTS=ca.pem'
+    ? 'if its certificate is of an authority of your own: NODE_EXTRA_CA_CERTS=ca.pem'
     : 'if Redis has TLS there: rediss:// in place of redis://'
   return fault(
     address?.isEncrypted ? 'redis.tls' : 'redis.reach',
@@ -86,7 +101,7 @@ async function whyNot(error: Error, address: Address | undefined, from = 'REDIS_
 
 /** The code of the error with which Redis answers whoever does not log in; undefined where it answers. */
 async function errorCodeOf(address: Address): Promise<string | undefined> {
-  return (await firstLineOf(address, 'PING\r\n'))?.match(/^-([A-Z]+) /)?.[1]
+  return (await firstLineOf(address, PING))?.match(/^-([A-Z]+) /)?.[1]
 }
 
 /** What a user of Redis has to be allowed. */
