@@ -46,6 +46,22 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * Opens no connection.
    *
    * @throws TypeError naming the option that cannot work.
+   *
+   * @example
+   * ```ts
+   * const adapter = new RabbitMqAdapter({
+   *   amqpConnection: 'amqp://localhost',
+   *   pgClient: 'postgresql://localhost/shop',
+   *   coordinationStore: new RedisCoordinationStore('redis://localhost'),
+   *   contextTableName: 'flowcraft_contexts',
+   *   statusTableName: 'flowcraft_statuses',
+   *   queueName: 'flowcraft-jobs',
+   *   runtimeOptions: {
+   *     blueprints: { order: flow.toBlueprint() },
+   *     registry: Object.fromEntries(flow.getFunctionRegistry()),
+   *   },
+   * })
+   * ```
    */
   constructor(options: RabbitMqAdapterOptions) {
     const checked = checkOptions(options)
@@ -64,6 +80,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
   /**
    * Starts the worker: it consumes jobs until {@link stop}, reconnecting as often as it takes. While a stop is under way, it
    * starts when that is done.
+   *
+   * @example
+   * ```ts
+   * adapter.start()
+   * ```
    */
   override start(): void {
     this.#worker.lifecycle.start()
@@ -73,6 +94,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * Stops the worker: no new job starts, nodes in flight finish (at most `stopTimeout` milliseconds), messages
    * not started go back to the queue, and every connection opened here is closed. Of several calls at a time each
    * resolves when all of that is done.
+   *
+   * @example
+   * ```ts
+   * process.once('SIGTERM', () => adapter.stop())
+   * ```
    */
   async stop(): Promise<void> {
     await this.#worker.lifecycle.stop()
@@ -101,6 +127,12 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * Publishes again every job of a run that is due and that nobody is running. Needs no `start()`.
    *
    * @returns The nodes whose jobs were published.
+   *
+   * @example
+   * ```ts
+   * const published = await adapter.reconcile('order-17')
+   * console.log(`published again: ${[...published].join(', ')}`)
+   * ```
    */
   override async reconcile(runId: string): Promise<Set<string>> {
     return new Set(await this.#answer(this.#worker.engine.reconcile(runId)))
@@ -113,6 +145,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @param nodeId One of several paused nodes; absent for all.
    * @returns The nodes that go on.
    * @throws NotAwaitingError when the run, or the node, does not wait to be resumed; RunEndedError when the run is over.
+   *
+   * @example
+   * ```ts
+   * await adapter.resumeWithAction('order-17', 'approved', { by: 'ada' })
+   * ```
    */
   async resumeWithAction(runId: string, action: string, output?: unknown, nodeId?: string): Promise<Set<string>> {
     const what = `The output to resume run '${runId}' with`
@@ -129,6 +166,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    *
    * @returns The nodes that go on; none where the run knows that key.
    * @throws RunEndedError when the run is over, unless it knows that key.
+   *
+   * @example
+   * ```ts
+   * await adapter.sendEvent('order-17', 'payment:received', { amount: 42 }, { idempotencyKey: 'payment-7' })
+   * ```
    */
   async sendEvent(
     runId: string,
@@ -149,6 +191,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * `start()`.
    *
    * @returns Whether the run was still going on.
+   *
+   * @example
+   * ```ts
+   * const wentOn = await adapter.cancel('order-17', 'the customer changed their mind')
+   * ```
    */
   async cancel(runId: string, reason = 'Cancelled'): Promise<boolean> {
     return this.#answer(this.#worker.engine.cancel(runId, reason))
@@ -159,6 +206,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    *
    * @returns The nodes that run again.
    * @throws FlowcraftAdapterError with the code `RUN_NOT_FAILED` when the run has not failed.
+   *
+   * @example
+   * ```ts
+   * const nodes = await adapter.retry('order-17')
+   * ```
    */
   async retry(runId: string): Promise<Set<string>> {
     const retry = (span?: string) => this.#answer(this.#worker.engine.retry(runId, span))
@@ -170,6 +222,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * started; they stay there. Needs no `start()`.
    *
    * @param options.limit How many at most; default 100.
+   *
+   * @example
+   * ```ts
+   * for (const { id, reason, job } of await adapter.listDeadLetters({ limit: 10 })) console.log(id, reason, job?.runId)
+   * ```
    */
   async listDeadLetters(options: { limit?: number } = {}): Promise<DeadLetter[]> {
     return (await this.#answer(this.#worker.engine.deadLetters(limitToList(options)))).map(deadLetterOf)
@@ -182,6 +239,13 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * @param options.ids Only these; default all.
    * @param options.limit How many at most; default all.
    * @returns How many were put back.
+   *
+   * @example
+   * ```ts
+   * const letters = await adapter.listDeadLetters()
+   * const ofOrders = letters.filter(({ job }) => job?.blueprintId === 'order')
+   * await adapter.replayDeadLetters({ ids: ofOrders.map(({ id }) => id) })
+   * ```
    */
   async replayDeadLetters(options: { ids?: string[]; limit?: number } = {}): Promise<number> {
     return this.#answer(this.#worker.engine.replay(...lettersToReplay(options)))
@@ -192,6 +256,12 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * and node, so that a node before the webhook can send it to whoever is to call it.
    *
    * @throws TypeError without the option `webhook`.
+   *
+   * @example
+   * ```ts
+   * const { url } = await adapter.registerWebhookEndpoint('order-17', 'payment')
+   * await provider.createPayment({ amount: 42, notifyUrl: url })
+   * ```
    */
   override async registerWebhookEndpoint(runId: string, nodeId: string): Promise<{ url: string; event: string }> {
     if (!this.#webhooks) {
@@ -205,6 +275,11 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
    * A request handler for the webhooks' URLs; mounts in `node:http`, Express and Fastify. Needs no `start()`.
    *
    * @throws TypeError without the option `webhook`.
+   *
+   * @example
+   * ```ts
+   * createServer(adapter.webhookHandler()).listen(8080)
+   * ```
    */
   webhookHandler(): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
     const webhooks = this.#webhooks
@@ -223,7 +298,15 @@ export class RabbitMqAdapter extends BaseDistributedAdapter {
     return (request, response) => webhooks.handle(request, response, { deliver, logger: linesOf(this.logger) })
   }
 
-  /** How this worker is: whether it lives, whether it takes jobs, and why not. Asks no server, and answers at once. */
+  /**
+   * How this worker is: whether it lives, whether it takes jobs, and why not. Asks no server, and answers at once.
+   *
+   * @example
+   * ```ts
+   * const { ready, reasons } = adapter.health()
+   * if (!ready) console.log(reasons)
+   * ```
+   */
   health(): Health {
     return this.#worker.operating.health
   }

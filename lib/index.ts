@@ -33,7 +33,7 @@ export { createRabbitMqReconciler, type ReconciliationStats } from './api/reconc
 export { RedisCoordinationStore } from './api/redis-coordination-store.js'
 export type { WebhookRequest } from './api/webhooks.js'
 export { RabbitMqClient } from './client/client.js'
-export { createRabbitMqClient } from './client/create.js'
+export { type ClosableClient, createRabbitMqClient } from './client/create.js'
 export type { FailedAttempt, NodeDescription, NodeProgress, RunDescription, RunStatus } from './client/description.js'
 export type { SendEventOptions } from './client/events.js'
 export type { ContextOf, Flow, Flows } from './client/flows.js'

@@ -27,6 +27,14 @@ export function contextOptionsOver(adapters: Existing, tableName: string): Postg
 /**
  * An `IAsyncContext` over one row of the context table. Every call is one statement; `patch` applies its
  * operations in one, and creates the row when there is none. Keys are data: quotes, dots and braces are safe.
+ *
+ * @example
+ * ```ts
+ * const context = new PostgresContext('order-17', {
+ *   client: 'postgresql://localhost/shop',
+ *   tableName: 'flowcraft_contexts',
+ * })
+ * ```
  */
 export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
   readonly type = 'async' as const
@@ -45,28 +53,81 @@ export class PostgresContext implements IAsyncContext<Record<string, unknown>> {
     this.#table = new ContextTable(this.#database, tableName)
   }
 
+  /**
+   * The value of a key; `undefined` where it has none.
+   *
+   * @example
+   * ```ts
+   * const amount = await context.get('amount')
+   * ```
+   */
   async get(key: string): Promise<unknown> {
     const json = await this.#table.get(this.#runId, key)
     return json === null ? undefined : this.#values.seen(fromJson(json), placeOf(this.#runId, key))
   }
 
+  /**
+   * Whether a key has a value.
+   *
+   * @example
+   * ```ts
+   * if (!(await context.has('approvedBy'))) console.log('not approved yet')
+   * ```
+   */
   async has(key: string): Promise<boolean> {
     return this.#table.has(this.#runId, key)
   }
 
+  /**
+   * Gives a key a value.
+   *
+   * @throws TypeError when the key or the value cannot be stored.
+   *
+   * @example
+   * ```ts
+   * await context.set('note', 'the customer called')
+   * ```
+   */
   async set(key: string, value: unknown): Promise<void> {
     await this.patch([{ op: 'set', key, value }])
   }
 
+  /**
+   * Removes a key; whether it had a value.
+   *
+   * @example
+   * ```ts
+   * await context.delete('note')
+   * ```
+   */
   async delete(key: string): Promise<boolean> {
     return this.#table.delete(this.#runId, key)
   }
 
+  /**
+   * All keys and their values.
+   *
+   * @example
+   * ```ts
+   * const { amount, ...others } = await context.toJSON()
+   * ```
+   */
   async toJSON(): Promise<Record<string, unknown>> {
     const stored = fromJson(await this.#table.toJSON(this.#runId)) as Record<string, unknown>
     return this.#values.seenContext(stored, (key) => placeOf(this.#runId, key))
   }
 
+  /**
+   * Sets and deletes keys in one statement.
+   *
+   * @example
+   * ```ts
+   * await context.patch([
+   *   { op: 'set', key: 'approvedBy', value: 'ada' },
+   *   { op: 'delete', key: 'note' },
+   * ])
+   * ```
+   */
   async patch(operations: PatchOperation[]): Promise<void> {
     const where = ` of run '${this.#runId}'`
     const last = new Map<string, string | undefined>()

@@ -19,7 +19,20 @@ export interface ReconciliationStats {
 /** How many stalled runs are taken on at a time. */
 const BATCH = 100
 
-/** Makes a reconciler. Run it from a schedule; several processes may, and each takes on runs of its own. */
+/**
+ * Makes a reconciler. Run it from a schedule; several processes may, and each takes on runs of its own.
+ *
+ * @example
+ * ```ts
+ * const reconciler = createRabbitMqReconciler({
+ *   adapter,
+ *   pgClient,
+ *   statusTableName: 'flowcraft_statuses',
+ *   stalledThresholdSeconds: 300,
+ * })
+ * const { stalledRuns, reconciledRuns, failedRuns } = await reconciler.run()
+ * ```
+ */
 export function createRabbitMqReconciler(options: RabbitMqReconcilerOptions): { run(): Promise<ReconciliationStats> } {
   const checked = check(RECONCILER_SCHEMA, options)
   const { adapter, statusTableName, stalledThresholdSeconds } = checked

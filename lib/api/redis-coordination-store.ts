@@ -28,6 +28,11 @@ export class RedisCoordinationStore implements ICoordinationStore {
    * @param redis An `ioredis` client or Cluster (its options are read), a `redis:` or `rediss:` URL, or an options
    * object: of one server, of a Cluster (`cluster`), or of Sentinels (`sentinels`, `name`). Or `memory:` (`memory:name`),
    * for an adapter whose other servers are in that memory.
+   *
+   * @example
+   * ```ts
+   * const coordinationStore = new RedisCoordinationStore('redis://localhost')
+   * ```
    */
   constructor(redis: IoRedisLike | RedisOptions | string) {
     this.#store = openRedis(redisServer.read(redis, 'redis'))
@@ -38,27 +43,62 @@ export class RedisCoordinationStore implements ICoordinationStore {
     })
   }
 
-  /** Adds one to a counter, gives it `ttlSeconds` to live, and answers with its new value. */
+  /**
+   * Adds one to a counter, gives it `ttlSeconds` to live, and answers with its new value.
+   *
+   * @example
+   * ```ts
+   * const visits = await store.increment('visits:17', 3600)
+   * ```
+   */
   increment(key: string, ttlSeconds: number): Promise<number> {
     return this.#store.increment(key, ttlSeconds)
   }
 
-  /** Sets a key that does not exist, for `ttlSeconds`; whether it did. */
+  /**
+   * Sets a key that does not exist, for `ttlSeconds`; whether it did.
+   *
+   * @example
+   * ```ts
+   * const isMine = await store.setIfNotExist('report:2026-11', 'worker-1', 60)
+   * ```
+   */
   setIfNotExist(key: string, value: string, ttlSeconds: number): Promise<boolean> {
     return this.#store.setIfNotExist(key, value, ttlSeconds)
   }
 
-  /** Gives an existing key `ttlSeconds` to live; whether it exists. */
+  /**
+   * Gives an existing key `ttlSeconds` to live; whether it exists.
+   *
+   * @example
+   * ```ts
+   * await store.extendTTL('report:2026-11', 60)
+   * ```
+   */
   extendTTL(key: string, ttlSeconds: number): Promise<boolean> {
     return this.#store.extendTtl(key, ttlSeconds)
   }
 
-  /** Removes a key. */
+  /**
+   * Removes a key.
+   *
+   * @example
+   * ```ts
+   * await store.delete('report:2026-11')
+   * ```
+   */
   async delete(key: string): Promise<void> {
     await this.#store.delete(key)
   }
 
-  /** The value of a key. */
+  /**
+   * The value of a key.
+   *
+   * @example
+   * ```ts
+   * const holder = await store.get('report:2026-11')
+   * ```
+   */
   async get(key: string): Promise<string | undefined> {
     return (await this.#store.get(key)) ?? undefined
   }

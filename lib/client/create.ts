@@ -20,6 +20,24 @@ import { RabbitMqClient } from './client.js'
 import { blueprintsOf, type Flows } from './flows.js'
 import { type ClientHost, everyQueueOf } from './host.js'
 
+/** A client of its own, which has connections of its own. */
+export interface ClosableClient<F extends Flows = Flows> extends RabbitMqClient<F> {
+  /**
+   * Closes the connections that the client has opened.
+   *
+   * @example
+   * ```ts
+   * const client = createRabbitMqClient({ ...servers, blueprints: flows })
+   * try {
+   *   await client.start('order', { runId: 'order-18' })
+   * } finally {
+   *   await client.close()
+   * }
+   * ```
+   */
+  close(): Promise<void>
+}
+
 /** How long closing waits, in milliseconds: nothing is being executed. */
 const AT_ONCE = 0
 
@@ -45,7 +63,7 @@ const AT_ONCE = 0
  */
 export function createRabbitMqClient<F extends Flows = Flows>(
   options: RabbitMqClientOptions & { blueprints?: F },
-): RabbitMqClient<F> & { close(): Promise<void> } {
+): ClosableClient<F> {
   const { host, close } = openClientHost(options)
   return Object.assign(new RabbitMqClient<F>(host), { close })
 }

@@ -8,7 +8,16 @@ import { type Looked, settle } from './settling.js'
 
 /** What the time is, and how it goes on. */
 export interface TestClock {
-  /** What the clock shows. It runs on by itself, and is moved ahead by {@link advance}. */
+  /**
+   * What the clock shows. It runs on by itself, and is moved ahead by {@link advance}.
+   *
+   * @example
+   * ```ts
+   * const before = clock.now()
+   * await clock.advance('1 day')
+   * assert.ok(clock.now().getTime() - before.getTime() >= 24 * 3_600_000)
+   * ```
+   */
   now(): Date
   /**
    * Moves the clock ahead, from one due moment to the next: everything that falls due on the way is done in its order,

@@ -67,14 +67,29 @@ export class TestEnvironment<F extends Flows = Flows> {
     for (let count = options.workers ?? 1; count > 0; count -= 1) this.#workers.start()
   }
 
-  /** One of the workers: for what only an adapter does, `registerWebhookEndpoint` or `listDeadLetters`. */
+  /**
+   * One of the workers: for what only an adapter does, `registerWebhookEndpoint` or `listDeadLetters`.
+   *
+   * @example
+   * ```ts
+   * const { url } = await env.adapter.registerWebhookEndpoint(run.runId, 'payment')
+   * ```
+   */
   get adapter(): RabbitMqAdapter {
     const [adapter] = this.#workers.adapters
     if (!adapter) throw mistake('INVALID_ARGUMENT', 'There is no worker: start one with startWorker()')
     return adapter
   }
 
-  /** Starts one more worker. */
+  /**
+   * Starts one more worker.
+   *
+   * @example
+   * ```ts
+   * const second = startWorker()
+   * await second.stop()
+   * ```
+   */
   readonly startWorker = (): RabbitMqAdapter => this.#workers.start()
 
   /**
@@ -115,7 +130,15 @@ export class TestEnvironment<F extends Flows = Flows> {
     await turn(0)
   }
 
-  /** Puts a server back that {@link fail} has put out of reach: this one, or all of them. */
+  /**
+   * Puts a server back that {@link fail} has put out of reach: this one, or all of them.
+   *
+   * @example
+   * ```ts
+   * await fail('redis')
+   * await restore()
+   * ```
+   */
   readonly restore = async (server?: FailingServer): Promise<void> => {
     for (const each of server === undefined ? [...this.#failing] : [server]) this.#outage(each, false)
     await turn(0)
@@ -126,6 +149,12 @@ export class TestEnvironment<F extends Flows = Flows> {
    * any more by a worker of this environment.
    *
    * @throws AssertionError when code of yours does not end within `patience`.
+   *
+   * @example
+   * ```ts
+   * await settle()
+   * console.log((await client.run('order-17').describe()).status)
+   * ```
    */
   readonly settle = async (): Promise<void> => {
     if (this.#memory) return settle(this.#memory)
@@ -136,6 +165,12 @@ export class TestEnvironment<F extends Flows = Flows> {
    * Waits until a node is being executed.
    *
    * @throws AssertionError when none is within `patience`.
+   *
+   * @example
+   * ```ts
+   * const { runId } = await untilExecuting('charge')
+   * await client.run(runId).cancel()
+   * ```
    */
   readonly untilExecuting = async (nodeId: string, run?: string | { runId: string }): Promise<ExecutingNode> => {
     const runId = typeof run === 'object' ? run.runId : run
@@ -163,7 +198,14 @@ export class TestEnvironment<F extends Flows = Flows> {
     return deliver(adapter, url, delivery)
   }
 
-  /** What is expected of a run, by its id or its handle. */
+  /**
+   * What is expected of a run, by its id or its handle.
+   *
+   * @example
+   * ```ts
+   * await expectRun('order-17').toAwait('approval')
+   * ```
+   */
   readonly expectRun = (run: string | { runId: string }): RunExpectation => {
     const handle = this.client.run(typeof run === 'string' ? run : run.runId)
     const began = now()
@@ -181,13 +223,27 @@ export class TestEnvironment<F extends Flows = Flows> {
   /**
    * Ends the workers and takes down what was made for them. In memory nodes in flight are abandoned; on real servers workers
    * stop, and tables and queues are removed.
+   *
+   * @example
+   * ```ts
+   * const env = await createTestEnvironment({ flows })
+   * after(() => env.close())
+   * ```
    */
   readonly close = async (): Promise<void> => {
     this.#closed ??= this.#end()
     await this.#closed
   }
 
-  /** Closes it: `await using env = await createTestEnvironment({ flows })`. */
+  /**
+   * Closes it at the end of its block.
+   *
+   * @example
+   * ```ts
+   * await using env = await createTestEnvironment({ flows })
+   * await env.expectRun(await env.client.start('order')).toAwait('approval')
+   * ```
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -98,7 +98,15 @@ export class RunExpectation {
     })
   }
 
-  /** The run was cancelled. */
+  /**
+   * The run was cancelled.
+   *
+   * @example
+   * ```ts
+   * await client.run('order-17').cancel()
+   * await expectRun('order-17').toHaveBeenCancelled()
+   * ```
+   */
   async toHaveBeenCancelled(): Promise<void> {
     await this.#check('toHaveBeenCancelled', async (seen) => this.#isOf(seen, 'cancelled'))
   }
@@ -120,12 +128,26 @@ export class RunExpectation {
     })
   }
 
-  /** These nodes began, in this order; others may have run between them, and an execution after a crash counts, too. */
+  /**
+   * These nodes began, in this order; others may have run between them, and an execution after a crash counts, too.
+   *
+   * @example
+   * ```ts
+   * await expectRun(run).toHaveRun('charge', 'approval')
+   * ```
+   */
   async toHaveRun(...nodes: string[]): Promise<void> {
     await this.#check('toHaveRun', async () => this.#ranInOrder(nodes))
   }
 
-  /** None of these nodes ever began. */
+  /**
+   * None of these nodes ever began.
+   *
+   * @example
+   * ```ts
+   * await expectRun(run).notToHaveRun('ship')
+   * ```
+   */
   async notToHaveRun(...nodes: string[]): Promise<void> {
     await this.#check('notToHaveRun', async () => {
       const ran = this.#began().filter((node) => nodes.includes(node))
@@ -133,7 +155,14 @@ export class RunExpectation {
     })
   }
 
-  /** The code of a node was tried so often: in every execution of it, with its retries. */
+  /**
+   * The code of a node was tried so often: in every execution of it, with its retries.
+   *
+   * @example
+   * ```ts
+   * await expectRun(run).toHaveTried('charge', 3)
+   * ```
+   */
   async toHaveTried(nodeId: string, attempts: number): Promise<void> {
     await this.#check('toHaveTried', async () => this.#tried({ [nodeId]: attempts }))
   }

@@ -24,7 +24,7 @@ take is in [options](options.md), what commands do in [command line](cli.md), wh
 is used in [the guides](index.md#guides).`
 
 /** What a file exports: names, and the files that declare them. Functions and classes first, as they are used. */
-function exportsOf(entry) {
+export function exportsOf(entry) {
   const text = readFileSync(join(DIST, entry), 'utf8')
   const found = [...text.matchAll(/^export (?:type )?\{ (.*?),? \} from '\.\/(.*?)\.js';$/gm)].flatMap(
     ([, names, file]) =>
@@ -84,7 +84,7 @@ function described({ name, kind, file, comment, lines }) {
 }
 
 /** The members of a class or interface, each with its comment; what is private or the engine's own is left out. */
-function membersOf(lines) {
+export function membersOf(lines) {
   const members = []
   let depth = 0
   for (const [index, line] of lines.slice(0, -1).entries()) {
