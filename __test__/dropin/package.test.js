@@ -170,9 +170,13 @@ describe('the types', () => {
     [
       'typed-with-peers',
       ['flowcraft', '@types/node', 'amqplib', 'pg', '@types/pg', 'ioredis'],
-      ['urls.ts', 'client.ts', 'testing.ts', 'live.ts'],
+      ['urls.ts', 'client.ts', 'nodes.ts', 'runs.ts', 'testing.ts', 'live.ts'],
     ],
-    ['typed-without-peers', ['flowcraft', '@types/node'], ['urls.ts', 'client.ts', 'testing.ts']],
+    [
+      'typed-without-peers',
+      ['flowcraft', '@types/node'],
+      ['urls.ts', 'client.ts', 'nodes.ts', 'runs.ts', 'testing.ts'],
+    ],
   ]) {
     it(`compile in a strict project (${name})`, async () => {
       const path = await project(name, packages)

@@ -4,16 +4,11 @@ import { mistake } from '../errors.js'
 import { callOptions, type Names } from '../options/call-options.js'
 import type { ClientHost } from './host.js'
 
-/** What is to go on: a queue, or a blueprint. */
-export interface Pausable {
-  /** A queue, by its name. */
-  queue?: string
-  /** A blueprint, by its id. */
-  blueprintId?: string
-}
+/** What is to go on: a queue, by its name, or a blueprint, by its id. */
+export type Pausable = { queue: string; blueprintId?: never } | { blueprintId: string; queue?: never }
 
 /** What is to be paused: a queue, or a blueprint. */
-export interface PauseOptions extends Pausable {
+export type PauseOptions = Pausable & {
   /** Why: workers log it, and `client.paused()` has it. Default: none. */
   reason?: string
 }
@@ -57,9 +52,8 @@ export function checkedReason(reason: unknown): string | undefined {
 }
 
 function checked({ queue, blueprintId }: Pausable): Pausable {
-  const named = [queue, blueprintId].filter((name) => name !== undefined)
-  if (named.length !== 1 || typeof named[0] !== 'string' || named[0] === '') {
-    throw mistake('INVALID_ARGUMENT', 'What is paused is either a queue or a blueprint: { queue } or { blueprintId }')
-  }
-  return { ...(queue !== undefined && { queue }), ...(blueprintId !== undefined && { blueprintId }) }
+  const isName = (name: unknown): name is string => typeof name === 'string' && name !== ''
+  if (blueprintId === undefined && isName(queue)) return { queue }
+  if (queue === undefined && isName(blueprintId)) return { blueprintId }
+  throw mistake('INVALID_ARGUMENT', 'What is paused is either a queue or a blueprint: { queue } or { blueprintId }')
 }

@@ -36,8 +36,7 @@ function note({ io }: Call, { queue, blueprintId }: Pausable, words: string): vo
 
 function pausable(parsed: Parsed): Pausable {
   const [queue, blueprintId] = [parsed.text('of-queue'), parsed.text('blueprint')]
-  if ((queue === undefined) === (blueprintId === undefined)) {
-    throw usage('What? Name either a queue or a blueprint', '--of-queue flowcraft-jobs, or --blueprint order')
-  }
-  return { ...(queue !== undefined && { queue }), ...(blueprintId !== undefined && { blueprintId }) }
+  if (queue !== undefined && blueprintId === undefined) return { queue }
+  if (blueprintId !== undefined && queue === undefined) return { blueprintId }
+  throw usage('What? Name either a queue or a blueprint', '--of-queue flowcraft-jobs, or --blueprint order')
 }
