@@ -28,9 +28,8 @@ export function api(adapter, { events, remindAfterMs = 24 * 3_600_000 }) {
     'POST /orders': async ({ body: order }) => {
       const once = { onConflict: 'use-existing' }
       const { outcome } = await client.start('order', { ...once, runId: order.id, context: { order } })
-      const startAt = Date.now() + remindAfterMs
-      const reminder = { runId: `${order.id}:reminder`, context: { orderId: order.id }, startAt }
-      await client.start('reminder', { ...once, ...reminder })
+      const reminder = { runId: `${order.id}:reminder`, startAt: Date.now() + remindAfterMs }
+      await client.start('reminder', { ...once, ...reminder, context: { orderId: order.id } })
       return { id: order.id, outcome }
     },
     'GET /orders': ({ query }) => client.list({ blueprintId: 'order', ...query }),

@@ -44,4 +44,15 @@ const reminder = createFlow('reminder').node('remind', async ({ context, depende
   return { output: 'sent' }
 })
 
-export const flows = { order, reminder }
+/** Starts by itself, and says what was left undecided. */
+const digest = createFlow('digest').node('tell', async ({ dependencies }) => {
+  const { runs } = await dependencies.adapter.client.list({ blueprintId: 'order', status: 'awaiting' })
+  if (runs.length === 0) return { output: 'nothing to tell' }
+  await dependencies.mail.send(`Orders that wait: ${runs.map(({ runId }) => runId).join(', ')}.`)
+  return { output: 'told' }
+})
+
+export const flows = { order, reminder, digest }
+
+/** Every working day at eight, however many processes serve. */
+export const schedules = [{ id: 'digest', cron: '0 8 * * 1-5', timeZone: 'Europe/Berlin', blueprintId: 'digest' }]

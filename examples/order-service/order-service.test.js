@@ -4,9 +4,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { test } from 'node:test'
+import { migrate } from '@flowcraft/rabbitmq-adapter'
 import { createTestEnvironment } from '@flowcraft/rabbitmq-adapter/testing'
 import { api, counter } from './api.js'
-import { flows } from './flows.js'
+import { flows, schedules } from './flows.js'
 import { standIns } from './systems.js'
 
 const { SERVERS, AMQP_URL: amqp, DATABASE_URL: database, REDIS_URL: redis } = process.env
@@ -108,4 +109,18 @@ test('one that is cancelled stays so', async (t) => {
   assert.equal((await send('GET', '/orders/none')).status, 404)
   const counts = (await send('GET', '/counts')).body
   assert.equal(counts.find(({ blueprintId, status }) => blueprintId === 'order' && status === 'cancelled').count, 1)
+})
+
+test('what waits is told by mail every working day at eight, once', async (t) => {
+  const { send, expectRun, client, clock, servers, systems } = await service(t)
+  await migrate(servers)
+  for (const schedule of schedules) await client.schedules.create(schedule)
+  await send('POST', '/orders', { id: 'o-6', amount: 40 })
+  await expectRun('o-6').toAwait('paid')
+  if (onServers) await client.schedules.trigger('digest').then((run) => run.result({ timeoutMs: 60_000 }))
+  else await clock.advance('1 week')
+  const { recent, counts } = await client.schedules.describe('digest')
+  assert.equal(counts.started, onServers ? 1 : 5)
+  await expectRun(recent[0].runId).toHaveCompleted({ outputs: { tell: 'told' } })
+  assert.deepEqual(systems.mails, Array(counts.started).fill('Orders that wait: o-6.'))
 })
