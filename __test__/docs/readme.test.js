@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { migrate } from '@flowcraft/rabbitmq-adapter'
 import { createTestEnvironment } from '@flowcraft/rabbitmq-adapter/testing'
 import { createFlow, UnsafeEvaluator, WebhookNode } from 'flowcraft'
 import { blocksOf, pageOf, programOf, sectionOf } from '../fixtures/pages.js'
@@ -66,10 +68,26 @@ const NEXT = {
   countdown: { ends: { outputs: { lift: 'off' }, context: { left: 0 }, attempts: { step: 3 } } },
   thumbnails: { ends: { context: { small: ['small a.png', 'small b.png', 'small c.png'] } } },
   signup: { ends: { context: { message: 'HELLO ADA' } } },
+  report: { passes: '1 day', schedule: 'nightly', ends: { outputs: { write: 'written' } } },
+  summary: { limit: { count: 60, most: 4 }, passes: '1 minute', ends: { outputs: { ask: 'a summary' } } },
 }
 
 const askTheBank = async () => {
   throw new Error('the bank is closed')
+}
+
+/** A model that says how often it was asked, and how often at a time. */
+function model() {
+  const asked = { count: 0, now: 0, most: 0 }
+  const askTheModel = async () => {
+    asked.count += 1
+    asked.now += 1
+    asked.most = Math.max(asked.most, asked.now)
+    await setImmediate()
+    asked.now -= 1
+    return { output: 'a summary' }
+  }
+  return { asked, askTheModel }
 }
 
 const greeting = createFlow('greeting')
@@ -85,9 +103,10 @@ const blocks = new Map(
   ]),
 )
 
-/** The flow of a block, and what the block does to its run. */
+/** The flow of a block, the limits it sets, and what it does to its run. */
 async function read(name) {
   const acts = []
+  const { asked, askTheModel } = model()
   const note =
     (act) =>
     async (...given) =>
@@ -96,15 +115,21 @@ async function read(name) {
     createFlow,
     WebhookNode,
     askTheBank,
-    client: { run: (runId) => ({ resume: note(`resume ${runId}`), sendEvent: note(`sendEvent ${runId}`) }) },
+    askTheModel,
+    ...{ migrate: note('migrate'), pgClient: '', contextTableName: '', statusTableName: '' },
+    client: {
+      schedules: { create: note('schedule') },
+      run: (runId) => ({ resume: note(`resume ${runId}`), sendEvent: note(`sendEvent ${runId}`) }),
+    },
     worker: {
       registerWebhookEndpoint: async (...to) => ({ url: acts.push(['deliver', ...to]) }),
       webhookHandler: () => {},
     },
     createServer: () => ({ listen: () => {} }),
   }
-  const program = programOf(`${blocks.get(name)}\nreturn ${name}`, Object.keys(scope))
-  return { flow: await program(scope), acts }
+  const all = `return { flow: ${name}, limits: typeof limits === 'undefined' ? {} : limits }`
+  const program = programOf(`${blocks.get(name)}\n${all}`, Object.keys(scope))
+  return { ...(await program(scope)), acts, asked }
 }
 
 describe('what one does next', () => {
@@ -112,12 +137,12 @@ describe('what one does next', () => {
     assert.deepEqual([...blocks.keys()].sort(), [...Object.keys(NEXT), 'env'].sort())
   })
 
-  for (const [name, { waitsAt, passes, body, ends }] of Object.entries(NEXT)) {
+  for (const [name, { waitsAt, passes, body, schedule, limit, ends }] of Object.entries(NEXT)) {
     it(name, async (t) => {
-      const { flow, acts } = await read(name)
+      const { flow, limits, acts, asked } = await read(name)
       const env = await createTestEnvironment({
         flows: { [name]: flow, greeting },
-        adapter: { retryMode: 'queue' },
+        adapter: { retryMode: 'queue', limits },
         runtime: { evaluator: new UnsafeEvaluator() },
       })
       t.after(() => env.close())
@@ -126,10 +151,22 @@ describe('what one does next', () => {
       for (const [act, ...given] of acts) {
         const [method, runId] = act.split(' ')
         if (method === 'deliver') await env.deliver({ runId: given[0], nodeId: given[1] }, { body })
+        else if (method === 'migrate') await migrate(env.servers)
+        else if (method === 'schedule') await env.client.schedules.create(...given)
         else await env.client.run(runId)[method](...given)
+      }
+      if (limit) {
+        await env.client.startMany(name, Array(limit.count).fill({}))
+        await env.clock.advance('30 s')
+        assert.deepEqual([asked.count, asked.most], [limit.count, limit.most], 'one more waits')
       }
       if (passes) await env.clock.advance(passes)
       await env.expectRun(begun).toHaveCompleted(ends)
+      if (limit) assert.equal(asked.count, limit.count + 1)
+      if (schedule) {
+        const { recent } = await env.client.schedules.describe(schedule)
+        await env.expectRun(recent[0].runId).toHaveCompleted(ends)
+      }
     })
   }
 
