@@ -79,6 +79,7 @@ export const navigation = [
         ['Fastify', 'fastify-service'],
         ['Next.js', 'nextjs-app'],
         ['Nightly report', 'nightly-report'],
+        ['In your transaction', 'in-your-transaction'],
         ['NestJS', 'nestjs-module'],
         ['Deployment', 'deployment'],
       ].map(([text, name]) => page(text, `examples/${name}/README`)),

@@ -1,0 +1,2 @@
+// Where Prisma finds its schema.
+export default { schema: 'schema.prisma' }
