@@ -7,6 +7,7 @@ import { createFlow } from 'flowcraft'
 import { Cluster, Redis } from 'ioredis'
 import { leases } from '../fixtures/leases.js'
 import { openSharedServers, until } from '../fixtures/shared-servers.js'
+import { limited, mostAtATime, mostWithin, timing } from '../limits/support.js'
 import { startCluster } from './support/redis.js'
 import { missing, openPlace } from './support/servers.js'
 
@@ -39,6 +40,14 @@ describe('a Redis Cluster', { skip: missing('redis') }, () => {
         return held.length
       }),
     )
+
+  /** The keys of limits that a node has. */
+  async function limitKeys(url) {
+    const node = new Redis(url)
+    const keys = await node.keys('*flowcraft:limit:*')
+    node.disconnect()
+    return keys
+  }
 
   const descriptions = {
     'by the URL of one node': () => ({ cluster: [cluster.masters[0].url] }),
@@ -83,6 +92,45 @@ describe('a Redis Cluster', { skip: missing('redis') }, () => {
     for (const run of runs) assert.equal((await servers.settled(run)).status, 'completed')
     await adapter.stop()
     assert.deepEqual(await perNode(cluster.masters), [0, 0, 0])
+  })
+
+  it('keeps limits by key, at a time and over time, whatever is in the key', async () => {
+    const values = ['a', '}', '{', '{}', '}{', 'a}b{c', '{a}', 'ü}']
+    const name = `tenant-${servers.name}`
+    const { work, spans } = timing(60, async ({ context }) => ({ key: await context.get('key') }))
+    const flow = limited('limited', `${name}:\${key}`, work)
+    const coordinationStore = new RedisCoordinationStore(client)
+    const limits = { [name]: { concurrency: 2, rate: { count: 5, perMs: 2_000 } } }
+    const adapters = [1, 2].map(() => servers.adapter(flow, { coordinationStore, limits }))
+    const runs = []
+    for (const key of values) for (let n = 0; n < 8; n++) runs.push(await servers.begin(flow, { key }))
+    for (const run of runs) assert.equal((await servers.settled(run)).status, 'completed')
+    for (const adapter of adapters) await adapter.stop()
+    for (const key of values) {
+      const own = spans.filter((span) => span.key === key)
+      assert.equal(own.length, 8, key)
+      assert.ok(mostAtATime(own) <= 2, key)
+      // Between being let in and its first line a node may lose a moment, on a busy machine.
+      assert.ok(
+        mostWithin(
+          own.map(({ from }) => from),
+          1_700,
+        ) <= 5,
+        key,
+      )
+    }
+    const scattered = await Promise.all(cluster.masters.map(({ url }) => limitKeys(url)))
+    assert.ok(scattered.filter((keys) => keys.length > 0).length > 1, 'the keys are on several nodes')
+  })
+
+  it('refuses a prefix that would scatter the keys of a limit', () => {
+    const options = { cluster: [cluster.masters[0].url] }
+    for (const keyPrefix of ['{}', 'a{}b', '{}{x}']) {
+      const refused = { code: 'INVALID_OPTION', message: /redis\.keyPrefix/ }
+      assert.throws(() => new RedisCoordinationStore({ ...options, keyPrefix }), refused, keyPrefix)
+    }
+    for (const keyPrefix of ['{app}:', '}{', '{', 'a}']) new RedisCoordinationStore({ ...options, keyPrefix })
+    new RedisCoordinationStore({ host: 'localhost', keyPrefix: '{}' })
   })
 
   it('goes on with the replica of a master that died, without being told', async (t) => {

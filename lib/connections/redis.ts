@@ -44,11 +44,23 @@ function describe(option: unknown): Record<string, unknown> {
     path: options.path ?? undefined,
     ...login(options),
     db: options.db ?? undefined,
-    keyPrefix: options.keyPrefix ?? '',
+    keyPrefix: cluster ? gathered(options.keyPrefix) : (options.keyPrefix ?? ''),
     tls: (encrypted ? tls(options.tls, 'redis.tls') : undefined) ?? tlsOfUrl(cluster?.[0]),
     cluster,
     sentinels: options.sentinels ? sentinels(options) : undefined,
   }
+}
+
+/** The prefix of keys in a Cluster, which has all keys of one limit where their first braces say. Empty ones say nothing. */
+function gathered(prefix = ''): string {
+  const begin = prefix.indexOf('{')
+  if (begin >= 0 && prefix[begin + 1] === '}') {
+    throw invalidOption(
+      'redis.keyPrefix',
+      'a text whose first brace is not that of {}, which would scatter the keys of a limit',
+    )
+  }
+  return prefix
 }
 
 function login({ username, password }: RedisOptions): Record<string, unknown> {
@@ -65,7 +77,7 @@ function ofClusterClient(client: Record<string, unknown>): Record<string, unknow
   return {
     cluster,
     ...login(each),
-    keyPrefix: options?.keyPrefix ?? '',
+    keyPrefix: gathered(options?.keyPrefix),
     tls: tls(each.tls, 'redis.tls') ?? tlsOfUrl(cluster[0]),
   }
 }
