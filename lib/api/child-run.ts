@@ -20,7 +20,7 @@ export interface ChildRunOptions {
    * tried again; what the first one gave counts. Default: the node's input, under the key `input`.
    */
   context?: (node: NodeContext) => object | Promise<object>
-  /** What the child is found by, beside its id. Default: none. */
+  /** What the child is found by, beside its parent's tags: with those at most 20. Default: none more. */
   tags?: readonly string[]
   /** The version that the child's blueprint has to have. Default: any. */
   version?: string

@@ -36,12 +36,14 @@ async function start(
   if (!(await answer(engine.startsChildren()))) {
     throw new RetryAfter(LATER, 'not every worker of this queue has said that it knows child runs')
   }
-  const { createdAt } = readDescription(await answer(engine.describe(place.runId)))
+  const { createdAt, tags: inherited = [] } = readDescription(await answer(engine.describe(place.runId)))
   const child = childOf(place, createdAt)
+  // Who erases what a tag names wants nothing of it left.
+  const all = [...inherited, ...tags]
   const { runId, event } = child
   await within(spans, { what: 'start', blueprintId, runId }, async (traceparent) => {
     const parent = { ...place, event }
-    const run = runToJson(blueprintId, { context, runId, tags }, { values, version, traceparent, parent })
+    const run = runToJson(blueprintId, { context, runId, tags: all }, { values, version, traceparent, parent })
     await startRuns({ engine, answer }, [run], 'use-existing')
   })
   return child

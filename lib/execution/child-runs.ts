@@ -22,6 +22,7 @@ export type OnCancel = 'cancel' | 'leave'
 export interface ChildAsked {
   readonly blueprintId: string
   readonly context: object
+  /** Beside those of its parent. */
   readonly tags: readonly string[]
   readonly version: string | undefined
 }
