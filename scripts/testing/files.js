@@ -101,6 +101,7 @@ export const LONG = [
   'cli/schedules.test.js',
   'cli/terminal.test.js',
   'client/crash.test.js',
+  'client/crashes.test.js',
   'dashboard/browser-actions.test.js',
   'dashboard/browser-graph.test.js',
   'dashboard/browser-reading.test.js',

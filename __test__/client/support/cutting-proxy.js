@@ -4,6 +4,10 @@ import { connect, createServer } from 'node:net'
 
 export class CuttingProxy {
   #open = new Set()
+  /** How many pieces pass before all is cut, and how many before the next time. */
+  #plan = []
+  /** How often it was cut after so many pieces. */
+  cuts = 0
   #server
 
   /** Opens a proxy before the server of a URL; `url` is the way through it. */
@@ -29,8 +33,23 @@ export class CuttingProxy {
           server.destroy()
         })
       }
+      for (const socket of [client, server]) socket.on('data', () => this.#passes())
       client.pipe(server).pipe(client)
     })
+  }
+
+  /** Cuts every connection when so many pieces, either way, have passed from now on, then so many more: the next one is lost. */
+  cutAfter(...pieces) {
+    this.#plan = pieces
+  }
+
+  #passes() {
+    if (this.#plan.length === 0) return
+    this.#plan[0] -= 1
+    if (this.#plan[0] >= 0) return
+    this.#plan.shift()
+    this.cuts += 1
+    this.cut()
   }
 
   cut() {
