@@ -89,6 +89,9 @@ describe('what it makes', () => {
     await go('up')
     assert.deepEqual(await tables(), [
       'contexts',
+      'contexts_history',
+      'contexts_history_ended',
+      'contexts_history_run',
       'contexts_journal',
       'contexts_live',
       'contexts_migrations',

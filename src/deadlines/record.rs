@@ -14,6 +14,7 @@ use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::halting::{HaltWrite, StoredHalt};
+use crate::ports::history::{HistoryRemoval, HistorySearch, NewAttempt, StoredAttempt};
 use crate::ports::host::Host;
 use crate::ports::record::{
     AwaitingPage, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
@@ -245,6 +246,18 @@ impl Record for PunctualRecord {
 
     async fn write_halt(&self, write: &HaltWrite) -> Result<Option<bool>> {
         self.within(self.record.write_halt(write)).await
+    }
+
+    async fn write_history(&self, attempts: &[NewAttempt]) -> Result<bool> {
+        self.within(self.record.write_history(attempts)).await
+    }
+
+    async fn history(&self, search: &HistorySearch) -> Result<Option<Vec<StoredAttempt>>> {
+        self.within(self.record.history(search)).await
+    }
+
+    async fn remove_history(&self, removal: &HistoryRemoval) -> Result<Option<u64>> {
+        self.within(self.record.remove_history(removal)).await
     }
 
     fn let_go(&self) {

@@ -31,6 +31,10 @@ pub struct Facts {
     pub schedules: bool,
     /// Whether the table of what is paused is there.
     pub paused: bool,
+    /// Whether the table of the history is there.
+    pub history: bool,
+    /// Whether the function that forgets the history of a row is there.
+    pub forgets_history: bool,
     /// Whether the column of tags is there.
     pub tags: bool,
     /// Whether the table of migrations is there.

@@ -19,6 +19,7 @@ mod act;
 mod compression;
 mod facts;
 mod forgetting;
+mod history;
 mod indexes;
 mod journal;
 mod names;
@@ -34,11 +35,13 @@ mod workers;
 pub use act::{Act, PATIENCE, Statement};
 pub use facts::{Facts, Index, IndexState, LargeColumn, Relation, RelationKind};
 pub use forgetting::FORGET;
+pub use history::{FORGET_HISTORY, HISTORY_TABLE};
 pub use names::{PRESENT, TAGS_COLUMN, TAGS_OF_START, beside};
 pub use paused::PAUSED_TABLE;
 pub use plan::{Planned, plan, status, taking_back};
 pub use schedules::SCHEDULES_TABLE;
 pub use steps::{
-    COMPRESSION, FORGETTING, JOURNAL, LAST, MigrationStep, OPEN_RUNS, PAUSED, SCHEDULES, STEPS, TAGS, WORKERS,
+    COMPRESSION, FORGETTING, HISTORY, JOURNAL, LAST, MigrationStep, OPEN_RUNS, PAUSED, SCHEDULES, STEPS,
+    TAGS, WORKERS,
 };
 pub use target::{Direction, StepReport, StepStatus, Target};

@@ -5,7 +5,7 @@
 
 use super::act::Act;
 use super::facts::Facts;
-use super::{compression, forgetting, journal, open_runs, paused, schedules, tags, workers};
+use super::{compression, forgetting, history, journal, open_runs, paused, schedules, tags, workers};
 
 /// A step.
 #[derive(Debug)]
@@ -38,8 +38,10 @@ pub const SCHEDULES: u32 = 6;
 pub const TAGS: u32 = tags::STEP;
 /// The step that makes the table of what is paused.
 pub const PAUSED: u32 = 8;
+/// The step that makes the table of what went into executions and what came out.
+pub const HISTORY: u32 = 9;
 /// The last step.
-pub const LAST: u32 = PAUSED;
+pub const LAST: u32 = HISTORY;
 
 /// Every step, in the order in which they are made.
 pub const STEPS: &[MigrationStep] = &[
@@ -91,6 +93,13 @@ pub const STEPS: &[MigrationStep] = &[
         name: "paused",
         up: paused::up,
         down: paused::down,
+        lacks: |_| Vec::new(),
+    },
+    MigrationStep {
+        number: HISTORY,
+        name: "history",
+        up: history::up,
+        down: history::down,
         lacks: |_| Vec::new(),
     },
 ];

@@ -93,6 +93,11 @@ pub fn retention(queue: &str) -> String {
     format!("flowcraft:retention:{queue}")
 }
 
+/// The worker of a fleet, by its queue, that removes old rows of the history; version 1 and 2.0.0 have no such key.
+pub fn history(queue: &str) -> String {
+    format!("flowcraft:history:{queue}")
+}
+
 /// The worker of a queue that looks for lost jobs; version 1 has no such key.
 pub fn repair(queue: &str) -> String {
     format!("{REPAIR}{queue}")

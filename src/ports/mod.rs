@@ -10,6 +10,7 @@ pub mod company;
 pub mod coordination;
 pub mod delay;
 pub mod halting;
+pub mod history;
 pub mod host;
 pub mod inserting;
 pub mod keys;

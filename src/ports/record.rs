@@ -15,6 +15,7 @@ use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::halting::{HaltWrite, StoredHalt};
+use crate::ports::history::{HistoryRemoval, HistorySearch, NewAttempt, StoredAttempt};
 pub use crate::ports::inserting::{Inserted, Insertion};
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
 use crate::ports::watching::{
@@ -305,6 +306,15 @@ pub trait Record: Send + Sync {
 
     /// Changes what is paused; whether that changed something. None where there is no table for it.
     async fn write_halt(&self, write: &HaltWrite) -> Result<Option<bool>>;
+
+    /// Writes attempts at nodes, of those runs that have a row; whether there is a table for them.
+    async fn write_history(&self, attempts: &[NewAttempt]) -> Result<bool>;
+
+    /// Reads the history of a run, the latest first; none where there is no table for it.
+    async fn history(&self, search: &HistorySearch) -> Result<Option<Vec<StoredAttempt>>>;
+
+    /// Removes attempts at nodes; how many. None where there is no table for them.
+    async fn remove_history(&self, removal: &HistoryRemoval) -> Result<Option<u64>>;
 
     /// Closes the idle connections; the next use opens one again.
     fn let_go(&self);

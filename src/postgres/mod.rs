@@ -15,6 +15,7 @@ mod connection;
 mod contexts;
 mod examining;
 mod fitness;
+mod history;
 mod ids;
 mod journal;
 mod locking;

@@ -42,6 +42,7 @@ typed! {
     &[String] => TEXT_ARRAY;
     Vec<Option<&str>> => TEXT_ARRAY;
     Vec<i64> => INT8_ARRAY;
+    Vec<Option<i64>> => INT8_ARRAY;
     Vec<bool> => BOOL_ARRAY;
 }
 

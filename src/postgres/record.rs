@@ -16,6 +16,7 @@ use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::halting::{HaltWrite, StoredHalt};
+use crate::ports::history::{HistoryRemoval, HistorySearch, NewAttempt, StoredAttempt};
 use crate::ports::record::{
     AwaitingPage, Database, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
     Projection, Record, StaleRun, StaleSearch, Tables, Written,
@@ -260,6 +261,18 @@ impl Record for PostgresRecord {
 
     async fn write_halt(&self, write: &HaltWrite) -> Result<Option<bool>> {
         self.session.write_halt(write).await
+    }
+
+    async fn write_history(&self, attempts: &[NewAttempt]) -> Result<bool> {
+        self.session.write_history(attempts).await
+    }
+
+    async fn history(&self, search: &HistorySearch) -> Result<Option<Vec<StoredAttempt>>> {
+        self.session.history(search).await
+    }
+
+    async fn remove_history(&self, removal: &HistoryRemoval) -> Result<Option<u64>> {
+        self.session.remove_history(removal).await
     }
 
     fn let_go(&self) {

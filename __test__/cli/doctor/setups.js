@@ -606,7 +606,7 @@ export const POSTGRES = [
     todo: /^GRANT DELETE ON world_\d+\.statuses TO "world_\d+_keeper";$/,
     mend: (world, finding) => world.obeySql(finding),
   },
-  ...['schedules', 'journal', 'workers', 'paused'].map((suffix) => ({
+  ...['schedules', 'journal', 'workers', 'paused', 'history'].map((suffix) => ({
     what: `the user may not read the ${suffix}, a table that migrate made`,
     works: false,
     break: async (world) => {
@@ -640,7 +640,7 @@ export const POSTGRES = [
     break: (world) => world.run('migrate down --yes'),
     check: 'postgres.migrations',
     level: 'note',
-    found: /8 of 8 steps of migrate are not done: 1 \(journal\)/,
+    found: /9 of 9 steps of migrate are not done: 1 \(journal\)/,
     todo: /^flowcraft-rabbitmq migrate up/,
     mend: (world, finding) => world.obeyCommand(finding),
   },

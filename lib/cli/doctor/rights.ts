@@ -32,6 +32,7 @@ const OWN_TABLES = {
   workers: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   schedules: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   paused: ['SELECT', 'INSERT', 'DELETE'],
+  history: ['SELECT', 'INSERT', 'DELETE'],
   live: ['SELECT'],
   migrations: ['SELECT'],
 }

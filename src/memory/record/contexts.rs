@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::history::HistoryRows;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::mutants::{Mutant, makes};
@@ -65,6 +66,8 @@ pub struct Contexts {
     pub schedules: Option<BTreeMap<String, ScheduleRow>>,
     /// The table of what is paused, if it was made.
     pub paused: Option<BTreeMap<Haltable, PausedRow>>,
+    /// The table of the history, if it was made.
+    pub history: Option<HistoryRows>,
 }
 
 impl Content {

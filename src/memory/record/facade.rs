@@ -16,6 +16,7 @@ use crate::json::Json;
 use crate::migrations::{StepReport, StepStatus, Target};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::halting::{HaltWrite, StoredHalt};
+use crate::ports::history::{HistoryRemoval, HistorySearch, NewAttempt, StoredAttempt};
 use crate::ports::platform::Clock;
 use crate::ports::record::{
     AwaitingPage, DecideLocked, ForeignStatement, InRow, Inserted, Insertion, LockedChange, Newer,
@@ -302,6 +303,24 @@ impl Record for MemoryRecord {
     async fn write_halt(&self, write: &HaltWrite) -> Result<Option<bool>> {
         self.transact(RecordOperation::Write, &[], |state, moment| {
             Ok(state.contexts.write_halt(write, moment.at))
+        })
+        .await
+    }
+
+    async fn write_history(&self, attempts: &[NewAttempt]) -> Result<bool> {
+        self.transact(RecordOperation::Write, &[], |state, moment| {
+            Ok(state.contexts.write_history(attempts, moment))
+        })
+        .await
+    }
+
+    async fn history(&self, search: &HistorySearch) -> Result<Option<Vec<StoredAttempt>>> {
+        self.read(RecordOperation::Look, &[], |state, _| state.contexts.history(search)).await
+    }
+
+    async fn remove_history(&self, removal: &HistoryRemoval) -> Result<Option<u64>> {
+        self.transact(RecordOperation::Write, &[], |state, moment| {
+            Ok(state.contexts.remove_history(removal, moment))
         })
         .await
     }

@@ -9,6 +9,7 @@
 mod asking;
 mod contexts;
 mod facade;
+mod history;
 mod moment;
 mod paused;
 mod rows;

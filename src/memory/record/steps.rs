@@ -1,5 +1,5 @@
-//! Migrations in memory: the same steps in the same order. Only the journal and the tables of workers and schedules are
-//! more than a record.
+//! Migrations in memory: the same steps in the same order. Only the journal and the tables of our own are more than a
+//! record.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use super::moment::Moment;
 use super::store::TablesState;
 use crate::error::{Code, Error, Result};
 use crate::migrations::{
-    COMPRESSION, Direction, FORGETTING, JOURNAL, LAST, OPEN_RUNS, PAUSED, SCHEDULES, STEPS, StepReport,
-    StepStatus, TAGS, Target, WORKERS,
+    COMPRESSION, Direction, FORGETTING, HISTORY, JOURNAL, LAST, OPEN_RUNS, PAUSED, SCHEDULES, STEPS,
+    StepReport, StepStatus, TAGS, Target, WORKERS,
 };
 
 impl TablesState<'_> {
@@ -55,6 +55,8 @@ impl TablesState<'_> {
             (SCHEDULES, Direction::Down) => self.contexts.schedules = None,
             (PAUSED, Direction::Up) => drop(self.contexts.paused.get_or_insert_default()),
             (PAUSED, Direction::Down) => self.contexts.paused = None,
+            (HISTORY, Direction::Up) => drop(self.contexts.history.get_or_insert_default()),
+            (HISTORY, Direction::Down) => self.contexts.history = None,
             // Nothing is to be made of these: memory forgets, compresses and finds runs and tags as it is.
             (OPEN_RUNS | COMPRESSION | FORGETTING | TAGS, _) => {}
             (step, _) => {

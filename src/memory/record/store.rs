@@ -132,6 +132,7 @@ impl RecordStore {
                 // As the trigger of the last step does.
                 journal.remove(run);
             }
+            state.contexts.forget_history(run);
             state.statuses.rows.remove(run);
         });
     }

@@ -93,6 +93,7 @@ impl TablesState<'_> {
         if let Some(journal) = &mut self.contexts.journal {
             journal.remove(&run);
         }
+        self.contexts.forget_history(&run);
         self.statuses.rows.remove(&run);
         Some(Removed { run, nodes: ledger.nodes.keys().map(ToString::to_string).collect() })
     }

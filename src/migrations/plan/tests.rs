@@ -44,9 +44,13 @@ fn complete() -> Facts {
         workers: true,
         schedules: true,
         paused: true,
+        history: true,
         migrations: true,
         forgets: true,
-        triggers: vec![r#""c_forget""#.into(), r#""c_forget_all""#.into()],
+        forgets_history: true,
+        triggers: ["forget", "forget_all", "forget_history", "forget_all_history"]
+            .map(|what| format!("\"c_{what}\""))
+            .to_vec(),
         recorded: (1..=LAST).map(|step| (step, 7)).collect(),
         ..of_2_0_0()
     }
@@ -71,30 +75,59 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
         (
             Target::UP,
             untouched(),
-            &[(1, false), (2, false), (3, false), (4, false), (5, false), (6, false), (7, false), (8, false)]
-                [..],
+            &[
+                (1, false),
+                (2, false),
+                (3, false),
+                (4, false),
+                (5, false),
+                (6, false),
+                (7, false),
+                (8, false),
+                (9, false),
+            ][..],
         ),
         (Target::UP, complete(), &none),
         (
             Target::UP,
             of_2_0_0(),
-            &[(1, true), (2, true), (3, true), (4, false), (5, false), (6, false), (7, false), (8, false)],
+            &[
+                (1, true),
+                (2, true),
+                (3, true),
+                (4, false),
+                (5, false),
+                (6, false),
+                (7, false),
+                (8, false),
+                (9, false),
+            ],
         ),
         (to(Direction::Up, 2), untouched(), &[(1, false), (2, false)]),
         (to(Direction::Up, 2), complete(), &none),
         (
             Target::DOWN,
             complete(),
-            &[(8, false), (7, false), (6, false), (5, false), (4, false), (3, false), (2, false), (1, false)],
+            &[
+                (9, false),
+                (8, false),
+                (7, false),
+                (6, false),
+                (5, false),
+                (4, false),
+                (3, false),
+                (2, false),
+                (1, false),
+            ],
         ),
         (Target::DOWN, of_2_0_0(), &[(3, false), (2, false), (1, false)]),
         (Target::DOWN, untouched(), &none),
         (
             to(Direction::Down, 2),
             complete(),
-            &[(8, false), (7, false), (6, false), (5, false), (4, false), (3, false)],
+            &[(9, false), (8, false), (7, false), (6, false), (5, false), (4, false), (3, false)],
         ),
-        (to(Direction::Down, 8), complete(), &none),
+        (to(Direction::Down, 9), complete(), &none),
     ] {
         assert_eq!(steps(target, &facts), expected, "{target:?} {facts:?}");
     }
@@ -103,17 +136,17 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
 #[test]
 fn a_step_is_done_if_it_is_there_and_recorded_or_of_version_2_0_0() {
     let done = |facts: &Facts| status(facts).iter().map(|step| step.done).collect::<Vec<_>>();
-    assert_eq!(done(&untouched()), [false; 8]);
-    assert_eq!(done(&complete()), [true; 8]);
-    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false, false, false, false]);
+    assert_eq!(done(&untouched()), [false; 9]);
+    assert_eq!(done(&complete()), [true; 9]);
+    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false, false, false, false, false]);
     // Version 2.0.0 took it away.
     assert_eq!(
         done(&Facts { journal: false, live: false, ..complete() }),
-        [false, true, true, true, true, true, true, true]
+        [false, true, true, true, true, true, true, true, true]
     );
     let mut invalid = complete();
     invalid.statuses[0].open.index = Index::Invalid;
-    assert_eq!(done(&invalid), [true, false, true, true, true, true, true, true]);
+    assert_eq!(done(&invalid), [true, false, true, true, true, true, true, true, true]);
 }
 
 #[test]
@@ -187,7 +220,8 @@ fn a_server_without_lz4_is_told_of_and_the_step_is_recorded() {
 
 #[test]
 fn what_was_taken_away_by_others_of_what_forgets_entries_is_made_again() {
-    let facts = Facts { triggers: vec![r#""c_forget_all""#.into()], schema: "\"x\"".into(), ..complete() };
+    let mut facts = Facts { schema: "\"x\"".into(), ..complete() };
+    facts.triggers.retain(|name| name != r#""c_forget""#);
     let planned = plan(Target::UP, &facts);
     let sql = planned[0].report.sql.join(";\n");
     assert_eq!((planned.len(), planned[0].step.number), (1, 5));
@@ -217,7 +251,7 @@ fn tags_of_earlier_runs_are_filled_in_last_and_go_with_their_column() {
     ];
     let places: Vec<Option<usize>> = wanted.iter().map(|wanted| up.find(wanted)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in {up}");
-    let down = sql_of(&plan(to(Direction::Down, 6), &complete())[1]);
+    let down = sql_of(&plan(to(Direction::Down, 6), &complete())[2]);
     assert!(down.contains(r#"ALTER TABLE "s" DROP COLUMN flowcraft_tags"#), "{down}");
 }
 
@@ -238,4 +272,28 @@ fn a_status_table_that_is_a_view_keeps_its_columns() {
     let last = planned.last().unwrap();
     assert_eq!((last.step.number, last.report.notes.len()), (7, 1));
     assert!(!last.report.sql.join(";").contains("flowcraft_tags"));
+}
+
+#[test]
+fn the_history_goes_with_the_row_of_its_run() {
+    let up = sql(Target::UP, &Facts { schema: "\"x\"".into(), ..untouched() });
+    let wanted = [
+        r#"CREATE TABLE IF NOT EXISTS "c_history""#,
+        r#"FUNCTION "x"."c_forget_history"() RETURNS trigger"#,
+        r#"DELETE FROM "x"."c_history" AS j WHERE j.run_id = OLD.run_id::text"#,
+        r#"CREATE TRIGGER "c_forget_history" AFTER DELETE ON "x"."c" FOR EACH ROW"#,
+        r#"CREATE TRIGGER "c_forget_all_history" AFTER TRUNCATE ON "x"."c""#,
+        r"VALUES (9, 'history')",
+    ];
+    let places: Vec<Option<usize>> = wanted.iter().map(|wanted| up.find(wanted)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in {up}");
+    let down = sql(to(Direction::Down, 8), &complete());
+    let gone = [
+        r#"DROP TRIGGER "c_forget_history" ON"#,
+        r#"DROP TRIGGER "c_forget_all_history" ON"#,
+        r#"FUNCTION "c_forget_history"()"#,
+        r#"DROP TABLE "c_history""#,
+    ];
+    assert!(gone.iter().all(|wanted| down.contains(wanted)), "{down}");
+    assert!(!down.contains(r#""c_forget""#), "{down}");
 }

@@ -1,7 +1,9 @@
 //! What a database says of the tables of a record, and of what was made beside them.
 
 use crate::error::Result;
-use crate::migrations::{FORGET, Facts, Index, IndexState, LargeColumn, Relation, RelationKind, beside};
+use crate::migrations::{
+    FORGET, FORGET_HISTORY, Facts, Index, IndexState, LargeColumn, Relation, RelationKind, beside,
+};
 use crate::postgres::connection::Connection;
 use crate::postgres::session::Session;
 use crate::postgres::sql::moment;
@@ -25,11 +27,12 @@ const INDEXES: &str = "
     SELECT g.relid, i.indisvalid AND i.indisready, EXISTS (SELECT FROM pg_inherits WHERE inhrelid = i.indexrelid)
     FROM unnest($1::bigint[], $2::text[]) AS g (relid, name) JOIN pg_index AS i
     ON i.indexrelid = to_regclass(g.name)::oid AND i.indrelid::bigint = g.relid";
-/// $1 the quoted name of the context table, $2 that of a function: the schema of the table, the names of its triggers, and
-/// whether the function is there.
+/// $1 the quoted name of the context table, $2 and $3 those of functions: the schema of the table, the names of its triggers, and
+/// which of the functions are there.
 const TRIGGERS: &str = r#"
     SELECT '"' || replace(n.nspname, '"', '""') || '"', ARRAY(SELECT '"' || replace(g.tgname, '"', '""') || '"'
-        FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal), to_regprocedure($2 || '()') IS NOT NULL
+        FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal),
+        to_regprocedure($2 || '()') IS NOT NULL, to_regprocedure($3 || '()') IS NOT NULL
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)"#;
 const LZ4: &str = "SELECT coalesce(bool_or('lz4' = ANY(enumvals)), false) FROM pg_settings WHERE name = 'default_toast_compression'";
 
@@ -41,12 +44,14 @@ impl Session {
         let statuses = self.statuses()?;
         let (table, status, results) = statuses.for_migrations(client).await?;
         let are_there = beside_contexts(client, contexts).await?;
-        let triggers = client.only_row(TRIGGERS, &[&contexts, &beside(contexts, FORGET)]).await?;
+        let [forget, forget_history] = [FORGET, FORGET_HISTORY].map(|what| beside(contexts, what));
+        let triggers = client.only_row(TRIGGERS, &[&contexts, &forget, &forget_history]).await?;
         let mut facts = Facts {
             cast,
             schema: triggers.get(0),
             triggers: triggers.get(1),
             forgets: triggers.get(2),
+            forgets_history: triggers.get(3),
             contexts: relations(client, contexts, Some("context_data")).await?,
             statuses: relations(client, table, results).await?,
             status: status.to_owned(),
@@ -56,6 +61,7 @@ impl Session {
             migrations: are_there[3],
             schedules: are_there[4],
             paused: are_there[5],
+            history: are_there[6],
             tags: statuses.look_for_tags(client).await?,
             pooled: self.own_connections().is_pooled() == Some(true),
             lz4: client.only_row(LZ4, &[]).await?.get(0),
@@ -77,7 +83,7 @@ impl Session {
 }
 
 async fn beside_contexts(client: &Connection, contexts: &str) -> Result<Vec<bool>> {
-    let names = ["journal", "live", "workers", "migrations", "schedules", "paused"]
+    let names = ["journal", "live", "workers", "migrations", "schedules", "paused", "history"]
         .map(|what| beside(contexts, what))
         .to_vec();
     let look = "SELECT to_regclass(name) IS NOT NULL FROM unnest($1::text[]) WITH ORDINALITY AS g (name, place) ORDER BY place";

@@ -2,6 +2,7 @@
 
 mod changes;
 mod contexts;
+mod history;
 mod migrations;
 mod paused;
 mod schedules;
