@@ -38,6 +38,7 @@ export type { FailedAttempt, NodeDescription, NodeProgress, RunDescription, RunS
 export type { SendEventOptions } from './client/events.js'
 export type { ContextOf, Flow, Flows } from './client/flows.js'
 export type { RunHandle } from './client/handle.js'
+export type { LogLine, NodeAttempt, RunHistory, RunHistoryOptions } from './client/history.js'
 export type {
   CountOptions,
   EndedRuns,
@@ -113,6 +114,7 @@ export type {
   WorkerReconnectingEvent,
   WorkerStoppedEvent,
 } from './options/event-bus.js'
+export type { HistoryOptions } from './options/history.js'
 export type { LimitOptions, LimitRate } from './options/limits.js'
 export type { MigrateOptions, MigrationStatusOptions } from './options/migrate.js'
 export type { PgClientLike, PostgresOptions, PostgresTlsOptions } from './options/postgres.js'

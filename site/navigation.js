@@ -36,6 +36,7 @@ export const navigation = [
       docs('Day by day', 'operations'),
       docs('Pause', 'pausing'),
       docs('Dashboard', 'dashboard'),
+      docs('History of executions', 'history'),
       docs('Observability', 'observability'),
       docs('Servers, tables, queues', 'servers'),
       docs('Sizing', 'sizing'),

@@ -7,6 +7,7 @@ import { inspect } from 'node:util'
 import { migrate, migrationStatus, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { createFlow, NullLogger } from 'flowcraft'
 import { blocksOf, pageOf, pages, programOf } from '../fixtures/pages.js'
+import { until } from '../fixtures/until.js'
 import { AROUND, counting, environmentFor } from '../testing/support.js'
 
 /** Pages whose code is run elsewhere. */
@@ -62,6 +63,23 @@ const HERE = {
     assert.equal(typeof handler, 'function')
     assert.equal((await deliver({ runId, nodeId: 'callback' })).status, 202)
     await expectRun(runId).toHaveCompleted({ outputs: { after: { by: 'ada' }, paid: { amount: 42 } } })
+  },
+
+  'docs/history.md': async (t) => {
+    const order = createFlow('order')
+      .node('price', () => ({ output: 42 }))
+      .node('charge', ({ input }) => ({ output: `charged ${input}` }))
+      .edge('price', 'charge')
+    const { client, expectRun, servers } = await environmentFor(t, { order }, { adapter: { history: true } })
+    await migrate(servers)
+    const run = await client.start('order', { runId: 'order-17' })
+    await expectRun(run).toHaveCompleted()
+    await until(async () => (await run.history()).attempts.length === 2)
+    const said = []
+    const options = { ...servers, runtimeOptions: { blueprints: {}, logger: new NullLogger() } }
+    const console = { log: (...words) => said.push(words.slice(0, 5)) }
+    await runs('docs/history.md', { ...servers, client, console, migrate, options, RabbitMqAdapter })
+    assert.deepEqual(said, [[1, 1, 'done', 42, 'charged 42']])
   },
 
   'docs/pausing.md': async (t) => {

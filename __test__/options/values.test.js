@@ -24,6 +24,7 @@ describe('without an option', () => {
     subflows: 'auto',
     stopTimeout: 20_000,
     eventLoopTimeout: 300_000,
+    history: false,
     strictValues: false,
     retryMode: 'in-process',
     retryMaxDelay: 60_000,

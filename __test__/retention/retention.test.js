@@ -1,7 +1,9 @@
 // Retention: a worker removes runs that have been over for long enough, whole, and no others.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { migrate } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
+import { until } from '../fixtures/until.js'
 import { environmentFor } from '../testing/support.js'
 
 const DAY = 24 * 3_600_000
@@ -56,5 +58,22 @@ describe('runs that are over', () => {
     await expectRun(await client.start('works', { runId: 'kept' })).toHaveCompleted()
     await clock.advance(3_650 * DAY)
     assert.deepEqual(await ids(client), ['kept'])
+  })
+})
+
+describe('the history', () => {
+  it('goes when its time is over, and its run stays', async (t) => {
+    const adapter = { history: { keepMs: 7 * DAY } }
+    const { client, clock, expectRun, servers } = await environmentFor(t, flows, { adapter })
+    await migrate(servers)
+    const run = await client.start('works')
+    await expectRun(run).toHaveCompleted()
+    const kept = async () => (await run.history()).attempts.length
+    await until(async () => (await kept()) === 1)
+    await clock.advance(6 * DAY)
+    assert.equal(await kept(), 1)
+    await clock.advance(2 * DAY)
+    assert.equal(await kept(), 0)
+    assert.deepEqual(await ids(client), [run.runId])
   })
 })

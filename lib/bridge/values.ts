@@ -78,6 +78,17 @@ export class Values {
     return this.#json(value, what, giver)
   }
 
+  /** The JSON text of a value that is only shown: nobody is told what JSON changes of it. None where it has no text. */
+  shownJson(value: unknown): string | undefined {
+    try {
+      const json = toJson(value, 'The value')
+      const changes = this.#serializer && typeof value !== 'string' && lossOf(value, 'its own JSON')
+      return (changes && this.#serialized(value, 'The value')) || json
+    } catch {
+      return this.#serialized(value, 'The value')
+    }
+  }
+
   /** JSON text that is to be stored as it is, but for the codec. */
   sealed(json: string, place: ValuePlace): string {
     return this.#sealing.seal(json, place)

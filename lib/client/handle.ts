@@ -5,6 +5,7 @@ import { within } from '../operating/spans.js'
 import { callOptions, type Names } from '../options/call-options.js'
 import { type RunDescription, readDescription } from './description.js'
 import { eventToSend, type SendEventOptions } from './events.js'
+import { historyOf, type RunHistory, type RunHistoryOptions } from './history.js'
 import type { ClientHost } from './host.js'
 import { checkedReason } from './pausing.js'
 import { withProgress } from './progress.js'
@@ -70,6 +71,24 @@ export class RunHandle<Context = Record<string, unknown>> {
   async describe(): Promise<RunDescription> {
     const { engine, answer } = this.#host
     return withProgress(this.#host, readDescription(await answer(engine.describe(this.runId))))
+  }
+
+  /**
+   * Every attempt at the run's nodes that workers with the option `history` have kept, the one that ended last first: what went in, what
+   * came out or why it failed, when and on which worker, and what it logged. A worker writes it a quarter of a second after the
+   * attempt; it is no part of the run, and an attempt that a worker lost may be lacking, or may be there twice.
+   *
+   * @returns A page; none of a run that is not there.
+   * @throws SetupError with the code `TABLE_MISSING` where step 9 of `migrate` was not made.
+   *
+   * @example
+   * ```ts
+   * const { attempts } = await client.run(runId).history({ nodeId: 'charge' })
+   * for (const { attempt, outcome, input, output, error } of attempts) console.log(attempt, outcome, input, error ?? output)
+   * ```
+   */
+  async history(options: RunHistoryOptions = {}): Promise<RunHistory> {
+    return historyOf(this.#host, this.runId, options)
   }
 
   /**
@@ -235,7 +254,7 @@ export class RunHandle<Context = Record<string, unknown>> {
   }
 
   /**
-   * Removes the run: both rows, its journal, and what the coordination store keeps of it. Only a run that is over.
+   * Removes the run: both rows, its journal, its history, and what the coordination store keeps of it. Only a run that is over.
    *
    * @throws RunNotFoundError when there is no such run; FlowcraftAdapterError with the code `RUN_NOT_ENDED` when it goes on:
    * cancel it first.

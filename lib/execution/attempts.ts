@@ -23,7 +23,7 @@ import { isCoresOwn } from './cores-own.js'
 import { type Attempt, attempted, counted, putsOff } from './counted.js'
 import { tell } from './events.js'
 import { heartbeatIn, isHeartbeat, watched } from './heartbeats.js'
-import { TellingJob } from './node-job.js'
+import { HISTORY, TellingJob } from './node-job.js'
 
 /** The fallback that takes over if no attempt of its node succeeds, and whether the event bus has heard of that. */
 export interface TakeOver {
@@ -94,11 +94,15 @@ export class Attempts {
       // The error of a class's only attempt may be one that its `fallback` takes the place of.
       const isCounted = attempts > 1 || isNodeClass(implementation)
       const strategy = strategyOf(isCounted ? counted(implementation) : implementation, attempts, this.#bus)
-      return new NodeExecutor({ context: heard, nodeDef, strategy })
+      return new NodeExecutor({ context: heard, nodeDef, strategy: withHistory(job, strategy) })
     }
     attempt.hasBegun = true
     const strategy = strategyOf(attempted(implementation, attempt), 1, this.#bus)
-    return new NodeExecutor({ context: heardAs(attempt, nodeDef, heard), nodeDef, strategy })
+    return new NodeExecutor({
+      context: heardAs(attempt, nodeDef, heard),
+      nodeDef,
+      strategy: withHistory(job, strategy),
+    })
   }
 }
 
@@ -106,6 +110,17 @@ function strategyOf(implementation: NodeFunction | NodeClass, attempts: number, 
   return isNodeClass(implementation)
     ? new ClassNodeExecutor(implementation, attempts, bus)
     : new FunctionNodeExecutor(implementation, attempts, bus)
+}
+
+/** A strategy that tells the history, where there is one, what goes into the node. */
+function withHistory(job: TellingJob | undefined, strategy: Strategy): Strategy {
+  const history = job?.[HISTORY]
+  if (!history) return strategy
+  const execute: Strategy['execute'] = (node, context, ...more) => {
+    history.input(context.input)
+    return strategy.execute(node, context, ...more)
+  }
+  return { execute }
 }
 
 /** An execution whose node finds its job, and whose event bus hears of no error that only asks for a later time. */

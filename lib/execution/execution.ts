@@ -9,6 +9,7 @@ import type { ChildAsked, NodePlace, StartedChild } from './child-runs.js'
 import type { Attempt } from './counted.js'
 import type { FailedTries } from './failed-tries.js'
 import type { JobContext, Stored } from './job-context.js'
+import type { HistoryKeeper, JobHistory } from './job-history.js'
 import type { TellingJob } from './node-job.js'
 import type { NodeView } from './node-view.js'
 import type { Keys } from './progress-store.js'
@@ -40,6 +41,8 @@ export interface JobHost {
   startChild(child: ChildAsked, place: NodePlace): Promise<StartedChild>
   /** Whoever collects traces. */
   readonly spans: Spans | undefined
+  /** Where attempts are told of, if there is a history. */
+  readonly history: HistoryKeeper | undefined
 }
 
 /** A node, the run it sees, and what is known of this attempt. */
@@ -52,6 +55,8 @@ export interface Execution extends NodeView {
   tries: FailedTries
   /** What the node's code sees of the job, once that has begun. */
   telling?: TellingJob
+  /** What the history is told of the job, if there is one. */
+  history?: JobHistory | undefined
   /** Where the node's retries go through the queue. */
   attempt?: Attempt
   /** Where a fallback takes over if it fails. */

@@ -22,6 +22,7 @@ import { FailedTries } from './failed-tries.js'
 import { finished } from './finished.js'
 import { lackedInside, lackedToResume } from './inner-blueprints.js'
 import { JobContext } from './job-context.js'
+import { JobHistory } from './job-history.js'
 import { atOneMoment, noteContext } from './moments.js'
 import { END_JOB, TellingJob } from './node-job.js'
 import { nodeViewOf } from './node-view.js'
@@ -65,10 +66,12 @@ export async function runJob(
   const context = new JobContext(job, host.stored, host.values)
   const tries = new FailedTries(job.nodeId)
   const { signal } = abort
-  const execution: Execution = { host, job, blueprint, node, fallback, onward, context, signal, tries }
+  const history = host.history && new JobHistory(job, host.history)
+  const execution: Execution = { host, job, blueprint, node, fallback, onward, context, signal, tries, history }
   const answer = await answerInTime(execution, abort)
   const ending = execution.telling?.[END_JOB](answer.outcome === 'retry')
   if (ending) await ending
+  history?.ends(answer, signal)
   return answer
 }
 
@@ -96,7 +99,8 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
   const state = new WorkflowState<Record<string, unknown>>({}, context)
   noteContext(state.getContext(), context)
   notePlace(state, job)
-  execution.telling = new TellingJob({ job, teller: host, tries, signal: execution.signal })
+  const { signal, history } = execution
+  execution.telling = new TellingJob({ job, teller: host, tries, signal, history })
   host.attempts.noteJob(state, execution.telling)
   if (node && job.failed) throw failureOf(host.runtime, job.failed, node)
   if (job.resumed && node) return resume(execution, node, state)
@@ -124,12 +128,13 @@ async function answerOf(execution: Execution): Promise<JobAnswer> {
 
 /** The node's subflow becomes jobs of the run. */
 async function open(
-  { host: { runtime }, job, blueprint, context }: Execution,
+  { host: { runtime }, job, blueprint, context, history }: Execution,
   node: NodeDefinition,
   state: WorkflowState<Record<string, unknown>>,
 ): Promise<JobAnswer> {
   const moment = atOneMoment(state.getContext())
   const input = await runtime.resolveNodeInput(node.id, blueprint, state.getContext())
+  history?.input(input)
   return opening({ runtime, job, node, context, moment, input })
 }
 

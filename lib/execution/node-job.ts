@@ -7,6 +7,7 @@ import type { Alarms } from './alarms.js'
 import { type ChildAsked, type NodePlace, START_CHILD, type StartedChild } from './child-runs.js'
 import { Deadline } from './deadline.js'
 import type { FailedTries } from './failed-tries.js'
+import type { JobHistory, LogLevel } from './job-history.js'
 import { pathBeside } from './paths.js'
 import { Progress } from './progress.js'
 import type { Keys } from './progress-store.js'
@@ -90,6 +91,9 @@ export interface Teller {
   startChild(child: ChildAsked, place: NodePlace): Promise<StartedChild>
 }
 
+/** What the history is told of the job, if there is one. */
+export const HISTORY = Symbol('history')
+
 /** Begins another attempt within the same job. */
 export const NEXT_ATTEMPT = Symbol('next attempt')
 
@@ -108,6 +112,8 @@ export interface Telling {
   readonly teller: Teller
   readonly tries: FailedTries
   readonly signal: AbortSignal
+  /** What the history is told of the job, if there is one. */
+  readonly history?: JobHistory | undefined
   progress?: Progress
   /** Of the attempt that is watched. */
   deadline?: Deadline
@@ -190,10 +196,16 @@ export class TellingJob implements NodeJob {
   [NEXT_ATTEMPT](): void {
     this.#further += 1
     this.#tries.begin()
+    this.#telling.history?.begins(this.#further + 1)
   }
 
   [FAILED_TRY](error: unknown): void {
     this.#tries.note(error)
+    this.#telling.history?.fails(error)
+  }
+
+  get [HISTORY](): JobHistory | undefined {
+    return this.#telling.history
   }
 
   /** The job as the attempt sees it that was begun last, and how long that may go on without a heartbeat. */
@@ -228,11 +240,10 @@ export class TellingJob implements NodeJob {
       const { runId: run, path: node, blueprintId: blueprint, attempt } = this
       return { ...meta, run, node, blueprint, attempt }
     }
-    return {
-      debug: (message, meta) => logger.debug(message, bound(meta)),
-      info: (message, meta) => logger.info(message, bound(meta)),
-      warn: (message, meta) => logger.warn(message, bound(meta)),
-      error: (message, meta) => logger.error(message, bound(meta)),
+    const line = (level: LogLevel) => (message: string, meta?: Record<string, unknown>) => {
+      this.#telling.history?.line(level, message, meta)
+      logger[level](message, bound(meta))
     }
+    return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') }
   }
 }

@@ -9,6 +9,7 @@ import type { RabbitMqAdapterOptions } from './adapter.js'
 import { amqpServer } from './amqp.js'
 import { CODEC_OPTION } from './codec.js'
 import type { AdapterEventBus } from './event-bus.js'
+import { historyOption } from './history.js'
 import { invalidOption } from './invalid.js'
 import {
   callback,
@@ -392,6 +393,17 @@ export const ADAPTER_SCHEMA = {
     words: 'Serves webhooks: where the handler is mounted, and the key its URLs are signed with.',
     otherwise: 'no webhooks',
     example: "webhook: { baseUrl: 'https://example.com/hooks', secret: process.env.WEBHOOK_SECRET }",
+  },
+  history: {
+    group: 'telemetry',
+    takes: historyOption(),
+    words:
+      'Whether what went into each attempt at a node and what came out, its error and what it logged are kept for people to look ' +
+      'at: `run.history()`, `runs history`, the dashboard. It needs step 9 of `migrate`. A worker writes it beside the results, ' +
+      'a quarter of a second later, and what it has not written when it dies is lost.',
+    default: false,
+    example: 'history: { maxValueBytes: 16_384, keepMs: 7 * 24 * 3_600_000 }',
+    engine: true,
   },
   telemetry: {
     group: 'telemetry',

@@ -3,6 +3,7 @@ import type { ICoordinationStore, RuntimeOptions } from 'flowcraft'
 import type { AmqpConnectionLike, AmqpOptions } from './amqp.js'
 import type { ValueCodec } from './codec.js'
 import type { AdapterEventBus } from './event-bus.js'
+import type { HistoryOptions } from './history.js'
 import type { LimitOptions } from './limits.js'
 import type { PgClientLike, PostgresOptions } from './postgres.js'
 import type { RetentionOptions } from './retention.js'
@@ -449,6 +450,19 @@ export interface RabbitMqAdapterOptions {
    * ```
    */
   webhook?: WebhookOptions
+  /**
+   * Whether what went into each attempt at a node and what came out, its error and what it logged are kept for
+   * people to look at: `run.history()`, `runs history`, the dashboard. It needs step 9 of `migrate`. A worker writes
+   * it beside the results, a quarter of a second later, and what it has not written when it dies is lost.
+   *
+   * @defaultValue `false`
+   *
+   * @example
+   * ```ts
+   * history: { maxValueBytes: 16_384, keepMs: 7 * 24 * 3_600_000 }
+   * ```
+   */
+  history?: boolean | HistoryOptions
   /**
    * What is told to OpenTelemetry: traces and metrics.
    *

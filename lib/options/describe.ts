@@ -2,6 +2,7 @@
 import { ADAPTER_SCHEMA, GROUPS } from './adapter-schema.js'
 import { AMQP_SCHEMA } from './amqp.js'
 import { CLIENT_SCHEMA } from './client.js'
+import { HISTORY_SCHEMA } from './history.js'
 import { LIMIT_RATE_SCHEMA, LIMIT_SCHEMA } from './limits.js'
 import { MIGRATE_SCHEMA, MIGRATION_STATUS_SCHEMA } from './migrate.js'
 import { POSTGRES_SCHEMA } from './postgres.js'
@@ -70,6 +71,13 @@ const OBJECTS: Described[] = [
     type: 'RetentionOptions',
     file: 'retention.ts',
     schema: RETENTION_SCHEMA,
+  },
+  {
+    title: 'History',
+    words: 'The option `history` of an adapter, where it is an object.',
+    type: 'HistoryOptions',
+    file: 'history.ts',
+    schema: HISTORY_SCHEMA,
   },
   {
     title: 'Limits',

@@ -10,7 +10,7 @@ export interface WorkerInside {
   unref(): void
   /** Starts what its schedules have due, as it does by itself within a second. */
   lookAtSchedules(): Promise<void>
-  /** Removes what is old by its option `retention`, as it does by itself within minutes; how many runs. */
+  /** Removes what is old by its options `retention` and `history`, as it does by itself within minutes; how many runs and attempts. */
   removeOld(): Promise<number>
   /** Ends it, in memory, as a signal does that kills its process. */
   kill(): void

@@ -13,6 +13,7 @@ import { alarmsOf } from '../execution/alarms.js'
 import { outdatedLine } from '../execution/answer.js'
 import { Attempts } from '../execution/attempts.js'
 import type { JobHost } from '../execution/execution.js'
+import type { HistoryKeeper } from '../execution/job-history.js'
 import { KeyWaits } from '../execution/unreadable.js'
 import { Lifecycle } from '../lifecycle.js'
 import { linesOf } from '../log.js'
@@ -24,6 +25,7 @@ import { unknownOptions } from '../options/schema.js'
 import { checkedTelemetry } from '../options/telemetry.js'
 import { engineHost, type HostedWorker } from './engine-host.js'
 import { Hearing } from './hearing.js'
+import { History } from './history.js'
 import { ownSerializer, workerName } from './identity.js'
 import { missingImplementations } from './implementations.js'
 import type { WorkerInside } from './inside.js'
@@ -69,6 +71,7 @@ export class Worker {
   readonly #hosted: HostedWorker
   readonly #channel: Channel
   readonly #jobHost: JobHost
+  readonly #history: History | undefined
   #begun: ((job: Job) => void) | undefined
   /** Nothing is durable, and nobody was told yet. */
   #warnsOfMemory: boolean
@@ -113,6 +116,7 @@ export class Worker {
       }),
     )
     this.operating = new Operating(this.engine, { ...told, broker: this.broker, queues: queuesOf(checked), telemetry })
+    this.#history = checked.history ? this.#historyOf() : undefined
     this.#jobHost = this.#hostOfJobs()
     this.#warnOfUnknown(options)
   }
@@ -153,6 +157,8 @@ export class Worker {
   async #end(): Promise<void> {
     try {
       await this.engine.stop(this.#checked.stopTimeout)
+      await this.#history?.flush()
+      if (this.#history) this.database.letGo()
     } finally {
       clearInterval(this.#keepAlive)
       this.#keepAlive = undefined
@@ -192,6 +198,14 @@ export class Worker {
     }
   }
 
+  #historyOf(): History {
+    return new History({
+      worker: this.#name,
+      write: (history) => this.#owner.answer(this.engine.writeHistory(history)),
+      warn: (message) => this.#hearing.warn([message]),
+    })
+  }
+
   /** What a job needs. */
   #hostOfJobs(): JobHost {
     const { engine } = this
@@ -207,6 +221,7 @@ export class Worker {
       keys: this.store,
       attempts: new Attempts(owner.runtime),
       alarms: alarmsOf(this.#checked.pgClient),
+      history: this.#keeper,
       worker: this.#name,
       stored: storedOf(engine, (runId) => owner.createContext(runId)),
       onJobStart: (runId, blueprintId, nodeId) => owner.onJobStart(runId, blueprintId, nodeId),
@@ -218,6 +233,13 @@ export class Worker {
         return startChild({ engine, values, spans, answer: (promise) => owner.answer(promise) }, child, place)
       },
     }
+  }
+
+  /** Where attempts are told of, if there is a history. */
+  get #keeper(): HistoryKeeper | undefined {
+    const { history: kept } = this.#checked
+    const history = this.#history
+    return kept && history ? { kept, values: this.values, add: (attempt) => history.add(attempt) } : undefined
   }
 
   async #run(job: Job, controller: AbortController): Promise<void> {

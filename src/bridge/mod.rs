@@ -13,6 +13,7 @@ mod engine;
 mod errors;
 mod following;
 mod function;
+mod history;
 mod host;
 mod job;
 mod jobs_in_hand;

@@ -93,7 +93,7 @@ impl Engine {
         })
     }
 
-    /// Removes what is old by the option `retention`, as a started worker does by itself. How many runs.
+    /// Removes what is old by the options `retention` and `history`, as a started worker does by itself. How many runs.
     #[napi(ts_return_type = "Promise<number>")]
     pub fn remove_old<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let engine = self.inner.clone();

@@ -27,6 +27,9 @@ pub struct EngineSettings {
     /// Absent for none.
     #[serde(default)]
     retention: Retention,
+    /// Absent, or `false`, for none.
+    #[serde(default)]
+    history: History,
     lease_seconds: u64,
     #[serde(deserialize_with = "milliseconds")]
     version_timeout: Duration,
@@ -63,6 +66,23 @@ struct Retention {
     completed: Option<u64>,
     failed: Option<u64>,
     cancelled: Option<u64>,
+}
+
+/// Whether the worker writes a history of executions. What it writes is JavaScript's.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum History {
+    Off(#[expect(dead_code, reason = "it is false")] bool),
+    On {
+        #[serde(deserialize_with = "milliseconds")]
+        keep_ms: Duration,
+    },
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::Off(false)
+    }
 }
 
 impl Retention {
@@ -151,6 +171,10 @@ impl EngineSettings {
             max_deaths: self.max_deaths,
             recovery_interval: self.repair_interval,
             retention: self.retention.rules(),
+            history: match self.history {
+                History::On { keep_ms } => Some(keep_ms),
+                History::Off(_) => None,
+            },
             without_leases: match self.without_redis {
                 WithoutRedis::Continue => WithoutLeases::Continue,
                 WithoutRedis::Wait => WithoutLeases::Wait,

@@ -101,6 +101,7 @@ fn settings(plan: &Plan, worker: &str) -> Settings {
         max_deaths: plan.max_deaths,
         recovery_interval: Duration::from_secs(if plan.recovery { 5 } else { 0 }),
         retention: Vec::new(),
+        history: None,
         without_leases: WithoutLeases::Continue,
         key_limits: BTreeMap::new(),
         event_loop_timeout: Duration::from_secs(1 << 30),

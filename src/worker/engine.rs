@@ -194,7 +194,7 @@ impl Engine {
         Beat::default().look(&self.services, &CancellationToken::new()).await;
     }
 
-    /// Removes what is old by the option `retention`, as a started worker does by itself; how many runs.
+    /// Removes what is old by the options `retention` and `history`, as a started worker does by itself; how many runs.
     ///
     /// # Errors
     /// The tables cannot be worked with, or the server is out of reach.

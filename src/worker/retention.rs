@@ -1,4 +1,5 @@
-//! Retention: runs that have been over for long enough are removed by the fleet itself, in batches, by one worker at a time.
+//! Retention: runs that have been over for long enough, and old rows of the history, are removed by the fleet itself, in
+//! batches, by one worker at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::ports::keys;
 use crate::worker::client::remove::RunsToRemove;
 use crate::worker::client::service::Client;
 use crate::worker::services::Services;
-use crate::worker::settings::{RetentionRule, WithoutLeases};
+use crate::worker::settings::{RetentionRule, Settings, WithoutLeases};
 
 /// When a worker looks first.
 const FIRST: Duration = Duration::from_secs(1);
@@ -22,12 +23,62 @@ const IDLE_BEAT: Duration = Duration::from_secs(300);
 /// How many batches of a rule are removed in one look.
 const BATCHES: usize = 20;
 
-/// Removes old runs again and again, until `stop`.
-pub async fn retain(services: Arc<Services>, stop: CancellationToken) {
-    if services.settings.retention.is_empty() {
-        return;
+/// What a fleet removes by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retained {
+    /// Runs that are over.
+    Runs,
+    /// Rows of the history.
+    History,
+}
+
+impl Retained {
+    /// What is removed by the settings of a worker.
+    pub fn of(settings: &Settings) -> Vec<Self> {
+        let runs = (!settings.retention.is_empty()).then_some(Self::Runs);
+        let history = settings.history.map(|_| Self::History);
+        runs.into_iter().chain(history).collect()
     }
-    let key = keys::retention(services.settings.queues.of(""));
+
+    fn key(self, queue: &str) -> String {
+        match self {
+            Self::Runs => keys::retention(queue),
+            Self::History => keys::history(queue),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Runs => "remove old runs (option retention)",
+            Self::History => "remove old rows of the history (option history)",
+        }
+    }
+
+    /// Removes what is old of it, so many batches; how many rows.
+    async fn remove(self, services: &Arc<Services>) -> Result<u64> {
+        let client = Client::new(services.clone());
+        let mut removed = 0;
+        match self {
+            Self::Runs => {
+                for RetentionRule { statuses, age } in &services.settings.retention {
+                    let which =
+                        RunsToRemove { statuses: statuses.clone(), tags: Vec::new(), older_than: *age };
+                    removed += client.purge_some(which, BATCHES).await?;
+                }
+            }
+            Self::History => {
+                if let Some(age) = services.settings.history {
+                    removed = client.remove_history(age, BATCHES).await?;
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// Removes what is old again and again, until `stop`.
+pub async fn retain(services: Arc<Services>, what: Retained, stop: CancellationToken) {
+    let key = what.key(services.settings.queues.of(""));
     let (mut wait, mut said) = (FIRST, false);
     loop {
         tokio::select! {
@@ -35,7 +86,7 @@ pub async fn retain(services: Arc<Services>, stop: CancellationToken) {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(wait) => {}
         }
-        wait = match look(&services, &key).await {
+        wait = match look(&services, what, &key).await {
             Ok(removed) => {
                 said = false;
                 if removed > 0 { BEAT } else { IDLE_BEAT }
@@ -45,14 +96,12 @@ pub async fn retain(services: Arc<Services>, stop: CancellationToken) {
                 if matches!(error.kind(), Kind::Setup | Kind::Refused)
                     && !std::mem::replace(&mut said, true) =>
             {
-                let words = format!(
-                    "The worker cannot remove old runs (option retention) until this is fixed. {error}"
-                );
+                let words = format!("The worker cannot {} until this is fixed. {error}", what.words());
                 services.notices.warn(About::of(&error), words);
                 IDLE_BEAT
             }
             Err(error) => {
-                debug!(%error, "old runs were not removed");
+                debug!(%error, ?what, "what is old was not removed");
                 BEAT
             }
         };
@@ -60,8 +109,8 @@ pub async fn retain(services: Arc<Services>, stop: CancellationToken) {
     services.leases.resign(&key).await;
 }
 
-/// Removes what is old, if no other worker does; how many runs.
-async fn look(services: &Arc<Services>, key: &str) -> Result<u64> {
+/// Removes what is old, if no other worker does; how many rows.
+async fn look(services: &Arc<Services>, what: Retained, key: &str) -> Result<u64> {
     match services.leases.lead(key, IDLE_BEAT.as_secs() * 2).await {
         Ok(true) => {}
         Ok(false) => return Ok(0),
@@ -69,19 +118,17 @@ async fn look(services: &Arc<Services>, key: &str) -> Result<u64> {
         Err(_) if services.settings.without_leases == WithoutLeases::Continue => {}
         Err(error) => return Err(error),
     }
-    remove_old(services).await
+    what.remove(services).await
 }
 
-/// Removes what is old, so many batches of each rule; how many runs.
+/// Removes what is old, so many batches of each rule; how many runs and rows.
 ///
 /// # Errors
 /// The tables cannot be worked with, or the server is out of reach; what was removed until then is gone.
 pub async fn remove_old(services: &Arc<Services>) -> Result<u64> {
-    let client = Client::new(services.clone());
     let mut removed = 0;
-    for RetentionRule { statuses, age } in &services.settings.retention {
-        let which = RunsToRemove { statuses: statuses.clone(), tags: Vec::new(), older_than: *age };
-        removed += client.purge_some(which, BATCHES).await?;
+    for what in Retained::of(&services.settings) {
+        removed += what.remove(services).await?;
     }
     Ok(removed)
 }

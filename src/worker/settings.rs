@@ -32,6 +32,8 @@ pub struct Settings {
     pub recovery_interval: Duration,
     /// How long runs are kept that are over; for ever where no rule names their status.
     pub retention: Vec<RetentionRule>,
+    /// How long the history of executions is kept; none where this worker writes none.
+    pub history: Option<Duration>,
     /// What to do while the coordination store is out of reach.
     pub without_leases: WithoutLeases,
     /// How long JavaScript's event loop may stand still before this worker's nodes count as dead.

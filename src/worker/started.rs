@@ -19,7 +19,7 @@ use crate::worker::job::looking::Looking;
 use crate::worker::readiness::{make_ready, once_ready};
 use crate::worker::recovery::tick::recover;
 use crate::worker::registry::heartbeat::keep_registered;
-use crate::worker::retention::retain;
+use crate::worker::retention::{Retained, retain};
 use crate::worker::retry::Retry;
 use crate::worker::schedules::beat::keep_schedules;
 use crate::worker::services::Services;
@@ -83,8 +83,10 @@ impl Worker {
         worker.run(watch_health(services.clone(), stop()));
         let schedules = keep_schedules(services.clone(), stop());
         worker.run(once_ready(ready.clone(), stop(), schedules));
-        let retaining = retain(services.clone(), stop());
-        worker.run(once_ready(ready.clone(), stop(), retaining));
+        for retained in Retained::of(&services.settings) {
+            let retaining = retain(services.clone(), retained, stop());
+            worker.run(once_ready(ready.clone(), stop(), retaining));
+        }
         worker.run(tell_way(services.clone(), shutdown.stop_consuming.clone()));
         worker.run(keep_registered(services.clone(), shutdown.stop_consuming.clone()));
         drop(sender);

@@ -5,6 +5,7 @@ import {
   type FailedAttempt,
   type HeartbeatNodeConfig,
   HeartbeatTimeoutError,
+  type NodeAttempt,
   type NodeDescription,
   type NodeJob,
   type NodeProgress,
@@ -15,6 +16,7 @@ import {
   type RunDescription,
   RunFailedError,
   type RunHandle,
+  type RunHistory,
   type RunOrigin,
   type RunPage,
   type TransactionLike,
@@ -111,6 +113,10 @@ async function untyped(adapter: RabbitMqAdapter, blueprint: WorkflowBlueprint, t
   const progress: NodeProgress | undefined = described.nodes[0]?.progress
   is<Equal<NodeProgress['value'], unknown>>(true)
   console.log(progress?.at.toISOString(), progress?.attempt, progress?.worker)
+  const { attempts, cursor }: RunHistory = await run.history({ nodeId: 'n', limit: 10 })
+  const attempt: NodeAttempt | undefined = attempts[0]
+  is<Equal<NodeAttempt['input'], unknown>>(true)
+  console.log(cursor, attempt?.startedAt.toISOString(), attempt?.error?.stack, attempt?.log?.[0]?.level)
   const page: RunPage = await client.list({
     status: ['failed', 'cancelled'],
     updatedBefore: moment ?? 0,

@@ -49,6 +49,25 @@ export const RUNS_COMMANDS: readonly Command[] = [
     load: () => import('../commands/runs-show.js'),
   },
   {
+    name: 'runs history',
+    summary:
+      'Shows every attempt at the nodes of a run: what went in, what came out or why it failed; the latest first.',
+    words: [
+      'Workers keep it by the option history. -o json has it whole: workers, stacks, and what nodes logged through job.logger.',
+    ],
+    args: [RUN],
+    flags: {
+      node: { words: 'at this node alone, by its place in the run', value: 'node' },
+      limit: { words: 'how many at most; default 100', value: 'number' },
+    },
+    groups: ['output', 'servers'],
+    examples: [
+      { line: 'runs history order-17', words: 'what happened last' },
+      { line: "runs history order-17 --node charge -o jsonl | jq '.log[].message'", words: 'what one node logged' },
+    ],
+    load: () => import('../commands/runs-history.js'),
+  },
+  {
     name: 'runs compare',
     summary: 'Compares two runs: how each stands, the nodes that went another way, the keys whose values differ.',
     words: ['A run that was run again from a node of another is compared with that one where no second run is named.'],

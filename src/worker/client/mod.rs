@@ -4,6 +4,7 @@
 //! after the statement, recovery finds a run that is due. Whatever is lost before it never happened.
 
 mod description;
+mod history;
 pub(super) mod keys;
 mod pausing;
 pub(super) mod publishing;

@@ -105,6 +105,7 @@ impl Client {
         let Restarted::Anew { due, former } = committed.answer else { return Ok(StartOutcome::Existing) };
         let run = beginning.run.clone();
         forget(&self.services, &run, &former).await;
+        self.forget_history(&run).await;
         let at = match committed.at {
             None => runs.load_ledger(&run).await?.at,
             at => at,

@@ -6,6 +6,7 @@ pub(super) mod claim;
 pub mod failing;
 pub mod finalize;
 pub mod halting;
+pub mod history;
 pub(super) mod inside;
 pub(super) mod live;
 pub mod operations;
