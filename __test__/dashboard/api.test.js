@@ -1,10 +1,56 @@
 // What the page of the dashboard is answered.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { childRun } from '@flowcraft/rabbitmq-adapter'
-import { createFlow } from 'flowcraft'
+import { childRun, migrate } from '@flowcraft/rabbitmq-adapter'
+import { createFlow, UnsafeEvaluator } from 'flowcraft'
 import { until } from '../fixtures/until.js'
 import { ask, boardFor, orders, quick } from './support/board.js'
+
+describe('the history of a node', () => {
+  it('has its attempts, ten at a time, as redact shows the context and what is known of nodes', async (t) => {
+    const laps = createFlow('laps').node('step', async ({ context, dependencies: { job } }) => {
+      const lap = ((await context.get('lap')) ?? 0) + 1
+      await context.set('lap', lap)
+      job.logger.info(`lap ${lap}`, { token: 'hidden' })
+      if (lap === 12) throw new Error('token hidden')
+      return { output: { lap, token: 'hidden' } }
+    })
+    laps.loop('again', { startNodeId: 'step', endNodeId: 'step', condition: 'lap < 99' })
+    const seen = []
+    const redact = (path, value, place) => {
+      seen.push(`${place} ${path.join(' ')}`)
+      return path.at(-1) === 'token' ? '•••' : typeof value === 'string' ? value.replace('hidden', '•••') : value
+    }
+    const { env, get } = await boardFor(t, {
+      flows: { laps },
+      env: { runtime: { evaluator: new UnsafeEvaluator() }, adapter: { history: true } },
+      redact,
+    })
+    const query = { id: 'laps-1', node: 'step' }
+    const refused = await get('run/history', query)
+    assert.deepEqual([refused.status, refused.body.error.code], [503, 'TABLE_MISSING'])
+    await migrate(env.servers)
+    await env.client.start('laps', { runId: 'laps-1' })
+    await env.expectRun('laps-1').toHaveFailed()
+    await until(async () => (await env.client.run('laps-1').history()).attempts.length === 23)
+    const first = await get('run/history', query)
+    assert.equal(first.status, 200)
+    const { attempts, cursor } = first.body
+    assert.deepEqual(
+      attempts.map(({ execution, outcome }) => `${execution} ${outcome}`),
+      ['12 failed', ...Array.from({ length: 9 }, (_, at) => `${11 - at} done`)],
+    )
+    assert.match(attempts[0].error.message, /token •••$/)
+    assert.deepEqual([attempts[0].input, attempts[1].output], [attempts[1].output, { lap: 11, token: '•••' }])
+    assert.deepEqual(attempts[1].log[0].fields, { token: '•••' })
+    assert.ok(!JSON.stringify(first.body).includes('hidden'))
+    for (const path of ['context _inputs.step token', 'context _outputs.step token', 'node step error']) {
+      assert.ok(seen.includes(path), path)
+    }
+    assert.equal((await get('run/history', { ...query, cursor })).body.attempts.length, 2)
+    assert.equal((await get('run/history', { id: 'laps-1' })).status, 400)
+  })
+})
 
 describe('runs', () => {
   it('are listed by filters, page by page', async (t) => {

@@ -8,6 +8,7 @@ import type { DrawnBlueprint } from '../../lib/dashboard/blueprints.js'
 import type { Comparison, ShownDifference } from '../../lib/dashboard/compare.js'
 import type { ShownLetter } from '../../lib/dashboard/dead.js'
 import type { Fleet, ServerHealth } from '../../lib/dashboard/fleet.js'
+import type { ShownHistory } from '../../lib/dashboard/history.js'
 import type { DashboardRole } from '../../lib/dashboard/options.js'
 import type { ShownRun } from '../../lib/dashboard/run.js'
 import type { Outcome } from '../../lib/dashboard/runs.js'
@@ -31,6 +32,7 @@ export type RunNode = Run['nodes'][number]
 export type Summary = Json<RunSummary>
 export type Schedule = Json<ShownSchedule>
 export type Letter = Json<ShownLetter>
+export type KeptAttempt = Json<ShownHistory>['attempts'][number]
 export type Compared = Json<Comparison>
 export type {
   ComparedNode,
@@ -75,6 +77,7 @@ export interface Reads {
   'run/graph': { blueprints: DrawnBlueprint[] }
   'run/origin': { origin?: RunOrigin }
   'run/comparable': { runId?: string }
+  'run/history': Json<ShownHistory>
   'run/context': { value?: ValueView }
   'run/copy': { json: string }
   approvals: { approvals: Json<Approval>[]; cursor?: string }

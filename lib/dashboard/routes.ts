@@ -5,6 +5,7 @@ import { comparable, compareContexts, compareRuns } from './compare.js'
 import { copyContext, viewContext } from './context.js'
 import { deadLetters, discard, replay } from './dead.js'
 import { fleet, health } from './fleet.js'
+import { historyOfNode } from './history.js'
 import type { Input } from './input.js'
 import type { DashboardRole } from './options.js'
 import { describeRun, graphOf, originOf } from './run.js'
@@ -53,6 +54,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'run/graph': read(graphOf),
   'run/origin': read(originOf),
   'run/comparable': read(comparable),
+  'run/history': read(historyOfNode),
   'run/context': read(viewContext),
   'run/copy': read(copyContext),
   'run/cancel': onRun('cancel'),

@@ -7,6 +7,7 @@ import { Copy, IconButton, Moment, Status } from '../parts/basics.js'
 import { ResumeButtons } from '../parts/resume.js'
 import { ofPlain, Tree } from '../parts/tree.js'
 import { runHref } from '../route.js'
+import { Executions } from './executions.js'
 import { FailedAttempts } from './failed-attempts.js'
 import { Rerun } from './rerun.js'
 
@@ -86,6 +87,7 @@ export function NodePanel({
         runId={run.runId}
         name={`_outputs.${nodeId}`}
       />
+      <Executions key={nodeId} runId={run.runId} nodeId={nodeId} />
     </aside>
   )
 }
