@@ -8,12 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
  * @property {'chain' | 'fan'} kind
  * @property {number} size the nodes of the chain, the width of the fan
  * @property {number} [waitMs] how long each node waits before it returns, in milliseconds
+ * @property {number} [bytes] the size of each output, which is a number without it
  * @property {boolean} [marks] whether the worker notes the moment each node is called
  */
 
 /** @param {Flow} flow */
-export function flowId({ kind, size, waitMs }) {
-  return waitMs === undefined ? `${kind}-${size}` : `${kind}-${size}-${waitMs}`
+export function flowId({ kind, size, waitMs, bytes }) {
+  return [kind, size, waitMs, bytes && `${bytes}b`].filter((part) => part !== undefined).join('-')
 }
 
 /** @param {Flow} flow */
@@ -23,10 +24,17 @@ export function jobsOf({ kind, size }) {
 
 /** What a run of it must end with. */
 export function expected(flow) {
-  const { kind, size } = flow
+  const { kind, size, bytes } = flow
   // Core gives a join the output of one of those it waited for; that all of them ran is seen by their number.
-  const [node, output] = kind === 'chain' ? [`n${size - 1}`, size] : ['join', 3]
-  return { node, output, outputs: jobsOf(flow) }
+  const [node, count] = kind === 'chain' ? [`n${size - 1}`, size] : ['join', 3]
+  return { node, output: outputOf(count, bytes), outputs: jobsOf(flow) }
+}
+
+/** What the node says that so many came before, in so many bytes of JSON. */
+function outputOf(count, bytes) {
+  if (bytes === undefined) return count
+  const output = { count, filled: '' }
+  return { count, filled: 'x'.repeat(bytes - JSON.stringify(output).length) }
 }
 
 /** @param {Flow} flow */
@@ -36,8 +44,8 @@ export function startNode({ kind }) {
 
 /** @param {Flow} flow */
 export function blueprintOf(flow) {
-  const { kind, size, waitMs } = flow
-  const params = waitMs === undefined ? {} : { params: { waitMs } }
+  const { kind, size, waitMs, bytes } = flow
+  const params = waitMs === undefined && bytes === undefined ? {} : { params: { waitMs, bytes } }
   const ids = Array.from({ length: size }, (_, i) => `n${i}`)
   if (kind === 'chain') {
     return {
@@ -65,11 +73,11 @@ export function registryOf(marks) {
   const nodes = {
     first: async ({ params }) => {
       if (params?.waitMs) await sleep(params.waitMs)
-      return { output: 1 }
+      return { output: outputOf(1, params?.bytes) }
     },
     next: async ({ input, params }) => {
       if (params?.waitMs) await sleep(params.waitMs)
-      return { output: input + 1 }
+      return { output: params?.bytes ? outputOf(input.count + 1, params.bytes) : input + 1 }
     },
   }
   if (!marks) return nodes

@@ -34,6 +34,13 @@ export const SHAPES = [
     figures: [rate],
   },
   {
+    name: 'history',
+    title: '200 ten-node chains in flight whose outputs have 100 bytes',
+    load: { flow: { ...CHAIN, bytes: 100 }, runs: 200, repeat: 10 },
+    only: ['ours', 'history'],
+    figures: [rate],
+  },
+  {
     name: 'fan-20',
     title: '50 runs: 20 wide, `all` join',
     load: { flow: { kind: 'fan', size: 20 }, runs: 50, repeat: 3 },
@@ -132,6 +139,7 @@ export const GOALS = [
   { shape: 'chains', key: 'jobsPerSecond', to: 'bullmq', atLeast: 4 },
   { shape: 'chains', key: 'jobsPerSecond', to: 'dbos', atLeast: 7 },
   { shape: 'chains', key: 'jobsPerSecond', to: 'bare', atLeast: 1 },
+  { shape: 'history', key: 'jobsPerSecond', of: 'history', to: 'ours', atLeast: 0.95 },
   { shape: 'fan-20', key: 'jobsPerSecond', to: 'bullmq-raised', atLeast: 2.5 },
   { shape: 'fan-200', key: 'jobsPerSecond', to: 'bullmq-raised', atLeast: 5 },
   { shape: 'lone', key: 'perHopMs', to: 'bullmq', atMost: 0.5 },

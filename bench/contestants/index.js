@@ -3,7 +3,7 @@
 export const CONTESTANTS = ['ours', 'rows', 'bare', 'bullmq', 'bullmq-raised', 'dbos', 'version-1']
 
 /** Those who take part only where they are named. */
-export const WHERE_NAMED = ['2.0.0', 'no-sdk', 'sdk', 'sampled']
+export const WHERE_NAMED = ['2.0.0', 'history', 'no-sdk', 'sdk', 'sampled']
 
 const BULLMQ = ['@flowcraft/bullmq-adapter', 'bullmq']
 const PACKAGES = { bullmq: BULLMQ, 'bullmq-raised': BULLMQ, dbos: ['@dbos-inc/dbos-sdk'] }

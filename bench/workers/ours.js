@@ -1,4 +1,4 @@
-// A worker as the README shows it: URLs, and the concurrency. Its argument names the telemetry it has, if any.
+// A worker as the README shows it: URLs, and the concurrency. Its argument names what it has beside them: a telemetry, or a history.
 import { packageUnderTest } from '../support/package.js'
 import { contest, runtimeOptions, serve } from './serve.js'
 import { telemetryOptions } from './telemetry.js'
@@ -15,6 +15,7 @@ const adapter = new RabbitMqAdapter({
   queueName: name,
   ...setting,
   ...(await telemetryOptions(process.argv[2])),
+  ...(process.argv.includes('--history') && { history: true }),
 })
 adapter.start()
 await serve({ stop: () => adapter.stop() })
