@@ -14,8 +14,7 @@ const adapter = new RabbitMqAdapter({
   statusTableName: `${name}.statuses`,
   queueName: name,
   ...setting,
-  ...(await telemetryOptions(process.argv[2])),
-  ...(process.argv.includes('--history') && { history: true }),
+  ...(process.argv[2] === '--history' ? { history: true } : await telemetryOptions(process.argv[2])),
 })
 adapter.start()
 await serve({ stop: () => adapter.stop() })
