@@ -63,8 +63,8 @@ async function chooseSettings(players, { quick, urls, log }) {
   const shape = SHAPES.find(({ name }) => name === 'chains')
   const chosen = {}
   for (const { id, title, settings, settingOf } of players) {
-    if (settingOf) {
-      chosen[id] = chosen[settingOf]
+    if (settingOf || settings.length === 1) {
+      chosen[id] = settingOf ? chosen[settingOf] : settings[0]
       continue
     }
     let best

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { contestant } from './contestants/index.js'
 import { jobsOf } from './flows.js'
+import { CALLS } from './support/calls.js'
 import { figuresOf } from './support/figures.js'
 import { inParts } from './support/parts.js'
 import { WorkerProcess } from './support/worker-process.js'
@@ -16,15 +17,30 @@ const WARM_UP = { flow: { kind: 'chain', size: 10 }, runs: 50 }
 const { id, shape, setting, scale, urls } = JSON.parse(process.env.TURN)
 const { share = 1, ...player } = await contestant(id)
 const name = `bench_${randomBytes(4).toString('hex')}`
-const loads = [WARM_UP, shape.base, shape.load].filter(Boolean)
+const CALLED = { flow: { kind: 'chain', size: 1 } }
+const loads = shape.call ? [CALLED] : [WARM_UP, shape.base, shape.load].filter(Boolean)
 const world = { name, urls, setting, flows: loads.map((load) => load.flow) }
 
 try {
-  process.send({ report: await turn() })
+  process.send({ report: await (shape.call ? call() : turn()) })
 } catch (error) {
   process.send({ error: error.message })
 }
 process.disconnect()
+
+/** What an application calls; a worker takes part where results are waited for. */
+async function call() {
+  const caller = await player.caller(world)
+  try {
+    if (shape.call !== 'wait') return await CALLS[shape.call](caller, { name, ...shape.load })
+    world.worker = new WorkerProcess(player.worker(), world)
+    await world.worker.ready()
+    return await CALLS[shape.call](caller, { name, ...shape.load })
+  } finally {
+    await world.worker?.stop()
+    await caller.close()
+  }
+}
 
 async function turn() {
   const client = await player.open(world)

@@ -18,6 +18,7 @@ const growth = { key: 'growth', unit: '× last 100 to first 100', relative: true
  * @property {string} name
  * @property {string} title
  * @property {Load} load
+ * @property {'start-many' | 'wait'} [call] what an application calls, in place of a load of jobs
  * @property {Load} [base] run before it in the same process: what the load's cost a job is compared with
  * @property {number} [history] finished runs put into the tables between the two
  * @property {object} [setting] everyone's setting, in place of the one that suits each best
@@ -115,6 +116,23 @@ export const SHAPES = [
     figures: [rate],
   },
   {
+    name: 'start-many',
+    title: '5,000 runs in one call: `startMany`, BullMQ `addBulk`, pg-boss `insert`',
+    call: 'start-many',
+    load: { runs: 5000, repeat: 5 },
+    only: ['ours', 'bullmq', 'pg-boss'],
+    figures: [{ key: 'startsPerSecond', unit: 'starts/s' }],
+  },
+  {
+    name: 'wait',
+    title:
+      'a run of one node and its result, one after the other: from the transaction of its end to the answer of `result()`',
+    call: 'wait',
+    load: { runs: 200 },
+    only: ['ours'],
+    figures: [{ key: 'waitMs', unit: 'ms to the waiter' }],
+  },
+  {
     name: 'cpu',
     title: '1,000 ten-node chains in flight: what the worker needs',
     // Several times: at first every JavaScript worker's memory grows.
@@ -162,6 +180,9 @@ export const GOALS = [
   { shape: 'full-tables', key: 'costRatio', atMost: 1.05 },
   { shape: 'full-tables', key: 'reconcilerMs', atMost: 10 },
   { shape: 'full-tables', key: 'repairMs', atMost: 10 },
+  { shape: 'start-many', key: 'startsPerSecond', to: 'bullmq', atLeast: 1 },
+  { shape: 'start-many', key: 'startsPerSecond', to: 'pg-boss', atLeast: 3 },
+  { shape: 'wait', key: 'waitMs', atMost: 10 },
   { shape: 'cpu', key: 'mainThreadMsPerJob', atMost: 0.015 },
   { shape: 'cpu', key: 'cpuMsPerJob', atMost: 0.06 },
   { shape: 'cpu', key: 'maxRssMb', atMost: 120 },

@@ -12,6 +12,23 @@ export default {
   settings: [{ concurrency: 5 }],
   worker: () => nodeWorker(new URL('../workers/bullmq.js', import.meta.url)),
   open: async (world) => new Client(world),
+  caller: openCaller,
+}
+
+/** A queue as an application has it: it keeps nothing of a run but its job. */
+async function openCaller(world) {
+  const queue = new Queue(world.name, { connection: new Redis(world.urls.redis, { maxRetriesPerRequest: null }) })
+  return {
+    startMany: (runs, context) =>
+      queue.addBulk(runs.map((runId) => ({ name: 'called', data: { runId, ...context }, opts: { jobId: runId } }))),
+    count: () => queue.getWaitingCount(),
+    async close() {
+      await queue.obliterate({ force: true })
+      const redis = await queue.client
+      await queue.close()
+      redis.disconnect()
+    },
+  }
 }
 
 const state = (run) => `workflow:state:${run}`

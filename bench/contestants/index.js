@@ -1,12 +1,12 @@
 // Everyone who takes part, in the order of their turns. Each is imported only when it is its turn, in a process of its
 // own.
-export const CONTESTANTS = ['ours', 'rows', 'bare', 'bullmq', 'bullmq-raised', 'dbos', 'version-1']
+export const CONTESTANTS = ['ours', 'rows', 'bare', 'bullmq', 'bullmq-raised', 'dbos', 'pg-boss', 'version-1']
 
 /** Those who take part only where they are named. */
 export const WHERE_NAMED = ['2.0.0', 'history', 'no-sdk', 'sdk', 'sampled']
 
 const BULLMQ = ['@flowcraft/bullmq-adapter', 'bullmq']
-const PACKAGES = { bullmq: BULLMQ, 'bullmq-raised': BULLMQ, dbos: ['@dbos-inc/dbos-sdk'] }
+const PACKAGES = { bullmq: BULLMQ, 'bullmq-raised': BULLMQ, dbos: ['@dbos-inc/dbos-sdk'], 'pg-boss': ['pg-boss'] }
 
 /** The packages of these contestants, which the bench installs. */
 export function packagesOf(ids) {
@@ -24,6 +24,7 @@ export function packagesOf(ids) {
  * @property {string[]} [shapes] those it takes part in; default all
  * @property {() => { file: string, args: string[] }} worker
  * @property {(world: object) => Promise<Client>} open
+ * @property {(world: object) => Promise<Caller>} [caller] calls of an application, for shapes that have a `call`
  * @property {(world: object, client: Client) => Promise<object>} [queries] more figures of full tables
  *
  * @typedef {object} Client
@@ -32,6 +33,13 @@ export function packagesOf(ids) {
  * @property {(runs: string[]) => Promise<void>} finish waits until they have ended
  * @property {(runs: string[], flow: object) => Promise<number>} wrong how many did not end as they must
  * @property {(count: number, run: string) => Promise<void>} [fill]
+ * @property {() => Promise<void>} close
+ */
+
+/**
+ * @typedef {object} Caller
+ * @property {(runs: string[], context: object) => Promise<void>} startMany
+ * @property {(run: string) => Promise<number>} [wait] starts a run and waits for its result; how many ms after its commit that came
  * @property {() => Promise<void>} close
  */
 
