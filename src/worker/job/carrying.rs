@@ -12,13 +12,14 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::admitting::ToExecute;
+use super::ahead::{Ahead, finish_ahead};
 use super::calling::execute;
-use super::chain::{Progress, is_kept};
 use super::claiming::{Clearance, clear};
 use super::context::JobContext;
 use super::cut_short::{fate_after, panicked};
-use super::execution::{Executed, Finished, finish};
+use super::execution::{Executed, Finished};
 use super::fate::MessageFate;
+use super::going_on::{Chain, goes_on};
 use super::inside::{DecidedBy, admit_by};
 use super::limiting::{Entrance, enter, heed};
 use super::taking_over::take_over;
@@ -32,16 +33,7 @@ use crate::ports::view::{LiveAttempt, Seen};
 use crate::protocol::message::JobMessage;
 use crate::record::Document;
 use crate::worker::blueprints::Analysed;
-use crate::worker::recovery::judgement::VERSION_1_STAYS;
 use crate::workflow::ledger::DueJob;
-
-/// The chain under one message.
-struct Chain<'a> {
-    /// The node of the message that is held.
-    held: &'a NodeId,
-    begun: Instant,
-    hops: u32,
-}
 
 /// A node that this worker runs next, under its own lease.
 struct NextNode {
@@ -60,25 +52,39 @@ enum Hop {
     Over(MessageFate),
 }
 
-/// Publishes what a finished job made due. Where that is a single node, it is run here, and so on.
+/// Commits what came of a job, and publishes what that made due. Where that is a single node, it is run here, and so on.
 ///
 /// # Errors
 /// Only when the worker aborts.
 pub async fn carry_on(
     context: &JobContext<'_>,
     message: &JobMessage,
-    finished: Finished,
+    executed: Executed<'_>,
 ) -> Result<MessageFate> {
-    let mut chain = Chain { held: &message.node_id, begun: finished.begun, hops: 1 };
+    let leases = &context.services.leases;
+    let run = &message.run_id;
+    let mut chain = Chain { held: &message.node_id, begun: executed.begun, hops: 1 };
+    let finished = finish_ahead(context, &chain, message, executed).await?;
     let mut kept = follow_up(context, &chain, message, finished).await?;
+    let mut done: Option<NodeId> = None;
     while let Some(next) = kept {
         let body = next.message.to_body();
         let own = JobContext { body: &body, redelivered: false, ..*context };
-        let (run, node) = (next.message.run_id.clone(), next.due.node.clone());
+        let node = next.due.node.clone();
         chain.hops += 1;
-        let hop = AssertUnwindSafe(run_kept(&own, &chain, *next)).catch_unwind().await;
-        // Whatever it came to: its lease is free before its message is anywhere else.
-        context.services.leases.give_back(&run, &node).await;
+        // The node before this one is over: its lease goes while this one runs.
+        let given_back = async {
+            if let Some(done) = done.take() {
+                leases.give_back(run, &done).await;
+            }
+        };
+        let hop = AssertUnwindSafe(run_kept(&own, &chain, *next)).catch_unwind();
+        let ((), hop) = join(given_back, hop).await;
+        match hop {
+            Ok(Ok(Hop::On(Some(_)))) => done = Some(node),
+            // Whatever it came to: its lease is free before its message is anywhere else.
+            _ => leases.give_back(run, &node).await,
+        }
         kept = match hop {
             Ok(Ok(Hop::On(kept))) => kept,
             Ok(Ok(Hop::Over(fate))) => return Ok(fate),
@@ -94,23 +100,25 @@ async fn follow_up(
     context: &JobContext<'_>,
     chain: &Chain<'_>,
     message: &JobMessage,
-    finished: Finished,
+    (finished, ahead): (Finished, Option<Ahead>),
 ) -> Result<Option<Box<NextNode>>> {
     let goes_on = goes_on(context, chain, message, &finished);
-    let Finished { mut due, at, document, unpublished, analysed, asked, .. } = finished;
-    let own = if goes_on && is_kept(&due, chain.held) { due.pop() } else { None };
-    let (leased, published) =
-        join(lease(context, message, own.as_ref()), context.publish_due(message, &due, at)).await;
-    if let Err(error) = published {
-        give_back(context, message, own.as_ref()).await;
-        return Err(error);
-    }
-    if unpublished {
-        context.services.results.publish_or_report(&message.run_id, context.abort()).await?;
-    }
-    let Some(due) = own else { return Ok(None) };
-    let Some(acquired) = leased else {
-        context.publish_due(message, std::slice::from_ref(&due), at).await?;
+    let Finished { due, at, document, unpublished, analysed, asked, .. } = finished;
+    let kept = match ahead {
+        Some(ahead) if goes_on && due == [ahead.due.clone()] => {
+            ahead.acquired.map(|acquired| (ahead.due, acquired))
+        }
+        Some(ahead) => {
+            ahead.give_back(context, message).await;
+            None
+        }
+        None => None,
+    };
+    let Some((due, acquired)) = kept else {
+        context.publish_due(message, &due, at).await?;
+        if unpublished {
+            context.services.results.publish_or_report(&message.run_id, context.abort()).await?;
+        }
         return Ok(None);
     };
     // No other worker had the lease since the commit: the run is as it was committed.
@@ -120,7 +128,7 @@ async fn follow_up(
     let message =
         JobMessage::of(&message.run_id, &message.blueprint_id, &due, at).carrying(message.carried.clone());
     let Some(analysed) = decided_by(context, &message, (analysed, committed)).await else {
-        give_back(context, &message, Some(&due)).await;
+        give_back(context, &message, &due).await;
         context.publish_due(&message, std::slice::from_ref(&due), at).await?;
         return Ok(None);
     };
@@ -144,48 +152,8 @@ async fn decided_by(
     }
 }
 
-/// Whether this worker goes on with the run under the message it holds.
-fn goes_on(context: &JobContext<'_>, chain: &Chain<'_>, message: &JobMessage, finished: &Finished) -> bool {
-    let services = context.services;
-    let progress = Progress { hops: chain.hops, lasted: chain.begun.elapsed() };
-    let ledger = finished.document.as_ref().and_then(|document| document.reserved.as_ref());
-    let is_of_version_1 = ledger.is_some_and(|reserved| reserved.ledger.has_adopted())
-        || services.traffic.since_version_1().is_some_and(|since| since < VERSION_1_STAYS);
-    services.settings.continuation
-        && finished.is_certain
-        && context.place.is_held()
-        && services.leases.is_seen(&message.run_id, chain.held)
-        && services.settings.queues.of(&message.blueprint_id) == context.queue
-        && services.intake.is_open()
-        && !services.halts.holds_queue(context.queue)
-        && !services.halts.holds_blueprint(message.run_blueprint())
-        && !progress.is_over(services.intake.others_may_wait())
-        && !is_of_version_1
-}
-
-/// Takes the lease of the node that is kept; none where it cannot be had.
-async fn lease(context: &JobContext<'_>, message: &JobMessage, own: Option<&DueJob>) -> Option<Acquired> {
-    let own = own?;
-    fault_points::point("before-carry");
-    context.place.carry(&own.node);
-    let job = JobMessage::of(&message.run_id, &message.blueprint_id, own, None);
-    let acquired = context.services.leases.take_at_once(&job).await;
-    fault_points::point("after-carry");
-    match acquired? {
-        Acquired::No => None,
-        // Workers died of it: it is executed alone, and not under a message of another node.
-        Acquired::Suspect(_) => {
-            give_back(context, message, Some(own)).await;
-            None
-        }
-        acquired => Some(acquired),
-    }
-}
-
-async fn give_back(context: &JobContext<'_>, message: &JobMessage, own: Option<&DueJob>) {
-    if let Some(own) = own {
-        context.services.leases.give_back(&message.run_id, &own.node).await;
-    }
+async fn give_back(context: &JobContext<'_>, message: &JobMessage, due: &DueJob) {
+    context.services.leases.give_back(&message.run_id, &due.node).await;
 }
 
 /// Runs a node that was kept. If admission, a claim or the host refuses it, the worker publishes its job.
@@ -223,7 +191,7 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
             drop(places);
             let after = message.after(answer.trace.as_deref());
             let executed = Executed { node: to_execute, answer, begun, held: chain.held, started };
-            let finished = finish(context, &after, executed).await?;
+            let finished = finish_ahead(context, chain, &after, executed).await?;
             follow_up(context, chain, &after, finished).await.map(Hop::On)
         }
     }
@@ -232,7 +200,7 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
 /// Publishes the job of a node that is not run here after all. It gives the lease back first: the next worker needs it.
 async fn give_away(context: &JobContext<'_>, message: &JobMessage, due: &DueJob) -> Result<Hop> {
     debug!(node = message.node_id.as_str(), "the worker publishes the node that it had kept");
-    give_back(context, message, Some(due)).await;
+    give_back(context, message, due).await;
     context.publish_copies(message, std::slice::from_ref(due), message.at).await?;
     Ok(Hop::Over(MessageFate::Acknowledge))
 }

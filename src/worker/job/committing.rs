@@ -7,6 +7,7 @@ use super::admitting::ToExecute;
 use super::completion::{Completion, complete};
 use super::context::JobContext;
 use super::effect::{AnsweredBy, Execution};
+use super::foretold::Foretold;
 use super::storing::stored;
 use crate::error::{Kind, Result};
 use crate::ids::NodeId;
@@ -41,6 +42,8 @@ pub struct ToCommit<'a> {
     pub opens: Option<Arc<Blueprint>>,
     /// When its execution started, by the record's clock; none where its workers died.
     pub started: Option<u64>,
+    /// Hears what the first decision makes due.
+    pub foretold: Foretold,
 }
 
 /// Commits an answer. What PostgreSQL cannot store is the node's failure.
@@ -103,13 +106,14 @@ struct CompletionInputs {
     heard: bool,
     /// What was decided last.
     decided: Arc<Mutex<Completion>>,
+    foretold: Foretold,
 }
 
 impl CompletionInputs {
     fn of(
         context: &JobContext<'_>,
         message: &JobMessage,
-        &ToCommit { ref node, ref opens, started, .. }: &ToCommit<'_>,
+        &ToCommit { ref node, ref opens, started, ref foretold, .. }: &ToCommit<'_>,
     ) -> Self {
         let services = context.services;
         let is_inside = Inside::of(&message.node_id).is_some();
@@ -127,6 +131,7 @@ impl CompletionInputs {
             deferred: services.runs.defers_results(),
             heard: services.notices.are_heard(),
             decided: Arc::default(),
+            foretold: foretold.clone(),
         }
     }
 
@@ -150,6 +155,7 @@ impl CompletionInputs {
                     completion.milestones = change.comes_to_rest(document.status());
                 }
             }
+            self.foretold.say(&completion.due);
             *self.decided.lock().unwrap_or_else(PoisonError::into_inner) = completion;
             Ok(change)
         })

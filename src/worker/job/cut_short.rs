@@ -42,6 +42,9 @@ pub async fn panicked(context: &JobContext<'_>) -> Result<MessageFate> {
     let JobMessage { run_id: run, node_id: node, .. } = &message;
     let services = context.services;
     services.leases.give_back(run, node).await;
+    for carried in context.place.carried() {
+        services.leases.give_back(run, &carried).await;
+    }
     let document = context.retry.until_done(|| services.runs.load(run)).await?;
     if comes_again_after_panic(&document, &message, context.redelivered) {
         let node = shown(node);

@@ -11,6 +11,7 @@ use super::committing::{Committed, ToCommit, commit};
 use super::completion::{Completion, complete};
 use super::context::JobContext;
 use super::effect::{AnsweredBy, Execution};
+use super::foretold::Foretold;
 use super::telling::{tell_again, tell_if_nobody_may_have};
 use crate::error::{Kind, Result};
 use crate::fault_points;
@@ -64,7 +65,7 @@ pub struct Finished {
     pub asked: Instant,
 }
 
-/// Commits an answer.
+/// Commits an answer. `foretold` hears what the first decision makes due.
 ///
 /// # Errors
 /// Only when the worker aborts.
@@ -72,6 +73,7 @@ pub async fn finish(
     context: &JobContext<'_>,
     message: &JobMessage,
     executed: Executed<'_>,
+    foretold: Foretold,
 ) -> Result<Finished> {
     let services = context.services;
     let Executed { node, answer, begun, held, started } = executed;
@@ -79,7 +81,7 @@ pub async fn finish(
     let (answer, opens) = opening(context, by_the_databases_clock(context, answer)).await?;
     let answer = Arc::new(answer);
     fault_points::point("before-commit");
-    let to_commit = ToCommit { node, held, opens, started };
+    let to_commit = ToCommit { node, held, opens, started, foretold };
     if makes(Mutant::PublishesBeforeCommit) {
         publish_before_commit(context, message, &to_commit, &answer).await?;
     }

@@ -14,7 +14,7 @@ use super::claiming::{Clearance, clear};
 use super::coming_again::come_again;
 use super::context::JobContext;
 use super::disposition::dead_letter_job;
-use super::execution::{Executed, finish};
+use super::execution::Executed;
 use super::fate::MessageFate;
 use super::leftovers::{looking_after, publish_leftovers};
 use super::limiting::{Entrance, Places, enter, heed};
@@ -183,8 +183,7 @@ async fn answered(
     // What follows from it is of the trace of its execution.
     let after = message.after(executed.answer.trace.as_deref());
     let message = &*after;
-    let finished = finish(context, message, executed).await?;
-    carry_on(context, message, finished).await
+    carry_on(context, message, executed).await
 }
 
 /// The answer of a node that killed too many workers: its fallback takes its place, if it has one.

@@ -3,6 +3,7 @@
 mod abandoning;
 pub mod admission;
 pub(super) mod admitting;
+mod ahead;
 mod calling;
 mod carrying;
 mod chain;
@@ -19,6 +20,8 @@ pub(super) mod disposition;
 pub mod effect;
 pub(super) mod execution;
 pub(super) mod fate;
+mod foretold;
+mod going_on;
 pub mod inside;
 mod leased;
 mod leftovers;
