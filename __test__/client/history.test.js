@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createFlow, UnsafeEvaluator } from 'flowcraft'
 import { codecOf, SECRET, secret } from '../encryption/support.js'
+import { taggedSerializer } from '../fixtures/serializers.js'
 import { onServers, openSharedServers, until } from '../fixtures/shared-servers.js'
 import { asking, clientFor, single } from './support/clients.js'
 
@@ -183,6 +184,21 @@ describe('the history of a run', () => {
     const [make, take] = await attempts(run, 2)
     assert.deepEqual([make.output, make.outputBytes, 'output' in make], [undefined, 1_202, false])
     assert.deepEqual([take.input, take.inputBytes, take.output], [undefined, 1_202, 600])
+  })
+
+  it('has values that JSON does not hold as the serializer has them', async (t) => {
+    const flow = createFlow('typed')
+      .node('make', () => ({ output: new Map([['at', new Set([1n])]]) }))
+      .node('take', ({ input }) => ({ output: input.get('at') }))
+    flow.edge('make', 'take')
+    const serializer = taggedSerializer()
+    await servers.workerFor(t, flow, { ...HISTORY, runtime: { serializer } })
+    const client = clientFor(t, servers, flow, { serializer })
+    const run = await client.start('typed')
+    await run.result(ENDS)
+    const [make, take] = await attempts(run, 2)
+    assert.deepEqual([make.output, take.input], Array(2).fill(new Map([['at', new Set([1n])]])))
+    assert.deepEqual(take.output, new Set([1n]))
   })
 
   it('has a pause and how it went on, and the nodes of a subflow', async (t) => {

@@ -103,6 +103,44 @@ describe('runs that go on, in a browser', inBrowser, () => {
     })
   }
 
+  for (const size of Object.keys(SIZES)) {
+    it(`show what went into each attempt at a node, and what came out, at ${size} width`, async (t) => {
+      let tries = 0
+      const flow = createFlow('order')
+        .node('price', () => ({ output: { amount: 42, note: MARKUP } }))
+        .node(
+          'pages',
+          ({ input, dependencies: { job } }) => {
+            tries += 1
+            job.logger.info(`charging ${MARKUP}`, { amount: input.amount })
+            if (tries === 1) throw new Error(`declined ${MARKUP}`)
+            return { output: 'x'.repeat(9_000) }
+          },
+          { config: { maxRetries: 2 } },
+        )
+        .edge('price', 'pages')
+      const { env, url } = await boardFor(t, { flows: { order: flow }, env: { adapter: { history: true } } })
+      await migrate(env.servers)
+      const run = await env.client.start('order', { runId: 'order-17' })
+      await env.expectRun(run).toHaveCompleted()
+      await until(async () => (await run.history()).attempts.length === 3)
+      const { page, wrong } = await pageFor(t, browser, { size })
+      const { panel } = runOn(page)
+      await page.goto(`${url}/#/run?id=order-17&tab=nodes&node=pages`)
+      const executions = panel.getByRole('region', { name: 'Executions' })
+      await executions.getByRole('button', { name: 'Show executions' }).click()
+      await executions.getByText('Execution 1, attempt 2: done').click()
+      await executions.getByText('9.0 kB, more than is kept').waitFor()
+      await executions.getByText('Execution 1: failed, and was tried again').click()
+      await executions.locator('pre.error').getByText(`declined ${MARKUP}`).waitFor()
+      assert.equal(await executions.getByText(`charging ${MARKUP}`).count(), 2)
+      assert.equal(await executions.getByText(`"${MARKUP}"`).count(), 2, 'the input of both')
+      await picture(page, `executions-${size}`)
+      await assertInOrder(page)
+      assert.deepEqual(wrong, [])
+    })
+  }
+
   it('stand still by a button, and go on where they were by another', async (t) => {
     const { flow, executed, open } = gated()
     const { env, url } = await boardFor(t, { flows: { order: flow } })

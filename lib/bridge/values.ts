@@ -82,8 +82,9 @@ export class Values {
   shownJson(value: unknown): string | undefined {
     try {
       const json = toJson(value, 'The value')
-      const changes = this.#serializer && typeof value !== 'string' && lossOf(value, 'its own JSON')
-      return (changes && this.#serialized(value, 'The value')) || json
+      if (!this.#serializer || typeof value === 'string') return json
+      const isOther = lossOf(value, 'its own JSON') || this.#looksSerialized(value)
+      return (isOther && this.#serialized(value, 'The value')) || json
     } catch {
       return this.#serialized(value, 'The value')
     }

@@ -58,6 +58,9 @@ export function placeOfHistory(runId: string, path: string, part: HistoryPart): 
   return placeOf(runId, `_history.${part}.${path}`)
 }
 
+/** Where no codec is, nobody asks for the place. */
+const NOWHERE = placeOf('', '')
+
 /** How an attempt ended. */
 interface End {
   readonly ended: number
@@ -151,7 +154,7 @@ export class JobHistory {
   #text(outcome: string, { ended, output, error }: End): string {
     const { runId, round = 1, attempt } = this.#job
     let text = `{"runId":${quoted(runId)},"path":${quoted(this.#path)},"execution":${round},"attempt":${attempt + this.#try - 1}`
-    text += `,"outcome":"${outcome}","started":${this.#started},"ended":${ended}`
+    text += `,"outcome":"${outcome}","started":${Math.round(this.#started)},"ended":${Math.round(ended)}`
     text += this.#value('input', this.#input)
     text += this.#value('output', output === undefined ? undefined : this.#opened(output))
     if (error) text += `,"error":${this.#sealed('error', JSON.stringify(error))}`
@@ -173,7 +176,8 @@ export class JobHistory {
   }
 
   #sealed(part: HistoryPart, json: string): string {
-    return this.#keeper.values.sealed(json, placeOfHistory(this.#job.runId, this.#path, part))
+    const { values } = this.#keeper
+    return values.sealed(json, values.encodes ? placeOfHistory(this.#job.runId, this.#path, part) : NOWHERE)
   }
 }
 

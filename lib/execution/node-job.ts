@@ -45,8 +45,10 @@ export interface NodeJob {
    * for the next execution in a loop. 43 letters, digits, `-` and `_`.
    */
   readonly idempotencyKey: string
-  /** The runtime's logger. Each line carries `run`, `node` (the path), `blueprint`, `attempt` and `worker` beside what it
-   * is given. */
+  /**
+   * The runtime's logger. Each line carries `run`, `node` (the path), `blueprint`, `attempt` and `worker` beside what it is given. With
+   * the option `history` it is kept with its attempt, too.
+   */
   readonly logger: ILogger
   /**
    * Says that the node goes on: an attempt at a node with a `config.heartbeatMs` fails when it is not called for that long. It

@@ -68,12 +68,19 @@ export class History {
     }
   }
 
+  /** The worker is dead: what waits is lost, and nothing more is written. */
+  abandon(): void {
+    this.#restsUntil = Number.POSITIVE_INFINITY
+    this.#waiting = []
+    this.#size = 0
+  }
+
   get #mayWrite(): boolean {
     return !this.#writing && performance.now() >= this.#restsUntil
   }
 
   #schedule(wait: number): void {
-    if (this.#timer || this.#writing) return
+    if (this.#timer || this.#writing || this.#restsUntil === Number.POSITIVE_INFINITY) return
     const rest = Math.max(wait, this.#restsUntil - performance.now())
     this.#timer = setTimer(() => this.#leave(), rest).unref()
   }

@@ -168,6 +168,7 @@ export class Worker {
 
   #die(): void {
     this.engine.kill()
+    this.#history?.abandon()
     clearInterval(this.#keepAlive)
     this.#keepAlive = undefined
     this.#channel.abandon(outdatedLine)
