@@ -27,8 +27,7 @@ pub struct EngineSettings {
     /// Absent for none.
     #[serde(default)]
     retention: Retention,
-    /// Absent, or `false`, for none.
-    #[serde(default)]
+    /// `false` for none.
     history: History,
     lease_seconds: u64,
     #[serde(deserialize_with = "milliseconds")]
@@ -77,12 +76,6 @@ enum History {
         #[serde(deserialize_with = "milliseconds")]
         keep_ms: Duration,
     },
-}
-
-impl Default for History {
-    fn default() -> Self {
-        Self::Off(false)
-    }
 }
 
 impl Retention {

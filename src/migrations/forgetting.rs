@@ -10,7 +10,7 @@ use super::names::{beside, without_schema};
 
 /// What the function and the trigger of a deleted row are called, after the table.
 pub const FORGET: &str = "forget";
-const FORGOTTEN: Forgotten = Forgotten { table: "journal", row: FORGET, all: "forget_all" };
+const FORGOTTEN: Forgotten = Forgotten { table: "journal", row: FORGET, all: "forget_all", collation: "" };
 
 /// A table whose rows go with those of the context table, and what is called after that.
 pub(super) struct Forgotten {
@@ -20,6 +20,8 @@ pub(super) struct Forgotten {
     pub row: &'static str,
     /// The trigger of an emptied table.
     pub all: &'static str,
+    /// SQL: how its ids are compared with those of the context table, if not in the way of that.
+    pub collation: &'static str,
 }
 
 pub fn up(facts: &Facts) -> Vec<Act> {
@@ -45,9 +47,10 @@ impl Forgotten {
                  SET search_path = pg_catalog, pg_temp AS $flowcraft$ BEGIN \
                  IF to_regclass('{}') IS NULL THEN RETURN NULL; END IF; \
                  IF TG_OP = 'TRUNCATE' THEN DELETE FROM {table}; \
-                 ELSE DELETE FROM {table} AS j WHERE j.run_id = OLD.run_id::text; END IF; \
+                 ELSE DELETE FROM {table} AS j WHERE j.run_id = OLD.run_id::text{}; END IF; \
                  RETURN NULL; END $flowcraft$",
-                table.replace('\'', "''")
+                table.replace('\'', "''"),
+                self.collation
             ));
         }
         let create = |name: String, when: &str, each: &str| {

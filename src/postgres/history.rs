@@ -31,14 +31,15 @@ impl Session {
             "WITH soon AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)) \
              INSERT INTO {table} (run_id, node, execution, attempt, outcome, worker, started_at, ended_at, \
              input, input_size, output, output_size, error, log) \
-             SELECT t.run_id::text, g.node, g.execution, g.attempt, g.outcome, g.worker, \
+             SELECT g.run_id, g.node, g.execution, g.attempt, g.outcome, g.worker, \
              now() - g.started * interval '1 microsecond', now() - g.ended * interval '1 microsecond', \
              g.input::json, g.input_size, g.output::json, g.output_size, g.error::json, g.log::json \
              FROM soon, unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], \
              $8::bigint[], $9::text[], $10::bigint[], $11::text[], $12::bigint[], $13::text[], $14::text[]) \
              WITH ORDINALITY AS g (run_id, node, execution, attempt, outcome, worker, started, ended, input, input_size, \
-             output, output_size, error, log, place), {contexts} AS t WHERE t.run_id = g.run_id{} ORDER BY g.place",
-            contexts.ids.cast()
+             output, output_size, error, log, place) \
+             WHERE g.run_id IN (SELECT t.run_id::text FROM {contexts} AS t WHERE t.run_id = ANY({})) ORDER BY g.place",
+            contexts.ids.all()
         );
         let columns = Columns::of(contexts, attempts);
         client.execute(&insert, &columns.parameters()).await.map(|_| true)

@@ -69,7 +69,7 @@
 //!   services                                         puts the services together
 //!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, waiting
 //!   runs: resuming, children, time_limit             what is decided on a run from outside, or because of another
-//!   runs: halting                                    what is paused, and goes on
+//!   runs: halting, history                           what is paused, and goes on; what was executed
 //!   runs: operations, beginning, failing, starting, scheduling, watching, claim, live, inside, putting_off
 //!   runs: updating, store
 //!                                                    the record

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::super::faults::RecordOperation;
 use super::asking::MemoryRecord;
-use super::contexts::{Row, WorkerRow};
+use super::contexts::{Contexts, Row, WorkerRow};
 use super::rows::{in_row, newer};
 use super::store::TablesState;
 use crate::error::{Code, Error, Result};
@@ -309,18 +309,23 @@ impl Record for MemoryRecord {
 
     async fn write_history(&self, attempts: &[NewAttempt]) -> Result<bool> {
         self.transact(RecordOperation::Write, &[], |state, moment| {
-            Ok(state.contexts.write_history(attempts, moment))
+            let Contexts { history: Some(history), rows, .. } = state.contexts else { return Ok(false) };
+            history.write(attempts, moment, |run| rows.contains_key(run));
+            Ok(true)
         })
         .await
     }
 
     async fn history(&self, search: &HistorySearch) -> Result<Option<Vec<StoredAttempt>>> {
-        self.read(RecordOperation::Look, &[], |state, _| state.contexts.history(search)).await
+        self.read(RecordOperation::Look, &[], |state, _| {
+            state.contexts.history.as_ref().map(|history| history.read(search))
+        })
+        .await
     }
 
     async fn remove_history(&self, removal: &HistoryRemoval) -> Result<Option<u64>> {
         self.transact(RecordOperation::Write, &[], |state, moment| {
-            Ok(state.contexts.remove_history(removal, moment))
+            Ok(state.contexts.history.as_mut().map(|history| history.remove(removal, moment)))
         })
         .await
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::contexts::Contexts;
 use super::moment::Moment;
 use crate::ports::history::{HistoryPlace, HistoryRemoval, HistorySearch, NewAttempt, StoredAttempt};
 
@@ -15,6 +14,44 @@ pub struct HistoryRows {
 }
 
 impl HistoryRows {
+    /// Writes attempts of runs that have a row.
+    pub fn write(&mut self, attempts: &[NewAttempt], moment: Moment, has_row: impl Fn(&str) -> bool) {
+        for NewAttempt { of, started, ended } in attempts.iter().filter(|attempt| has_row(&attempt.of.run)) {
+            self.last += 1;
+            let ago = |time: &Duration| moment.micros() - i64::try_from(time.as_micros()).unwrap_or_default();
+            let row = StoredAttempt {
+                of: of.clone(),
+                started_at: u64::try_from(ago(started) / 1000).unwrap_or_default(),
+                place: HistoryPlace { ended: ago(ended), number: self.last },
+            };
+            self.runs.entry(of.run.clone()).or_default().push(row);
+        }
+    }
+
+    /// Attempts of a run, the latest first.
+    pub fn read(&self, search: &HistorySearch) -> Vec<StoredAttempt> {
+        let is_meant = |row: &&StoredAttempt| {
+            search.node.as_ref().is_none_or(|node| row.of.node == *node)
+                && search.before.is_none_or(|before| row.place < before)
+        };
+        let rows = self.runs.get(&search.run).into_iter().flatten();
+        let mut found: Vec<_> = rows.filter(is_meant).cloned().collect();
+        found.sort_by(|a, b| b.place.cmp(&a.place));
+        found.truncate(usize::try_from(search.limit).unwrap_or_default());
+        found
+    }
+
+    /// Removes attempts; how many.
+    pub fn remove(&mut self, removal: &HistoryRemoval, moment: Moment) -> u64 {
+        match removal {
+            HistoryRemoval::OfRun(run) => self.forget(run),
+            HistoryRemoval::Older(age, limit) => {
+                let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX / 4);
+                self.remove_older(moment.micros() - age, usize::try_from(*limit).unwrap_or_default())
+            }
+        }
+    }
+
     /// Removes those of a run.
     pub fn forget(&mut self, run: &str) -> u64 {
         u64::try_from(self.runs.remove(run).map_or(0, |rows| rows.len())).unwrap_or(u64::MAX)
@@ -31,58 +68,5 @@ impl HistoryRows {
         }
         self.runs.retain(|_, rows| !rows.is_empty());
         u64::try_from(limit - left).unwrap_or(u64::MAX)
-    }
-}
-
-impl Contexts {
-    /// Writes attempts of runs that have a row; whether there is a table for them.
-    pub fn write_history(&mut self, attempts: &[NewAttempt], moment: Moment) -> bool {
-        let Some(history) = &mut self.history else { return false };
-        for NewAttempt { of, started, ended } in attempts {
-            if !self.rows.contains_key(&of.run) {
-                continue;
-            }
-            history.last += 1;
-            let ago = |time: &Duration| moment.micros() - i64::try_from(time.as_micros()).unwrap_or_default();
-            let row = StoredAttempt {
-                of: of.clone(),
-                started_at: u64::try_from(ago(started) / 1000).unwrap_or_default(),
-                place: HistoryPlace { ended: ago(ended), number: history.last },
-            };
-            history.runs.entry(of.run.clone()).or_default().push(row);
-        }
-        true
-    }
-
-    /// Attempts of a run, the latest first; none where there is no table for them.
-    pub fn history(&self, search: &HistorySearch) -> Option<Vec<StoredAttempt>> {
-        let rows = self.history.as_ref()?.runs.get(&search.run);
-        let is_meant = |row: &&StoredAttempt| {
-            search.node.as_ref().is_none_or(|node| row.of.node == *node)
-                && search.before.is_none_or(|before| row.place < before)
-        };
-        let mut found: Vec<_> = rows.into_iter().flatten().filter(is_meant).cloned().collect();
-        found.sort_by(|a, b| b.place.cmp(&a.place));
-        found.truncate(usize::try_from(search.limit).unwrap_or_default());
-        Some(found)
-    }
-
-    /// Removes the attempts of a run whose row is gone.
-    pub fn forget_history(&mut self, run: &str) {
-        if let Some(history) = &mut self.history {
-            history.forget(run);
-        }
-    }
-
-    /// Removes attempts; how many. None where there is no table for them.
-    pub fn remove_history(&mut self, removal: &HistoryRemoval, moment: Moment) -> Option<u64> {
-        let history = self.history.as_mut()?;
-        Some(match removal {
-            HistoryRemoval::OfRun(run) => history.forget(run),
-            HistoryRemoval::Older(age, limit) => {
-                let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX / 4);
-                history.remove_older(moment.micros() - age, usize::try_from(*limit).unwrap_or_default())
-            }
-        })
     }
 }

@@ -132,7 +132,9 @@ impl RecordStore {
                 // As the trigger of the last step does.
                 journal.remove(run);
             }
-            state.contexts.forget_history(run);
+            if let Some(history) = &mut state.contexts.history {
+                history.forget(run);
+            }
             state.statuses.rows.remove(run);
         });
     }

@@ -93,7 +93,9 @@ impl TablesState<'_> {
         if let Some(journal) = &mut self.contexts.journal {
             journal.remove(&run);
         }
-        self.contexts.forget_history(&run);
+        if let Some(history) = &mut self.contexts.history {
+            history.forget(&run);
+        }
         self.statuses.rows.remove(&run);
         Some(Removed { run, nodes: ledger.nodes.keys().map(ToString::to_string).collect() })
     }

@@ -280,7 +280,7 @@ fn the_history_goes_with_the_row_of_its_run() {
     let wanted = [
         r#"CREATE TABLE IF NOT EXISTS "c_history""#,
         r#"FUNCTION "x"."c_forget_history"() RETURNS trigger"#,
-        r#"DELETE FROM "x"."c_history" AS j WHERE j.run_id = OLD.run_id::text"#,
+        r#"DELETE FROM "x"."c_history" AS j WHERE j.run_id = OLD.run_id::text COLLATE "C""#,
         r#"CREATE TRIGGER "c_forget_history" AFTER DELETE ON "x"."c" FOR EACH ROW"#,
         r#"CREATE TRIGGER "c_forget_all_history" AFTER TRUNCATE ON "x"."c""#,
         r"VALUES (9, 'history')",
