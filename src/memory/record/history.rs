@@ -36,7 +36,7 @@ impl HistoryRows {
         };
         let rows = self.runs.get(&search.run).into_iter().flatten();
         let mut found: Vec<_> = rows.filter(is_meant).cloned().collect();
-        found.sort_by(|a, b| b.place.cmp(&a.place));
+        found.sort_by_key(|row| std::cmp::Reverse(row.place));
         found.truncate(usize::try_from(search.limit).unwrap_or_default());
         found
     }

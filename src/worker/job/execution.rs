@@ -59,8 +59,6 @@ pub struct Finished {
     pub unpublished: bool,
     /// The blueprint it was decided by.
     pub analysed: Analysed,
-    /// When the job began.
-    pub begun: Instant,
     /// When the commit was asked for.
     pub asked: Instant,
 }
@@ -109,7 +107,7 @@ pub async fn finish(
     }
     let is_certain = is_certain && completion.refused.is_none();
     let Completion { due, unpublished, .. } = completion;
-    Ok(Finished { due, at, document, is_certain, unpublished, analysed, begun, asked })
+    Ok(Finished { due, at, document, is_certain, unpublished, analysed, asked })
 }
 
 /// A node has started a child, and its run was cancelled before the node could wait for it: the child ends, too.
