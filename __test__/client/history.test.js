@@ -56,10 +56,10 @@ describe('the history of a run', () => {
       ['two 1.1 done', 1, { sum: 2 }],
       ['three 1.1 done', { sum: 2 }, undefined],
     ])
-    const [worker] = await client.workers()
+    const workers = new Set((await client.workers()).map(({ id }) => id))
     const { endedAt } = await run.describe()
     for (const { worker: by, startedAt, endedAt: ended } of all) {
-      assert.equal(by, worker.id)
+      assert.ok(workers.has(by), by)
       assert.ok(startedAt <= ended && Math.abs(ended - endedAt) < 2_000, `${startedAt} ${ended} ${endedAt}`)
     }
     assert.deepEqual([all[1].inputBytes, all[1].outputBytes], [1, 9])

@@ -1,5 +1,5 @@
 // A worker process that dies by SIGKILL at each step of a job's life. Another worker finishes the run: the right output,
-// and no node executed twice but the one that had run and was not yet committed.
+// and no node executed twice but the one that had run and was not yet committed, or whose commit was on its way.
 //
 // The steps are fault points of the engine, built into the repository's own builds only.
 //
@@ -13,6 +13,8 @@ import { flowsFor, outcomes } from './support/flows.js'
 
 const BEFORE_IT_RAN = ['before-lease', 'after-lease', 'before-load', 'after-load', 'before-call']
 const RAN_FOR_NOTHING = ['after-call', 'before-commit']
+/** The commit is on its way: it counts, or the node runs again. */
+const MAY_HAVE_RUN_FOR_NOTHING = ['before-carry', 'after-carry']
 const COMMITTED = [
   'after-commit',
   'before-publish',
@@ -34,7 +36,7 @@ const CASES = [
 ]
 
 /** Within a chain that is carried under one message. */
-const CARRIED = ['before-carry', 'after-carry', ...RAN_FOR_NOTHING, 'after-commit'].flatMap((point) => [
+const CARRIED = [...MAY_HAVE_RUN_FOR_NOTHING, ...RAN_FOR_NOTHING, 'after-commit'].flatMap((point) => [
   [point, 1],
   [point, 2],
 ])
@@ -123,8 +125,9 @@ describe('a worker dies, another finishes its run', { concurrency: 4 }, () => {
       assert.deepEqual(counted(context), nodes)
       // The container's own code runs nothing of the user's.
       const last = executedBefore.at(-1)?.node
-      const repeated = RAN_FOR_NOTHING.includes(point) && last ? { [last]: 2 } : {}
-      assert.deepEqual(servers.executions.perNode(run), { ...nodes, ...repeated })
+      const perNode = servers.executions.perNode(run)
+      const again = RAN_FOR_NOTHING.includes(point) || (MAY_HAVE_RUN_FOR_NOTHING.includes(point) && perNode[last] === 2)
+      assert.deepEqual(perNode, { ...nodes, ...(again && last && { [last]: 2 }) })
     })
   }
 })

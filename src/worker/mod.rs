@@ -57,13 +57,15 @@
 //!   registry: heartbeat                              says that the worker lives
 //!   job: delivery                                    one message, from its delivery to its acknowledgement
 //!   job: process, suspect, leased, carrying          the way of a job; `leased` performs what becomes of it instead
+//!   job: ahead                                       the lease of the node that follows, beside the commit
+//!   job: going_on                                    whether this worker runs that node itself
 //!   job: taking_over                                 an attempt that may not be the first
 //!   job: claiming, limiting, calling, execution      its steps
 //!   job: committing                                  an answer's commit, decided anew for each try
 //!   job: admitting                                   what is to be done with the message, and doing it
 //!   job: cut_short, leftovers, rescheduling, disposition, abandoning, dead_lettering, storing, coming_again, telling
 //!                                                    what becomes of a message that does not go the straight way
-//!   job: trouble, looking, clock, context, place, limit_key  what the steps stand on
+//!   job: trouble, looking, clock, context, place, limit_key, foretold  what the steps stand on
 //!   halts: looking                                   looks what is paused for all workers
 //!   cancelling                                       ends a run from outside, and its children
 //!   services                                         puts the services together

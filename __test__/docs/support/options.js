@@ -7,6 +7,7 @@ import { ADAPTER_SCHEMA } from '../../../dist/options/adapter-schema.js'
 import { AMQP_SCHEMA } from '../../../dist/options/amqp.js'
 import { CLIENT_SCHEMA } from '../../../dist/options/client.js'
 import { describeOptions } from '../../../dist/options/describe.js'
+import { HISTORY_SCHEMA } from '../../../dist/options/history.js'
 import { LIMIT_RATE_SCHEMA, LIMIT_SCHEMA } from '../../../dist/options/limits.js'
 import { MIGRATE_SCHEMA, MIGRATION_STATUS_SCHEMA } from '../../../dist/options/migrate.js'
 import { POSTGRES_SCHEMA } from '../../../dist/options/postgres.js'
@@ -22,6 +23,7 @@ const SCHEMAS = {
   RabbitMqAdapterOptions: ADAPTER_SCHEMA,
   WebhookOptions: WEBHOOK_SCHEMA,
   RetentionOptions: RETENTION_SCHEMA,
+  HistoryOptions: HISTORY_SCHEMA,
   LimitOptions: LIMIT_SCHEMA,
   LimitRate: LIMIT_RATE_SCHEMA,
   TelemetryOptions: TELEMETRY_SCHEMA,

@@ -1,5 +1,6 @@
 // Plays of examples: those of a client, of a run and of schedules.
 import assert from 'node:assert/strict'
+import { until } from '../../fixtures/until.js'
 import { AWAITING, completes, failedOnce, isStatus, paid, says } from './stages.js'
 
 const TABLES = { tables: true, runs: [] }
@@ -81,6 +82,11 @@ export const CLIENT_PLAYS = {
     stage: AWAITING,
     gives: 'waiting',
     holds: (_, [{ nodeId }]) => assert.equal(nodeId, 'approval'),
+  },
+  'RunHandle.history': {
+    stage: { ...AWAITING, tables: true, adapter: { history: true } },
+    first: ({ run }) => until(async () => (await run.history()).attempts.length > 0),
+    holds: says(1, 'done', undefined, 'charged'),
   },
   RunDescription: {
     stage: AWAITING,
