@@ -78,8 +78,8 @@ describe('the package', () => {
         .map((target) => ({ path, target, leadsTo: join(dirname(path), target.split('#')[0]) })),
     )
     assert.ok(links.length > 10)
-    // Tests and programs are in the repository alone; `docs/links.test.js` looks for them there.
-    const isCode = (leadsTo) => /^(__test__|tests|examples)\//.test(leadsTo)
+    // Tests, programs and what those read who change the package are in the repository alone; `docs/links.test.js` looks for them there.
+    const isCode = (leadsTo) => /^(__test__|tests|examples)\/|^CONTRIBUTING\.md$/.test(leadsTo)
     assert.deepEqual(
       links.filter(({ leadsTo }) => !files.includes(leadsTo) && !isCode(leadsTo)),
       [],

@@ -63,7 +63,7 @@ export const FILE_SCHEMA = {
   managementUrl: {
     takes: httpUrl(),
     words: "RabbitMQ's management plugin, from which `queues` has its rates: a URL with a login.",
-    example: "managementUrl: 'http://monitor:secret@localhost:15672'",
+    example: "managementUrl: 'http://monitor:pass@localhost:15672'",
   },
   blueprints: {
     takes: text({ atLeast: 1 }),

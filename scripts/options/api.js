@@ -79,7 +79,10 @@ function described({ name, kind, file, comment, lines }) {
     parts.push('Its fields are in [options](options.md).')
   else if (kind === 'class') parts.push(membersOf(lines).map(entry).join('\n'))
   else if (kind === 'interface') parts.push(fieldsOf(lines))
-  else parts.push(`    ${lines.map((line) => line.replace(/^export (declare )?/, '')).join('\n    ')}`)
+  else
+    parts.push(
+      `    ${lines.map((line) => line.replace(/^export (declare )?/, '').replaceAll('\t', '  ')).join('\n    ')}`,
+    )
   return parts.filter(Boolean)
 }
 
@@ -88,10 +91,10 @@ export function membersOf(lines) {
   const members = []
   let depth = 0
   for (const [index, line] of lines.slice(0, -1).entries()) {
-    if (index > 0 && depth === 0 && /^ {2}[\w[<]/.test(line)) {
+    if (index > 0 && depth === 0 && /^\t[\w[<]/.test(line)) {
       members.push({ comment: commentBefore(lines, index), signature: '' })
     }
-    if (members.length > 0 && !/^ {2} \*|^ {2}\/\*\*/.test(line)) members.at(-1).signature += ` ${line.trim()}`
+    if (members.length > 0 && !/^\t \*|^\t\/\*\*/.test(line)) members.at(-1).signature += ` ${line.trim()}`
     if (index > 0 && !/^\s*(\/\*|\*)/.test(line)) depth += count(line, '{') - count(line, '}')
   }
   return members

@@ -48,7 +48,7 @@ export const FLEET_COMMANDS: readonly Command[] = [
     groups: ['output', 'servers'],
     examples: [
       { line: 'queues', words: 'the queue of jobs and its dead letters' },
-      { line: 'queues --management-url http://monitor:secret@localhost:15672', words: 'with rates' },
+      { line: 'queues --management-url http://monitor:pass@localhost:15672', words: 'with rates' },
     ],
     load: () => import('../commands/queues.js'),
   },
