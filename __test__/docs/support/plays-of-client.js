@@ -1,7 +1,7 @@
 // Plays of examples: those of a client, of a run and of schedules.
 import assert from 'node:assert/strict'
 import { until } from '../../fixtures/until.js'
-import { AWAITING, completes, failedOnce, isStatus, paid, says } from './stages.js'
+import { AWAITING, completes, failedOnce, isStatus, paidAndShipping, says } from './stages.js'
 
 const TABLES = { tables: true, runs: [] }
 const nightly = ({ client }) => client.schedules.create({ id: 'nightly', cron: '30 2 * * *', blueprintId: 'report' })
@@ -125,9 +125,9 @@ export const CLIENT_PLAYS = {
   },
   'RunHandle.resume': { stage: AWAITING, holds: completes },
   'RunHandle.sendEvent': {
-    stage: { flow: paid, at: 'paid' },
+    stage: { flow: paidAndShipping, at: 'paid' },
     more: () => ({ payment: { id: 'payment-7', amount: 42 } }),
-    throws: { code: 'RUN_ENDED' },
+    holds: ({ untilExecuting }) => untilExecuting('ship'),
   },
   'RunHandle.delete': { stage: AWAITING, first: cancelled, holds: gone },
 

@@ -47,6 +47,11 @@ function declined(declines) {
 
 /** A run that waits for the event of a payment, or for its webhook. */
 export const paid = createFlow('order').wait('paid', { params: { eventName: 'payment:received' } })
+/** The same, with a node behind it that goes on for as long as it takes. */
+export const paidAndShipping = createFlow('order')
+  .wait('paid', { params: { eventName: 'payment:received' } })
+  .node('ship', () => new Promise(() => {}))
+  .edge('paid', 'ship')
 export const hooked = { id: 'order', nodes: [{ id: 'payment', uses: 'webhook' }], edges: [] }
 
 /** A node that goes on for as long as it takes. */
