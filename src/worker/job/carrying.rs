@@ -105,7 +105,7 @@ async fn follow_up(
     let goes_on = goes_on(context, chain, message, &finished);
     let Finished { due, at, document, unpublished, analysed, asked, .. } = finished;
     let kept = match ahead {
-        Some(ahead) if goes_on && due == [ahead.due.clone()] => {
+        Some(ahead) if goes_on && due.as_slice() == std::slice::from_ref(&ahead.due) => {
             ahead.acquired.map(|acquired| (ahead.due, acquired))
         }
         Some(ahead) => {
@@ -114,13 +114,13 @@ async fn follow_up(
         }
         None => None,
     };
-    let Some((due, acquired)) = kept else {
+    if kept.is_none() {
         context.publish_due(message, &due, at).await?;
-        if unpublished {
-            context.services.results.publish_or_report(&message.run_id, context.abort()).await?;
-        }
-        return Ok(None);
-    };
+    }
+    if unpublished {
+        context.services.results.publish_or_report(&message.run_id, context.abort()).await?;
+    }
+    let Some((due, acquired)) = kept else { return Ok(None) };
     // No other worker had the lease since the commit: the run is as it was committed.
     let is_proven = acquired == Acquired::Fresh && asked.elapsed() < MEMORY_OF_RELEASES;
     let committed = document.clone();
