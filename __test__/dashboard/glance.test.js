@@ -66,16 +66,21 @@ function sorted(shape) {
   return { ...shape, children: isObject ? children.sort(([one], [other]) => (one < other ? -1 : 1)) : children }
 }
 
+/** A client, and two dashboards of it: what `told` shows PostgreSQL says, and `read` reads all of it, as it may hide something. */
+async function scene(t, kind) {
+  const servers = await sharedServersFor(t)
+  if (kind === 'a journal') await servers.migrate()
+  await servers.workerFor(t, changing)
+  const client = clientFor(t, servers, changing)
+  const told = await serve(t, { client })
+  const read = await serve(t, { client, redact: (_path, value) => value })
+  return { servers, client, told, read }
+}
+
 describe('a context that PostgreSQL tells', onServers('memory has no SQL'), () => {
   for (const kind of ['rows', 'a journal']) {
     it(`is the one that is read, on ${kind}`, async (t) => {
-      const servers = await sharedServersFor(t)
-      if (kind === 'a journal') await servers.migrate()
-      await servers.workerFor(t, changing)
-      const client = clientFor(t, servers, changing)
-      const told = await serve(t, { client })
-      // Whoever may hide something has all of it read.
-      const read = await serve(t, { client, redact: (_path, value) => value })
+      const { servers, client, told, read } = await scene(t, kind)
       const run = await client.start('changing', { runId: servers.runId(), context: CONTEXT })
       await until(async () => (await run.describe()).status === 'awaiting')
       const seen = async (url, path, from) => {
@@ -105,12 +110,7 @@ describe('a context that PostgreSQL tells', onServers('memory has no SQL'), () =
 
   for (const kind of ['rows', 'a journal']) {
     it(`differs from another as the one that is read, on ${kind}`, async (t) => {
-      const servers = await sharedServersFor(t)
-      if (kind === 'a journal') await servers.migrate()
-      await servers.workerFor(t, changing)
-      const client = clientFor(t, servers, changing)
-      const told = await serve(t, { client })
-      const read = await serve(t, { client, redact: (_path, value) => value })
+      const { servers, client, told, read } = await scene(t, kind)
       const [one, other] = [
         await client.start('changing', { runId: servers.runId(), context: CONTEXT }),
         await client.start('changing', { runId: servers.runId(), context: { ...CONTEXT, list: ['x'], fresh: 1 } }),
