@@ -97,6 +97,8 @@ pub enum Mutant {
     ForgetsConcurrency,
     /// What is due of a run that goes on again is not published.
     PublishesNothingPaused,
+    /// The lease of a node that was kept and given away is given back once more, when its job is published.
+    GivesBackTwice,
     /// How a late run ended is not told where the answer of that commit is lost.
     ForgetsDoubt,
 }
@@ -104,7 +106,8 @@ pub enum Mutant {
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
+        Self::GivesBackTwice,
         Self::ForgetsConcurrency,
         Self::RunsPaused,
         Self::PublishesNothingPaused,

@@ -122,6 +122,11 @@ impl JobMessage {
         Self::all_due(run, blueprint, due, at).into_iter().map(copy).collect()
     }
 
+    /// A message that wakes a node, once it has: it is for the round in which that is due now.
+    pub fn having_woken(self, round: u32) -> Self {
+        Self { round: Some(round), wakes: false, ..self }
+    }
+
     /// The same message, published again: the first one may have arrived.
     pub fn as_copy(self) -> Self {
         Self { copy: true, ..self }

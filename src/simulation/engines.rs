@@ -80,6 +80,7 @@ impl World {
             story: self.story.clone(),
             random: Mutex::new(Rng::with_seed(seed ^ 0x1057)),
             reads: self.plan.reads.then(|| Mutex::new(Rng::with_seed(seed ^ 0x4ead))),
+            replaces: self.plan.replaces.then(|| Mutex::new(Rng::with_seed(seed ^ 0x4e91ace))),
             server: self.server.clone(),
             deaths: self.deaths.0.clone(),
             now: clock,

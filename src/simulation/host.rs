@@ -118,6 +118,8 @@ pub struct SimulatedHost {
     pub random: Mutex<Rng>,
     /// When nodes read; none if they do not.
     pub reads: Option<Mutex<Rng>>,
+    /// When it replaces a blueprint; none if it does not.
+    pub replaces: Option<Mutex<Rng>>,
     /// What there is to read.
     pub server: Arc<MemoryServer>,
     /// Where it asks for its death.
@@ -152,6 +154,12 @@ impl SimulatedHost {
             });
             all.len() - 1
         })
+    }
+
+    /// Whether the blueprint of a call is another one by now. One call in eight.
+    fn has_replaced(&self) -> bool {
+        let drawn = |random: &Mutex<Rng>| random.lock().unwrap_or_else(PoisonError::into_inner).u8(..8) == 0;
+        self.replaces.as_ref().is_some_and(drawn)
     }
 
     /// A node that gets its signal breaks off, as one does that passes it on to what it waits for.
@@ -242,6 +250,10 @@ impl Host for SimulatedHost {
     }
 
     async fn execute(&self, mut call: Call) -> Result<Reply> {
+        if self.has_replaced() {
+            self.story.tell(format!("{} has replaced {}", self.worker, call.job.blueprint_id));
+            return Ok(Reply::Outdated);
+        }
         let Call { job, view, resumed, attempt, .. } = &call;
         let (flow, node) = match &call.inside {
             Some((inside, blueprint)) => (&self.flows[blueprint], inside.node.clone()),

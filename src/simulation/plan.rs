@@ -98,6 +98,8 @@ pub struct Plan {
     pub continuation: bool,
     /// Whether nodes read their runs while they are executed.
     pub reads: bool,
+    /// Whether user code replaces a blueprint now and then, between the verdict and the call.
+    pub replaces: bool,
     /// Whether some nodes run other flows as subflows.
     pub nests: bool,
     /// Whether some nodes start runs of other flows, and wait for their ends.
@@ -204,6 +206,7 @@ impl Plan {
                 || troubles.iter().any(|trouble| needs_recovery(*trouble)),
             continuation: Rng::with_seed(seed ^ 0xca11).f64() < 0.8,
             reads: Rng::with_seed(seed ^ 0x4ead).bool(),
+            replaces: Rng::with_seed(seed ^ 0x4e91ace).u8(..3) == 0,
             nests: Rng::with_seed(seed ^ 0x5ebf).bool(),
             parents: Rng::with_seed(seed ^ 0xc41d).bool(),
             calls: Rng::with_seed(seed ^ 0xca15).bool(),

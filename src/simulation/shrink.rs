@@ -38,6 +38,9 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     if plan.parents {
         candidates.push(Plan { parents: false, ..plan.clone() });
     }
+    if plan.replaces {
+        candidates.push(Plan { replaces: false, ..plan.clone() });
+    }
     if plan.pauses {
         candidates.push(Plan { pauses: false, ..plan.clone() });
     }

@@ -291,6 +291,17 @@ fn plan_against(mutant: Mutant, seed: u64) -> Plan {
             stormy: Duration::from_secs(60),
             ..plan
         },
+        Mutant::GivesBackTwice => Plan {
+            workers: 2,
+            runs: 5,
+            concurrency: 10,
+            continuation: true,
+            replaces: true,
+            recovery: true,
+            troubles: vec![Trouble::Broker, Trouble::Reconcile],
+            stormy: Duration::from_secs(90),
+            ..plan
+        },
         Mutant::GoesByItsOwnClock => Plan { troubles: vec![Trouble::Clocks], ..plan },
         _ => plan,
     }

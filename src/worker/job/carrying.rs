@@ -27,6 +27,7 @@ use super::verdict::{Tried, Verdict};
 use crate::error::Result;
 use crate::fault_points;
 use crate::ids::NodeId;
+use crate::mutants::{Mutant, makes};
 use crate::ports::coordination::{Acquired, MEMORY_OF_RELEASES};
 use crate::ports::host::Reply;
 use crate::ports::view::{LiveAttempt, Seen};
@@ -50,6 +51,20 @@ enum Hop {
     On(Option<Box<NextNode>>),
     /// The chain ends here.
     Over(MessageFate),
+    /// The chain ends here, and another message of the node is to be published.
+    Away(Box<GivenAway>),
+}
+
+/// A node that was kept, and is not run here after all.
+struct GivenAway {
+    due: DueJob,
+    message: JobMessage,
+}
+
+impl Hop {
+    fn away(due: DueJob, message: JobMessage) -> Self {
+        Self::Away(Box::new(GivenAway { due, message }))
+    }
 }
 
 /// Commits what came of a job, and publishes what that made due. Where that is a single node, it is run here, and so on.
@@ -82,12 +97,17 @@ pub async fn carry_on(
         let ((), hop) = join(given_back, hop).await;
         match hop {
             Ok(Ok(Hop::On(Some(_)))) => done = Some(node),
-            // Whatever it came to: its lease is free before its message is anywhere else.
+            // Whatever it came to: its lease is free before its message is anywhere else. Once, and here alone: this worker may
+            // get that message itself, and its next lease of the node is another one.
             _ => leases.give_back(run, &node).await,
         }
         kept = match hop {
             Ok(Ok(Hop::On(kept))) => kept,
             Ok(Ok(Hop::Over(fate))) => return Ok(fate),
+            Ok(Ok(Hop::Away(given_away))) => {
+                let published = give_away(&own, &given_away).await;
+                return fate_after(&own, published).await;
+            }
             Ok(Err(error)) => return fate_after(&own, Err(error)).await,
             Err(_) => return panicked(&own).await,
         };
@@ -166,7 +186,7 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
         None => Seen { document: context.retry.until_done(load).await?, since: begun },
     };
     let Verdict::Run { round } = admit_by(&document, &analysed.blueprint, &message, Tried::default()) else {
-        return give_away(context, &message, &due).await;
+        return Ok(Hop::away(due, message));
     };
     let attempt = LiveAttempt::new(message.node_id.clone(), round);
     let mut to_execute =
@@ -179,12 +199,12 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
         // No worker has tried what this chain made due.
         || take_over(context, &message, &mut to_execute, false).await? != Clearance::Granted
     {
-        return give_away(context, &message, &due).await;
+        return Ok(Hop::away(due, message));
     }
     let started = Some(context.services.platform.now());
     match execute(context, &message, &to_execute).await? {
         None => Ok(Hop::Over(MessageFate::Requeue)),
-        Some(Reply::Outdated | Reply::Lacking { .. }) => give_away(context, &message, &due).await,
+        Some(Reply::Outdated | Reply::Lacking { .. }) => Ok(Hop::away(due, message)),
         Some(Reply::Answered(answer)) => {
             fault_points::point("after-call");
             heed(context, &places, &answer).await;
@@ -197,10 +217,13 @@ async fn run_kept(context: &JobContext<'_>, chain: &Chain<'_>, kept: NextNode) -
     }
 }
 
-/// Publishes the job of a node that is not run here after all. It gives the lease back first: the next worker needs it.
-async fn give_away(context: &JobContext<'_>, message: &JobMessage, due: &DueJob) -> Result<Hop> {
+/// Publishes the job of a node that is not run here after all. Its lease is given back by now: the next worker needs it.
+async fn give_away(context: &JobContext<'_>, away: &GivenAway) -> Result<MessageFate> {
+    let GivenAway { due, message } = away;
     debug!(node = message.node_id.as_str(), "the worker publishes the node that it had kept");
-    give_back(context, message, due).await;
     context.publish_copies(message, std::slice::from_ref(due), message.at).await?;
-    Ok(Hop::Over(MessageFate::Acknowledge))
+    if makes(Mutant::GivesBackTwice) {
+        context.services.leases.give_back(&message.run_id, &due.node).await;
+    }
+    Ok(MessageFate::Acknowledge)
 }

@@ -9,6 +9,7 @@ use super::fate::MessageFate;
 use super::trouble::now_if_known;
 use crate::error::Result;
 use crate::mutants::{Mutant, makes};
+use crate::ports::delay;
 use crate::protocol::message::JobMessage;
 use crate::time::milliseconds;
 use crate::worker::recovery::judgement::STALE_AFTER;
@@ -35,6 +36,25 @@ pub async fn come_again(
     return_after(context, message, Return { wait, reason, keeps_alive: true }).await
 }
 
+/// Has a job come to another worker a while later: this one lacks what the job needs.
+///
+/// Its message goes through one delay alone. One that waits for a moment passes through its queue several times, and each time
+/// takes a turn of the queue's workers: one that lacks what the job needs could get it again and again.
+pub async fn pass_on(
+    context: &JobContext<'_>,
+    message: &JobMessage,
+    wait: Duration,
+    reason: &str,
+) -> Result<MessageFate> {
+    let longest = delay::next_delay(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT));
+    // Two jobs in step would keep coming to each other's worker.
+    let is_shorter = context.services.platform.random(fastrand::Rng::bool);
+    let wait = delay::next_delay(if is_shorter { longest / 2 } else { longest });
+    let copy = JobMessage { repeated: true, not_before: None, ..message.clone() };
+    context.services.publisher.forward_later(copy, wait, context.retry).await?;
+    kept_alive(context, message, reason).await
+}
+
 /// How a job comes again.
 #[derive(Debug, Clone, Copy)]
 pub struct Return<'a> {
@@ -59,9 +79,17 @@ pub async fn return_after(
         (copy, None) => services.publisher.forward_until_confirmed(copy, context.retry).await?,
         (copy, Some(wait)) => services.publisher.forward_later(copy, wait, context.retry).await?,
     }
+    if keeps_alive {
+        return kept_alive(context, message, reason).await;
+    }
     debug!(reason, "the job comes again later");
-    // Recovery takes a run that stays silent for lost: this one is only waiting.
-    if keeps_alive && let Err(error) = services.runs.keep_alive(std::slice::from_ref(&message.run_id)).await {
+    Ok(MessageFate::Acknowledge)
+}
+
+/// A copy of the message is on its way. Recovery takes a run that stays silent for lost: this one is only waiting.
+async fn kept_alive(context: &JobContext<'_>, message: &JobMessage, reason: &str) -> Result<MessageFate> {
+    debug!(reason, "the job comes again later");
+    if let Err(error) = context.services.runs.keep_alive(std::slice::from_ref(&message.run_id)).await {
         debug!(%error, "the run's status was not kept fresh");
     }
     Ok(MessageFate::Acknowledge)

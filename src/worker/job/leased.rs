@@ -1,6 +1,7 @@
 //! A job under its lease: admitted, executed, and carried on from there. [`dispose`] performs what a verdict says in place of
 //! that; its steps are performed in [`admitting`](super::admitting), and a carried chain takes no verdict but that to run.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -66,10 +67,17 @@ async fn see_to(
     if let Some(fate) = refuse_while_locked(context, message).await? {
         return Ok(fate);
     }
+    let mut message = Cow::Borrowed(message);
     for _ in 0..ADMISSIONS {
-        if let Some(fate) =
-            admit_and_execute(context, message, prefetched.take(), Under { begun, deaths }).await?
-        {
+        let to_execute = match admitted(context, &message, prefetched.take()).await? {
+            Admitted::Execute(to_execute) => to_execute,
+            Admitted::Dispose(disposed) => return dispose(context, &message, *disposed).await,
+        };
+        if message.wakes {
+            // It has done that. If it is admitted again, it is for what it woke.
+            message = Cow::Owned(message.into_owned().having_woken(to_execute.round));
+        }
+        if let Some(fate) = execute_admitted(context, &message, to_execute, Under { begun, deaths }).await? {
             return Ok(fate);
         }
     }
@@ -89,18 +97,13 @@ struct Under {
     deaths: Option<u32>,
 }
 
-/// Admits a job once, and sees to it by the verdict. Answers nothing if it is to be admitted again: the run, or its blueprint,
-/// has changed meanwhile.
-async fn admit_and_execute(
+/// Executes what was admitted. Answers nothing if it is to be admitted again: the run, or its blueprint, has changed meanwhile.
+async fn execute_admitted(
     context: &JobContext<'_>,
     message: &JobMessage,
-    prefetched: Option<Seen>,
+    to_execute: Box<ToExecute>,
     under: Under,
 ) -> Result<Option<MessageFate>> {
-    let to_execute = match admitted(context, message, prefetched).await? {
-        Admitted::Execute(to_execute) => to_execute,
-        Admitted::Dispose(disposed) => return dispose(context, message, *disposed).await.map(Some),
-    };
     publish_others(context, message, &to_execute).await?;
     if under.deaths.is_some() && !to_execute.has_begun {
         // It is not executed.

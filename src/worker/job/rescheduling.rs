@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::abandoning::abandon;
-use super::coming_again::come_again;
+use super::coming_again::pass_on;
 use super::context::JobContext;
 use super::dead_lettering::Unprocessable;
 use super::disposition::wait_for_run;
@@ -91,7 +91,7 @@ pub async fn reschedule(
         wait = next_wait(waited, limit_beside(elsewhere, limit, settings.version_timeout));
     }
     if let Some(wait) = wait {
-        return come_again(context, &message, wait, &reason.to_string()).await;
+        return pass_on(context, &message, wait, &reason.to_string()).await;
     }
     // Of several copies of a message one has failed the run.
     let has_ended =
