@@ -5,7 +5,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { withHelp } from '../../scripts/binding.js'
+import { loaderOf } from '../../scripts/binding.js'
 import { repository, run } from './packed.js'
 
 const addons = readdirSync(repository).filter((name) => /linux-.*-gnu\.node$/.test(name))
@@ -26,12 +26,37 @@ async function glibcOf(addon) {
   return versions.sort((one, other) => one[0] - other[0] || one[1] - other[1]).map((version) => version.join('.'))
 }
 
+/** The loader, also where the addon was built before the script that writes it changed. */
+async function loader() {
+  const { napi } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8'))
+  return loaderOf(await readFile(join(repository, 'binding.js'), 'utf8'), napi)
+}
+
+describe('the loader', () => {
+  it('looks for the addons that there are packages for, and for no others', async () => {
+    const required = [...(await loader()).matchAll(/require\('@flowcraft\/rabbitmq-adapter-([\w-]+)'\)/g)]
+    assert.deepEqual(required.map(([, name]) => name).sort(), readdirSync(join(repository, 'npm')).sort())
+  })
+
+  it('takes the addon that NAPI_RS_NATIVE_LIBRARY_PATH names', async () => {
+    const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/own.node' }
+    const folder = await mkdtemp(join(tmpdir(), 'flowcraft-own-addon-'))
+    try {
+      await writeFile(join(folder, 'binding.mjs'), await loader())
+      const { stderr } = await run(process.execPath, ['binding.mjs'], { cwd: folder, env }).catch((error) => error)
+      assert.match(stderr, /own\.node/)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+})
+
 describe('a machine without an addon', () => {
   it('hears what to do', async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'flowcraft-no-addon-'))
     t.after(() => rm(folder, { recursive: true }))
     await cp(join(repository, 'dist'), join(folder, 'dist'), { recursive: true })
-    await writeFile(join(folder, 'binding.js'), withHelp(await readFile(join(repository, 'binding.js'), 'utf8')))
+    await writeFile(join(folder, 'binding.js'), await loader())
     await writeFile(join(folder, 'package.json'), '{"type":"module"}')
     await symlink(join(repository, 'node_modules'), join(folder, 'node_modules'), 'junction')
     const { stderr } = await run(process.execPath, ['dist/index.js'], { cwd: folder }).catch((error) => error)

@@ -79,7 +79,8 @@ describe('the package', () => {
     )
     assert.ok(links.length > 10)
     // Tests, programs and what those read who change the package are in the repository alone; `docs/links.test.js` looks for them there.
-    const isCode = (leadsTo) => /^(__test__|tests|examples)\/|^CONTRIBUTING\.md$/.test(leadsTo)
+    const isCode = (leadsTo) =>
+      /^(__test__|tests|examples)\/|^(CONTRIBUTING|docs\/architecture|docs\/decisions)\.md$/.test(leadsTo)
     assert.deepEqual(
       links.filter(({ leadsTo }) => !files.includes(leadsTo) && !isCode(leadsTo)),
       [],
