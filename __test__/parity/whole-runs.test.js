@@ -114,6 +114,18 @@ describe('a run', () => {
     }
   })
 
+  it('that fails says why, also after many others', async (t) => {
+    const flow = createFlow('down').node('a', async () => {
+      throw new Error('down')
+    })
+    const { bus } = await listening(t, flow)
+    const runIds = await Promise.all(Array.from({ length: 20 }, () => servers.begin(flow)))
+    for (const runId of runIds) {
+      await bus.untilFinished(runId)
+      assert.match(bus.whole(runId).at(-1).payload.errors[0].message, /down/)
+    }
+  })
+
   it('that fails says why, and one that is tried again goes on and finishes again', async (t) => {
     let n = 0
     const flow = createFlow('again').node('a', async () => {

@@ -94,7 +94,8 @@ function workflowErrors(failures: readonly NodeFailure[]): WorkflowError[] | und
   const errors = failures.map(({ nodeId, message }) => {
     if (nodeId === '') return { message, timestamp, isFatal: false, name: 'WorkflowError' }
     const error = new FlowcraftError(message, { nodeId })
-    return { ...error, timestamp, originalError: error }
+    // Named, since the spread may lack it: V8 of Node.js 20 has it enumerable in the first ten errors of a process only.
+    return { ...error, message, timestamp, originalError: error }
   })
   return errors.length > 0 ? (errors as WorkflowError[]) : undefined
 }
