@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { repository, run } from './run.js'
+import { together } from './together.js'
 
 /** For all files of tests together: far more than they take on a slow machine. */
 const LONGEST_SECONDS = 2700
@@ -54,8 +55,8 @@ export class Report {
     if (!ok) log(printed.trimEnd())
   }
 
-  /** Files of tests, by Node's runner. */
-  async files(files, { env, atATime = FILES_AT_A_TIME }) {
+  /** Files of tests, by Node's runner; those that may share a process do so if they are to be `shared`. */
+  async files(files, { env, atATime = FILES_AT_A_TIME, shared = false }) {
     const folder = await mkdtemp(join(tmpdir(), 'flowcraft-test-'))
     const summary = join(folder, 'summary.json')
     const times = join(folder, 'times.jsonl')
@@ -65,7 +66,8 @@ export class Report {
       ['--test-reporter', './scripts/testing/summary.js', '--test-reporter-destination', summary],
     ].flat()
     try {
-      const { ok } = await run(process.execPath, [...runner, ...reporters, ...files], {
+      const processes = shared ? await together(files, folder) : files
+      const { ok } = await run(process.execPath, [...runner, ...reporters, ...processes], {
         env: { ...env, FLOWCRAFT_TEST: '1', FLOWCRAFT_TEST_TIMES: times },
         show: true,
         limit: LONGEST_SECONDS,

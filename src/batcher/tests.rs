@@ -33,7 +33,7 @@ fn ask(
     answered
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_first_request_leaves_alone_and_those_that_wait_leave_together() {
     let (seen, _batches_seen) = mpsc::unbounded_channel();
     let batches = Arc::new(Batches::new(Platform::default()));
