@@ -1,4 +1,4 @@
-// The doctor: each of the broken set-ups of doctor/setups.js is made on purpose, on servers of this file's own. The doctor names
+// The doctor: each of the broken set-ups of doctor/setups/ is made on purpose, on servers of this file's own. The doctor names
 // the fault and the mend; what it says is done, and it finds nothing any more.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -7,8 +7,24 @@ import { openPrivateServers } from '../fixtures/private-servers.js'
 import { onServers } from '../fixtures/shared-servers.js'
 import { missingPooler } from '../servers/support/pooler.js'
 import { CERTIFICATES } from './doctor/certificates.js'
-import { FLEET, POSTGRES, QUEUES, RABBITMQ, REDIS } from './doctor/setups.js'
+import { ADDRESSES } from './doctor/setups/addresses.js'
+import { CLOCKS } from './doctor/setups/clocks.js'
+import { LOGINS } from './doctor/setups/logins.js'
+import { MEMORY } from './doctor/setups/memory.js'
+import { MIGRATIONS } from './doctor/setups/migrations.js'
+import { POOLERS } from './doctor/setups/poolers.js'
+import { QUEUES } from './doctor/setups/queues.js'
+import { RIGHTS } from './doctor/setups/rights.js'
+import { TABLES } from './doctor/setups/tables.js'
+import { TLS } from './doctor/setups/tls.js'
+import { WORKERS } from './doctor/setups/workers.js'
 import { World } from './doctor/world.js'
+
+/** By what is wrong. */
+const SETUPS = {
+  ...{ ADDRESSES, LOGINS, RIGHTS, TLS, CERTIFICATES, MEMORY },
+  ...{ QUEUES, POOLERS, TABLES, MIGRATIONS, CLOCKS, WORKERS },
+}
 
 let servers
 before(async () => {
@@ -108,16 +124,16 @@ describe('the doctor', onServers('the command line is a process of its own'), ()
     assert.deepEqual(await seen(), before)
   })
 
-  for (const [title, setups] of Object.entries({ RABBITMQ, QUEUES, POSTGRES, REDIS, CERTIFICATES, FLEET })) {
+  for (const [title, setups] of Object.entries(SETUPS)) {
     // An alarm of RabbitMQ concerns every case that runs beside it.
-    const concurrency = title === 'RABBITMQ' ? 1 : 3
+    const concurrency = title === 'MEMORY' ? 1 : 3
     describe(`names the fault and the mend (${title.toLowerCase()})`, { concurrency }, () => {
       for (const setup of setups) checkSetup(setup)
     })
   }
 
   it('is tried on thirty broken set-ups at least', () => {
-    const all = [RABBITMQ, QUEUES, POSTGRES, REDIS, CERTIFICATES, FLEET].flat()
+    const all = Object.values(SETUPS).flat()
     assert.ok(all.length >= 30 && new Set(all.map(({ what }) => what)).size === all.length)
   })
 })

@@ -25,6 +25,15 @@ export const correct = (name, part) => (world, finding) => {
   world.env[name] = at(world.env[name], { [part]: new URL(right(world, name))[part] })
 }
 
+/** Sets a variable that was not set, if that is what the doctor says, and to an address of the kind that it shows. */
+export const exported =
+  (name) =>
+  (world, { todo }) => {
+    const [, scheme] = todo.join('\n').match(new RegExp(`^export ${name}=([a-z]+:)//`)) ?? []
+    if (new URL(right(world, name)).protocol !== scheme) throw new Error(`not as ${name} is set: ${todo}`)
+    world.env[name] = right(world, name)
+  }
+
 /** Names the server that can do what this one cannot: which is at another port. */
 export const name = (what, setting) => (world, finding) => {
   if (!finding.todo.join('\n').includes(what)) throw new Error(`no word of ${what}: ${finding.todo}`)

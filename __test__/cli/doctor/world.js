@@ -1,6 +1,7 @@
 // A healthy set-up on servers of the test's own, for one case that breaks it: tables, all steps of migrate, a queue, a worker.
 import { migrate, RabbitMqAdapter, RedisCoordinationStore } from '@flowcraft/rabbitmq-adapter'
 import { NullLogger } from 'flowcraft'
+import pg from 'pg'
 import { openClientHost } from '../../../dist/client/create.js'
 import { until } from '../../fixtures/until.js'
 import { flows } from '../programs/flows.js'
@@ -61,6 +62,7 @@ export class World {
     })
     adapter.start()
     this.adapter = adapter
+    this.redisOfWorkers = redis
     this.t.after(() => adapter.stop())
     await this.isRegistered(queue, redis)
     // It registers before it consumes. In a set-up that is broken it may never do that.
@@ -122,7 +124,30 @@ export class World {
   async obeySql({ todo }) {
     const statements = todo.filter((line) => line.endsWith(';'))
     if (statements.length === 0) throw new Error(`no statement in ${JSON.stringify(todo)}`)
-    for (const statement of statements) await this.servers.sql(statement)
+    for (const statement of statements) await this.#database(statement)
+  }
+
+  /** Does what the doctor says until it finds no fault, and then what its notes say: all of it SQL, or commands of ours. */
+  async obeyAll() {
+    for (let left = await this.doctor(); left.faults.length > 0; left = await this.doctor()) {
+      await this.obeySql(left.faults[0])
+    }
+    const { findings } = await this.doctor()
+    for (const note of findings.filter(({ level, todo }) => level === 'note' && todo.length > 0)) {
+      await (note.todo.some((line) => line.endsWith(';')) ? this.obeySql(note) : this.obeyCommand(note))
+    }
+  }
+
+  /** Where statements of the doctor's are run: in the database that a set-up names, or the one that all others use. */
+  async #database(statement) {
+    if (!this.database) return this.servers.sql(statement)
+    const client = new pg.Client(this.database)
+    await client.connect()
+    try {
+      await client.query(statement)
+    } finally {
+      await client.end()
+    }
   }
 
   /** Does what the doctor says: the command of ours among its lines, as it stands. */
