@@ -1,4 +1,4 @@
-/** Options of a `RabbitMqAdapter`: their types. `adapter-schema.ts` has their defaults, bounds and words. */
+/** Options of a `RabbitMqAdapter`: their types. The files of `adapter/` have their defaults, bounds and words. */
 import type { ICoordinationStore, RuntimeOptions } from 'flowcraft'
 import type { AmqpConnectionLike, AmqpOptions } from './amqp.js'
 import type { ValueCodec } from './codec.js'

@@ -1,7 +1,8 @@
 /** The options as plain data, for whoever shows them to people: the documentation, the command line's help. */
-import { ADAPTER_SCHEMA, GROUPS } from './adapter-schema.js'
+import { ADAPTER_SCHEMA } from './adapter-schema.js'
 import { AMQP_SCHEMA } from './amqp.js'
 import { CLIENT_SCHEMA } from './client.js'
+import { GROUPS } from './groups.js'
 import { HISTORY_SCHEMA } from './history.js'
 import { LIMIT_RATE_SCHEMA, LIMIT_SCHEMA } from './limits.js'
 import { MIGRATE_SCHEMA, MIGRATION_STATUS_SCHEMA } from './migrate.js'
