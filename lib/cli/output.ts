@@ -1,4 +1,6 @@
 /** Data as a table, as JSON, or as a line of JSON a row. */
+import { randomUUID } from 'node:crypto'
+import { exactText } from '../bridge/exact.js'
 import { oneLine } from '../log.js'
 import type { Io, Style } from './io.js'
 
@@ -15,9 +17,25 @@ export interface Column<T> {
 /** What JSON leaves as it is and a terminal acts upon: controls above ASCII, separators, marks of direction. */
 const UNPRINTABLE = /[\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
-/** JSON text that is safe to show on a terminal, and means the same. */
+/** JSON text that is safe to show on a terminal, and means the same. Numbers that no double holds are in it as they are stored. */
 export function shownJson(value: unknown, indent?: number): string {
-  const json = JSON.stringify(value, null, indent) ?? 'null'
+  const [mark, exact]: [string, string[]] = [randomUUID(), []]
+  function told(this: object, key: string, each: unknown): unknown {
+    const text = key === 'details' || key === 'value' ? exactText(this) : undefined
+    return text === undefined ? each : mark + (exact.push(text) - 1)
+  }
+  const json = JSON.stringify(value, told, indent) ?? 'null'
+  if (exact.length === 0) return printable(json)
+  return printable(json.replace(new RegExp(`"${mark}(\\d+)"`, 'g'), (_, at) => exact[at] ?? 'null'))
+}
+
+/** The same of a value that `holder` holds. */
+export function shownExactly(holder: object, value: unknown): string {
+  const text = exactText(holder)
+  return text === undefined ? shownJson(value) : printable(text)
+}
+
+function printable(json: string): string {
   return json.replace(UNPRINTABLE, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 

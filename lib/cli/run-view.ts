@@ -6,7 +6,7 @@ import { isObject } from '../is-object.js'
 import { oneLine } from '../log.js'
 import { clock, lengthOf } from './durations.js'
 import type { Io, Style } from './io.js'
-import { facts, shownJson } from './output.js'
+import { facts, shownExactly } from './output.js'
 import { lengthOfRun, type TimesAround, timesAround, timesOf, triedOf } from './run-times.js'
 import { moment, styleOf } from './shown.js'
 import { type Graph, layOut, type TreeRow } from './tree.js'
@@ -112,18 +112,19 @@ function notesOf(node: NodeDescription): string[] {
 }
 
 /** How far the node says that it is, and when it said so. */
-function progressIn({ value, at }: NodeProgress): string {
-  const json = shownJson(value)
+function progressIn(progress: NodeProgress): string {
+  const { value, at } = progress
+  const json = shownExactly(progress, value)
   const short = json.length > LONGEST_PROGRESS ? `${json.slice(0, LONGEST_PROGRESS)}…` : json
   return `progress ${oneLine(short)}, ${lengthOf(Date.now() - at.getTime())} ago`
 }
 
 function waitOf(waitsFor: NodeDescription['waitsFor']): string[] {
-  if (waitsFor?.childRunId !== undefined)
-    return [`waits for the end of its child run '${oneLine(waitsFor.childRunId)}'`]
+  if (!waitsFor) return []
+  if (waitsFor.childRunId !== undefined) return [`waits for the end of its child run '${oneLine(waitsFor.childRunId)}'`]
   return [
-    ...(waitsFor?.event !== undefined ? [`waits for event '${oneLine(waitsFor.event)}'`] : []),
-    ...(says(waitsFor?.details) ? [shownJson(waitsFor?.details)] : []),
+    ...(waitsFor.event !== undefined ? [`waits for event '${oneLine(waitsFor.event)}'`] : []),
+    ...(says(waitsFor.details) ? [shownExactly(waitsFor, waitsFor.details)] : []),
   ]
 }
 
