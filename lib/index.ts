@@ -41,6 +41,7 @@ export type { RunHandle } from './client/handle.js'
 export type { LogLine, NodeAttempt, RunHistory, RunHistoryOptions } from './client/history.js'
 export type {
   CountOptions,
+  CountedOutcome,
   EndedRuns,
   ListOptions,
   PurgeOptions,

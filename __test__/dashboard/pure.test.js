@@ -48,11 +48,17 @@ describe('the bars of the throughput', () => {
     assert.deepEqual(bars[4].counts, { completed: 0, failed: 1, cancelled: 0 })
   })
 
-  it('are those of one blueprint, where it is chosen', async () => {
-    const { barsOf, blueprintsOf, totalOf } = await source('parts/throughput-model.ts')
+  it('are those of one blueprint or queue, where it is chosen', async () => {
+    const { barsOf, namesOf, totalOf } = await source('parts/throughput-model.ts')
     const bars = barsOf(told, 'a')
     assert.deepEqual([totalOf(bars, 'completed'), totalOf(bars, 'failed')], [3, 0])
-    assert.deepEqual(blueprintsOf(told), ['a', 'b'])
+    assert.deepEqual(namesOf(told), ['a', 'b'])
+    const byQueue = {
+      ...told,
+      ended: told.ended.map(({ blueprintId, ...end }) => ({ ...end, queue: `q-${blueprintId}` })),
+    }
+    assert.deepEqual(namesOf(byQueue), ['q-a', 'q-b'])
+    assert.equal(totalOf(barsOf(byQueue, 'q-a'), 'completed'), 3)
   })
 })
 

@@ -83,7 +83,7 @@ const entries = async () => Number((await sql(`SELECT count(*) FROM ${servers.co
 describe('what it makes', () => {
   after(() => go('down'))
 
-  it('is a journal, a view, two indexes and four tables, once; and it takes them away again, once', async () => {
+  it('is a journal, a view, two indexes and five tables, once; and it takes them away again, once', async () => {
     assert.deepEqual(await tables(), ['contexts', 'statuses'])
     await go('up')
     await go('up')
@@ -98,6 +98,7 @@ describe('what it makes', () => {
       'contexts_paused',
       'contexts_schedules',
       'contexts_schedules_due',
+      'contexts_throughput',
       'contexts_workers',
       'statuses',
       'statuses_open',

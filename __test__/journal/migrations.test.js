@@ -7,7 +7,7 @@ import { createFlow } from 'flowcraft'
 import { until, urls } from '../fixtures/shared-servers.js'
 import { Tables } from './support.js'
 
-const ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+const ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 const MADE = [
   'contexts_history',
   'contexts_history_ended',
@@ -18,6 +18,7 @@ const MADE = [
   'contexts_paused',
   'contexts_schedules',
   'contexts_schedules_due',
+  'contexts_throughput',
   'contexts_workers',
   'statuses_open',
   'statuses_tags',
@@ -37,9 +38,9 @@ describe('steps', () => {
     const [first, , third] = await migrationStatus(tables.options)
     assert.ok(first.name === 'journal' && Math.abs(Date.now() - first.doneAt) < 60_000, String(first.doneAt))
     assert.deepEqual([third.done, 'doneAt' in third], [false, false])
-    assert.deepEqual(await tables.steps(), [3, 4, 5, 6, 7, 8, 9])
+    assert.deepEqual(await tables.steps(), [3, 4, 5, 6, 7, 8, 9, 10])
     assert.deepEqual(await tables.steps(), [])
-    assert.deepEqual(await tables.steps({ direction: 'down', to: 1 }), [9, 8, 7, 6, 5, 4, 3, 2])
+    assert.deepEqual(await tables.steps({ direction: 'down', to: 1 }), [10, 9, 8, 7, 6, 5, 4, 3, 2])
     assert.deepEqual(await tables.steps({ direction: 'down' }), [1])
     assert.deepEqual(await tables.made(), [])
     await assert.rejects(tables.migrate({ to: 99 }), { code: 'INVALID_OPTION', option: 'to' })
@@ -102,7 +103,7 @@ describe('tables in use', () => {
     assert.deepEqual(await tables.indexes(), {})
     assert.deepEqual(await tables.done(), [1])
     await client.query('ROLLBACK')
-    assert.deepEqual(await tables.steps(), [2, 3, 4, 5, 6, 7, 8, 9])
+    assert.deepEqual(await tables.steps(), [2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
   it('by one that holds the contexts: the journal is not made, and runs go on meanwhile', async () => {
@@ -131,7 +132,7 @@ describe('a migration that was killed', () => {
     await reader.query('ROLLBACK')
     assert.deepEqual(await tables.indexes(), { statuses_open: false })
     assert.deepEqual(await tables.done(), [1])
-    assert.deepEqual(await tables.steps(), [2, 3, 4, 5, 6, 7, 8, 9])
+    assert.deepEqual(await tables.steps(), [2, 3, 4, 5, 6, 7, 8, 9, 10])
     assert.deepEqual(await tables.indexes(), { statuses_open: true })
   })
 
@@ -182,10 +183,11 @@ describe('a journal of version 2.0.0', () => {
         [7, false],
         [8, false],
         [9, false],
+        [10, false],
       ],
     )
     assert.deepEqual(await tables.made(), MADE)
-    assert.deepEqual(await tables.steps({ direction: 'down' }), [9, 8, 7, 6, 5, 4, 3, 2, 1])
+    assert.deepEqual(await tables.steps({ direction: 'down' }), [10, 9, 8, 7, 6, 5, 4, 3, 2, 1])
     assert.deepEqual(await tables.made(), [])
   })
 
@@ -200,7 +202,7 @@ describe('a journal of version 2.0.0', () => {
     await tables.sql(`DROP INDEX ${tables.statuses}_open`)
     await tables.sql(`DROP VIEW ${tables.contexts}_live`)
     await tables.sql(`DROP TABLE ${tables.contexts}_journal`)
-    assert.deepEqual(await tables.done(), [3, 4, 5, 6, 7, 8, 9])
+    assert.deepEqual(await tables.done(), [3, 4, 5, 6, 7, 8, 9, 10])
     assert.deepEqual(await tables.steps(), [1, 2])
     assert.deepEqual(await tables.done(), ALL)
   })
@@ -250,7 +252,7 @@ describe('partitioned tables', () => {
       .edge('a', 'b')
     parts.servers.adapter(flow)
     for (let i = 0; i < 5; i++) assert.equal((await parts.servers.run(flow)).context['_outputs.b'], 2)
-    assert.deepEqual(await parts.steps({ direction: 'down' }), [9, 8, 7, 6, 5, 4, 3, 2, 1])
+    assert.deepEqual(await parts.steps({ direction: 'down' }), [10, 9, 8, 7, 6, 5, 4, 3, 2, 1])
     parts.servers.migrated = undefined
     assert.deepEqual(await parts.made(), before)
     assert.equal((await parts.servers.run(flow)).context['_outputs.b'], 2)
@@ -260,7 +262,7 @@ describe('partitioned tables', () => {
     await parts.migrate({ to: 1 })
     await parts.sql(`CREATE INDEX statuses_open ON ONLY ${parts.statuses} (run_id) WHERE status::text = 'running'`)
     await parts.sql(`CREATE INDEX statuses_0_open ON ${parts.statuses}_0 (run_id) WHERE status::text = 'running'`)
-    assert.deepEqual(await parts.steps(), [2, 3, 4, 5, 6, 7, 8, 9])
+    assert.deepEqual(await parts.steps(), [2, 3, 4, 5, 6, 7, 8, 9, 10])
     assert.deepEqual([...new Set(Object.values(await parts.indexes()))], [true])
     await parts.migrate({ direction: 'down' })
     assert.deepEqual(await parts.indexes(), {})

@@ -63,21 +63,32 @@ export interface RunCount {
   count: number
 }
 
-/** Which ends of runs to count, and by which steps of time. */
-export interface ThroughputOptions {
+/** What `client.throughput` counts: ends of runs, runs that were started, nodes that were executed. */
+export type CountedOutcome = 'completed' | 'failed' | 'cancelled' | 'started' | 'nodes'
+
+/** What to count that happened, and by which steps of time. */
+export interface ThroughputOptions<Outcome extends CountedOutcome = RunEnd> {
   /** Those of the time until now that is so long, in milliseconds. Default: an hour. */
   withinMs?: number
   /** The length of a step, in milliseconds: at most 1,000 of them are asked for. Default: a minute. */
   stepMs?: number
+  /** By what they are told apart. Default: `blueprint`. */
+  by?: 'blueprint' | 'queue'
+  /** What to count; `started` and `nodes` only where `migrate` has made the table. Default: the three ends of runs. */
+  outcomes?: readonly Outcome[]
 }
 
-/** How many runs of a blueprint ended alike within a step of time. A step in which no run ended has none. */
-export interface EndedRuns {
+type RunEnd = 'completed' | 'failed' | 'cancelled'
+
+/** How many runs of a blueprint, or queue, ended alike within a step of time. A step in which no run ended has none. */
+export interface EndedRuns<Outcome extends CountedOutcome = RunEnd> {
   /** When the step begins. */
   from: Date
-  status: 'completed' | 'failed' | 'cancelled'
-  /** Absent where the rows of those runs say none. */
+  status: Outcome
+  /** Absent where it is not known, and where they are told apart by queue. */
   blueprintId?: string
+  /** Where they are told apart by queue; absent where `migrate` has not made the table. */
+  queue?: string
   count: number
 }
 
@@ -103,7 +114,8 @@ const OF_LIST: Names<ListOptions> = {
   cursor: true,
 }
 const OF_COUNTS: Names<CountOptions> = { tags: true }
-const OF_THROUGHPUT: Names<ThroughputOptions> = { withinMs: true, stepMs: true }
+const OF_THROUGHPUT: Names<ThroughputOptions> = { withinMs: true, stepMs: true, by: true, outcomes: true }
+const OUTCOMES: readonly CountedOutcome[] = ['completed', 'failed', 'cancelled', 'started', 'nodes']
 /** So many steps are counted at once. */
 const MOST_STEPS = 1_000
 const OF_PURGE: Names<PurgeOptions> = { status: true, olderThan: true, tags: true }
@@ -137,8 +149,14 @@ export function countedTags(options: CountOptions): string[] {
 }
 
 /** The request for the ends of runs as it crosses: JSON. */
-export function endsRequest(options: ThroughputOptions): string {
-  const { withinMs = 3_600_000, stepMs = 60_000 } = callOptions('client.throughput', OF_THROUGHPUT, options)
+export function endsRequest(options: ThroughputOptions<CountedOutcome>): string {
+  const told = callOptions('client.throughput', OF_THROUGHPUT, options as ThroughputOptions)
+  const { withinMs = 3_600_000, stepMs = 60_000, by = 'blueprint' } = told
+  const outcomes = options.outcomes ?? OUTCOMES.slice(0, 3)
+  if (by !== 'blueprint' && by !== 'queue') throw mistake('INVALID_ARGUMENT', "by is 'blueprint' or 'queue'")
+  if (!Array.isArray(outcomes) || !outcomes.every((each) => OUTCOMES.includes(each))) {
+    throw mistake('INVALID_ARGUMENT', `outcomes has any of ${OUTCOMES.join(', ')}`)
+  }
   for (const [name, value] of Object.entries({ withinMs, stepMs })) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw mistake('INVALID_ARGUMENT', `${name} is a whole number of milliseconds, 1 or more`)
@@ -147,12 +165,12 @@ export function endsRequest(options: ThroughputOptions): string {
   if (withinMs / stepMs > MOST_STEPS) {
     throw mistake('INVALID_ARGUMENT', `withinMs is at most ${MOST_STEPS} times stepMs: choose longer steps`)
   }
-  return JSON.stringify({ withinMs, stepMs })
+  return JSON.stringify({ withinMs, stepMs, byQueue: by === 'queue', outcomes })
 }
 
 /** The ends of runs as the engine says them. */
-export function readEnds(json: string): EndedRuns[] {
-  type Told = Omit<EndedRuns, 'from'> & { from: number }
+export function readEnds<Outcome extends CountedOutcome>(json: string): EndedRuns<Outcome>[] {
+  type Told = Omit<EndedRuns<Outcome>, 'from'> & { from: number }
   return (fromJson(json) as Told[]).map(({ from, ...told }) => ({ from: new Date(from), ...told }))
 }
 

@@ -25,18 +25,19 @@ export interface Throughput {
   ended: EndedRuns[]
 }
 
-/** Reads the status table whole: all viewers share it. */
+/** Without its table it reads the status table whole: all viewers share it. */
 export function throughput({ client, shared }: Board, input: Input): Promise<Throughput> {
   const span = input.text('span') ?? 'hour'
   if (!Object.hasOwn(SPANS, span)) {
     throw new Refusal('INVALID_ARGUMENT', `span is one of ${Object.keys(SPANS).join(', ')}`)
   }
   const { withinMs, stepMs } = SPANS[span as Span]
+  const by = input.text('by') === 'queue' ? 'queue' : 'blueprint'
   return shared.get(
-    `throughput ${span}`,
+    `throughput ${span} ${by}`,
     10_000,
     async () => {
-      const ended = await client.throughput({ withinMs, stepMs })
+      const ended = await client.throughput({ withinMs, stepMs, by })
       return { withinMs, stepMs, at: Date.now(), ended }
     },
     WHOLE_TABLES,

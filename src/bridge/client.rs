@@ -92,7 +92,7 @@ impl Engine {
         let client = self.inner.client();
         let request: EndsRequest = read(env, &request)?;
         promise(env, async move {
-            let ends = client.ends(request.into()).await?;
+            let ends = client.ends(&request.into()).await?;
             text(&ends.into_iter().map(CountedEnds::from).collect::<Vec<_>>())
         })
     }

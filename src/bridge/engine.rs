@@ -85,13 +85,9 @@ impl Engine {
             store: store.inner.clone(),
             host: host.clone(),
         };
-        Ok(Self {
-            inner: worker::Engine::new(options.settings(), ports),
-            host,
-            thread,
-            worker: Mutex::new(None),
-            mortal,
-        })
+        let inner = worker::Engine::new(options.settings(), ports);
+        inner.keep_throughput();
+        Ok(Self { inner, host, thread, worker: Mutex::new(None), mortal })
     }
 
     /// Starts consuming; a second start does nothing.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ports::watching::{EndCount, EndSearch, RunCount, RunSearch, RunSummary};
+use crate::ports::watching::{By, EndCount, EndSearch, RunCount, RunSearch, RunSummary};
 
 /// Which runs to list.
 #[derive(Debug, Default, Deserialize)]
@@ -86,11 +86,18 @@ impl From<RunCount> for CountedRuns {
 pub struct EndsRequest {
     within_ms: u64,
     step_ms: u64,
+    by_queue: bool,
+    outcomes: Vec<String>,
 }
 
 impl From<EndsRequest> for EndSearch {
-    fn from(EndsRequest { within_ms, step_ms }: EndsRequest) -> Self {
-        Self { within: Duration::from_millis(within_ms), step: Duration::from_millis(step_ms) }
+    fn from(EndsRequest { within_ms, step_ms, by_queue, outcomes }: EndsRequest) -> Self {
+        Self {
+            within: Duration::from_millis(within_ms),
+            step: Duration::from_millis(step_ms),
+            by: if by_queue { By::Queue } else { By::Blueprint },
+            outcomes,
+        }
     }
 }
 
@@ -103,11 +110,13 @@ pub struct CountedEnds {
     status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     blueprint_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<String>,
     count: i64,
 }
 
 impl From<EndCount> for CountedEnds {
-    fn from(EndCount { from, status, blueprint, count }: EndCount) -> Self {
-        Self { from, status, blueprint_id: blueprint, count }
+    fn from(EndCount { from, status, blueprint, queue, count }: EndCount) -> Self {
+        Self { from, status, blueprint_id: blueprint, queue, count }
     }
 }

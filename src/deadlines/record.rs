@@ -21,6 +21,7 @@ use crate::ports::record::{
     Projection, Record, StaleRun, StaleSearch, Written,
 };
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
+use crate::ports::throughput::MinuteCount;
 use crate::ports::watching::{
     EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
 };
@@ -199,8 +200,12 @@ impl Record for PunctualRecord {
         self.within(self.record.counts(tags)).await
     }
 
-    async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>> {
+    async fn ends(&self, search: &EndSearch) -> Result<Vec<EndCount>> {
         self.within(self.record.ends(search)).await
+    }
+
+    async fn store_throughput(&self, writer: &str, counts: &[MinuteCount], folds: bool) -> Result<bool> {
+        self.within(self.record.store_throughput(writer, counts, folds)).await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {

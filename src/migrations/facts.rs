@@ -33,6 +33,8 @@ pub struct Facts {
     pub paused: bool,
     /// Whether the table of the history is there.
     pub history: bool,
+    /// Whether the table of what happened when is there.
+    pub throughput: bool,
     /// Whether the function that forgets the history of a row is there.
     pub forgets_history: bool,
     /// Whether the column of tags is there.

@@ -30,6 +30,7 @@ mod schedules;
 mod steps;
 mod tags;
 mod target;
+mod throughput;
 mod workers;
 
 pub use act::{Act, PATIENCE, Statement};
@@ -42,6 +43,7 @@ pub use plan::{Planned, plan, status, taking_back};
 pub use schedules::SCHEDULES_TABLE;
 pub use steps::{
     COMPRESSION, FORGETTING, HISTORY, JOURNAL, LAST, MigrationStep, OPEN_RUNS, PAUSED, SCHEDULES, STEPS,
-    TAGS, WORKERS,
+    TAGS, THROUGHPUT, WORKERS,
 };
 pub use target::{Direction, StepReport, StepStatus, Target};
+pub use throughput::THROUGHPUT_TABLE;

@@ -5,7 +5,9 @@
 
 use super::act::Act;
 use super::facts::Facts;
-use super::{compression, forgetting, history, journal, open_runs, paused, schedules, tags, workers};
+use super::{
+    compression, forgetting, history, journal, open_runs, paused, schedules, tags, throughput, workers,
+};
 
 /// A step.
 #[derive(Debug)]
@@ -40,8 +42,10 @@ pub const TAGS: u32 = tags::STEP;
 pub const PAUSED: u32 = 8;
 /// The step that makes the table of what went into executions and what came out.
 pub const HISTORY: u32 = 9;
+/// The step that makes the table of what happened when.
+pub const THROUGHPUT: u32 = 10;
 /// The last step.
-pub const LAST: u32 = HISTORY;
+pub const LAST: u32 = THROUGHPUT;
 
 /// Every step, in the order in which they are made.
 pub const STEPS: &[MigrationStep] = &[
@@ -100,6 +104,13 @@ pub const STEPS: &[MigrationStep] = &[
         name: "history",
         up: history::up,
         down: history::down,
+        lacks: |_| Vec::new(),
+    },
+    MigrationStep {
+        number: THROUGHPUT,
+        name: "throughput",
+        up: throughput::up,
+        down: throughput::down,
         lacks: |_| Vec::new(),
     },
 ];

@@ -18,5 +18,6 @@ pub mod limits;
 pub mod platform;
 pub mod record;
 pub mod scheduling;
+pub mod throughput;
 pub mod view;
 pub mod watching;

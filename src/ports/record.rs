@@ -18,6 +18,7 @@ use crate::ports::halting::{HaltWrite, StoredHalt};
 use crate::ports::history::{HistoryRemoval, HistorySearch, NewAttempt, StoredAttempt};
 pub use crate::ports::inserting::{Inserted, Insertion};
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
+use crate::ports::throughput::MinuteCount;
 use crate::ports::watching::{
     EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
 };
@@ -267,9 +268,13 @@ pub trait Record: Send + Sync {
     /// How many runs there are of each status and blueprint.
     async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>>;
 
-    /// How many runs ended when, by the moment at which their status rows changed last; in the order of time. None where the
-    /// table has no such moment.
-    async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>>;
+    /// How many runs ended when, in the order of time: as it is stored, by minutes and of what is old by hours; without a table for
+    /// that by the moment at which their status rows changed last. None where the table has no such moment.
+    async fn ends(&self, search: &EndSearch) -> Result<Vec<EndCount>>;
+
+    /// Stores what a writer has counted, in place of what it said of the same minutes before; whether there is a table for that. What
+    /// is older than the writer may write is left out. If it `folds`, old rows become fewer then.
+    async fn store_throughput(&self, writer: &str, counts: &[MinuteCount], folds: bool) -> Result<bool>;
 
     /// Removes runs that are over, with both rows and the journal of each. Those that somebody else has locked stay.
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>>;

@@ -66,13 +66,27 @@ pub struct RunCount {
     pub count: i64,
 }
 
-/// Which ends of runs to count.
+/// By what counts are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The blueprint of the run.
+    Blueprint,
+    /// The queue of its jobs.
+    Queue,
+}
+
+/// What to count that happened, ends of runs above all.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndSearch {
     /// Those of the time until now that is so long.
     pub within: Duration,
     /// The length of each step of time that is counted by itself: at least a millisecond.
     pub step: Duration,
+    /// By what they are told apart.
+    pub by: By,
+    /// What to count: `completed`, `failed` and `cancelled` runs; where counts are stored, also runs that were `started` and `nodes`
+    /// that were executed.
+    pub outcomes: Vec<String>,
 }
 
 /// How many runs of a blueprint ended alike within a step of time.
@@ -80,10 +94,12 @@ pub struct EndSearch {
 pub struct EndCount {
     /// When the step begins: milliseconds since 1970.
     pub from: u64,
-    /// How they ended: the word of their status rows.
+    /// How they ended: the word of their status rows, or another that was asked for.
     pub status: String,
-    /// The blueprint, as far as the rows say.
+    /// The blueprint, as far as the rows say; none where it is told by queue.
     pub blueprint: Option<String>,
+    /// The queue, where it is told by that; none where only the status rows say how runs ended.
+    pub queue: Option<String>,
     /// How many.
     pub count: i64,
 }

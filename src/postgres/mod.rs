@@ -39,6 +39,7 @@ mod status_upserts;
 mod statuses;
 mod tables;
 mod tags;
+mod throughput;
 mod transaction;
 mod triggers;
 mod upkeep;

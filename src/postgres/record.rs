@@ -22,6 +22,7 @@ use crate::ports::record::{
     Projection, Record, StaleRun, StaleSearch, Tables, Written,
 };
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
+use crate::ports::throughput::MinuteCount;
 use crate::ports::watching::{
     EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
 };
@@ -215,8 +216,12 @@ impl Record for PostgresRecord {
         self.session.counts(tags).await
     }
 
-    async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>> {
+    async fn ends(&self, search: &EndSearch) -> Result<Vec<EndCount>> {
         self.session.ends(search).await
+    }
+
+    async fn store_throughput(&self, writer: &str, counts: &[MinuteCount], folds: bool) -> Result<bool> {
+        self.session.store_throughput(writer, counts, folds).await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::status_sql::Statements;
 use crate::error::{Error, Result};
 use crate::migrations::{TAGS_COLUMN, TAGS_OF_START};
-use crate::ports::watching::{EndCount, EndSearch, RunCount, RunSearch, RunSummary, StatusView};
+use crate::ports::watching::{By, EndCount, EndSearch, RunCount, RunSearch, RunSummary, StatusView};
 
 /// The engine's state of a run in its row `c`; null where there is none.
 pub(super) const RESERVED: &str =
@@ -185,32 +185,38 @@ impl Session {
     }
 
     /// How many runs ended when.
-    pub async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>> {
+    pub async fn ends(&self, search: &EndSearch) -> Result<Vec<EndCount>> {
         match self.try_ends(search).await {
             Err(error) if self.has_other_tables(&error) => self.try_ends(search).await,
             counted => counted,
         }
     }
 
-    async fn try_ends(&self, EndSearch { within, step }: EndSearch) -> Result<Vec<EndCount>> {
+    async fn try_ends(&self, search: &EndSearch) -> Result<Vec<EndCount>> {
         let client = self.client().await?;
+        if let Some(stored) = self.stored_ends(&client, search).await? {
+            return Ok(stored);
+        }
+        let EndSearch { within, step, by, outcomes } = search;
         let statements = self.statuses()?.statements(&client).await?;
         let contexts = self.contexts(&client).await?;
         let seen = self.seen(statements, contexts, false);
+        let blueprint = if *by == By::Queue { "NULL::text" } else { "s.blueprint" };
         // Only the runs of that time are looked up in the contexts.
         let count = format!(
-            "SELECT s.updated / $2::bigint * $2::bigint, s.status, s.blueprint, count(*) FROM ({seen}) AS s \
-             WHERE s.status IN ('completed', 'failed', 'cancelled') \
+            "SELECT s.updated / $2::bigint * $2::bigint, s.status, {blueprint}, count(*) FROM ({seen}) AS s \
+             WHERE s.status IN ('completed', 'failed', 'cancelled') AND s.status = ANY($3::text[]) \
              AND s.updated >= floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint - $1::bigint \
              GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 NULLS FIRST"
         );
         let whole = |time| i64::try_from(crate::time::milliseconds(time)).unwrap_or(i64::MAX);
-        let (within, step) = (whole(within), whole(step).max(1));
-        let rows = client.rows(&count, &[&within, &step]).await?;
+        let (within, step) = (whole(*within), whole(*step).max(1));
+        let rows = client.rows(&count, &[&within, &step, outcomes]).await?;
         let count = |row: &tokio_postgres::Row| EndCount {
             from: unsigned(row.get(0)).unwrap_or_default(),
             status: row.get(1),
             blueprint: row.get(2),
+            queue: None,
             count: row.get(3),
         };
         Ok(rows.iter().map(count).collect())

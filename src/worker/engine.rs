@@ -220,7 +220,12 @@ impl Engine {
     /// Closes what was opened here; whatever is used again opens again.
     pub async fn close(&self) {
         // A server that does not answer does not delay the stop.
-        let closing = join(self.services.broker.close(), self.services.store.close());
+        let closing = async {
+            if let Some(throughput) = self.services.meters.throughput() {
+                throughput.close().await;
+            }
+            join(self.services.broker.close(), self.services.store.close()).await
+        };
         let _ = tokio::time::timeout(CLOSING, closing).await;
         self.services.runs.let_go();
     }

@@ -85,7 +85,7 @@
 //!
 //! Beside them stand the rules, which know nothing of the services, have no clock and no server, need each other only, and may
 //! be imported from everywhere: `job::{admission, chain, completion, effect, fate, inside, reason, subflow, verdict}`,
-//! `health::judgement`, `limits::naming`, `meters::{buckets, kinds}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
+//! `health::judgement`, `limits::naming`, `meters::{buckets, kinds, tally}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
 //! `runs::{finalize, state}`.
 
 mod active_nodes;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::worker::engine::Engine;
 use crate::worker::health::judgement::Health;
 use crate::worker::meters::service::{Sample, Snapshot};
+use crate::worker::meters::throughput::Throughput;
 use crate::worker::services::Services;
 
 /// What an engine has counted and measured, and how busy it is.
@@ -37,6 +38,11 @@ impl Engine {
     /// Counts and measures from now on, telling so many blueprints apart; with `samples`, single measurements are kept too.
     pub fn measure(&self, blueprints: usize, samples: bool) {
         self.services().meters.begin(blueprints, samples);
+    }
+
+    /// Counts what happens from now on, and stores it where there is a table for that.
+    pub fn keep_throughput(&self) {
+        self.services().meters.throughput().into_iter().for_each(Throughput::begin);
     }
 
     /// What was counted and measured since then.

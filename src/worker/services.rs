@@ -21,6 +21,7 @@ use crate::worker::legacy::Legacy;
 use crate::worker::limits::service::KeyLimits;
 use crate::worker::liveness::Liveness;
 use crate::worker::meters::service::Meters;
+use crate::worker::meters::throughput::Throughput;
 use crate::worker::notices::Notices;
 use crate::worker::publisher::Publisher;
 use crate::worker::registry::service::Registry;
@@ -115,7 +116,10 @@ impl Services {
     pub fn new(settings: Settings, ports: Ports) -> Self {
         let settings = Arc::new(settings);
         let (Ports { platform, broker, record, store, host }, servers) = ports.in_time(settings.timeouts);
-        let (own_health, meters) = (OwnHealth::new(&settings, servers), Arc::<Meters>::default());
+        let (own_health, meters) = (
+            OwnHealth::new(&settings, servers),
+            Arc::new(Meters::storing(Throughput::new(record.clone(), platform.clone()))),
+        );
         let notices = Notices::new(host.clone());
         let active_nodes: Arc<ActiveNodes> = Arc::default();
         let leases = Arc::new(Leases::new(store.clone(), &settings, notices.clone(), platform.clone()));

@@ -12,8 +12,8 @@ export interface Bar {
   sum: number
 }
 
-/** Every step of the span, the oldest first, also those in which no run ended; of one blueprint, or of all. */
-export function barsOf({ withinMs, stepMs, at, ended }: Json<Throughput>, blueprint?: string): Bar[] {
+/** Every step of the span, the oldest first, also those in which no run ended; of one blueprint or queue, or of all. */
+export function barsOf({ withinMs, stepMs, at, ended }: Json<Throughput>, name?: string): Bar[] {
   const first = Math.floor((at - withinMs) / stepMs) * stepMs
   // The record's clock may be ahead of this one.
   const last = Math.max(Math.floor(at / stepMs) * stepMs, ...ended.map(({ from }) => Date.parse(from)))
@@ -21,9 +21,9 @@ export function barsOf({ withinMs, stepMs, at, ended }: Json<Throughput>, bluepr
   for (let from = first; from <= last; from += stepMs) {
     bars.set(from, { from, counts: { completed: 0, failed: 0, cancelled: 0 }, sum: 0 })
   }
-  for (const { from, status, blueprintId, count } of ended) {
+  for (const { from, status, blueprintId, queue, count } of ended) {
     const bar = bars.get(Date.parse(from))
-    if (!bar || (blueprint !== undefined && blueprintId !== blueprint)) continue
+    if (!bar || (name !== undefined && (queue ?? blueprintId) !== name)) continue
     bar.counts[status] += count
     bar.sum += count
   }
@@ -35,7 +35,7 @@ export function totalOf(bars: readonly Bar[], end: End): number {
   return bars.reduce((sum, { counts }) => sum + counts[end], 0)
 }
 
-/** The blueprints that runs ended of. */
-export function blueprintsOf({ ended }: Json<Throughput>): string[] {
-  return [...new Set(ended.flatMap(({ blueprintId }) => blueprintId ?? []))].sort()
+/** The blueprints, or queues, that runs ended of. */
+export function namesOf({ ended }: Json<Throughput>): string[] {
+  return [...new Set(ended.flatMap(({ blueprintId, queue }) => queue ?? blueprintId ?? []))].sort()
 }

@@ -4,7 +4,7 @@ import type { Json, Span, Throughput as Told } from '../api.js'
 import { numberOf } from '../format.js'
 import { usePolled } from '../polled.js'
 import { Failure, Status } from './basics.js'
-import { type Bar, barsOf, blueprintsOf, ENDS, totalOf } from './throughput-model.js'
+import { type Bar, barsOf, ENDS, namesOf, totalOf } from './throughput-model.js'
 
 const SPANS: Record<Span, string> = { hour: 'Last hour', day: 'Last day', week: 'Last week', month: 'Last 30 days' }
 
@@ -12,10 +12,11 @@ const HEIGHT = 72
 
 export function Throughput() {
   const [span, setSpan] = useState<Span>('hour')
-  const [chosen, setBlueprint] = useState('')
-  const told = usePolled('runs/throughput', { span }, 15_000)
-  const blueprints = told.data ? blueprintsOf(told.data) : []
-  const blueprint = blueprints.includes(chosen) ? chosen : undefined
+  const [by, setBy] = useState('blueprint')
+  const [chosen, setChosen] = useState('')
+  const told = usePolled('runs/throughput', { span, by }, 15_000)
+  const names = told.data ? namesOf(told.data) : []
+  const name = names.includes(chosen) ? chosen : undefined
   return (
     <section className="card">
       <div className="head">
@@ -28,14 +29,18 @@ export function Throughput() {
               </option>
             ))}
           </select>
-          {blueprints.length > 1 && (
+          <select aria-label="By" value={by} onChange={({ target }) => setBy(target.value)}>
+            <option value="blueprint">by blueprint</option>
+            <option value="queue">by queue</option>
+          </select>
+          {names.length > 1 && (
             <select
-              aria-label="Blueprint"
-              value={blueprint ?? ''}
-              onChange={({ target }) => setBlueprint(target.value)}
+              aria-label={by === 'queue' ? 'Queue' : 'Blueprint'}
+              value={name ?? ''}
+              onChange={({ target }) => setChosen(target.value)}
             >
-              <option value="">All blueprints</option>
-              {blueprints.map((id) => (
+              <option value="">All {by}s</option>
+              {names.map((id) => (
                 <option key={id}>{id}</option>
               ))}
             </select>
@@ -43,13 +48,13 @@ export function Throughput() {
         </span>
       </div>
       {!told.data && told.error && <Failure error={told.error} />}
-      {told.data && <Bars told={told.data} blueprint={blueprint} title={SPANS[span]} />}
+      {told.data && <Bars told={told.data} name={name} title={SPANS[span]} />}
     </section>
   )
 }
 
-function Bars({ told, blueprint, title }: { told: Json<Told>; blueprint: string | undefined; title: string }) {
-  const bars = barsOf(told, blueprint)
+function Bars({ told, name, title }: { told: Json<Told>; name: string | undefined; title: string }) {
+  const bars = barsOf(told, name)
   const highest = Math.max(1, ...bars.map(({ sum }) => sum))
   const totals = ENDS.map((end) => [end, totalOf(bars, end)] as const)
   const said = totals.map(([end, total]) => `${numberOf(total)} ${end}`).join(', ')

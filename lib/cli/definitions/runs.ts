@@ -170,7 +170,7 @@ export const RUNS_COMMANDS: readonly Command[] = [
   {
     name: 'runs throughput',
     summary: 'Counts the runs that ended, by steps of time.',
-    words: ['Reads the status table whole. Runs that were purged are not counted any more.'],
+    words: ['Without step 10 of migrate it reads the status table whole, and does not count what was purged.'],
     flags: {
       within: { words: 'the time until now; default 1h', value: 'time' },
       step: { words: 'the length of a step; default: a sixtieth of it', value: 'time' },

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::history::HistoryRows;
+use super::throughput::ThroughputRows;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::mutants::{Mutant, makes};
@@ -68,6 +69,8 @@ pub struct Contexts {
     pub paused: Option<BTreeMap<Haltable, PausedRow>>,
     /// The table of the history, if it was made.
     pub history: Option<HistoryRows>,
+    /// The table of what happened when, if it was made.
+    pub throughput: Option<ThroughputRows>,
 }
 
 impl Content {

@@ -23,6 +23,7 @@ use crate::ports::record::{
     Projection, Record, StaleRun, StaleSearch, Written,
 };
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
+use crate::ports::throughput::MinuteCount;
 use crate::ports::watching::{
     EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
 };
@@ -226,8 +227,20 @@ impl Record for MemoryRecord {
         self.read(RecordOperation::Look, &[], |state, _| state.counts(tags)).await
     }
 
-    async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>> {
+    async fn ends(&self, search: &EndSearch) -> Result<Vec<EndCount>> {
         self.read(RecordOperation::Look, &[], |state, now| state.ends(search, now)).await
+    }
+
+    async fn store_throughput(&self, writer: &str, counts: &[MinuteCount], folds: bool) -> Result<bool> {
+        self.transact(RecordOperation::Write, &[], |state, moment| {
+            let Some(throughput) = &mut state.contexts.throughput else { return Ok(false) };
+            throughput.store(writer, counts, moment.at);
+            if folds {
+                throughput.fold(moment.at);
+            }
+            Ok(true)
+        })
+        .await
     }
 
     async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {

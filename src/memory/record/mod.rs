@@ -18,6 +18,7 @@ mod starting;
 mod statuses;
 mod steps;
 mod store;
+mod throughput;
 mod watching;
 mod write;
 

@@ -8,7 +8,7 @@ use super::store::TablesState;
 use crate::error::{Code, Error, Result};
 use crate::migrations::{
     COMPRESSION, Direction, FORGETTING, HISTORY, JOURNAL, LAST, OPEN_RUNS, PAUSED, SCHEDULES, STEPS,
-    StepReport, StepStatus, TAGS, Target, WORKERS,
+    StepReport, StepStatus, TAGS, THROUGHPUT, Target, WORKERS,
 };
 
 impl TablesState<'_> {
@@ -57,6 +57,8 @@ impl TablesState<'_> {
             (PAUSED, Direction::Down) => self.contexts.paused = None,
             (HISTORY, Direction::Up) => drop(self.contexts.history.get_or_insert_default()),
             (HISTORY, Direction::Down) => self.contexts.history = None,
+            (THROUGHPUT, Direction::Up) => drop(self.contexts.throughput.get_or_insert_default()),
+            (THROUGHPUT, Direction::Down) => self.contexts.throughput = None,
             // Nothing is to be made of these: memory forgets, compresses and finds runs and tags as it is.
             (OPEN_RUNS | COMPRESSION | FORGETTING | TAGS, _) => {}
             (step, _) => {

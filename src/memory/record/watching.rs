@@ -6,7 +6,7 @@ use super::contexts::Row;
 use super::statuses::StatusRow;
 use super::store::TablesState;
 use crate::ports::watching::{
-    EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
+    By, EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
 };
 use crate::record::Document;
 use crate::time::milliseconds;
@@ -49,19 +49,25 @@ impl TablesState<'_> {
     }
 
     /// How many runs ended when; `now` in microseconds since 1970.
-    pub fn ends(&self, EndSearch { within, step }: EndSearch, now: i64) -> Vec<EndCount> {
+    pub fn ends(&self, search: &EndSearch, now: i64) -> Vec<EndCount> {
         let now = u64::try_from(now / 1000).unwrap_or_default();
-        let (first, step) = (now.saturating_sub(milliseconds(within)), milliseconds(step).max(1));
+        if let Some(stored) = &self.contexts.throughput {
+            return stored.ends(search, now);
+        }
+        let EndSearch { within, step, by, outcomes } = search;
+        let (first, step) = (now.saturating_sub(milliseconds(*within)), milliseconds(*step).max(1));
         let mut counts: BTreeMap<(u64, String, Option<String>), i64> = BTreeMap::new();
         for (run, row) in &self.statuses.rows {
             let RunSummary { status, blueprint, updated_at, .. } = self.summary(run, row);
             let (Some(status), Some(updated)) = (status, updated_at) else { continue };
             let is_over = ENDS.iter().any(|end| end.as_str() == status);
-            if is_over && updated >= first {
+            let blueprint = blueprint.filter(|_| *by == By::Blueprint);
+            if is_over && updated >= first && outcomes.contains(&status) {
                 *counts.entry((updated / step * step, status, blueprint)).or_default() += 1;
             }
         }
-        let count = |((from, status, blueprint), count)| EndCount { from, status, blueprint, count };
+        let count =
+            |((from, status, blueprint), count)| EndCount { from, status, blueprint, queue: None, count };
         counts.into_iter().map(count).collect()
     }
 

@@ -45,6 +45,7 @@ fn complete() -> Facts {
         schedules: true,
         paused: true,
         history: true,
+        throughput: true,
         migrations: true,
         forgets: true,
         forgets_history: true,

@@ -62,6 +62,7 @@ impl Session {
             schedules: are_there[4],
             paused: are_there[5],
             history: are_there[6],
+            throughput: are_there[7],
             tags: statuses.look_for_tags(client).await?,
             pooled: self.own_connections().is_pooled() == Some(true),
             lz4: client.only_row(LZ4, &[]).await?.get(0),
@@ -83,7 +84,7 @@ impl Session {
 }
 
 async fn beside_contexts(client: &Connection, contexts: &str) -> Result<Vec<bool>> {
-    let names = ["journal", "live", "workers", "migrations", "schedules", "paused", "history"]
+    let names = ["journal", "live", "workers", "migrations", "schedules", "paused", "history", "throughput"]
         .map(|what| beside(contexts, what))
         .to_vec();
     let look = "SELECT to_regclass(name) IS NOT NULL FROM unnest($1::text[]) WITH ORDINALITY AS g (name, place) ORDER BY place";

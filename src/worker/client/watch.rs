@@ -91,7 +91,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`list`](Self::list).
-    pub async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>> {
+    pub async fn ends(&self, search: &EndSearch) -> Result<Vec<EndCount>> {
         self.services.runs.ends(search).await
     }
 }

@@ -2,24 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::buckets::{BOUNDS, Buckets};
 use super::kinds::{Counter, Measure, Of};
+use super::throughput::Throughput;
 
 /// What stands for every blueprint beyond the limit: each has series of its own, and a fleet may make blueprints without end.
 const OTHER: &str = "other";
 /// How many single measurements are kept until they are taken. What comes beyond is in the histograms alone.
 const SAMPLES_KEPT: usize = 20_000;
 
-/// What is counted and measured. Nothing is, before [`Meters::begin`].
-#[derive(Debug, Default)]
+/// What is counted and measured. Nothing is, before [`Meters::begin`], but what is stored.
+#[derive(Default)]
 pub struct Meters {
     is_on: AtomicBool,
     state: Mutex<State>,
+    /// What is counted to be stored; none in tests.
+    stored: Option<Arc<Throughput>>,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +64,16 @@ pub struct Snapshot {
 }
 
 impl Meters {
+    /// Those that also store what happened.
+    pub fn storing(throughput: Throughput) -> Self {
+        Self { stored: Some(Arc::new(throughput)), ..Self::default() }
+    }
+
+    /// What is counted to be stored.
+    pub fn throughput(&self) -> Option<&Throughput> {
+        self.stored.as_deref()
+    }
+
     /// Counts and measures from now on, telling so many blueprints apart. With `samples`, single measurements are kept too.
     pub fn begin(&self, limit: usize, samples: bool) {
         self.with(|state| {
@@ -79,6 +92,13 @@ impl Meters {
 
     /// Something happened so many times.
     pub fn count(&self, counter: Counter, of: Of<'_>, times: u64) {
+        if let Some(stored) = self.stored.as_ref().filter(|_| times > 0) {
+            match counter {
+                Counter::RunsStarted => stored.count(of.ended("started"), times),
+                Counter::RunsEnded => stored.count(of, times),
+                _ => {}
+            }
+        }
         if self.are_on() && times > 0 {
             self.with(|state| {
                 let labels = state.labels(of);
@@ -89,6 +109,9 @@ impl Meters {
 
     /// Something took so long.
     pub fn measure(&self, measure: Measure, of: Of<'_>, took: Duration) {
+        if let Some(stored) = self.stored.as_ref().filter(|_| measure == Measure::Node) {
+            stored.count(of.ended("nodes"), 1);
+        }
         if !self.are_on() {
             return;
         }

@@ -35,7 +35,7 @@ impl Runs {
     ///
     /// # Errors
     /// As [`list`](Self::list).
-    pub async fn ends(&self, search: EndSearch) -> Result<Vec<EndCount>> {
+    pub async fn ends(&self, search: &EndSearch) -> Result<Vec<EndCount>> {
         self.store().record().ends(search).await
     }
 

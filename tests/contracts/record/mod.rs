@@ -8,6 +8,7 @@ mod paused;
 mod schedules;
 mod starting;
 mod statuses;
+mod throughput;
 mod watching;
 mod workers;
 mod world;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use flowcraft_rabbitmq_adapter::migrations::{Direction, TAGS, Target};
+use flowcraft_rabbitmq_adapter::migrations::{Direction, TAGS, THROUGHPUT, Target};
 use flowcraft_rabbitmq_adapter::ports::record::Insertion;
-use flowcraft_rabbitmq_adapter::ports::watching::{EndSearch, Removal, RunSearch};
+use flowcraft_rabbitmq_adapter::ports::watching::{By, EndSearch, Removal, RunSearch};
 use flowcraft_rabbitmq_adapter::record::{Document, NewRun, StatusUpdate};
 use flowcraft_rabbitmq_adapter::workflow::ledger::RunStatus;
 
@@ -214,22 +214,32 @@ async fn runs_that_ended_are_counted_by_when(world: &World) {
         world.record.write_result(run, end, &json("{}")).await.unwrap();
     }
     let hour = Duration::from_secs(3600);
-    let day = EndSearch { within: 24 * hour, step: 24 * 365 * 100 * hour };
-    let ends = world.record.ends(day).await.unwrap();
+    // As it is without a table of what happened when.
+    let down = Target { direction: Direction::Down, to: Some(THROUGHPUT - 1), dry_run: false };
+    world.record.migrate(down).await.unwrap();
+    let outcomes: Vec<String> = ["cancelled", "completed", "failed", "nodes"].map(Into::into).to_vec();
+    let search = |within, step| EndSearch { within, step, by: By::Blueprint, outcomes: outcomes.clone() };
+    let ends = world.record.ends(&search(24 * hour, 24 * 365 * 100 * hour)).await.unwrap();
     let told: Vec<String> = ends
         .iter()
         .map(|end| format!("{} {} {}", end.status, end.blueprint.as_deref().unwrap_or("-"), end.count))
         .collect();
     assert_eq!(told, ["cancelled - 1", "completed one 2", "failed two 1"]);
     assert!(ends.iter().all(|end| end.from == 0), "one step holds them all");
-    let ends = world.record.ends(EndSearch { within: hour, step: Duration::from_secs(60) }).await.unwrap();
+    let failed = EndSearch { by: By::Queue, outcomes: vec!["failed".into()], ..search(24 * hour, hour) };
+    let failed = world.record.ends(&failed).await.unwrap();
+    assert_eq!(
+        failed.iter().map(|end| (end.count, &end.blueprint, &end.queue)).collect::<Vec<_>>(),
+        [(1, &None, &None)]
+    );
+    let ends = world.record.ends(&search(hour, Duration::from_secs(60))).await.unwrap();
     let views = world.record.views(&["a"]).await.unwrap();
     let ended = views["a"].updated_at.unwrap();
     let first = ends.iter().find(|end| end.status == "completed").unwrap();
     assert!(first.from <= ended && ended < first.from + 60_000, "{} {ended}", first.from);
     assert_eq!(first.from % 60_000, 0);
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let ends = world.record.ends(EndSearch { within: Duration::from_millis(1), step: hour }).await.unwrap();
+    let ends = world.record.ends(&search(Duration::from_millis(1), hour)).await.unwrap();
     assert_eq!(ends, []);
 }
 

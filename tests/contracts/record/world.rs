@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flowcraft_rabbitmq_adapter::json::Json;
 use flowcraft_rabbitmq_adapter::memory::MemoryServer;
@@ -103,6 +103,22 @@ impl World {
             Server::Real(client) => {
                 let delete = format!("DELETE FROM {} WHERE run_id = $1", self.names().0);
                 client.execute(&delete, &[&run]).await.unwrap();
+            }
+        }
+    }
+
+    /// What is stored of throughput grows so many minutes older.
+    pub async fn pass_minutes(&self, minutes: u64) {
+        match &self.server {
+            Server::Memory(server) => server.clock().advance(Duration::from_secs(60 * minutes)),
+            Server::Real(client) => {
+                // None shall be in the way of one that is still to be moved.
+                let table = format!("{}_throughput", self.names().0);
+                let far = 1_000_000_000;
+                for by in [i64::try_from(minutes).unwrap() + far, -far] {
+                    let age = format!("UPDATE {table} SET minute = minute - $1");
+                    client.execute(&age, &[&by]).await.unwrap();
+                }
             }
         }
     }
