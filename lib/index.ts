@@ -39,9 +39,10 @@ export type { SendEventOptions } from './client/events.js'
 export type { ContextOf, Flow, Flows } from './client/flows.js'
 export type { RunHandle } from './client/handle.js'
 export type { LogLine, NodeAttempt, RunHistory, RunHistoryOptions } from './client/history.js'
+export type { LimitUse } from './client/limits.js'
 export type {
-  CountOptions,
   CountedOutcome,
+  CountOptions,
   EndedRuns,
   ListOptions,
   PurgeOptions,

@@ -16,7 +16,7 @@ use crate::batcher::{Batches, Request};
 use crate::error::{Code, Error, Result};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
-use crate::ports::limits::{LimitRequest, Turn};
+use crate::ports::limits::{LimitRequest, LimitUse, Turn};
 use crate::ports::platform::Platform;
 
 /// A request for a lease.
@@ -196,6 +196,10 @@ impl CoordinationStore for Coalesced {
 
     async fn limit(&self, request: &LimitRequest<'_>) -> Result<Turn> {
         self.store.limit(request).await
+    }
+
+    async fn limits(&self, most: usize) -> Result<Vec<LimitUse>> {
+        self.store.limits(most).await
     }
 
     async fn close(&self) {

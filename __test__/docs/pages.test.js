@@ -139,7 +139,9 @@ const HERE = {
   'docs/limits.md': async (t) => {
     const answers = [{ status: 429, retryAfterSeconds: 60 }, { text: 'one' }, { text: 'two' }]
     const scope = { model: async () => answers.shift(), fetchDocument: () => ({ output: 'document' }) }
-    const code = blocksOf(await pageOf('docs/limits.md'), 'js').join('\n')
+    const blocks = blocksOf(await pageOf('docs/limits.md'), 'js')
+    const looking = blocks.find((block) => block.includes('client.limits()'))
+    const code = blocks.filter((block) => block !== looking).join('\n')
     const { options, summaries } = await programOf(`${code}\nreturn { options, summaries }`, Object.keys(scope))(scope)
     const { client, clock, expectRun, settle } = await environmentFor(t, { summaries }, { adapter: options })
     const first = await client.start('summaries', { context: { customerId: 'c7' } })
@@ -147,6 +149,10 @@ const HERE = {
     const second = await client.start('summaries', { context: { customerId: 'c7' } })
     await clock.advance('50 seconds')
     assert.equal(answers.length, 2, 'both wait')
+    const told = []
+    await programOf(looking, ['client', 'console'])({ client, console: { log: (...line) => told.push(line) } })
+    const model = told.find(([, , , , waiting]) => waiting === 2)
+    assert.ok(model?.at(-1) > new Date(), inspect(told))
     await clock.advance('11 seconds')
     for (const run of [first, second]) await expectRun(run).toHaveCompleted()
   },

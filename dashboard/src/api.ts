@@ -1,6 +1,7 @@
 /** How the page asks its server. Addresses are relative to the page, wherever that is. */
 
 import type { ComparedNode } from '../../lib/client/differences.js'
+import type { LimitUse } from '../../lib/client/limits.js'
 import type { RunCount, RunPage, RunSummary } from '../../lib/client/listing.js'
 import type { RunOrigin } from '../../lib/client/rerun.js'
 import type { Approval } from '../../lib/dashboard/approvals.js'
@@ -61,6 +62,7 @@ export interface Reads {
   session: Session
   health: { servers: ServerHealth[] }
   fleet: Json<Fleet>
+  limits: { limits: Json<LimitUse>[] }
   runs: Json<RunPage>
   'runs/counts': { counts: RunCount[]; at: number }
   'runs/throughput': Json<Throughput>

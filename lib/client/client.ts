@@ -6,9 +6,10 @@ import { within } from '../operating/spans.js'
 import type { ContextOf, Flows } from './flows.js'
 import { RunHandle } from './handle.js'
 import type { ClientHost } from './host.js'
+import { type LimitUse, limitsOf } from './limits.js'
 import {
-  type CountOptions,
   type CountedOutcome,
+  type CountOptions,
   countedTags,
   type EndedRuns,
   endsRequest,
@@ -250,6 +251,19 @@ export class RabbitMqClient<F extends Flows = Flows> {
    */
   async unpause(options: Pausable): Promise<boolean> {
     return unpause(this.#host, options)
+  }
+
+  /**
+   * How the limits by key stand that nodes asked for within a day: at most 1,000 keys, in the order of their names. None without
+   * the workers' `coordinationStore`; what workers before this version count is not told.
+   *
+   * @example
+   * ```ts
+   * for (const { key, inUse, concurrency, waiting } of await client.limits()) console.log(key, inUse, concurrency, waiting)
+   * ```
+   */
+  async limits(): Promise<LimitUse[]> {
+    return limitsOf(this.#host)
   }
 
   /**

@@ -37,6 +37,7 @@ const bulk = (action: RunAction): Route =>
 export const ROUTES: Readonly<Record<string, Route>> = {
   health: read(health),
   fleet: read(fleet),
+  limits: read(({ client, shared }) => shared.get('limits', 3_000, async () => ({ limits: await client.limits() }))),
   runs: read(listRuns),
   'runs/counts': read(countRuns),
   'runs/throughput': read(throughput),

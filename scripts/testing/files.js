@@ -17,6 +17,7 @@ export const ON_MEMORY = [
   'limits/fairness.test.js',
   'limits/of-a-run.test.js',
   'limits/over-time.test.js',
+  'limits/told.test.js',
   'testing',
   'docs',
   'examples',

@@ -8,7 +8,7 @@ use napi_derive::napi;
 
 use super::engine::Engine;
 use super::errors::to_js;
-use super::listing::{CountedEnds, CountedRuns, EndsRequest, ListRequest, ListedRun};
+use super::listing::{CountedEnds, CountedRuns, EndsRequest, ListRequest, ListedRun, ShownLimit};
 use super::runtime::promise;
 use crate::error::{Code, Error, Result};
 use crate::protocol::start::{StartRequest, StartRun};
@@ -83,6 +83,15 @@ impl Engine {
         promise(env, async move {
             let counts = client.counts(&tags).await?;
             text(&counts.into_iter().map(CountedRuns::from).collect::<Vec<_>>())
+        })
+    }
+
+    /// How the keys of limits stand: a JSON array.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn limits<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let client = self.inner.client();
+        promise(env, async move {
+            text(&client.limits().await?.into_iter().map(ShownLimit::from).collect::<Vec<_>>())
         })
     }
 

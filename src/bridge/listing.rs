@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ports::limits::{LimitUse, Rate};
 use crate::ports::watching::{By, EndCount, EndSearch, RunCount, RunSearch, RunSummary};
+use crate::time::milliseconds;
 
 /// Which runs to list.
 #[derive(Debug, Default, Deserialize)]
@@ -118,5 +120,42 @@ pub struct CountedEnds {
 impl From<EndCount> for CountedEnds {
     fn from(EndCount { from, status, blueprint, queue, count }: EndCount) -> Self {
         Self { from, status, blueprint_id: blueprint, queue, count }
+    }
+}
+
+/// How a key of a limit stands.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownLimit {
+    key: String,
+    in_use: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<UsedRate>,
+    waiting: u64,
+    /// In milliseconds.
+    paused_for: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UsedRate {
+    used: u64,
+    count: u32,
+    per_ms: u64,
+}
+
+impl From<LimitUse> for ShownLimit {
+    fn from(LimitUse { key, rules, in_use, used, waiting, paused }: LimitUse) -> Self {
+        let rate = |Rate { count, per }: Rate| UsedRate { used, count, per_ms: milliseconds(per) };
+        Self {
+            key,
+            in_use,
+            concurrency: rules.concurrency,
+            rate: rules.rate.map(rate),
+            waiting,
+            paused_for: milliseconds(paused),
+        }
     }
 }

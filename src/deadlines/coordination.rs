@@ -11,7 +11,7 @@ use super::watch::{Watch, WatchedServer};
 use crate::error::{Code, Result};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
-use crate::ports::limits::{LimitRequest, Turn};
+use crate::ports::limits::{LimitRequest, LimitUse, Turn};
 
 const SERVER: WatchedServer = WatchedServer {
     name: "Redis",
@@ -131,6 +131,10 @@ impl CoordinationStore for PunctualStore {
 
     async fn limit(&self, request: &LimitRequest<'_>) -> Result<Turn> {
         self.within(self.store.limit(request)).await
+    }
+
+    async fn limits(&self, most: usize) -> Result<Vec<LimitUse>> {
+        self.within(self.store.limits(most)).await
     }
 
     async fn close(&self) {

@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
 use crate::ports::keys;
-use crate::ports::limits::{LimitRequest, LimitStep, Turn};
+use crate::ports::limits::{LimitRequest, LimitStep, LimitUse, Turn};
 use crate::ports::platform::Clock;
 
 /// What a coordination store is in memory.
@@ -164,6 +164,10 @@ impl CoordinationStore for MemoryStore {
             LimitStep::End { .. } | LimitStep::Leave { .. } | LimitStep::Pause { .. } => Operation::Release,
         };
         self.ask(operation, &[request.key], |mut now| Ok(now.limit(request))).await
+    }
+
+    async fn limits(&self, most: usize) -> Result<Vec<LimitUse>> {
+        self.ask(Operation::Announced, &[keys::LIMITS], |now| Ok(now.limits(most))).await
     }
 
     async fn release_many(&self, leases: &[Lease]) -> Result<()> {

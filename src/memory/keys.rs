@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::ports::announcement::Announced;
 use crate::ports::coordination::{Acquired, DEATHS_STAY, GIVEN_UP_STAYS, Lease, Start};
 use crate::ports::keys::{NODE_LOCK, RECONCILER_MARK, REPAIR, WORKERS, started};
-use crate::ports::limits::{LimitRequest, LimitStep, SHORTEST, Turn};
+use crate::ports::limits::{LimitRequest, LimitStep, LimitUse, SHORTEST, Turn};
 
 pub(super) const OPERATION: &str = "Talking to the coordination store";
 /// How the keys begin that a worker renews for as long as it lives.
@@ -179,6 +179,11 @@ impl Now<'_> {
             LimitStep::Keep { holder, .. } if self.dead.contains(worker_of(holder)) => Turn::Now,
             _ => self.limits.step(request, self.moment),
         }
+    }
+
+    /// How the keys of limits stand.
+    pub fn limits(&self, most: usize) -> Vec<LimitUse> {
+        self.limits.uses(most, self.moment)
     }
 
     fn note(&mut self, lease: &str) -> Note {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use crate::ports::keys::is_of_run;
 use crate::ports::limits::{
-    Entrant, LATE, LONGEST, LimitRequest, LimitRules, LimitStep, Queueing, SOON, Turn,
+    Entrant, FACTS_STAY, LATE, LONGEST, LimitRequest, LimitRules, LimitStep, LimitUse, Queueing, SOON, Turn,
 };
 use crate::time::milliseconds;
 
@@ -28,6 +29,8 @@ struct Limit {
     /// How long executions take, and since when there are any.
     average: Option<u64>,
     since: Option<u64>,
+    /// What held for it when a start was last asked for, and when that was.
+    asked: Option<(LimitRules, u64)>,
 }
 
 /// One that stands in line.
@@ -58,6 +61,19 @@ impl Limits {
         }
     }
 
+    pub fn uses(&self, most: usize, now: u64) -> Vec<LimitUse> {
+        let asked = |(key, limit): (&String, &Limit)| {
+            let (rules, at) = limit.asked?;
+            let is_shown = !is_of_run(key) && now.saturating_sub(at) < milliseconds(FACTS_STAY);
+            is_shown.then(|| (at, limit.used(key, rules, now)))
+        };
+        let mut uses: Vec<(u64, LimitUse)> = self.0.iter().filter_map(asked).collect();
+        uses.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        uses.truncate(most);
+        uses.sort_by(|(_, one), (_, other)| one.key.cmp(&other.key));
+        uses.into_iter().map(|(_, each)| each).collect()
+    }
+
     pub fn step(&mut self, request: &LimitRequest<'_>, now: u64) -> Turn {
         let limit = self.0.entry(request.key.to_owned()).or_default();
         match request.what {
@@ -82,6 +98,7 @@ impl Limits {
 impl Limit {
     fn start(&mut self, entrant: Entrant<'_>, now: u64) -> Turn {
         let Entrant { rules, ticket, holder, ttl } = entrant;
+        self.asked = Some((rules, now));
         self.forget(rules, now);
         let own = self.line.get(ticket).copied();
         let before = own.map_or(now + milliseconds(SOON), |own| own.due);
@@ -102,6 +119,18 @@ impl Limit {
         let due = before.max(now + self.wait(rules, number, now));
         self.line.insert(ticket.to_owned(), InLine { number, due });
         Turn::After(Duration::from_millis(due - now))
+    }
+
+    fn used(&self, key: &str, rules: LimitRules, now: u64) -> LimitUse {
+        let per = rules.rate.map_or(0, |rate| milliseconds(rate.per));
+        LimitUse {
+            key: key.to_owned(),
+            rules,
+            in_use: self.held.values().filter(|until| **until > now).count() as u64,
+            used: self.starts.iter().filter(|start| **start + per > now).count() as u64,
+            waiting: self.line.values().filter(|each| each.due + milliseconds(LATE) > now).count() as u64,
+            paused: Duration::from_millis(self.paused.saturating_sub(now)),
+        }
     }
 
     fn hold(&mut self, holder: &str, ttl: Duration, now: u64) {

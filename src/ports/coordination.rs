@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::announcement::{Announced, Announcement};
 use super::keys;
-use super::limits::{LimitRequest, Turn};
+use super::limits::{LimitRequest, LimitUse, Turn};
 use crate::error::{Code, Error, Result};
 
 /// A request for a lease.
@@ -199,6 +199,12 @@ pub trait CoordinationStore: Send + Sync {
     async fn limit(&self, _request: &LimitRequest<'_>) -> Result<Turn> {
         let what = "this coordination store keeps no limits";
         Err(Error::new(Code::CoordinationStoreFailed, "Keeping a limit", what))
+    }
+
+    /// How the keys stand that were asked for within a day, but those of one run alone: at most so many, those that were asked for last,
+    /// in the order of their names. None where this store keeps no limits.
+    async fn limits(&self, _most: usize) -> Result<Vec<LimitUse>> {
+        Ok(Vec::new())
     }
 
     /// Whether [`limit`](Self::limit) counts.

@@ -74,6 +74,14 @@ pub const CHANGES: &str = "flowcraft:changes";
 /// How the keys begin in which executions under a limit are counted; version 1 has no such keys.
 pub const LIMIT: &str = "flowcraft:limit:";
 
+/// The keys of limits that were asked for lately, all in one key; version 1 has no such key.
+pub const LIMITS: &str = "flowcraft:limits";
+
+/// Whether a limit's key is of one run alone.
+pub fn is_of_run(limit: &str) -> bool {
+    limit.starts_with('@')
+}
+
 /// The key of a limit under which the executions of a run count that was started with one. No name of rules has its first sign.
 pub fn run_limit(run: &str) -> String {
     format!("@run:{run}")

@@ -84,6 +84,23 @@ pub enum LimitStep<'a> {
     },
 }
 
+/// How a key stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitUse {
+    /// The key.
+    pub key: String,
+    /// What held for it when an execution under it last asked for a start.
+    pub rules: LimitRules,
+    /// How many executions go on.
+    pub in_use: u64,
+    /// How many starts count for the rate.
+    pub used: u64,
+    /// How many stand in its line.
+    pub waiting: u64,
+    /// For how long nothing starts; zero where it is not paused.
+    pub paused: Duration,
+}
+
 /// An execution that is to start.
 #[derive(Debug, Clone, Copy)]
 pub struct Entrant<'a> {

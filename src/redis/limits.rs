@@ -9,6 +9,7 @@ use std::sync::Arc;
 use redis::{Script, ScriptInvocation};
 
 use super::connection::Connections;
+use super::limits_told::ToldLimits;
 use crate::error::Result;
 use crate::ports::keys;
 use crate::ports::limits::{
@@ -127,12 +128,14 @@ pub(super) struct LimitScripts {
     end: Script,
     leave: Script,
     pause: Script,
+    told: ToldLimits,
 }
 
 impl LimitScripts {
     pub fn new(connections: Arc<Connections>, prefix: String) -> Self {
         let script = |code: &str| Script::new(&format!("{COMMON}{code}"));
         Self {
+            told: ToldLimits::new(connections.clone(), prefix.clone(), COMMON),
             connections,
             prefix,
             start: script(START),
@@ -143,6 +146,11 @@ impl LimitScripts {
         }
     }
 
+    /// The keys that were asked for.
+    pub fn told(&self) -> &ToldLimits {
+        &self.told
+    }
+
     pub async fn step(&self, LimitRequest { key, what }: &LimitRequest<'_>) -> Result<Turn> {
         let stays = milliseconds(FACTS_STAY);
         let mut invocation = self.script_of(what).prepare_invoke();
@@ -150,7 +158,11 @@ impl LimitScripts {
             invocation.key(format!("{}{name}", self.prefix));
         }
         match what {
-            LimitStep::Start(entrant) => return self.start(invocation, entrant).await,
+            LimitStep::Start(entrant) => {
+                let turn = self.start(invocation, entrant).await?;
+                self.told.tell(key, entrant.rules).await;
+                return Ok(turn);
+            }
             LimitStep::Keep { holder, ttl } => invocation.arg(holder).arg(milliseconds(*ttl)),
             LimitStep::End { holder, took } => {
                 invocation

@@ -5,6 +5,7 @@ mod connection;
 mod examining;
 mod leases;
 mod limits;
+mod limits_told;
 mod link;
 mod server;
 mod settings;
@@ -27,7 +28,7 @@ use crate::error::{Code, Error, Result};
 use crate::ports::announcement::{Announced, Announcement};
 use crate::ports::coordination::{Acquired, CoordinationStore, Lease, Told};
 use crate::ports::keys;
-use crate::ports::limits::{LimitRequest, Turn};
+use crate::ports::limits::{LimitRequest, LimitUse, Turn};
 
 pub use settings::{Address, RedisSettings, RedisTls, Sentinels};
 
@@ -163,6 +164,10 @@ impl CoordinationStore for RedisStore {
 
     async fn limit(&self, request: &LimitRequest<'_>) -> Result<Turn> {
         self.limits.step(request).await
+    }
+
+    async fn limits(&self, most: usize) -> Result<Vec<LimitUse>> {
+        self.limits.told().uses(most).await
     }
 
     async fn close(&self) {

@@ -45,6 +45,10 @@ export const CLIENT_PLAYS = {
     holds: ({ said: [[id, version, queues, age]] }) =>
       assert.match([id, version, queues, age].join(' '), /^\S+ \d+\.\d+\.\d+ \S+ \d+ ms ago$/),
   },
+  'RabbitMqClient.limits': {
+    stage: AWAITING,
+    holds: ({ said }) => assert.deepEqual(said, []),
+  },
   'RabbitMqClient.purge': {
     stage: AWAITING,
     first: async ({ client }) => {

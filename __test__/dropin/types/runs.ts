@@ -7,6 +7,7 @@ import {
   type EndedRuns,
   FlowcraftAdapterError,
   type LimitOptions,
+  type LimitUse,
   type Pausable,
   type Paused,
   RabbitMqAdapter,
@@ -95,6 +96,12 @@ async function operates(): Promise<void> {
 
   const ends: EndedRuns[] = await client.throughput({ withinMs: 3_600_000, stepMs: 60_000 })
   is<Equal<EndedRuns['status'], 'completed' | 'failed' | 'cancelled'>>(true)
+  const counted = await client.throughput({ by: 'queue', outcomes: ['started', 'nodes'] })
+  is<Equal<(typeof counted)[number]['status'], 'started' | 'nodes'>>(true)
+  // @ts-expect-error: runs do not end so
+  await client.throughput({ outcomes: ['awaiting'] })
+  const limits: LimitUse[] = await client.limits()
+  for (const { key, inUse, rate, pausedUntil } of limits) console.log(key, inUse, rate?.used, pausedUntil?.getTime())
   // @ts-expect-error: steps are milliseconds
   await client.throughput({ stepMs: '1 minute' })
   const workers: RegisteredWorker[] = await client.workers()

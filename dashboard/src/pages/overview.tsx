@@ -3,6 +3,7 @@ import type { Fleet, RunCount } from '../api.js'
 import { lengthOf, numberOf, useNow } from '../format.js'
 import { Columns, Failure, Icon, Scroll, Stale, Status } from '../parts/basics.js'
 import { Due } from '../parts/due.js'
+import { Limits } from '../parts/limits.js'
 import { Throughput } from '../parts/throughput.js'
 import { usePolled } from '../polled.js'
 import { hrefOf } from '../route.js'
@@ -27,6 +28,7 @@ export function Overview() {
         {counts.data && <ByBlueprint counts={counts.data.counts} running={fleet.data?.blueprints ?? []} />}
         {fleet.data && <Queues queues={fleet.data.queues} />}
       </div>
+      <Limits />
       <Due />
       {fleet.data && <Workers workers={fleet.data.workers} />}
     </>

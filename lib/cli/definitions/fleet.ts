@@ -66,6 +66,17 @@ export const FLEET_COMMANDS: readonly Command[] = [
     load: () => import('../commands/workers.js'),
   },
   {
+    name: 'limits',
+    summary: 'Shows of each limit and key how much of it is used, and how many jobs wait for it.',
+    words: ['Those that nodes asked for within a day; the 1,000 that were asked for last.'],
+    groups: ['output', 'servers'],
+    examples: [
+      { line: 'limits', words: 'all of them' },
+      { line: "limits -o json | jq '.[] | select(.waiting > 0)'", words: 'those that jobs wait for' },
+    ],
+    load: () => import('../commands/limits.js'),
+  },
+  {
     name: 'reconcile',
     summary: 'Publishes again what is due of runs that nobody has worked on for a while.',
     words: [

@@ -5,12 +5,15 @@ use futures_util::future::join;
 use super::description::{describe, outcome};
 use super::service::Client;
 use crate::error::Result;
+use crate::ports::limits::LimitUse;
 use crate::ports::watching::{EndCount, EndSearch, RunCount, RunSearch, RunSummary, StatusView};
 use crate::protocol::watch::{RunDescription, RunOutcome};
 use crate::record::Document;
 use crate::worker::runs::state::no_such_run;
 use crate::workflow::ledger::RunStatus;
 
+/// So many keys of limits are told of.
+const LIMITS: usize = 1_000;
 const OPERATION: &str = "Looking at the run";
 
 /// The record and the status row of a run are read beside each other: a commit may come between, and one of them says what
@@ -85,6 +88,14 @@ impl Client {
     /// As [`list`](Self::list).
     pub async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
         self.services.runs.counts(tags).await
+    }
+
+    /// How the keys of limits stand that were asked for within a day; none without a store that keeps limits.
+    ///
+    /// # Errors
+    /// The coordination store is out of reach.
+    pub async fn limits(&self) -> Result<Vec<LimitUse>> {
+        self.services.store.limits(LIMITS).await
     }
 
     /// How many runs ended when.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use flowcraft_rabbitmq_adapter::ports::limits::{
-    Entrant, LATE, LimitRequest, LimitRules, LimitStep, Rate, SOON, Turn,
+    Entrant, LATE, LimitRequest, LimitRules, LimitStep, LimitUse, Rate, SOON, Turn,
 };
 
 use super::world::World;
@@ -21,6 +21,7 @@ super::promises! {
     a_pause_is_for_everybody_and_the_longest_counts,
     keys_know_nothing_of_each_other,
     any_text_is_a_key,
+    how_keys_stand_is_told,
 }
 
 const TTL: Duration = Duration::from_millis(400);
@@ -214,6 +215,43 @@ async fn keys_know_nothing_of_each_other(world: &World) {
     key.tells(LimitStep::Pause { length: Duration::from_secs(60) }).await;
     other.ends("a").await;
     assert!(other.starts("b").await);
+}
+
+async fn how_keys_stand_is_told(world: &World) {
+    if !counts(world).await {
+        return assert_eq!(world.store.limits(10).await.unwrap(), []);
+    }
+    let both = LimitRules { concurrency: Some(2), ..rate(5, 60_000) };
+    let [full, free] = [("full:ü:1", both), ("a", places(3))].map(|(key, rules)| Key { world, key, rules });
+    let of_run = Key { world, key: "@run:r", rules: places(1) };
+    assert!(full.starts("a").await && full.starts("b").await && of_run.starts("a").await);
+    full.waits("c").await;
+    assert!(free.starts("a").await);
+    free.tells(LimitStep::Pause { length: Duration::from_secs(60) }).await;
+    free.ends("a").await;
+    let told = world.store.limits(10).await.unwrap();
+    let paused = told[0].paused;
+    assert!(paused > Duration::from_secs(50) && paused <= Duration::from_secs(60), "{paused:?}");
+    let expected = [
+        LimitUse { key: "a".into(), rules: places(3), in_use: 0, used: 0, waiting: 0, paused },
+        LimitUse {
+            key: "full:ü:1".into(),
+            rules: both,
+            in_use: 2,
+            used: 2,
+            waiting: 1,
+            paused: Duration::ZERO,
+        },
+    ];
+    assert_eq!(told, expected);
+    full.tells(LimitStep::Leave { ticket: "c" }).await;
+    full.ends("a").await;
+    // What held when a start was asked for last, and of many those that were asked for last.
+    let changed = Key { rules: places(1), ..full };
+    world.pass(Duration::from_millis(5)).await;
+    changed.waits("d").await;
+    let [told] = &world.store.limits(1).await.unwrap()[..] else { panic!("one was asked for") };
+    assert_eq!((&*told.key, told.rules, told.in_use, told.waiting), (full.key, places(1), 1, 1));
 }
 
 async fn any_text_is_a_key(world: &World) {
