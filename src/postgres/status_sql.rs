@@ -159,11 +159,11 @@ impl Statements {
         }
     }
 
-    /// The statement that inserts runs of a relation `given (run_id, context, status, result)`, of texts.
+    /// The statement that inserts runs of a relation `given (run_id, context, status, result)`, of texts. Which of them are new
+    /// is looked up by a hash. A join would compare each with each: the engine's connections join by loops alone.
     pub fn insert(&self, contexts: &Contexts, given: &str, beside: Beside) -> String {
         let begin_all = if beside.has_tags { &self.begin_all_tagged } else { &self.begin_all };
-        let (tags, their) =
-            if beside.has_tags { (tags_of("context_data"), ", i.tags") } else { (String::new(), "") };
+        let tags = if beside.has_tags { tags_of("p.context") } else { String::new() };
         let (table, cast) = (&contexts.sql, contexts.ids.cast());
         let journal = JournalTable::of(table);
         let emptied = match beside.has_journal {
@@ -174,11 +174,12 @@ impl Statements {
             false => String::new(),
         };
         format!(
-            "WITH {given}, inserted AS (INSERT INTO {table} (run_id, context_data) \
-             SELECT g.run_id{cast}, g.context::jsonb FROM given AS g ON CONFLICT (run_id) DO NOTHING \
-             RETURNING run_id::text AS run_id{tags}), \
-             begun AS (SELECT i.run_id, g.status, g.result::jsonb AS result{their} \
-             FROM inserted AS i JOIN given AS g ON g.run_id = i.run_id), \
+            "WITH {given}, parsed AS (SELECT g.run_id, g.context::jsonb AS context, g.status, g.result FROM given AS g), \
+             inserted AS (INSERT INTO {table} (run_id, context_data) \
+             SELECT p.run_id{cast}, p.context FROM parsed AS p ON CONFLICT (run_id) DO NOTHING \
+             RETURNING run_id::text AS run_id), \
+             begun AS (SELECT p.run_id, p.status, p.result::jsonb AS result{tags} FROM parsed AS p \
+             WHERE (p.run_id IN (SELECT i.run_id FROM inserted AS i)) IS TRUE), \
              shown AS ({begin_all}){emptied} \
              SELECT run_id, {NOW} AS at, (SELECT count(*) FROM shown) AS shown FROM inserted"
         )

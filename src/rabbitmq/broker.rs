@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use futures_util::future::try_join_all;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionStatus, Consumer};
@@ -21,7 +20,7 @@ use tracing::info;
 use super::client::{CLOSE_TIMEOUT, amqp_error, close};
 use super::cluster::{Cluster, PUBLISHER};
 use super::collision::{Asked, BrokerAnswer, BrokerFailure};
-use super::publishing::{Asking, publish_error, publish_one};
+use super::publishing::{Asking, publish_error, publish_many, publish_one};
 use super::queues::{LapinReader, ensure, passive, received};
 use super::uri::AmqpSettings;
 use crate::acknowledger::Acknowledger;
@@ -196,10 +195,7 @@ impl Broker for RabbitMq {
         };
         let published = match messages.as_slice() {
             [message] => publish_one(&channel, message).await,
-            messages => {
-                let all = messages.iter().map(|message| publish_one(&channel, message));
-                try_join_all(all).await.map(drop)
-            }
+            messages => publish_many(&channel, messages).await,
         };
         asking.note_answer();
         if published.is_err() {

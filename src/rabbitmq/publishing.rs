@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::try_join_all;
 use lapin::options::BasicPublishOptions;
+
 use lapin::types::{AMQPValue, ShortString};
-use lapin::{BasicProperties, Channel};
+use lapin::{BasicProperties, Channel, PublisherConfirm};
 
 use super::client::amqp_error;
 use super::collision::{Asked, BrokerAnswer, BrokerFailure};
@@ -13,6 +15,8 @@ use crate::error::{Code, Error, Result};
 use crate::ports::broker::Outgoing;
 
 const PERSISTENT: u8 = 2;
+/// How many messages are sent before the next ones are.
+const AT_A_TIME: usize = 256;
 /// What its errors say it was about.
 const PUBLISHING: &str = "Publishing";
 
@@ -53,15 +57,40 @@ pub(super) async fn publish_one(channel: &Channel, message: &Outgoing) -> Result
     }
 }
 
+/// Publishes messages, and waits until the broker has confirmed each.
+///
+/// They are sent a batch at a time, and the confirms are awaited once all are sent. Thousands that are sent at once, each with a
+/// future that waits for its confirm, take longer.
+pub(super) async fn publish_many(channel: &Channel, messages: &[Outgoing]) -> Result<()> {
+    let mut sent = Vec::with_capacity(messages.len());
+    for batch in messages.chunks(AT_A_TIME) {
+        sent.extend(try_join_all(batch.iter().map(|message| send(channel, message))).await?);
+    }
+    let mut refused = Vec::new();
+    for (confirm, message) in sent.into_iter().zip(messages) {
+        match taken(confirm, message).await {
+            Err(BrokerFailure::Collision(_)) => refused.push(message),
+            answer => answer?,
+        }
+    }
+    try_join_all(refused.into_iter().map(|message| publish_one(channel, message))).await.map(drop)
+}
+
 async fn offer(channel: &Channel, message: &Outgoing) -> BrokerAnswer<()> {
+    taken(send(channel, message).await?, message).await
+}
+
+/// Sends a message. Resolves when it is written.
+async fn send(channel: &Channel, message: &Outgoing) -> Result<PublisherConfirm> {
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let queue = (*message.first_queue()).into();
-    let confirm = channel
-        .basic_publish("".into(), queue, options, &message.body, properties(message))
-        .await
-        .map_err(publish_error)?
-        .await
-        .map_err(publish_error)?;
+    let sent = channel.basic_publish("".into(), queue, options, &message.body, properties(message)).await;
+    sent.map_err(publish_error)
+}
+
+/// Waits for what the broker says of a message that was sent.
+async fn taken(confirm: PublisherConfirm, message: &Outgoing) -> BrokerAnswer<()> {
+    let confirm = confirm.await.map_err(publish_error)?;
     if !confirm.is_ack() {
         // Nobody has it: it may be offered again over the same channel.
         let what = "the broker did not take the message";

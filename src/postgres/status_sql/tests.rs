@@ -36,6 +36,18 @@ fn each_of_the_three_tables_gets_statements_of_its_own() {
     assert!(statements(&[("run_id", "text")]).is_none());
 }
 
+/// The engine's connections join by loops alone: each of thousands of runs would be compared with each.
+#[test]
+fn runs_that_are_inserted_are_joined_with_nothing() {
+    let contexts = Contexts { sql: "\"c\"".into(), ids: Ids::Text, owed: Vec::new() };
+    for (has_journal, has_tags) in [(false, false), (true, true)] {
+        let beside = Beside { has_journal, has_tags };
+        let sql = statements(&CODE).unwrap().insert(&contexts, "given AS (SELECT 1)", beside);
+        assert!(!sql.contains(" JOIN ") && sql.contains(" IN (SELECT "), "{sql}");
+        assert_eq!(sql.contains("AS tags"), has_tags, "{sql}");
+    }
+}
+
 #[test]
 fn where_a_new_row_owes_values_rows_are_only_changed() {
     let table = table(&CODE);

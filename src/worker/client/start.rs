@@ -51,11 +51,10 @@ impl Client {
             };
             started.push(Started { run_id, outcome });
         }
-        tell_blueprints(
-            &self.services,
-            jobs.iter().map(|jobs| (jobs.run.clone(), jobs.blueprint.clone())).collect(),
-        );
         publish(&self.services, &jobs).await;
+        // After the messages, so that these have both servers and processors to themselves.
+        let told = jobs.iter().map(|jobs| (jobs.run.clone(), jobs.blueprint.clone()));
+        tell_blueprints(&self.services, told.collect());
         fault_points::point("start-after-publish");
         Ok(started)
     }
