@@ -6,6 +6,7 @@ import { onServers, openSharedServers } from '../fixtures/shared-servers.js'
 import { ON_MEMORY, urls } from '../fixtures/which-servers.js'
 import { WorkerProcess } from '../fixtures/worker-process.js'
 import { clientFor, executions, greeting } from './support/clients.js'
+import { waitsAfterCommit } from './support/commits.js'
 
 let servers
 before(async () => {
@@ -36,6 +37,16 @@ describe('a start within a transaction', onServers('transactions'), () => {
     await run.result({ timeoutMs: 20_000 })
     assert.ok(performance.now() - committed < 3_000)
     assert.equal(executions.get(runId), 1)
+  })
+
+  it('is published within 100 ms of the commit', async (t) => {
+    await servers.freshQueue()
+    const { count, median, worst } = await waitsAfterCommit(clientFor(t, servers, greeting), servers)
+    t.diagnostic(`median ${median.toFixed(1)} ms, worst ${worst.toFixed(1)} ms`)
+    assert.equal(count, 100)
+    assert.ok(median < 100, `median ${median} ms`)
+    // Other suites may have the processors for a while.
+    assert.ok(worst < 1_000, `worst ${worst} ms`)
   })
 
   it('is nothing if the caller rolls back', async (t) => {

@@ -5,6 +5,8 @@ import { after, before, describe, it } from 'node:test'
 import { migrate, migrationStatus } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import pg from 'pg'
+import { clientFor, greeting } from '../client/support/clients.js'
+import { waitsAfterCommit } from '../client/support/commits.js'
 import { Log } from '../faults/support/log.js'
 import { line } from '../fixtures/flows.js'
 import { openSharedServers, until, urls } from '../fixtures/shared-servers.js'
@@ -48,6 +50,18 @@ describe('through a pooler in transaction mode', { skip }, () => {
     assert.equal(executed.length, 180)
     assert.ok(said(THROUGH), JSON.stringify(log.lines))
     assert.deepEqual(log.said('warn', /./), [])
+  })
+
+  it('a start within a transaction is published within a second of the commit', async (t) => {
+    const pooled = await openPooler(t, { poolSize: 2 })
+    await servers.freshQueue()
+    const { count, median, worst } = await waitsAfterCommit(
+      clientFor(t, servers, greeting, { pgClient: pooled }),
+      servers,
+    )
+    t.diagnostic(`median ${median.toFixed(1)} ms, worst ${worst.toFixed(1)} ms`)
+    assert.equal(count, 100)
+    assert.ok(worst < 1_000, `worst ${worst} ms`)
   })
 
   it('nothing of it is left for the next client', async (t) => {

@@ -67,8 +67,8 @@ export interface StartOptions<Context = Record<string, unknown>> extends RunToSt
   /** The version that the blueprint has to have. Default: any. */
   version?: string
   /**
-   * Your own transaction: the run exists if you commit. This client starts its nodes half a second after the commit at the
-   * latest; if its process ends before, recovery does, within about 15 seconds.
+   * Your own transaction: the run exists if you commit. This client publishes its jobs within 100 ms of the commit; if its process
+   * ends before, or the transaction goes on for more than a minute, recovery does, within about 15 seconds.
    */
   transaction?: TransactionLike
 }

@@ -1,6 +1,7 @@
 //! A start within a transaction of the caller's own: the run exists if the caller commits.
 //!
-//! Whoever commits does not tell. This client looks for the run for a while and publishes its jobs once it is there; if the
+//! The caller's commit tells the engine nothing: `NOTIFY` would, and makes commits of all connections wait for each other. This
+//! client looks for the run often enough to find it within 100 ms, for a while, and publishes its jobs once it is there. If the
 //! client is gone by then, or the transaction takes longer, recovery does.
 
 use std::sync::{Arc, Weak};
@@ -17,11 +18,15 @@ use crate::protocol::start::{PlannedStart, StartRun};
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::services::Services;
 
-/// How soon the client looks for the run, at first and at last.
-const SHORTEST: Duration = Duration::from_millis(20);
-const LONGEST: Duration = Duration::from_millis(500);
+/// How often the client looks for the run in the first seconds, and from then on, in milliseconds. The second is a multiple of the
+/// first.
+const OFTEN: u64 = 20;
+const LESS_OFTEN: u64 = 60;
+const FIRST_SECONDS: Duration = Duration::from_secs(5);
 /// For how long it looks.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it waits where PostgreSQL cannot be asked.
+const AFTER_A_FAILURE: Duration = Duration::from_millis(500);
 
 impl Client {
     /// What the caller has to execute for a start within its own transaction.
@@ -46,17 +51,28 @@ impl Client {
 
 /// Holds the engine only while it asks: one that is closed meanwhile looks no further.
 async fn look_for(services: &Weak<Services>, run: &str, mark: &str) {
-    let (begun, mut wait) = (Instant::now(), SHORTEST);
+    let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
-        tokio::time::sleep(wait).await;
-        wait = (wait * 3 / 2).min(LONGEST);
+        let Some(now) = services.upgrade().map(|services| services.platform.now()) else { return };
+        tokio::time::sleep(until_next_look(now, begun.elapsed())).await;
         let Some(services) = services.upgrade() else { return };
         match publish_if_there(&services, run, mark).await {
             Ok(true) => return,
             Ok(false) => {}
-            Err(error) => debug!(%error, run, "could not look for a started run"),
+            Err(error) => {
+                debug!(%error, run, "could not look for a started run");
+                drop(services);
+                tokio::time::sleep(AFTER_A_FAILURE).await;
+            }
         }
     }
+}
+
+/// How long it is until the client looks again for a run that it started so long ago. It looks for all its runs at the same
+/// moments: what is loaded at one moment shares a statement.
+fn until_next_look(now: u64, since: Duration) -> Duration {
+    let step = if since < FIRST_SECONDS { OFTEN } else { LESS_OFTEN };
+    Duration::from_millis(step - now % step)
 }
 
 /// Whether the run is there. Another one of that id is none of ours.
@@ -80,4 +96,19 @@ async fn publish_if_there(services: &Services, run: &str, mark: &str) -> Result<
     services.publisher.publish(&jobs).await?;
     services.legacy.tell_blueprint(run, &follows.id).await;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_runs_are_looked_for_at_the_same_moments() {
+        for (now, since, wait) in [(1_000, 0, 20), (1_019, 4_999, 1), (1_001, 5_000, 19), (1_020, 59_000, 60)]
+        {
+            let found = until_next_look(now, Duration::from_millis(since));
+            assert_eq!(found, Duration::from_millis(wait), "{now} {since}");
+        }
+        assert_eq!(LESS_OFTEN % OFTEN, 0);
+    }
 }
