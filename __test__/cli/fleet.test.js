@@ -108,7 +108,7 @@ describe('migrations', onServers('PostgreSQL has tables'), () => {
     assert.deepEqual([before.length >= 5, before.some(({ done }) => done)], [true, false])
     const dry = await run('migrate up --dry-run --show-sql')
     assert.match(dry.stdout, /-- step 1\n.*CREATE TABLE IF NOT EXISTS.*;\n/s)
-    assert.match(dry.stderr, /9 steps would be taken\./)
+    assert.match(dry.stderr, /10 steps would be taken\./)
     assert.deepEqual(await run.json('migrate status'), before)
     const two = await run.json('migrate up --to 2')
     assert.deepEqual(
@@ -124,7 +124,7 @@ describe('migrations', onServers('PostgreSQL has tables'), () => {
     assert.equal(refused.code, 4)
     assert.match(
       refused.stderr,
-      /Take away steps 9 \(history\), 8 \(paused\), 7 \(tags\), 6 \(schedules\), 5 \(forgetting\), 4 \(workers\), 3 \(compression\)\?/,
+      /Take away steps 10 \(finding\), 9 \(history\), 8 \(paused\), 7 \(tags\), 6 \(schedules\), 5 \(forgetting\), 4 \(workers\), 3 \(compression\)\?/,
     )
     assert.equal(
       (await run.json('migrate status')).every(({ done }) => done),

@@ -1,6 +1,7 @@
 // Lists, counts and the removal of runs.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { createFlow } from 'flowcraft'
 import { openSharedServers, until } from '../fixtures/shared-servers.js'
 import { asking, clientFor, single } from './support/clients.js'
 
@@ -72,6 +73,55 @@ describe('a list', () => {
     assert.deepEqual([run.blueprintId, run.status, run.updatedAt >= run.createdAt], ['asking', 'cancelled', true])
   })
 
+  it('finds by the node that waits, by why a run ended, and by whether a person has paused it', async (t) => {
+    const forked = createFlow('forked')
+      .node('first', async () => ({ output: 1 }))
+      .wait('approval')
+      .sleep('later', { duration: 3_600_000 })
+      .edge('first', 'approval')
+      .edge('first', 'later')
+    const failing = createFlow('failing').node('only', async ({ context }) => {
+      throw new Error(`card ${await context.get('card')}: 100% declined`)
+    })
+    await servers.workerFor(t, [forked, failing, asking])
+    const client = clientFor(t, servers, [forked, failing, asking])
+    const idPrefix = `${servers.runId()}-`
+    const start = (flow, end, context = {}) => client.start(flow, { runId: idPrefix + end, context })
+    const found = async (options) =>
+      (await client.list({ idPrefix, ...options })).runs.map(({ runId }) => runId.slice(idPrefix.length)).join(' ')
+    for (const [flow, end] of [
+      ['forked', '1'],
+      ['asking', '2'],
+      ['failing', '3'],
+      ['failing', '4'],
+    ])
+      await start(flow, end, { card: end })
+    await until(async () => (await found({ status: ['awaiting', 'failed'] })) === '1 2 3 4')
+    assert.deepEqual([await found({ waitingAt: 'approval' }), await found({ waitingAt: 'later' })], ['1 2', '1'])
+    assert.deepEqual(
+      [await found({ waitingAt: 'first' }), await found({ waitingAt: 'approval', blueprintId: 'asking' })],
+      ['', '2'],
+    )
+    await client.run(`${idPrefix}2`).cancel('the shop is closed')
+    await client.run(`${idPrefix}1`).pause()
+    assert.equal(await found({ waitingAt: 'approval' }), '1')
+    assert.deepEqual([await found({ paused: true }), await found({ paused: false })], ['1', '2 3 4'])
+    await client.run(`${idPrefix}1`).unpause()
+    assert.equal(await found({ paused: true }), '')
+    for (const [error, expected] of [
+      ['declined', '3 4'],
+      ['card 4: 100% d', '4'],
+      ['shop', '2'],
+      ['RUN_CANCELLED', '2'],
+      ['RUN_FAILED', '3 4'],
+      ['%', '3 4'],
+      ['nowhere', ''],
+    ])
+      assert.equal(await found({ error }), expected, error)
+    assert.equal(await found({ error: 'RUN_FAILED', status: 'cancelled' }), '')
+    assert.equal(await found({ error: 'declined', status: ['failed'], order: 'desc', limit: 1 }), '4')
+  })
+
   it('says which blueprint a run follows that a worker began', async (t) => {
     await servers.workerFor(t, asking)
     const client = clientFor(t, servers)
@@ -84,6 +134,8 @@ describe('a list', () => {
   it('refuses what is no page', async (t) => {
     const client = clientFor(t, servers)
     for (const options of [{ limit: 0 }, { limit: 1.5 }, { limit: 1_001 }, { order: 'up' }, { cursor: 'nonsense' }])
+      await assert.rejects(client.list(options), { code: 'INVALID_ARGUMENT' })
+    for (const options of [{ waitingAt: '' }, { waitingAt: 7 }, { error: '' }, { error: null }, { paused: 'true' }])
       await assert.rejects(client.list(options), { code: 'INVALID_ARGUMENT' })
     await assert.rejects(client.list({ createdBefore: 'yesterday' }), { code: 'INVALID_ARGUMENT' })
   })

@@ -86,6 +86,11 @@ describe('runs', () => {
       assert.ok(told.withinMs / told.stepMs <= 100, span)
     }
     assert.equal((await get('runs/throughput', { span: 'year' })).status, 400)
+    await env.client.run('order-6').cancel('sold out')
+    const found = async (query) => (await get('runs', { ...query, order: 'asc' })).body.runs.map(({ runId }) => runId)
+    assert.deepEqual(await found({ waitingAt: 'approval', limit: 2 }), ['order-0', 'order-1'])
+    assert.deepEqual([await found({ error: 'sold' }), await found({ paused: 'true' })], [['order-6'], []])
+    assert.equal((await get('runs', { paused: 'perhaps' })).status, 400)
   })
 
   it('are found by tags, as the address has them', async (t) => {

@@ -89,6 +89,8 @@ describe('what it makes', () => {
     await go('up')
     assert.deepEqual(await tables(), [
       'contexts',
+      'contexts_blueprint',
+      'contexts_halted',
       'contexts_history',
       'contexts_history_ended',
       'contexts_history_run',
@@ -99,8 +101,11 @@ describe('what it makes', () => {
       'contexts_schedules',
       'contexts_schedules_due',
       'contexts_throughput',
+      'contexts_waits',
+      'contexts_waits_more',
       'contexts_workers',
       'statuses',
+      'statuses_failed',
       'statuses_open',
       'statuses_tags',
     ])

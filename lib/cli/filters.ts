@@ -6,6 +6,17 @@ import { usage } from './exit.js'
 import type { Parsed } from './parsed.js'
 
 const STATUSES = ['running', 'awaiting', 'completed', 'failed', 'cancelled']
+const FILTERS = [
+  'status',
+  'blueprint',
+  'tag',
+  'waiting-at',
+  'error',
+  'paused',
+  'prefix',
+  'created-before',
+  'updated-before',
+]
 /** Runs of a page. */
 const PAGE = 1_000
 
@@ -22,11 +33,15 @@ export function filtersOf(parsed: Parsed, otherwise: readonly RunStatus[] = []):
   const status = given.length > 0 ? given : otherwise
   const [blueprintId, idPrefix] = [parsed.text('blueprint'), parsed.text('prefix')]
   const tags = parsed.texts('tag')
+  const [waitingAt, error, paused] = [parsed.text('waiting-at'), parsed.text('error'), parsed.text('paused')]
   const [createdBefore, updatedBefore] = [parsed.moment('created-before'), parsed.moment('updated-before')]
   const list = {
     ...(status.length > 0 && { status }),
     ...(blueprintId !== undefined && { blueprintId }),
     ...(tags.length > 0 && { tags }),
+    ...(waitingAt !== undefined && { waitingAt }),
+    ...(error !== undefined && { error }),
+    ...(paused !== undefined && { paused: paused === 'true' }),
     ...(idPrefix !== undefined && { idPrefix }),
     ...(createdBefore && { createdBefore }),
     ...(updatedBefore && { updatedBefore }),
@@ -36,7 +51,7 @@ export function filtersOf(parsed: Parsed, otherwise: readonly RunStatus[] = []):
 
 /** Whether any filter was given. */
 export function hasFilter(parsed: Parsed): boolean {
-  return ['status', 'blueprint', 'tag', 'prefix', 'created-before', 'updated-before'].some((name) => parsed.has(name))
+  return FILTERS.some((name) => parsed.has(name))
 }
 
 /** Every run that the filters find, page by page. */

@@ -14,6 +14,18 @@ export interface ListOptions {
   blueprintId?: string
   /** That have all of these tags. Default: any. */
   tags?: readonly string[]
+  /**
+   * In which this node waits: for a person, an event, a webhook, a moment or a child run. A node inside a subflow is not found; the
+   * node that is the subflow is, once nothing else goes on in it. Default: any.
+   */
+  waitingAt?: string
+  /**
+   * That failed or were cancelled for a reason of which this text is a part, letter for letter; or by a code: `RUN_FAILED`,
+   * `RUN_CANCELLED`, and each with which a reason begins, such as `NODE_KILLED_WORKERS`. Default: any.
+   */
+  error?: string
+  /** That a person has paused and that are not over (`true`), or all others (`false`). Default: any. */
+  paused?: boolean
   /** Whose ids begin so. Default: any. */
   idPrefix?: string
   /** Started by a client before: a `Date`, or milliseconds since 1970. Runs that were started otherwise are left out. */
@@ -106,6 +118,9 @@ const OF_LIST: Names<ListOptions> = {
   status: true,
   blueprintId: true,
   tags: true,
+  waitingAt: true,
+  error: true,
+  paused: true,
   idPrefix: true,
   createdBefore: true,
   updatedBefore: true,
@@ -120,18 +135,28 @@ const OUTCOMES: readonly CountedOutcome[] = ['completed', 'failed', 'cancelled',
 const MOST_STEPS = 1_000
 const OF_PURGE: Names<PurgeOptions> = { status: true, olderThan: true, tags: true }
 
+/** Codes of runs that say no more than their status. */
+const STATUS_OF_CODE: Readonly<Record<string, RunStatus>> = { RUN_FAILED: 'failed', RUN_CANCELLED: 'cancelled' }
+
 /** The request for a page as it crosses: JSON. */
 export function listRequest(options: ListOptions): string {
-  const { status, blueprintId, idPrefix, createdBefore, updatedBefore, tags } = callOptions(
-    'client.list',
-    OF_LIST,
-    options,
-  )
+  const checked = callOptions('client.list', OF_LIST, options)
+  const { blueprintId, idPrefix, createdBefore, updatedBefore, tags, waitingAt, error, paused } = checked
   const { order = 'asc', limit = 100, cursor } = options
   checkedLimit(limit)
   if (order !== 'asc' && order !== 'desc') throw mistake('INVALID_ARGUMENT', "order is 'asc' or 'desc'")
+  for (const [name, text] of Object.entries({ waitingAt, error })) {
+    if (text !== undefined && (typeof text !== 'string' || text === '')) {
+      throw mistake('INVALID_ARGUMENT', `${name} is a text that is not empty`)
+    }
+  }
+  if (paused !== undefined && typeof paused !== 'boolean') throw mistake('INVALID_ARGUMENT', 'paused is true or false')
+  const ended = error === undefined ? undefined : STATUS_OF_CODE[error]
   return JSON.stringify({
-    statuses: status === undefined ? [] : [status].flat(),
+    statuses: statusesOf(checked.status, ended),
+    waitingAt,
+    error: ended ? undefined : error,
+    paused,
     blueprintId,
     tags: checkedTags(tags),
     idPrefix,
@@ -141,6 +166,13 @@ export function listRequest(options: ListOptions): string {
     isDescending: order === 'desc',
     limit,
   })
+}
+
+/** The statuses of a search, of which one is meant by a code. No run has the empty one. */
+function statusesOf(status: ListOptions['status'], ended: RunStatus | undefined): string[] {
+  const given = status === undefined ? [] : [status].flat()
+  if (ended === undefined) return given
+  return [given.length === 0 || given.includes(ended) ? ended : '']
 }
 
 /** The tags of the runs to count. */

@@ -92,6 +92,8 @@ export class Input {
     const statuses = (this.text('status') ?? '').split(',').filter((each) => each !== '') as RunStatus[]
     const [blueprintId, idPrefix] = [this.text('blueprint'), this.text('prefix')]
     const tags = this.#tags()
+    const [waitingAt, error, paused] = [this.text('waitingAt'), this.text('error'), this.text('paused')]
+    if (paused !== undefined && paused !== 'true' && paused !== 'false') throw wrong('paused', 'true or false')
     const createdBefore = this.moment('createdBefore')
     // How long ago it was, in milliseconds: an address that says so means the same tomorrow.
     const age = this.number('age', { from: 1, to: Date.now() })
@@ -100,6 +102,9 @@ export class Input {
       ...(statuses.length > 0 && { status: statuses }),
       ...(blueprintId !== undefined && { blueprintId }),
       ...(tags.length > 0 && { tags }),
+      ...(waitingAt !== undefined && { waitingAt }),
+      ...(error !== undefined && { error }),
+      ...(paused !== undefined && { paused: paused === 'true' }),
       ...(idPrefix !== undefined && { idPrefix }),
       ...(createdBefore && { createdBefore }),
       ...(updatedBefore && { updatedBefore }),

@@ -103,6 +103,7 @@ export const LONG = [
   'cli/terminal.test.js',
   'client/crash.test.js',
   'client/crashes.test.js',
+  'client/finding-speed.test.js',
   'dashboard/browser-actions.test.js',
   'dashboard/browser-doing.test.js',
   'dashboard/browser-graph.test.js',

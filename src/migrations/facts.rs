@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::names::beside;
+use super::owned_index::OwnedIndex;
 
 /// What a database says of the tables of a record.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +12,10 @@ pub struct Facts {
     pub contexts: Vec<Relation>,
     /// The status table, likewise.
     pub statuses: Vec<Relation>,
+    /// SQL for why a run failed or was cancelled, by a row of the status table; none where that has no column for it.
+    pub reason: Option<String>,
+    /// The quoted schema of the extension `pg_trgm`, by which a part of a text is found by an index; none where it is not there.
+    pub trigrams: Option<String>,
     /// SQL that makes an id of the context table of a text; empty where its ids are texts.
     pub cast: &'static str,
     /// The quoted name of the schema of the context table.
@@ -58,10 +63,8 @@ pub struct Relation {
     pub kind: RelationKind,
     /// The place of the table it is a partition of, in the same list.
     pub parent: Option<usize>,
-    /// Its index of open runs.
-    pub open: IndexState,
-    /// Its index of tags.
-    pub tags: IndexState,
+    /// Its indexes that steps make, those that are there.
+    pub indexes: BTreeMap<OwnedIndex, IndexState>,
     /// Its columns of large values.
     pub columns: Vec<LargeColumn>,
 }
@@ -114,6 +117,11 @@ pub struct LargeColumn {
 }
 
 impl Facts {
+    /// The table that an index belongs to, with its partitions.
+    pub fn tables_of(&self, index: OwnedIndex) -> &[Relation] {
+        if OwnedIndex::OF_CONTEXTS.contains(&index) { &self.contexts } else { &self.statuses }
+    }
+
     /// The quoted name of the context table.
     pub fn contexts(&self) -> &str {
         self.contexts.first().map_or("", |table| &table.sql)
@@ -135,13 +143,8 @@ impl Facts {
 }
 
 impl Relation {
-    /// The quoted name of its index of open runs.
-    pub fn open_name(&self) -> String {
-        beside(&self.sql, "open")
-    }
-
-    /// The quoted name of its index of tags.
-    pub fn tags_name(&self) -> String {
-        beside(&self.sql, "tags")
+    /// How an index of it stands.
+    pub fn index(&self, index: OwnedIndex) -> IndexState {
+        self.indexes.get(&index).copied().unwrap_or(IndexState::ABSENT)
     }
 }

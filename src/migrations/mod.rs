@@ -18,12 +18,14 @@
 mod act;
 mod compression;
 mod facts;
+mod finding;
 mod forgetting;
 mod history;
 mod indexes;
 mod journal;
 mod names;
 mod open_runs;
+mod owned_index;
 mod paused;
 mod plan;
 mod schedules;
@@ -37,13 +39,14 @@ pub use act::{Act, PATIENCE, Statement};
 pub use facts::{Facts, Index, IndexState, LargeColumn, Relation, RelationKind};
 pub use forgetting::FORGET;
 pub use history::{FORGET_HISTORY, HISTORY_TABLE};
-pub use names::{PRESENT, TAGS_COLUMN, TAGS_OF_START, beside};
+pub use names::{ENDED_BADLY, HALTED, NAMED_BLUEPRINT, PRESENT, TAGS_COLUMN, TAGS_OF_START, WAITING, beside};
+pub use owned_index::OwnedIndex;
 pub use paused::PAUSED_TABLE;
 pub use plan::{Planned, plan, status, taking_back};
 pub use schedules::SCHEDULES_TABLE;
 pub use steps::{
-    COMPRESSION, FORGETTING, HISTORY, JOURNAL, LAST, MigrationStep, OPEN_RUNS, PAUSED, SCHEDULES, STEPS,
-    TAGS, THROUGHPUT, WORKERS,
+    COMPRESSION, FINDING, FORGETTING, HISTORY, JOURNAL, LAST, MigrationStep, OPEN_RUNS, PAUSED, SCHEDULES,
+    STEPS, TAGS, THROUGHPUT, WORKERS,
 };
 pub use target::{Direction, StepReport, StepStatus, Target};
 pub use throughput::THROUGHPUT_TABLE;

@@ -9,6 +9,16 @@ pub const TAGS_COLUMN: &str = "flowcraft_tags";
 pub const TAGS_OF_START: &str = "CASE WHEN jsonb_typeof($START->'tags') = 'array' \
                                  THEN ARRAY(SELECT jsonb_array_elements_text($START->'tags')) END";
 
+/// SQL: the blueprint that a run follows since a message has named it, by its record.
+pub const NAMED_BLUEPRINT: &str = "context_data->'_flowcraft'->'blueprint'->>'id'";
+/// SQL: the nodes that wait, as an array of ids; null where none does.
+pub const WAITING: &str = "context_data->'_awaitingNodeIds'";
+/// SQL: a person has paused the run, and it is not over.
+pub const HALTED: &str = "context_data->'_flowcraft'->'ledger'->'halted' IS NOT NULL \
+                          AND context_data->'_flowcraft'->'ledger'->>'status' IN ('running', 'awaiting')";
+/// SQL, after a status: of a run that is over and has a reason.
+pub const ENDED_BADLY: &str = "IN ('failed', 'cancelled')";
+
 /// The quoted name of something that belongs to a table. PostgreSQL cuts names off after 63 bytes: a longer one ends
 /// with a number made of all of it.
 pub fn beside(table: &str, what: &str) -> String {

@@ -3,7 +3,8 @@
 
 use super::act::Act;
 use super::facts::Facts;
-use super::indexes::{self, OwnedIndex};
+use super::indexes;
+use super::owned_index::OwnedIndex;
 
 pub fn up(facts: &Facts) -> Vec<Act> {
     indexes::made(OwnedIndex::Open, facts)

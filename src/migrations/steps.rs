@@ -6,7 +6,7 @@
 use super::act::Act;
 use super::facts::Facts;
 use super::{
-    compression, forgetting, history, journal, open_runs, paused, schedules, tags, throughput, workers,
+    compression, finding, forgetting, history, journal, open_runs, paused, schedules, tags, throughput, workers,
 };
 
 /// A step.
@@ -44,8 +44,10 @@ pub const PAUSED: u32 = 8;
 pub const HISTORY: u32 = 9;
 /// The step that makes the table of what happened when.
 pub const THROUGHPUT: u32 = 10;
+/// The step that makes indexes by which runs are found.
+pub const FINDING: u32 = finding::STEP;
 /// The last step.
-pub const LAST: u32 = THROUGHPUT;
+pub const LAST: u32 = FINDING;
 
 /// Every step, in the order in which they are made.
 pub const STEPS: &[MigrationStep] = &[
@@ -112,5 +114,12 @@ pub const STEPS: &[MigrationStep] = &[
         up: throughput::up,
         down: throughput::down,
         lacks: |_| Vec::new(),
+    },
+    MigrationStep {
+        number: FINDING,
+        name: "finding",
+        up: finding::up,
+        down: finding::down,
+        lacks: finding::lacks,
     },
 ];

@@ -6,8 +6,9 @@
 
 use super::act::Act;
 use super::facts::{Facts, RelationKind};
-use super::indexes::{self, OwnedIndex};
+use super::indexes;
 use super::names::{TAGS_COLUMN, TAGS_OF_START};
+use super::owned_index::OwnedIndex;
 
 /// Its place in the order of steps.
 pub const STEP: u32 = 7;

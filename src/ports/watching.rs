@@ -24,6 +24,12 @@ pub struct RunSearch {
     pub blueprint: Option<String>,
     /// That have all of these tags.
     pub tags: Vec<String>,
+    /// In which this node of the blueprint waits: for a person, an event, a webhook, a moment or a child.
+    pub waiting_at: Option<String>,
+    /// That failed or were cancelled for a reason of which this is a part.
+    pub error: Option<String>,
+    /// That a person has paused and that are not over, or all others.
+    pub paused: Option<bool>,
     /// Whose ids begin so.
     pub prefix: Option<String>,
     /// Started by a client of ours before: milliseconds since 1970.

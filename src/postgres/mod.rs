@@ -10,6 +10,7 @@
 
 mod cancel;
 mod columns;
+mod conditions;
 mod connect;
 mod connection;
 mod contexts;
@@ -18,6 +19,7 @@ mod fitness;
 mod history;
 mod ids;
 mod journal;
+mod listing;
 mod locking;
 mod migrate;
 mod parameters;

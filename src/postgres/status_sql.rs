@@ -37,6 +37,8 @@ pub(super) struct Statements {
     pub status: String,
     /// The column of final results, if there is one.
     pub results: Option<&'static str>,
+    /// Why a row's run failed or was cancelled, where the column of final results holds JSON.
+    pub reason: Option<String>,
     /// How moments are written and read, where there is an `updated_at`.
     pub moments: Option<Moments>,
     /// What its runs are named by.
@@ -110,6 +112,7 @@ impl Statements {
             table: table.sql.clone(),
             status: status.trim_start_matches("t.").to_owned(),
             results: upserts.results(),
+            reason: upserts.reason(),
             touch: touch.sql(),
             finish: finish.sql(),
             finish_unheard: touch.update_where(&format!("{status} = 'running'")),

@@ -43,6 +43,14 @@ impl<'a> StatusUpserts<'a> {
         RESULTS.into_iter().find(|column| self.type_of(column).is_some())
     }
 
+    /// SQL: why the run of a row failed or was cancelled. A column of texts may hold anything.
+    pub fn reason(&self) -> Option<String> {
+        let column = self
+            .results()
+            .filter(|column| self.type_of(column).is_some_and(|kind| kind.starts_with("json")))?;
+        Some(format!("{column}::jsonb->>'reason'"))
+    }
+
     /// SQL: the status of a row `t`.
     pub fn status(&self) -> &'static str {
         if self.type_of("status").is_some() { "t.status::text" } else { "t.status_data::jsonb->>'status'" }

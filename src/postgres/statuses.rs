@@ -168,13 +168,9 @@ impl StatusTable {
         })
     }
 
-    /// The table's name in SQL, the status of a row, and the column of final results, if there is one.
-    pub(super) async fn for_migrations(
-        &self,
-        client: &Connection,
-    ) -> Result<(&str, &str, Option<&'static str>)> {
-        let Statements { table, status, results, .. } = self.statements(client).await?;
-        Ok((table, status, *results))
+    /// The statements, in which a migration finds the table's name, the status of a row, and where its final result is.
+    pub(super) async fn for_migrations(&self, client: &Connection) -> Result<&Statements> {
+        self.statements(client).await
     }
 
     /// Whether a new row owes values that the engine does not know.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::keys::{NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY};
+use super::keys::{AWAITING_NODES, NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY};
 use super::patch::{Patch, to_raw};
 use super::reserved_key::ReservedKey;
 use super::revision::Revision;
@@ -133,6 +133,20 @@ impl Document {
         self.reserved.as_ref().is_some_and(|reserved| reserved.ledger.status == RunStatus::Running)
     }
 
+    /// Whether its row says something else of what runs are found by than it does, or than it did `before`: which nodes wait, and
+    /// whether a person has paused it. Searches read rows alone.
+    pub fn is_found_otherwise(&self, before: &Self) -> bool {
+        let is_halted = |document: &Self| {
+            document.reserved.as_ref().is_some_and(|reserved| reserved.ledger.halt().is_some())
+        };
+        awaiting_in(&self.row) != awaiting_in(&self.values) || is_halted(self) != is_halted(before)
+    }
+
+    /// The nodes that wait, as the document shows them.
+    pub fn awaiting(&self) -> Vec<String> {
+        awaiting_in(&self.values)
+    }
+
     /// When the run fails if it is not over by then; none where it has all the time.
     pub fn deadline(&self) -> Option<u64> {
         self.reserved.as_ref()?.deadline()
@@ -157,6 +171,11 @@ impl Document {
     pub fn visible_json(&self) -> Result<Json> {
         to_raw(&self.visible())
     }
+}
+
+/// The nodes that wait, as the keys of a document show them. A run that has none costs a look alone.
+fn awaiting_in(values: &Values) -> Vec<String> {
+    values.get(AWAITING_NODES).and_then(|nodes| serde_json::from_str(nodes.get()).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

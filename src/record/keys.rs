@@ -14,5 +14,10 @@ pub const BLUEPRINT_ID: &str = "blueprintId";
 /// As [`BLUEPRINT_ID`].
 pub const BLUEPRINT_VERSION: &str = "blueprintVersion";
 
+/// The nodes that wait, by their ids: the ledger's, shown where core's users look for them.
+pub const AWAITING_NODES: &str = "_awaitingNodeIds";
+/// What each of them waits for.
+pub const AWAITING_DETAILS: &str = "_awaitingDetails";
+
 /// What is wrong with a row whose context is not an object.
 pub const NOT_AN_OBJECT: &str = "context_data is not a JSON object";

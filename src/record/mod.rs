@@ -29,7 +29,8 @@ pub use document::Document;
 pub use entry::Entry;
 pub use inside::{Scope, given, is_hidden};
 pub use keys::{
-    BLUEPRINT_ID, BLUEPRINT_VERSION, INPUTS, NOT_AN_OBJECT, OUTPUTS, RESERVED_KEY, SUBFLOW_STATE,
+    AWAITING_DETAILS, AWAITING_NODES, BLUEPRINT_ID, BLUEPRINT_VERSION, INPUTS, NOT_AN_OBJECT, OUTPUTS,
+    RESERVED_KEY, SUBFLOW_STATE,
 };
 pub use merge::{Merged, merge};
 pub use new_run::{NewRun, time_to_insert};

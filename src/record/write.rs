@@ -20,14 +20,14 @@ pub enum WriteKind {
     Row,
     /// As one more entry of the run's journal.
     Entry,
-    /// Into the row, with the journal folded into it: the run awaits or has ended.
+    /// Into the row, with the journal folded into it: the run awaits or has ended, or is found by something else now.
     Fold,
 }
 
 impl WriteKind {
-    /// How to write a run that will be `after`, with or without a journal.
-    pub fn of(has_journal: bool, after: &Document) -> Self {
-        match (has_journal, after.is_going_on()) {
+    /// How to write a run that was `before` and will be `after`, with or without a journal.
+    pub fn of(has_journal: bool, before: &Document, after: &Document) -> Self {
+        match (has_journal, after.is_going_on() && !after.is_found_otherwise(before)) {
             (false, _) => Self::Row,
             (true, true) => Self::Entry,
             (true, false) => Self::Fold,

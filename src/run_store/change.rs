@@ -67,7 +67,7 @@ impl RunStore {
             return self.record.create(run).await.map(|()| None);
         }
         let after = document.after(&change.patch, &change.reserved);
-        let kind = WriteKind::of(self.record.has_journal().await?, &after);
+        let kind = WriteKind::of(self.record.has_journal().await?, &document, &after);
         if kind == WriteKind::Row {
             return Ok(None);
         }

@@ -95,7 +95,7 @@ impl RunStore {
         };
         let mut kinds: Vec<(WriteKind, Vec<PlannedGroup>)> = Vec::new();
         for plan in plans {
-            let kind = WriteKind::of(has_journal, &plan.merged.after);
+            let kind = WriteKind::of(has_journal, &plan.group.base, &plan.merged.after);
             match kinds.iter_mut().find(|(other, _)| *other == kind) {
                 Some((_, plans)) => plans.push(plan),
                 None => kinds.push((kind, vec![plan])),

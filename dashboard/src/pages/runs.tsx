@@ -19,7 +19,7 @@ const AGES: readonly (readonly [string, string])[] = [
   ['604800000', 'more than a week ago'],
   ['2592000000', 'more than 30 days ago'],
 ]
-const FILTERS = ['status', 'blueprint', 'tags', 'prefix', 'order', 'age']
+const FILTERS = ['status', 'blueprint', 'tags', 'waitingAt', 'error', 'paused', 'prefix', 'order', 'age']
 
 /** The filters as the server takes them. */
 function filtersOf(query: URLSearchParams): Record<string, string | undefined> {
@@ -143,6 +143,31 @@ function Filters({ query, set, counts }: FilterProps) {
         value={query.get('tags') ?? ''}
         set={(tags) => set({ tags })}
       />
+      <Search
+        key={`waitingAt ${query.get('waitingAt') ?? ''}`}
+        name="Waits at node"
+        placeholder="approval"
+        value={query.get('waitingAt') ?? ''}
+        set={(waitingAt) => set({ waitingAt })}
+      />
+      <Search
+        key={`error ${query.get('error') ?? ''}`}
+        name="Reason has"
+        placeholder="card declined"
+        value={query.get('error') ?? ''}
+        set={(error) => set({ error })}
+      />
+      <label>
+        <span>Paused</span>
+        <select
+          value={query.get('paused') ?? ''}
+          onChange={(event) => set({ paused: event.target.value || undefined })}
+        >
+          <option value="">or not</option>
+          <option value="true">by a person</option>
+          <option value="false">not paused</option>
+        </select>
+      </label>
       <label>
         <span>Blueprint</span>
         <select value={chosen} onChange={(event) => set({ blueprint: event.target.value || undefined })}>

@@ -7,7 +7,7 @@ use super::moment::Moment;
 use super::store::TablesState;
 use crate::error::{Code, Error, Result};
 use crate::migrations::{
-    COMPRESSION, Direction, FORGETTING, HISTORY, JOURNAL, LAST, OPEN_RUNS, PAUSED, SCHEDULES, STEPS,
+    COMPRESSION, Direction, FINDING, FORGETTING, HISTORY, JOURNAL, LAST, OPEN_RUNS, PAUSED, SCHEDULES, STEPS,
     StepReport, StepStatus, TAGS, THROUGHPUT, Target, WORKERS,
 };
 
@@ -60,7 +60,7 @@ impl TablesState<'_> {
             (THROUGHPUT, Direction::Up) => drop(self.contexts.throughput.get_or_insert_default()),
             (THROUGHPUT, Direction::Down) => self.contexts.throughput = None,
             // Nothing is to be made of these: memory forgets, compresses and finds runs and tags as it is.
-            (OPEN_RUNS | COMPRESSION | FORGETTING | TAGS, _) => {}
+            (OPEN_RUNS | COMPRESSION | FORGETTING | TAGS | FINDING, _) => {}
             (step, _) => {
                 let what = format!("memory does not know what step {step} makes");
                 return Err(Error::new(Code::Internal, "Migrating", what));

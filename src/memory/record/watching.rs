@@ -8,6 +8,7 @@ use super::store::TablesState;
 use crate::ports::watching::{
     By, EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
 };
+use crate::protocol::watch::StoredResult;
 use crate::record::Document;
 use crate::time::milliseconds;
 use crate::workflow::ledger::RunStatus;
@@ -24,8 +25,9 @@ impl TablesState<'_> {
 
     /// A page of runs.
     pub fn list(&self, search: &RunSearch) -> Vec<RunSummary> {
-        let all = self.statuses.rows.iter().map(|(run, row)| self.summary(run, row));
-        let mut found: Vec<RunSummary> = all.filter(|summary| search.takes(summary)).collect();
+        let all = self.statuses.rows.iter().filter(|(run, row)| self.stands_as(run, row, search));
+        let summaries = all.map(|(run, row)| self.summary(run, row));
+        let mut found: Vec<RunSummary> = summaries.filter(|summary| search.takes(summary)).collect();
         if search.is_descending {
             found.reverse();
         }
@@ -106,13 +108,41 @@ impl TablesState<'_> {
         Some(Removed { run, nodes: ledger.nodes.keys().map(ToString::to_string).collect() })
     }
 
-    fn summary(&self, run: &str, row: &StatusRow) -> RunSummary {
+    /// Whether a run waits, is paused and failed as a search says.
+    fn stands_as(&self, run: &str, row: &StatusRow, search: &RunSearch) -> bool {
+        let RunSearch { waiting_at, error, paused, .. } = search;
+        let failed = |part: &String| {
+            let is_bad =
+                [RunStatus::Failed, RunStatus::Cancelled].iter().any(|end| end.as_str() == row.status);
+            let result = row.result.as_ref().and_then(|result| serde_json::from_str(result.get()).ok());
+            let reason = result.and_then(|StoredResult { reason, .. }| reason);
+            is_bad && reason.is_some_and(|reason| reason.contains(part))
+        };
+        if !error.as_ref().is_none_or(failed) {
+            return false;
+        }
+        if waiting_at.is_none() && paused.is_none() {
+            return true;
+        }
+        let found = self.found(run);
+        let waits = |node: &String| found.as_ref().is_some_and(|found| found.awaiting().contains(node));
+        let reserved = found.as_ref().and_then(|found| found.reserved.as_ref());
+        let is_paused = reserved.is_some_and(|reserved| reserved.ledger.halt().is_some());
+        waiting_at.as_ref().is_none_or(waits) && paused.is_none_or(|paused| paused == is_paused)
+    }
+
+    /// A run as it is now.
+    fn found(&self, run: &str) -> Option<Document> {
         let entries = self.contexts.entries_after(run, crate::record::Revision::default());
         let found = self.contexts.rows.get(run).and_then(document);
-        let found = match (found, entries) {
+        match (found, entries) {
             (Some(found), (Some(last), entries)) => found.grown(&entries, last).ok(),
             (found, _) => found,
-        };
+        }
+    }
+
+    fn summary(&self, run: &str, row: &StatusRow) -> RunSummary {
+        let found = self.found(run);
         let (named, start) = match &found {
             Some(found) => (
                 found.follows().or_else(|| crate::record::blueprint_named_in(&found.values)),

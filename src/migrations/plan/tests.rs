@@ -1,19 +1,19 @@
 //! Plans, from tables that stand so.
 
-use crate::migrations::{Index, IndexState, LargeColumn, Relation, RelationKind};
+use std::collections::BTreeMap;
+
+use crate::migrations::{Index, IndexState, LargeColumn, OwnedIndex, Relation, RelationKind};
 
 use super::*;
 
 fn table(name: &str, column: &str, kind: RelationKind, parent: Option<usize>) -> Relation {
     let columns = vec![LargeColumn { name: column.into(), compressible: true, lz4: false }];
-    Relation {
-        sql: format!("\"{name}\""),
-        kind,
-        parent,
-        open: IndexState::ABSENT,
-        tags: IndexState::ABSENT,
-        columns,
-    }
+    Relation { sql: format!("\"{name}\""), kind, parent, indexes: BTreeMap::new(), columns }
+}
+
+/// A table that has an index which stands so.
+fn has(table: &mut Relation, which: OwnedIndex, index: Index) {
+    table.indexes.insert(which, IndexState { index, attached: false });
 }
 
 fn untouched() -> Facts {
@@ -29,7 +29,7 @@ fn untouched() -> Facts {
 /// As version 2.0.0 left it.
 fn of_2_0_0() -> Facts {
     let mut facts = Facts { journal: true, live: true, ..untouched() };
-    facts.statuses[0].open.index = Index::Valid;
+    has(&mut facts.statuses[0], OwnedIndex::Open, Index::Valid);
     facts.contexts[0].columns[0].lz4 = true;
     facts.statuses[0].columns[0].lz4 = true;
     facts
@@ -37,8 +37,11 @@ fn of_2_0_0() -> Facts {
 
 fn complete() -> Facts {
     let mut statuses = of_2_0_0().statuses;
-    statuses[0].tags.index = Index::Valid;
+    let mut contexts = of_2_0_0().contexts;
+    OwnedIndex::OF_STATUSES.iter().for_each(|which| has(&mut statuses[0], *which, Index::Valid));
+    OwnedIndex::OF_CONTEXTS.iter().for_each(|which| has(&mut contexts[0], *which, Index::Valid));
     Facts {
+        contexts,
         statuses,
         tags: true,
         workers: true,
@@ -86,6 +89,7 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
                 (7, false),
                 (8, false),
                 (9, false),
+                (10, false),
             ][..],
         ),
         (Target::UP, complete(), &none),
@@ -102,6 +106,7 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
                 (7, false),
                 (8, false),
                 (9, false),
+                (10, false),
             ],
         ),
         (to(Direction::Up, 2), untouched(), &[(1, false), (2, false)]),
@@ -110,6 +115,7 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
             Target::DOWN,
             complete(),
             &[
+                (10, false),
                 (9, false),
                 (8, false),
                 (7, false),
@@ -126,9 +132,18 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
         (
             to(Direction::Down, 2),
             complete(),
-            &[(9, false), (8, false), (7, false), (6, false), (5, false), (4, false), (3, false)],
+            &[
+                (10, false),
+                (9, false),
+                (8, false),
+                (7, false),
+                (6, false),
+                (5, false),
+                (4, false),
+                (3, false),
+            ],
         ),
-        (to(Direction::Down, 9), complete(), &none),
+        (to(Direction::Down, 10), complete(), &none),
     ] {
         assert_eq!(steps(target, &facts), expected, "{target:?} {facts:?}");
     }
@@ -137,17 +152,17 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
 #[test]
 fn a_step_is_done_if_it_is_there_and_recorded_or_of_version_2_0_0() {
     let done = |facts: &Facts| status(facts).iter().map(|step| step.done).collect::<Vec<_>>();
-    assert_eq!(done(&untouched()), [false; 9]);
-    assert_eq!(done(&complete()), [true; 9]);
-    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false, false, false, false, false]);
+    assert_eq!(done(&untouched()), [false; 10]);
+    assert_eq!(done(&complete()), [true; 10]);
+    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false, false, false, false, false, false]);
     // Version 2.0.0 took it away.
     assert_eq!(
         done(&Facts { journal: false, live: false, ..complete() }),
-        [false, true, true, true, true, true, true, true, true]
+        [false, true, true, true, true, true, true, true, true, true]
     );
     let mut invalid = complete();
-    invalid.statuses[0].open.index = Index::Invalid;
-    assert_eq!(done(&invalid), [true, false, true, true, true, true, true, true, true]);
+    has(&mut invalid.statuses[0], OwnedIndex::Open, Index::Invalid);
+    assert_eq!(done(&invalid), [true, false, true, true, true, true, true, true, true, true]);
 }
 
 #[test]
@@ -163,7 +178,7 @@ fn the_table_of_migrations_comes_with_the_first_step_and_goes_with_the_last() {
 #[test]
 fn an_index_that_was_left_half_made_is_made_anew() {
     let mut facts = complete();
-    facts.statuses[0].open.index = Index::Invalid;
+    has(&mut facts.statuses[0], OwnedIndex::Open, Index::Invalid);
     let planned = plan(Target::UP, &facts);
     let sql = planned[0].report.sql.join(";\n");
     assert!(!planned[0].is_new);
@@ -252,7 +267,7 @@ fn tags_of_earlier_runs_are_filled_in_last_and_go_with_their_column() {
     ];
     let places: Vec<Option<usize>> = wanted.iter().map(|wanted| up.find(wanted)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in {up}");
-    let down = sql_of(&plan(to(Direction::Down, 6), &complete())[2]);
+    let down = sql_of(&plan(to(Direction::Down, 6), &complete())[3]);
     assert!(down.contains(r#"ALTER TABLE "s" DROP COLUMN flowcraft_tags"#), "{down}");
 }
 
@@ -273,6 +288,25 @@ fn a_status_table_that_is_a_view_keeps_its_columns() {
     let last = planned.last().unwrap();
     assert_eq!((last.step.number, last.report.notes.len()), (7, 1));
     assert!(!last.report.sql.join(";").contains("flowcraft_tags"));
+}
+
+#[test]
+fn reasons_have_an_index_once_the_extension_for_it_is_there() {
+    let reason = Some("result::jsonb->>'reason'".to_owned());
+    let without = Facts { reason: reason.clone(), ..untouched() };
+    let step = |facts: &Facts| plan(Target::UP, facts).pop().unwrap().report;
+    assert_eq!(step(&without).notes.len(), 1);
+    assert!(!step(&without).sql.join(";").contains("s_reasons"));
+    let with = Facts { trigrams: Some("\"x\"".into()), ..without };
+    let sql = step(&with).sql.join(";\n");
+    assert!(step(&with).notes.is_empty());
+    let index = r#"CREATE INDEX CONCURRENTLY "s_reasons" ON "s" USING gin ((result::jsonb->>'reason') "x".gin_trgm_ops)"#;
+    assert!(sql.contains(index) && sql.contains(r#"CREATE INDEX CONCURRENTLY "c_waits" ON "c""#), "{sql}");
+    // What was migrated before the extension came lacks the index alone.
+    let mut late = Facts { reason, trigrams: with.trigrams, ..complete() };
+    late.statuses[0].indexes.remove(&OwnedIndex::Reasons);
+    let late = self::sql(Target::UP, &late);
+    assert_eq!(late.matches("CREATE INDEX").count(), 1, "{late}");
 }
 
 #[test]

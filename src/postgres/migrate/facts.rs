@@ -1,12 +1,15 @@
 //! What a database says of the tables of a record, and of what was made beside them.
 
+use std::collections::BTreeMap;
+
 use crate::error::Result;
 use crate::migrations::{
-    FORGET, FORGET_HISTORY, Facts, Index, IndexState, LargeColumn, Relation, RelationKind, beside,
+    FORGET, FORGET_HISTORY, Facts, Index, IndexState, LargeColumn, OwnedIndex, Relation, RelationKind, beside,
 };
 use crate::postgres::connection::Connection;
 use crate::postgres::session::Session;
 use crate::postgres::sql::moment;
+use crate::postgres::status_sql::Statements;
 
 /// A table and its partitions, each after its parent: number, number of the parent, kind, quoted name.
 const RELATIONS: &str = r#"
@@ -34,6 +37,10 @@ const TRIGGERS: &str = r#"
         FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal),
         to_regprocedure($2 || '()') IS NOT NULL, to_regprocedure($3 || '()') IS NOT NULL
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)"#;
+/// The quoted schema of the extension that finds a part of a text.
+const TRIGRAMS: &str = r#"
+    SELECT '"' || replace(n.nspname, '"', '""') || '"' FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+    WHERE e.extname = 'pg_trgm'"#;
 const LZ4: &str = "SELECT coalesce(bool_or('lz4' = ANY(enumvals)), false) FROM pg_settings WHERE name = 'default_toast_compression'";
 
 impl Session {
@@ -42,7 +49,7 @@ impl Session {
         let table = self.contexts(client).await?;
         let (contexts, cast) = (table.sql.as_str(), table.ids.cast());
         let statuses = self.statuses()?;
-        let (table, status, results) = statuses.for_migrations(client).await?;
+        let Statements { table, status, results, reason, .. } = statuses.for_migrations(client).await?;
         let are_there = beside_contexts(client, contexts).await?;
         let [forget, forget_history] = [FORGET, FORGET_HISTORY].map(|what| beside(contexts, what));
         let triggers = client.only_row(TRIGGERS, &[&contexts, &forget, &forget_history]).await?;
@@ -52,9 +59,11 @@ impl Session {
             triggers: triggers.get(1),
             forgets: triggers.get(2),
             forgets_history: triggers.get(3),
-            contexts: relations(client, contexts, Some("context_data")).await?,
-            statuses: relations(client, table, results).await?,
-            status: status.to_owned(),
+            contexts: relations(client, contexts, Some("context_data"), OwnedIndex::OF_CONTEXTS).await?,
+            statuses: relations(client, table, *results, OwnedIndex::OF_STATUSES).await?,
+            reason: reason.clone(),
+            trigrams: client.row(TRIGRAMS, &[]).await?.map(|row| row.get(0)),
+            status: status.clone(),
             journal: are_there[0],
             live: are_there[1],
             workers: are_there[2],
@@ -92,7 +101,12 @@ async fn beside_contexts(client: &Connection, contexts: &str) -> Result<Vec<bool
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-async fn relations(client: &Connection, table: &str, column: Option<&str>) -> Result<Vec<Relation>> {
+async fn relations(
+    client: &Connection,
+    table: &str,
+    column: Option<&str>,
+    owned: &[OwnedIndex],
+) -> Result<Vec<Relation>> {
     let rows = client.rows(RELATIONS, &[&table]).await?;
     let numbers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
     let place = |number: i64| numbers.iter().position(|other| *other == number);
@@ -104,8 +118,7 @@ async fn relations(client: &Connection, table: &str, column: Option<&str>) -> Re
             _ => RelationKind::Other,
         },
         parent: row.get::<_, Option<i64>>(1).and_then(place),
-        open: IndexState::ABSENT,
-        tags: IndexState::ABSENT,
+        indexes: BTreeMap::new(),
         columns: Vec::new(),
     };
     let mut relations: Vec<Relation> = rows.iter().map(relation).collect();
@@ -121,11 +134,13 @@ async fn relations(client: &Connection, table: &str, column: Option<&str>) -> Re
             }
         }
     }
-    for (number, state) in indexes(client, &numbers, relations.iter().map(Relation::open_name)).await? {
-        place(number).and_then(|place| relations.get_mut(place)).into_iter().for_each(|one| one.open = state);
-    }
-    for (number, state) in indexes(client, &numbers, relations.iter().map(Relation::tags_name)).await? {
-        place(number).and_then(|place| relations.get_mut(place)).into_iter().for_each(|one| one.tags = state);
+    for index in owned {
+        let names = relations.iter().map(|relation| index.name(&relation.sql));
+        for (number, state) in indexes(client, &numbers, names).await? {
+            if let Some(relation) = place(number).and_then(|place| relations.get_mut(place)) {
+                relation.indexes.insert(*index, state);
+            }
+        }
     }
     Ok(relations)
 }

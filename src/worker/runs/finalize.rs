@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::json::Json;
-use crate::record::{Change, Patch, ReservedKey, StatusUpdate, to_raw};
+use crate::record::{AWAITING_DETAILS, AWAITING_NODES, Change, Patch, ReservedKey, StatusUpdate, to_raw};
 use crate::workflow::ledger::Ledger;
 
 /// Makes the change of a run whose ledger is final. `deferred` says that the adapter publishes results itself. The end of a child
@@ -42,13 +42,13 @@ pub fn published(mut reserved: ReservedKey, patch: Patch, deferred: bool) -> Cha
 fn show_awaiting(patch: &mut Patch, ledger: &Ledger) -> Result<()> {
     let awaiting: Vec<&NodeId> = ledger.awaiting_outside().map(|(id, _)| id).collect();
     if awaiting.is_empty() {
-        patch.deletes.extend(["_awaitingNodeIds".to_owned(), "_awaitingDetails".to_owned()]);
+        patch.deletes.extend([AWAITING_NODES.to_owned(), AWAITING_DETAILS.to_owned()]);
         return Ok(());
     }
     let details: BTreeMap<&NodeId, Json> =
         awaiting.iter().filter_map(|id| Some((*id, ledger.details_of(id)?))).collect();
-    patch.set("_awaitingNodeIds", to_raw(&awaiting)?);
-    patch.set("_awaitingDetails", to_raw(&details)?);
+    patch.set(AWAITING_NODES, to_raw(&awaiting)?);
+    patch.set(AWAITING_DETAILS, to_raw(&details)?);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod changes;
 mod contexts;
+mod finding;
 mod history;
 mod migrations;
 mod paused;

@@ -162,7 +162,7 @@ impl World {
     /// Writes a change of one run.
     pub async fn write(&self, run: &str, base: &Document, change: &Change) -> Written {
         let after = base.after(&change.patch, &change.reserved);
-        let kind = WriteKind::of(self.journal, &after);
+        let kind = WriteKind::of(self.journal, base, &after);
         let write = Write::new(kind, run, base, change, &after).unwrap();
         self.record.write(kind, &[write]).await.unwrap()
     }
