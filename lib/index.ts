@@ -34,7 +34,14 @@ export { RedisCoordinationStore } from './api/redis-coordination-store.js'
 export type { WebhookRequest } from './api/webhooks.js'
 export { RabbitMqClient } from './client/client.js'
 export { type ClosableClient, createRabbitMqClient } from './client/create.js'
-export type { FailedAttempt, NodeDescription, NodeProgress, RunDescription, RunStatus } from './client/description.js'
+export type {
+  FailedAttempt,
+  LimitWait,
+  NodeDescription,
+  NodeProgress,
+  RunDescription,
+  RunStatus,
+} from './client/description.js'
 export type { SendEventOptions } from './client/events.js'
 export type { ContextOf, Flow, Flows } from './client/flows.js'
 export type { RunHandle } from './client/handle.js'

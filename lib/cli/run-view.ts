@@ -1,5 +1,5 @@
 /** A run, drawn for people: what is known of it, and its nodes as a tree. */
-import type { NodeDescription, NodeProgress, RunDescription } from '../client/description.js'
+import type { LimitWait, NodeDescription, NodeProgress, RunDescription } from '../client/description.js'
 import type { Flow, Flows } from '../client/flows.js'
 import type { RunOrigin } from '../client/rerun.js'
 import { isObject } from '../is-object.js'
@@ -95,7 +95,7 @@ function lineOf(io: Io, { id, branch, joins }: TreeRow, { node, width, known, ti
 }
 
 function notesOf(node: NodeDescription): string[] {
-  const { execution, attempt, dueAt, action, waitsFor, progress, error, replaced, state } = node
+  const { execution, attempt, dueAt, action, waitsFor, waitsForLimit, progress, error, replaced, state } = node
   const left = dueAt ? dueAt.getTime() - Date.now() : 0
   return [
     ...(execution > 1 ? [`execution ${execution}`] : []),
@@ -103,6 +103,7 @@ function notesOf(node: NodeDescription): string[] {
     ...(dueAt && left > 0 ? [`due at ${clock(dueAt)}, in ${lengthOf(left)}`] : []),
     ...(action !== undefined ? [`action '${oneLine(action)}'`] : []),
     ...waitOf(waitsFor),
+    ...(waitsForLimit ? [limitIn(waitsForLimit)] : []),
     ...(progress ? [progressIn(progress)] : []),
     ...(state === 'awaiting' && waitsFor?.event === undefined && !dueAt ? ['waits to be resumed'] : []),
     ...(replaced ? ['its fallback took its place'] : []),
@@ -117,6 +118,18 @@ function progressIn(progress: NodeProgress): string {
   const json = shownExactly(progress, value)
   const short = json.length > LONGEST_PROGRESS ? `${json.slice(0, LONGEST_PROGRESS)}…` : json
   return `progress ${oneLine(short)}, ${lengthOf(Date.now() - at.getTime())} ago`
+}
+
+const WAITS_FOR: Readonly<Record<LimitWait['why'], string>> = {
+  concurrency: 'a free place of',
+  rate: 'the rate of',
+  paused: 'the end of a pause of',
+}
+
+/** Which limit it waits for, and since when. */
+function limitIn({ key, why, since }: LimitWait): string {
+  const whose = key === undefined ? "the run's own concurrency" : `limit '${oneLine(key)}'`
+  return `waits for ${WAITS_FOR[why]} ${whose} since ${lengthOf(Math.max(0, Date.now() - since.getTime()))}`
 }
 
 function waitOf(waitsFor: NodeDescription['waitsFor']): string[] {

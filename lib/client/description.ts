@@ -71,6 +71,11 @@ export interface NodeDescription {
    * workers' coordination store, and of the first 500 nodes that are due.
    */
   progress?: NodeProgress
+  /**
+   * Which limit it waits for, where it is `due` and its turn has not come. Only `describe()` knows it, with the workers' coordination
+   * store, and of the first 500 nodes that are due. For a moment after its turn has come it may still be there.
+   */
+  waitsForLimit?: LimitWait
   /** When it became due, in this execution. */
   reachedAt?: Date
   /** When a worker began to execute it; known once that has answered. Of a node that retries, the attempt that was the last. */
@@ -101,6 +106,23 @@ export interface NodeProgress {
   worker: string
 }
 
+/** A wait in the line of a limit. Moments are by the clock of a worker. */
+export interface LimitWait {
+  /** The name of the limit; absent where it is the `concurrency` of the run itself. */
+  limit?: string
+  /** The key under which the node counts, such as `tenant:42`; absent where the limit is. */
+  key?: string
+  /**
+   * What it waits for: that fewer nodes of the key are executed at a time (`concurrency`), that fewer have started within the time of the
+   * rate (`rate`), or that the pause is over that a node of the key has asked for (`paused`).
+   */
+  why: 'concurrency' | 'rate' | 'paused'
+  /** Since when it stands in the line. */
+  since: Date
+  /** When it asks again: of a rate and of a pause just when its turn comes, as far as is known. */
+  until: Date
+}
+
 /** An attempt at a node that failed. */
 export interface FailedAttempt {
   /** Why it failed: at most the first 500 characters. */
@@ -126,7 +148,10 @@ type Moments<T, K extends keyof T> = Omit<T, K> & { [P in K]?: number }
 
 type NodeMoment = 'dueAt' | 'reachedAt' | 'startedAt' | 'awaitingSince' | 'resumedAt' | 'endedAt'
 
-type ToldNode = Moments<Omit<NodeDescription, 'lastError' | 'failedAttempts' | 'progress'>, NodeMoment> & {
+type ToldNode = Moments<
+  Omit<NodeDescription, 'lastError' | 'failedAttempts' | 'progress' | 'waitsForLimit'>,
+  NodeMoment
+> & {
   failedAttempts?: Moments<FailedAttempt, 'endedAt'>[]
 }
 

@@ -1,4 +1,4 @@
-/** How far the nodes of a run are that are executed, as they say in the coordination store. */
+/** How far the nodes of a run are that are executed, and which limit those that are not wait for: what the coordination store says. */
 import { clearTimeout as clearTimer, setTimeout as setTimer } from 'node:timers'
 import { isDeepStrictEqual } from 'node:util'
 import { keepText } from '../bridge/exact.js'
@@ -6,8 +6,9 @@ import type { Store } from '../bridge/native.js'
 import { isEncrypted } from '../bridge/sealing.js'
 import type { Values } from '../bridge/values.js'
 import { placeOfProgress, type Recorded, readProgress } from '../execution/progress-store.js'
-import { goesOn, type NodeDescription, type NodeProgress, type RunDescription } from './description.js'
+import { goesOn, type LimitWait, type NodeDescription, type NodeProgress, type RunDescription } from './description.js'
 import type { ClientHost } from './host.js'
+import { limitWaitOf } from './limit-waits.js'
 
 /** Of so many nodes it is looked for. */
 const MOST = 500
@@ -16,7 +17,13 @@ const PATIENCE = 500
 /** What is shown of a value that cannot be read here. */
 const HIDDEN = '[encrypted]'
 
-/** A description with the progress of the nodes that are due, as far as the store gives it at once. */
+/** What the store says of a node. */
+interface Said {
+  readonly latest: Recorded | undefined
+  readonly wait: LimitWait | undefined
+}
+
+/** A description with the progress of the nodes that are due and with their waits, as far as the store gives them at once. */
 export async function withProgress(host: ClientHost, run: RunDescription): Promise<RunDescription> {
   const { store } = host.beside
   const due = run.nodes.filter(({ state }) => state === 'due').slice(0, MOST)
@@ -24,10 +31,12 @@ export async function withProgress(host: ClientHost, run: RunDescription): Promi
   const found = await inTime(host.answer(progressOf(store, run.runId, due)))
   if (!found || found.size === 0) return run
   const nodes = run.nodes.map((node) => {
-    const recorded = found.get(node)
-    return recorded
-      ? { ...node, progress: shown(recorded, { runId: run.runId, path: node.nodeId }, host.values) }
-      : node
+    const { latest, wait } = found.get(node) ?? {}
+    return {
+      ...node,
+      ...(latest && { progress: shown(latest, { runId: run.runId, path: node.nodeId }, host.values) }),
+      ...(wait && { waitsForLimit: wait }),
+    }
   })
   return { ...run, nodes }
 }
@@ -36,11 +45,12 @@ async function progressOf(
   store: Store,
   runId: string,
   due: readonly NodeDescription[],
-): Promise<Map<NodeDescription, Recorded>> {
-  const found = new Map<NodeDescription, Recorded>()
+): Promise<Map<NodeDescription, Said>> {
+  const found = new Map<NodeDescription, Said>()
   const look = async (node: NodeDescription) => {
-    const { latest } = await readProgress(store, { runId, path: node.nodeId, execution: node.execution })
-    if (latest) found.set(node, latest)
+    const place = { runId, path: node.nodeId, execution: node.execution }
+    const [{ latest }, wait] = await Promise.all([readProgress(store, place), limitWaitOf(store, runId, node)])
+    if (latest || wait) found.set(node, { latest, wait })
   }
   await Promise.all(due.map(look))
   return found

@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::ports::announcement::Announced;
 use crate::ports::coordination::{Acquired, DEATHS_STAY, GIVEN_UP_STAYS, Lease, Start};
 use crate::ports::keys::{NODE_LOCK, RECONCILER_MARK, REPAIR, WORKERS, started};
-use crate::ports::limits::{LimitRequest, LimitStep, LimitUse, SHORTEST, Turn};
+use crate::ports::limits::{LimitReason, LimitRequest, LimitStep, LimitUse, SHORTEST, Turn};
 
 pub(super) const OPERATION: &str = "Talking to the coordination store";
 /// How the keys begin that a worker renews for as long as it lives.
@@ -174,7 +174,7 @@ impl Now<'_> {
     pub fn limit(&mut self, request: &LimitRequest<'_>) -> Turn {
         match request.what {
             LimitStep::Start(entrant) if self.dead.contains(worker_of(entrant.holder)) => {
-                Turn::After(SHORTEST)
+                Turn::After { wait: SHORTEST, why: LimitReason::Concurrency }
             }
             LimitStep::Keep { holder, .. } if self.dead.contains(worker_of(holder)) => Turn::Now,
             _ => self.limits.step(request, self.moment),

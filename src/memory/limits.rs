@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::ports::keys::is_of_run;
 use crate::ports::limits::{
-    Entrant, FACTS_STAY, LATE, LONGEST, LimitRequest, LimitRules, LimitStep, LimitUse, Queueing, SOON, Turn,
+    Entrant, FACTS_STAY, LATE, LONGEST, LimitReason, LimitRequest, LimitRules, LimitStep, LimitUse, Queueing,
+    SOON, Turn,
 };
 use crate::time::milliseconds;
 
@@ -112,13 +113,15 @@ impl Limit {
             self.since.get_or_insert(now);
             return Turn::Now;
         }
+        let left = rules.rate.map(|rate| u64::from(rate.count).saturating_sub(self.starts.len() as u64));
+        let why = LimitReason::of(self.paused > now, left, ahead);
         let number = own.map_or_else(|| self.next_ticket(), |own| own.number);
         // Nobody comes before those that came earlier.
         let earlier = self.line.values().filter(|other| other.number < number);
         let before = earlier.max_by_key(|other| other.number).map_or(0, |other| other.due);
         let due = before.max(now + self.wait(rules, number, now));
         self.line.insert(ticket.to_owned(), InLine { number, due });
-        Turn::After(Duration::from_millis(due - now))
+        Turn::After { wait: Duration::from_millis(due - now), why }
     }
 
     fn used(&self, key: &str, rules: LimitRules, now: u64) -> LimitUse {

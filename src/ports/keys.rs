@@ -87,6 +87,12 @@ pub fn run_limit(run: &str) -> String {
     format!("@run:{run}")
 }
 
+/// The key under which is noted what an execution of a node, by its path, waits for in the line of its limit; version 1 and 2.0.0 have
+/// no such key. `lib/client/limit-waits.ts` reads it.
+pub fn limit_wait(run: &str, node: &str, round: u32) -> String {
+    format!("flowcraft:limitwait:{run}:{round}:{node}")
+}
+
 /// The keys of a limit's key, in the order of the scripts: what they hold is in `redis/limits.rs`. Braces keep all of them in one
 /// place of a Cluster.
 pub fn of_limit(key: &str) -> [String; 5] {

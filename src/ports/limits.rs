@@ -120,7 +120,44 @@ pub enum Turn {
     /// It starts, and counts from now on.
     Now,
     /// It comes again after so long.
-    After(Duration),
+    After {
+        /// How long.
+        wait: Duration,
+        /// What it waits for.
+        why: LimitReason,
+    },
+}
+
+/// What one in the line of a key waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitReason {
+    /// As many go on as may at a time, or others that came earlier are to have the free places.
+    Concurrency,
+    /// As many have started as may within the time of the rate, those in line before it counted.
+    Rate,
+    /// Nothing starts for a while: a node asked for that.
+    Paused,
+}
+
+impl LimitReason {
+    /// That of one that has so many before it, where so many starts of the rate are left; none where there is no rate. Redis has the
+    /// same rule in its script.
+    pub fn of(is_paused: bool, left: Option<u64>, ahead: u64) -> Self {
+        match left {
+            _ if is_paused => Self::Paused,
+            Some(left) if left <= ahead => Self::Rate,
+            _ => Self::Concurrency,
+        }
+    }
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Concurrency => "concurrency",
+            Self::Rate => "rate",
+            Self::Paused => "paused",
+        }
+    }
 }
 
 /// What a key looks like to one that stands in its line. Milliseconds, all of them.

@@ -13,7 +13,7 @@ use super::limits_told::ToldLimits;
 use crate::error::Result;
 use crate::ports::keys;
 use crate::ports::limits::{
-    Entrant, FACTS_STAY, LATE, LONGEST, LimitRequest, LimitStep, SHORTEST, SOON, Turn,
+    Entrant, FACTS_STAY, LATE, LONGEST, LimitReason, LimitRequest, LimitStep, SHORTEST, SOON, Turn,
 };
 use crate::time::milliseconds;
 
@@ -38,10 +38,11 @@ const COMMON: &str = "
     end
 ";
 
-/// Answers with the milliseconds after which it comes again; 0 if it starts.
+/// Answers with the milliseconds after which it comes again, and what it waits for; with 0 if it starts.
 const START: &str = "
     local LATE, SOON, SHORTEST, LONGEST, STAYS = unpack(ARGV, 7, 11)
     LATE, SOON, SHORTEST, LONGEST = tonumber(LATE), tonumber(SOON), tonumber(SHORTEST), tonumber(LONGEST)
+    local CONCURRENCY, RATE, PAUSED = 1, 2, 3
     local ticket, holder, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
     local most, count, per = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
     redis.call('ZREMRANGEBYSCORE', held, '-inf', now)
@@ -65,8 +66,10 @@ const START: &str = "
         end
         redis.call('HSETNX', facts, 'since', now)
         stays(facts, tonumber(STAYS))
-        return 0
+        return { 0, 0 }
     end
+    local why = CONCURRENCY
+    if paused > now then why = PAUSED elseif count > 0 and count - used <= ahead then why = RATE end
     if not redis.call('ZSCORE', line, ticket) then
         redis.call('ZADD', line, redis.call('HINCRBY', facts, 'tickets', 1), ticket)
     end
@@ -97,7 +100,7 @@ const START: &str = "
     redis.call('ZADD', due, now + wait, ticket)
     for _, key in ipairs({ line, due }) do stays(key, wait + 2 * LATE) end
     stays(facts, math.max(tonumber(STAYS), paused - now))
-    return wait
+    return { wait, why }
 ";
 
 const KEEP: &str = "hold(ARGV[1], tonumber(ARGV[2]))";
@@ -184,8 +187,14 @@ impl LimitScripts {
         for length in [LATE, SOON, SHORTEST, LONGEST, FACTS_STAY] {
             invocation.arg(milliseconds(length));
         }
-        let wait: u64 = self.connections.invoke(&invocation).await?;
-        Ok(if wait == 0 { Turn::Now } else { Turn::After(std::time::Duration::from_millis(wait)) })
+        let (wait, why): (u64, u8) = self.connections.invoke(&invocation).await?;
+        let why = match why {
+            0 => return Ok(Turn::Now),
+            2 => LimitReason::Rate,
+            3 => LimitReason::Paused,
+            _ => LimitReason::Concurrency,
+        };
+        Ok(Turn::After { wait: std::time::Duration::from_millis(wait), why })
     }
 
     fn script_of(&self, what: &LimitStep<'_>) -> &Script {

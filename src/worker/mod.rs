@@ -65,7 +65,7 @@
 //!   job: admitting                                   what is to be done with the message, and doing it
 //!   job: cut_short, leftovers, rescheduling, disposition, abandoning, dead_lettering, storing, coming_again, telling
 //!                                                    what becomes of a message that does not go the straight way
-//!   job: trouble, looking, clock, context, place, limit_key, foretold  what the steps stand on
+//!   job: trouble, looking, clock, context, place, limit_key, limit_note, foretold  what the steps stand on
 //!   halts: looking                                   looks what is paused for all workers
 //!   cancelling                                       ends a run from outside, and its children
 //!   services                                         puts the services together

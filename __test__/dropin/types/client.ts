@@ -5,6 +5,7 @@ import {
   type FailedAttempt,
   type HeartbeatNodeConfig,
   HeartbeatTimeoutError,
+  type LimitWait,
   type NodeAttempt,
   type NodeDescription,
   type NodeJob,
@@ -112,6 +113,9 @@ async function untyped(adapter: RabbitMqAdapter, blueprint: WorkflowBlueprint, t
   console.log(startedAt?.toISOString(), worker?.length, tried?.endedAt)
   const progress: NodeProgress | undefined = described.nodes[0]?.progress
   is<Equal<NodeProgress['value'], unknown>>(true)
+  const wait: LimitWait | undefined = described.nodes[0]?.waitsForLimit
+  is<Equal<LimitWait['why'], 'concurrency' | 'rate' | 'paused'>>(true)
+  console.log(wait?.limit, wait?.key, wait?.since.toISOString(), wait?.until.toISOString())
   console.log(progress?.at.toISOString(), progress?.attempt, progress?.worker)
   const { attempts, cursor }: RunHistory = await run.history({ nodeId: 'n', limit: 10 })
   const attempt: NodeAttempt | undefined = attempts[0]

@@ -50,6 +50,7 @@ export function NodePanel({
           </Fact>
         )}
         <WaitsFor node={node} />
+        <WaitsForLimit node={node} />
         {replaced && <Fact name="Then">its fallback took its place</Fact>}
       </dl>
       {state === 'awaiting' && dueAt === undefined && waitsFor?.childRunId === undefined && (
@@ -108,6 +109,30 @@ function WaitsFor({ node: { waitsFor } }: { node: RunNode }) {
     <Fact name="Waits for">
       <code>{waitsFor.event}</code>
     </Fact>
+  )
+}
+
+const WAITS_FOR = {
+  concurrency: 'a free place of',
+  rate: 'the rate of',
+  paused: 'the end of a pause of',
+}
+
+/** Which limit lets it not begin yet. */
+function WaitsForLimit({ node: { waitsForLimit: wait } }: { node: RunNode }) {
+  if (wait === undefined) return null
+  return (
+    <>
+      <Fact name="Waits for">
+        {WAITS_FOR[wait.why]} {wait.key === undefined ? "its run's concurrency" : <code>{wait.key}</code>}
+      </Fact>
+      <Fact name="In line since">
+        <Moment at={wait.since} />
+      </Fact>
+      <Fact name="Asks again">
+        <Moment at={wait.until} />
+      </Fact>
+    </>
   )
 }
 

@@ -9,12 +9,14 @@ use crate::ports::keys;
 use crate::ports::limits::LimitRules;
 use crate::protocol::message::JobMessage;
 use crate::record::{Document, Scope};
-use crate::worker::limits::naming::{key_of, text_of};
+use crate::worker::limits::naming::{key_of, rules_of, text_of};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::path::{Inside, shown};
 
 /// What an execution counts under.
 pub struct Limited {
+    /// The name of its rules; none for the limit of its run.
+    pub name: Option<String>,
     /// Its key.
     pub key: String,
     /// What holds for that.
@@ -58,7 +60,7 @@ pub fn limited_by_run(
         return None;
     }
     let rules = LimitRules { concurrency: Some(concurrency), rate: None };
-    Some(Limited { key: keys::run_limit(&message.run_id), rules, ticket: ticket(message, round) })
+    Some(Limited { name: None, key: keys::run_limit(&message.run_id), rules, ticket: ticket(message, round) })
 }
 
 /// The name of an execution in the line of a key.
@@ -96,7 +98,12 @@ pub fn limited(
              all such runs count under one key"
         ));
     }
-    Some(Limited { key: named.key, rules, ticket: ticket(message, round) })
+    Some(Limited {
+        name: Some(rules_of(&limit).to_owned()),
+        key: named.key,
+        rules,
+        ticket: ticket(message, round),
+    })
 }
 
 /// The limit of a node, by its blueprint or by the node that added it.

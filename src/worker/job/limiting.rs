@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use futures_util::future::join;
+
 use super::admitting::ToExecute;
 use super::coming_again::{LONGEST_WAIT, Return, return_after};
 use super::context::JobContext;
 use super::fate::MessageFate;
-use super::limit_key::{Limited, limited, limited_by_run};
+use super::limit_key::{limited, limited_by_run};
+use super::limit_note::{Waiting, note, waits_no_more};
 use super::trouble::is_passing_trouble;
 use crate::error::Result;
 use crate::protocol::message::JobMessage;
@@ -46,25 +49,28 @@ pub async fn enter(
 ) -> Result<Entrance> {
     let ToExecute { document, analysed, round, .. } = to_execute;
     let (limits, mut places) = (&context.services.key_limits, Places::default());
-    if let Some(Limited { key, rules, ticket }) = limited_by_run(context, message, document, *round) {
-        match limits.start(&key, rules, &ticket).await {
+    if let Some(limit) = limited_by_run(context, message, document, *round) {
+        match limits.start(&limit.key, limit.rules, &limit.ticket).await {
             Started::Now(running) => places.of_run = Some(running),
-            Started::After(wait) => return wait_for_turn(context, message, (*round, wait)).await,
+            Started::After(wait, why) => {
+                return wait_for_turn(context, message, Waiting { limit, round: *round, wait, why }).await;
+            }
         }
     }
-    if let Some(Limited { key, rules, ticket }) =
-        limited(context, message, document, (&analysed.blueprint, *round))
-    {
-        match limits.start(&key, rules, &ticket).await {
+    if let Some(limit) = limited(context, message, document, (&analysed.blueprint, *round)) {
+        match limits.start(&limit.key, limit.rules, &limit.ticket).await {
             Started::Now(running) => places.of_node = Some(running),
-            Started::After(wait) => {
+            Started::After(wait, why) => {
                 // Others of the run may go on meanwhile.
                 if let Some(place) = places.of_run {
                     place.give_back();
                 }
-                return wait_for_turn(context, message, (*round, wait)).await;
+                return wait_for_turn(context, message, Waiting { limit, round: *round, wait, why }).await;
             }
         }
+    }
+    if places.of_run.is_some() || places.of_node.is_some() {
+        waits_no_more(context, message, *round);
     }
     Ok(Entrance::Open(places))
 }
@@ -77,8 +83,13 @@ pub async fn heed(context: &JobContext<'_>, places: &Places, answer: &Answer) {
     }
 }
 
-/// Has a job come again when it is to ask for its turn.
-async fn wait_for_turn(
+/// Has a job come again when it is to ask for its turn. What it waits for is noted meanwhile.
+async fn wait_for_turn(context: &JobContext<'_>, message: &JobMessage, waiting: Waiting) -> Result<Entrance> {
+    let noted = note(context, message, &waiting);
+    join(come_in_turn(context, message, (waiting.round, waiting.wait)), noted).await.0
+}
+
+async fn come_in_turn(
     context: &JobContext<'_>,
     message: &JobMessage,
     (round, wait): (u32, Duration),

@@ -26,6 +26,7 @@ pub mod inside;
 mod leased;
 mod leftovers;
 pub(super) mod limit_key;
+mod limit_note;
 mod limiting;
 pub(super) mod looking;
 pub(super) mod place;

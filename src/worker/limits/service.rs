@@ -14,7 +14,7 @@ use super::naming::rules_of;
 use crate::error::Result;
 use crate::ports::about::About;
 use crate::ports::coordination::CoordinationStore;
-use crate::ports::limits::{Entrant, LimitRequest, LimitRules, LimitStep, Turn};
+use crate::ports::limits::{Entrant, LimitReason, LimitRequest, LimitRules, LimitStep, Turn};
 use crate::ports::platform::Platform;
 use crate::worker::notices::Notices;
 use crate::worker::settings::Settings;
@@ -48,8 +48,8 @@ struct Shared {
 pub enum Started {
     /// The node may be executed. It counts until this is dropped.
     Now(Running),
-    /// Its turn has not come: it asks again after so long.
-    After(Duration),
+    /// Its turn has not come: it asks again after so long. What it waits for, unless that is the store itself.
+    After(Duration, Option<LimitReason>),
 }
 
 /// An execution under a limit, until it is dropped.
@@ -119,7 +119,7 @@ impl KeyLimits {
                 is_lost.store(false, Ordering::Relaxed);
                 match turn {
                     Turn::Now => Started::Now(self.running(key, holder)),
-                    Turn::After(wait) => Started::After(wait),
+                    Turn::After { wait, why } => Started::After(wait, Some(why)),
                 }
             }
             Err(error) => {
@@ -127,7 +127,7 @@ impl KeyLimits {
                     let words = "Nodes with a limit wait for Redis, which counts them";
                     notices.warn(About::of(&error), format!("{words}. {error}"));
                 }
-                Started::After(WITHOUT_STORE)
+                Started::After(WITHOUT_STORE, None)
             }
         }
     }

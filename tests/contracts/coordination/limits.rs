@@ -56,7 +56,7 @@ impl Key<'_> {
     async fn waits(&self, ticket: &str) -> Duration {
         match self.asks(ticket, Duration::from_secs(60)).await {
             Turn::Now => panic!("{ticket} starts"),
-            Turn::After(wait) => wait,
+            Turn::After { wait, .. } => wait,
         }
     }
 
