@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Result;
 use crate::ports::host::{BlueprintRevision, Host};
+use crate::worker::registry::card::Entry;
 use crate::workflow::blueprint::Blueprint;
 
 /// A blueprint, and the revision it was analysed from.
@@ -64,6 +65,26 @@ impl Blueprints {
     pub fn met(&self) -> BTreeMap<String, String> {
         let revision = |known: &Analysed| known.revision.as_str().to_owned();
         self.with(|known| known.iter().map(|(id, known)| (id.clone(), revision(known))).collect())
+    }
+
+    /// Analyses those of these that were not met in the revision that they are said to be of.
+    pub async fn look_at(&self, revisions: &BTreeMap<String, String>) {
+        for (id, revision) in revisions {
+            if self.known(id).is_none_or(|known| known.revision.as_str() != revision) {
+                // One that cannot be run says so to whoever wants to.
+                let _ = self.describe(id).await;
+            }
+        }
+    }
+
+    /// Where runs of these begin, as far as they were met in that revision.
+    pub fn entries(&self, revisions: &BTreeMap<String, String>) -> BTreeMap<String, Entry> {
+        let entry = |(id, revision): (&String, &String)| {
+            let known = self.known(id).filter(|known| known.revision.as_str() == revision)?;
+            let Blueprint { version, starts, .. } = &*known.blueprint;
+            Some((id.clone(), Entry { version: version.clone(), starts: starts.clone() }))
+        };
+        revisions.iter().filter_map(entry).collect()
     }
 
     /// Analyses a blueprint as the runtime has it now. What was known of it is known no more, whatever comes of that.

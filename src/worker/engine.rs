@@ -186,7 +186,10 @@ impl Engine {
     /// # Errors
     /// Transient, when Redis or PostgreSQL is out of reach.
     pub async fn workers(&self) -> Result<Vec<RegisteredWorker>> {
-        self.services.registry.workers().await
+        let mut workers = self.services.registry.workers().await?;
+        // Where their runs begin is for the engines of clients.
+        workers.iter_mut().for_each(|worker| worker.card.entries.clear());
+        Ok(workers)
     }
 
     /// Takes the turns of all schedules that are due, as a started worker does by itself.

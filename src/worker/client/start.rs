@@ -11,10 +11,12 @@ use crate::fault_points;
 use crate::ports::record::{Inserted, Insertion};
 use crate::protocol::message::JobMessage;
 use crate::protocol::start::{OnConflict, StartOutcome, StartRequest, StartRun, Started};
-use crate::record::{ClientStart, NewRun, OwnStart};
+use crate::record::{ClientStart, NewRun, OUTPUTS, OwnStart};
 use crate::run_store::until_certain;
 use crate::worker::cancelling::recovery_sees_to;
+use crate::worker::registry::card::Entry;
 use crate::worker::runs::starting::{Beginning, Begun, Restarted};
+use crate::worker::services::Services;
 use crate::workflow::blueprint::Blueprint;
 
 pub(super) const OPERATION: &str = "Starting the run";
@@ -139,6 +141,12 @@ impl Client {
                 Some(blueprint) => blueprint.clone(),
                 None => self.blueprint(&blueprint_id).await.map_err(|error| error.of_run(&run))?,
             };
+            if blueprint.is_unknown() && context.keys().any(|key| key.starts_with(OUTPUTS)) {
+                let what = format!(
+                    "a context with outputs of nodes needs the blueprint '{blueprint_id}' here (option blueprints)"
+                );
+                return Err(Error::new(Code::BlueprintUnknown, OPERATION, what).of_run(&run));
+            }
             if let Some(version) = version.filter(|version| *version != blueprint.version) {
                 let here = &blueprint.version;
                 let what = format!("the blueprint '{blueprint_id}' is of version {here} here, not {version}");
@@ -159,12 +167,21 @@ impl Client {
         Ok(beginnings)
     }
 
+    /// A blueprint as it is known here, or else where its runs begin, by a worker that lives and has it.
     async fn blueprint(&self, id: &str) -> Result<Arc<Blueprint>> {
-        let found = self.services.blueprints.current(id).await?.map(|analysed| analysed.blueprint);
-        found.ok_or_else(|| {
-            let what = format!("the blueprint '{id}' is not known here (option blueprints)");
-            Error::new(Code::BlueprintUnknown, OPERATION, what)
-        })
+        let Services { blueprints, registry, settings, .. } = &*self.services;
+        if let Some(analysed) = blueprints.current(id).await? {
+            return Ok(analysed.blueprint);
+        }
+        let queue = settings.queues.of(id);
+        if let Some(Entry { version, starts }) = registry.entry(queue, id).await? {
+            return Ok(Arc::new(Blueprint::begun_at(id, version, starts)));
+        }
+        let what = format!(
+            "the blueprint '{id}' is not known here (option blueprints), nor has a worker that lives and takes jobs from the queue \
+             '{queue}' registered it"
+        );
+        Err(Error::new(Code::BlueprintUnknown, OPERATION, what))
     }
 
     /// A run as it is inserted.

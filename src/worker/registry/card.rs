@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::ids::NodeId;
 use crate::ports::announcement::Announced;
 
 /// What every worker can do that is registered at all.
@@ -37,6 +39,9 @@ pub struct Card {
     pub queues: Vec<String>,
     /// The blueprints it has, each with its revision; while its JavaScript is busy, those that it had before, and those that it has met.
     pub blueprints: BTreeMap<String, String>,
+    /// Where runs of them begin, for clients that have none: of those that it could look at. Version 2.0.0 says it of none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub entries: BTreeMap<String, Entry>,
     /// Those of them that are paused: it takes none from them for now.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paused: Vec<String>,
@@ -46,6 +51,16 @@ pub struct Card {
     pub capabilities: Vec<String>,
     /// When it was started, by its clock: milliseconds since 1970.
     pub since: u64,
+}
+
+/// Where the runs of a blueprint begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its version; JSON `null` for none.
+    #[serde(default)]
+    pub version: Value,
+    /// Its start nodes.
+    pub starts: Vec<NodeId>,
 }
 
 /// A worker that counts as alive.
@@ -70,6 +85,14 @@ pub fn merged(heard: impl IntoIterator<Item = Announced>) -> Vec<RegisteredWorke
         workers.insert(card.id.clone(), RegisteredWorker { card, age });
     }
     workers.into_values().collect()
+}
+
+/// Where the runs of a blueprint begin, by the workers of a queue: in a deployment, by the one that was started last.
+pub fn entry_of<'a>(workers: &'a [RegisteredWorker], queue: &str, blueprint: &str) -> Option<&'a Entry> {
+    let here =
+        workers.iter().map(|worker| &worker.card).filter(|card| card.queues.iter().any(|own| own == queue));
+    let entries = here.filter_map(|card| Some((card.since, card.entries.get(blueprint)?)));
+    entries.max_by_key(|(since, _)| *since).map(|(_, entry)| entry)
 }
 
 /// Whether every consumer of a queue tells what nobody has told of a run. Any of them may get the message.
@@ -139,6 +162,28 @@ mod tests {
         ] {
             let workers = merged(cards.iter().map(|card| heard(card, 1)));
             assert_eq!(are_elders_possible(&workers, ("own", "q"), consumers, 100), possible, "{cards:?}");
+        }
+    }
+
+    #[test]
+    fn where_runs_begin_says_the_youngest_worker_of_the_queue_that_has_the_blueprint() {
+        let card = |id: &str, since: u64, queue: &str, start: &str| {
+            let entries = format!(r#"{{"flow":{{"version":{since},"starts":["{start}"]}}}}"#);
+            format!(r#"{{"id":"{id}","since":{since},"queues":["{queue}"],"entries":{entries}}}"#)
+        };
+        let silent = r#"{"id":"s","since":9,"queues":["q"],"blueprints":{"flow":"1"}}"#.to_owned();
+        let [old, young, away] = [card("a", 1, "q", "x"), card("b", 2, "q", "y"), card("c", 3, "r", "z")];
+        for (cards, queue, blueprint, expected) in [
+            (vec![&old, &young, &away, &silent], "q", "flow", Some("y")),
+            (vec![&young, &old], "q", "flow", Some("y")),
+            (vec![&old, &away], "r", "flow", Some("z")),
+            (vec![&silent], "q", "flow", None),
+            (vec![&old], "q", "other", None),
+            (vec![], "q", "flow", None),
+        ] {
+            let workers = merged(cards.iter().map(|card| heard(card, 1)));
+            let starts = entry_of(&workers, queue, blueprint).map(|entry| entry.starts[0].to_string());
+            assert_eq!(starts.as_deref(), expected, "{cards:?} {queue} {blueprint}");
         }
     }
 

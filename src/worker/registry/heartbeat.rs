@@ -23,9 +23,12 @@ pub async fn keep_registered(services: Arc<Services>, stop: CancellationToken) {
                 // JavaScript may be busy: then those it had, and those that were met.
                 _ => known.extend(blueprints.met()),
             }
+            // What takes longer is known at the next heartbeat.
+            let _ = timeout(HEARTBEAT / 3, blueprints.look_at(&known)).await;
             let card = registry.card(since, known.clone());
+            let entries = blueprints.entries(&known);
             let paused = card.queues.iter().filter(|queue| halts.holds_queue(queue)).cloned().collect();
-            registry.announce(&Card { paused, ..card }).await;
+            registry.announce(&Card { paused, entries, ..card }).await;
             registry.look().await;
             tokio::time::sleep_until(next).await;
         };

@@ -9,8 +9,8 @@ use futures_util::future::{join, join_all};
 use tokio::time::{Instant, timeout};
 
 use super::card::{
-    CHILD_RUNS, Card, EVENTS, LIVE_CONTEXT, REGISTRY, RegisteredWorker, SUBFLOWS, all_tell,
-    are_elders_possible, merged,
+    CHILD_RUNS, Card, EVENTS, Entry, LIVE_CONTEXT, REGISTRY, RegisteredWorker, SUBFLOWS, all_tell,
+    are_elders_possible, entry_of, merged,
 };
 use super::census::{Census, Count};
 use super::elsewhere::{Elsewhere, WantedBlueprint};
@@ -90,6 +90,7 @@ impl Registry {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             queues: queues.consumed().to_vec(),
             blueprints,
+            entries: BTreeMap::new(),
             paused: Vec::new(),
             slots: *concurrency,
             capabilities: [
@@ -139,6 +140,14 @@ impl Registry {
     /// Redis or PostgreSQL is out of reach.
     pub async fn workers(&self) -> Result<Vec<RegisteredWorker>> {
         Ok(self.registered().await?.unwrap_or_default())
+    }
+
+    /// Where the runs of a blueprint begin, as a worker of this queue says that lives; none where none has it.
+    ///
+    /// # Errors
+    /// As [`workers`](Self::workers).
+    pub async fn entry(&self, queue: &str, blueprint: &str) -> Result<Option<Entry>> {
+        Ok(entry_of(&self.workers().await?, queue, blueprint).cloned())
     }
 
     /// The same; none where nothing keeps announcements.

@@ -85,13 +85,12 @@ impl Blueprint {
 
     /// A blueprint of which only the name is known: no node, no edge.
     pub fn unknown(id: &str) -> Self {
-        Self::new(Description {
-            id: id.to_owned(),
-            version: Value::Null,
-            nodes: Vec::new(),
-            edges: Vec::new(),
-            starts: Vec::new(),
-        })
+        Self::begun_at(id, Value::Null, Vec::new())
+    }
+
+    /// A blueprint of which only is known where its runs begin: enough to begin one, and for nothing else.
+    pub fn begun_at(id: &str, version: Value, starts: Vec<NodeId>) -> Self {
+        Self::new(Description { id: id.to_owned(), version, nodes: Vec::new(), edges: Vec::new(), starts })
     }
 
     /// The node with this id.
@@ -99,7 +98,7 @@ impl Blueprint {
         self.nodes.get(id)
     }
 
-    /// Whether only the blueprint's name is known.
+    /// Whether none of its nodes is known: only its name, or where its runs begin.
     pub fn is_unknown(&self) -> bool {
         self.nodes.is_empty()
     }
