@@ -55,6 +55,15 @@ const PLANS = [
   ['a -> p, p -> z', { ...done('a', 'f', 'z'), p: 'done replaced' }, 'z', ['a', 'p', 'f'], ['z']],
   ['s -> g, g -> z', done('s', 'g', 'z', 'w_1'), 'z', ['s', 'g'], ['z']],
   ['s -> g, g -> z', { s: 'done', g: 'idle', w_1: 'due' }, 's', [], ['g', 's', 'z']],
+  // Right behind an edge with an action, or a condition, that the first run took.
+  ['a -yes-> b', { a: 'done yes', b: 'done' }, 'b', ['a'], ['b'], { a: ['b'] }],
+  ['a -yes-> b, a -no-> x, b -> c', { a: 'done yes', ...done('b', 'c') }, 'b', ['a'], ['b', 'c'], { a: ['b'] }],
+  ['a -?-> b, a -?-> x', done('a', 'b'), 'b', ['a'], ['b'], { a: ['b'] }],
+  ['a -yes-> j, b -> j', { a: 'done yes', ...done('b', 'j') }, 'j', ['a', 'b'], ['j'], { a: ['j'] }],
+  // The edge that the first run did not take beside it.
+  ['a -yes-> b, a -> x, b -> c', { a: 'done yes', ...done('b', 'c') }, 'c', ['a', 'b'], ['c'], { a: [] }],
+  // A sibling that has not ended, and that a decision led to.
+  ['a -> l, a -?-> r', { ...done('a', 'l'), r: 'due' }, 'l', ['a'], ['l', 'r'], { a: ['l', 'r'] }],
   // A blueprint that was given another node.
   ['a -> new, new -> b', done('a', 'b'), 'b', ['a'], ['b', 'new']],
 ]
@@ -62,8 +71,7 @@ const PLANS = [
 const REFUSALS = [
   ['a -> b', done('a'), 'b', /has not run/],
   ['a -> b', { a: 'done', b: 'idle' }, 'x', /has not run/],
-  ['a -yes-> b', { a: 'done yes', b: 'done' }, 'b', /which way 'a' went, to 'b'/],
-  ['a -?-> b', done('a', 'b'), 'b', /which way 'a' went/],
+  ['a -?-> b, x -> b', done('a', 'x', 'b'), 'b', /which way 'a' went/],
   ['a -> p, p -> z', { ...done('a', 'f'), p: 'done replaced' }, 'f', /takes the place of 'p'/],
   [
     'a -> p, p -> z, a -> t',
@@ -71,10 +79,7 @@ const REFUSALS = [
     't',
     /'f', which took the place of 'p'/,
   ],
-  // The new run would take the edge that the first one did not.
-  ['a -yes-> b, a -> x, b -> c', { a: 'done yes', ...done('b', 'c') }, 'c', /which way 'a' went, to 'x'/],
-  // A sibling that has not ended, and that a decision led to.
-  ['a -> l, a -?-> r', { ...done('a', 'l'), r: 'due' }, 'l', /which way 'a' went, to 'r'/],
+  // A decision that the node leads back to.
   ['a -> l, l -on-> s, s -> l, a -> t', { ...done('a', 't'), l: 'done on', s: 'due' }, 't', /to 's'/],
   // The middle of a loop.
   [
@@ -118,11 +123,12 @@ function nodesOf(drawn) {
 }
 
 describe('the plan', () => {
-  for (const [drawn, states, from, kept, again] of PLANS) {
+  for (const [drawn, states, from, kept, again, decided] of PLANS) {
     it(`from ${from} of ${drawn} (${JSON.stringify(states)})`, () => {
       const plan = planRerun(graphOf(drawn, nodesOf(drawn)), standing(states), from)
       assert.equal(plan.why, undefined)
       assert.deepEqual([[...plan.kept].sort(), [...plan.again].sort()], [[...kept].sort(), again])
+      if (decided) assert.deepEqual(Object.fromEntries(plan.decided), decided)
     })
   }
 

@@ -5,19 +5,20 @@
  */
 import { textOf } from '../thrown.js'
 import type { ClientHost } from './host.js'
-import { isCertain, type RerunGraph } from './rerun-graph.js'
-import type { RerunPlan } from './rerun-plan.js'
+import type { RerunGraph } from './rerun-graph.js'
+import { isTaken, type RerunPlan } from './rerun-plan.js'
 
 /** How long the keys of version 1 live, in seconds. */
 const TTL = 3_600
 
 /** The joins that wait for something and have arrivals already, once for each arrival. */
-export function arrivalsOf(graph: RerunGraph, { kept }: RerunPlan): string[] {
+export function arrivalsOf(graph: RerunGraph, plan: RerunPlan): string[] {
+  const { kept } = plan
   const joins = [...graph.nodes.keys()].filter((id) => !kept.has(id) && !graph.joinsAny(id))
   return joins.flatMap((id) => {
     const edges = graph.edgesTo(id)
     if (edges.every(({ source }) => kept.has(source))) return []
-    return edges.filter((edge) => kept.has(edge.source) && isCertain(edge)).map(() => id)
+    return edges.filter((edge) => kept.has(edge.source) && isTaken(plan, edge)).map(() => id)
   })
 }
 

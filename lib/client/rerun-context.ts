@@ -1,8 +1,8 @@
 /** The context that a new run begins with, made of the one that another run has. Pure: values stay the text they are. */
 import type { NodeDefinition } from 'flowcraft'
 import { childrenOf } from '../bridge/json-slices.js'
-import { isCertain, type RerunGraph } from './rerun-graph.js'
-import type { RerunPlan } from './rerun-plan.js'
+import type { RerunGraph } from './rerun-graph.js'
+import { isTaken, type RerunPlan } from './rerun-plan.js'
 
 /** Where a run that was begun at a node of another one says so. */
 export const RERUN_OF = '_rerunOf'
@@ -53,11 +53,12 @@ function nodeOf(graph: RerunGraph, key: string, prefix: string): string | undefi
 }
 
 /** The input of a node that stays done, or that what stays done has brought it. */
-function inputOf(graph: RerunGraph, { kept, again }: RerunPlan, keys: Keys, id: string): string | undefined {
+function inputOf(graph: RerunGraph, plan: RerunPlan, keys: Keys, id: string): string | undefined {
+  const { kept, again } = plan
   const recorded = keys.get(INPUTS + id)
   const edges = graph.edgesTo(id)
   if (kept.has(id) || edges.length === 0) return recorded
-  const brought = edges.filter((edge) => kept.has(edge.source) && isCertain(edge))
+  const brought = edges.filter((edge) => kept.has(edge.source) && isTaken(plan, edge))
   if (brought.length === 0) return undefined
   if (!edges.some(({ source }) => again.has(source))) return recorded
   // The first run's may be of a node that runs again. An `all` join gets its input from the last that arrives.

@@ -1,8 +1,8 @@
 /**
  * Which nodes of a run stay done in a new one that begins at one of its nodes. Pure. The new run is told the outputs of what is
- * done, and nothing of how it came about: which way a node went, how deep a branch was. So it takes exactly those edges of a
- * node that have neither an action nor a condition. Where the first run went another way, there is no right second one, and
- * the plan is a refusal.
+ * done, and to which nodes those led that decide, as far as their actions say it, or the node that only they lead to. It is not told
+ * how deep a branch was, nor what joins have met that a branch passed by. Where that matters, or where the way is not known, the plan
+ * is a refusal.
  */
 import type { EdgeDefinition } from 'flowcraft'
 import { partsOf } from '../execution/paths.js'
@@ -14,6 +14,13 @@ export interface RerunPlan {
   readonly kept: ReadonlySet<string>
   /** The nodes that run again, or may do so. */
   readonly again: ReadonlySet<string>
+  /** Nodes that stay done and do not take just the edges without an action and a condition: to which others they lead that do not. */
+  readonly decided: ReadonlyMap<string, readonly string[]>
+}
+
+/** Whether a node that stays done leads to one that does not, by this edge. */
+export function isTaken({ decided }: Pick<RerunPlan, 'decided'>, edge: EdgeDefinition): boolean {
+  return decided.get(edge.source)?.includes(edge.target) ?? isCertain(edge)
 }
 
 /** Why there is no plan: the rest of a sentence that begins with the node. */
@@ -37,25 +44,28 @@ export function planRerun(graph: RerunGraph, nodes: readonly NodeDescription[], 
   const after = graph.downstream([from])
   const ids = [...graph.nodes.keys()]
   const kept = new Set(ids.filter((id) => !after.has(id) && known.get(id)?.state === 'done'))
+  const decided = decidedBy({ graph, known, kept })
   const isOpen = (id: string) => {
     const state = known.get(id)?.state
-    const isLed = graph.edgesTo(id).some((edge) => kept.has(edge.source) && isCertain(edge))
+    const isLed = graph.edgesTo(id).some((edge) => kept.has(edge.source) && isTaken({ decided }, edge))
     return isLed || graph.starts.has(id) || (state !== undefined && state !== 'idle' && state !== 'done')
   }
   const open = ids.filter((id) => !after.has(id) && !kept.has(id) && isOpen(id))
   const again = graph.downstream([from, ...open], kept)
-  const scene = { graph, known, from, after, kept, again }
+  const scene = { graph, known, from, after, kept, again, decided }
   const why = unreachable(scene) ?? unreadable(scene) ?? misled(scene) ?? unbalanced(scene) ?? roundAgain(scene)
-  return why === undefined ? { kept, again } : { why }
+  return why === undefined ? { kept, again, decided } : { why }
 }
 
 /** Whether the node becomes due in the new run, sooner or later. */
-function unreachable({ graph, from, kept, again, after }: Scene): string | undefined {
+function unreachable({ graph, from, kept, again, after, decided }: Scene): string | undefined {
   if (graph.starts.has(from)) return undefined
   const before = graph.predecessorsOf(from)
   const [primary] = graph.primariesOf(from)
   if (before.length === 0) return `takes the place of '${primary}' when that fails`
-  const comes = (id: string) => kept.has(id) || (again.has(id) && !after.has(id))
+  const leads = (id: string) =>
+    graph.edgesFrom(id).some((edge) => edge.target === from && (edge.condition || isTaken({ decided }, edge)))
+  const comes = (id: string) => (kept.has(id) && leads(id)) || (again.has(id) && !after.has(id))
   if (graph.joinsAny(from) ? before.some(comes) : before.every(comes)) return undefined
   const inside = before.filter((id) => after.has(id))
   if (inside.length > 0) return `stands in a loop: '${inside.join("', '")}' leads back to it`
@@ -81,24 +91,48 @@ function unreadable({ graph, known, kept, again }: Scene): string | undefined {
     : undefined
 }
 
-/** Edges on which the new run would go another way than the first one. */
+/** Which nodes lead to which others that run again, where edges alone do not say it. */
+function decidedBy({ graph, known, kept }: Pick<Scene, 'graph' | 'known' | 'kept'>): Map<string, string[]> {
+  const decided = new Map<string, string[]>()
+  for (const id of kept) {
+    const edges = graph.edgesFrom(id).filter(({ target }) => !kept.has(target))
+    const taken = edges.filter((edge) => wayTo(graph, known, edge) === 'taken')
+    if (edges.some((edge) => isCertain(edge) !== taken.includes(edge))) {
+      decided.set(id, [...new Set(taken.map(({ target }) => target))])
+    }
+  }
+  return decided
+}
+
+/** Edges on which the new run could go another way than the first one. */
 function misled({ graph, known, kept, again }: Scene): string | undefined {
   for (const id of kept) {
     for (const edge of graph.edgesFrom(id).filter(({ target }) => !kept.has(target))) {
       const { target } = edge
-      // A node that was never reached says itself that the edge was not taken.
-      const way = wayOf(graph, known.get(id), edge, known.has(target) ? 'unknown' : 'skipped')
+      const way = wayTo(graph, known, edge)
       const joins = again.has(target) && !graph.joinsAny(target) && graph.predecessorsOf(target).length > 1
-      if (isCertain(edge) ? way !== 'taken' : way !== 'skipped' || joins) {
+      if (way === 'unknown' || (way === 'skipped' && joins)) {
         return `depends on which way '${id}' went, to '${target}' or not`
       }
       const node = graph.nodes.get(target)
-      if (isCertain(edge) && edge.transform !== undefined && node?.inputs !== undefined) {
+      if (way === 'taken' && edge.transform !== undefined && node?.inputs !== undefined) {
         return `depends on what the edge from '${id}' to '${target}' made of its input`
       }
     }
   }
   return undefined
+}
+
+/** Whether a node that stays done took an edge to one that does not. */
+function wayTo(graph: RerunGraph, known: Scene['known'], edge: EdgeDefinition): Way {
+  const { source, target } = edge
+  // A node that was never reached says itself that the edge was not taken, and one that no other edge leads to that it was.
+  const isOnly = graph.edgesTo(target).length === 1 && graph.primariesOf(target).length === 0
+  const reached = isOnly && (known.get(target)?.execution ?? 0) > 0 ? 'taken' : 'unknown'
+  const way = wayOf(graph, known.get(source), edge, known.has(target) ? reached : 'skipped')
+  // What leads back to it may have led it another way before.
+  const goesRound = way === 'taken' && !isCertain(edge) && graph.downstream([target]).has(source)
+  return goesRound ? 'unknown' : way
 }
 
 type Way = 'taken' | 'skipped' | 'unknown'

@@ -111,7 +111,8 @@ async function newRun(
   context.set(RERUN_OF, JSON.stringify({ runId, nodeId } satisfies RunOrigin))
   const { tags, concurrency } = description
   const kept = { ...(tags && { tags }), ...(concurrency && { concurrency }) }
-  const begun = { blueprintId, context: jsonObject(context), runId: started, ...kept }
+  const led = Object.fromEntries(plan.decided)
+  const begun = { blueprintId, context: jsonObject(context), runId: started, led, ...kept }
   const json = startJson(begun, { version, traceparent })
   return { runId: started, json, arrivals: arrivalsOf(graph, plan) }
 }

@@ -125,11 +125,13 @@ interface RunOfCall {
 interface StartText extends Omit<RunToStart, 'context'> {
   readonly blueprintId: string
   readonly context: string
+  /** To which nodes those led that have an output in the context, where the edges alone do not say it. */
+  readonly led?: Readonly<Record<string, readonly string[]>>
 }
 
 /** A run as it crosses, by its context as JSON text. */
 export function startJson(
-  { blueprintId, context, runId = newRunId(), startAt, timeoutMs, priority, concurrency, tags }: StartText,
+  { blueprintId, context, runId = newRunId(), startAt, timeoutMs, priority, concurrency, tags, led = {} }: StartText,
   { version, traceparent, parent }: RunOfCall,
 ): string {
   const fields = [
@@ -144,6 +146,7 @@ export function startJson(
   if (concurrency !== undefined) fields.push(`"concurrency":${checkedConcurrency(concurrency)}`)
   const checked = checkedTags(tags, `The tags of run '${runId}'`)
   if (checked.length > 0) fields.push(`"tags":${JSON.stringify(checked)}`)
+  if (Object.keys(led).length > 0) fields.push(`"led":${JSON.stringify(led)}`)
   if (parent) fields.push(`"parent":${JSON.stringify(parent)}`)
   const carried = carriedBy(priority, traceparent)
   if (carried) fields.push(`"carried":${JSON.stringify(carried)}`)

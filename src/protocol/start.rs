@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::record::{Carried, Parent, Values};
+use crate::workflow::ledger::Led;
 
 /// Runs to start.
 #[derive(Debug, Deserialize)]
@@ -46,6 +47,9 @@ pub struct StartRun {
     /// The node that waits for its end.
     #[serde(default)]
     pub parent: Option<Parent>,
+    /// To which nodes those led that have an output in its context already, where an edge alone does not say it.
+    #[serde(default)]
+    pub led: Led,
 }
 
 /// What becomes of a start whose id there is already.

@@ -72,6 +72,7 @@ pub fn run_to_start(run_id: String, blueprint: &str) -> StartRun {
         timeout_ms: None,
         parent: None,
         concurrency: None,
+        led: Default::default(),
     }
 }
 

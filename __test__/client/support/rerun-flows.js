@@ -174,10 +174,10 @@ const race = createFlow('race')
  */
 export const flowsToRerun = [
   { flow: diamond, refused: {} },
-  { flow: branch, refused: { yes: 'decide' } },
-  { flow: defaulted, refused: { yes: 'decide', more: 'decide' } },
-  { flow: conditional, context: { amount: 20 }, refused: { big: 'check' } },
-  { flow: loop, again: { count: 0 }, refused: { step: 'counter', after: 'counter' }, lost: ['step'] },
+  { flow: branch, refused: {} },
+  { flow: defaulted, refused: {} },
+  { flow: conditional, context: { amount: 20 }, refused: {} },
+  { flow: loop, again: { count: 0 }, refused: { step: 'counter' }, lost: ['step'] },
   { flow: batch, refused: { each_gather: 'each_scatter' } },
   { flow: chunks, refused: { each_gather: 'each_scatter' } },
   { flow: fallback, refused: { safe: 'risky' } },

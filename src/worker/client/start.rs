@@ -135,6 +135,7 @@ impl Client {
             parent,
             timeout_ms,
             concurrency,
+            led,
         } in runs
         {
             let blueprint = match known.get(&blueprint_id) {
@@ -162,7 +163,7 @@ impl Client {
             let deadline = timeout_ms.map(|timeout| begins.saturating_add(timeout));
             let start = start.of_run(OwnStart { tags, parent, deadline, concurrency });
             let carried = carried.map(Arc::new);
-            beginnings.push(Beginning { run, blueprint, values: context, not_before, start, carried });
+            beginnings.push(Beginning { run, blueprint, values: context, not_before, start, carried, led });
         }
         Ok(beginnings)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::beginning::take_over;
+use super::beginning::{name_blueprint, take_over};
 use super::state::{Decision, RunState, Terms, decide};
 use super::store::Runs;
 use crate::error::{Code, Error, Result};
@@ -11,7 +11,7 @@ use crate::ports::record::{ForeignStatement, Inserted, Insertion};
 use crate::record::{Carried, ClientStart, Document, NewRun, RESERVED_KEY, ReservedKey, Values};
 use crate::run_store::ChangeOutcome;
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{DueJob, Onward};
+use crate::workflow::ledger::{DueJob, Led, Onward};
 
 const OPERATION: &str = "Starting the run";
 
@@ -30,6 +30,8 @@ pub struct Beginning {
     pub start: Arc<ClientStart>,
     /// What goes along with its jobs.
     pub carried: Option<Arc<Carried>>,
+    /// To which nodes those led that are done already.
+    pub led: Led,
 }
 
 /// A run as it is inserted, and the jobs to publish then.
@@ -69,6 +71,7 @@ impl Beginning {
         let document = Document { values: self.values.clone(), ..Document::default() };
         let begin = &mut |state: &mut RunState| {
             state.notes = true;
+            self.lead(state)?;
             take_over(state, &self.blueprint, [queue, queue])?;
             Ok(Decision::Write(self.finish(state)))
         };
@@ -99,9 +102,23 @@ impl Beginning {
             state.patch.set(&**key, value.clone());
         }
         state.document.values = self.values.clone();
+        self.lead(state)?;
         take_over_again(state, &self.blueprint, queue)?;
         state.reserved.note(&[Onward::Start, Onward::Resume]);
         Ok(Decision::Write(Restarted::Anew { due: self.finish(state), former }))
+    }
+
+    /// Takes over what is done already, where more is known of that than its outputs say.
+    fn lead(&self, state: &mut RunState) -> Result<()> {
+        if self.led.is_empty() {
+            return Ok(());
+        }
+        let RunState { document, reserved, .. } = state;
+        if reserved.ledger.is_unbegun() {
+            reserved.ledger.begin_with(&self.blueprint);
+        }
+        reserved.ledger.adopt_led(&self.blueprint, document.outputs(&self.blueprint), &self.led);
+        name_blueprint(state, &self.blueprint)
     }
 
     /// Notes who started it and when it is due. Answers with its jobs.
@@ -119,7 +136,7 @@ impl Beginning {
 fn take_over_again(state: &mut RunState, blueprint: &Blueprint, queue: &str) -> Result<()> {
     let patch = std::mem::take(&mut state.patch);
     take_over(state, blueprint, [queue, queue])?;
-    super::beginning::name_blueprint(state, blueprint)?;
+    name_blueprint(state, blueprint)?;
     state.patch = patch.then(std::mem::take(&mut state.patch));
     Ok(())
 }
@@ -170,6 +187,7 @@ mod tests {
             not_before: None,
             start: Arc::new(ClientStart { mark: mark.to_owned(), at: 7, ..ClientStart::default() }),
             carried: None,
+            led: Led::new(),
         }
     }
 

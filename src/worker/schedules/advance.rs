@@ -16,6 +16,7 @@ use crate::worker::client::publishing::{JobsToPublish, publish};
 use crate::worker::runs::starting::{Beginning, Begun};
 use crate::worker::services::Services;
 use crate::workflow::blueprint::Blueprint;
+use crate::workflow::ledger::Led;
 
 /// What became of a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +83,7 @@ fn all_begun(
             not_before: None,
             start: start.clone(),
             carried: None,
+            led: Led::new(),
         };
         beginning.begun(settings.queues.of(&blueprint.id), runs.defers_results())
     };

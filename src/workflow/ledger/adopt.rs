@@ -3,6 +3,8 @@
 //! An output that version 1 wrote means that its node is done. The row does not say which branch the node decided, so
 //! the ledger follows only the edges that are always taken. Version 1 publishes a message for each of the others.
 
+use std::collections::BTreeMap;
+
 use super::due::DueJob;
 use super::entry::{NodeEntry, NodeState};
 use super::event::Transition;
@@ -12,6 +14,9 @@ use super::state::Ledger;
 use crate::ids::NodeId;
 use crate::workflow::blueprint::{Blueprint, Join};
 
+/// Nodes of which is known to which others they led, of those that are not done themselves.
+pub type Led = BTreeMap<NodeId, Vec<NodeId>>;
+
 impl Ledger {
     /// Marks as done every node that has an output in the row and that the ledger does not know as done. Answers
     /// with the jobs that follow.
@@ -19,6 +24,16 @@ impl Ledger {
         &mut self,
         blueprint: &Blueprint,
         outputs: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<DueJob> {
+        self.adopt_led(blueprint, outputs, &Led::new())
+    }
+
+    /// As [`adopt`](Self::adopt), where of some nodes is known to which others they led.
+    pub fn adopt_led<'a>(
+        &mut self,
+        blueprint: &Blueprint,
+        outputs: impl IntoIterator<Item = &'a str>,
+        led: &Led,
     ) -> Vec<DueJob> {
         if self.status.is_end() {
             return Vec::new();
@@ -41,7 +56,11 @@ impl Ledger {
             };
         }
         for id in &unknown {
-            for target in blueprint.targets(id).filter(|target| blueprint.is_certain(id, target)) {
+            let leads = |target: &&NodeId| match led.get(id) {
+                Some(targets) => targets.contains(*target),
+                None => blueprint.is_certain(id, target),
+            };
+            for target in blueprint.targets(id).filter(leads) {
                 let predecessor = blueprint.predecessor(id, target);
                 let course = &mut Course::of(blueprint, id, &mut transition);
                 self.arrive(course, Arriving { predecessor, target, closing: false });
@@ -51,7 +70,9 @@ impl Ledger {
         transition.due.retain(|due| self.standing(&due.node, None) == Standing::Due(due.round));
         // A worker of version 1 publishes a message for the branch it decided. Until the message arrives the run
         // must not end.
-        let undecided = |id: &NodeId| blueprint.targets(id).any(|target| !blueprint.is_certain(id, target));
+        let undecided = |id: &NodeId| {
+            !led.contains_key(id) && blueprint.targets(id).any(|target| !blueprint.is_certain(id, target))
+        };
         if !unknown.is_empty() && !unknown.iter().any(undecided) {
             self.update_status();
         }

@@ -51,6 +51,7 @@ mod tried;
 mod waiting;
 mod written;
 
+pub use adopt::Led;
 pub use claim::{Claiming, Unclaimed};
 pub use delta::Delta;
 pub use due::DueJob;

@@ -112,6 +112,29 @@ fn the_output_a_paused_node_had_is_no_news_when_it_is_resumed() {
     story.finds_outputs(&["a"]).has_due(&["a"]).decides("a", "yes").makes_due(&["b"]);
 }
 
+#[test]
+fn a_node_of_which_is_known_where_it_led_leads_there_and_nowhere_else() {
+    let graph = "a -yes-> b -> z, a -no-> c, a -> d";
+    for (led, due) in [(&["b"][..], &["b"][..]), (&["c", "d"], &["c", "d"]), (&["d"], &["d"])] {
+        let mut story = Story::of(graph);
+        let led = [("a".into(), led.iter().map(|id| (*id).into()).collect())].into();
+        let mut jobs: Vec<String> = story
+            .ledger
+            .adopt_led(&story.blueprint, ["a"], &led)
+            .iter()
+            .map(|due| due.node.to_string())
+            .collect();
+        jobs.sort();
+        assert_eq!(jobs, due);
+    }
+    // Without a word of it the edge without an action is taken, and the run waits for the branch.
+    let mut story = Story::of("a -yes-> b");
+    assert!(story.ledger.adopt(&story.blueprint, ["a"]).is_empty() && !story.ledger.status.is_end());
+    let mut story = Story::of("a -yes-> b");
+    let led = [("a".into(), Vec::new())].into();
+    assert!(story.ledger.adopt_led(&story.blueprint, ["a"], &led).is_empty() && story.ledger.status.is_end());
+}
+
 // --- messages ---
 
 #[test]
