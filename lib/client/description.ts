@@ -71,10 +71,7 @@ export interface NodeDescription {
    * workers' coordination store, and of the first 500 nodes that are due.
    */
   progress?: NodeProgress
-  /**
-   * Which limit it waits for, where it is `due` and its turn has not come. Only `describe()` knows it, with the workers' coordination
-   * store, and of the first 500 nodes that are due. For a moment after its turn has come it may still be there.
-   */
+  /** Which limit it waits for, where it is `due` and its turn has not come: as far as `progress` is known. */
   waitsForLimit?: LimitWait
   /** When it became due, in this execution. */
   reachedAt?: Date
@@ -112,14 +109,11 @@ export interface LimitWait {
   limit?: string
   /** The key under which the node counts, such as `tenant:42`; absent where the limit is. */
   key?: string
-  /**
-   * What it waits for: that fewer nodes of the key are executed at a time (`concurrency`), that fewer have started within the time of the
-   * rate (`rate`), or that the pause is over that a node of the key has asked for (`paused`).
-   */
+  /** That a place is free, that the rate lets it start, or that the pause is over that a node of the key asked for. */
   why: 'concurrency' | 'rate' | 'paused'
   /** Since when it stands in the line. */
   since: Date
-  /** When it asks again: of a rate and of a pause just when its turn comes, as far as is known. */
+  /** When it asks again. */
   until: Date
 }
 

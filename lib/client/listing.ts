@@ -14,15 +14,9 @@ export interface ListOptions {
   blueprintId?: string
   /** That have all of these tags. Default: any. */
   tags?: readonly string[]
-  /**
-   * In which this node waits: for a person, an event, a webhook, a moment or a child run. A node inside a subflow is not found; the
-   * node that is the subflow is, once nothing else goes on in it. Default: any.
-   */
+  /** In which this node of the blueprint itself waits: for a person, an event, a webhook, a moment or a child run. Default: any. */
   waitingAt?: string
-  /**
-   * That failed or were cancelled for a reason of which this text is a part, letter for letter; or by a code: `RUN_FAILED`,
-   * `RUN_CANCELLED`, and each with which a reason begins, such as `NODE_KILLED_WORKERS`. Default: any.
-   */
+  /** That ended for a reason of which this text is a part, or with this code: `RUN_FAILED`, `RUN_CANCELLED`. Default: any. */
   error?: string
   /** That a person has paused and that are not over (`true`), or all others (`false`). Default: any. */
   paused?: boolean

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use flowcraft_rabbitmq_adapter::ports::limits::{
-    Entrant, LATE, LimitRequest, LimitRules, LimitStep, LimitUse, Rate, SOON, Turn,
+    Entrant, LATE, LimitReason, LimitRequest, LimitRules, LimitStep, LimitUse, Rate, SOON, Turn,
 };
 
 use super::world::World;
@@ -19,6 +19,7 @@ super::promises! {
     who_leaves_the_line_holds_nobody_up,
     who_does_not_come_holds_nobody_up_for_long,
     a_pause_is_for_everybody_and_the_longest_counts,
+    who_waits_hears_what_for,
     keys_know_nothing_of_each_other,
     any_text_is_a_key,
     how_keys_stand_is_told,
@@ -57,6 +58,14 @@ impl Key<'_> {
         match self.asks(ticket, Duration::from_secs(60)).await {
             Turn::Now => panic!("{ticket} starts"),
             Turn::After { wait, .. } => wait,
+        }
+    }
+
+    /// What one waits for.
+    async fn reason(&self, ticket: &str) -> Option<LimitReason> {
+        match self.asks(ticket, Duration::from_secs(60)).await {
+            Turn::Now => None,
+            Turn::After { why, .. } => Some(why),
         }
     }
 
@@ -116,6 +125,28 @@ async fn one_that_is_spoken_of_goes_on_counting_and_counts_again_after_a_loss(wo
     key.tells(LimitStep::End { holder: "w#a", took: None }).await;
     key.tells(LimitStep::Keep { holder: "w#a", ttl: TTL }).await;
     assert!(!key.starts("b").await);
+}
+
+async fn who_waits_hears_what_for(world: &World) {
+    if !counts(world).await {
+        return;
+    }
+    let few = LimitRules { concurrency: Some(1), ..rate(5, 60_000) };
+    let many = LimitRules { concurrency: Some(5), ..rate(1, 60_000) };
+    for (name, rules, expected) in [
+        ("places", places(1), LimitReason::Concurrency),
+        ("rate", rate(1, 60_000), LimitReason::Rate),
+        ("few", few, LimitReason::Concurrency),
+        ("many", many, LimitReason::Rate),
+    ] {
+        let key = Key { world, key: name, rules };
+        assert_eq!(key.reason("a").await, None, "{name}");
+        for ticket in ["b", "c", "b"] {
+            assert_eq!(key.reason(ticket).await, Some(expected), "{name} {ticket}");
+        }
+        key.tells(LimitStep::Pause { length: Duration::from_secs(60) }).await;
+        assert_eq!(key.reason("b").await, Some(LimitReason::Paused), "{name}");
+    }
 }
 
 async fn no_more_start_in_any_window_than_the_rate_lets_in(world: &World) {
