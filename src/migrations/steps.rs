@@ -6,7 +6,8 @@
 use super::act::Act;
 use super::facts::Facts;
 use super::{
-    compression, finding, forgetting, history, journal, open_runs, paused, schedules, tags, throughput, workers,
+    compression, finding, forgetting, history, journal, open_runs, paused, schedules, tags, throughput,
+    workers,
 };
 
 /// A step.
