@@ -90,6 +90,7 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
                 (8, false),
                 (9, false),
                 (10, false),
+                (11, false),
             ][..],
         ),
         (Target::UP, complete(), &none),
@@ -107,6 +108,7 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
                 (8, false),
                 (9, false),
                 (10, false),
+                (11, false),
             ],
         ),
         (to(Direction::Up, 2), untouched(), &[(1, false), (2, false)]),
@@ -115,6 +117,7 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
             Target::DOWN,
             complete(),
             &[
+                (11, false),
                 (10, false),
                 (9, false),
                 (8, false),
@@ -133,6 +136,7 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
             to(Direction::Down, 2),
             complete(),
             &[
+                (11, false),
                 (10, false),
                 (9, false),
                 (8, false),
@@ -143,7 +147,7 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
                 (3, false),
             ],
         ),
-        (to(Direction::Down, 10), complete(), &none),
+        (to(Direction::Down, LAST), complete(), &none),
     ] {
         assert_eq!(steps(target, &facts), expected, "{target:?} {facts:?}");
     }
@@ -152,17 +156,17 @@ fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
 #[test]
 fn a_step_is_done_if_it_is_there_and_recorded_or_of_version_2_0_0() {
     let done = |facts: &Facts| status(facts).iter().map(|step| step.done).collect::<Vec<_>>();
-    assert_eq!(done(&untouched()), [false; 10]);
-    assert_eq!(done(&complete()), [true; 10]);
-    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false, false, false, false, false, false]);
+    assert_eq!(done(&untouched()), [false; 11]);
+    assert_eq!(done(&complete()), [true; 11]);
+    assert_eq!(done(&of_2_0_0()), [true, true, true, false, false, false, false, false, false, false, false]);
     // Version 2.0.0 took it away.
     assert_eq!(
         done(&Facts { journal: false, live: false, ..complete() }),
-        [false, true, true, true, true, true, true, true, true, true]
+        [false, true, true, true, true, true, true, true, true, true, true]
     );
     let mut invalid = complete();
     has(&mut invalid.statuses[0], OwnedIndex::Open, Index::Invalid);
-    assert_eq!(done(&invalid), [true, false, true, true, true, true, true, true, true, true]);
+    assert_eq!(done(&invalid), [true, false, true, true, true, true, true, true, true, true, true]);
 }
 
 #[test]
@@ -331,4 +335,13 @@ fn the_history_goes_with_the_row_of_its_run() {
     ];
     assert!(gone.iter().all(|wanted| down.contains(wanted)), "{down}");
     assert!(!down.contains(r#""c_forget""#), "{down}");
+}
+
+#[test]
+fn throughput_is_a_table_of_its_own_that_nothing_takes_rows_from() {
+    let made = sql(Target::UP, &Facts { throughput: false, ..complete() });
+    assert!(made.contains(r#"CREATE TABLE IF NOT EXISTS "c_throughput""#), "{made}");
+    assert!(made.contains("VALUES (10, 'throughput')") && !made.contains("TRIGGER"), "{made}");
+    let taken = sql(to(Direction::Down, 9), &complete());
+    assert!(taken.contains(r#"DROP TABLE "c_throughput""#) && !taken.contains("c_history"), "{taken}");
 }
