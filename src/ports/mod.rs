@@ -17,6 +17,7 @@ pub mod keys;
 pub mod limits;
 pub mod platform;
 pub mod record;
+pub mod rows;
 pub mod scheduling;
 pub mod throughput;
 pub mod view;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::super::faults::RecordOperation;
 use super::asking::MemoryRecord;
-use super::contexts::{Contexts, Row, WorkerRow};
+use super::contexts::{Contexts, Row};
 use super::rows::{in_row, newer};
 use super::store::TablesState;
 use crate::error::{Code, Error, Result};
@@ -87,18 +87,7 @@ impl Record for MemoryRecord {
         decide: DecideLocked<'_>,
     ) -> Result<LockedChange> {
         self.transact(RecordOperation::Write, &[run], |mut state, moment| {
-            if state.contexts.journal.is_some() {
-                return Ok(LockedChange::Journal);
-            }
-            let document = match state.contexts.rows.get(run) {
-                None => Document { found: false, ..Document::parse(None)? },
-                Some(row) if needed == Projection::Whole => Document::parse(Some(&row.content.text()?))?,
-                Some(row) => row.content.reserved()?,
-            };
-            let document = Document { at: Some(moment.at), ..document };
-            let Some(change) = decide(document)? else { return Ok(LockedChange::Declined) };
-            state.write_locked(run, change, moment)?;
-            Ok(LockedChange::Written(Some(moment.at)))
+            state.change_locked(run, needed, decide, moment)
         })
         .await
     }
@@ -260,36 +249,16 @@ impl Record for MemoryRecord {
     }
 
     async fn announce(&self, announcement: &Announcement<'_>) -> Result<bool> {
-        let Announcement { worker, card, ttl } = announcement;
-        self.read(RecordOperation::Announce, &[], |state, now| {
-            let Some(workers) = &mut state.contexts.workers else { return false };
-            let gone = now.saturating_add_unsigned(ttl.saturating_mul(1_000_000));
-            workers.insert((*worker).to_owned(), WorkerRow { card: (*card).to_owned(), heard: now, gone });
-            true
-        })
-        .await
+        self.read(RecordOperation::Announce, &[], |state, now| state.contexts.announce(announcement, now))
+            .await
     }
 
     async fn withdraw(&self, worker: &str) -> Result<()> {
-        self.read(RecordOperation::Announce, &[], |state, _| {
-            if let Some(workers) = &mut state.contexts.workers {
-                workers.remove(worker);
-            }
-        })
-        .await
+        self.read(RecordOperation::Announce, &[], |state, _| state.contexts.withdraw(worker)).await
     }
 
     async fn announced(&self) -> Result<Option<Vec<Announced>>> {
-        self.read(RecordOperation::Announce, &[], |state, now| {
-            let alive = |row: &&WorkerRow| row.gone > now;
-            let announced = |row: &WorkerRow| Announced {
-                card: row.card.clone(),
-                age: u64::try_from(now.saturating_sub(row.heard) / 1000).unwrap_or(0),
-            };
-            let workers = state.contexts.workers.as_ref();
-            workers.map(|workers| workers.values().filter(alive).map(announced).collect())
-        })
-        .await
+        self.read(RecordOperation::Announce, &[], |state, now| state.contexts.announced(now)).await
     }
 
     async fn schedules(&self, search: &ScheduleSearch) -> Result<Option<FoundSchedules>> {

@@ -20,6 +20,7 @@ mod steps;
 mod store;
 mod throughput;
 mod watching;
+mod workers;
 mod write;
 
 pub use asking::MemoryDatabase;

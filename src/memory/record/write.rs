@@ -6,7 +6,7 @@ use super::store::TablesState;
 use crate::error::Result;
 use crate::json::Json;
 use crate::mutants::{Mutant, makes};
-use crate::ports::record::Written;
+use crate::ports::record::{DecideLocked, LockedChange, Projection, Written};
 use crate::record::final_result::final_result;
 use crate::record::{
     Change, Document, Patch, RESERVED_KEY, Revision, StatusUpdate, Write, WriteKind, to_raw,
@@ -49,6 +49,28 @@ impl TablesState<'_> {
             written.insert(write.run.to_owned(), (Some(moment.at), revision));
         }
         Ok(written)
+    }
+
+    /// Lets `decide` look at a run, and writes what it answers.
+    pub fn change_locked(
+        &mut self,
+        run: &str,
+        needed: Projection,
+        decide: DecideLocked<'_>,
+        moment: Moment,
+    ) -> Result<LockedChange> {
+        if self.contexts.journal.is_some() {
+            return Ok(LockedChange::Journal);
+        }
+        let document = match self.contexts.rows.get(run) {
+            None => Document { found: false, ..Document::parse(None)? },
+            Some(row) if needed == Projection::Whole => Document::parse(Some(&row.content.text()?))?,
+            Some(row) => row.content.reserved()?,
+        };
+        let document = Document { at: Some(moment.at), ..document };
+        let Some(change) = decide(document)? else { return Ok(LockedChange::Declined) };
+        self.write_locked(run, change, moment)?;
+        Ok(LockedChange::Written(Some(moment.at)))
     }
 
     /// What a write does.
