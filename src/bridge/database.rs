@@ -181,7 +181,7 @@ impl PasswordSource for AskedPassword {
 /// A context table: what a `PostgresContext` reads and writes.
 #[napi]
 pub struct ContextTable {
-    store: RunStore,
+    run_store: RunStore,
 }
 
 #[napi]
@@ -190,33 +190,33 @@ impl ContextTable {
     pub fn new(database: &Database, table: String) -> Self {
         let record = database.inner.record(&Tables { contexts: Some(table), statuses: None });
         let record = Arc::new(PunctualRecord::new(record, database.limit, None));
-        Self { store: RunStore::new(record, database.platform.clone()) }
+        Self { run_store: RunStore::new(record, database.platform.clone()) }
     }
 
     /// The value of a key as JSON; null when it is absent.
     #[napi(ts_return_type = "Promise<string | null>")]
     pub fn get<'env>(&self, env: &'env Env, run: String, key: String) -> napi::Result<Object<'env>> {
-        let store = self.store.clone();
-        promise(env, async move { store.get(&run, &key).await })
+        let run_store = self.run_store.clone();
+        promise(env, async move { run_store.get(&run, &key).await })
     }
 
     #[napi(ts_return_type = "Promise<boolean>")]
     pub fn has<'env>(&self, env: &'env Env, run: String, key: String) -> napi::Result<Object<'env>> {
-        let store = self.store.clone();
-        promise(env, async move { store.has(&run, &key).await })
+        let run_store = self.run_store.clone();
+        promise(env, async move { run_store.has(&run, &key).await })
     }
 
     #[napi(ts_return_type = "Promise<boolean>")]
     pub fn delete<'env>(&self, env: &'env Env, run: String, key: String) -> napi::Result<Object<'env>> {
-        let store = self.store.clone();
-        promise(env, async move { store.delete(&run, &key).await })
+        let run_store = self.run_store.clone();
+        promise(env, async move { run_store.delete(&run, &key).await })
     }
 
     /// The whole document as JSON, without the engine's bookkeeping.
     #[napi(js_name = "toJSON", ts_return_type = "Promise<string>")]
     pub fn to_json<'env>(&self, env: &'env Env, run: String) -> napi::Result<Object<'env>> {
-        let store = self.store.clone();
-        promise(env, async move { store.visible(&run).await.map(|raw| raw.get().to_owned()) })
+        let run_store = self.run_store.clone();
+        promise(env, async move { run_store.visible(&run).await.map(|raw| raw.get().to_owned()) })
     }
 
     /// Sets and removes keys in one statement; creates the row when there is none.
@@ -232,7 +232,7 @@ impl ContextTable {
         for write in sets {
             patch.set(write.key, json(env, write.value)?);
         }
-        let store = self.store.clone();
-        promise(env, async move { store.patch(&run, &patch).await })
+        let run_store = self.run_store.clone();
+        promise(env, async move { run_store.patch(&run, &patch).await })
     }
 }

@@ -10,13 +10,13 @@ use napi_derive::napi;
 use serde::Serialize;
 
 use super::broker::Broker;
+use super::coordination::Store;
 use super::database::Database;
 use super::errors::{json, settings, to_js};
 use super::function::JsThread;
 use super::host::{HostFunctions, JsHost};
 use super::runtime::{promise, runtime};
 use super::settings::EngineSettings;
-use super::store::Store;
 use crate::error::{Code, Error};
 use crate::ids::NodeId;
 use crate::memory::{MemoryServer, Process};

@@ -9,9 +9,11 @@ use napi::{Env, Status};
 use napi_derive::napi;
 
 use super::errors::to_js;
-use crate::memory::{self, Load, LostRun, MemoryServer, MessageView, QueueView, RunRow, Server};
+use super::memory_objects::{
+    MemoryLoad, MemoryLostRun, MemoryMessage, MemoryQueue, MemoryRun, MemoryScheduled, MemoryTables,
+};
+use crate::memory::{self, MemoryServer, Server};
 use crate::ports::platform::{Clock, Platform};
-use crate::ports::record::Tables;
 
 pub(super) use crate::memory::server;
 
@@ -27,78 +29,6 @@ pub(super) fn platform(server: &Arc<MemoryServer>) -> Platform {
 #[napi]
 pub struct Memory {
     name: String,
-}
-
-/// The tables of runs.
-#[napi(object, object_to_js = false)]
-pub struct MemoryTables {
-    pub contexts: String,
-    pub statuses: String,
-}
-
-/// What the tables say of a run.
-#[napi(object, object_from_js = false)]
-pub struct MemoryRun {
-    /// JSON: the context as it is at the moment, without the engine's bookkeeping; absent where there is no row.
-    pub context: Option<String>,
-    /// JSON: the bookkeeping as it stands in the row.
-    pub bookkeeping: Option<String>,
-    /// Absent where there is no row.
-    pub status: Option<String>,
-    /// JSON: the final payload.
-    pub result: Option<String>,
-    /// Milliseconds since 1970, with fractions.
-    pub updated_at: Option<f64>,
-}
-
-/// A run that goes on although no message of it is anywhere.
-#[napi(object, object_from_js = false)]
-pub struct MemoryLostRun {
-    pub run_id: String,
-    /// Milliseconds since 1970, with fractions.
-    pub updated_at: f64,
-}
-
-/// A schedule that somebody has to look at.
-#[napi(object, object_from_js = false)]
-pub struct MemoryScheduled {
-    pub schedule_id: String,
-    /// When: milliseconds since 1970.
-    pub due_at: f64,
-}
-
-/// What is in a queue.
-#[napi(object, object_from_js = false)]
-pub struct MemoryQueue {
-    /// What is ready, in its order.
-    pub ready: Vec<MemoryMessage>,
-    /// What was delivered and is not settled.
-    pub held: Vec<MemoryMessage>,
-}
-
-/// How much the broker has in hand.
-#[napi(object, object_from_js = false)]
-pub struct MemoryLoad {
-    /// Messages that were delivered, from any queue, and are not settled.
-    pub held: u32,
-    /// Messages that wait in the queues that were asked for.
-    pub ready: u32,
-}
-
-impl From<Load> for MemoryLoad {
-    fn from(Load { held, ready }: Load) -> Self {
-        let count = |messages| u32::try_from(messages).unwrap_or(u32::MAX);
-        Self { held: count(held), ready: count(ready) }
-    }
-}
-
-/// A message in a queue.
-#[napi(object, object_from_js = false)]
-pub struct MemoryMessage {
-    pub body: Buffer,
-    pub headers: HashMap<String, String>,
-    pub priority: Option<u8>,
-    pub redelivered: bool,
 }
 
 #[napi]
@@ -215,13 +145,8 @@ impl Memory {
 
     /// The runs that go on although no message of theirs is anywhere.
     #[napi]
-    #[allow(clippy::cast_precision_loss, reason = "microseconds since 1970 are below 2^53")]
     pub fn lost(&self, tables: MemoryTables) -> Vec<MemoryLostRun> {
-        let lost = |LostRun { run, updated_at }| MemoryLostRun {
-            run_id: run,
-            updated_at: updated_at as f64 / 1000.0,
-        };
-        self.server().lost(&tables.into()).into_iter().map(lost).collect()
+        self.server().lost(&tables.into()).into_iter().map(MemoryLostRun::from).collect()
     }
 
     /// Makes the table of schedules, as a migration does.
@@ -282,38 +207,5 @@ impl Memory {
 
     fn server(&self) -> Arc<MemoryServer> {
         memory::server(&self.name)
-    }
-}
-
-impl From<MemoryTables> for Tables {
-    fn from(MemoryTables { contexts, statuses }: MemoryTables) -> Self {
-        Self { contexts: Some(contexts), statuses: Some(statuses) }
-    }
-}
-
-impl From<RunRow> for MemoryRun {
-    #[allow(clippy::cast_precision_loss, reason = "microseconds since 1970 are below 2^53")]
-    fn from(RunRow { context, bookkeeping, status, result, updated_at }: RunRow) -> Self {
-        let text = |json: crate::json::Json| json.get().to_owned();
-        Self {
-            context,
-            bookkeeping: bookkeeping.map(text),
-            status,
-            result: result.map(text),
-            updated_at: updated_at.map(|micros| micros as f64 / 1000.0),
-        }
-    }
-}
-
-impl From<QueueView> for MemoryQueue {
-    fn from(QueueView { ready, held }: QueueView) -> Self {
-        let messages = |views: Vec<MessageView>| views.into_iter().map(MemoryMessage::from).collect();
-        Self { ready: messages(ready), held: messages(held) }
-    }
-}
-
-impl From<MessageView> for MemoryMessage {
-    fn from(MessageView { body, headers, priority, redelivered, .. }: MessageView) -> Self {
-        Self { body: body.into(), headers: headers.into_iter().collect(), priority, redelivered }
     }
 }

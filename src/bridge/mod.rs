@@ -7,6 +7,7 @@
 
 mod broker;
 mod client;
+mod coordination;
 mod database;
 mod dead_letters;
 mod engine;
@@ -22,6 +23,7 @@ mod live_broker;
 mod live_functions;
 mod live_reader;
 mod memory;
+mod memory_objects;
 mod milestones;
 mod notices;
 mod outbox;
@@ -29,4 +31,3 @@ mod pausing;
 mod runtime;
 mod schedules;
 mod settings;
-mod store;

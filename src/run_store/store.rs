@@ -1,4 +1,4 @@
-//! The store: a record and the cache of its runs.
+//! The run store: a record and the cache of its runs. The coordination store, which the worker calls `store`, is another thing.
 
 use std::sync::Arc;
 

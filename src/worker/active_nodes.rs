@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::ids::NodeId;
-use crate::worker::runs::store::Runs;
+use crate::worker::runs::service::Runs;
 use crate::worker::runs::time_limit::LateRun;
 use crate::workflow::ledger::Standing;
 use crate::workflow::path::Inside;

@@ -14,7 +14,7 @@ use crate::ports::keys;
 use crate::protocol::outcome::{Outcome, Taken};
 use crate::worker::leases::service::Leases;
 use crate::worker::retry::Retry;
-use crate::worker::runs::store::Runs;
+use crate::worker::runs::service::Runs;
 use crate::workflow::blueprint::{Blueprint, Join};
 use crate::workflow::ledger::{DueJob, Ledger, Standing};
 

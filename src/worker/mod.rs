@@ -14,7 +14,7 @@
 //!                            │                 ├─► job::taking_over: what an attempt that died wrote is taken back
 //!                            │                 ├─► job::telling: announces that the run goes on
 //!                            │                 ├─► job::calling: JavaScript executes the node, and answers
-//!                            │                 ├─► job::execution: completion decides, committing stores it (storing: where
+//!                            │                 ├─► job::finishing: completion decides, committing stores it (storing: where
 //!                            │                 │     the row is locked)
 //!                            │                 └─► job::carrying: publishes what is due, or runs the one node that is
 //!                            │                       (chain: which one, and for how long)
@@ -60,20 +60,21 @@
 //!   job: ahead                                       the lease of the node that follows, beside the commit
 //!   job: going_on                                    whether this worker runs that node itself
 //!   job: taking_over                                 an attempt that may not be the first
-//!   job: claiming, limiting, calling, execution      its steps
+//!   job: claiming, limiting, calling, finishing      its steps
 //!   job: committing                                  an answer's commit, decided anew for each try
 //!   job: admitting                                   what is to be done with the message, and doing it
 //!   job: cut_short, leftovers, rescheduling, disposition, abandoning, dead_lettering, storing, coming_again, telling
 //!                                                    what becomes of a message that does not go the straight way
-//!   job: trouble, looking, clock, context, place, limit_key, limit_note, foretold  what the steps stand on
+//!   job: trouble, looking, clock, context, place, limit_key, limit_note, foretold, loading
+//!                                                    what the steps stand on
 //!   halts: looking                                   looks what is paused for all workers
 //!   cancelling                                       ends a run from outside, and its children
 //!   services                                         puts the services together
-//!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, waiting
+//!   results, legacy, dead_letters, publisher, blueprints, traffic, active_nodes, intake, unwritten
 //!   runs: resuming, children, time_limit             what is decided on a run from outside, or because of another
 //!   runs: halting, history                           what is paused, and goes on; what was executed
 //!   runs: operations, beginning, failing, starting, scheduling, watching, claim, live, inside, putting_off
-//!   runs: updating, store
+//!   runs: updating, service
 //!                                                    the record
 //!   registry: service                                who lives, and what every worker can do
 //!   health: service                                  what this worker knows of itself
@@ -84,7 +85,7 @@
 //! ```
 //!
 //! Beside them stand the rules, which know nothing of the services, have no clock and no server, need each other only, and may
-//! be imported from everywhere: `job::{admission, chain, completion, effect, fate, inside, reason, subflow, verdict}`,
+//! be imported from everywhere: `job::{admission, admission_inside, chain, completion, effect, fate, reason, subflow, verdict}`,
 //! `health::judgement`, `limits::naming`, `meters::{buckets, kinds, tally}`, `recovery::judgement`, `registry::{card, elsewhere, gate}`,
 //! `runs::{finalize, state}`.
 
@@ -124,7 +125,7 @@ mod settings;
 mod shutdown;
 mod started;
 mod traffic;
-mod waiting;
+mod unwritten;
 
 pub use changes::Following;
 pub use client::service::Client;

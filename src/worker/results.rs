@@ -24,7 +24,7 @@ use crate::worker::active_nodes::ActiveNodes;
 use crate::worker::leases::service::Leases;
 use crate::worker::notices::Notices;
 use crate::worker::publisher::Publisher;
-use crate::worker::runs::store::Runs;
+use crate::worker::runs::service::Runs;
 use crate::workflow::ledger::RunStatus;
 
 /// What stands in a node's place in the key of the lease.

@@ -26,10 +26,10 @@ use crate::worker::notices::Notices;
 use crate::worker::publisher::Publisher;
 use crate::worker::registry::service::Registry;
 use crate::worker::results::Results;
-use crate::worker::runs::store::{Heard, Runs};
+use crate::worker::runs::service::{Heard, Runs};
 use crate::worker::settings::Settings;
 use crate::worker::traffic::Traffic;
-use crate::worker::waiting::Waiting;
+use crate::worker::unwritten::Waiting;
 
 /// What an engine stands on.
 pub struct Ports {

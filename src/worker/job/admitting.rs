@@ -6,9 +6,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::admission::is_reached;
+use super::admission_inside::{DecidedBy, admit_after, admit_by};
 use super::context::JobContext;
-use super::inside::{DecidedBy, admit_after, admit_by};
 use super::limit_key::leave_line;
+use super::loading::{end_late_run, load};
 use super::reason::Reason;
 use super::trouble::is_passing_trouble;
 use super::verdict::{Disposal, Step, Tried, Verdict};
@@ -23,8 +24,6 @@ use crate::worker::halts::looking::holds_blueprint_for_sure;
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::runs::beginning::FirstMessage;
 use crate::worker::runs::operations::FollowUp;
-use crate::worker::runs::time_limit::LateRun;
-use crate::worker::services::Services;
 use crate::workflow::ledger::DueJob;
 use crate::workflow::path::Inside;
 
@@ -261,35 +260,6 @@ async fn is_paused(context: &JobContext<'_>, message: &JobMessage) -> Result<boo
         Err(error) if matches!(error.kind(), Kind::Setup | Kind::Refused) => Ok(false),
         answer => answer,
     }
-}
-
-async fn load(context: &JobContext<'_>, message: &JobMessage) -> Result<Document> {
-    let Services { runs, .. } = context.services;
-    let document = context.retry.until_done(|| runs.load(&message.run_id)).await?;
-    match end_late_run(context, message, &document).await? {
-        true => context.retry.until_done(|| runs.load(&message.run_id)).await,
-        false => Ok(document),
-    }
-}
-
-/// Fails a run whose time is over; whether there was one to fail.
-///
-/// # Errors
-/// Only when the worker aborts.
-pub async fn end_late_run(
-    context: &JobContext<'_>,
-    message: &JobMessage,
-    document: &Document,
-) -> Result<bool> {
-    let Services { runs, platform, results, .. } = context.services;
-    let (run, now) = (&message.run_id, platform.now());
-    if !document.is_late(now) {
-        return Ok(false);
-    }
-    let late = LateRun::new(run);
-    context.retry.unless(is_passing_trouble, || late.end(runs, now)).await?;
-    results.publish_or_report(run, context.abort()).await?;
-    Ok(true)
 }
 
 /// A blueprint that can be run, or what becomes of a message for one that cannot.

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::chain::is_kept;
 use super::context::JobContext;
-use super::execution::{Executed, Finished, finish};
+use super::finishing::{Executed, Finished, finish};
 use super::foretold::Foretold;
 use super::going_on::{Chain, may_go_on};
 use crate::error::Result;

@@ -11,16 +11,16 @@ use futures_util::future::join;
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::admission_inside::{DecidedBy, admit_by};
 use super::admitting::ToExecute;
 use super::ahead::{Ahead, finish_ahead};
 use super::calling::execute;
 use super::claiming::{Clearance, clear};
 use super::context::JobContext;
 use super::cut_short::{fate_after, panicked};
-use super::execution::{Executed, Finished};
 use super::fate::MessageFate;
+use super::finishing::{Executed, Finished};
 use super::going_on::{Chain, goes_on};
-use super::inside::{DecidedBy, admit_by};
 use super::limiting::{Entrance, enter, heed};
 use super::taking_over::take_over;
 use super::verdict::{Tried, Verdict};

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::chain::Progress;
 use super::context::JobContext;
-use super::execution::Finished;
+use super::finishing::Finished;
 use crate::ids::NodeId;
 use crate::protocol::message::JobMessage;
 use crate::worker::recovery::judgement::VERSION_1_STAYS;

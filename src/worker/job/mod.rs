@@ -2,6 +2,7 @@
 
 mod abandoning;
 pub mod admission;
+pub mod admission_inside;
 pub(super) mod admitting;
 mod ahead;
 mod calling;
@@ -18,16 +19,16 @@ mod dead_lettering;
 pub(super) mod delivery;
 pub(super) mod disposition;
 pub mod effect;
-pub(super) mod execution;
 pub(super) mod fate;
+pub(super) mod finishing;
 mod foretold;
 mod going_on;
-pub mod inside;
 mod leased;
 mod leftovers;
 pub(super) mod limit_key;
 mod limit_note;
 mod limiting;
+mod loading;
 pub(super) mod looking;
 pub(super) mod place;
 mod process;

@@ -6,12 +6,12 @@ use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::admission::admit_beside_lease;
-use super::admitting::end_late_run;
 use super::coming_again::{LEASE_WAIT, LONGEST_WAIT, come_again};
 use super::context::JobContext;
 use super::fate::MessageFate;
 use super::leased::with_lease;
 use super::leftovers::{is_looked_after, looking_after, publish_leftovers};
+use super::loading::end_late_run;
 use super::suspect::{COMPANY_WAIT, suspected};
 use super::telling::tell_if_nobody_may_have;
 use crate::error::Result;

@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::ports::about::About;
 use crate::protocol::message::JobMessage;
 use crate::protocol::outcome::Answer;
-use crate::worker::waiting::Room;
+use crate::worker::unwritten::Room;
 use crate::workflow::path::shown;
 
 /// How long a result holds its place.

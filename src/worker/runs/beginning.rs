@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use super::service::Runs;
 use super::state::{Decision, RunState};
-use super::store::Runs;
 use crate::error::Result;
 use crate::ports::record::Projection;
 use crate::record::{BLUEPRINT_ID, BLUEPRINT_VERSION, Carried, Document, FollowedBlueprint, to_raw};
 use crate::workflow::blueprint::Blueprint;
-use crate::workflow::ledger::{Event, Resume};
 
 /// The message that a run begins with.
 #[derive(Debug, Clone, Default)]
@@ -73,23 +72,6 @@ impl Runs {
             None => Ok(Decision::Leave(())),
         };
         self.update(run, Projection::Ledger, call).await.map(drop)
-    }
-
-    /// Wakes a node whose time has come, if it still sleeps in that round.
-    ///
-    /// # Errors
-    /// As [`begin`](Self::begin).
-    pub async fn wake(&self, run: &str, node: &str, round: u32) -> Result<()> {
-        let nowhere = Blueprint::unknown("");
-        let wake = |state: &mut RunState| {
-            let event = Event::Resumed { node: node.into(), with: Resume::default() };
-            let ledger = state.ledger();
-            match ledger.sleeps(node, round) && ledger.apply(&nowhere, event).is_ok() {
-                true => Ok(Decision::Write(())),
-                false => Ok(Decision::Leave(())),
-            }
-        };
-        self.update(run, Projection::Ledger, wake).await.map(drop)
     }
 }
 

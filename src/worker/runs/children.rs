@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::operations::{FollowUp, apply};
-use super::store::Runs;
+use super::service::Runs;
 use crate::error::{Code, Result};
 use crate::ids::NodeId;
 use crate::json::Json;

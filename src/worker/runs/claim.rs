@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use tracing::debug;
 
 use super::finalize::finalize;
+use super::service::Runs;
 use super::state::{Decision, RunState};
-use super::store::Runs;
 use crate::error::Result;
 use crate::ports::record::Projection;
 use crate::record::{Decide, Document, Patch};

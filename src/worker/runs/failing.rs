@@ -1,7 +1,7 @@
 //! How a run fails by a message that cannot be processed.
 
+use super::service::Runs;
 use super::state::{Decision, RunState};
-use super::store::Runs;
 use crate::error::Result;
 use crate::ports::record::Projection;
 use crate::protocol::message::JobMessage;

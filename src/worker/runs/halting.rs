@@ -1,8 +1,8 @@
 //! Runs that a person pauses and lets go on, and what is paused for all workers.
 
 use super::operations::{FollowUp, refused};
+use super::service::Runs;
 use super::state::{Decision, RunState};
-use super::store::Runs;
 use crate::error::{Code, Error, Result};
 use crate::ports::halting::{HaltWrite, StoredHalt};
 use crate::ports::record::Projection;
@@ -59,7 +59,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn halts(&self) -> Result<Option<Vec<StoredHalt>>> {
-        self.store().record().halts().await
+        self.run_store().record().halts().await
     }
 
     /// Changes what is paused for all workers; whether that changed something.
@@ -67,7 +67,7 @@ impl Runs {
     /// # Errors
     /// There is no table for it, or the server is out of reach.
     pub async fn write_halt(&self, write: &HaltWrite) -> Result<bool> {
-        self.store().record().write_halt(write).await?.ok_or_else(|| no_table("Changing what is paused"))
+        self.run_store().record().write_halt(write).await?.ok_or_else(|| no_table("Changing what is paused"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The history of executions, as the record has it.
 
-use super::store::Runs;
+use super::service::Runs;
 use crate::error::Result;
 use crate::ports::history::{HistoryRemoval, HistorySearch, NewAttempt, StoredAttempt};
 
@@ -10,7 +10,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn write_history(&self, attempts: &[NewAttempt]) -> Result<bool> {
-        self.store().record().write_history(attempts).await
+        self.run_store().record().write_history(attempts).await
     }
 
     /// Reads the history of a run; none where there is no table for it.
@@ -18,7 +18,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn history(&self, search: &HistorySearch) -> Result<Option<Vec<StoredAttempt>>> {
-        self.store().record().history(search).await
+        self.run_store().record().history(search).await
     }
 
     /// Removes attempts at nodes; how many. None where there is no table for them.
@@ -26,6 +26,6 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn remove_history(&self, removal: &HistoryRemoval) -> Result<Option<u64>> {
-        self.store().record().remove_history(removal).await
+        self.run_store().record().remove_history(removal).await
     }
 }

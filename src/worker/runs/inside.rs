@@ -1,8 +1,8 @@
 //! What happens to a subflow and is no node's result: its time is up, or its container was resumed in its place.
 
 use super::operations::FollowUp;
+use super::service::Runs;
 use super::state::{Decision, RunState};
-use super::store::Runs;
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::ports::record::Projection;

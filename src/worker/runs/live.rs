@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::finalize::finalize;
-use super::store::Runs;
+use super::service::Runs;
 use crate::error::Result;
 use crate::ports::view::LiveAttempt;
 use crate::record::{Change, Decide, Document, Patch};

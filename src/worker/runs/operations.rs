@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::beginning::take_over;
+use super::service::Runs;
 use super::state::{Decision, RunState};
-use super::store::Runs;
 use crate::error::{Code, Error, Result};
 use crate::json::Json;
 use crate::ports::record::Projection;

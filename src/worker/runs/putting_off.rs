@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::service::Runs;
 use super::state::{Decision, RunState};
-use super::store::Runs;
 use crate::error::Result;
 use crate::ports::record::Projection;
 use crate::time::milliseconds;

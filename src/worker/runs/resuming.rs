@@ -1,10 +1,11 @@
-//! Paused nodes of a run go on.
+//! Paused nodes of a run go on: they are resumed, or a sleeping one wakes since its time has come.
 
 use super::operations::{FollowUp, apply};
-use super::state::RunState;
-use super::store::Runs;
+use super::service::Runs;
+use super::state::{Decision, RunState};
 use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
+use crate::ports::record::Projection;
 use crate::record::{SUBFLOW_STATE, to_raw};
 use crate::workflow::blueprint::Blueprint;
 use crate::workflow::ledger::{DueJob, Event, Ledger, Resume};
@@ -44,6 +45,23 @@ impl Runs {
             go_on(state.ledger(), awaiting, with).map(Some)
         })
         .await
+    }
+
+    /// Wakes a node whose time has come, if it still sleeps in that round.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the row cannot be read.
+    pub async fn wake(&self, run: &str, node: &str, round: u32) -> Result<()> {
+        let nowhere = Blueprint::unknown("");
+        let wake = |state: &mut RunState| {
+            let event = Event::Resumed { node: node.into(), with: Resume::default() };
+            let ledger = state.ledger();
+            match ledger.sleeps(node, round) && ledger.apply(&nowhere, event).is_ok() {
+                true => Ok(Decision::Write(())),
+                false => Ok(Decision::Leave(())),
+            }
+        };
+        self.update(run, Projection::Ledger, wake).await.map(drop)
     }
 }
 

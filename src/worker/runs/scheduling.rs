@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::store::Runs;
+use super::service::Runs;
 use crate::error::{Code, Error, Result};
 use crate::ports::scheduling::{FoundSchedules, ScheduleSearch, ScheduleWrite, ScheduleWritten};
 use crate::record::NewRun;
@@ -14,7 +14,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn schedules(&self, search: &ScheduleSearch) -> Result<Option<FoundSchedules>> {
-        self.store().record().schedules(search).await
+        self.run_store().record().schedules(search).await
     }
 
     /// Changes a schedule and inserts runs, or does neither.
@@ -26,7 +26,7 @@ impl Runs {
         write: &ScheduleWrite<'_>,
         runs: &[NewRun],
     ) -> Result<ScheduleWritten> {
-        let written = self.store().record().write_schedule(write, runs).await?;
+        let written = self.run_store().record().write_schedule(write, runs).await?;
         written.ok_or_else(|| no_table("Changing the schedule"))
     }
 
@@ -53,13 +53,13 @@ impl Runs {
             return Ok(BTreeMap::new());
         }
         let names: Vec<&str> = runs.iter().map(String::as_str).collect();
-        let views = self.store().record().views(&names).await?;
+        let views = self.run_store().record().views(&names).await?;
         Ok(views.into_iter().filter_map(|(run, view)| Some((run, view.status?))).collect())
     }
 
     /// Why a run of this id cannot be, if it is known what ids the tables have.
     pub fn refuses_id(&self, run: &str) -> Option<Error> {
-        self.store().record().refuses_id(run)
+        self.run_store().record().refuses_id(run)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::beginning::{name_blueprint, take_over};
+use super::service::Runs;
 use super::state::{Decision, RunState, Terms, decide};
-use super::store::Runs;
 use crate::error::{Code, Error, Result};
 use crate::ids::NodeId;
 use crate::ports::record::{ForeignStatement, Inserted, Insertion};
@@ -147,7 +147,7 @@ impl Runs {
     /// # Errors
     /// Those of the server. Where its answer was lost, the runs may be there.
     pub async fn insert(&self, runs: &[NewRun], which: Insertion) -> Result<Inserted> {
-        self.store().insert(runs, which).await
+        self.run_store().insert(runs, which).await
     }
 
     /// The statement that inserts a run, for a transaction of somebody else's.
@@ -155,7 +155,7 @@ impl Runs {
     /// # Errors
     /// The tables cannot be worked with, or the server is out of reach.
     pub async fn insertion(&self, run: &NewRun) -> Result<ForeignStatement> {
-        self.store().insertion(run).await.map_err(|error| error.of_run(&run.run))
+        self.run_store().insertion(run).await.map_err(|error| error.of_run(&run.run))
     }
 
     /// Begins a run anew, if it has ended and its result is published.
@@ -165,7 +165,7 @@ impl Runs {
     pub async fn begin_again(&self, beginning: &Beginning) -> Result<ChangeOutcome<Restarted>> {
         let queue = self.settings.queues.of(&beginning.blueprint.id);
         let judge = &mut |state: &mut RunState| beginning.begin_again(state, queue);
-        self.store().rewrite(&beginning.run, |document| decide(document, self.terms(), judge)).await
+        self.run_store().rewrite(&beginning.run, |document| decide(document, self.terms(), judge)).await
     }
 }
 

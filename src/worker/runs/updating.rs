@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::service::Runs;
 use super::state::{Decision, RunState, decide};
-use super::store::Runs;
 use crate::error::Result;
 use crate::ids::NodeId;
 use crate::ports::record::Projection;
@@ -43,7 +43,7 @@ impl Runs {
             }
             Ok((change, answer))
         };
-        let committed = self.store.change(run, needed, decide).await?;
+        let committed = self.run_store.change(run, needed, decide).await?;
         if let Some(ended) = ended.filter(|_| committed.changed) {
             let blueprint = ended.blueprint.as_ref().map_or("", |follows| &*follows.id);
             let of = Of::jobs(blueprint, ended.queue.as_deref().unwrap_or_default());
@@ -117,7 +117,7 @@ impl Runs {
     /// # Errors
     /// Whatever `decide` or the server says. Where the server's answer was lost, the commit may have counted.
     pub async fn commit(&self, run: &str, base: Document, decide: Decide) -> Result<CommitOutcome> {
-        let outcome = self.store.commit(run, base, decide).await?;
+        let outcome = self.run_store.commit(run, base, decide).await?;
         let shows_rest =
             |document: &Document| document.reserved.as_ref().is_some_and(ReservedKey::shows_rest);
         if outcome.changed && outcome.document.as_ref().is_none_or(shows_rest) {

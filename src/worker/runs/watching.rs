@@ -1,6 +1,6 @@
 //! Runs as an application looks at them.
 
-use super::store::Runs;
+use super::service::Runs;
 use crate::error::Result;
 use crate::ports::watching::{
     EndCount, EndSearch, Removal, Removed, RunCount, RunSearch, RunSummary, StatusView,
@@ -12,7 +12,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn view(&self, run: &str) -> Result<Option<StatusView>> {
-        self.store().view(run).await
+        self.run_store().view(run).await
     }
 
     /// A page of runs, in the order of their ids.
@@ -20,7 +20,7 @@ impl Runs {
     /// # Errors
     /// The tables cannot be worked with, or the server is out of reach.
     pub async fn list(&self, search: &RunSearch) -> Result<Vec<RunSummary>> {
-        self.store().record().list(search).await
+        self.run_store().record().list(search).await
     }
 
     /// How many runs there are of each status and blueprint.
@@ -28,7 +28,7 @@ impl Runs {
     /// # Errors
     /// As [`list`](Self::list).
     pub async fn counts(&self, tags: &[String]) -> Result<Vec<RunCount>> {
-        self.store().record().counts(tags).await
+        self.run_store().record().counts(tags).await
     }
 
     /// How many runs ended when.
@@ -36,7 +36,7 @@ impl Runs {
     /// # Errors
     /// As [`list`](Self::list).
     pub async fn ends(&self, search: &EndSearch) -> Result<Vec<EndCount>> {
-        self.store().record().ends(search).await
+        self.run_store().record().ends(search).await
     }
 
     /// Removes runs that are over.
@@ -44,6 +44,6 @@ impl Runs {
     /// # Errors
     /// As [`list`](Self::list).
     pub async fn remove(&self, removal: &Removal) -> Result<Vec<Removed>> {
-        self.store().record().remove(removal).await
+        self.run_store().record().remove(removal).await
     }
 }

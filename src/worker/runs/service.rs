@@ -32,7 +32,7 @@ pub struct Heard {
 
 /// The runs, as they are recorded.
 pub struct Runs {
-    pub(super) store: RunStore,
+    pub(super) run_store: RunStore,
     /// Names the queue that a run's jobs go through.
     pub(super) settings: Arc<Settings>,
     pub(super) heard: Heard,
@@ -42,17 +42,17 @@ pub struct Runs {
 
 impl Runs {
     /// Over this record. `deferred` says that the adapter publishes results itself.
-    pub fn new(store: RunStore, settings: Arc<Settings>, heard: Heard, deferred: bool) -> Self {
-        Self { store, settings, heard, deferred }
+    pub fn new(run_store: RunStore, settings: Arc<Settings>, heard: Heard, deferred: bool) -> Self {
+        Self { run_store, settings, heard, deferred }
     }
 
     pub(super) fn terms(&self) -> Terms {
         let heard = self.heard.notices.are_heard();
-        Terms { deferred: self.deferred, heard, now: self.store.now() }
+        Terms { deferred: self.deferred, heard, now: self.run_store.now() }
     }
 
-    pub(super) fn store(&self) -> &RunStore {
-        &self.store
+    pub(super) fn run_store(&self) -> &RunStore {
+        &self.run_store
     }
 
     /// Whether the adapter publishes results itself.
@@ -65,7 +65,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
     pub async fn load(&self, run: &str) -> Result<Document> {
-        self.store.load(run).await
+        self.run_store.load(run).await
     }
 
     /// The same for a caller that has seen the run.
@@ -73,7 +73,7 @@ impl Runs {
     /// # Errors
     /// As [`load`](Self::load).
     pub async fn newer_than(&self, run: &str, known: Document) -> Result<Document> {
-        self.store.newer_than(run, Some(known)).await
+        self.run_store.newer_than(run, Some(known)).await
     }
 
     /// The ledger of a run alone.
@@ -81,12 +81,12 @@ impl Runs {
     /// # Errors
     /// As [`load`](Self::load).
     pub async fn load_ledger(&self, run: &str) -> Result<Document> {
-        self.store.load_ledger(run).await
+        self.run_store.load_ledger(run).await
     }
 
     /// Whether this worker has heard what the database's clock says.
     pub fn knows_the_time(&self) -> bool {
-        self.store.knows_the_time()
+        self.run_store.knows_the_time()
     }
 
     /// Before moments are compared, this worker hears from the run's row what the database's clock says.
@@ -94,7 +94,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach, or the row cannot be read.
     pub async fn set_the_clock(&self, run: &str) -> Result<()> {
-        match self.store.knows_the_time() {
+        match self.run_store.knows_the_time() {
             true => Ok(()),
             false => self.load_ledger(run).await.map(drop),
         }
@@ -105,21 +105,21 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn learn_the_time(&self) -> Result<()> {
-        match self.store.knows_the_time() {
+        match self.run_store.knows_the_time() {
             true => Ok(()),
-            false => self.store.ask_the_time().await,
+            false => self.run_store.ask_the_time().await,
         }
     }
 
     /// Now, by the database's clock as far as anything was heard of it: milliseconds since 1970.
     pub fn now(&self) -> u64 {
-        self.store.now()
+        self.run_store.now()
     }
 
     /// The same, by one of the first of several runs whose row can be read.
     pub async fn set_the_clock_by(&self, runs: impl Iterator<Item = &str> + Send) {
         for run in runs.take(CLOCKS_ASKED) {
-            if self.store.knows_the_time() {
+            if self.run_store.knows_the_time() {
                 return;
             }
             let heard = self.load_ledger(run).await;
@@ -130,7 +130,7 @@ impl Runs {
 
     /// Notes that the outputs of version 1 in this state of a run have been adopted.
     pub fn looked_through(&self, run: &str, document: &Document) {
-        self.store.checked(run, document);
+        self.run_store.checked(run, document);
     }
 
     /// Stores a run's end and its result in the status table.
@@ -138,7 +138,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach, or the result cannot be stored.
     pub async fn write_result(&self, run: &str, end: RunStatus, result: &Json) -> Result<()> {
-        self.store.write_result(run, end, result).await?;
+        self.run_store.write_result(run, end, result).await?;
         self.heard.changes.tell(run);
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn is_locked(&self, run: &str) -> Result<bool> {
-        self.store.record().locked(&[run]).await.map(|locked| !locked.is_empty())
+        self.run_store.record().locked(&[run]).await.map(|locked| !locked.is_empty())
     }
 
     /// Writes the end of a run into its status row, if that still says `running`.
@@ -156,7 +156,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn finish_unheard(&self, run: &str, end: RunStatus) -> Result<()> {
-        self.store.record().finish_unheard(run, end).await
+        self.run_store.record().finish_unheard(run, end).await
     }
 
     /// Says that runs are alive, where they are still running.
@@ -164,11 +164,11 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn keep_alive(&self, runs: &[String]) -> Result<()> {
-        match self.store.record().keep_alive(runs).await {
+        match self.run_store.record().keep_alive(runs).await {
             // What the table refuses of one run must not make the others seem dead.
             Err(error) if error.may_be_of_one_run() && runs.len() > 1 => {
                 let one_by_one = runs.iter().map(|run| async move {
-                    let kept = self.store.record().keep_alive(std::slice::from_ref(run)).await;
+                    let kept = self.run_store.record().keep_alive(std::slice::from_ref(run)).await;
                     kept.or_else(|error| if error.may_be_of_one_run() { Ok(()) } else { Err(error) })
                 });
                 join_all(one_by_one).await.into_iter().collect()
@@ -182,7 +182,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn cancelled(&self, runs: &[String]) -> Result<Vec<String>> {
-        self.store.record().cancelled(runs).await
+        self.run_store.record().cancelled(runs).await
     }
 
     /// Which of these runs have a node that was to wake up before a moment, in milliseconds since 1970, or were to end before it.
@@ -190,7 +190,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn overdue(&self, runs: &[String], moment: u64) -> Result<Vec<String>> {
-        self.store.record().overdue(runs, moment).await
+        self.run_store.record().overdue(runs, moment).await
     }
 
     /// Runs that are `running` and stale.
@@ -198,7 +198,7 @@ impl Runs {
     /// # Errors
     /// The table has no `updated_at`, or the server is out of reach.
     pub async fn stale(&self, search: &StaleSearch) -> Result<Vec<StaleRun>> {
-        self.store.record().stale(search).await
+        self.run_store.record().stale(search).await
     }
 
     /// Claims a stale run. Answers false if another worker claimed it or anything happened to it since.
@@ -206,7 +206,7 @@ impl Runs {
     /// # Errors
     /// As [`stale`](Self::stale).
     pub async fn claim_stale(&self, stale: &StaleRun) -> Result<bool> {
-        self.store.record().claim_stale(stale).await
+        self.run_store.record().claim_stale(stale).await
     }
 
     /// Those that wait of a page of all runs, in the order of their ids, after `after`.
@@ -214,7 +214,7 @@ impl Runs {
     /// # Errors
     /// As [`stale`](Self::stale).
     pub async fn awaiting(&self, after: &str, limit: i64) -> Result<AwaitingPage> {
-        self.store.record().awaiting(after, limit).await
+        self.run_store.record().awaiting(after, limit).await
     }
 
     /// Whether the tables are there, and can be worked with. Answers with what their user has to know of them.
@@ -222,7 +222,7 @@ impl Runs {
     /// # Errors
     /// They cannot, or the server is out of reach.
     pub async fn check(&self) -> Result<Vec<String>> {
-        self.store.record().check().await
+        self.run_store.record().check().await
     }
 
     /// Whether a pooler stands before the database; none where that cannot be.
@@ -230,7 +230,7 @@ impl Runs {
     /// # Errors
     /// The server is out of reach.
     pub async fn is_pooled(&self) -> Result<Option<bool>> {
-        let record = self.store.record();
+        let record = self.run_store.record();
         record.has_journal().await?;
         Ok(record.is_pooled())
     }
@@ -240,11 +240,11 @@ impl Runs {
     /// # Errors
     /// It is out of reach, or cannot be worked with.
     pub async fn answers(&self) -> Result<()> {
-        self.store.record().find_journal().await.map(drop)
+        self.run_store.record().find_journal().await.map(drop)
     }
 
     /// Closes what was opened here; whatever is used again opens again.
     pub fn let_go(&self) {
-        self.store.record().let_go();
+        self.run_store.record().let_go();
     }
 }

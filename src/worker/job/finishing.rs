@@ -1,4 +1,4 @@
-//! The end of an execution: its answer is committed, and told.
+//! Finishes an execution: its answer is committed, and told.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! Admission of every message ([`admit_by`]), and inside subflows: what is to be done with a message for a node of an instance, or
-//! for the instance itself. Rules only: no engine, no clock, no server.
+//! Admission inside subflows: what is to be done with a message for a node of an instance, or for the instance itself. Every
+//! message comes by [`admit_by`], which asks these rules or those of [`admission`](super::admission). Rules only: no engine, no
+//! clock, no server.
 
 use std::sync::Arc;
 

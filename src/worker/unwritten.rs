@@ -1,4 +1,5 @@
-//! Results that wait for their run without a place: somebody has locked its row. A worker keeps only so many.
+//! Results that are not written yet, and wait without a place: another transaction has locked the row of their run. A worker keeps
+//! only so many.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
