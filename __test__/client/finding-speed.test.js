@@ -58,7 +58,7 @@ async function filled(servers, [done, waits, fails]) {
   await cloned(servers, fails, 'n % 10 = 9', {
     status: { data: `jsonb_build_object('status', 'failed', 'reason', ${reason})` },
   })
-  await servers.pg.query('ANALYZE')
+  await servers.pg.query('VACUUM ANALYZE')
 }
 
 const median = (times) => times.sort((one, other) => one - other)[times.length >> 1]
@@ -103,7 +103,6 @@ it('is less than 10 ms', { ...onServers('memory reads every run'), timeout: 600_
     [{ blueprintId: 'rare' }, 50],
     [{ blueprintId: 'nothing' }, 0],
     [{ blueprintId: 'flow-2', createdBefore: new Date(Date.now() + 1) }, 100],
-    [{ blueprintId: 'rare', waitingAt: 'approval' }, 50],
     [{ blueprintId: 'flow-1', status: 'awaiting', order: 'desc' }, 100],
   ]
   const slow = []

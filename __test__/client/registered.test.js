@@ -36,10 +36,10 @@ const started = (client, options = {}) =>
 
 describe('a client that has no blueprint', () => {
   it('starts what a worker has that lives, and no more once it is gone', async (t) => {
-    const client = clientFor(t, servers)
     await servers.freshQueue()
-    await assert.rejects(client.start('forked'), { code: 'BLUEPRINT_UNKNOWN' })
+    await assert.rejects(clientFor(t, servers).start('forked'), { code: 'BLUEPRINT_UNKNOWN' })
     const worker = await servers.workerFor(t, forked())
+    const client = clientFor(t, servers)
     const run = await started(client, { context: { amount: 40 }, tags: ['eu'] })
     assert.equal(run.outcome, 'new')
     const described = await run.describe()
@@ -74,8 +74,8 @@ describe('a client that has no blueprint', () => {
   })
 
   it('goes by the worker that was started last, and by its version', async (t) => {
-    const client = clientFor(t, servers)
     await servers.workerFor(t, forked('1'))
+    const client = clientFor(t, servers)
     await started(client, { version: '1' }).then((run) => run.result({ timeoutMs: 20_000 }))
     const adapter = servers.adapter(forked('2'))
     t.after(() => adapter.stop())

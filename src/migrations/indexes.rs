@@ -108,7 +108,7 @@ fn columns(index: OwnedIndex, facts: &Facts) -> String {
         OwnedIndex::Blueprint => format!("(({NAMED_BLUEPRINT}), run_id)"),
         OwnedIndex::Waits => format!("(({WAITING}->>0), run_id) WHERE {WAITING}->>0 IS NOT NULL"),
         OwnedIndex::WaitsMore => {
-            format!("USING gin (({WAITING})) WITH (fastupdate = off) WHERE {WAITING}->>1 IS NOT NULL")
+            format!("USING gin ((({WAITING}) - 0)) WITH (fastupdate = off) WHERE {WAITING}->>1 IS NOT NULL")
         }
         OwnedIndex::Halted => format!("(run_id) WHERE {HALTED}"),
         OwnedIndex::Failed => format!("(run_id) WHERE {status} {ENDED_BADLY}"),

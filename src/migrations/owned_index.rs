@@ -13,7 +13,7 @@ pub enum OwnedIndex {
     Blueprint,
     /// Of the runs that wait, by the first node that does.
     Waits,
-    /// Of the runs in which several nodes wait.
+    /// Of the runs in which several nodes wait, by all but the first of them.
     WaitsMore,
     /// Of the runs that a person has paused.
     Halted,

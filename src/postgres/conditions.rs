@@ -31,8 +31,7 @@ pub(super) struct Bounds<'a> {
 }
 
 /// SQL: in the array `$WAITS` the text `$?` stands, and not first.
-pub(super) const OTHER_WAITS: &str =
-    "$WAITS->>1 IS NOT NULL AND $WAITS ? $?::text AND $WAITS->>0 <> $?::text";
+const OTHER_WAITS: &str = "$WAITS->>1 IS NOT NULL AND $WAITS ? $?::text AND $WAITS->>0 <> $?::text";
 
 /// SQL: equal to the parameter `$?`, by an index that has the runs in order. PostgreSQL does not know how rare a value is that it is
 /// not told, and reads all runs where it takes it for a common one: with both bounds said too, it takes it for a rare one.

@@ -4,7 +4,7 @@
 //! first looked up by its index, [`FEW`] runs at most: few are then found by their ids, and many one after the other in their
 //! order. What has an index in that order needs no such look.
 
-use super::conditions::{Bounds, Conditions, OTHER_WAITS};
+use super::conditions::{Bounds, Conditions};
 use super::connection::Connection;
 use super::contexts::Contexts;
 use super::session::Session;
@@ -103,11 +103,9 @@ async fn few_waiting(
 ) -> Result<Option<Vec<String>>> {
     let Some(node) = node else { return Ok(None) };
     let index = OwnedIndex::WaitsMore.name(&contexts.sql);
-    let waits = OTHER_WAITS.replace("$WAITS", &format!("({WAITING})")).replace("$?", "$2");
-    // Said in two ways it is taken for rare, and looked up.
     let select = format!(
         "SELECT CASE WHEN to_regclass($1) IS NOT NULL THEN ARRAY(SELECT run_id::text FROM {contexts} \
-         WHERE {waits} AND ({WAITING}) ?| ARRAY[$2::text] LIMIT {}) END",
+         WHERE {WAITING}->>1 IS NOT NULL AND (({WAITING}) - 0) ? $2::text LIMIT {}) END",
         FEW + 1
     );
     let found: Option<Vec<String>> = client.only_row(&select, &[&index, node]).await?.get(0);
