@@ -124,7 +124,7 @@ describe('migrations', onServers('PostgreSQL has tables'), () => {
     assert.equal(refused.code, 4)
     assert.match(
       refused.stderr,
-      /Take away steps 10 \(finding\), 9 \(history\), 8 \(paused\), 7 \(tags\), 6 \(schedules\), 5 \(forgetting\), 4 \(workers\), 3 \(compression\)\?/,
+      /Take away steps 11 \(finding\), 10 \(throughput\), 9 \(history\), 8 \(paused\), 7 \(tags\), 6 \(schedules\), 5 \(forgetting\), 4 \(workers\), 3 \(compression\)\?/,
     )
     assert.equal(
       (await run.json('migrate status')).every(({ done }) => done),

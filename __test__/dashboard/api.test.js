@@ -85,7 +85,13 @@ describe('runs', () => {
       )
       assert.ok(told.withinMs / told.stepMs <= 100, span)
     }
+    const byQueue = (await get('runs/throughput', { span: 'day', by: 'queue' })).body.ended
+    assert.deepEqual(
+      byQueue.map(({ status, blueprintId, count }) => `${count} ${blueprintId} ${status}`),
+      ['1 undefined completed'],
+    )
     assert.equal((await get('runs/throughput', { span: 'year' })).status, 400)
+    assert.deepEqual((await get('limits')).body, { limits: [] })
     await env.client.run('order-6').cancel('sold out')
     const found = async (query) => (await get('runs', { ...query, order: 'asc' })).body.runs.map(({ runId }) => runId)
     assert.deepEqual(await found({ waitingAt: 'approval', limit: 2 }), ['order-0', 'order-1'])

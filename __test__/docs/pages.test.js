@@ -151,8 +151,9 @@ const HERE = {
     assert.equal(answers.length, 2, 'both wait')
     const told = []
     await programOf(looking, ['client', 'console'])({ client, console: { log: (...line) => told.push(line) } })
-    const model = told.find(([, , , , waiting]) => waiting === 2)
-    assert.ok(model?.at(-1) > new Date(), inspect(told))
+    const [openai] = told
+    assert.deepEqual([told.length, ...openai.slice(0, 5)], [2, 'openai', 0, 4, 1, 1])
+    assert.ok(openai[5] > new Date(), 'it is paused')
     await clock.advance('11 seconds')
     for (const run of [first, second]) await expectRun(run).toHaveCompleted()
   },
