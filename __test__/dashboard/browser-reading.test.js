@@ -135,6 +135,27 @@ describe('finding and reading in a browser', inBrowser, () => {
       await assertInOrder(page)
       await page.getByLabel('Blueprint', { exact: true }).selectOption('')
       await said(/^Last hour: 5 completed, 1 failed/)
+      await page.getByLabel('By', { exact: true }).selectOption('queue')
+      await said(/^Last hour: 5 completed, 1 failed/)
+      await assertInOrder(page)
+      assert.deepEqual(wrong, [])
+    })
+
+    it(`shows limits, those that jobs wait for first, at ${size} width`, async (t) => {
+      const { page, wrong } = await pageFor(t, browser, { size })
+      const rate = { used: 60, count: 60, perMs: 60_000 }
+      const limits = [
+        { key: 'free', inUse: 3, concurrency: 4, waiting: 0 },
+        { key: 'tenant:42', inUse: 2, rate, waiting: 1_234, pausedUntil: new Date(Date.now() + 90_000).toISOString() },
+      ]
+      await page.route('**/api/limits', (route) => route.fulfill({ json: { limits } }))
+      await page.goto(`${url}/#/overview`)
+      const rows = page.getByRole('region', { name: 'Limits by key' }).locator('tbody tr')
+      await rows.nth(1).waitFor()
+      const texts = await rows.allTextContents()
+      assert.match(texts[0], /^tenant:42260 of 60 in 60 s1,234/)
+      assert.match(texts[1], /^free3 of 4–0–$/)
+      await assertInOrder(page)
       assert.deepEqual(wrong, [])
     })
   }
