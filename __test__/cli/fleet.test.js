@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { clientFor } from '../client/support/clients.js'
+import { deferred } from '../fixtures/deferred.js'
 import { onServers, openSharedServers, sharedServersFor, until, urls } from '../fixtures/shared-servers.js'
+import { limited, workersFor } from '../limits/support.js'
 import { flows } from './programs/flows.js'
 import { cliOf, FLOWS, start, WORKER } from './support/cli.js'
 
@@ -73,6 +75,21 @@ describe('a fleet', onServers('the command line is a process of its own'), () =>
     assert.equal(code, 130, stderr)
     assert.match(stderr, /Stopped\.\n$/)
     assert.equal((await client.run(runId).describe()).status, 'completed')
+  })
+
+  it('shows what of its limits is in use, and who waits', async (t) => {
+    const limit = `${servers.name}-cli`
+    const { promise, resolve } = deferred()
+    t.after(resolve)
+    const flow = limited('calls', limit, () => promise)
+    await workersFor(t, servers, flow, { limits: { [limit]: { concurrency: 1 } } }, 1)
+    await clientFor(t, servers, flow).startMany('calls', [{}, {}])
+    const own = async () => (await run.json('limits')).find(({ key }) => key === limit)
+    await until(async () => (await own())?.waiting === 1)
+    assert.deepEqual(await own(), { key: limit, inUse: 1, concurrency: 1, waiting: 1 })
+    assert.match((await run('limits')).stdout, new RegExp(`^LIMIT +RUN +STARTED +WAIT.*^${limit} +1 of 1 +– +1$`, 'ms'))
+    const without = await run('limits', { env: { REDIS_URL: '' } })
+    assert.deepEqual([without.code, /The address of Redis is not set/.test(without.stderr)], [2, true])
   })
 
   it('that is not there is said', async () => {
