@@ -13,6 +13,7 @@ const FILTERS = [
   'waiting-at',
   'error',
   'paused',
+  'not-paused',
   'prefix',
   'created-before',
   'updated-before',
@@ -33,7 +34,9 @@ export function filtersOf(parsed: Parsed, otherwise: readonly RunStatus[] = []):
   const status = given.length > 0 ? given : otherwise
   const [blueprintId, idPrefix] = [parsed.text('blueprint'), parsed.text('prefix')]
   const tags = parsed.texts('tag')
-  const [waitingAt, error, paused] = [parsed.text('waiting-at'), parsed.text('error'), parsed.text('paused')]
+  const [waitingAt, error] = [parsed.text('waiting-at'), parsed.text('error')]
+  const paused = parsed.has('paused')
+  if (paused && parsed.has('not-paused')) throw usage('--paused and --not-paused exclude each other')
   const [createdBefore, updatedBefore] = [parsed.moment('created-before'), parsed.moment('updated-before')]
   const list = {
     ...(status.length > 0 && { status }),
@@ -41,7 +44,7 @@ export function filtersOf(parsed: Parsed, otherwise: readonly RunStatus[] = []):
     ...(tags.length > 0 && { tags }),
     ...(waitingAt !== undefined && { waitingAt }),
     ...(error !== undefined && { error }),
-    ...(paused !== undefined && { paused: paused === 'true' }),
+    ...((paused || parsed.has('not-paused')) && { paused }),
     ...(idPrefix !== undefined && { idPrefix }),
     ...(createdBefore && { createdBefore }),
     ...(updatedBefore && { updatedBefore }),
