@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::ports::keys::is_of_run;
+use crate::ports::keys::is_run_limit;
 use crate::ports::limits::{
     Entrant, FACTS_STAY, LATE, LONGEST, LimitReason, LimitRequest, LimitRules, LimitStep, LimitUse, Queueing,
     SOON, Turn,
@@ -65,7 +65,7 @@ impl Limits {
     pub fn uses(&self, most: usize, now: u64) -> Vec<LimitUse> {
         let asked = |(key, limit): (&String, &Limit)| {
             let (rules, at) = limit.asked?;
-            let is_shown = !is_of_run(key) && now.saturating_sub(at) < milliseconds(FACTS_STAY);
+            let is_shown = !is_run_limit(key) && now.saturating_sub(at) < milliseconds(FACTS_STAY);
             is_shown.then(|| (at, limit.used(key, rules, now)))
         };
         let mut uses: Vec<(u64, LimitUse)> = self.0.iter().filter_map(asked).collect();

@@ -77,14 +77,9 @@ pub const LIMIT: &str = "flowcraft:limit:";
 /// The keys of limits that were asked for lately, all in one key; version 1 has no such key.
 pub const LIMITS: &str = "flowcraft:limits";
 
-/// Whether a limit's key is of one run alone.
-pub fn is_of_run(limit: &str) -> bool {
-    limit.starts_with('@')
-}
-
 /// The key of a limit under which the executions of a run count that was started with one. No name of rules has its first sign.
 pub fn run_limit(run: &str) -> String {
-    format!("@run:{run}")
+    format!("{RUN_LIMIT}{run}")
 }
 
 /// The key under which is noted what an execution of a node, by its path, waits for in the line of its limit; version 1 and 2.0.0 have
@@ -92,6 +87,13 @@ pub fn run_limit(run: &str) -> String {
 pub fn limit_wait(run: &str, node: &str, round: u32) -> String {
     format!("flowcraft:limitwait:{run}:{round}:{node}")
 }
+
+/// Whether it is the key of a run's own limit.
+pub fn is_run_limit(key: &str) -> bool {
+    key.starts_with(RUN_LIMIT)
+}
+
+const RUN_LIMIT: &str = "@run:";
 
 /// The keys of a limit's key, in the order of the scripts: what they hold is in `redis/limits.rs`. Braces keep all of them in one
 /// place of a Cluster.

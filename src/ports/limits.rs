@@ -13,6 +13,7 @@
 
 use std::time::Duration;
 
+use super::keys;
 use crate::time::milliseconds;
 
 /// How long the place in a line is kept of one that does not come.
@@ -25,6 +26,12 @@ pub const SHORTEST: Duration = Duration::from_millis(100);
 pub const LONGEST: Duration = Duration::from_secs(300);
 /// How long a key that nobody asks for is remembered.
 pub const FACTS_STAY: Duration = Duration::from_secs(86_400);
+
+/// How long this key is remembered once nobody asks for it. One of a run is gone with the run's other keys: who removes a run that
+/// is older leaves nothing of it.
+pub fn facts_stay(key: &str) -> Duration {
+    if keys::is_run_limit(key) { Duration::from_secs(keys::TTL) } else { FACTS_STAY }
+}
 
 /// What holds for one key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -210,6 +217,14 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_known_of_a_runs_own_key_goes_with_its_other_keys() {
+        assert_eq!(facts_stay(&keys::run_limit("r")).as_secs(), keys::TTL);
+        for key in ["tenant:42", "openai", "run:r", ""] {
+            assert_eq!(facts_stay(key), FACTS_STAY, "{key}");
+        }
+    }
 
     #[test]
     fn one_that_waits_for_a_rate_comes_when_the_start_before_it_counts_no_more() {

@@ -5,6 +5,7 @@
 //! five are where one script reaches them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::{Script, ScriptInvocation};
 
@@ -13,7 +14,7 @@ use super::limits_told::ToldLimits;
 use crate::error::Result;
 use crate::ports::keys;
 use crate::ports::limits::{
-    Entrant, FACTS_STAY, LATE, LONGEST, LimitReason, LimitRequest, LimitStep, SHORTEST, SOON, Turn,
+    Entrant, LATE, LONGEST, LimitReason, LimitRequest, LimitStep, SHORTEST, SOON, Turn, facts_stay,
 };
 use crate::time::milliseconds;
 
@@ -155,14 +156,14 @@ impl LimitScripts {
     }
 
     pub async fn step(&self, LimitRequest { key, what }: &LimitRequest<'_>) -> Result<Turn> {
-        let stays = milliseconds(FACTS_STAY);
+        let stays = facts_stay(key);
         let mut invocation = self.script_of(what).prepare_invoke();
         for name in keys::of_limit(key) {
             invocation.key(format!("{}{name}", self.prefix));
         }
         match what {
             LimitStep::Start(entrant) => {
-                let turn = self.start(invocation, entrant).await?;
+                let turn = self.start(invocation, entrant, stays).await?;
                 self.told.tell(key, entrant.rules).await;
                 return Ok(turn);
             }
@@ -172,19 +173,24 @@ impl LimitScripts {
                     .arg(holder)
                     .arg(took.map(milliseconds).map_or_else(String::new, |took| took.to_string()))
             }
-            .arg(stays),
+            .arg(milliseconds(stays)),
             LimitStep::Leave { ticket } => invocation.arg(ticket),
-            LimitStep::Pause { length } => invocation.arg(milliseconds(*length)).arg(stays),
+            LimitStep::Pause { length } => invocation.arg(milliseconds(*length)).arg(milliseconds(stays)),
         };
         self.connections.invoke::<()>(&invocation).await.map(|()| Turn::Now)
     }
 
-    async fn start(&self, mut invocation: ScriptInvocation<'_>, entrant: &Entrant<'_>) -> Result<Turn> {
+    async fn start(
+        &self,
+        mut invocation: ScriptInvocation<'_>,
+        entrant: &Entrant<'_>,
+        stays: Duration,
+    ) -> Result<Turn> {
         let Entrant { rules, ticket, holder, ttl } = entrant;
         let (count, per) = rules.rate.map_or((0, 0), |rate| (rate.count, milliseconds(rate.per)));
         invocation.arg(ticket).arg(holder).arg(milliseconds(*ttl));
         invocation.arg(rules.concurrency.unwrap_or_default()).arg(count).arg(per);
-        for length in [LATE, SOON, SHORTEST, LONGEST, FACTS_STAY] {
+        for length in [LATE, SOON, SHORTEST, LONGEST, stays] {
             invocation.arg(milliseconds(length));
         }
         let (wait, why): (u64, u8) = self.connections.invoke(&invocation).await?;
@@ -194,7 +200,7 @@ impl LimitScripts {
             3 => LimitReason::Paused,
             _ => LimitReason::Concurrency,
         };
-        Ok(Turn::After { wait: std::time::Duration::from_millis(wait), why })
+        Ok(Turn::After { wait: Duration::from_millis(wait), why })
     }
 
     fn script_of(&self, what: &LimitStep<'_>) -> &Script {

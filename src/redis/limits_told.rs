@@ -54,7 +54,7 @@ impl ToldLimits {
     /// A start was asked for under a key. That nobody may know of it holds up nothing.
     pub async fn tell(&self, key: &str, rules: LimitRules) {
         let entry = entry_of(key, rules);
-        if keys::is_of_run(key) || !self.is_news(&entry) {
+        if keys::is_run_limit(key) || !self.is_news(&entry) {
             return;
         }
         let mut invocation = self.note.key(format!("{}{}", self.prefix, keys::LIMITS));
