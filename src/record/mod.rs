@@ -35,7 +35,7 @@ pub use keys::{
 pub use merge::{Merged, merge};
 pub use new_run::{NewRun, time_to_insert};
 pub use patch::{Patch, to_raw};
-pub use reserved_key::{ClientStart, FollowedBlueprint, OwnStart, Parent, ReservedKey};
+pub use reserved_key::{ClientStart, FollowedBlueprint, Parent, ReservedKey};
 pub use revision::Revision;
 pub use size::size_of;
 pub use untold::{Milestones, Noted, Teller, Untold};

@@ -63,19 +63,6 @@ pub struct ClientStart {
     pub concurrency: Option<u32>,
 }
 
-/// What one of the runs of a call has for itself.
-#[derive(Debug, Clone, Default)]
-pub struct OwnStart {
-    /// What it is found by.
-    pub tags: Vec<String>,
-    /// The node that waits for it.
-    pub parent: Option<Parent>,
-    /// When it fails if it is not over by then.
-    pub deadline: Option<u64>,
-    /// How many of its nodes are executed at a time.
-    pub concurrency: Option<u32>,
-}
-
 /// A node that waits for the end of a run that it has started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -90,17 +77,6 @@ pub struct Parent {
     pub round: u32,
     /// The event that it waits for.
     pub event: String,
-}
-
-impl ClientStart {
-    /// The start of one of the runs of a call.
-    pub fn of_run(self: &Arc<Self>, own: OwnStart) -> Arc<Self> {
-        let OwnStart { tags, parent, deadline, concurrency } = own;
-        match tags.is_empty() && parent.is_none() && deadline.is_none() && concurrency.is_none() {
-            true => self.clone(),
-            false => Arc::new(Self { tags, parent, deadline, concurrency, ..(**self).clone() }),
-        }
-    }
 }
 
 /// The blueprint a run follows, since a message first named it.

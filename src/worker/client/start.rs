@@ -11,7 +11,7 @@ use crate::fault_points;
 use crate::ports::record::{Inserted, Insertion};
 use crate::protocol::message::JobMessage;
 use crate::protocol::start::{OnConflict, StartOutcome, StartRequest, StartRun, Started};
-use crate::record::{ClientStart, NewRun, OUTPUTS, OwnStart};
+use crate::record::{ClientStart, NewRun, OUTPUTS};
 use crate::run_store::until_certain;
 use crate::worker::cancelling::recovery_sees_to;
 use crate::worker::registry::card::Entry;
@@ -120,8 +120,8 @@ impl Client {
     /// What is to be begun: every run with its blueprint.
     pub(super) async fn beginnings(&self, runs: Vec<StartRun>) -> Result<Vec<Beginning>> {
         let platform = &self.services.platform;
-        let start =
-            Arc::new(ClientStart { mark: platform.mark(), at: platform.now(), ..ClientStart::default() });
+        // One mark for the call: by it the client finds out which runs are its own.
+        let (mark, at) = (platform.mark(), platform.now());
         let mut known: HashMap<String, Arc<Blueprint>> = HashMap::new();
         let mut beginnings = Vec::with_capacity(runs.len());
         for StartRun {
@@ -161,8 +161,9 @@ impl Client {
             }
             let begins = due.unwrap_or_default().max(platform.now());
             let deadline = timeout_ms.map(|timeout| begins.saturating_add(timeout));
-            let start = start.of_run(OwnStart { tags, parent, deadline, concurrency });
+            let start = ClientStart { mark: mark.clone(), at, tags, parent, deadline, concurrency };
             let carried = carried.map(Arc::new);
+            let start = Arc::new(start);
             beginnings.push(Beginning { run, blueprint, values: context, not_before, start, carried, led });
         }
         Ok(beginnings)
