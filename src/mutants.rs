@@ -95,6 +95,8 @@ pub enum Mutant {
     RunsPaused,
     /// A run has as many of its nodes executed at a time as there are, whatever its start said.
     ForgetsConcurrency,
+    /// A node's limit counts nothing.
+    ForgetsKeys,
     /// What is due of a run that goes on again is not published.
     PublishesNothingPaused,
     /// The lease of a node that was kept and given away is given back once more, when its job is published.
@@ -106,9 +108,10 @@ pub enum Mutant {
 impl Mutant {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 49] = [
         Self::GivesBackTwice,
         Self::ForgetsConcurrency,
+        Self::ForgetsKeys,
         Self::RunsPaused,
         Self::PublishesNothingPaused,
         Self::AcknowledgesBeforeConfirm,

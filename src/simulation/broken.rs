@@ -9,6 +9,8 @@ use super::host::{Blamed, Outdated};
 pub enum Broken {
     /// A run has not ended.
     NotEnded { run: String, status: Option<String> },
+    /// A run that was said to be started, or of which a node was executed, is not there.
+    Vanished { run: String },
     /// A run has another result than its rules say.
     Wrong { run: String, what: String },
     /// A node was executed twice without a death, a standstill or a lost lease.
@@ -21,6 +23,8 @@ pub enum Broken {
     AfterCancel { run: String, node: String },
     /// More nodes of a run were executed at a time than it may have.
     Crowded { run: String, times: usize, most: u32 },
+    /// More nodes were executed at a time under a key than may be.
+    OverLimit { times: usize, most: u32 },
     /// Messages are left in the queue.
     Left { queue: String, messages: usize },
     /// A message went to the dead letters.
@@ -50,12 +54,14 @@ impl Broken {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NotEnded { .. } => "a run has not ended",
+            Self::Vanished { .. } => "a run that was started is not there",
             Self::Wrong { .. } => "a run came to something else",
             Self::Twice { .. } => "a node was executed twice",
             Self::AfterStop { .. } => "a stopped worker started a node",
             Self::WhilePaused { .. } => "a node of a paused run was executed",
             Self::AfterCancel { .. } => "a node of a cancelled run was executed",
             Self::Crowded { .. } => "too many nodes of a run were executed at a time",
+            Self::OverLimit { .. } => "too many nodes were executed at a time under a key",
             Self::Left { .. } => "messages are left",
             Self::DeadLetter { .. } => "a message went to the dead letters",
             Self::Missed { .. } => "a run failed for what another worker had",

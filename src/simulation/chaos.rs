@@ -80,7 +80,7 @@ async fn strike(world: &Arc<World>) {
         Trouble::Locks => lock(world, lasting),
         Trouble::Deploy => deploy(world),
         // Clients and nodes do these.
-        Trouble::NoJobs | Trouble::Unnamed | Trouble::Poison => {}
+        Trouble::NoJobs | Trouble::Unnamed | Trouble::Poison | Trouble::DyingClients => {}
         // These hold all the time, or strike by themselves.
         Trouble::Absence
         | Trouble::Broker
@@ -100,6 +100,7 @@ fn kill(world: &Arc<World>, worker: &Arc<SimulatedWorker>) {
 }
 
 fn end(world: &World, worker: &SimulatedWorker) {
+    world.note_death(&worker.name);
     world.story.tell(format!("{} dies", worker.name));
     world.excuse(Some(&worker.name), Duration::MAX / 4);
     worker.broker.cut();

@@ -8,6 +8,7 @@ use fastrand::Rng;
 use super::cancelling::cancel_at_some_time;
 use super::child;
 use super::crowding::concurrency_of;
+use super::dying::die_starting;
 use super::engines::SimulatedEngine;
 use super::flow_set::{POISON, is_begun_by_nodes};
 use super::history::Expected;
@@ -30,7 +31,10 @@ pub fn clients(world: &Arc<World>) -> Vec<tokio::task::JoinHandle<()>> {
             others.push(tokio::spawn(no_jobs(world.clone(), number, flow.clone())));
         }
         if world.plan.has(Trouble::Unnamed) {
-            others.push(tokio::spawn(unnamed(world.clone(), number, flow)));
+            others.push(tokio::spawn(unnamed(world.clone(), number, flow.clone())));
+        }
+        if world.plan.has(Trouble::DyingClients) {
+            others.push(tokio::spawn(die_starting(world.clone(), number, flow)));
         }
     }
     let runs = (0..world.plan.runs).map(|number| {
@@ -125,7 +129,7 @@ async fn unnamed(world: Arc<World>, number: usize, flow: String) {
     tell_events(&world, &run, &flow).await;
 }
 
-async fn tell_events(world: &World, run: &str, flow: &str) {
+pub(super) async fn tell_events(world: &World, run: &str, flow: &str) {
     let SimulatedEngine { engine, .. } = world.engine(&format!("client of {run}"), world.plan.seed);
     let waiters: Vec<String> = waiters(world, flow);
     // A loop goes round a few times, and a subflow is tried again. An event too many is kept by the ledger and does no harm.

@@ -1,6 +1,7 @@
-//! Runs that a client starts with a concurrency: so many of their nodes are executed at a time.
+//! How many nodes are executed at a time: of a run that a client starts with a concurrency, and under a key, where nodes have a
+//! limit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -10,18 +11,15 @@ use super::host::ExecutedNode;
 use super::plan::{Plan, Trouble};
 use super::world::World;
 
-/// With these, places are lost or given up while a node is still executed; or a dead worker's node is, for all that is known.
-const LOSE_PLACES: [Trouble; 10] = [
-    Trouble::Deploy,
-    Trouble::Kill,
+/// With these, places are lost while a node is still executed: its worker stands still longer than its leases last, or cannot
+/// renew them, or the store forgets them. A worker that dies or stops keeps its places as long as it executes nodes.
+const LOSE_PLACES: [Trouble; 6] = [
     Trouble::Freeze,
-    Trouble::Stop,
     Trouble::Coordination,
     Trouble::Flush,
     Trouble::Partition,
     Trouble::Absence,
     Trouble::Silence,
-    Trouble::Poison,
 ];
 
 /// How many nodes of a run may be executed at a time, by its seed; none for any number. A run with a number waits for the store.
@@ -39,21 +37,34 @@ pub fn crowded(world: &World) -> Vec<Broken> {
         return Vec::new();
     }
     let (executions, runs) = (world.executions.all(), world.concurrencies());
+    let ends = world.code_ends();
     let crowd = |(run, most): (String, u32)| {
-        let times = most_at_a_time(&executions, &run);
+        let times = most_at_a_time(executions.iter().filter(|each| each.run == run), &ends);
         (times > most as usize).then_some(Broken::Crowded { run, times, most })
     };
     runs.into_iter().filter_map(crowd).collect()
 }
 
-/// How many nodes of a run were executed at a time at most. One that goes on after a pause only decides its edges.
-fn most_at_a_time(executions: &[ExecutedNode], run: &str) -> usize {
-    let of_run = |each: &&ExecutedNode| each.run == run && !each.resumed;
-    let spans: Vec<(Duration, Duration)> = executions
-        .iter()
-        .filter(of_run)
-        .map(|each| (each.begun, each.ended.or(each.broke_off).unwrap_or(Duration::MAX)))
-        .collect();
+/// Never more under a key than its rules say, where no place can be lost.
+pub fn over_limit(world: &World) -> Option<Broken> {
+    let most = world.plan.limit.filter(|_| !world.plan.has_any(&LOSE_PLACES))?;
+    let executions = world.executions.all();
+    let times = most_at_a_time(executions.iter().filter(|each| each.limited), &world.code_ends());
+    (times > most as usize).then_some(Broken::OverLimit { times, most })
+}
+
+/// How many of these nodes were executed at a time at most. One that goes on after a pause only decides its edges, and the code of a
+/// worker ends with it.
+fn most_at_a_time<'a>(
+    executions: impl Iterator<Item = &'a ExecutedNode>,
+    ends: &BTreeMap<String, Duration>,
+) -> usize {
+    let end = |each: &ExecutedNode| {
+        let of_worker = ends.get(&each.worker).copied();
+        each.ended.or(each.broke_off).or(of_worker).unwrap_or(Duration::MAX)
+    };
+    let spans: Vec<(Duration, Duration)> =
+        executions.filter(|each| !each.resumed).map(|each| (each.begun, end(each))).collect();
     let begins: BTreeSet<Duration> = spans.iter().map(|(begun, _)| *begun).collect();
     let at = |moment: &Duration| {
         spans.iter().filter(|(begun, ended)| begun <= moment && (ended > moment || begun == ended)).count()

@@ -1,17 +1,18 @@
 //! The engines of a simulation: of its workers, and of its clients.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
 
 use super::excuses::LEASE_SECONDS;
+use super::flow_set::LIMIT;
 use super::host::SimulatedHost;
 use super::plan::{Plan, Trouble};
 use super::tasks::Tasks;
 use super::world::{QUEUE, Starter, World, tables};
 use crate::memory::{MemoryBroker, MemoryStore};
+use crate::ports::limits::LimitRules;
 use crate::ports::platform::{Clock, Platform};
 use crate::ports::record::Database;
 use crate::worker::{Engine, Ports, Queues, Settings, Subflows, WithoutLeases};
@@ -104,7 +105,11 @@ fn settings(plan: &Plan, worker: &str) -> Settings {
         retention: Vec::new(),
         history: None,
         without_leases: WithoutLeases::Continue,
-        key_limits: BTreeMap::new(),
+        key_limits: plan
+            .limit
+            .map(|most| (LIMIT.to_owned(), LimitRules { concurrency: Some(most), rate: None }))
+            .into_iter()
+            .collect(),
         event_loop_timeout: Duration::from_secs(1 << 30),
         timeouts: plan.timeouts(),
         worker: worker.to_owned(),

@@ -16,6 +16,9 @@ pub const INNER_FLOWS: &str = "inner-";
 /// What begins the names of flows that nodes start as runs of their own.
 pub const CHILD_FLOWS: &str = "child-";
 
+/// What executions count under, where nodes have a limit.
+pub const LIMIT: &str = "provider";
+
 /// Whether runs of a flow begin only where nodes run or start them.
 pub fn is_begun_by_nodes(id: &str) -> bool {
     id.starts_with(INNER_FLOWS) || id.starts_with(CHILD_FLOWS)
@@ -38,6 +41,10 @@ pub fn flows_of(plan: &Plan, random: &mut Rng) -> BTreeMap<String, Flow> {
     if plan.schedules > 0 {
         let brief = Flow::brief(SCHEDULED, &mut Rng::with_seed(plan.seed ^ 0x5c4ed));
         flows.insert(SCHEDULED.to_owned(), brief);
+    }
+    if plan.limit.is_some() {
+        let mut random = Rng::with_seed(plan.seed ^ 0x11318);
+        flows.values_mut().for_each(|flow| flow.limit_some(LIMIT, &mut random));
     }
     flows
 }

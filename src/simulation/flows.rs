@@ -126,6 +126,18 @@ impl Flow {
         self
     }
 
+    /// Has some nodes count under a limit.
+    pub fn limit_some(&mut self, limit: &str, random: &mut Rng) {
+        for node in &mut self.description.nodes {
+            node.limit = random.bool().then(|| limit.to_owned());
+        }
+    }
+
+    /// Whether a node counts under a limit.
+    pub fn is_limited(&self, node: &str) -> bool {
+        self.description.nodes.iter().any(|each| each.id.as_str() == node && each.limit.is_some())
+    }
+
     /// The flow that a node starts a run of, if it does.
     pub fn child_of(&self, node: &str) -> Option<&String> {
         self.children.get(node)

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::cancelling::Cancellation;
 use super::child::is_child;
+use super::dying::DyingStart;
 use super::flows::Flow;
 use super::pausing::Pause;
+use super::plan::Trouble;
 use super::schedules::{KeptSchedule, SCHEDULED, is_scheduled};
 use super::world::{World, tables};
 
@@ -38,6 +40,10 @@ pub struct History {
     pub limits: BTreeMap<String, (Duration, Duration)>,
     /// How many nodes of a run are executed at a time.
     pub concurrencies: BTreeMap<String, u32>,
+    /// The starts whose clients may have died, by run.
+    pub dying: BTreeMap<String, DyingStart>,
+    /// When each worker died: its code ended then.
+    pub deaths: BTreeMap<String, Duration>,
     /// What was paused, and when.
     pub pauses: Vec<Pause>,
     /// The calls that cancel runs, by run.
@@ -97,6 +103,32 @@ impl World {
         self.with(|workers| workers.history.concurrencies.clone())
     }
 
+    /// A client that may die starts a run, or is answered.
+    pub fn note_dying(&self, run: &str, flow: &str, is_answered: bool) {
+        let start = DyingStart { flow: flow.to_owned(), is_answered };
+        self.with(|workers| workers.history.dying.insert(run.to_owned(), start));
+    }
+
+    /// The starts whose clients may have died, by run.
+    pub fn dying(&self) -> BTreeMap<String, DyingStart> {
+        self.with(|workers| workers.history.dying.clone())
+    }
+
+    /// A worker dies: its code ends.
+    pub fn note_death(&self, worker: &str) {
+        let now = self.story.elapsed();
+        self.with(|workers| {
+            workers.history.deaths.entry(worker.to_owned()).or_insert(now);
+        });
+    }
+
+    /// When the code of each worker ended that died or has stopped.
+    pub fn code_ends(&self) -> BTreeMap<String, Duration> {
+        let mut ends = self.stopped();
+        ends.extend(self.with(|workers| workers.history.deaths.clone()));
+        ends
+    }
+
     /// Something was paused.
     pub fn note_pause(&self, pause: Pause) {
         self.with(|workers| workers.history.pauses.push(pause));
@@ -127,6 +159,12 @@ impl World {
     /// The runs that clients and schedules started, and what is to become of each.
     pub fn expected(&self) -> BTreeMap<String, Expected> {
         let mut expected = self.with(|workers| workers.history.expected.clone());
+        if self.plan.has(Trouble::DyingClients) {
+            let there = self.server.runs(&tables()).into_iter();
+            let dying = self.dying();
+            let started = there.filter_map(|run| Some((dying.get(&run)?.flow.clone(), run)));
+            expected.extend(started.map(|(flow, run)| (run, Expected::Follows(flow))));
+        }
         if self.plan.schedules > 0 {
             let runs = self.server.runs(&tables()).into_iter().filter(|run| is_scheduled(run));
             expected.extend(runs.map(|run| (run, Expected::Follows(SCHEDULED.to_owned()))));

@@ -40,6 +40,8 @@ pub struct ExecutedNode {
     pub attempt: u32,
     /// It goes on after a pause.
     pub resumed: bool,
+    /// It counts under a limit.
+    pub limited: bool,
     pub worker: String,
     pub begun: Duration,
     /// None if its worker died first, or it broke off.
@@ -137,7 +139,7 @@ fn round_of(output: &str) -> Option<u32> {
 
 impl SimulatedHost {
     /// Notes that an execution begins; its number.
-    fn note_begun(&self, Call { job, attempt, resumed, .. }: &Call, round: u32) -> usize {
+    fn note_begun(&self, Call { job, attempt, resumed, .. }: &Call, (round, limited): (u32, bool)) -> usize {
         self.executions.with(|all| {
             all.push(ExecutedNode {
                 run: job.run_id.clone(),
@@ -145,6 +147,7 @@ impl SimulatedHost {
                 round,
                 attempt: *attempt,
                 resumed: resumed.is_some(),
+                limited,
                 worker: self.worker.clone(),
                 begun: self.story.elapsed(),
                 ended: None,
@@ -262,7 +265,7 @@ impl Host for SimulatedHost {
         let entry =
             view.document().reserved.as_ref().and_then(|reserved| reserved.ledger.entry(&job.node_id));
         let round = entry.map_or(0, |entry| entry.round);
-        let number = self.note_begun(&call, round);
+        let number = self.note_begun(&call, (round, flow.is_limited(&node)));
         let given = resumed.as_ref().and_then(|resumed| resumed.output.clone());
         let resumed = resumed.is_some();
         if let (Some(tellings), Some(Milestones { all, .. })) = (&self.tellings, &call.onward) {

@@ -17,6 +17,7 @@ mod chaos;
 mod child;
 mod clients;
 mod crowding;
+mod dying;
 mod engines;
 mod excuses;
 mod executions;

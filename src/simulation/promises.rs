@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::broken::Broken;
 use super::cancelling::{may_be_cancelled, not_cancelled};
-use super::crowding::crowded;
+use super::crowding::{crowded, over_limit};
+use super::dying::half_started;
 use super::executions::{after_stop, blamed, kills, sleeps, twice};
 use super::history::Expected;
 use super::messages::left;
@@ -51,6 +52,8 @@ pub async fn check(world: &World) -> Vec<Broken> {
     broken.extend(executed_while_paused(world));
     broken.extend(not_cancelled(world));
     broken.extend(crowded(world));
+    broken.extend(over_limit(world));
+    broken.extend(half_started(world));
     broken.extend(left(world));
     broken.extend(due_times(world));
     broken.extend(blamed(world));

@@ -53,6 +53,9 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     if plan.crowds {
         candidates.push(Plan { crowds: false, ..plan.clone() });
     }
+    if plan.limit.is_some() {
+        candidates.push(Plan { limit: None, ..plan.clone() });
+    }
     if plan.calls {
         candidates.push(Plan { calls: false, ..plan.clone() });
     }

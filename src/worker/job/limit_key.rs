@@ -84,7 +84,7 @@ pub fn limited(
 ) -> Option<Limited> {
     let node = &message.node_id;
     let limit = limit_of(context, node, document, blueprint)?;
-    if only_decides(document, node) {
+    if only_decides(document, node) || makes(Mutant::ForgetsKeys) {
         return None;
     }
     let rules = context.services.key_limits.rules(&limit)?;
