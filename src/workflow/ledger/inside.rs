@@ -249,7 +249,7 @@ impl Ledger {
         }
     }
 
-    fn keep_instance(&mut self, container: &str, instance: &Instance) {
+    pub(super) fn keep_instance(&mut self, container: &str, instance: &Instance) {
         let text = serde_json::to_string(instance).unwrap_or_default();
         self.entry_or_new(&instance_of(container)).details = Json::parse(text).ok();
     }

@@ -2,6 +2,7 @@
 
 use super::due::DueJob;
 use super::event::Refusal;
+use super::instance::{Instance, SubflowFailure};
 use super::state::Ledger;
 use crate::ids::NodeId;
 
@@ -14,7 +15,14 @@ impl Ledger {
         if self.status.is_end() {
             return Err(Refusal::Ended);
         }
-        self.retry(node, round, not_before, true)
+        let failed = self.failed_inside(node);
+        let due = self.retry(node, round, not_before, true)?;
+        // It still has to answer for what failed in its subflow. Else it would open that again.
+        if let (Some(failure), Some(instance)) = (failed, self.instance(node)) {
+            let failure = Some(SubflowFailure { attempt: due.attempt, ..failure });
+            self.keep_instance(node, &Instance { failure, ..instance });
+        }
+        Ok(due)
     }
 }
 

@@ -73,6 +73,17 @@ fn a_container_awaits_while_its_nodes_are_due_and_the_run_is_running() {
 }
 
 #[test]
+fn a_container_that_waits_for_its_turn_still_answers_for_what_failed_in_it() {
+    let mut ledger = Story::of("s -> z").ledger;
+    open(&mut ledger, "s", "a -> b", None);
+    ledger.close(&"s".into(), InstanceEnd::Failed { message: "no".into(), late: false }).unwrap();
+    for not_before in [7_000, 9_000] {
+        ledger.put_off(&"s".into(), 2, not_before).unwrap();
+        assert_eq!(ledger.failed_inside("s").map(|failure| failure.message), Some("no".to_owned()));
+    }
+}
+
+#[test]
 fn rounds_go_on_counting_through_all_instances_of_a_container() {
     let mut ledger = Story::of("s -> z").ledger;
     open(&mut ledger, "s", "a -> b", None);
