@@ -104,7 +104,7 @@ async fn old_counts_become_fewer_and_say_the_same_until_they_are_too_old(world: 
     let step = Duration::from_secs(60);
     let search = EndSearch { within: MONTH, step, by: By::Queue, outcomes: vec!["completed".into()] };
     let ends = world.record.ends(&search).await.unwrap();
-    assert!(ends.len() <= 2 && ends.iter().all(|end| end.from / MINUTE % 60 == 0), "{ends:?}");
+    assert!(ends.len() <= 2 && ends.iter().all(|end| (end.from / MINUTE).is_multiple_of(60)), "{ends:?}");
     world.pass_minutes(KEPT_FOR).await;
     fold().await;
     assert!(told(world, MONTH * 2, By::Blueprint).await.is_empty());
