@@ -7,7 +7,7 @@ import { createFlow } from 'flowcraft'
 import { until, urls } from '../fixtures/shared-servers.js'
 import { Tables } from './support.js'
 
-const ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+const ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
 const MADE = [
   'contexts_blueprint',
   'contexts_halted',
@@ -43,9 +43,9 @@ describe('steps', () => {
     const [first, , third] = await migrationStatus(tables.options)
     assert.ok(first.name === 'journal' && Math.abs(Date.now() - first.doneAt) < 60_000, String(first.doneAt))
     assert.deepEqual([third.done, 'doneAt' in third], [false, false])
-    assert.deepEqual(await tables.steps(), [3, 4, 5, 6, 7, 8, 9, 10])
+    assert.deepEqual(await tables.steps(), [3, 4, 5, 6, 7, 8, 9, 10, 11])
     assert.deepEqual(await tables.steps(), [])
-    assert.deepEqual(await tables.steps({ direction: 'down', to: 1 }), [10, 9, 8, 7, 6, 5, 4, 3, 2])
+    assert.deepEqual(await tables.steps({ direction: 'down', to: 1 }), [11, 10, 9, 8, 7, 6, 5, 4, 3, 2])
     assert.deepEqual(await tables.steps({ direction: 'down' }), [1])
     assert.deepEqual(await tables.made(), [])
     await assert.rejects(tables.migrate({ to: 99 }), { code: 'INVALID_OPTION', option: 'to' })
@@ -111,7 +111,7 @@ describe('tables in use', () => {
     assert.deepEqual(await tables.indexes(), {})
     assert.deepEqual(await tables.done(), [1])
     await client.query('ROLLBACK')
-    assert.deepEqual(await tables.steps(), [2, 3, 4, 5, 6, 7, 8, 9, 10])
+    assert.deepEqual(await tables.steps(), [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
   })
 
   it('by one that holds the contexts: the journal is not made, and runs go on meanwhile', async () => {
@@ -140,7 +140,7 @@ describe('a migration that was killed', () => {
     await reader.query('ROLLBACK')
     assert.deepEqual(await tables.indexes(), { statuses_open: false })
     assert.deepEqual(await tables.done(), [1])
-    assert.deepEqual(await tables.steps(), [2, 3, 4, 5, 6, 7, 8, 9, 10])
+    assert.deepEqual(await tables.steps(), [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
     assert.deepEqual(await tables.indexes(), { statuses_open: true })
   })
 
@@ -192,10 +192,11 @@ describe('a journal of version 2.0.0', () => {
         [8, false],
         [9, false],
         [10, false],
+        [11, false],
       ],
     )
     assert.deepEqual(await tables.made(), MADE)
-    assert.deepEqual(await tables.steps({ direction: 'down' }), [10, 9, 8, 7, 6, 5, 4, 3, 2, 1])
+    assert.deepEqual(await tables.steps({ direction: 'down' }), [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1])
     assert.deepEqual(await tables.made(), [])
   })
 
@@ -210,7 +211,7 @@ describe('a journal of version 2.0.0', () => {
     await tables.sql(`DROP INDEX ${tables.statuses}_open`)
     await tables.sql(`DROP VIEW ${tables.contexts}_live`)
     await tables.sql(`DROP TABLE ${tables.contexts}_journal`)
-    assert.deepEqual(await tables.done(), [3, 4, 5, 6, 7, 8, 9, 10])
+    assert.deepEqual(await tables.done(), [3, 4, 5, 6, 7, 8, 9, 10, 11])
     assert.deepEqual(await tables.steps(), [1, 2])
     assert.deepEqual(await tables.done(), ALL)
   })
@@ -241,7 +242,7 @@ describe('partitioned tables', () => {
     assert.deepEqual(
       steps.map(({ step, notes }) => [step, notes.length]),
       // The extension pg_trgm is not there.
-      ALL.map((step) => [step, step === 10 ? 1 : 0]),
+      ALL.map((step) => [step, step === 11 ? 1 : 0]),
     )
     const every = ['statuses_0_open', 'statuses_10_open', 'statuses_1_open', 'statuses_open']
     assert.deepEqual(await parts.indexes(), Object.fromEntries(every.map((name) => [name, true])))
@@ -265,7 +266,7 @@ describe('partitioned tables', () => {
       .edge('a', 'b')
     parts.servers.adapter(flow)
     for (let i = 0; i < 5; i++) assert.equal((await parts.servers.run(flow)).context['_outputs.b'], 2)
-    assert.deepEqual(await parts.steps({ direction: 'down' }), [10, 9, 8, 7, 6, 5, 4, 3, 2, 1])
+    assert.deepEqual(await parts.steps({ direction: 'down' }), [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1])
     parts.servers.migrated = undefined
     assert.deepEqual(await parts.made(), before)
     assert.equal((await parts.servers.run(flow)).context['_outputs.b'], 2)
@@ -275,7 +276,7 @@ describe('partitioned tables', () => {
     await parts.migrate({ to: 1 })
     await parts.sql(`CREATE INDEX statuses_open ON ONLY ${parts.statuses} (run_id) WHERE status::text = 'running'`)
     await parts.sql(`CREATE INDEX statuses_0_open ON ${parts.statuses}_0 (run_id) WHERE status::text = 'running'`)
-    assert.deepEqual(await parts.steps(), [2, 3, 4, 5, 6, 7, 8, 9, 10])
+    assert.deepEqual(await parts.steps(), [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
     assert.deepEqual([...new Set(Object.values(await parts.indexes()))], [true])
     await parts.migrate({ direction: 'down' })
     assert.deepEqual(await parts.indexes(), {})

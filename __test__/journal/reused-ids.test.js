@@ -86,7 +86,7 @@ describe('an id that is used again', onServers('rows are deleted by SQL'), () =>
 
   it('the step is made beside others of 2.0.0, and taken away whole', async () => {
     await tables.migrate({ direction: 'down', to: 4 })
-    assert.deepEqual(await tables.steps({}), [5, 6, 7, 8, 9, 10])
+    assert.deepEqual(await tables.steps({}), [5, 6, 7, 8, 9, 10, 11])
     await tables.migrate({ direction: 'down' })
     const left = await tables.sql(
       `SELECT proname FROM pg_proc WHERE pronamespace = $1::regnamespace

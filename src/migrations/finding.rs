@@ -1,4 +1,4 @@
-//! Step 10: indexes by which runs are found: those of a blueprint, those that wait at a node, that a person has paused, and that
+//! Step 11: indexes by which runs are found: those of a blueprint, those that wait at a node, that a person has paused, and that
 //! failed for a reason.
 //!
 //! What they are of stands in the rows alone: a run that goes on writes its row when a node begins or ceases to wait, and when it is
