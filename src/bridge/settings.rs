@@ -1,5 +1,5 @@
 //! The options of an engine, as JavaScript checked them: each under the name users know it by. Their defaults, bounds and
-//! words are in `lib/options/adapter-schema.ts`.
+//! words are in `lib/options/adapter/`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

@@ -119,7 +119,8 @@ async fn few_failed(
     part: Option<&str>,
 ) -> Result<Option<Vec<String>>> {
     let Statements { table, status, reason: Some(reason), .. } = statements else { return Ok(None) };
-    let Some(part) = part else { return Ok(None) };
+    // No index of trigrams finds a shorter one.
+    let Some(part) = part.filter(|part| part.chars().count() >= 3) else { return Ok(None) };
     let index = OwnedIndex::Reasons.name(table);
     let pattern = format!("%{}%", part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
     let select = format!(

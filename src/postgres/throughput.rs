@@ -1,5 +1,7 @@
 //! The table of what happened when, which a migration makes.
 
+use tracing::debug;
+
 use super::connection::Connection;
 use super::session::Session;
 use crate::error::Result;
@@ -10,6 +12,8 @@ use crate::time::milliseconds;
 
 /// SQL: the minute that it is, since 1970.
 const NOW: &str = "floor(extract(epoch FROM statement_timestamp()) / 60)::bigint";
+/// How many rows one fold takes at most: those that are left are for the next one.
+const FOLDED: u32 = 20_000;
 const KEY: &str = "(minute, minutes, blueprint, queue, outcome, writer)";
 
 impl Session {
@@ -33,8 +37,9 @@ impl Session {
             WRITTEN_FOR + 1
         );
         client.execute(&insert, &[&writer, &minutes, &blueprints, &queues, &outcomes, &numbers]).await?;
-        if folds {
-            client.execute(&fold(&table), &[]).await?;
+        // What is stored is stored, whatever comes of this.
+        if folds && let Err(error) = client.execute(&fold(&table), &[]).await {
+            debug!(%error, "old counts of throughput have not become fewer");
         }
         Ok(true)
     }
@@ -80,8 +85,10 @@ impl Session {
 /// take each row once.
 fn fold(table: &str) -> String {
     format!(
-        "WITH old AS (DELETE FROM {table} WHERE minute < {NOW} - {MERGED_AFTER} AND (writer <> '' \
+        "WITH old AS (DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} \
+         WHERE minute < {NOW} - {MERGED_AFTER} AND (writer <> '' \
          OR minutes = 1 AND minute < {NOW} - {HOURLY_AFTER} OR minute < {NOW} - {KEPT_FOR}) \
+         ORDER BY minute LIMIT {FOLDED})) \
          RETURNING *, minutes = 60 OR minute < {NOW} - {HOURLY_AFTER} AS is_hour) \
          INSERT INTO {table} AS t (minute, minutes, blueprint, queue, outcome, writer, count) \
          SELECT CASE WHEN is_hour THEN minute / 60 * 60 ELSE minute END, CASE WHEN is_hour THEN 60 ELSE 1 END, \

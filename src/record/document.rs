@@ -22,6 +22,9 @@ pub(super) const MEMORY_OF_A_BYTE: usize = 3;
 /// How long a node may not see what was written from outside of its run.
 const OUTSIDE_WRITES_WAIT: Duration = Duration::from_millis(250);
 
+/// Of so many nodes that wait beside something that goes on, the row always says which they are.
+const MOST_FOUND: usize = 32;
+
 /// A run's document, as it was at one moment. A copy costs next to nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Document {
@@ -139,7 +142,7 @@ impl Document {
         let is_halted = |document: &Self| {
             document.reserved.as_ref().is_some_and(|reserved| reserved.ledger.halt().is_some())
         };
-        awaiting_in(&self.row) != awaiting_in(&self.values) || is_halted(self) != is_halted(before)
+        waits_otherwise(&self.row, &self.values) || is_halted(self) != is_halted(before)
     }
 
     /// The nodes that wait, as the document shows them.
@@ -171,6 +174,17 @@ impl Document {
     pub fn visible_json(&self) -> Result<Json> {
         to_raw(&self.visible())
     }
+}
+
+/// Whether other nodes wait by one of these than by the other, and few: each change of a row that has thousands would write it
+/// whole, thousands of times.
+fn waits_otherwise(one: &Values, other: &Values) -> bool {
+    let texts = [one, other].map(|values| values.get(AWAITING_NODES).map(|nodes| nodes.get()));
+    texts[0] != texts[1]
+        && match (awaiting_in(one), awaiting_in(other)) {
+            (one, other) if one.len().max(other.len()) > MOST_FOUND => false,
+            (one, other) => one != other,
+        }
 }
 
 /// The nodes that wait, as the keys of a document show them. A run that has none costs a look alone.

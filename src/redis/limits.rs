@@ -132,14 +132,14 @@ pub(super) struct LimitScripts {
     end: Script,
     leave: Script,
     pause: Script,
-    told: ToldLimits,
+    told: Arc<ToldLimits>,
 }
 
 impl LimitScripts {
     pub fn new(connections: Arc<Connections>, prefix: String) -> Self {
         let script = |code: &str| Script::new(&format!("{COMMON}{code}"));
         Self {
-            told: ToldLimits::new(connections.clone(), prefix.clone(), COMMON),
+            told: Arc::new(ToldLimits::new(connections.clone(), prefix.clone(), COMMON)),
             connections,
             prefix,
             start: script(START),
@@ -164,7 +164,7 @@ impl LimitScripts {
         match what {
             LimitStep::Start(entrant) => {
                 let turn = self.start(invocation, entrant, stays).await?;
-                self.told.tell(key, entrant.rules).await;
+                self.told.tell(key, entrant.rules);
                 return Ok(turn);
             }
             LimitStep::Keep { holder, ttl } => invocation.arg(holder).arg(milliseconds(*ttl)),

@@ -18,7 +18,9 @@ use crate::time::milliseconds;
 
 /// How often a worker says of a key that it is asked for.
 const AGAIN: Duration = Duration::from_secs(3_600);
-/// So many keys are remembered: those beyond are said again.
+/// The same where it could not be said.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(60);
+/// So many keys a worker says at a time, and so many are known: nobody reads more.
 const REMEMBERED: usize = 10_000;
 
 const NOTE: &str = "
@@ -26,6 +28,7 @@ const NOTE: &str = "
     local now = time[1] * 1000 + math.floor(time[2] / 1000)
     redis.call('ZADD', KEYS[1], now, ARGV[1])
     redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+    redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[3] - 1)
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
 ";
 
@@ -41,6 +44,7 @@ pub(super) struct ToldLimits {
     prefix: String,
     note: Script,
     used: Script,
+    /// When each is said again.
     told: Mutex<HashMap<String, Instant>>,
 }
 
@@ -51,30 +55,44 @@ impl ToldLimits {
         Self { connections, prefix, note: Script::new(NOTE), used, told: Mutex::default() }
     }
 
-    /// A start was asked for under a key. That nobody may know of it holds up nothing.
-    pub async fn tell(&self, key: &str, rules: LimitRules) {
+    /// A start was asked for under a key. Nothing waits until that is said: it may be in another place of a Cluster, which hangs.
+    pub fn tell(self: &Arc<Self>, key: &str, rules: LimitRules) {
         let entry = entry_of(key, rules);
         if keys::is_run_limit(key) || !self.is_news(&entry) {
             return;
         }
+        let this = self.clone();
+        tokio::spawn(async move { this.say(entry).await });
+    }
+
+    async fn say(&self, entry: String) {
         let mut invocation = self.note.key(format!("{}{}", self.prefix, keys::LIMITS));
-        invocation.arg(&entry).arg(milliseconds(FACTS_STAY));
+        invocation.arg(&entry).arg(milliseconds(FACTS_STAY)).arg(REMEMBERED);
         if let Err(error) = self.connections.invoke::<()>(&invocation).await {
-            debug!(%error, key, "the key of a limit is not told of");
-            self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&entry);
+            debug!(%error, "the key of a limit is not told of");
+            self.with(|told| told.insert(entry, Instant::now() + AFTER_A_FAILURE));
         }
     }
 
     fn is_news(&self, entry: &str) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.get(entry).is_some_and(|at| at.elapsed() < AGAIN) {
-            return false;
-        }
-        if told.len() >= REMEMBERED {
-            told.clear();
-        }
-        told.insert(entry.to_owned(), Instant::now());
-        true
+        let now = Instant::now();
+        self.with(|told| {
+            if told.get(entry).is_some_and(|again| now < *again) {
+                return false;
+            }
+            if told.len() >= REMEMBERED {
+                told.retain(|_, again| now < *again);
+            }
+            let has_room = told.len() < REMEMBERED;
+            if has_room {
+                told.insert(entry.to_owned(), now + AGAIN);
+            }
+            has_room
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, Instant>) -> T) -> T {
+        act(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How the keys stand that were told of last.

@@ -30,12 +30,14 @@ pub struct Analysed {
 pub struct Blueprints {
     host: Arc<dyn Host>,
     known: Mutex<HashMap<String, Analysed>>,
+    /// The revisions that cannot be run, by the ids of their blueprints: no heartbeat describes them again.
+    unusable: Mutex<HashMap<String, String>>,
 }
 
 impl Blueprints {
     /// Those of this host; none is known yet.
     pub fn new(host: Arc<dyn Host>) -> Self {
-        Self { host, known: Mutex::default() }
+        Self { host, known: Mutex::default(), unusable: Mutex::default() }
     }
 
     /// A blueprint as it was last seen, if the user's runtime has one of that id.
@@ -70,9 +72,13 @@ impl Blueprints {
     /// Analyses those of these that were not met in the revision that they are said to be of.
     pub async fn look_at(&self, revisions: &BTreeMap<String, String>) {
         for (id, revision) in revisions {
-            if self.known(id).is_none_or(|known| known.revision.as_str() != revision) {
-                // One that cannot be run says so to whoever wants to.
-                let _ = self.describe(id).await;
+            let is_known = self.known(id).is_some_and(|known| known.revision.as_str() == revision);
+            if is_known || self.is_unusable(id, revision) {
+                continue;
+            }
+            // One that cannot be run is reported when it is used.
+            if self.describe(id).await.is_err() {
+                self.note_unusable(id, revision);
             }
         }
     }
@@ -95,6 +101,16 @@ impl Blueprints {
         let analysed = Analysed { revision: described.revision, blueprint };
         self.with(|known| known.insert(id.to_owned(), analysed.clone()));
         Ok(Some(analysed))
+    }
+
+    fn is_unusable(&self, id: &str, revision: &str) -> bool {
+        let unusable = self.unusable.lock().unwrap_or_else(PoisonError::into_inner);
+        unusable.get(id).is_some_and(|known| known == revision)
+    }
+
+    fn note_unusable(&self, id: &str, revision: &str) {
+        let mut unusable = self.unusable.lock().unwrap_or_else(PoisonError::into_inner);
+        unusable.insert(id.to_owned(), revision.to_owned());
     }
 
     fn known(&self, id: &str) -> Option<Analysed> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join;
+use futures_util::future::join3;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
@@ -223,12 +223,12 @@ impl Engine {
     /// Closes what was opened here; whatever is used again opens again.
     pub async fn close(&self) {
         // A server that does not answer does not delay the stop.
-        let closing = async {
+        let stored = async {
             if let Some(throughput) = self.services.meters.throughput() {
                 throughput.close().await;
             }
-            join(self.services.broker.close(), self.services.store.close()).await
         };
+        let closing = join3(stored, self.services.broker.close(), self.services.store.close());
         let _ = tokio::time::timeout(CLOSING, closing).await;
         self.services.runs.let_go();
     }

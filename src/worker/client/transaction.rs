@@ -18,11 +18,10 @@ use crate::protocol::start::{PlannedStart, StartRun};
 use crate::worker::meters::kinds::{Counter, Of};
 use crate::worker::services::Services;
 
-/// How often the client looks for the run in the first seconds, and from then on, in milliseconds. The second is a multiple of the
-/// first.
-const OFTEN: u64 = 20;
-const LESS_OFTEN: u64 = 60;
-const FIRST_SECONDS: Duration = Duration::from_secs(5);
+/// How often the client looks for the run, in milliseconds, until so much time has passed. Each is a multiple of the first: looks fall
+/// together.
+const STEPS: [(u64, Duration); 3] =
+    [(20, Duration::from_secs(5)), (60, Duration::from_secs(15)), (500, PATIENCE)];
 /// For how long it looks.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it waits where PostgreSQL cannot be asked.
@@ -53,7 +52,7 @@ impl Client {
 async fn look_for(services: &Weak<Services>, run: &str, mark: &str) {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
-        let Some(now) = services.upgrade().map(|services| services.platform.now()) else { return };
+        let Some(now) = services.upgrade().map(|services| own_moment(&services)) else { return };
         tokio::time::sleep(until_next_look(now, begun.elapsed())).await;
         let Some(services) = services.upgrade() else { return };
         match publish_if_there(&services, run, mark).await {
@@ -68,10 +67,16 @@ async fn look_for(services: &Weak<Services>, run: &str, mark: &str) {
     }
 }
 
+/// The moment that it is, by a clock of this client's own: all processes go by the database's, and would look together.
+fn own_moment(services: &Services) -> u64 {
+    let of_name: u64 = services.settings.worker.bytes().map(u64::from).sum();
+    services.platform.now() + of_name
+}
+
 /// How long it is until the client looks again for a run that it started so long ago. It looks for all its runs at the same
 /// moments: what is loaded at one moment shares a statement.
 fn until_next_look(now: u64, since: Duration) -> Duration {
-    let step = if since < FIRST_SECONDS { OFTEN } else { LESS_OFTEN };
+    let step = STEPS.iter().find(|(_, until)| since < *until).map_or(STEPS[2].0, |(step, _)| *step);
     Duration::from_millis(step - now % step)
 }
 
@@ -104,11 +109,12 @@ mod tests {
 
     #[test]
     fn all_runs_are_looked_for_at_the_same_moments() {
-        for (now, since, wait) in [(1_000, 0, 20), (1_019, 4_999, 1), (1_001, 5_000, 19), (1_020, 59_000, 60)]
+        for (now, since, wait) in
+            [(1_000, 0, 20), (1_019, 4_999, 1), (1_001, 5_000, 19), (1_020, 14_000, 60), (1_020, 59_000, 480)]
         {
             let found = until_next_look(now, Duration::from_millis(since));
             assert_eq!(found, Duration::from_millis(wait), "{now} {since}");
         }
-        assert_eq!(LESS_OFTEN % OFTEN, 0);
+        assert!(STEPS.iter().all(|(step, _)| step % STEPS[0].0 == 0));
     }
 }

@@ -97,8 +97,8 @@ pub async fn carry_on(
         let ((), hop) = join(given_back, hop).await;
         match hop {
             Ok(Ok(Hop::On(Some(_)))) => done = Some(node),
-            // Whatever it came to: its lease is free before its message is anywhere else. Once, and here alone: this worker may
-            // get that message itself, and its next lease of the node is another one.
+            // Whatever it came to. Once, and here alone: this worker may get the node's message itself, and its next lease of the
+            // node is another one. While it has this one, it takes no other.
             _ => leases.give_back(run, &node).await,
         }
         kept = match hop {

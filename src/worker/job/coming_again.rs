@@ -46,10 +46,10 @@ pub async fn pass_on(
     wait: Duration,
     reason: &str,
 ) -> Result<MessageFate> {
-    let longest = delay::next_delay(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT));
+    let wait = delay::next_delay(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT).mul_f64(0.75));
     // Two jobs in step would keep coming to each other's worker.
-    let is_shorter = context.services.platform.random(fastrand::Rng::bool);
-    let wait = delay::next_delay(if is_shorter { longest / 2 } else { longest });
+    let is_longer = context.services.platform.random(fastrand::Rng::bool);
+    let wait = if is_longer { wait * 2 } else { wait };
     let copy = JobMessage { repeated: true, not_before: None, ..message.clone() };
     context.services.publisher.forward_later(copy, wait, context.retry).await?;
     kept_alive(context, message, reason).await

@@ -1,5 +1,5 @@
 //! What a job in the line of its limit waits for, noted in the store for people who look at its run. Nothing goes by it: it expires by
-//! itself, and is written beside the job's own copy, which waits for no other server.
+//! itself, and is written beside the job's own copy, which does not wait for it.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use tracing::debug;
 use super::context::JobContext;
 use super::limit_key::Limited;
 use crate::error::Result;
+use crate::ports::coordination::CoordinationStore;
 use crate::ports::keys;
 use crate::ports::limits::LimitReason;
 use crate::protocol::message::JobMessage;
 use crate::time::milliseconds;
-use crate::worker::services::Services;
 use crate::workflow::path::shown;
 
 /// For how long it stays after the job was to come again, in seconds: all workers may be busy.
@@ -35,13 +35,13 @@ pub struct Waiting {
 
 /// As it is stored. Moments are milliseconds since 1970.
 #[derive(Debug, Serialize)]
-struct Note<'a> {
+struct Note {
     /// The name of its rules; none for the concurrency of its run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    limit: Option<&'a str>,
+    limit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-    why: &'a str,
+    key: Option<String>,
+    why: &'static str,
     since: u64,
     until: u64,
 }
@@ -52,8 +52,8 @@ struct Former {
     since: u64,
 }
 
-/// Notes a wait.
-pub async fn note(context: &JobContext<'_>, message: &JobMessage, waiting: &Waiting) {
+/// Notes a wait. Nothing waits for that.
+pub fn note(context: &JobContext<'_>, message: &JobMessage, waiting: &Waiting) {
     let Some(why) = waiting.why else { return };
     let services = context.services;
     let has_waited = comes_again(message);
@@ -61,35 +61,39 @@ pub async fn note(context: &JobContext<'_>, message: &JobMessage, waiting: &Wait
     if has_waited && NOTED.mul_f64(rarely) > waiting.wait {
         return;
     }
-    if let Err(error) = write(services, message, (waiting, why), has_waited).await {
-        debug!(%error, "what a job waits for was not noted");
-    }
+    let Waiting { limit, round, wait, .. } = waiting;
+    let now = services.platform.now();
+    let note = Note {
+        key: limit.name.as_ref().map(|_| limit.key.clone()),
+        limit: limit.name.clone(),
+        why: why.as_str(),
+        since: now,
+        until: now.saturating_add(milliseconds(*wait)),
+    };
+    let place = keys::limit_wait(&message.run_id, shown(&message.node_id), *round);
+    let (store, stays) = (services.store.clone(), wait.as_secs() + STAYS);
+    services.platform.spawn(async move {
+        if let Err(error) = write(&*store, (&place, stays), note, has_waited).await {
+            debug!(%error, "what a job waits for was not noted");
+        }
+    });
 }
 
 async fn write(
-    services: &Services,
-    message: &JobMessage,
-    (Waiting { limit, round, wait, .. }, why): (&Waiting, LimitReason),
+    store: &dyn CoordinationStore,
+    (place, stays): (&str, u64),
+    note: Note,
     has_waited: bool,
 ) -> Result<()> {
-    let (store, now) = (&services.store, services.platform.now());
-    let place = keys::limit_wait(&message.run_id, shown(&message.node_id), *round);
-    let former = if has_waited { store.get(&place).await? } else { None };
+    let former = if has_waited { store.get(place).await? } else { None };
     let since = former.as_deref().and_then(|text| serde_json::from_str::<Former>(text).ok());
-    let of_node = limit.name.as_deref();
-    let note = Note {
-        limit: of_node,
-        key: of_node.map(|_| limit.key.as_str()),
-        why: why.as_str(),
-        since: since.map_or(now, |former| former.since),
-        until: now.saturating_add(milliseconds(*wait)),
-    };
+    let note = Note { since: since.map_or(note.since, |former| former.since), ..note };
     let Ok(text) = serde_json::to_string(&note) else { return Ok(()) };
     if former.is_some() {
         // No store replaces a value.
-        store.delete(&place).await?;
+        store.delete(place).await?;
     }
-    store.set_if_not_exist(&place, &text, wait.as_secs() + STAYS).await.map(drop)
+    store.set_if_not_exist(place, &text, stays).await.map(drop)
 }
 
 /// A job that may have waited has its turn: nobody is to read that it waits. Nothing waits for that.

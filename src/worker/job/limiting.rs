@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use futures_util::future::join;
-
 use super::admitting::ToExecute;
 use super::coming_again::{LONGEST_WAIT, Return, return_after};
 use super::context::JobContext;
@@ -85,8 +83,8 @@ pub async fn heed(context: &JobContext<'_>, places: &Places, answer: &Answer) {
 
 /// Has a job come again when it is to ask for its turn. What it waits for is noted meanwhile.
 async fn wait_for_turn(context: &JobContext<'_>, message: &JobMessage, waiting: Waiting) -> Result<Entrance> {
-    let noted = note(context, message, &waiting);
-    join(come_in_turn(context, message, (waiting.round, waiting.wait)), noted).await.0
+    note(context, message, &waiting);
+    come_in_turn(context, message, (waiting.round, waiting.wait)).await
 }
 
 async fn come_in_turn(

@@ -1,5 +1,5 @@
 //! What is counted and measured, and by what it is told apart. The names that users see, and their words, are in
-//! `lib/telemetry/instruments.ts`, under these.
+//! `lib/operating/instruments.ts`, under these.
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

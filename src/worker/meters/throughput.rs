@@ -43,7 +43,8 @@ struct State {
     tally: Tally,
     /// What stores the counts; none while nothing is to be stored.
     task: Option<AbortHandle>,
-    folded: Option<Instant>,
+    /// When old rows become fewer next; none before the first count is stored.
+    folds: Option<Instant>,
 }
 
 impl Throughput {
@@ -102,19 +103,17 @@ impl Throughput {
     /// Stores what was counted; whether there is a table for it, as far as is known.
     async fn store(&self) -> bool {
         let oldest = (self.platform.now() / MINUTE).saturating_sub(WRITTEN_FOR);
-        let (counts, folds) = self.with(|state| {
+        let counts = self.with(|state| {
             state.tally.forget_before(oldest);
-            (state.tally.unstored(), state.folded.is_none_or(|folded| folded.elapsed() >= FOLDS))
+            state.tally.unstored()
         });
         let Some(writer) = self.writer.get().filter(|_| !counts.is_empty()) else { return true };
+        let folds = self.is_to_fold();
         match self.record.store_throughput(writer, &counts, folds).await {
             Ok(is_there) => {
                 self.with(|state| {
                     if is_there {
                         state.tally.note_stored(&counts);
-                    }
-                    if folds {
-                        state.folded = Some(Instant::now());
                     }
                 });
                 is_there
@@ -124,6 +123,20 @@ impl Throughput {
                 true
             }
         }
+    }
+
+    /// Whether it is time to have old rows become fewer. One that fails is not tried again before the next time. The first time is
+    /// drawn: engines that start together do not fold together, and one that soon ends seldom does.
+    fn is_to_fold(&self) -> bool {
+        let now = Instant::now();
+        let first = || now + FOLDS.mul_f64(self.platform.random(fastrand::Rng::f64));
+        self.with(|state| {
+            let is_due = *state.folds.get_or_insert_with(first) <= now;
+            if is_due {
+                state.folds = Some(now + FOLDS);
+            }
+            is_due
+        })
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
