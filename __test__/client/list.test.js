@@ -116,6 +116,9 @@ describe('a list', () => {
       ['RUN_FAILED', '3 4'],
       ['%', '3 4'],
       ['nowhere', ''],
+      // What every object has is no code.
+      ['constructor', ''],
+      ['toString', ''],
     ])
       assert.equal(await found({ error }), expected, error)
     assert.equal(await found({ error: 'RUN_FAILED', status: 'cancelled' }), '')

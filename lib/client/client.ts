@@ -172,7 +172,7 @@ export class RabbitMqClient<F extends Flows = Flows> {
   /**
    * How many runs ended when, by steps of time, status and blueprint or queue. Step 10 of `migrate` makes a table for it: counts
    * stay for 31 days, also of runs that were purged, to the minute for two days and to the hour before. Without it a run counts
-   * when its status row changed last, `updated_at`, while it is there, and the status table is read whole.
+   * at its `updated_at`, runs that were purged do not count, and the status table is read whole.
    *
    * @example
    * ```ts

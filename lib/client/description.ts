@@ -109,7 +109,7 @@ export interface LimitWait {
   limit?: string
   /** The key under which the node counts, such as `tenant:42`; absent where the limit is. */
   key?: string
-  /** That a place is free, that the rate lets it start, or that the pause is over that a node of the key asked for. */
+  /** What it waits for: a free place, its turn in the rate, or the end of a pause that a node of the key asked for. */
   why: 'concurrency' | 'rate' | 'paused'
   /** Since when it stands in the line. */
   since: Date

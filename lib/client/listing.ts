@@ -86,7 +86,10 @@ export interface ThroughputOptions<Outcome extends CountedOutcome = RunEnd> {
 
 type RunEnd = 'completed' | 'failed' | 'cancelled'
 
-/** How many runs of a blueprint, or queue, ended alike within a step of time. A step in which no run ended has none. */
+/**
+ * How often one outcome was counted for a blueprint, or queue, within a step of time. A step in which nothing was counted is
+ * left out.
+ */
 export interface EndedRuns<Outcome extends CountedOutcome = RunEnd> {
   /** When the step begins. */
   from: Date
@@ -130,7 +133,10 @@ const MOST_STEPS = 1_000
 const OF_PURGE: Names<PurgeOptions> = { status: true, olderThan: true, tags: true }
 
 /** Codes of runs that say no more than their status. */
-const STATUS_OF_CODE: Readonly<Record<string, RunStatus>> = { RUN_FAILED: 'failed', RUN_CANCELLED: 'cancelled' }
+const STATUS_OF_CODE: ReadonlyMap<string, RunStatus> = new Map([
+  ['RUN_FAILED', 'failed'],
+  ['RUN_CANCELLED', 'cancelled'],
+])
 
 /** The request for a page as it crosses: JSON. */
 export function listRequest(options: ListOptions): string {
@@ -145,7 +151,7 @@ export function listRequest(options: ListOptions): string {
     }
   }
   if (paused !== undefined && typeof paused !== 'boolean') throw mistake('INVALID_ARGUMENT', 'paused is true or false')
-  const ended = error === undefined ? undefined : STATUS_OF_CODE[error]
+  const ended = error === undefined ? undefined : STATUS_OF_CODE.get(error)
   return JSON.stringify({
     statuses: statusesOf(checked.status, ended),
     waitingAt,
