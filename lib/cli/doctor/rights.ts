@@ -33,6 +33,7 @@ const OWN_TABLES = {
   schedules: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   paused: ['SELECT', 'INSERT', 'DELETE'],
   history: ['SELECT', 'INSERT', 'DELETE'],
+  throughput: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   live: ['SELECT'],
   migrations: ['SELECT'],
 }

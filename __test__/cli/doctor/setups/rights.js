@@ -61,7 +61,7 @@ export const RIGHTS = [
     todo: /^GRANT DELETE ON world_\d+\.statuses TO "world_\d+_keeper";$/,
     mend: (world, finding) => world.obeySql(finding),
   },
-  ...['schedules', 'journal', 'workers', 'paused', 'history'].map((suffix) => ({
+  ...['schedules', 'journal', 'workers', 'paused', 'history', 'throughput'].map((suffix) => ({
     what: `the user may not read the ${suffix}, a table that migrate made`,
     works: false,
     break: async (world) => {
