@@ -87,7 +87,10 @@ describe('a fleet', onServers('the command line is a process of its own'), () =>
     const own = async () => (await run.json('limits')).find(({ key }) => key === limit)
     await until(async () => (await own())?.waiting === 1)
     assert.deepEqual(await own(), { key: limit, inUse: 1, concurrency: 1, waiting: 1 })
-    assert.match((await run('limits')).stdout, new RegExp(`^LIMIT +RUN +STARTED +WAIT.*^${limit} +1 of 1 +– +1$`, 'ms'))
+    assert.match(
+      (await run('limits')).stdout,
+      new RegExp(`^LIMIT +IN USE +STARTED +WAITING.*^${limit} +1 of 1 +– +1$`, 'ms'),
+    )
     const without = await run('limits', { env: { REDIS_URL: '' } })
     assert.deepEqual([without.code, /The address of Redis is not set/.test(without.stderr)], [2, true])
   })
@@ -125,7 +128,7 @@ describe('migrations', onServers('PostgreSQL has tables'), () => {
     assert.deepEqual([before.length >= 5, before.some(({ done }) => done)], [true, false])
     const dry = await run('migrate up --dry-run --show-sql')
     assert.match(dry.stdout, /-- step 1\n.*CREATE TABLE IF NOT EXISTS.*;\n/s)
-    assert.match(dry.stderr, /10 steps would be taken\./)
+    assert.match(dry.stderr, /11 steps would be taken\./)
     assert.deepEqual(await run.json('migrate status'), before)
     const two = await run.json('migrate up --to 2')
     assert.deepEqual(

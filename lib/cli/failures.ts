@@ -31,7 +31,10 @@ const BY_CODE: Record<KnownCode, readonly [exit: number, ...todo: string[]]> = {
   NODE_UNKNOWN: [EXIT.notSo, 'take one of the nodes that the message names'],
   NODE_NOT_RERUNNABLE: [EXIT.notSo],
   ACTION_UNKNOWN: [EXIT.notSo, 'take one of the actions that the message names'],
-  BLUEPRINT_UNKNOWN: [EXIT.usage, 'name a module that exports the blueprint: --blueprints ./flows.js'],
+  BLUEPRINT_UNKNOWN: [
+    EXIT.usage,
+    'name a module that exports the blueprint (--blueprints ./flows.js), or, for a start, start a worker that has it',
+  ],
   BLUEPRINT_VERSION: [EXIT.notSo],
   BLUEPRINT_INVALID: [EXIT.notSo],
   CONTEXT_UNREADABLE: [EXIT.notSo, 'somebody wrote into the run’s row: mend its context_data'],

@@ -15,7 +15,7 @@ export interface RabbitMqClientOptions {
    * The blueprints it starts, by their ids: blueprints, or what `createFlow` builds. Runs of all blueprints can be
    * watched and controlled without them.
    *
-   * @defaultValue none: the client starts no run
+   * @defaultValue none: the client starts runs of blueprints that live workers have registered
    *
    * @example
    * ```ts
@@ -244,7 +244,7 @@ export const CLIENT_SCHEMA = {
     words:
       'The blueprints it starts, by their ids: blueprints, or what `createFlow` builds. Runs of all blueprints can be ' +
       'watched and controlled without them.',
-    otherwise: 'none: the client starts no run',
+    otherwise: 'none: the client starts runs of blueprints that live workers have registered',
     example: 'blueprints: { order: flow }',
   },
   serializer: {

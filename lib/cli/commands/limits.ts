@@ -9,7 +9,7 @@ import { formatOf } from '../shown.js'
 const COLUMNS: readonly Column<LimitUse>[] = [
   { title: 'LIMIT', text: ({ key }) => key },
   {
-    title: 'RUN',
+    title: 'IN USE',
     text: ({ inUse, concurrency }) => (concurrency === undefined ? `${inUse}` : `${inUse} of ${concurrency}`),
     isNumber: true,
   },
@@ -18,7 +18,7 @@ const COLUMNS: readonly Column<LimitUse>[] = [
     text: ({ rate }) => (rate ? `${rate.used} of ${rate.count} in ${lengthOf(rate.perMs)}` : '–'),
     isNumber: true,
   },
-  { title: 'WAIT', text: ({ waiting }) => waiting.toLocaleString('en'), isNumber: true },
+  { title: 'WAITING', text: ({ waiting }) => waiting.toLocaleString('en'), isNumber: true },
   { title: 'PAUSED UNTIL', text: ({ pausedUntil }) => (pausedUntil ? clock(pausedUntil) : '') },
 ]
 
@@ -28,6 +28,6 @@ export const run: Run = (call) =>
     const rows = new Rows(io, formatOf(parsed), COLUMNS)
     await rows.add(await servers.client().limits())
     await rows.end()
-    if (rows.count === 0) io.note('No node with a limit was executed within a day.')
+    if (rows.count === 0) io.note('No node asked for a limit within a day.')
     return undefined
   })

@@ -67,7 +67,7 @@ export const FLEET_COMMANDS: readonly Command[] = [
   },
   {
     name: 'limits',
-    summary: 'Shows of each limit and key how much of it is used, and how many jobs wait for it.',
+    summary: 'Shows how much of each limit is in use, by key, and how many jobs wait for it.',
     words: ['Those that nodes asked for within a day; the 1,000 that were asked for last.'],
     groups: ['output', 'servers'],
     examples: [
