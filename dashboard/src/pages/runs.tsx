@@ -152,7 +152,7 @@ function Filters({ query, set, counts }: FilterProps) {
       />
       <Search
         key={`error ${query.get('error') ?? ''}`}
-        name="Reason has"
+        name="Reason contains"
         placeholder="card declined"
         value={query.get('error') ?? ''}
         set={(error) => set({ error })}
@@ -163,9 +163,9 @@ function Filters({ query, set, counts }: FilterProps) {
           value={query.get('paused') ?? ''}
           onChange={(event) => set({ paused: event.target.value || undefined })}
         >
-          <option value="">or not</option>
+          <option value="">any</option>
           <option value="true">by a person</option>
-          <option value="false">not paused</option>
+          <option value="false">not paused by a person</option>
         </select>
       </label>
       <label>

@@ -1,5 +1,5 @@
 /** How limits by key stand: those that jobs wait for first. */
-import { numberOf } from '../format.js'
+import { lengthOf, numberOf } from '../format.js'
 import { usePolled } from '../polled.js'
 import { Columns, Moment, Scroll } from './basics.js'
 
@@ -25,7 +25,7 @@ export function Limits() {
                 <td>
                   {concurrency === undefined ? numberOf(inUse) : `${numberOf(inUse)} of ${numberOf(concurrency)}`}
                 </td>
-                <td>{rate ? `${numberOf(rate.used)} of ${numberOf(rate.count)} in ${rate.perMs / 1000} s` : '–'}</td>
+                <td>{rate ? `${numberOf(rate.used)} of ${numberOf(rate.count)} in ${lengthOf(rate.perMs)}` : '–'}</td>
                 <td data-status={waiting > 0 ? 'awaiting' : undefined}>{numberOf(waiting)}</td>
                 <td>{pausedUntil ? <Moment at={pausedUntil} /> : '–'}</td>
               </tr>
@@ -33,7 +33,7 @@ export function Limits() {
           </tbody>
         </table>
       </Scroll>
-      {sorted.length > SHOWN && <p className="dim">{numberOf(sorted.length - SHOWN)} more have fewer that wait.</p>}
+      {sorted.length > SHOWN && <p className="dim">{numberOf(sorted.length - SHOWN)} more are not shown.</p>}
     </section>
   )
 }
