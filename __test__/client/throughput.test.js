@@ -57,7 +57,7 @@ describe('stored throughput', () => {
     assert.ok(!Object.keys(byQueue).some((name) => name.startsWith('undefined')))
   })
 
-  it('is read from the status rows where the table is taken away, and counted anew once it is there', async (t) => {
+  it('is read from the status rows where the table is taken away, and counted again once it is there', async (t) => {
     const own = await openSharedServers()
     t.after(() => own.close())
     await own.migrate('down')
