@@ -153,7 +153,7 @@ describe('finding and reading in a browser', inBrowser, () => {
       const rows = page.getByRole('region', { name: 'Limits by key' }).locator('tbody tr')
       await rows.nth(1).waitFor()
       const texts = await rows.allTextContents()
-      assert.match(texts[0], /^tenant:42260 of 60 in 60 s1,234/)
+      assert.match(texts[0], /^tenant:42260 of 60 in 1m1,234/)
       assert.match(texts[1], /^free3 of 4–0–$/)
       await assertInOrder(page)
       assert.deepEqual(wrong, [])
