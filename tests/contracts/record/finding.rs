@@ -52,11 +52,6 @@ async fn waits(world: &World, run: &str, nodes: &str, status: RunStatus) {
 }
 
 async fn runs_are_found_by_the_nodes_at_which_they_wait(world: &World) {
-    world.record.migrate(Target::UP).await.unwrap();
-    are_found_by_nodes(world).await;
-}
-
-async fn are_found_by_nodes(world: &World) {
     for (run, nodes) in [("a", r#"["x"]"#), ("b", r#"["y","x"]"#), ("c", r#"["y"]"#), ("d", "")] {
         world.insert(run, "{}").await;
         waits(world, run, nodes, if nodes.is_empty() { RunStatus::Running } else { RunStatus::Awaiting })
@@ -75,7 +70,6 @@ async fn are_found_by_nodes(world: &World) {
 }
 
 async fn runs_that_go_on_beside_a_node_that_waits_are_found_too(world: &World) {
-    world.record.migrate(Target::UP).await.unwrap();
     world.insert("r", "{}").await;
     changes(world, "r", |_| {}).await;
     for (nodes, x, y) in
@@ -92,7 +86,6 @@ async fn runs_that_go_on_beside_a_node_that_waits_are_found_too(world: &World) {
 }
 
 async fn runs_are_found_by_whether_they_are_paused(world: &World) {
-    world.record.migrate(Target::UP).await.unwrap();
     for run in ["a", "b", "c"] {
         world.insert(run, "{}").await;
         changes(world, run, |_| {}).await;
@@ -131,11 +124,6 @@ async fn fails(world: &World, run: &str, reason: &str, status: RunStatus) {
 }
 
 async fn runs_are_found_by_a_part_of_their_reason(world: &World) {
-    world.record.migrate(Target::UP).await.unwrap();
-    are_found_by_reasons(world).await;
-}
-
-async fn are_found_by_reasons(world: &World) {
     fails(world, "e", "card declined: 100% of it", RunStatus::Failed).await;
     fails(world, "f", r"NODE_KILLED_WORKERS: a\b", RunStatus::Failed).await;
     fails(world, "g", "the card was lost", RunStatus::Cancelled).await;
@@ -159,14 +147,12 @@ async fn are_found_by_reasons(world: &World) {
 
 async fn runs_are_found_without_the_indexes(world: &World) {
     let before = Target { direction: Direction::Down, to: Some(FINDING - 1), dry_run: false };
-    world.record.migrate(Target::UP).await.unwrap();
     world.record.migrate(before).await.unwrap();
-    are_found_by_nodes(world).await;
-    are_found_by_reasons(world).await;
+    runs_are_found_by_the_nodes_at_which_they_wait(world).await;
+    runs_are_found_by_a_part_of_their_reason(world).await;
 }
 
 async fn runs_of_a_blueprint_come_once_and_in_order_however_they_name_it(world: &World) {
-    world.record.migrate(Target::UP).await.unwrap();
     let named = r#"{"_flowcraft":{"ledger":{"status":"running","nodes":{}},"blueprint":{"id":"one"}}}"#;
     for (run, text) in
         [("d", named), ("b", named), ("a", r#"{"blueprintId":"one"}"#), ("c", r#"{"blueprintId":"one"}"#)]
