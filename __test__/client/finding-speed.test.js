@@ -12,18 +12,18 @@ const RUNS = 100_000
 const [MOST, CALLS] = [10, 31]
 
 /** A database of the test's own: an extension is its users' affair, and other tests look whether it is there. */
-async function databaseFor(t) {
+async function ownDatabase() {
   const name = `finding_${process.pid}`
   const server = new pg.Client(urls.direct)
   await server.connect()
   await server.query(`CREATE DATABASE ${name}`)
-  t.after(async () => {
+  const drop = async () => {
     await server.query(`DROP DATABASE ${name} WITH (FORCE)`)
     await server.end()
-  })
+  }
   const url = new URL(urls.direct)
   url.pathname = `/${name}`
-  return url.href
+  return { database: url.href, drop }
 }
 
 /** Runs like a seed, for all numbers that meet a condition; `context` and `status` are SQL of what is other in each. */
@@ -64,7 +64,7 @@ async function filled(servers, [done, waits, fails]) {
 const median = (times) => times.sort((one, other) => one - other)[times.length >> 1]
 
 it('is less than 10 ms', { ...onServers('memory reads every run'), timeout: 600_000 }, async (t) => {
-  const database = await databaseFor(t)
+  const { database, drop } = await ownDatabase()
   const servers = await sharedServersFor(t, { database })
   await servers.pg.query('CREATE EXTENSION IF NOT EXISTS pg_trgm')
   await migrate({ pgClient: database, contextTableName: servers.contextTable, statusTableName: servers.statusTable })
@@ -74,6 +74,7 @@ it('is less than 10 ms', { ...onServers('memory reads every run'), timeout: 600_
   const flows = [single, asking, failing]
   await servers.workerFor(t, flows, { pgClient: database })
   const client = clientFor(t, servers, flows, { pgClient: database })
+  t.after(drop) // once everything that has a connection to it is closed
   const seeds = ['completed', 'awaiting', 'failed'].map((status) => ({ status, runId: `seed-${status}` }))
   for (const [at, { status, runId }] of seeds.entries()) {
     await client.start(flows[at].toBlueprint().id, { runId })

@@ -108,7 +108,7 @@ describe('graphs in a browser', inBrowser, () => {
       await box('check').waitFor()
       assert.equal(await box('work …').count(), 0)
       await box('check').click()
-      await page.getByRole('complementary', { name: 'Node check' }).getByText('Execution').waitFor()
+      await page.getByRole('complementary', { name: 'Node check' }).getByText('Execution', { exact: true }).waitFor()
       await assertInOrder(page)
       assert.deepEqual(wrong, [])
     })

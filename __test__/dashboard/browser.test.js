@@ -38,7 +38,7 @@ describe('the dashboard in a browser', inBrowser, () => {
         await page.evaluate((to) => {
           window.location.hash = to
         }, hash)
-        await page.locator('main').getByText(shows, { exact: false }).first().waitFor()
+        await page.locator('main').getByText(shows, { exact: false }).locator('visible=true').first().waitFor()
         await picture(page, `${name}-${size}-light`)
         await page.emulateMedia({ colorScheme: 'dark' })
         await picture(page, `${name}-${size}-dark`)

@@ -1,4 +1,4 @@
-/** How the fleet stands: what needs somebody, how many runs there are of each kind, who works, what waits. */
+/** How the fleet stands: what needs attention, how many runs there are of each kind, who works, what waits. */
 import type { Fleet, RunCount } from '../api.js'
 import { lengthOf, numberOf, useNow } from '../format.js'
 import { Columns, Failure, Icon, Scroll, Stale, Status } from '../parts/basics.js'
