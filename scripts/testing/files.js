@@ -143,6 +143,7 @@ export const LONG = [
  * an index that another test makes waits for it.
  */
 const TIMED = [
+  'client/finding-speed.test.js',
   'dashboard/large-contexts.test.js',
   'dashboard/speed.test.js',
   'faults/locked-rows.test.js',
