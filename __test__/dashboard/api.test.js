@@ -325,9 +325,10 @@ describe('schedules', () => {
 describe('dead letters', () => {
   it('are shown with reason and body, put back and removed', async (t) => {
     const { env, get, post } = await boardFor(t, { env: { adapter: { blueprintTimeout: 0 } } })
-    for (const runId of ['lost-1', 'lost-2'])
+    for (const runId of ['lost-1', 'lost-2']) {
       await env.adapter.enqueueJob({ runId, blueprintId: 'nobody has it', nodeId: 'n' })
-    await env.settle()
+      await env.settle() // one after the other: they stand in the order in which they were given up
+    }
     const { letters } = (await get('dead')).body
     assert.equal(letters.length, 2)
     assert.deepEqual(letters[0].job, { runId: 'lost-1', blueprintId: 'nobody has it', nodeId: 'n' })
