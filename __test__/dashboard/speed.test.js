@@ -150,7 +150,7 @@ describe('how fast the dashboard is', options, () => {
     const overview = await timed(
       page,
       () => page.goto(`${url}/#/overview`),
-      () => page.getByText('By blueprint').waitFor(),
+      () => page.getByRole('heading', { name: 'By blueprint' }).waitFor(),
     )
     hold(t, {
       ...server,

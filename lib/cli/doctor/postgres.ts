@@ -263,7 +263,7 @@ async function migrationsOf(database: Database, { settings }: Servers): Promise<
       ),
     ]
   }
-  const missing = steps.filter(({ done, notes }) => !done && notes.length === 0)
+  const missing = steps.filter(({ done }) => !done)
   if (missing.length === 0) return [ok('postgres.migrations', `all ${steps.length} steps of migrate are done`)]
   const names = missing.map(({ step, name }) => `${step} (${name})`).join(', ')
   return [
@@ -282,7 +282,7 @@ async function halfMade(database: Database, name: string): Promise<string[]> {
   const query = `
     SELECT i.indexrelid::regclass::text AS name FROM pg_index AS i
     WHERE i.indrelid IN (SELECT to_regclass($1[1])::oid UNION SELECT relid::oid FROM pg_partition_tree(to_regclass($1[1])))
-      AND NOT (i.indisvalid AND i.indisready) AND i.indexrelid::regclass::text LIKE '%open%'
+      AND NOT (i.indisvalid AND i.indisready) AND i.indexrelid::regclass::text ~ '_(open|tags|failed|reasons)"?$'
       AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = i.indexrelid)`
   const rows = fromJson((await database.ask(query, [table?.sql ?? name])) ?? '[]') as { name: string }[]
   return rows.map((row) => row.name)
