@@ -31,13 +31,16 @@ after(() => versions?.close())
 const readsLive = ({ blueprint, subs }) =>
   [blueprint, ...subs].some(({ nodes }) => nodes.some(({ params }) => params?.until))
 
+/** Whether it has values that JSON does not hold: 2.0.0 has no serializer for them. */
+const hasOdd = (one) => /\bodd\b/.test(JSON.stringify(one))
+
 /** Generated flows that come to one and the same outcome in memory, each with its seed. */
 async function certainCases() {
   const found = []
   for (let index = 0; found.length < RUNS; index++) {
     const seed = seedOf('versions', SEED, index)
     const one = generate(seed)
-    if (readsLive(one) || Object.keys(one.pauses).length > 0) continue
+    if (readsLive(one) || hasOdd(one) || Object.keys(one.pauses).length > 0) continue
     const [memory, ...others] = await Promise.all([1, 2, 3, 4, 5, 6].map((order) => inMemory(one, order)))
     const certain = others.every((other) => differences(one, memory, other).length === 0)
     if (certain && knownIn(one, memory).length === 0 && !memory.status.startsWith('threw'))
@@ -120,7 +123,9 @@ class SharedFleet {
       const { seed, one, memory } = cases[index]
       const { status, result } = await this.servers.look(run)
       const context = await versions.present.call(this.settings('client'), 'contextOf', run)
-      const outcome = distributedOutcome({ status, result, context }, recorder.of(run).executed)
+      const { executed, attempts } = recorder.of(run)
+      // What listeners hear is each version's own.
+      const outcome = distributedOutcome({ status, result, context }, { executed, attempts, heard: memory.heard })
       const found = differences(one, memory, outcome).filter((difference) => !excused(difference))
       if (found.length > 0) wrong.push(`${run}, seed ${seed}:\n  ${found.join('\n  ')}`)
       assert.deepEqual(await versions.old.call(this.settings('client'), 'contextOf', run), context)
