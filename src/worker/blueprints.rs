@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::ports::host::{BlueprintRevision, Host};
 use crate::worker::registry::card::Entry;
 use crate::workflow::blueprint::Blueprint;
@@ -76,8 +76,8 @@ impl Blueprints {
             if is_known || self.is_unusable(id, revision) {
                 continue;
             }
-            // One that cannot be run is reported when it is used.
-            if self.describe(id).await.is_err() {
+            // One that cannot be run is reported when it is used. JavaScript that was busy may describe it the next time.
+            if self.describe(id).await.is_err_and(|error| error.kind() == Kind::Setup) {
                 self.note_unusable(id, revision);
             }
         }
