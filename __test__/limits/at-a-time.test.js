@@ -6,7 +6,7 @@ import { RabbitMqAdapter } from '@flowcraft/rabbitmq-adapter'
 import { createFlow } from 'flowcraft'
 import { deferred } from '../fixtures/deferred.js'
 import { openSharedServers, until } from '../fixtures/shared-servers.js'
-import { limited, mostAtATime, mostWithin, timing, workersFor } from './support.js'
+import { limited, mostAtATime, mostWithin, namesUnder, timing, workersFor } from './support.js'
 
 let servers
 before(async () => {
@@ -14,12 +14,7 @@ before(async () => {
 })
 after(() => servers.close())
 
-/** Names of their own: the keys are those of one Redis. */
-let names = 0
-function named() {
-  names += 1
-  return `${servers.name}-${names}`
-}
+const named = namesUnder(() => servers.name)
 
 /** A flow whose node takes its time, and what is known of it. */
 function timed(limit, ms) {

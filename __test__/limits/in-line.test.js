@@ -6,7 +6,7 @@ import { createFlow } from 'flowcraft'
 import { clientFor } from '../client/support/clients.js'
 import { deferred } from '../fixtures/deferred.js'
 import { openSharedServers, until } from '../fixtures/shared-servers.js'
-import { limited, workersFor } from './support.js'
+import { limited, namesUnder, workersFor } from './support.js'
 
 const ENDS = { timeoutMs: 30_000 }
 
@@ -16,11 +16,7 @@ before(async () => {
 })
 after(() => servers.close())
 
-let names = 0
-function named() {
-  names += 1
-  return `${servers.name}-told-${names}`
-}
+const named = namesUnder(() => `${servers.name}-told`)
 
 /** The wait of a node of a run, once it is told. */
 async function waitOf(run, nodeId = 'work') {

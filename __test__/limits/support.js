@@ -10,6 +10,15 @@ export async function workersFor(t, servers, flows, options = {}, count = 3) {
   return adapters
 }
 
+/** Makes names of their own under a prefix, which is known when the first is asked for: the keys are those of one Redis. */
+export function namesUnder(prefix) {
+  let names = 0
+  return () => {
+    names += 1
+    return `${prefix()}-${names}`
+  }
+}
+
 /** A node's function that takes its time, and from when to when it was executed: each with what `about` says of the node. */
 export function timing(ms, about) {
   const spans = []

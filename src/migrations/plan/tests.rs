@@ -72,82 +72,25 @@ fn to(direction: Direction, to: u32) -> Target {
     Target { direction, to: Some(to), dry_run: false }
 }
 
+/// Steps of which nothing is there before.
+fn new(steps: impl Iterator<Item = u32>) -> Vec<(u32, bool)> {
+    steps.map(|step| (step, false)).collect()
+}
+
 #[test]
 fn steps_are_made_in_their_order_and_taken_away_in_the_other() {
-    let none: [(u32, bool); 0] = [];
+    let of_2_0_0_up = (1..=11).map(|step| (step, step <= 3)).collect();
     for (target, facts, expected) in [
-        (
-            Target::UP,
-            untouched(),
-            &[
-                (1, false),
-                (2, false),
-                (3, false),
-                (4, false),
-                (5, false),
-                (6, false),
-                (7, false),
-                (8, false),
-                (9, false),
-                (10, false),
-                (11, false),
-            ][..],
-        ),
-        (Target::UP, complete(), &none),
-        (
-            Target::UP,
-            of_2_0_0(),
-            &[
-                (1, true),
-                (2, true),
-                (3, true),
-                (4, false),
-                (5, false),
-                (6, false),
-                (7, false),
-                (8, false),
-                (9, false),
-                (10, false),
-                (11, false),
-            ],
-        ),
-        (to(Direction::Up, 2), untouched(), &[(1, false), (2, false)]),
-        (to(Direction::Up, 2), complete(), &none),
-        (
-            Target::DOWN,
-            complete(),
-            &[
-                (11, false),
-                (10, false),
-                (9, false),
-                (8, false),
-                (7, false),
-                (6, false),
-                (5, false),
-                (4, false),
-                (3, false),
-                (2, false),
-                (1, false),
-            ],
-        ),
-        (Target::DOWN, of_2_0_0(), &[(3, false), (2, false), (1, false)]),
-        (Target::DOWN, untouched(), &none),
-        (
-            to(Direction::Down, 2),
-            complete(),
-            &[
-                (11, false),
-                (10, false),
-                (9, false),
-                (8, false),
-                (7, false),
-                (6, false),
-                (5, false),
-                (4, false),
-                (3, false),
-            ],
-        ),
-        (to(Direction::Down, LAST), complete(), &none),
+        (Target::UP, untouched(), new(1..=11)),
+        (Target::UP, complete(), vec![]),
+        (Target::UP, of_2_0_0(), of_2_0_0_up),
+        (to(Direction::Up, 2), untouched(), new(1..=2)),
+        (to(Direction::Up, 2), complete(), vec![]),
+        (Target::DOWN, complete(), new((1..=11).rev())),
+        (Target::DOWN, of_2_0_0(), new((1..=3).rev())),
+        (Target::DOWN, untouched(), vec![]),
+        (to(Direction::Down, 2), complete(), new((3..=11).rev())),
+        (to(Direction::Down, LAST), complete(), vec![]),
     ] {
         assert_eq!(steps(target, &facts), expected, "{target:?} {facts:?}");
     }

@@ -35,7 +35,7 @@ export const ADDRESSES = [
     mend: correct('AMQP_URL', 'port'),
   },
   {
-    what: 'whoever listens at the port of RabbitMQ says nothing',
+    what: 'what listens at the port of RabbitMQ says nothing',
     break: async (world) => {
       world.env.AMQP_URL = at(world.env.AMQP_URL, { port: await listener(world.t, () => {}) })
     },
@@ -52,7 +52,7 @@ export const ADDRESSES = [
     todo: /start PostgreSQL, or correct host and port in DATABASE_URL/,
   },
   {
-    what: 'whoever listens at the port of PostgreSQL says nothing',
+    what: 'what listens at the port of PostgreSQL says nothing',
     break: async (world) => {
       world.env.DATABASE_URL = at(world.env.DATABASE_URL, { port: await listener(world.t, () => {}) })
     },
@@ -69,7 +69,7 @@ export const ADDRESSES = [
     todo: /start Redis, or correct host and port in REDIS_URL/,
   },
   {
-    what: 'whoever listens at the port of Redis says nothing',
+    what: 'what listens at the port of Redis says nothing',
     break: async (world) => {
       world.env.REDIS_URL = at(world.env.REDIS_URL, { port: await listener(world.t, () => {}) })
     },
